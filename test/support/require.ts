@@ -1,0 +1,45 @@
+import { accessSync, constants } from 'node:fs'
+import { delimiter, join } from 'node:path'
+
+/** What some tests need of the machine, and under which names it is found. */
+const places = {
+  chromium: ['chromium-headless-shell', 'chromium', 'google-chrome'],
+  postgres: ['/usr/lib/postgresql/15/bin/postgres', '/usr/lib/postgresql/17/bin/postgres', 'postgres'],
+  python: ['/usr/bin/python3'],
+} as const
+
+/** A program that a machine may lack. */
+export type Need = keyof typeof places
+
+const said = new Set<Need>()
+
+/**
+ * Where a program is, or `null` when this machine lacks it, which is said aloud: the tests that need it are skipped.
+ *
+ * @throws Error when `SALLYPORT_REQUIRE` lists it, as it does in CI
+ */
+export function available(need: Need): string | null {
+  const found = places[need].map(located).find((path) => path !== null) ?? null
+  if (found !== null) return found
+  if ((process.env['SALLYPORT_REQUIRE'] ?? '').split(',').includes(need))
+    throw new Error(`${need} is required, but this machine has none`)
+  if (!said.has(need)) console.warn(`skipped: tests that need ${need}, which this machine lacks`)
+  said.add(need)
+  return null
+}
+
+function located(name: string): string | null {
+  const paths = name.startsWith('/')
+    ? [name]
+    : (process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, name))
+  return paths.find(isExecutable) ?? null
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
