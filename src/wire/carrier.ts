@@ -1,0 +1,84 @@
+import { fromBase64url, toBase64url } from './base64url.ts'
+
+/** The name of the protocol that Sallyport's own client speaks; offered and answered as a subprotocol. */
+export const protocolName = 'sallyport.v1'
+
+/** What can ride in a subprotocol list. */
+export type SubprotocolScheme = 'bearer' | 'ticket'
+
+const prefixes = { bearer: 'sallyport.bearer.', ticket: 'sallyport.ticket.' } as const
+/** The marker of the pair `['token', '<jwt>']`. */
+const tokenMarker = 'token'
+/** An entry of this form outside a carrier is a secret in the wrong place: it is refused, never answered. */
+const jwtShape = /^eyJ[A-Za-z0-9_-]*\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*$/
+
+/**
+ * The subprotocol entry that carries a credential: a fixed prefix and the base64url of its UTF-8 bytes, because a
+ * subprotocol is an HTTP token (RFC 9110 section 5.6.2) and may hold neither `=` nor `,` nor `/`.
+ *
+ * @example new WebSocket(url, ['sallyport.v1', carrierProtocol('bearer', token)])
+ */
+export function carrierProtocol(scheme: SubprotocolScheme, secret: string): string {
+  return prefixes[scheme] + toBase64url(new TextEncoder().encode(secret))
+}
+
+/** What an offered subprotocol list holds: the plain names, and the credentials that rode beside them. */
+export interface SubprotocolList {
+  /** The names that may be answered; never a secret. */
+  readonly names: readonly string[]
+  readonly credentials: readonly { readonly scheme: SubprotocolScheme; readonly value: string }[]
+}
+
+/**
+ * Takes an offered subprotocol list apart. `['token', '<jwt>']` is the pair whose first name is answered and whose
+ * second entry is a bearer token.
+ *
+ * @returns `null` when the list is malformed: an entry that is no HTTP token, one given twice, a carrier that is not
+ * base64url of UTF-8, `token` without exactly one token behind it, a bare JWT elsewhere, or a credential with no plain
+ * name beside it to answer
+ */
+export function subprotocols(offered: readonly string[]): SubprotocolList | null {
+  if (offered.some((one) => !isHttpToken(one)) || new Set(offered).size !== offered.length) return null
+  if (offered[0] === tokenMarker) return tokenPair(offered)
+  const names: string[] = []
+  const credentials: { scheme: SubprotocolScheme; value: string }[] = []
+  for (const entry of offered) {
+    const scheme = schemeOf(entry)
+    if (entry === tokenMarker || jwtShape.test(entry)) return null
+    if (scheme === null) {
+      names.push(entry)
+      continue
+    }
+    const value = carried(entry.slice(prefixes[scheme].length))
+    if (value === null) return null
+    credentials.push({ scheme, value })
+  }
+  return credentials.length > 0 && names.length === 0 ? null : { names, credentials }
+}
+
+function tokenPair(offered: readonly string[]): SubprotocolList | null {
+  const [name, value] = offered
+  if (offered.length !== 2 || name === undefined || value === undefined || schemeOf(value) !== null)
+    return null
+  return { names: [name], credentials: [{ scheme: 'bearer', value }] }
+}
+
+function schemeOf(entry: string): SubprotocolScheme | null {
+  if (entry.startsWith(prefixes.bearer)) return 'bearer'
+  return entry.startsWith(prefixes.ticket) ? 'ticket' : null
+}
+
+function carried(encoded: string): string | null {
+  const bytes = fromBase64url(encoded)
+  if (bytes === null || bytes.length === 0) return null
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    return null
+  }
+}
+
+/** Whether a text is an HTTP token (RFC 9110 section 5.6.2). */
+export function isHttpToken(text: string): boolean {
+  return /^[A-Za-z0-9!#$%&'*+\-.^_`|~]+$/.test(text)
+}

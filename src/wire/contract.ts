@@ -1,0 +1,229 @@
+import { type Duration, milliseconds } from './duration.ts'
+import { type Params, type PathTemplate, pathTemplate } from './path.ts'
+import { check, type InputOf, isSchema, type OutputOf, type Schema } from './schema.ts'
+
+const raw: unique symbol = Symbol('sallyport.raw')
+
+/** A schema whose messages travel as they are: bytes or text, without JSON. */
+export interface Raw<T, K extends 'binary' | 'text'> extends Schema<T, T> {
+  readonly [raw]: K
+}
+
+/** What to do for a reader that is too slow: close it (4508), drop this message, or keep only the latest per key. */
+export type SlowPolicy = 'close' | 'drop' | 'latest'
+
+/** How a server message travels. */
+export interface EventRules {
+  /** Whether it is kept in the history of a contract that has one; true unless said otherwise. */
+  readonly keep?: boolean
+  /** What a slow reader suffers; `'close'` unless said otherwise. */
+  readonly slow?: SlowPolicy
+}
+
+/** A server message with rules of its own. */
+export interface EventShape<S extends Schema = Schema> {
+  readonly schema: S
+  readonly rules: EventRules
+}
+
+/** Named messages: each name with its schema or event. */
+export type Named = { readonly [type: string]: Schema | EventShape }
+/** What travels in one direction: named messages, or one unnamed shape. */
+export type Direction = Schema | Named
+/** Calls: each name with what it takes and answers. */
+export type Calls = { readonly [name: string]: { readonly input: Schema; readonly output: Schema } }
+/** The schema of one named entry. */
+export type SchemaOf<E> = E extends EventShape<infer S> ? S : E extends Schema ? E : never
+
+type KnownKeys<T> = keyof { [K in keyof T as string extends K ? never : K]: T[K] }
+type IsRaw<E> =
+  SchemaOf<E> extends Raw<never, 'binary' | 'text'> | Raw<Uint8Array, 'binary'> | Raw<string, 'text'>
+    ? true
+    : false
+
+/** What a direction must satisfy; said as a sentence where it does not. */
+export type Fit<D> = D extends Schema
+  ? D
+  : {
+      [K in keyof D]: K extends 'error'
+        ? "a message cannot be named 'error': that name is reserved for denials"
+        : IsRaw<D[K]> extends true
+          ? D[K]
+          : InputOf<SchemaOf<D[K]>> extends readonly unknown[] | string | number | boolean | null
+            ? 'a named message must be an object'
+            : 'type' extends KnownKeys<InputOf<SchemaOf<D[K]>>>
+              ? 'a named message cannot have a field called type'
+              : D[K]
+    }
+
+/** How much of what was sent to a group is kept. */
+export interface HistoryRules {
+  /** At most so many messages for each group; 100 unless said otherwise. */
+  readonly size?: number
+  /** For so long; 5 minutes unless said otherwise. */
+  readonly for?: Duration
+}
+
+/** A contract: what two ends agree on. Plain data, made by {@link contract}. */
+export interface Contract<
+  P extends string = string,
+  C extends Direction = Direction,
+  S extends Direction = Direction,
+  K extends Calls = Calls,
+  A extends string = string,
+  R extends Schema | undefined = Schema | undefined,
+> {
+  readonly path: P
+  readonly client: C
+  readonly server: S
+  readonly calls: K
+  readonly audiences: readonly A[]
+  readonly grant: R
+  readonly presence: Schema | undefined
+  readonly history: { readonly size: number; readonly forMs: number } | undefined
+  /** The path, taken apart. */
+  readonly template: PathTemplate
+}
+
+/** What a contract is made of, beside its path. */
+export interface Shapes<C, S, K, A, R> {
+  /** What clients may send; always validated. */
+  readonly client?: C & Fit<C>
+  /** What the server sends; typed, validated in tests. */
+  readonly server?: S & Fit<S>
+  /** Questions that clients may ask, each with input and output. */
+  readonly calls?: K
+  /** Named parts of a group, such as the panels of a dashboard. */
+  readonly audiences?: readonly A[]
+  /** What the client is told of its grant; nothing else of it travels. */
+  readonly grant?: R
+  /** What members are told of each other. */
+  readonly presence?: Schema
+  readonly history?: HistoryRules
+}
+
+/** A message as it arrives: flat and tagged with its `type`; raw ones under `data`; an unnamed shape as it is. */
+export type Incoming<D> = D extends Schema
+  ? OutputOf<D>
+  : {
+      [K in keyof D & string]: IsRaw<D[K]> extends true
+        ? { readonly type: K; readonly data: OutputOf<SchemaOf<D[K]>> }
+        : { readonly type: K } & OutputOf<SchemaOf<D[K]>>
+    }[keyof D & string]
+
+/** The arguments of `send`: type and data, or data alone for an unnamed shape; then options. */
+export type Outgoing<D, O> = D extends Schema
+  ? [data: InputOf<D>, options?: O]
+  : { [K in keyof D & string]: [type: K, data: InputOf<SchemaOf<D[K]>>, options?: O] }[keyof D & string]
+
+/** The path parameters, to be left out where a path has none. */
+export type ParamsArg<P extends string> = {} extends Params<P> ? [params?: {}] : [params: Params<P>]
+
+/** Bytes as they are; on the wire a binary frame. */
+export const binary: Raw<Uint8Array, 'binary'> = rawSchema('binary', (value) => value instanceof Uint8Array)
+/** Text as it is; on the wire a text frame without JSON. */
+export const text: Raw<string, 'text'> = rawSchema('text', (value) => typeof value === 'string')
+
+function rawSchema<T, K extends 'binary' | 'text'>(kind: K, fits: (value: unknown) => boolean): Raw<T, K> {
+  return {
+    [raw]: kind,
+    '~standard': {
+      version: 1,
+      vendor: 'sallyport',
+      // `fits` has just shown that the value is a T
+      validate: (value) =>
+        fits(value) ? { value: value as T } : { issues: [{ message: `expected ${kind}` }] },
+    },
+  }
+}
+
+/** `'binary'` or `'text'` for the two raw schemas, `null` for JSON. */
+export function rawKind(schema: Schema): 'binary' | 'text' | null {
+  // only rawSchema sets this symbol, and always to one of the two
+  return raw in schema ? (schema[raw] as 'binary' | 'text') : null
+}
+
+/**
+ * A server message with rules of its own.
+ *
+ * @example event(z.object({ from: z.string() }), { keep: false, slow: 'drop' })
+ */
+export function event<S extends Schema>(schema: S, rules: EventRules): EventShape<S> {
+  return { schema, rules }
+}
+
+/** The schema and the rules of one message of a direction, or `null` where the contract has no such message. */
+export function shapeOf(direction: Direction, type: string | null): EventShape | null {
+  if (isSchema(direction)) return type === null ? { schema: direction, rules: {} } : null
+  if (type === null || !Object.hasOwn(direction, type)) return null
+  // isSchema has excluded the unnamed shape
+  const entry = (direction as Named)[type]
+  if (entry === undefined) return null
+  return isSchema(entry) ? { schema: entry, rules: {} } : entry
+}
+
+/**
+ * A contract: path, messages in both directions, calls, audiences, what travels of a grant, presence and history.
+ * Shared by server, browser, tests and documentation.
+ *
+ * @param path the whole URL path; only `:name` segments are parameters, a trailing slash counts
+ * @throws TypeError when a name is reserved or malformed, or a schema is asynchronous
+ * @example
+ * export const chat = contract('/ws/chat/:room', {
+ *   client: { say: z.object({ text: z.string() }) },
+ *   server: { said: z.object({ from: z.string(), text: z.string() }) },
+ * })
+ */
+export function contract<
+  const P extends string,
+  C extends Direction = {},
+  S extends Direction = {},
+  K extends Calls = {},
+  const A extends string = never,
+  R extends Schema | undefined = undefined,
+>(path: P, shapes: Shapes<C, S, K, A, R>): Contract<P, C, S, K, A, R> {
+  const { client, server, calls, audiences = [], grant, presence, history } = shapes
+  for (const direction of [client, server]) if (direction !== undefined) checkDirection(path, direction)
+  for (const [name, call] of Object.entries(calls ?? {}))
+    (checkName(path, name), refuseAsync(call.input), refuseAsync(call.output))
+  for (const name of audiences) checkName(path, name)
+  for (const schema of [grant, presence]) if (schema !== undefined) refuseAsync(schema)
+  return {
+    path,
+    // each default is the very `{}` or `undefined` that the type parameter defaults to
+    client: (client ?? {}) as C,
+    server: (server ?? {}) as S,
+    calls: (calls ?? {}) as K,
+    audiences,
+    grant: grant as R,
+    presence,
+    history: history && { size: history.size ?? 100, forMs: milliseconds(history.for ?? '5m') },
+    template: pathTemplate(path),
+  }
+}
+
+function checkDirection(path: string, direction: Direction): void {
+  if (isSchema(direction)) return refuseAsync(direction)
+  for (const [type, entry] of Object.entries(direction)) {
+    checkName(path, type)
+    refuseAsync(isSchema(entry) ? entry : entry.schema)
+  }
+}
+
+function checkName(path: string, name: string): void {
+  if (name === 'error')
+    throw new TypeError(`the contract '${path}' may not use the name 'error': it is reserved for denials`)
+  if (/^[A-Za-z][A-Za-z0-9_.-]{0,63}$/.test(name)) return
+  throw new TypeError(
+    `'${name}' in the contract '${path}' is no name: a letter, then letters, digits, '_', '.' and '-', 64 at most`,
+  )
+}
+
+/** Says already at start what `check` would say at the first message, for validators that are always asynchronous. */
+function refuseAsync(schema: Schema): void {
+  try {
+    check(schema, undefined)
+  } catch (error) {
+    if (error instanceof TypeError && error.message.includes('synchronous')) throw error
+  }
+}

@@ -1,0 +1,91 @@
+/** The closed set of codes that Sallyport's errors carry. Mistakes of a programmer are a plain `TypeError` instead. */
+export type ErrorCode =
+  | 'ERR_DENIED'
+  | 'ERR_CLOSED'
+  | 'ERR_TIMEOUT'
+  | 'ERR_QUEUE_FULL'
+  | 'ERR_INVALID_MESSAGE'
+  | 'ERR_LAYER'
+  | 'ERR_CONFIGURATION'
+
+/** The base of every error that Sallyport throws: `switch (error.code)` is exhaustive. */
+export class SallyportError extends Error {
+  override readonly name: string = 'SallyportError'
+  readonly code: ErrorCode
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}
+
+/** What a denial may carry beside its status, short word and message. */
+export interface DenialOptions {
+  /** When it makes sense to come back, in milliseconds; travels as `Retry-After` and in the error frame. */
+  readonly retryAfterMs?: number
+  /** Why, for operators alone: goes to the log and the audit event, never to the peer. */
+  readonly detail?: string
+  /** Must be answered with an HTTP status even to a browser: nothing may be upgraded before it is settled. */
+  readonly httpOnly?: boolean
+  /** The close code instead of 4000 + status. */
+  readonly closeCode?: number
+  /** The value of `WWW-Authenticate` on a 401. */
+  readonly challenge?: string
+  readonly cause?: unknown
+}
+
+/**
+ * A refusal, before or after the door. What a peer may see is `status`, `reason` and `message`; `detail` and `cause`
+ * are for operators. `closeCode` is 4000 + status unless the endpoint chose another.
+ */
+export class Denial extends SallyportError {
+  override readonly name = 'Denial'
+  /** The HTTP status, 400 to 599. */
+  readonly status: number
+  /** The stable short word that programs and translations go by, such as `'read-only'`; `code` on the wire. */
+  readonly reason: string
+  readonly retryAfterMs: number | undefined
+  readonly detail: string | undefined
+  readonly httpOnly: boolean
+  readonly closeCode: number
+  readonly challenge: string | undefined
+
+  constructor(status: number, reason: string, message?: string, options: DenialOptions = {}) {
+    super('ERR_DENIED', message ?? reason, options.cause === undefined ? undefined : { cause: options.cause })
+    this.status = status
+    this.reason = reason
+    this.retryAfterMs = options.retryAfterMs
+    this.detail = options.detail
+    this.httpOnly = options.httpOnly ?? false
+    this.closeCode = options.closeCode ?? 4000 + status
+    this.challenge = options.challenge
+  }
+
+  /** The same denial with some of its options replaced. */
+  with(options: DenialOptions): Denial {
+    const { retryAfterMs, detail, httpOnly, closeCode, challenge, cause } = this
+    const kept = { retryAfterMs, detail, httpOnly, closeCode, challenge, cause }
+    // an option that was never set stays absent, which exactOptionalPropertyTypes cannot see through the spread
+    return new Denial(this.status, this.reason, this.message, { ...kept, ...options } as DenialOptions)
+  }
+}
+
+const word = /^[a-z][a-z0-9-]{0,47}$/
+
+/**
+ * Refuses: throws a {@link Denial}. At a door the peer gets the HTTP status or the close code 4000 + status; after the
+ * door the sender gets an error frame.
+ *
+ * @param status an HTTP status, 400 to 599
+ * @param code a stable short word, such as `'read-only'`
+ * @param message what people are told; the short word when it is left out
+ * @throws Denial always; TypeError when status or code are malformed
+ * @example deny(403, 'read-only', 'You may read this room, but not write in it.')
+ */
+export function deny(status: number, code: string, message?: string, options?: DenialOptions): never {
+  if (!Number.isInteger(status) || status < 400 || status > 599)
+    throw new TypeError(`a denial's status is 400 to 599, not ${status}`)
+  if (!word.test(code))
+    throw new TypeError(`a denial's code is a short word such as 'read-only', not '${code}'`)
+  throw new Denial(status, code, message, options)
+}

@@ -1,0 +1,145 @@
+import type { Body, Payload } from './body.ts'
+import { isRecord, parseJson } from './json.ts'
+
+/** Where a kept message stands in its group's history: the run of the history, and the number in it. */
+export interface Position {
+  readonly epoch: string
+  readonly offset: number
+}
+
+/** A member of a group, as the others see it. */
+export interface Member {
+  /** The subject: who it is, the same for all of a user's tabs. */
+  readonly user: string
+  readonly info: unknown
+}
+
+/** What a peer is told of a refusal. */
+export interface Refusal {
+  readonly status: number
+  readonly code: string
+  readonly message: string
+  /** The id under which the operator finds it in the log. */
+  readonly ref?: string
+  readonly retryAfterMs?: number
+}
+
+/** The frames of `sallyport.v1` that a server sends. PROTOCOL.md describes each. */
+export type ServerFrame =
+  | {
+      readonly op: 'hello'
+      readonly version: 1
+      readonly id: string
+      readonly pingMs: number
+      readonly limits: { readonly message: number }
+    }
+  | {
+      readonly op: 'opened'
+      readonly in: string
+      readonly id: string
+      readonly grant?: unknown
+      readonly members?: readonly Member[]
+    }
+  | ({ readonly op: 'denied'; readonly in: string } & Refusal)
+  | {
+      readonly op: 'msg'
+      readonly in: string
+      readonly type?: string
+      readonly data: unknown
+      readonly at?: Position
+    }
+  | { readonly op: 'ok'; readonly in: string; readonly id: string; readonly data?: unknown }
+  | ({ readonly op: 'err'; readonly in: string; readonly id?: string } & Refusal)
+  | {
+      readonly op: 'presence'
+      readonly in: string
+      readonly joins: readonly Member[]
+      readonly leaves: readonly string[]
+    }
+  | { readonly op: 'ping' | 'pong' }
+  | { readonly op: 'bye'; readonly retryAfterMs: number }
+
+/** The frames of `sallyport.v1` that a client sends. */
+export type ClientFrame =
+  | {
+      readonly op: 'msg'
+      readonly in: string
+      readonly id?: string
+      readonly type?: string
+      readonly data: unknown
+    }
+  | {
+      readonly op: 'call'
+      readonly in: string
+      readonly id: string
+      readonly type: string
+      readonly data: unknown
+    }
+  | { readonly op: 'cancel'; readonly in: string; readonly id: string }
+  | { readonly op: 'ping' | 'pong' }
+
+/** A frame as it came: an object with an `op`; nothing else of it has been looked at. */
+export type RawFrame = Readonly<Record<string, unknown>> & { readonly op: string }
+
+/** A frame, or why the payload is none. */
+export type FrameReading =
+  { readonly ok: true; readonly frame: RawFrame } | { readonly ok: false; readonly issue: string }
+
+/** The address and the extras of a message frame. */
+export interface MessageHead {
+  readonly in: string
+  readonly type: string | null
+  readonly id?: string
+  readonly at?: Position | undefined
+}
+
+/**
+ * A `msg` frame around data that is serialised already. A group's frame is the same bytes for every member: it is
+ * addressed by canonical path, never by an id of one connection.
+ */
+export function encodeMessage(head: MessageHead, body: Body): Payload {
+  const { type, ...rest } = head
+  const fields = JSON.stringify({ op: 'msg', ...rest, ...(type === null ? {} : { type }) })
+  if (body.kind === 'binary') return withHeader(fields, body.bytes)
+  return `${fields.slice(0, -1)},"data":${body.kind === 'json' ? body.json : JSON.stringify(body.text)}}`
+}
+
+/** Any other frame, as text. */
+export function encodeFrame(frame: ServerFrame | ClientFrame): string {
+  return JSON.stringify(frame)
+}
+
+/**
+ * Reads a frame. A text frame is one JSON object. A binary frame is the length of its header in two bytes, big-endian,
+ * the header, which is the same JSON object, and the payload, which becomes its `data`.
+ */
+export function decodeFrame(payload: Payload): FrameReading {
+  if (typeof payload === 'string') return asFrame(payload)
+  if (payload.length < 2) return { ok: false, issue: 'a binary frame begins with the length of its header' }
+  const end = 2 + new DataView(payload.buffer, payload.byteOffset).getUint16(0)
+  if (payload.length < end) return { ok: false, issue: 'the header of a binary frame is cut short' }
+  const header = asFrame(new TextDecoder().decode(payload.subarray(2, end)))
+  return header.ok ? { ok: true, frame: { ...header.frame, data: payload.subarray(end) } } : header
+}
+
+function asFrame(text: string): FrameReading {
+  const parsed = parseJson(text)
+  if (!parsed.ok) return parsed
+  const { value } = parsed
+  if (isRecord(value) && hasOp(value)) return { ok: true, frame: value }
+  return { ok: false, issue: "a frame is a JSON object with an 'op'" }
+}
+
+function hasOp(value: Readonly<Record<string, unknown>>): value is RawFrame {
+  return typeof value['op'] === 'string'
+}
+
+function withHeader(fields: string, bytes: Uint8Array): Uint8Array {
+  const header = new TextEncoder().encode(fields)
+  if (header.length > 0xffff) throw new TypeError('the header of a binary frame is too long')
+  const joined = new Uint8Array(2 + header.length + bytes.length)
+  new DataView(joined.buffer).setUint16(0, header.length)
+  joined.set(header, 2)
+  joined.set(bytes, 2 + header.length)
+  return joined
+}

@@ -1,0 +1,90 @@
+import type { Body, Payload } from './body.ts'
+import { type Direction, rawKind, shapeOf } from './contract.ts'
+import type { Denial } from './errors.ts'
+import { isRecord, parseJson } from './json.ts'
+import { isSchema } from './schema.ts'
+
+/** A message taken from the wire, not validated yet; `type` is `null` for an unnamed shape. */
+export interface Received {
+  readonly type: string | null
+  readonly data: unknown
+}
+
+/** A message, or why the payload is none. `mismatch`: text came where binary belongs, or the reverse. */
+export type Reading =
+  | { readonly ok: true; readonly message: Received }
+  | { readonly ok: false; readonly issue: string; readonly mismatch: boolean }
+
+const wrong = (issue: string, mismatch = false): Reading => ({ ok: false, issue, mismatch })
+const read = (type: string | null, data: unknown): Reading => ({ ok: true, message: { type, data } })
+
+/**
+ * A message on the plain wire: bare JSON, flat and tagged with `type`, so that wscat or a bare `new WebSocket` can read
+ * it. Raw shapes travel as they are; a named binary one has a byte with the length of its type, then the type, in front.
+ */
+export function encodePlain(type: string | null, body: Body): Payload {
+  switch (body.kind) {
+    case 'json':
+      return type === null ? body.json : flat(type, body.json)
+    case 'text':
+      return type === null
+        ? body.text
+        : `{"type":${JSON.stringify(type)},"data":${JSON.stringify(body.text)}}`
+    case 'binary':
+      return type === null ? body.bytes : labelled(type, body.bytes)
+  }
+}
+
+function flat(type: string, json: string): string {
+  const head = `{"type":${JSON.stringify(type)}`
+  return json === '{}' ? `${head}}` : `${head},${json.slice(1)}`
+}
+
+function labelled(type: string, bytes: Uint8Array): Uint8Array {
+  const label = new TextEncoder().encode(type)
+  const joined = new Uint8Array(1 + label.length + bytes.length)
+  joined[0] = label.length
+  joined.set(label, 1)
+  joined.set(bytes, 1 + label.length)
+  return joined
+}
+
+/** Reads a plain payload by the direction of its contract. */
+export function decodePlain(direction: Direction, payload: Payload): Reading {
+  if (isSchema(direction)) return decodeUnnamed(rawKind(direction), payload)
+  return typeof payload === 'string' ? decodeNamed(payload) : decodeLabelled(direction, payload)
+}
+
+function decodeUnnamed(kind: 'binary' | 'text' | null, payload: Payload): Reading {
+  const isBinary = typeof payload !== 'string'
+  if (isBinary !== (kind === 'binary'))
+    return wrong(`expected ${isBinary ? 'a text' : 'a binary'} frame`, true)
+  if (kind !== null || isBinary) return read(null, payload)
+  const parsed = parseJson(payload)
+  return parsed.ok ? read(null, parsed.value) : wrong(parsed.issue)
+}
+
+function decodeNamed(payload: string): Reading {
+  const parsed = parseJson(payload)
+  if (!parsed.ok) return wrong(parsed.issue)
+  if (!isRecord(parsed.value)) return wrong('a message is a JSON object')
+  const { type, ...data } = parsed.value
+  return typeof type === 'string' ? read(type, data) : wrong("a message has a field 'type'")
+}
+
+function decodeLabelled(direction: Direction, payload: Uint8Array): Reading {
+  const length = payload[0]
+  if (length === undefined || payload.length < 1 + length)
+    return wrong('a binary message begins with its type')
+  const type = new TextDecoder().decode(payload.subarray(1, 1 + length))
+  const shape = shapeOf(direction, type)
+  if (shape === null || rawKind(shape.schema) !== 'binary') return wrong('no such binary message', true)
+  return read(type, payload.subarray(1 + length))
+}
+
+/** What the sender of a refused message gets: tagged `error` beside named messages, under `error` beside an unnamed shape. */
+export function encodePlainError(direction: Direction, denial: Denial): string {
+  const { status, reason: code, message, retryAfterMs } = denial
+  const face = { status, code, message, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }
+  return JSON.stringify(isSchema(direction) ? { error: face } : { type: 'error', ...face })
+}

@@ -1,0 +1,40 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+
+/** Any validator that speaks Standard Schema: zod, valibot, arktype and others. */
+export type Schema<Input = unknown, Output = Input> = StandardSchemaV1<Input, Output>
+/** What a schema takes. */
+export type InputOf<S extends Schema> = StandardSchemaV1.InferInput<S>
+/** What a schema gives. */
+export type OutputOf<S extends Schema> = StandardSchemaV1.InferOutput<S>
+
+/** The verdict on a value: the value as the schema gives it, or what is wrong in one line. */
+export type Checked<T> =
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly issue: string }
+
+/**
+ * Checks a value against a schema, synchronously.
+ *
+ * @throws TypeError when the schema is asynchronous: messages are checked in the turn in which they arrive.
+ */
+export function check<S extends Schema>(schema: S, value: unknown): Checked<OutputOf<S>> {
+  const result = schema['~standard'].validate(value)
+  if (result instanceof Promise) {
+    result.catch(() => {})
+    throw new TypeError(
+      'messages take only synchronous schemas; this one validates asynchronously: move that work into the handler',
+    )
+  }
+  // the schema's own declaration says that its result has this type
+  if (result.issues === undefined) return { ok: true, value: result.value as OutputOf<S> }
+  return { ok: false, issue: result.issues.slice(0, 3).map(spoken).join('; ') }
+}
+
+function spoken(issue: StandardSchemaV1.Issue): string {
+  const path = (issue.path ?? []).map((step) => String(typeof step === 'object' ? step.key : step)).join('.')
+  return path === '' ? issue.message : `${path}: ${issue.message}`
+}
+
+/** Whether a value is a Standard Schema: an object, or a function as arktype's are, with `~standard`. */
+export function isSchema(value: unknown): value is Schema {
+  return (typeof value === 'object' || typeof value === 'function') && value !== null && '~standard' in value
+}
