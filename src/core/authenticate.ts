@@ -1,0 +1,122 @@
+import { Denial, deny } from '../wire/errors.ts'
+import type { Authenticator, Door, Identity, SecurityScheme, UserOf } from './application.ts'
+
+/** Marks an authenticator that asks others: each of those is asked by `ask` itself. */
+const composite: unique symbol = Symbol('sallyport.composite')
+
+/**
+ * Asks one authenticator. What it throws and is no denial (its database is away) is answered 503, never taken for an
+ * answer. An identity that rests on a cookie needs an Origin: a browser sends one, and a script can send a token.
+ */
+async function ask<U>(authenticator: Authenticator<U>, door: Door): Promise<Identity<U> | null> {
+  if (composite in authenticator) return authenticator(door)
+  const { cookieReads } = door.credentials
+  const identity = await answer(authenticator, door)
+  if (identity !== null && door.credentials.cookieReads > cookieReads && door.origin === null) {
+    deny(
+      403,
+      'origin-required',
+      'a session cookie without an Origin is refused: send Origin or a bearer token',
+      { httpOnly: true },
+    )
+  }
+  return identity
+}
+
+async function answer<U>(authenticator: Authenticator<U>, door: Door): Promise<Identity<U> | null> {
+  try {
+    return await authenticator(door)
+  } catch (error) {
+    if (error instanceof Denial) throw error
+    throw new Denial(503, 'unavailable', 'who you are could not be found out: come back later', {
+      cause: error,
+      detail: 'an authenticator threw',
+    })
+  }
+}
+
+/**
+ * The first door: who is it?
+ *
+ * @throws Denial 401 when there is no credential, or an explicit one that no authenticator claims; what the
+ * authenticator denies with; 503 when it fails
+ */
+export async function authenticate<U>(authenticator: Authenticator<U>, door: Door): Promise<Identity<U>> {
+  // `known` is set by the in-process transport of tests alone, whose visit() has typed it by this authenticator
+  const identity = (door.known as Identity<U> | undefined) ?? (await ask(authenticator, door))
+  if (identity !== null) return identity
+  refuseUnclaimed(door)
+  return deny(401, 'unauthenticated', 'sign in first')
+}
+
+function refuseUnclaimed(door: Door): void {
+  const { explicit } = door.credentials
+  if (explicit === null) return
+  deny(401, 'unknown-credential', 'this kind of credential is not accepted here', {
+    detail: `${explicit.scheme} in ${explicit.carrier}`,
+  })
+}
+
+/**
+ * Tries authenticators in order; the first that knows the credential decides, and one that denies ends the search: a bad
+ * credential never falls through to the next.
+ *
+ * @example anyOf(bearer, member)
+ */
+export function anyOf<const A extends readonly Authenticator<unknown>[]>(
+  ...authenticators: A
+): Authenticator<UserOf<A[number]>> {
+  const first = async (door: Door): Promise<Identity<unknown> | null> => {
+    for (const one of authenticators) {
+      const identity = await ask(one, door)
+      if (identity !== null) return identity
+    }
+    return null
+  }
+  // each identity comes from a member of A, so its user is that member's
+  return withSchemes(first, authenticators) as Authenticator<UserOf<A[number]>>
+}
+
+/**
+ * Lets people without a credential in, with `user: null`. A bad credential is still refused: it never becomes a guest.
+ *
+ * @example optional(member)
+ */
+export function optional<U>(authenticator: Authenticator<U>): Authenticator<U | null> {
+  const orGuest = async (door: Door): Promise<Identity<U | null>> => {
+    const identity = await ask(authenticator, door)
+    if (identity !== null) return identity
+    refuseUnclaimed(door)
+    return { user: null }
+  }
+  return withSchemes(orGuest, [authenticator])
+}
+
+/** No identity is asked for: everyone is a guest. A credential that nobody claims is refused all the same. */
+export const anyone: Authenticator<null> = async (door) => {
+  refuseUnclaimed(door)
+  return { user: null }
+}
+
+function withSchemes<U>(
+  asked: (door: Door) => Promise<Identity<U> | null>,
+  parts: readonly Authenticator<unknown>[],
+): Authenticator<U> {
+  const schemes: readonly SecurityScheme[] = parts.flatMap((part) => part.schemes ?? [])
+  return Object.assign(asked, { schemes, [composite]: true })
+}
+
+/**
+ * The name of an identity for groups, limits and revocation: its `subject`, or its user's `id`; a guest is named after
+ * its handshake.
+ *
+ * @throws TypeError when the user has no id that is a text or a number and the identity says no subject
+ */
+export function subjectOf(identity: Identity<unknown>, handshakeId: string): string {
+  const { subject, user } = identity
+  if (subject !== undefined) return subject
+  if (user === null) return `guest:${handshakeId}`
+  const id = typeof user === 'object' && 'id' in user ? user.id : undefined
+  if (typeof id === 'string' || typeof id === 'number') return String(id)
+  throw new TypeError("an identity needs a subject: give its user an 'id', or return { user, subject }")
+}

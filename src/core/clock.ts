@@ -1,0 +1,23 @@
+/** Something that will happen, and can be called off. */
+export interface Timer {
+  cancel(): void
+}
+
+/** Time, injected everywhere so that tests need no sleep. */
+export interface Clock {
+  /** Wall time in milliseconds since 1970. */
+  now(): number
+  /** Runs something once after so many milliseconds (at most 2^31 - 1, about 24.8 days). It does not keep a process alive. */
+  after(ms: number, run: () => void): Timer
+}
+
+/** The real clock. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  after(ms, run) {
+    const handle = setTimeout(run, ms)
+    // Node's timers keep the process alive unless told otherwise; other runtimes have plain numbers
+    if (typeof handle === 'object') handle.unref()
+    return { cancel: () => clearTimeout(handle) }
+  },
+}

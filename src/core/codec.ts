@@ -1,0 +1,87 @@
+import type { Body, Payload } from '../wire/body.ts'
+import { type Direction, rawKind } from '../wire/contract.ts'
+import type { Denial } from '../wire/errors.ts'
+import { decodeFrame, encodeFrame, encodeMessage, type RawFrame } from '../wire/frame.ts'
+import { decodePlain, encodePlain, encodePlainError } from '../wire/plain.ts'
+import { isSchema } from '../wire/schema.ts'
+import { refusalOf } from './refusal.ts'
+
+/** What a peer asks for with one payload. */
+export type Command =
+  | {
+      readonly do: 'message'
+      readonly type: string | null
+      readonly data: unknown
+      readonly id: string | null
+    }
+  | { readonly do: 'call'; readonly type: string; readonly data: unknown; readonly id: string }
+  | { readonly do: 'cancel'; readonly id: string }
+  | { readonly do: 'pong' }
+  | { readonly do: 'nothing' }
+  | { readonly do: 'invalid'; readonly issue: string; readonly id: string | null; readonly mismatch: boolean }
+
+/** How one socket reads and writes: the plain wire or `sallyport.v1`. */
+export interface Codec {
+  readonly framed: boolean
+  read(payload: Payload): Command
+  message(type: string | null, body: Body): Payload
+  /** A denial for the sender; `null` where this wire has no room for one, and the socket closes instead. */
+  denial(denial: Denial, id: string | null, ref: string): Payload | null
+}
+
+const nothing: Command = { do: 'nothing' }
+const invalid = (issue: string, id: string | null = null, mismatch = false): Command => ({
+  do: 'invalid',
+  issue,
+  id,
+  mismatch,
+})
+
+/** Bare messages, for wscat, a script, a bare `new WebSocket`. */
+export function plainCodec(client: Direction, server: Direction): Codec {
+  const isRaw = isSchema(server) && rawKind(server) !== null
+  return {
+    framed: false,
+    message: encodePlain,
+    denial: (denial) => (isRaw ? null : encodePlainError(server, denial)),
+    read(payload) {
+      const reading = decodePlain(client, payload)
+      if (!reading.ok) return invalid(reading.issue, null, reading.mismatch)
+      return { do: 'message', ...reading.message, id: null }
+    },
+  }
+}
+
+/** The frames of `sallyport.v1`, for the endpoint at this path. */
+export function frameCodec(path: string): Codec {
+  return {
+    framed: true,
+    message: (type, body) => encodeMessage({ in: path, type }, body),
+    denial: (denial, id, ref) =>
+      encodeFrame({ op: 'err', in: path, ...(id === null ? {} : { id }), ...refusalOf(denial, ref) }),
+    read(payload) {
+      const reading = decodeFrame(payload)
+      return reading.ok ? commandOf(reading.frame, path) : invalid(reading.issue)
+    },
+  }
+}
+
+function commandOf(frame: RawFrame, path: string): Command {
+  const { op, type = null, data } = frame
+  const id = frame['id'] ?? null
+  if (op === 'pong') return { do: 'pong' }
+  if (id !== null && !isId(id)) return invalid("an 'id' is a text of 1 to 64 characters")
+  if (op !== 'msg' && op !== 'call' && op !== 'cancel') return nothing
+  if (frame['in'] !== path) return invalid(`nothing is open at that 'in' on this connection`, id)
+  if (op === 'cancel')
+    return id === null ? invalid('a cancel names the call by its id') : { do: 'cancel', id }
+  if (type !== null && typeof type !== 'string') return invalid("a 'type' is a text", id)
+  if (op === 'msg') return { do: 'message', type, data, id }
+  return type === null || id === null
+    ? invalid("a call has a 'type' and an 'id'", id)
+    : { do: 'call', type, data, id }
+}
+
+function isId(value: unknown): value is string {
+  return typeof value === 'string' && value.length > 0 && value.length <= 64
+}

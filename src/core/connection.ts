@@ -1,0 +1,52 @@
+import type { Payload } from '../wire/body.ts'
+import type { SlowPolicy } from '../wire/contract.ts'
+
+/** One message, encoded once and handed to every connection that gets it. */
+export class Packet {
+  readonly payload: Payload
+  readonly slow: SlowPolicy
+  /** Under `latest`, what this message replaces while it waits for a slow reader. */
+  readonly key: string
+  /** A transport's own form of it (a WebSocket frame), made at the first send and shared by all. */
+  encoded: Uint8Array | null = null
+
+  constructor(payload: Payload, slow: SlowPolicy = 'close', key = '') {
+    this.payload = payload
+    this.slow = slow
+    this.key = key
+  }
+}
+
+/** What hears a connection. A transport calls `closed` exactly once, last. */
+export interface Receiver {
+  message(payload: Payload): void
+  /** A protocol pong, or any other sign of life that is no message. */
+  alive(): void
+  /** The wire has ended: the close code that came or was sent, 1006 when it was cut. */
+  closed(code: number, reason: string): void
+}
+
+/** The wire of someone who was let in. A transport makes it, core speaks to it; nothing here throws or waits. */
+export interface Connection {
+  readonly id: string
+  /** The subprotocol that was answered. */
+  readonly protocol: string | null
+  /** Bytes accepted and not handed to the kernel yet. */
+  readonly queued: number
+  /**
+   * Sends in order. Beyond the outbound bound the packet's policy holds: `close` ends the connection with 4508, `drop`
+   * loses it, `latest` keeps one per key until the reader has caught up. Nothing happens after `close`.
+   */
+  send(packet: Packet): void
+  /** A protocol ping (RFC 6455 section 5.5.2). */
+  ping(): void
+  /** Stops reading, so that a fast sender feels it. */
+  pause(): void
+  resume(): void
+  /** Sends what is queued, then a close frame; cuts the wire when the peer does not answer in time. */
+  close(code: number, reason: string): void
+  /** Cuts the wire. */
+  terminate(): void
+  /** Says who hears this connection; called once, right after it was made. */
+  listen(receiver: Receiver): void
+}

@@ -1,0 +1,78 @@
+import { type Calls, type Contract, type Direction } from '../wire/contract.ts'
+import { isSchema, type Schema } from '../wire/schema.ts'
+import type { Authenticator, UserOf } from './application.ts'
+import type { Answer, Demands, Endpoint, Granted, Leave, Socket, Sound, Table } from './demands.ts'
+import { enter } from './enter.ts'
+import type { Inside, Opening } from './opening.ts'
+import { type LooseDemands, termsOf } from './terms.ts'
+import { View } from './view.ts'
+
+/**
+ * A consumer: what runs for each socket is a table of handlers, made once for each socket. State of a connection is a
+ * `const` in the closure. Handlers run one at a time; a denial that one throws is an error frame for the sender, anything
+ * else is reported and closes the socket with 1011.
+ *
+ * @throws TypeError when the demands are malformed
+ * @example
+ * export const room = consumer(chat, { auth: member }, (socket) => ({
+ *   on: { say: ({ text }) => socket.group().send('said', { from: socket.user.name, text }) },
+ * }))
+ */
+export function consumer<
+  P extends string,
+  C extends Direction,
+  S extends Direction,
+  K extends Calls,
+  Au extends string,
+  R extends Schema | undefined,
+  A extends Authenticator<unknown>,
+  G extends Answer<R> | null | false | void = true & Answer<R>,
+>(
+  contract: Contract<P, C, S, K, Au, R>,
+  demands: Demands<P, A, G, Au, R> & Sound<G>,
+  run: (socket: Socket<P, S, Au, UserOf<A>, Granted<G>>) => Table<C, K>,
+): Endpoint<P, C, S, K, UserOf<A>, Socket<P, S, Au, UserOf<A>, Granted<G>>> {
+  // Contract is read-only data: widening its types hides nothing from the engine
+  const plain = contract as unknown as Contract<P>
+  const terms = termsOf(plain, demands as LooseDemands)
+  // View is the untyped form of the socket, and LooseTable that of the table, that this contract and these demands describe
+  const inside = (opening: Opening): Inside =>
+    handling(plain, run(new View(opening) as unknown as Parameters<typeof run>[0]) as LooseTable)
+  const application: (handshake: Parameters<Endpoint>[0]) => Promise<void> = (handshake) =>
+    enter(handshake, { contract: plain, terms, run: inside })
+  return Object.assign(application, { contract: plain, auth: terms.auth })
+}
+
+type Handler = (data: unknown) => unknown
+type Responder = (input: unknown, call: { readonly signal: AbortSignal }) => unknown
+
+interface LooseTable {
+  open?(): unknown
+  close?(leave: Leave): unknown
+  message?: Handler
+  on?: Readonly<Record<string, Handler>>
+  calls?: Readonly<Record<string, Responder>>
+}
+
+function handling(contract: Contract, table: LooseTable): Inside {
+  const on = complete(contract, 'on', isSchema(contract.client) ? {} : contract.client, table.on)
+  const calls = complete(contract, 'calls', contract.calls, table.calls)
+  return {
+    open: () => table.open?.(),
+    // by name out of a Map: a message called 'constructor' finds nothing
+    message: (type, data) => (type === null ? table.message?.(data) : on.get(type)?.(data)),
+    call: (name, input, signal) => calls.get(name)?.(input, { signal }),
+    close: (leave) => table.close?.(leave),
+  }
+}
+
+function complete<F>(
+  contract: Contract,
+  part: string,
+  names: object,
+  given: Readonly<Record<string, F>> = {},
+): ReadonlyMap<string, F> {
+  const missing = Object.keys(names).find((name) => typeof given[name] !== 'function')
+  if (missing === undefined) return new Map(Object.entries(given))
+  throw new TypeError(`the consumer of '${contract.path}' has no handler '${missing}' under '${part}'`)
+}

@@ -1,0 +1,254 @@
+import { fromBase64url } from '../wire/base64url.ts'
+import { subprotocols } from '../wire/carrier.ts'
+import { deny } from '../wire/errors.ts'
+
+/** Where a credential rode. */
+export type Carrier = 'authorization' | 'subprotocol' | 'ticket' | 'header' | 'query' | 'message'
+
+/** A credential that someone sent on purpose, as opposed to a cookie, which a browser adds by itself. */
+export interface Explicit {
+  /** `bearer`, `basic`, `ticket`, `key`, or any other scheme of an `Authorization` header, in lower case. */
+  readonly scheme: string
+  readonly value: string
+  readonly carrier: Carrier
+}
+
+/** The credentials of one handshake. Printing it shows none of them. */
+export interface Credentials {
+  /** The one explicit credential, or `null`. */
+  readonly explicit: Explicit | null
+  /** The value of the explicit credential when it is of this scheme. */
+  of(scheme: string): string | null
+  /**
+   * A cookie, percent-decoded as it came; `null` when it is absent or an explicit credential is there, which wins.
+   *
+   * @throws Denial 400 when the cookie is there twice with different values
+   */
+  cookie(name: string): string | null
+  /** The whole `Cookie` header for libraries that want it; empty when an explicit credential is there. */
+  cookies(): string
+  /** How often a cookie was found: an identity that rests on one needs an `Origin`. */
+  readonly cookieReads: number
+}
+
+/** Which carriers are open, beside `Authorization`, subprotocol, cookie and ticket, which always are. */
+export interface Carriers {
+  /** Query parameters that carry a credential; none unless asked for, because URLs are logged everywhere (RFC 9700 section 4.3.2). */
+  readonly query?: { readonly bearer?: string; readonly ticket?: string; readonly key?: string }
+  /** Headers that carry an API key; `['x-api-key']` unless said otherwise. */
+  readonly headers?: readonly string[]
+  /** Whether a credential may come as the first message, `{"type":"auth","token":"..."}`; off unless asked for. */
+  readonly message?: boolean
+}
+
+/** The parts of a request that can hold credentials, as a transport read them. */
+export interface CredentialSources {
+  readonly authorization: string | null
+  readonly cookie: string | null
+  /** The offered subprotocols, taken apart at commas and trimmed. */
+  readonly offered: readonly string[]
+  /** The query string without its `?`. */
+  readonly query: string
+  header(name: string): string | null
+}
+
+/** Query parameters that are taken for credentials, open or not: they never reach application code. */
+const queryNames: readonly string[] = ['token', 'access_token', 'ticket']
+const defaultKeyHeaders: readonly string[] = ['x-api-key']
+
+/** What is left of a request when its credentials are taken out. */
+export interface Separated {
+  readonly credentials: Credentials
+  /** The subprotocols that may be answered. */
+  readonly protocols: readonly string[]
+  /** The query string without credentials. */
+  readonly query: string
+}
+
+/**
+ * Takes the credentials out of a request.
+ *
+ * @throws Denial 400 when one is malformed, given twice, in a carrier that is closed, or when two of them disagree
+ */
+export function separate(sources: CredentialSources, carriers: Carriers): Separated {
+  const list =
+    subprotocols(sources.offered) ?? deny(400, 'bad-subprotocol', malformedProtocols, { httpOnly: true })
+  const query = queryCredentials(sources.query, carriers)
+  const found: Explicit[] = [
+    ...authorization(sources.authorization),
+    ...list.credentials.map(({ scheme, value }) => ({
+      scheme,
+      value,
+      carrier: scheme === 'ticket' ? ('ticket' as const) : ('subprotocol' as const),
+    })),
+    ...keyHeaders(sources, carriers),
+    ...query.found,
+  ]
+  return {
+    credentials: credentials(onlyOne(found), sources.cookie),
+    protocols: list.names,
+    query: query.rest,
+  }
+}
+
+const malformedProtocols =
+  "the subprotocol list is malformed: offer ['sallyport.v1', 'sallyport.bearer.<base64url>'] or ['token', '<jwt>']"
+
+/** Credentials that hold one explicit credential, for one that came after the handshake. */
+export function explicitCredentials(explicit: Explicit): Credentials {
+  return credentials(explicit, null)
+}
+
+/** The headers that carry an API key, in lower case. */
+export function keyHeaderNames(carriers: Carriers): readonly string[] {
+  return (carriers.headers ?? defaultKeyHeaders).map((name) => name.toLowerCase())
+}
+
+function onlyOne(found: readonly Explicit[]): Explicit | null {
+  const [first] = found
+  if (first === undefined) return null
+  if (found.some((one) => one.scheme !== first.scheme || one.value !== first.value)) {
+    deny(400, 'conflicting-credentials', 'the request holds two different credentials: send one', {
+      httpOnly: true,
+    })
+  }
+  return first
+}
+
+function authorization(header: string | null): readonly Explicit[] {
+  if (header === null) return []
+  const [, scheme, value] = /^([A-Za-z][A-Za-z0-9-]*) +(\S(?:.*\S)?) *$/.exec(header) ?? []
+  if (scheme === undefined || value === undefined)
+    return refuse('authorization', 'is malformed: send "Authorization: Bearer <token>"')
+  // RFC 6750 section 2.1: b64token; anything else in a bearer token is two headers joined, or not a token
+  if (scheme.toLowerCase() === 'bearer' && !/^[A-Za-z0-9\-._~+/]+=*$/.test(value))
+    return refuse('authorization', 'holds a malformed bearer token')
+  return [{ scheme: scheme.toLowerCase(), value, carrier: 'authorization' }]
+}
+
+function keyHeaders(sources: CredentialSources, carriers: Carriers): readonly Explicit[] {
+  return keyHeaderNames(carriers).flatMap((name) => {
+    const value = sources.header(name)
+    return value === null ? [] : [{ scheme: 'key', value, carrier: 'header' as const }]
+  })
+}
+
+function queryCredentials(query: string, carriers: Carriers): { found: readonly Explicit[]; rest: string } {
+  if (query === '') return { found: [], rest: '' }
+  const open = new Map(Object.entries(carriers.query ?? {}).map(([scheme, name]) => [name, scheme]))
+  const params = new URLSearchParams(query)
+  const found: Explicit[] = []
+  for (const name of new Set([...queryNames, ...open.keys()])) {
+    const values = queryValues(query, name)
+    if (values.length === 0) continue
+    const scheme =
+      open.get(name) ??
+      refuse(`query`, `holds '${name}', but credentials in the query string are switched off`)
+    found.push({ scheme, value: queryValue(name, values), carrier: 'query' })
+    params.delete(name)
+  }
+  return { found, rest: found.length === 0 ? query : params.toString() }
+}
+
+function queryValues(query: string, name: string): readonly string[] {
+  return query.split('&').flatMap((pair) => {
+    const equals = pair.indexOf('=')
+    const key = equals === -1 ? pair : pair.slice(0, equals)
+    return percentDecoded(key) === name ? [equals === -1 ? '' : pair.slice(equals + 1)] : []
+  })
+}
+
+/**
+ * The value of a query credential. Percent-encoding is decoded once; `=` and padding stay; a bare `+` stays a plus,
+ * because it is part of base64 and no token holds a space.
+ */
+function queryValue(name: string, values: readonly string[]): string {
+  const [first] = values
+  if (first === undefined || values.length > 1) return refuse('query', `holds '${name}' more than once`)
+  const value = percentDecoded(first)
+  return value === null || value === '' ? refuse('query', `holds a malformed '${name}'`) : value
+}
+
+function percentDecoded(part: string): string | null {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return null
+  }
+}
+
+function refuse(carrier: string, fault: string): never {
+  return deny(400, 'bad-credential', `the ${carrier} ${fault}`, { httpOnly: true })
+}
+
+function credentials(explicit: Explicit | null, cookieHeader: string | null): Credentials {
+  return new Held(explicit, explicit === null ? (cookieHeader ?? '') : '')
+}
+
+/** Private fields, so that no printer and no serialiser gets at a secret. */
+class Held implements Credentials {
+  readonly #explicit: Explicit | null
+  readonly #cookies: string
+  #reads = 0
+
+  constructor(explicit: Explicit | null, cookies: string) {
+    this.#explicit = explicit
+    this.#cookies = cookies
+  }
+
+  get explicit(): Explicit | null {
+    return this.#explicit
+  }
+
+  get cookieReads(): number {
+    return this.#reads
+  }
+
+  of(scheme: string): string | null {
+    return this.#explicit?.scheme === scheme ? this.#explicit.value : null
+  }
+
+  cookie(name: string): string | null {
+    const value = cookieNamed(this.#cookies, name)
+    if (value !== null) this.#reads++
+    return value
+  }
+
+  cookies(): string {
+    if (this.#cookies !== '') this.#reads++
+    return this.#cookies
+  }
+
+  toJSON(): string {
+    return '[credentials]'
+  }
+}
+
+function cookieNamed(header: string, name: string): string | null {
+  const values = new Set<string>()
+  for (const pair of header.split(';')) {
+    const equals = pair.indexOf('=')
+    if (equals !== -1 && pair.slice(0, equals).trim() === name)
+      values.add(unquoted(pair.slice(equals + 1).trim()))
+  }
+  if (values.size > 1) refuse('cookie header', `holds '${name}' twice with different values`)
+  const [value] = values
+  return value === undefined ? null : (percentDecoded(value) ?? value)
+}
+
+function unquoted(value: string): string {
+  return value.length > 1 && value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value
+}
+
+/** The user and password of Basic credentials (RFC 7617), or `null` when they are malformed. */
+export function basicPair(value: string): { readonly user: string; readonly password: string } | null {
+  const bytes = fromBase64url(value.replace(/=+$/, '').replaceAll('+', '-').replaceAll('/', '_'))
+  if (bytes === null) return null
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    const colon = text.indexOf(':')
+    return colon === -1 ? null : { user: text.slice(0, colon), password: text.slice(colon + 1) }
+  } catch {
+    return null
+  }
+}

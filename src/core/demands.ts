@@ -1,0 +1,161 @@
+import type { Calls, Contract, Incoming, Outgoing, SchemaOf } from '../wire/contract.ts'
+import type { Duration } from '../wire/duration.ts'
+import type { Params } from '../wire/path.ts'
+import type { InputOf, OutputOf, Schema } from '../wire/schema.ts'
+import type { Application, Authenticator, UserOf } from './application.ts'
+import type { Group, Messenger, SendOptions } from './port.ts'
+import type { LeaveReason } from './report.ts'
+
+/** A grant as handlers see it: what `authorize` answers, without its ways of refusing. */
+export type Granted<G> = NonNullable<Exclude<G, false | void>>
+
+/** What `authorize` is asked with. */
+export interface Question<P extends string, U> {
+  readonly user: U
+  /** The identity's name across kinds, as groups and limits know it. */
+  readonly subject: string
+  readonly scopes: readonly string[]
+  readonly params: Params<P>
+  /** Why it is asked: someone is at the door. */
+  readonly why: 'open'
+  /** Aborted when the peer has gone. */
+  readonly signal: AbortSignal
+}
+
+type Authorize<P extends string, A, G> = (question: Question<P, UserOf<A>>) => G | Promise<G>
+/** What `authorize` must answer where the contract says what travels of a grant. */
+export type Answer<R> = R extends Schema ? InputOf<R> : unknown
+
+/** What an endpoint demands of who wants to come in, and how it treats them. */
+export type Demands<P extends string, A, G, Au extends string, R> = {
+  /** The first door: who is it. `anyone` must be written out. */
+  readonly auth: A
+  /** Told of each other: what members see of this one; `null` keeps it unseen. The contract's `presence` schema fits it. */
+  readonly presence?: (who: { readonly user: UserOf<A>; readonly grant: Granted<G> }) => object | null
+  /** Which of the contract's audiences this one hears. */
+  readonly audience?: (who: { readonly user: UserOf<A>; readonly grant: Granted<G> }) => readonly Au[]
+  /** Bounds of this endpoint: bytes of a message, and its rate (`null` switches the rate off). */
+  readonly limits?: {
+    readonly message?: number
+    readonly rate?: { readonly each: Duration; readonly most: number; readonly burst?: number } | null
+  }
+  /** The close code for 401 and 403, such as 4003 or 1008; 4401 and 4403 unless said otherwise. */
+  readonly refuse?: { readonly code: number }
+} & (R extends Schema
+  ? {
+      /** The second door: `false`, `null` and `undefined` refuse with 403, anything else is the grant. */ readonly authorize: Authorize<
+        P,
+        A,
+        G
+      >
+    }
+  : {
+      /** The second door: `false`, `null` and `undefined` refuse with 403, anything else is the grant. */ readonly authorize?: Authorize<
+        P,
+        A,
+        G
+      >
+    })
+
+/** A programmer's error, said as a sentence: an `authorize` without an answer. */
+export type Sound<G> = [G] extends [void]
+  ? 'authorize returned nothing: return the grant, or null to refuse'
+  : unknown
+
+/** How a socket has ended. */
+export interface Leave {
+  readonly why: LeaveReason
+  /** The close code. */
+  readonly code: number
+  /** Whether the peer is expected to come back. */
+  readonly mayReturn: boolean
+}
+
+/** Someone inside: one opening of an endpoint. */
+export interface Socket<P extends string, S, A extends string, U, G> {
+  /** Unique, and not to be guessed. */
+  readonly id: string
+  readonly user: U
+  /** The name of the identity, as `port.user` takes it. */
+  readonly subject: string
+  readonly scopes: readonly string[]
+  readonly params: Params<P>
+  readonly grant: G
+  /** Aborted when the socket has ended. */
+  readonly signal: AbortSignal
+  /** The way to groups and users; a test's own in a test. */
+  readonly port: Messenger
+  /**
+   * Sends to this socket alone.
+   *
+   * @throws TypeError when the data cannot be sent
+   */
+  send(...message: Outgoing<S, SendOptions>): void
+  /** The group of this contract and these params, or one of its audiences. The socket is in it already. */
+  group(audience?: A): Group<S>
+  /**
+   * Ends the socket.
+   *
+   * @param code 1000 or 3000 to 4999; 1000 when left out
+   * @throws TypeError for any other code
+   */
+  close(code?: number, reason?: string): void
+}
+
+/** A socket whose messages are read in a loop, which ends when the peer leaves, access ends or the server drains. */
+export interface LoopSocket<P extends string, C, S, A extends string, U, G>
+  extends Socket<P, S, A, U, G>, AsyncIterable<Incoming<C>> {}
+
+type Handlers<C> = C extends Schema
+  ? { message(message: OutputOf<C>): unknown }
+  : {} extends C
+    ? { on?: {} }
+    : { on: { [T in keyof C]: (message: OutputOf<SchemaOf<C[T]>>) => unknown } }
+
+type Answers<K extends Calls> = {} extends K
+  ? { calls?: {} }
+  : {
+      calls: {
+        [N in keyof K]: (
+          input: OutputOf<K[N]['input']>,
+          call: { readonly signal: AbortSignal },
+        ) => InputOf<K[N]['output']> | Promise<InputOf<K[N]['output']>>
+      }
+    }
+
+/** A table of handlers: what a consumer's function answers. */
+export type Table<C, K extends Calls> = {
+  /** Runs first, before any message; a denial closes the socket. */
+  open?(): unknown
+  /** Runs last, once, however the socket has ended. */
+  close?(leave: Leave): unknown
+} & Handlers<C> &
+  Answers<K>
+
+/** An endpoint: an application for one contract. */
+export interface Endpoint<
+  P extends string = string,
+  C = unknown,
+  S = unknown,
+  K = unknown,
+  U = unknown,
+  I = unknown,
+> extends Application {
+  readonly contract: Contract<P>
+  readonly auth: Authenticator<unknown>
+  /** Never set: the types that `visit` and `SocketOf` read. */
+  readonly types?: {
+    readonly client: C
+    readonly server: S
+    readonly calls: K
+    readonly user: U
+    readonly socket: I
+  }
+}
+
+/**
+ * The socket of an endpoint, so that a handler can live in a file of its own.
+ *
+ * @example export async function say(socket: SocketOf<typeof room>, text: string) { ... }
+ */
+export type SocketOf<E> = E extends Endpoint<string, unknown, unknown, unknown, unknown, infer I> ? I : never

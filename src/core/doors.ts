@@ -1,0 +1,92 @@
+import type { Contract } from '../wire/contract.ts'
+import { Denial, deny } from '../wire/errors.ts'
+import {
+  type Application,
+  type Authenticator,
+  type Door,
+  door,
+  type Handshake,
+  type Identity,
+} from './application.ts'
+import { authenticate, subjectOf } from './authenticate.ts'
+
+/** What the engine needs of an endpoint's demands, without their types: `endpoint` and `consumer` have checked those. */
+export interface Checks {
+  readonly auth: Authenticator<unknown>
+  readonly authorize?: (question: object) => unknown
+  readonly refuse?: { readonly code: number }
+}
+
+/** Someone who has passed both doors. */
+export interface Visitor {
+  readonly identity: Identity<unknown>
+  readonly subject: string
+  readonly params: Readonly<Record<string, string>>
+  /** The canonical path. */
+  readonly path: string
+  readonly grant: unknown
+}
+
+/** The parameters of a contract in the path of a handshake. @throws Denial 404 when it is another path */
+export function paramsOf(contract: Contract, handshake: Handshake): Readonly<Record<string, string>> {
+  return contract.template.match(handshake.path) ?? deny(404, 'not-found', 'there is no such endpoint')
+}
+
+/**
+ * Leads through both doors: who are you, may you come in here.
+ *
+ * @throws Denial with the endpoint's own close code for 401 and 403
+ */
+export async function passDoors(
+  handshake: Handshake,
+  contract: Contract,
+  checks: Checks,
+  asked: Door = handshake[door],
+): Promise<Visitor> {
+  try {
+    const params = paramsOf(contract, handshake)
+    const identity = await authenticate(checks.auth, asked)
+    const subject = subjectOf(identity, handshake.id)
+    const grant = await authorize(checks, {
+      user: identity.user,
+      subject,
+      scopes: identity.scopes ?? [],
+      params,
+      why: 'open',
+      signal: handshake.signal,
+    })
+    return { identity, subject, params, path: contract.template.build(params), grant }
+  } catch (error) {
+    throw withCode(error, checks)
+  }
+}
+
+/** A denial for 401 and 403 with the close code that an endpoint chose; anything else as it is. */
+export function withCode(error: unknown, { refuse }: Checks): unknown {
+  if (refuse === undefined || !(error instanceof Denial)) return error
+  return error.status === 401 || error.status === 403 ? error.with({ closeCode: refuse.code }) : error
+}
+
+/** The second door. What it throws and is no denial is 503: whether they may come in is not known. */
+async function authorize({ authorize: rule }: Checks, question: object): Promise<unknown> {
+  if (rule === undefined) return true
+  const grant = await answered(rule, question)
+  if (grant === false || grant === null || grant === undefined)
+    deny(403, 'forbidden', 'you may not come in here')
+  return grant
+}
+
+async function answered(rule: (question: object) => unknown, question: object): Promise<unknown> {
+  try {
+    return await rule(question)
+  } catch (error) {
+    if (error instanceof Denial) throw error
+    throw new Denial(503, 'unavailable', 'whether you may come in could not be found out: come back later', {
+      cause: error,
+      detail: 'authorize threw',
+    })
+  }
+}
+
+/** Names an application after its contract, for a router that looks paths up. */
+export type Routed = Application & { readonly contract: Contract }

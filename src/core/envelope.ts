@@ -1,0 +1,69 @@
+import type { Body } from '../wire/body.ts'
+import type { SlowPolicy } from '../wire/contract.ts'
+import type { Position } from '../wire/frame.ts'
+import { isRecord, parseJson } from '../wire/json.ts'
+
+/** One group message on its way: what every node needs to encode it for its own members. */
+export interface Dispatch {
+  readonly type: string | null
+  readonly body: Body
+  readonly slow: SlowPolicy
+  /** Under `latest`, what it replaces. */
+  readonly key: string
+  /** The socket that does not hear it. */
+  readonly except: string | null
+  readonly at: Position | null
+}
+
+/** A dispatch as bytes: the length of its head in four bytes, the head as JSON, the data. */
+export function packDispatch(dispatch: Dispatch): Uint8Array {
+  const { body, ...head } = dispatch
+  const text = new TextEncoder()
+  const fields = text.encode(JSON.stringify({ ...head, kind: body.kind }))
+  const data = body.kind === 'binary' ? body.bytes : text.encode(body.kind === 'json' ? body.json : body.text)
+  const packed = new Uint8Array(4 + fields.length + data.length)
+  new DataView(packed.buffer).setUint32(0, fields.length)
+  packed.set(fields, 4)
+  packed.set(data, 4 + fields.length)
+  return packed
+}
+
+/** Reads what another node or a store gave; `null` when it is no dispatch: a layer's content is checked, not trusted. */
+export function unpackDispatch(packed: Uint8Array): Dispatch | null {
+  if (packed.length < 4) return null
+  const end = 4 + new DataView(packed.buffer, packed.byteOffset).getUint32(0)
+  if (packed.length < end) return null
+  const head = parseJson(new TextDecoder().decode(packed.subarray(4, end)))
+  return head.ok && isRecord(head.value) ? dispatchOf(head.value, packed.subarray(end)) : null
+}
+
+function dispatchOf(head: Readonly<Record<string, unknown>>, data: Uint8Array): Dispatch | null {
+  const { type, slow, key, except, at, kind } = head
+  const body = bodyFrom(kind, data)
+  if (
+    body === null ||
+    typeof key !== 'string' ||
+    !isSlow(slow) ||
+    !isNameOrNull(type) ||
+    !isNameOrNull(except)
+  )
+    return null
+  return { type, body, slow, key, except, at: positionOf(at) }
+}
+
+function bodyFrom(kind: unknown, data: Uint8Array): Body | null {
+  if (kind === 'binary') return { kind, bytes: data }
+  const text = new TextDecoder().decode(data)
+  if (kind === 'json') return { kind, json: text }
+  return kind === 'text' ? { kind, text } : null
+}
+
+function positionOf(at: unknown): Position | null {
+  if (!isRecord(at)) return null
+  const { epoch, offset } = at
+  return typeof epoch === 'string' && typeof offset === 'number' ? { epoch, offset } : null
+}
+
+const isSlow = (value: unknown): value is SlowPolicy =>
+  value === 'close' || value === 'drop' || value === 'latest'
+const isNameOrNull = (value: unknown): value is string | null => value === null || typeof value === 'string'

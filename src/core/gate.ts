@@ -1,0 +1,84 @@
+import { Denial } from '../wire/errors.ts'
+import type { Limits } from './limits.ts'
+
+interface Line {
+  working: number
+  readonly waiting: Set<() => void>
+}
+
+/**
+ * The pre-authentication budget: so many handshakes of one address are worked on at once, so many more wait in line,
+ * the rest is answered 503 before any work is done for it.
+ */
+export class Gate {
+  readonly #lines = new Map<string, Line>()
+  readonly #limits: Limits
+
+  constructor(limits: Limits) {
+    this.#limits = limits
+  }
+
+  /**
+   * Waits for a place and answers how to give it back.
+   *
+   * @throws Denial 503 when the line is full, or when the signal ends the wait
+   */
+  async enter(address: string, signal: AbortSignal): Promise<() => void> {
+    const line = this.#line(address)
+    if (line.working < this.#limits.handshakesAtOnce) line.working++
+    else await this.#wait(line, signal)
+    let open = true
+    return () => {
+      if (open) this.#leave(address, line)
+      open = false
+    }
+  }
+
+  /** How many addresses are known at this moment: none once all is quiet. */
+  get size(): number {
+    return this.#lines.size
+  }
+
+  #line(address: string): Line {
+    const known = this.#lines.get(address)
+    if (known !== undefined) return known
+    const line = { working: 0, waiting: new Set<() => void>() }
+    this.#lines.set(address, line)
+    return line
+  }
+
+  #wait(line: Line, signal: AbortSignal): Promise<void> {
+    if (line.waiting.size >= this.#limits.handshakesWaiting) throw overBudget()
+    return new Promise((resolve, reject) => {
+      const turn = (): void => {
+        signal.removeEventListener('abort', gone)
+        resolve()
+      }
+      const gone = (): void => {
+        line.waiting.delete(turn)
+        reject(overBudget())
+      }
+      if (signal.aborted) return reject(overBudget())
+      signal.addEventListener('abort', gone, { once: true })
+      line.waiting.add(turn)
+    })
+  }
+
+  /** The place goes to whoever has waited longest, or is free. */
+  #leave(address: string, line: Line): void {
+    const [next] = line.waiting
+    if (next !== undefined) {
+      line.waiting.delete(next)
+      return next()
+    }
+    line.working--
+    if (line.working === 0) this.#lines.delete(address)
+  }
+}
+
+function overBudget(): Denial {
+  return new Denial(503, 'busy', 'too many handshakes from your address: come back later', {
+    httpOnly: true,
+    retryAfterMs: 1_000,
+  })
+}

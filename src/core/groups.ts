@@ -1,0 +1,204 @@
+import { type Payload } from '../wire/body.ts'
+import { encodeMessage, type Position } from '../wire/frame.ts'
+import { encodePlain } from '../wire/plain.ts'
+import { type Connection, Packet } from './connection.ts'
+import { type Dispatch, packDispatch, unpackDispatch } from './envelope.ts'
+import type { Address } from './keys.ts'
+import type { Bus, Store, Unsubscribe } from './layer.ts'
+import type { Reporter } from './report.ts'
+
+/** Someone who hears a group. */
+export interface Member {
+  /** The id of the socket. */
+  readonly id: string
+  /** The canonical path of the socket, for frames of groups that have none of their own. */
+  readonly path: string
+  /** Whether the socket speaks `sallyport.v1`; else it gets bare messages. */
+  readonly framed: boolean
+  readonly connection: Connection
+}
+
+/** A held place in a group: reserved before the door opens, taken when it has. */
+export interface Seat {
+  take(member: Member): void
+  leave(): void
+}
+
+interface Room {
+  readonly address: Address
+  readonly members: Set<Member>
+  holders: number
+  readonly ready: Promise<Unsubscribe>
+}
+
+/** One kept message of a group's history. */
+export interface Kept {
+  readonly at: Position
+  readonly dispatch: Dispatch
+}
+
+/** Everyone who hears the same thing, on this node and through the bus on all others. */
+export class Groups {
+  readonly #rooms = new Map<string, Room>()
+  /** The last send of each group with a history: offsets and delivery keep the order of `send`. */
+  readonly #tails = new Map<string, Promise<unknown>>()
+  readonly #bus: Bus
+  readonly #store: Store
+  readonly #report: Reporter
+
+  constructor(bus: Bus, store: Store, report: Reporter) {
+    this.#bus = bus
+    this.#store = store
+    this.#report = report
+  }
+
+  /** Subscribes to a group if nobody here does yet, so that whoever takes the seat misses nothing. @throws what the layer throws */
+  async reserve(address: Address): Promise<Seat> {
+    const room = this.#room(address)
+    room.holders++
+    try {
+      await room.ready
+    } catch (error) {
+      this.#release(room)
+      throw error
+    }
+    return this.#seat(room)
+  }
+
+  /** Sends to everyone: local members at once, the others through the bus. Resolves when the layer has accepted it. */
+  async send(address: Address, dispatch: Dispatch, kept: boolean): Promise<number> {
+    const { history } = address.contract
+    if (history === undefined || !kept) return this.#deliver(address, dispatch)
+    const before = this.#tails.get(address.key)
+    const sending = this.#append(before, address, dispatch, history)
+    this.#tails.set(address.key, sending)
+    try {
+      return await sending
+    } finally {
+      if (this.#tails.get(address.key) === sending) this.#tails.delete(address.key)
+    }
+  }
+
+  /** What is kept of a group after a position, oldest first. */
+  async history(
+    address: Address,
+    after: Position | null,
+  ): Promise<{ readonly complete: boolean; readonly kept: readonly Kept[] }> {
+    const { epoch, entries, complete } = await this.#store.range(address.key, after)
+    const kept = entries.flatMap(({ offset, value }) => {
+      const dispatch = unpackDispatch(value)
+      return dispatch === null ? [] : [{ at: { epoch, offset }, dispatch }]
+    })
+    return { complete, kept }
+  }
+
+  /** The members of a group on this node. */
+  local(key: string): ReadonlySet<Member> {
+    return this.#rooms.get(key)?.members ?? new Set()
+  }
+
+  /** How many groups have someone on this node. */
+  get size(): number {
+    return this.#rooms.size
+  }
+
+  async #append(
+    before: Promise<unknown> | undefined,
+    address: Address,
+    dispatch: Dispatch,
+    rules: { size: number; forMs: number },
+  ): Promise<number> {
+    // a failed send before this one has been told to its own caller
+    await before?.catch(() => {})
+    const at = await this.#store.append(address.key, packDispatch(dispatch), rules)
+    return this.#deliver(address, { ...dispatch, at })
+  }
+
+  async #deliver(address: Address, dispatch: Dispatch): Promise<number> {
+    const room = this.#rooms.get(address.key)
+    const receivers = room === undefined ? 0 : deliver(room, dispatch)
+    await this.#bus.publish(address.key, packDispatch(dispatch))
+    return receivers
+  }
+
+  #room(address: Address): Room {
+    const known = this.#rooms.get(address.key)
+    if (known !== undefined) return known
+    const ready = this.#bus.subscribe(address.key, (bytes) => this.#hear(address, bytes))
+    const room: Room = { address, members: new Set(), holders: 0, ready }
+    this.#rooms.set(address.key, room)
+    return room
+  }
+
+  #hear(address: Address, bytes: Uint8Array): void {
+    const dispatch = unpackDispatch(bytes)
+    const room = this.#rooms.get(address.key)
+    if (dispatch === null)
+      this.#report(new TypeError('a message from the layer is malformed'), `hearing ${address.contract.path}`)
+    else if (room !== undefined) deliver(room, dispatch)
+  }
+
+  #seat(room: Room): Seat {
+    let member: Member | null = null
+    let held = true
+    return {
+      take: (taker) => {
+        if (!held) return
+        member = taker
+        room.members.add(taker)
+      },
+      leave: () => {
+        if (!held) return
+        held = false
+        if (member !== null) room.members.delete(member)
+        this.#release(room)
+      },
+    }
+  }
+
+  #release(room: Room): void {
+    if (--room.holders > 0) return
+    this.#rooms.delete(room.address.key)
+    room.ready.then(
+      (unsubscribe) => unsubscribe(),
+      () => {},
+    )
+  }
+}
+
+/** Hands one message to the members of a room: encoded at most once for each wire, the same packet for everyone. */
+function deliver(room: Room, dispatch: Dispatch): number {
+  const { address, members } = room
+  const { except } = dispatch
+  const plain = lazily(() => packet(address, dispatch, encodePlain(dispatch.type, dispatch.body)))
+  const framed = byPath((path) => packet(address, dispatch, framePayload(path, dispatch)))
+  let receivers = 0
+  for (const member of members) {
+    if (member.id === except) continue
+    member.connection.send(member.framed ? framed(address.path ?? member.path) : plain())
+    receivers++
+  }
+  return receivers
+}
+
+function framePayload(path: string, { type, body, at }: Dispatch): Payload {
+  return encodeMessage({ in: path, type, ...(at === null ? {} : { at }) }, body)
+}
+
+function packet(address: Address, { slow, type, key }: Dispatch, payload: Payload): Packet {
+  return new Packet(payload, slow, slow === 'latest' ? `${address.key}/${type ?? ''}/${key}` : '')
+}
+
+function lazily<T>(make: () => T): () => T {
+  let made: T | undefined
+  return () => (made ??= make())
+}
+
+/** A group's members share one path; only those of a subject may differ, and then mostly in runs. */
+function byPath<T>(make: (path: string) => T): (path: string) => T {
+  let last: { readonly path: string; readonly made: T } | undefined
+  return (path) => {
+    if (last?.path !== path) last = { path, made: make(path) }
+    return last.made
+  }
+}

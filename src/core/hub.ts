@@ -1,0 +1,37 @@
+import type { Identity } from './application.ts'
+import type { Clock } from './clock.ts'
+import type { Carriers } from './credentials.ts'
+import type { Gate } from './gate.ts'
+import type { Groups } from './groups.ts'
+import type { Layer } from './layer.ts'
+import type { Limits } from './limits.ts'
+import type { Opening } from './opening.ts'
+import type { OriginRules } from './origin.ts'
+import type { Messenger } from './port.ts'
+import type { Presence } from './presence.ts'
+import type { EventSink, Reporter } from './report.ts'
+
+/** What a server is made of, as its endpoints reach it through the handshake. */
+export interface Hub {
+  /** The name of this process among its peers. */
+  readonly node: string
+  readonly clock: Clock
+  readonly limits: Limits
+  readonly carriers: Carriers
+  readonly origins: OriginRules
+  readonly gate: Gate
+  readonly layer: Layer
+  readonly groups: Groups
+  readonly presence: Presence
+  /** Every open socket of this process. */
+  readonly openings: Set<Opening>
+  /** Set while the server drains: nobody is let in any more. */
+  readonly draining: boolean
+  /** Whether what the server sends is checked too: on in tests. */
+  readonly checkOutgoing: boolean
+  readonly tenant: (identity: Identity<unknown>) => string
+  /** What handlers reach as `socket.port`. */
+  readonly port: (tenant: string) => Messenger
+  readonly emit: EventSink
+  readonly report: Reporter
+}

@@ -1,0 +1,121 @@
+import { type Duration, milliseconds } from '../wire/duration.ts'
+
+/** Bounds that are on by default; each may be changed, none can be left out. */
+export interface Limits {
+  /** From the first byte of a connection to the answer; 5 s. */
+  readonly handshakeMs: number
+  /** Handshakes of one address that are worked on at once; 64. */
+  readonly handshakesAtOnce: number
+  /** Handshakes of one address that wait for their turn; 1,024, then 503. */
+  readonly handshakesWaiting: number
+  /** Bytes of request headers; 16 KiB. */
+  readonly headerBytes: number
+  /** Bytes of one message from a client; 64 KiB, then 1009. */
+  readonly messageBytes: number
+  /** Fragments of one message; 64, then 1008. */
+  readonly fragments: number
+  /** Protocol pings of a client each second; 10, then 1008. */
+  readonly pingsPerSecond: number
+  /** Messages of one socket: `most` each `eachMs`, with `burst` at once; 50 a second, burst 100. `null` switches it off. */
+  readonly rate: Rate | null
+  /** For how long a socket may stay over its rate before 4429; 10 s. */
+  readonly rateGraceMs: number
+  /** Invalid messages within 10 s before 4400; 10. */
+  readonly invalidMessages: number
+  /** Messages that wait for their handler before reading pauses; 256. */
+  readonly inbox: number
+  /** Bytes that wait for a slow reader before the policy of the message holds; 1 MiB. */
+  readonly outboundBytes: number
+  /** How often a silent peer is pinged; 25 s. */
+  readonly pingMs: number
+  /** For how long it may then stay silent before it counts as lost; 10 s. */
+  readonly pongMs: number
+  /** For how long a close may take; 5 s. */
+  readonly closeMs: number
+  /** Bytes and time of a first message that carries a credential; 4 KiB and 5 s. */
+  readonly firstMessageBytes: number
+  readonly firstMessageMs: number
+  /** For how long a member that has left counts as present, so that a reload is no leave; 5 s. */
+  readonly presenceGraceMs: number
+}
+
+/** A token bucket: `most` each `eachMs`, `burst` at once. */
+export interface Rate {
+  readonly most: number
+  readonly eachMs: number
+  readonly burst: number
+}
+
+/** A rate as it is written at the surface; the burst is twice `most` unless said otherwise. */
+export interface RateOption {
+  readonly each: Duration
+  readonly most: number
+  readonly burst?: number
+}
+
+/** The bounds of product.md's table. */
+export const defaultLimits: Limits = {
+  handshakeMs: 5_000,
+  handshakesAtOnce: 64,
+  handshakesWaiting: 1_024,
+  headerBytes: 16_384,
+  messageBytes: 65_536,
+  fragments: 64,
+  pingsPerSecond: 10,
+  rate: { most: 50, eachMs: 1_000, burst: 100 },
+  rateGraceMs: 10_000,
+  invalidMessages: 10,
+  inbox: 256,
+  outboundBytes: 1_048_576,
+  pingMs: 25_000,
+  pongMs: 10_000,
+  closeMs: 5_000,
+  firstMessageBytes: 4_096,
+  firstMessageMs: 5_000,
+  presenceGraceMs: 5_000,
+}
+
+/**
+ * The default limits with some of them changed.
+ *
+ * @throws TypeError when one is not a positive whole number
+ */
+export function limitsWith(changes: Partial<Limits>): Limits {
+  for (const [name, value] of Object.entries(changes)) {
+    if (typeof value === 'number' && (!Number.isSafeInteger(value) || value < 1)) {
+      throw new TypeError(`the limit '${name}' is a whole number of at least 1, not ${value}`)
+    }
+  }
+  return { ...defaultLimits, ...changes }
+}
+
+/** A rate option in numbers. @throws TypeError when it allows nothing */
+export function rateOf(option: RateOption): Rate {
+  const { most, burst = 2 * most } = option
+  const eachMs = milliseconds(option.each)
+  if (most >= 1 && burst >= 1 && eachMs > 0) return { most, burst, eachMs }
+  throw new TypeError('a rate allows at least one message, in a time above zero')
+}
+
+/** A token bucket on an injected clock; it starts full. */
+export class Bucket {
+  readonly #rate: Rate
+  #tokens: number
+  #at: number
+
+  constructor(rate: Rate, now: number) {
+    this.#rate = rate
+    this.#tokens = rate.burst
+    this.#at = now
+  }
+
+  /** Takes one token; false when there is none. A clock that jumps back only costs the time it jumped. */
+  take(now: number): boolean {
+    const { most, eachMs, burst } = this.#rate
+    this.#tokens = Math.min(burst, this.#tokens + (Math.max(0, now - this.#at) * most) / eachMs)
+    this.#at = now
+    if (this.#tokens < 1) return false
+    this.#tokens -= 1
+    return true
+  }
+}

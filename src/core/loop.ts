@@ -1,0 +1,64 @@
+import { rawKind, shapeOf } from '../wire/contract.ts'
+import type { Contract } from '../wire/contract.ts'
+
+/**
+ * The messages of a socket as a loop reads them. A message is taken when the loop asks for it: until then its sender has
+ * no acknowledgement, and no other message is read.
+ */
+export class Loop implements AsyncIterableIterator<unknown> {
+  #offered: { readonly value: unknown; readonly taken: () => void } | null = null
+  #wanted: ((result: IteratorResult<unknown>) => void) | null = null
+  #ended = false
+
+  /** Hands a message over; settles when the loop has taken it. */
+  offer(value: unknown): void | Promise<void> {
+    if (this.#ended) return
+    const wanted = this.#wanted
+    if (wanted !== null) {
+      this.#wanted = null
+      return wanted({ value, done: false })
+    }
+    return new Promise((taken) => {
+      this.#offered = { value, taken }
+    })
+  }
+
+  /** Ends the loop: what nobody has taken is gone. */
+  end(): void {
+    this.#ended = true
+    this.#offered?.taken()
+    this.#offered = null
+    this.#wanted?.({ value: undefined, done: true })
+    this.#wanted = null
+  }
+
+  next(): Promise<IteratorResult<unknown>> {
+    const offered = this.#offered
+    if (offered !== null) {
+      this.#offered = null
+      offered.taken()
+      return Promise.resolve({ value: offered.value, done: false })
+    }
+    if (this.#ended) return Promise.resolve({ value: undefined, done: true })
+    return new Promise((resolve) => {
+      this.#wanted = resolve
+    })
+  }
+
+  return(): Promise<IteratorResult<unknown>> {
+    return Promise.resolve({ value: undefined, done: true })
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+}
+
+/** A message as a loop sees it: flat and tagged with its type; raw ones under `data`; an unnamed shape as it is. */
+export function tagged(contract: Contract, type: string | null, data: unknown): unknown {
+  if (type === null) return data
+  const shape = shapeOf(contract.client, type)
+  if (shape !== null && rawKind(shape.schema) !== null) return { type, data }
+  // a named message is an object: the contract's types and its schema say so
+  return { type, ...(data as object) }
+}

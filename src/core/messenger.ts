@@ -1,0 +1,96 @@
+import { assertValid, type Body, bodyOf } from '../wire/body.ts'
+import { type Contract, type Direction, type EventShape, shapeOf } from '../wire/contract.ts'
+import type { Position } from '../wire/frame.ts'
+import { parseJson } from '../wire/json.ts'
+import { isSchema } from '../wire/schema.ts'
+import type { Hub } from './hub.ts'
+import { type Address, groupAddress, subjectAddress } from './keys.ts'
+import type { Group, KeptMessage, Messenger, SendOptions } from './port.ts'
+
+/** A message taken apart: `send(type, data, options)`, or `send(data, options)` for an unnamed shape. */
+export interface Sending {
+  readonly type: string | null
+  readonly shape: EventShape
+  readonly data: unknown
+  readonly options: SendOptions
+}
+
+/**
+ * Takes the arguments of `send` apart.
+ *
+ * @throws TypeError when the contract has no such message, or in tests when the data does not fit it
+ */
+export function sendingOf(contract: Contract, args: readonly unknown[], checked: boolean): Sending {
+  const unnamed = isSchema(contract.server)
+  const [type, data, options] = unnamed ? [null, args[0], args[1]] : args
+  const shape = shapeOf(contract.server, typeof type === 'string' ? type : null)
+  if (shape === null)
+    throw new TypeError(`the contract '${contract.path}' has no server message '${String(type)}'`)
+  if (checked) assertValid(shape.schema, data, `the message '${String(type ?? contract.path)}'`)
+  // the typed surface of `send` lets only these options through
+  return {
+    type: typeof type === 'string' ? type : null,
+    shape,
+    data,
+    options: (options ?? {}) as SendOptions,
+  }
+}
+
+/** The messenger of a hub for one tenant. */
+export function messengerOf(hub: Hub, tenant: string): Messenger {
+  const messenger = {
+    group: (contract: Contract, params: Readonly<Record<string, string>> = {}, audience?: string) =>
+      groupOf(hub, groupAddress(contract, tenant, params, audience)),
+    user: (contract: Contract, subject: string) => groupOf(hub, subjectAddress(contract, tenant, subject)),
+  }
+  // the interface only narrows these signatures by the contract's types
+  return messenger as unknown as Messenger
+}
+
+/** A group by its address. */
+export function groupOf(hub: Hub, address: Address): Group<Direction> {
+  const group = {
+    send: (...args: readonly unknown[]) => {
+      const sending = send(hub, address, args)
+      // a send that nobody awaits must not end the process when the layer is away; whoever awaits sees the error too
+      sending.catch((error: unknown) => hub.report(error, `sending to ${address.contract.path}`))
+      return sending
+    },
+    members: () => hub.presence.find(address),
+    history: (after: Position | null = null) => history(hub, address, after),
+  }
+  // as above: `send` is typed by the contract where it is handed out
+  return group as unknown as Group<Direction>
+}
+
+async function send(hub: Hub, address: Address, args: readonly unknown[]): Promise<void> {
+  const { contract } = address
+  const { type, shape, data, options } = sendingOf(contract, args, hub.checkOutgoing)
+  const { slow = shape.rules.slow ?? 'close', keep = shape.rules.keep ?? true, key = '', except } = options
+  const body = bodyOf(shape.schema, data)
+  const receivers = await hub.groups.send(
+    address,
+    { type, body, slow, key, except: except?.id ?? null, at: null },
+    keep,
+  )
+  hub.emit({ type: 'sent', contract: contract.path, receivers })
+}
+
+async function history(
+  hub: Hub,
+  address: Address,
+  after: Position | null,
+): Promise<{ complete: boolean; messages: readonly KeptMessage[] }> {
+  const { complete, kept } = await hub.groups.history(address, after)
+  return {
+    complete,
+    messages: kept.map(({ at, dispatch: { type, body } }) => ({ at, type, data: dataOf(body) })),
+  }
+}
+
+function dataOf(body: Body): unknown {
+  if (body.kind === 'binary') return body.bytes
+  if (body.kind === 'text') return body.text
+  const parsed = parseJson(body.json)
+  return parsed.ok ? parsed.value : null
+}

@@ -1,0 +1,348 @@
+import { bodyOf, assertValid, type Payload } from '../wire/body.ts'
+import { retryAfterClose } from '../wire/close.ts'
+import { type Contract, shapeOf } from '../wire/contract.ts'
+import { Denial } from '../wire/errors.ts'
+import { encodeFrame, type ServerFrame } from '../wire/frame.ts'
+import { check } from '../wire/schema.ts'
+import type { Codec, Command } from './codec.ts'
+import { Conduct, type Verdict } from './conduct.ts'
+import { type Connection, Packet, type Receiver } from './connection.ts'
+import type { Leave } from './demands.ts'
+import type { Visitor } from './doors.ts'
+import { Heartbeat } from './heartbeat.ts'
+import type { Hub } from './hub.ts'
+import { Inbox } from './inbox.ts'
+import type { Rate } from './limits.ts'
+import { sendingOf } from './messenger.ts'
+import { denialReason } from './refusal.ts'
+import type { LeaveReason, Place } from './report.ts'
+
+/** What runs inside a socket: the table of a consumer, or the loop of an endpoint. */
+export interface Inside {
+  open(): unknown
+  message(type: string | null, data: unknown): unknown
+  call(name: string, input: unknown, signal: AbortSignal): unknown
+  close(leave: Leave): unknown
+}
+
+/** What an opening is made of. */
+export interface OpeningParts {
+  readonly hub: Hub
+  readonly contract: Contract
+  readonly visitor: Visitor
+  readonly connection: Connection
+  readonly codec: Codec
+  readonly place: Place
+  readonly rate: Rate | null
+  /** Gives up the places in groups and presence. */
+  readonly vacate: () => void
+}
+
+/**
+ * One opening of an endpoint on a connection: reads commands, checks them, runs handlers one at a time, and ends once.
+ * Its owner makes it, starts it with what runs inside, and never hears an error: they go to the sender, or to the reporter.
+ */
+export class Opening implements Receiver {
+  readonly id: string
+  readonly parts: OpeningParts
+  readonly #inbox: Inbox
+  readonly #conduct: Conduct
+  readonly #heartbeat: Heartbeat
+  readonly #since: number
+  readonly #calls = new Map<string, AbortController>()
+  #inside: Inside | null = null
+  #ended = false
+  #abort: AbortController | null = null
+
+  constructor(id: string, parts: OpeningParts) {
+    const { hub, connection, rate } = parts
+    this.id = id
+    this.parts = parts
+    this.#since = hub.clock.now()
+    this.#inbox = new Inbox(hub.limits.inbox, connection)
+    this.#conduct = new Conduct(hub.limits, rate, this.#since)
+    this.#heartbeat = new Heartbeat(hub.clock, hub.limits, {
+      ping: () => this.#ping(),
+      paused: () => this.#inbox.paused,
+      lost: () => this.end('lost', 4408, 'no sign of life'),
+    })
+  }
+
+  /** Aborted when the socket has ended; made when somebody asks for it. */
+  get signal(): AbortSignal {
+    this.#abort ??= new AbortController()
+    if (this.#ended) this.#abort.abort()
+    return this.#abort.signal
+  }
+
+  get ended(): boolean {
+    return this.#ended
+  }
+
+  /** Runs `open`, then everything that has come meanwhile. */
+  async start(inside: Inside): Promise<void> {
+    this.#inside = inside
+    this.parts.hub.openings.add(this)
+    try {
+      const opened = inside.open()
+      if (opened instanceof Promise) await opened
+    } catch (error) {
+      return this.fail(error)
+    }
+    if (!this.#ended) this.#inbox.start()
+  }
+
+  /** Sends to this socket alone; the arguments are those of `socket.send`. */
+  send(args: readonly unknown[]): void {
+    const { contract, codec, connection, hub } = this.parts
+    const { type, shape, data, options } = sendingOf(contract, args, hub.checkOutgoing)
+    const payload = codec.message(type, bodyOf(shape.schema, data))
+    if (this.#ended) return
+    connection.send(
+      new Packet(payload, options.slow ?? shape.rules.slow, `${type ?? ''}/${options.key ?? ''}`),
+    )
+  }
+
+  /** Sends a frame to a socket that speaks `sallyport.v1`; a plain one is not told. */
+  frame(frame: ServerFrame): void {
+    if (this.parts.codec.framed) this.#write(encodeFrame(frame))
+  }
+
+  /** Ends the socket for what was thrown: a denial closes with its code, anything else is reported and closes 1011. */
+  fail(error: unknown): void {
+    if (error instanceof Denial) return this.end('denied', error.closeCode, denialReason(error))
+    this.parts.hub.report(error, `running ${this.parts.contract.path}`)
+    this.end('fault', 1011, 'internal error')
+  }
+
+  /** Ends the socket, once: leaves its groups first, so that nothing more is heard, then closes and tells what runs inside. */
+  end(why: LeaveReason, code: number, reason: string): void {
+    if (this.#ended) return
+    this.parts.connection.close(code, reason)
+    this.#leave({ why, code, mayReturn: retryAfterClose(code) === 'retry' })
+  }
+
+  /** Takes no more messages, lets the handler that runs finish, then closes with 1012 and says when to come back. */
+  async drain(retryAfterMs: number): Promise<void> {
+    if (this.#ended) return
+    this.parts.connection.pause()
+    this.frame({ op: 'bye', retryAfterMs })
+    await this.#inbox.settled()
+    this.end('drain', 1012, 'restart')
+  }
+
+  message(payload: Payload): void {
+    if (this.#ended) return
+    this.#heartbeat.heard()
+    this.#obey(this.parts.codec.read(payload))
+  }
+
+  alive(): void {
+    this.#heartbeat.heard()
+  }
+
+  closed(code: number, _reason: string): void {
+    if (this.#ended) return
+    const why =
+      code === 1006
+        ? 'lost'
+        : code === 4508
+          ? 'slow'
+          : code === 1009 || code === 1002 || code === 1007
+            ? 'abuse'
+            : 'peer'
+    this.#leave({ why, code, mayReturn: retryAfterClose(code) === 'retry' })
+  }
+
+  #obey(command: Command): void {
+    switch (command.do) {
+      case 'message':
+      case 'call':
+        return this.#take(command)
+      case 'cancel':
+        return this.#calls.get(command.id)?.abort()
+      case 'invalid':
+        return command.mismatch && !this.parts.codec.framed
+          ? this.#mismatch(command)
+          : this.#invalid(command.issue, command.id)
+      case 'pong':
+      case 'nothing':
+    }
+  }
+
+  #take(command: Command & { readonly do: 'message' | 'call' }): void {
+    const verdict = this.#conduct.message(this.parts.hub.clock.now())
+    if (verdict !== 'pass')
+      return this.#punish(
+        verdict,
+        new Denial(429, 'too-many-messages', 'slow down: this message was dropped'),
+        command.id,
+      )
+    if (command.do === 'call') this.#takeCall(command)
+    else this.#takeMessage(command)
+  }
+
+  #takeMessage({ type, data, id }: Command & { readonly do: 'message' }): void {
+    const shape = shapeOf(this.parts.contract.client, type)
+    if (shape === null)
+      return this.#invalid(type === null ? "a message of this endpoint has a 'type'" : 'no such message', id)
+    const checked = this.#checked(() => check(shape.schema, data))
+    if (checked === null) return
+    if (!checked.ok) return this.#invalid(checked.issue, id)
+    this.#inbox.add(() =>
+      this.#run(
+        id,
+        () => this.#inside?.message(type, checked.value),
+        () => undefined,
+      ),
+    )
+  }
+
+  #takeCall({ type, data, id }: Command & { readonly do: 'call' }): void {
+    const { calls } = this.parts.contract
+    const call = Object.hasOwn(calls, type) ? calls[type] : undefined
+    if (call === undefined) return this.#invalid('no such call', id)
+    if (this.#calls.has(id)) return this.#invalid('a call with this id is under way', id)
+    const checked = this.#checked(() => check(call.input, data))
+    if (checked === null) return
+    if (!checked.ok) return this.#invalid(checked.issue, id)
+    const abort = new AbortController()
+    this.#calls.set(id, abort)
+    const answer = (value: unknown): unknown => {
+      if (this.parts.hub.checkOutgoing) assertValid(call.output, value, `the answer of the call '${type}'`)
+      return value
+    }
+    const ask = (): unknown => this.#inside?.call(type, checked.value, abort.signal)
+    this.#inbox.add(() => {
+      if (abort.signal.aborted) return void this.#calls.delete(id)
+      return this.#run(id, ask, answer, () => this.#calls.delete(id))
+    })
+  }
+
+  /** Runs a handler and tells the sender how it ended. Never throws; answers a promise only when the handler does. */
+  #run(
+    id: string | null,
+    handler: () => unknown,
+    answer: (value: unknown) => unknown,
+    settled: () => void = () => {},
+  ): void | Promise<void> {
+    try {
+      const result = handler()
+      if (result instanceof Promise) return this.#await(id, result, answer, settled)
+      this.#done(id, answer(result))
+    } catch (error) {
+      this.#threw(id, error)
+    }
+    settled()
+  }
+
+  async #await(
+    id: string | null,
+    result: Promise<unknown>,
+    answer: (value: unknown) => unknown,
+    settled: () => void,
+  ): Promise<void> {
+    try {
+      this.#done(id, answer(await result))
+    } catch (error) {
+      this.#threw(id, error)
+    }
+    settled()
+  }
+
+  #done(id: string | null, data: unknown): void {
+    if (id === null || this.#ended) return
+    this.frame({ op: 'ok', in: this.parts.visitor.path, id, ...(data === undefined ? {} : { data }) })
+  }
+
+  #threw(id: string | null, error: unknown): void {
+    if (this.#ended && isAbort(error)) return
+    if (error instanceof Denial) this.#refuse(error, id)
+    else this.fail(error)
+  }
+
+  #refuse(denial: Denial, id: string | null): void {
+    const { hub, contract, codec, place } = this.parts
+    hub.emit({
+      type: 'refused-message',
+      contract: contract.path,
+      status: denial.status,
+      code: denial.reason,
+      ...place,
+    })
+    const payload = codec.denial(denial, id, place.id)
+    if (payload === null) this.end('denied', denial.closeCode, denialReason(denial))
+    else this.#write(payload)
+  }
+
+  #invalid(issue: string, id: string | null): void {
+    this.#punish(
+      this.#conduct.invalid(this.parts.hub.clock.now()),
+      new Denial(400, 'invalid-message', issue),
+      id,
+    )
+  }
+
+  #punish(verdict: Verdict, denial: Denial, id: string | null): void {
+    if (verdict === 'end') this.end('abuse', denial.closeCode, denialReason(denial))
+    else this.#refuse(denial, id)
+  }
+
+  #mismatch({ issue, id }: Command & { readonly do: 'invalid' }): void {
+    const { codec, place } = this.parts
+    const denial = new Denial(400, 'invalid-message', issue, { closeCode: 1003 })
+    if (codec.denial(denial, id, place.id) === null) this.end('abuse', 1003, denialReason(denial))
+    else this.#invalid(issue, id)
+  }
+
+  /** A validator that throws is the programmer's fault: this socket ends, the error is reported. */
+  #checked<T>(validate: () => T): T | null {
+    try {
+      return validate()
+    } catch (error) {
+      this.fail(error)
+      return null
+    }
+  }
+
+  #ping(): void {
+    if (this.parts.codec.framed) this.frame({ op: 'ping' })
+    else this.parts.connection.ping()
+  }
+
+  #write(payload: Payload): void {
+    if (!this.#ended) this.parts.connection.send(new Packet(payload))
+  }
+
+  #leave(leave: Leave): void {
+    const { hub, contract, place, vacate } = this.parts
+    this.#ended = true
+    this.#heartbeat.stop()
+    this.#inbox.close()
+    hub.openings.delete(this)
+    vacate()
+    this.#abort?.abort()
+    for (const call of this.#calls.values()) call.abort()
+    hub.emit({
+      type: 'left',
+      contract: contract.path,
+      why: leave.why,
+      code: leave.code,
+      ms: hub.clock.now() - this.#since,
+      ...place,
+    })
+    void this.#goodbye(leave)
+  }
+
+  async #goodbye(leave: Leave): Promise<void> {
+    try {
+      await this.#inside?.close(leave)
+    } catch (error) {
+      this.parts.hub.report(error, `closing ${this.parts.contract.path}`)
+    }
+  }
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError'
+}

@@ -1,0 +1,59 @@
+import type { Calls, Contract, Direction, Outgoing, SlowPolicy } from '../wire/contract.ts'
+import type { Member, Position } from '../wire/frame.ts'
+import type { Params } from '../wire/path.ts'
+
+/** How one message travels; what is left out follows the contract's event. */
+export interface SendOptions {
+  /** The socket that does not hear it, mostly the one that said it. */
+  readonly except?: { readonly id: string } | undefined
+  /** What a slow reader suffers. */
+  readonly slow?: SlowPolicy
+  /** Under `latest`, what this message replaces: one pending message per group, type and key. */
+  readonly key?: string
+  /** Whether it is kept in the history of the contract, if that has one. */
+  readonly keep?: boolean
+}
+
+/** A message out of the history of a group. */
+export interface KeptMessage {
+  readonly at: Position
+  /** `null` for an unnamed shape. */
+  readonly type: string | null
+  readonly data: unknown
+}
+
+/** The people who hear the same thing. */
+export interface Group<S> {
+  /**
+   * Sends to everyone in the group, on every node. Resolves when local delivery is queued and the layer has accepted it.
+   *
+   * @throws TypeError when the data cannot be sent; SallyportError `ERR_LAYER` when the layer is away
+   */
+  send(...message: Outgoing<S, SendOptions>): Promise<void>
+  /** Who is here, each subject once; empty unless the endpoint declares presence. */
+  members(): Promise<readonly Member[]>
+  /** What is kept, oldest first, after a position or all of it; `complete` says whether nothing in between is missing. */
+  history(
+    after?: Position | null,
+  ): Promise<{ readonly complete: boolean; readonly messages: readonly KeptMessage[] }>
+}
+
+/** Groups and users, as they are reached from inside and outside of sockets. */
+export interface Messenger {
+  /**
+   * The group of a contract's endpoint with these params, or one of its audiences.
+   *
+   * @throws TypeError when a param is missing or malformed
+   */
+  group<P extends string, S extends Direction, A extends string>(
+    contract: Contract<P, Direction, S, Calls, A>,
+    ...rest: {} extends Params<P>
+      ? [params?: {}, audience?: NoInfer<A>]
+      : [params: Params<P>, audience?: NoInfer<A>]
+  ): Group<S>
+  /** Every device of one subject that is inside an endpoint of this contract, on every node, with its history. */
+  user<S extends Direction>(
+    contract: Contract<string, Direction, S, Calls, string>,
+    subject: string,
+  ): Pick<Group<S>, 'send' | 'history'>
+}

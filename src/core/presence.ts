@@ -1,0 +1,216 @@
+import { encodeFrame, type Member as Present } from '../wire/frame.ts'
+import { isRecord, parseJson } from '../wire/json.ts'
+import type { Clock, Timer } from './clock.ts'
+import { Packet } from './connection.ts'
+import type { Groups } from './groups.ts'
+import type { Address } from './keys.ts'
+import type { Bus, Unsubscribe } from './layer.ts'
+import type { Reporter } from './report.ts'
+
+/** What nodes tell each other: my members now, or please tell me yours. */
+type Notice =
+  | { readonly kind: 'ask'; readonly node: string }
+  | { readonly kind: 'state'; readonly node: string; readonly members: readonly Present[] }
+
+interface Here {
+  info: unknown
+  readonly sockets: Set<string>
+  leaving: Timer | null
+}
+
+interface Watch {
+  readonly address: Address
+  readonly here: Map<string, Here>
+  readonly elsewhere: Map<string, readonly Present[]>
+  /** What members have been told. */
+  told: Map<string, string>
+  ready: Promise<Unsubscribe>
+}
+
+/** What presence is made of. */
+export interface PresenceParts {
+  readonly node: string
+  readonly bus: Bus
+  readonly groups: Groups
+  readonly clock: Clock
+  readonly graceMs: number
+  readonly report: Reporter
+}
+
+/** How often the nodes that others have told us of are compared with those that are alive. */
+const sweepMs = 10_000
+/** For how long a process that watches no group waits for the others' answers. */
+const askMs = 1_000
+
+/**
+ * Who is here: by subject, so that all tabs of a user are one member. Each node knows its own members and tells the
+ * others; a node that dies takes its members with it, so a crash leaves no ghosts.
+ */
+export class Presence {
+  readonly #parts: PresenceParts
+  readonly #watches = new Map<string, Watch>()
+  #sweep: Timer | null = null
+
+  constructor(parts: PresenceParts) {
+    this.#parts = parts
+  }
+
+  /** Adds one socket of a subject; answers how to take it out again. @throws what the layer throws */
+  async enter(address: Address, socket: string, member: Present): Promise<() => void> {
+    const watch = this.#watch(address)
+    await watch.ready
+    const here = watch.here.get(member.user) ?? { info: null, sockets: new Set(), leaving: null }
+    here.leaving?.cancel()
+    Object.assign(here, { info: member.info, leaving: null })
+    here.sockets.add(socket)
+    watch.here.set(member.user, here)
+    this.#changed(watch)
+    return () => this.#leave(watch, member.user, socket)
+  }
+
+  /** The members of a group as this node knows them. */
+  members(address: Address): readonly Present[] {
+    const watch = this.#watches.get(address.key)
+    return watch === undefined ? [] : [...merged(watch).values()]
+  }
+
+  /** The members of a group, asking the other nodes when nobody here is in it. */
+  async find(address: Address): Promise<readonly Present[]> {
+    if (this.#watches.has(address.key)) return this.members(address)
+    const others = (await this.#parts.bus.nodes()).filter((node) => node !== this.#parts.node)
+    if (others.length === 0) return []
+    const watch = this.#watch(address)
+    await watch.ready
+    await this.#answered(watch, others)
+    const found = this.members(address)
+    this.#dropIfIdle(watch)
+    return found
+  }
+
+  #watch(address: Address): Watch {
+    const known = this.#watches.get(address.key)
+    if (known !== undefined) return known
+    const topic = topicOf(address)
+    const hear = (bytes: Uint8Array): void => this.#hear(address.key, bytes)
+    const ready = this.#parts.bus.subscribe(topic, hear)
+    const watch: Watch = { address, here: new Map(), elsewhere: new Map(), told: new Map(), ready }
+    this.#watches.set(address.key, watch)
+    ready.then(
+      () => this.#publish(watch, { kind: 'ask', node: this.#parts.node }),
+      () => this.#watches.delete(address.key),
+    )
+    this.#sweep ??= this.#parts.clock.after(sweepMs, () => void this.#sweepDead())
+    return watch
+  }
+
+  #leave(watch: Watch, user: string, socket: string): void {
+    const here = watch.here.get(user)
+    if (here === undefined || !here.sockets.delete(socket) || here.sockets.size > 0) return
+    here.leaving = this.#parts.clock.after(this.#parts.graceMs, () => {
+      watch.here.delete(user)
+      this.#changed(watch)
+      this.#dropIfIdle(watch)
+    })
+  }
+
+  #changed(watch: Watch): void {
+    this.#publish(watch, { kind: 'state', node: this.#parts.node, members: mine(watch) })
+    this.#tell(watch)
+  }
+
+  #hear(key: string, bytes: Uint8Array): void {
+    const watch = this.#watches.get(key)
+    const notice = noticeOf(bytes)
+    if (watch === undefined || notice === null) return
+    if (notice.kind === 'ask')
+      return this.#publish(watch, { kind: 'state', node: this.#parts.node, members: mine(watch) })
+    watch.elsewhere.set(notice.node, notice.members)
+    this.#tell(watch)
+  }
+
+  /** Tells local members what has changed since they were told last. */
+  #tell(watch: Watch): void {
+    const now = merged(watch)
+    const told = new Map([...now].map(([user, { info }]) => [user, JSON.stringify(info)]))
+    const joins = [...now.values()].filter(({ user }) => watch.told.get(user) !== told.get(user))
+    const leaves = [...watch.told.keys()].filter((user) => !now.has(user))
+    watch.told = told
+    const { path, key } = watch.address
+    if (path === null || (joins.length === 0 && leaves.length === 0)) return
+    const packet = new Packet(encodeFrame({ op: 'presence', in: path, joins, leaves }))
+    for (const member of this.#parts.groups.local(key)) if (member.framed) member.connection.send(packet)
+  }
+
+  #publish(watch: Watch, notice: Notice): void {
+    const bytes = new TextEncoder().encode(JSON.stringify(notice))
+    this.#parts.bus
+      .publish(topicOf(watch.address), bytes)
+      .catch((error: unknown) => this.#parts.report(error, 'telling other nodes who is here'))
+  }
+
+  #answered(watch: Watch, others: readonly string[]): Promise<void> {
+    const { clock } = this.#parts
+    return new Promise((resolve) => {
+      const poll = (left: number): void => {
+        if (left <= 0 || others.every((node) => watch.elsewhere.has(node))) resolve()
+        else clock.after(10, () => poll(left - 10))
+      }
+      poll(askMs)
+    })
+  }
+
+  async #sweepDead(): Promise<void> {
+    this.#sweep = null
+    try {
+      const alive = new Set(await this.#parts.bus.nodes())
+      for (const watch of this.#watches.values()) this.#forget(watch, alive)
+    } catch (error) {
+      this.#parts.report(error, 'asking which nodes are alive')
+    }
+    if (this.#watches.size > 0) this.#sweep ??= this.#parts.clock.after(sweepMs, () => void this.#sweepDead())
+  }
+
+  #forget(watch: Watch, alive: ReadonlySet<string>): void {
+    const dead = [...watch.elsewhere.keys()].filter((node) => !alive.has(node))
+    for (const node of dead) watch.elsewhere.delete(node)
+    if (dead.length > 0) this.#tell(watch)
+  }
+
+  #dropIfIdle(watch: Watch): void {
+    if (watch.here.size > 0) return
+    this.#watches.delete(watch.address.key)
+    watch.ready.then(
+      (unsubscribe) => unsubscribe(),
+      () => {},
+    )
+  }
+}
+
+function topicOf(address: Address): string {
+  return `presence/${address.key}`
+}
+
+function mine(watch: Watch): readonly Present[] {
+  return [...watch.here].map(([user, { info }]) => ({ user, info }))
+}
+
+/** Each subject once; this node's own knowledge wins. */
+function merged(watch: Watch): ReadonlyMap<string, Present> {
+  const all = [...[...watch.elsewhere.values()].flat(), ...mine(watch)]
+  return new Map(all.map((member) => [member.user, member]))
+}
+
+function noticeOf(bytes: Uint8Array): Notice | null {
+  const parsed = parseJson(new TextDecoder().decode(bytes))
+  if (!parsed.ok || !isRecord(parsed.value)) return null
+  const { kind, node, members } = parsed.value
+  if (typeof node !== 'string') return null
+  if (kind === 'ask') return { kind, node }
+  if (kind !== 'state' || !Array.isArray(members)) return null
+  return { kind, node, members: members.filter(isRecord).flatMap(presentOf) }
+}
+
+function presentOf(value: Readonly<Record<string, unknown>>): readonly Present[] {
+  const { user, info } = value
+  return typeof user === 'string' ? [{ user, info }] : []
+}

@@ -1,0 +1,44 @@
+import type { Contract } from '../wire/contract.ts'
+import { Denial, deny } from '../wire/errors.ts'
+import type { Application, Handshake } from './application.ts'
+import { paramsOf } from './doors.ts'
+
+/** An application that says which paths are its own. */
+type Routed = Application & { readonly contract?: Contract }
+
+/**
+ * Tries applications in order and hands the handshake to the first whose path it is: an endpoint by its contract; one
+ * without a contract (your own wrapper, another router) is asked by calling it, and passes on what it answers with 404
+ * before the door. Unknown paths are 404.
+ *
+ * @throws TypeError when two endpoints have the same path template
+ * @example port.serve(router([room, bell, editor]))
+ */
+export function router(applications: readonly Routed[]): Application {
+  const paths = applications.flatMap(({ contract }) =>
+    contract === undefined ? [] : [contract.path.replaceAll(/:[^/]+/g, ':')],
+  )
+  const twice = paths.find((path, index) => paths.indexOf(path) !== index)
+  if (twice !== undefined) throw new TypeError(`two endpoints answer at the same path: '${twice}'`)
+  return async (handshake) => {
+    for (const application of applications) if (await tried(application, handshake)) return
+    deny(404, 'not-found', 'there is no such endpoint')
+  }
+}
+
+async function tried(application: Routed, handshake: Handshake): Promise<boolean> {
+  try {
+    if (application.contract !== undefined) paramsOf(application.contract, handshake)
+  } catch (error) {
+    return passedOn(error)
+  }
+  if (application.contract !== undefined) await application(handshake)
+  else return application(handshake).then(() => true, passedOn)
+  return true
+}
+
+/** Not this one: no such path here. Any other refusal is final. */
+function passedOn(error: unknown): false {
+  if (error instanceof Denial && error.reason === 'not-found' && error.status === 404) return false
+  throw error
+}

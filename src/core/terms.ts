@@ -1,0 +1,53 @@
+import type { Contract } from '../wire/contract.ts'
+import type { Authenticator } from './application.ts'
+import type { Terms } from './enter.ts'
+import { rateOf } from './limits.ts'
+
+/** Demands as they arrive from `endpoint` and `consumer`, their types already checked there. */
+export interface LooseDemands {
+  readonly auth: Authenticator<unknown>
+  readonly authorize?: unknown
+  readonly presence?: unknown
+  readonly audience?: unknown
+  readonly limits?: { readonly message?: number; readonly rate?: Parameters<typeof rateOf>[0] | null }
+  readonly refuse?: { readonly code: number }
+}
+
+/**
+ * Checks demands once, at definition, and takes them apart for the engine.
+ *
+ * @throws TypeError when `auth` is missing, a limit is senseless, or the refusal code cannot be sent
+ */
+export function termsOf(contract: Contract, demands: LooseDemands): Terms {
+  const { auth, authorize, presence, audience, limits = {}, refuse } = demands
+  if (typeof auth !== 'function')
+    throw new TypeError(
+      `the endpoint at '${contract.path}' needs an 'auth': write 'auth: anyone' to let everyone in`,
+    )
+  if (refuse !== undefined && !isRefusalCode(refuse.code)) {
+    throw new TypeError(
+      `the endpoint at '${contract.path}' cannot refuse with ${refuse.code}: choose 1008 or 3000 to 4999`,
+    )
+  }
+  const { message, rate } = limits
+  if (message !== undefined && (!Number.isSafeInteger(message) || message < 1))
+    throw new TypeError("'limits.message' is a number of bytes, at least 1")
+  return {
+    auth,
+    ...(typeof authorize === 'function' ? { authorize: callable(authorize) } : {}),
+    ...(refuse === undefined ? {} : { refuse }),
+    // the typed surfaces of `endpoint` and `consumer` let only these functions through
+    presence: presence as Terms['presence'],
+    audience: audience as Terms['audience'],
+    limits: { message, rate: rate === undefined || rate === null ? rate : rateOf(rate) },
+  }
+}
+
+function callable(authorize: Function): (question: object) => unknown {
+  // as above: the surface has checked what it takes and answers
+  return (question) => (authorize as (question: object) => unknown)(question)
+}
+
+function isRefusalCode(code: number): boolean {
+  return code === 1008 || (Number.isInteger(code) && code >= 3000 && code <= 4999)
+}

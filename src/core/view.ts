@@ -1,0 +1,66 @@
+import type { Opening } from './opening.ts'
+import { groupAddress } from './keys.ts'
+import { groupOf } from './messenger.ts'
+import type { Group, Messenger } from './port.ts'
+import type { Direction } from '../wire/contract.ts'
+
+/** A socket as handlers see it, without the types of its contract: `endpoint` and `consumer` hand it out typed. */
+export class View {
+  readonly #opening: Opening
+
+  constructor(opening: Opening) {
+    this.#opening = opening
+  }
+
+  get id(): string {
+    return this.#opening.id
+  }
+
+  get user(): unknown {
+    return this.#opening.parts.visitor.identity.user
+  }
+
+  get subject(): string {
+    return this.#opening.parts.visitor.subject
+  }
+
+  get scopes(): readonly string[] {
+    return this.#opening.parts.visitor.identity.scopes ?? []
+  }
+
+  get params(): Readonly<Record<string, string>> {
+    return this.#opening.parts.visitor.params
+  }
+
+  get grant(): unknown {
+    return this.#opening.parts.visitor.grant
+  }
+
+  get signal(): AbortSignal {
+    return this.#opening.signal
+  }
+
+  get port(): Messenger {
+    return this.#opening.parts.hub.port(this.#tenant)
+  }
+
+  send(...args: readonly unknown[]): void {
+    this.#opening.send(args)
+  }
+
+  group(audience?: string): Group<Direction> {
+    const { hub, contract, visitor } = this.#opening.parts
+    return groupOf(hub, groupAddress(contract, this.#tenant, visitor.params, audience))
+  }
+
+  close(code = 1000, reason = ''): void {
+    const allowed = code === 1000 || (Number.isInteger(code) && code >= 3000 && code <= 4999)
+    if (!allowed) throw new TypeError(`a socket is closed with 1000 or 3000 to 4999, not ${code}`)
+    this.#opening.end('done', code, reason)
+  }
+
+  get #tenant(): string {
+    const { hub, visitor } = this.#opening.parts
+    return hub.tenant(visitor.identity)
+  }
+}

@@ -1,0 +1,34 @@
+/** Authenticated real-time: who are you at every handshake, may you come in at every room. */
+export * from './contract.ts'
+export type {
+  Application,
+  Authenticator,
+  Door,
+  Handshake,
+  Identity,
+  SecurityScheme,
+  UserOf,
+} from './core/application.ts'
+export { anyOf, anyone, optional } from './core/authenticate.ts'
+export { type Clock, systemClock, type Timer } from './core/clock.ts'
+export { consumer } from './core/consumer.ts'
+export type { Carriers, Credentials, Explicit } from './core/credentials.ts'
+export type {
+  Demands,
+  Endpoint,
+  Leave,
+  LoopSocket,
+  Question,
+  Socket,
+  SocketOf,
+  Table,
+} from './core/demands.ts'
+export { endpoint } from './core/endpoint.ts'
+export type { Bus, Layer, LogEntry, LogRange, Store, Unsubscribe } from './core/layer.ts'
+export { defaultLimits, type Limits, type Rate } from './core/limits.ts'
+export type { Group, KeptMessage, Messenger, SendOptions } from './core/port.ts'
+export type { EventSink, LeaveReason, Place, Reporter, SallyportEvent } from './core/report.ts'
+export { router } from './core/router.ts'
+export { memory } from './layers/memory.ts'
+export { type Options, type Port, sallyport } from './server.ts'
+export { deny } from './wire/errors.ts'

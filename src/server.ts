@@ -1,0 +1,170 @@
+import type { Server as HttpServer } from 'node:http'
+import type { Server as HttpsServer } from 'node:https'
+import { admit } from './core/admit.ts'
+import type { Application, Identity } from './core/application.ts'
+import { type Clock, systemClock } from './core/clock.ts'
+import type { Carriers } from './core/credentials.ts'
+import { Gate } from './core/gate.ts'
+import { Groups } from './core/groups.ts'
+import type { Hub } from './core/hub.ts'
+import type { Layer } from './core/layer.ts'
+import { type Limits, limitsWith } from './core/limits.ts'
+import { messengerOf } from './core/messenger.ts'
+import { originRules } from './core/origin.ts'
+import type { Messenger } from './core/port.ts'
+import { Presence } from './core/presence.ts'
+import { type EventSink, type Reporter, safely } from './core/report.ts'
+import { memory } from './layers/memory.ts'
+import { nodeTransport } from './transports/node/index.ts'
+import { Denial } from './wire/errors.ts'
+import { type Duration, milliseconds } from './wire/duration.ts'
+
+/** What a server is made with; everything has a sane default. */
+export interface Options {
+  /** What lies beneath groups; `memory()` when left out: this process alone. */
+  readonly layer?: Layer
+  /** Exact origins whose pages may open sockets, such as `https://app.example`; same origin when left out. */
+  readonly origins?: readonly string[]
+  /** The host names under which the server answers, beside loopback and the hosts of `origins`; any when neither is set. */
+  readonly hosts?: readonly string[]
+  /** Addresses or CIDR ranges of proxies whose forwarded headers count; none when left out. */
+  readonly proxies?: readonly string[]
+  /** The tenant of an identity: part of every group's name, never taken from the client. One for all when left out. */
+  readonly tenant?: (identity: Identity<unknown>) => string
+  /** Carriers for credentials that are closed unless asked for: query parameters, first messages; and API key headers. */
+  readonly carriers?: Carriers
+  /** Bounds to change; see `defaultLimits`. */
+  readonly limits?: Partial<Limits>
+  readonly clock?: Clock
+  /** Hears of unexpected errors, in one place; `console.error` when left out. */
+  readonly report?: Reporter
+  /** Hears of what happens at the doors and inside, without secrets. */
+  readonly on?: EventSink
+  /** The name of this process among its peers; random when left out. */
+  readonly node?: string
+  /** Whether what the server sends is checked against its contract too; off, and on in tests. */
+  readonly checkOutgoing?: boolean
+}
+
+/** The server's handle. */
+export interface Port extends Messenger {
+  /** Says what answers handshakes; until then every one is 503. */
+  serve(application: Application): void
+  /** Answers the upgrades of an HTTP server: Express, Fastify, Hono, Koa, anything with a node:http server. */
+  attach(server: HttpServer | HttpsServer, options?: { readonly accepts?: (path: string) => boolean }): void
+  /** Listens alone; 127.0.0.1 unless told otherwise, port 0 for any that is free. */
+  listen(port: number, host?: string): Promise<{ readonly port: number; readonly host: string }>
+  /** Groups and users of one tenant. */
+  tenant(name: string): Messenger
+  /** How many sockets are open in this process. */
+  readonly connections: number
+  /**
+   * Drains: lets nobody in any more, lets running handlers finish for so long, closes with 1012 and tells clients to
+   * come back at a random moment within that time. 30 s unless said otherwise.
+   */
+  close(options?: { readonly drain?: Duration }): Promise<void>
+}
+
+/**
+ * Makes a server. It serves nothing until `serve`, and listens to nothing until `attach` or `listen`, so a worker that
+ * only publishes makes one too.
+ *
+ * @throws TypeError when an option is malformed
+ * @example
+ * const port = sallyport({ origins: ['https://app.example'] })
+ * port.serve(router([room, bell]))
+ * await port.listen(8000)
+ */
+export function sallyport(options: Options = {}): Port {
+  const { hub, drain } = hubOf(options)
+  let application: Application = async () => {
+    throw new Denial(503, 'not-serving', 'this server serves nothing yet', { httpOnly: true })
+  }
+  const transport = nodeTransport({
+    hub,
+    admit: (entrance) => admit(application, entrance),
+    proxies: options.proxies ?? [],
+  })
+  return {
+    ...hub.port(''),
+    serve: (served) => void (application = served),
+    attach: (server, how) => transport.attach(server, how),
+    listen: (port, host = '127.0.0.1') => transport.listen(port, host),
+    tenant: (name) => hub.port(name),
+    get connections() {
+      return hub.openings.size
+    },
+    async close({ drain: time = '30s' } = {}) {
+      await drain(milliseconds(time))
+      await transport.close()
+    },
+  }
+}
+
+/** A hub, and how to drain it. Shared by {@link sallyport} and the testing kit. */
+export function hubOf(options: Options): {
+  readonly hub: Hub
+  readonly drain: (ms: number) => Promise<void>
+} {
+  const { layer = memory(), clock = systemClock, node = crypto.randomUUID() } = options
+  const report = reporter(options.report)
+  const limits = limitsWith(options.limits ?? {})
+  const bus = layer.bus(node)
+  const groups = new Groups(bus, layer.store, report)
+  let draining = false
+  const hub: Hub = {
+    node,
+    clock,
+    limits,
+    layer,
+    groups,
+    report,
+    carriers: options.carriers ?? {},
+    origins: originRules(options.origins, options.hosts),
+    gate: new Gate(limits),
+    presence: new Presence({ node, bus, groups, clock, report, graceMs: limits.presenceGraceMs }),
+    openings: new Set(),
+    get draining() {
+      return draining
+    },
+    checkOutgoing: options.checkOutgoing ?? false,
+    tenant: options.tenant ?? (() => ''),
+    port: perTenant((tenant) => messengerOf(hub, tenant)),
+    emit: safely(options.on ?? (() => {}), (error) => report(error, 'telling of an event')),
+  }
+  const drain = async (ms: number): Promise<void> => {
+    draining = true
+    await drained(hub, ms)
+    await bus.close()
+  }
+  return { hub, drain }
+}
+
+function reporter(
+  report: Reporter = (error, doing) => console.error(`sallyport: ${doing}:`, error),
+): Reporter {
+  // a reporter that throws has nobody left to tell but the console
+  return safely(report, (error) => console.error('sallyport: the reporter threw:', error))
+}
+
+function perTenant(make: (tenant: string) => Messenger): (tenant: string) => Messenger {
+  const common = new Map<'', Messenger>()
+  return (tenant) => {
+    if (tenant !== '') return make(tenant)
+    const known = common.get('') ?? make('')
+    common.set('', known)
+    return known
+  }
+}
+
+async function drained(hub: Hub, ms: number): Promise<void> {
+  const openings = [...hub.openings]
+  if (openings.length === 0) return
+  let late: { cancel(): void } | undefined
+  const deadline = new Promise<void>((resolve) => {
+    late = hub.clock.after(ms, resolve)
+  })
+  await Promise.race([Promise.all(openings.map((opening) => opening.drain(ms))), deadline])
+  late?.cancel()
+  for (const opening of openings) opening.end('drain', 1012, 'restart')
+}
