@@ -1,0 +1,61 @@
+import { Hono } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
+import type { Logger } from 'pino'
+import { Denial, deny } from 'sallyport'
+import type { ClientAddress } from './client-address.ts'
+import type { Env } from './env.ts'
+import { type IdentityRouteParts, identityRoutes } from './identity-routes.ts'
+import { arrival, type OperationParts, operations, ourHostOnly, requestLog } from './operations.ts'
+import { pages } from './pages.ts'
+import { problem } from './problem.ts'
+import { type RoomRouteParts, roomRoutes } from './rooms-routes.ts'
+import { securityHeaders } from './security-headers.ts'
+
+/** A handler that is given a request and the client's address. */
+export type ClientHandler = (request: Request, client: string) => Promise<Response>
+
+/** What the HTTP side of the server is made of. */
+export interface HttpParts extends OperationParts, IdentityRouteParts, RoomRouteParts {
+  readonly log: Logger
+  readonly baseUrl: URL
+  readonly clientAddress: ClientAddress
+  /** The directory of the built pages. */
+  readonly pages: string
+  /** `POST /token`; absent where it is switched off. */
+  readonly token: ClientHandler | undefined
+  /** `POST /api/ticket`. */
+  readonly ticket?: ClientHandler
+}
+
+const mostBodyBytes = 64 * 1024
+
+/** Everything that the server answers over HTTP. */
+export function http(parts: HttpParts): Hono<Env> {
+  const app = new Hono<Env>()
+  app.use(
+    arrival(parts.clientAddress),
+    requestLog(parts.log, parts.metrics),
+    securityHeaders(parts.baseUrl.protocol === 'https:'),
+  )
+  app.route('/', operations(parts))
+  app.use(
+    ourHostOnly(parts.origins),
+    bodyLimit({ maxSize: mostBodyBytes, onError: () => deny(413, 'too-large', 'The body is too large.') }),
+  )
+  app.route('/api/auth', identityRoutes(parts))
+  app.route('/api/rooms', roomRoutes(parts))
+  const { token, ticket } = parts
+  if (token !== undefined) app.post('/token', (c) => token(c.req.raw, c.get('client')))
+  if (ticket !== undefined) app.post('/api/ticket', (c) => ticket(c.req.raw, c.get('client')))
+  app.route('/', pages(parts.pages, parts.baseUrl))
+  app.notFound((c) => problem(new Denial(404, 'no-such-path', 'There is nothing here.'), c.get('ref')))
+  app.onError((error, c) => {
+    if (error instanceof Denial) return problem(error, c.get('ref'))
+    parts.log.error({ err: error, ref: c.get('ref') }, 'request failed')
+    return problem(
+      new Denial(500, 'fault', 'Something went wrong here; the log knows more under this ref.'),
+      c.get('ref'),
+    )
+  })
+  return app
+}

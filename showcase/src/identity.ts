@@ -1,0 +1,166 @@
+import { APIError, betterAuth, type BetterAuthOptions } from 'better-auth'
+import { createAuthMiddleware } from 'better-auth/api'
+import { getMigrations } from 'better-auth/db/migration'
+import { admin, bearer, jwt, username } from 'better-auth/plugins'
+import type { Logger } from 'pino'
+import type { Database } from './database.ts'
+import { type Passwords, passwordLimit } from './passwords.ts'
+
+/** The header in which the client's address is handed to better-auth; one that a client sends is taken away. */
+export const clientHeader = 'x-sallyport-client'
+/** Whom access tokens are for. */
+export const audience = 'sallyport'
+/** How long an access token lives. */
+export const accessTokenSeconds = 300
+
+/** What happens to identities and must reach open sockets. Called after the change is in the database. */
+export interface IdentityEvents {
+  sessionEnded(session: { readonly id: string; readonly userId: string }): void
+  userChanged(user: { readonly id: string; readonly banned: boolean }): void
+}
+
+/** What the identity part of the server is made of. */
+export interface IdentityParts {
+  readonly database: Database
+  readonly secret: string
+  /** The origin that browsers use; the issuer of tokens. */
+  readonly baseUrl: URL
+  readonly origins: readonly string[]
+  readonly passwords: Passwords
+  readonly log: Logger
+  readonly events: IdentityEvents
+}
+
+/** The identity server: users, sessions, roles, bans, signing keys. */
+export type Identity = ReturnType<typeof createIdentity>
+
+/**
+ * The paths below /api/auth that are served; everything else that better-auth could do is closed. Left out on purpose:
+ * the probe for free user names, impersonation, e-mail changes and everything that needs a mailer.
+ */
+export const identityPaths: ReadonlySet<string> = new Set([
+  'GET /get-session',
+  'GET /list-sessions',
+  'GET /token',
+  'GET /jwks',
+  'POST /sign-up/email',
+  'POST /sign-in/email',
+  'POST /sign-in/username',
+  'POST /sign-out',
+  'POST /revoke-session',
+  'POST /revoke-sessions',
+  'POST /revoke-other-sessions',
+  'POST /change-password',
+  'POST /update-user',
+  'GET /admin/list-users',
+  'POST /admin/create-user',
+  'POST /admin/remove-user',
+  'POST /admin/set-role',
+  'POST /admin/ban-user',
+  'POST /admin/unban-user',
+  'POST /admin/set-user-password',
+  'POST /admin/list-user-sessions',
+  'POST /admin/revoke-user-session',
+  'POST /admin/revoke-user-sessions',
+])
+
+/**
+ * Sets better-auth up on our database. Tables are made by {@link migrateIdentity}.
+ *
+ * @example const identity = createIdentity(parts); await identity.api.getSession({ headers })
+ */
+// the return type is better-auth's own inference over the plugins: writing it out would repeat its whole API
+export function createIdentity(parts: IdentityParts) {
+  return betterAuth(identityOptions(parts))
+}
+
+/** Makes and updates the identity tables. Run it inside `database.exclusively`. */
+export async function migrateIdentity(parts: IdentityParts): Promise<void> {
+  await (await getMigrations(identityOptions(parts))).runMigrations()
+}
+
+function identityOptions({ database, secret, baseUrl, origins, passwords, log, events }: IdentityParts) {
+  return {
+    appName: 'Sallyport',
+    baseURL: baseUrl.origin,
+    basePath: '/api/auth',
+    secret,
+    database: { db: database.query, type: database.kind, transaction: true },
+    trustedOrigins: [...origins],
+    telemetry: { enabled: false },
+    emailAndPassword: {
+      enabled: true,
+      minPasswordLength: 8,
+      maxPasswordLength: passwordLimit,
+      revokeSessionsOnPasswordReset: true,
+      password: { hash: (text) => passwords.hash(text), verify: (attempt) => passwords.verify(attempt) },
+    },
+    session: { expiresIn: 7 * 86_400, updateAge: 86_400 },
+    // sign-in and sign-up have a limiter of our own in front, which knows accounts as well as networks
+    rateLimit: {
+      enabled: true,
+      window: 10,
+      max: 300,
+      customRules: { '/sign-in/*': false, '/sign-up/*': false },
+    },
+    advanced: { cookiePrefix: 'sallyport', ipAddress: { ipAddressHeaders: [clientHeader] } },
+    logger: {
+      level: 'warn',
+      log: (level, message) => log[level === 'error' ? 'error' : 'debug']({ source: 'better-auth' }, message),
+    },
+    databaseHooks: {
+      session: {
+        delete: { after: async (session) => events.sessionEnded({ id: session.id, userId: session.userId }) },
+      },
+      user: {
+        update: {
+          after: async (user) =>
+            events.userChanged({ id: user.id, banned: 'banned' in user && user.banned === true }),
+        },
+      },
+    },
+    hooks: { before: passwordChangesEndSessions, after: passwordResetsEndSessions },
+    plugins: [
+      username({ minUsernameLength: 2, maxUsernameLength: 30 }),
+      admin({ defaultRole: 'user', adminRoles: ['admin'] }),
+      bearer({ requireSignature: true }),
+      jwt({
+        disableSettingJwtHeader: true,
+        jwks: { keyPairConfig: { alg: 'ES256' }, rotationInterval: 30 * 86_400 },
+        jwt: {
+          issuer: baseUrl.origin,
+          audience,
+          expirationTime: `${accessTokenSeconds}s`,
+          definePayload: ({ user, session }) => accessClaims(user, session),
+        },
+      }),
+    ],
+  } satisfies BetterAuthOptions
+}
+
+/** What an access token says beside issuer, audience and times. */
+export interface AccessClaims extends Record<string, unknown> {
+  readonly sid: string
+  readonly role: string
+  readonly name: string
+}
+
+/** The claims of an access token. It names its session, so that it ends with it; no e-mail address is in it. */
+export function accessClaims(
+  user: { readonly name: string } & Record<string, unknown>,
+  session: { readonly id: string },
+): AccessClaims {
+  return { sid: session.id, role: typeof user['role'] === 'string' ? user['role'] : 'user', name: user.name }
+}
+
+/** Whoever changes a password suspects that somebody else has it: all other sessions end, whatever the client asked. */
+const passwordChangesEndSessions = createAuthMiddleware(async (ctx) => {
+  if (ctx.path !== '/change-password') return undefined
+  return { context: { body: { ...ctx.body, revokeOtherSessions: true } } }
+})
+
+/** The same for a password that an administrator sets. */
+const passwordResetsEndSessions = createAuthMiddleware(async (ctx) => {
+  if (ctx.path !== '/admin/set-user-password' || ctx.context.returned instanceof APIError) return
+  await ctx.context.internalAdapter.deleteUserSessions(String(ctx.body.userId))
+})

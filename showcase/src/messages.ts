@@ -1,0 +1,73 @@
+import { randomBytes } from 'node:crypto'
+import type { Database } from './database.ts'
+
+/** One message as rooms show it. */
+export interface Message {
+  /** Sorts by time, and is the cursor of pages. */
+  readonly id: string
+  /** The author's name. */
+  readonly from: string
+  readonly text: string
+  /** Milliseconds since 1970. */
+  readonly at: number
+}
+
+/** A page of messages, oldest first. */
+export interface Page {
+  readonly messages: readonly Message[]
+  /** Give it as `before` for the page that comes earlier; `null` on the first page of a room. */
+  readonly before: string | null
+}
+
+/** The most messages that one page holds. */
+export const pageSize = 50
+
+/** What was said. Who may read or write is asked before, not here. */
+export interface Messages {
+  save(room: string, author: { readonly id: string; readonly name: string }, text: string): Promise<Message>
+  page(room: string, before?: string): Promise<Page>
+}
+
+/** Messages in the database. */
+export function messages({ query }: Database, now: () => number = Date.now): Messages {
+  const ids = messageIds(now)
+  return {
+    async save(room, author, text) {
+      const { id, at } = ids()
+      await query.insertInto('messages').values({ id, room, author: author.id, text, at }).execute()
+      return { id, from: author.name, text, at }
+    },
+    async page(room, before) {
+      const rows = await query
+        .selectFrom('messages')
+        .leftJoin('user', 'user.id', 'messages.author')
+        .select(['messages.id', 'messages.text', 'messages.at', 'user.name'])
+        .where('messages.room', '=', room)
+        .$if(before !== undefined, (q) => q.where('messages.id', '<', before ?? ''))
+        .orderBy('messages.id', 'desc')
+        .limit(pageSize + 1)
+        .execute()
+      const page = rows
+        .slice(0, pageSize)
+        .toReversed()
+        .map(({ id, text, at, name }) => ({ id, from: name ?? 'someone who left', text, at: Number(at) }))
+      return { messages: page, before: rows.length > pageSize ? (page[0]?.id ?? null) : null }
+    },
+  }
+}
+
+/** Ids that sort by time also within one millisecond: time, a counter, and what keeps several processes apart. */
+function messageIds(now: () => number): () => { id: string; at: number } {
+  let last = 0
+  let count = 0
+  return () => {
+    const at = Math.max(now(), last)
+    count = at === last ? count + 1 : 0
+    last = at
+    return { id: hex(at, 12) + hex(count, 6) + randomBytes(5).toString('hex'), at }
+  }
+}
+
+function hex(value: number, digits: number): string {
+  return value.toString(16).padStart(digits, '0')
+}

@@ -1,0 +1,69 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { serveStatic } from '@hono/node-server/serve-static'
+import { Hono } from 'hono'
+
+/** Where the built pages are unless said otherwise. */
+export const builtPages: string = fileURLToPath(new URL('../web/dist', import.meta.url))
+/** What the build writes where a nonce belongs (`html.cspNonce` of Vite); replaced in each answer. */
+export const noncePlaceholder = 'CSP_NONCE_PLACEHOLDER'
+
+/**
+ * The pages: one HTML file for `/` and `/chat`, whose scripts decide what is shown, and the built assets.
+ *
+ * @param directory of the build; where it is missing the pages answer 503 and say how to build them
+ * @param baseUrl the origin of the pages, for the socket addresses that they may open
+ */
+export function pages(directory: string, baseUrl: URL): Hono {
+  const app = new Hono()
+  const page = async (): Promise<Response> => {
+    const html = await readFile(`${directory}/index.html`, 'utf8').catch(() => null)
+    if (html === null) return notBuilt()
+    const nonce = randomBytes(16).toString('base64')
+    const headers = {
+      'content-type': 'text/html; charset=utf-8',
+      'cache-control': 'no-cache',
+      'content-security-policy': policy(baseUrl, nonce),
+    }
+    return new Response(html.replaceAll(noncePlaceholder, nonce), { headers })
+  }
+  app.get('/', page)
+  app.get('/chat', page)
+  app.get('/chat/:room', page)
+  // serveStatic complains on the console about a directory that is not there
+  if (!existsSync(directory)) return app
+  app.get(
+    '/assets/*',
+    serveStatic({
+      root: directory,
+      onFound: (_, c) => c.header('cache-control', 'public, max-age=31536000, immutable'),
+    }),
+  )
+  app.get('/favicon.svg', serveStatic({ root: directory }))
+  return app
+}
+
+function notBuilt(): Response {
+  return new Response('The pages are not built yet: run "npm run build:web" and start again.\n', {
+    status: 503,
+    headers: { 'content-type': 'text/plain; charset=utf-8' },
+  })
+}
+
+/** Scripts and styles of our own only, sockets to ourselves only, no frames: Content Security Policy Level 3. */
+function policy({ protocol, host }: URL, nonce: string): string {
+  const socket = `${protocol === 'https:' ? 'wss' : 'ws'}://${host}`
+  return [
+    "default-src 'none'",
+    `script-src 'self' 'nonce-${nonce}'`,
+    `style-src 'self' 'nonce-${nonce}'`,
+    "img-src 'self' data:",
+    "font-src 'self'",
+    `connect-src 'self' ${socket}`,
+    "base-uri 'none'",
+    "form-action 'self'",
+    "frame-ancestors 'none'",
+  ].join('; ')
+}

@@ -1,0 +1,198 @@
+import { randomInt } from 'node:crypto'
+import { deny } from 'sallyport'
+import type { Selectable } from 'kysely'
+import type { Database, MembershipRow, RoomRow } from './database.ts'
+
+/** What one may be in a room: owners invite and remove, readers only read. */
+export type Role = MembershipRow['role']
+
+/** What a user is in a room, and whether they may write there. */
+export interface Membership {
+  readonly role: Role
+  readonly canWrite: boolean
+}
+
+/** A room as one user sees it. */
+export interface Room extends Membership {
+  readonly id: string
+  readonly title: string
+  readonly visibility: 'public' | 'members'
+  /** Whether only owners write. */
+  readonly readOnly: boolean
+}
+
+/** Someone who was given a role in a room. */
+export interface Member {
+  readonly id: string
+  readonly name: string
+  readonly username: string | null
+  readonly role: Role
+}
+
+/** What a new room is made of. */
+export interface NewRoom {
+  readonly title: string
+  readonly visibility: 'public' | 'members'
+  readonly readOnly: boolean
+}
+
+/** Called after the role of a user in a room has changed or gone, so that open sockets can be asked again. */
+export type MembershipChanged = (room: string, user: string) => void
+
+/** Rooms and who may do what in them. A room that one may not know answers like one that does not exist. */
+export interface Rooms {
+  /** Whether a user may be in a room; the second door of the chat. */
+  membership(user: string, room: string): Promise<Membership | null>
+  /** The rooms that a user may know: public ones and their own, by title. */
+  visible(user: string): Promise<readonly Room[]>
+  /** @throws Denial 404 */
+  see(user: string, room: string): Promise<Room>
+  /** The room's members by name; of a public room those who were given a role. @throws Denial 404 */
+  members(user: string, room: string): Promise<readonly Member[]>
+  create(owner: string, room: NewRoom): Promise<Room>
+  /** Gives a role, also in place of another one. @throws Denial 404, 403 for those who are no owner, 409 for the last owner */
+  invite(by: string, room: string, change: { readonly user: string; readonly role: Role }): Promise<void>
+  /** Takes a role away. @throws Denial 404, 403 for those who are no owner, 409 for the last owner */
+  remove(by: string, room: string, user: string): Promise<void>
+  /** @throws Denial 404, 409 for the last owner and in a public room, which nobody has to leave */
+  leave(user: string, room: string): Promise<void>
+}
+
+type Row = Pick<Selectable<RoomRow>, 'id' | 'title' | 'visibility' | 'read_only'> & { role: Role | null }
+
+/** Rooms in the database. */
+export function rooms(database: Database, changed: MembershipChanged = () => {}): Rooms {
+  const { query } = database
+
+  const seenBy = (user: string) =>
+    query
+      .selectFrom('rooms')
+      .leftJoin('memberships', (join) =>
+        join.onRef('memberships.room', '=', 'rooms.id').on('memberships.user', '=', user),
+      )
+      .select(['rooms.id', 'rooms.title', 'rooms.visibility', 'rooms.read_only', 'memberships.role'])
+      .where((e) => e.or([e('rooms.visibility', '=', 'public'), e('memberships.role', 'is not', null)]))
+
+  const find = async (user: string, room: string): Promise<Room | null> => {
+    const row = await seenBy(user).where('rooms.id', '=', room).executeTakeFirst()
+    return row === undefined ? null : roomOf(row)
+  }
+  const see = async (user: string, room: string): Promise<Room> =>
+    (await find(user, room)) ?? deny(404, 'no-such-room', 'There is no such room, or it is not for you.')
+
+  const own = async (user: string, room: string): Promise<void> => {
+    if ((await see(user, room)).role !== 'owner')
+      deny(403, 'not-owner', 'Only an owner of the room may do this.')
+  }
+
+  return {
+    async membership(user, room) {
+      const found = await find(user, room)
+      return found && { role: found.role, canWrite: found.canWrite }
+    },
+    visible: async (user) => (await seenBy(user).orderBy('rooms.title').execute()).map(roomOf),
+    see,
+    async members(user, room) {
+      await see(user, room)
+      return await query
+        .selectFrom('memberships')
+        .innerJoin('user', 'user.id', 'memberships.user')
+        .select(['user.id', 'user.name', 'user.username', 'memberships.role'])
+        .where('memberships.room', '=', room)
+        .orderBy('user.name')
+        .execute()
+    },
+    async create(owner, { title, visibility, readOnly }) {
+      const room = {
+        id: roomId(title),
+        title,
+        visibility,
+        read_only: readOnly ? 1 : 0,
+        created_by: owner,
+        created_at: Date.now(),
+      }
+      await query.transaction().execute(async (work) => {
+        await work.insertInto('rooms').values(room).execute()
+        await work.insertInto('memberships').values({ room: room.id, user: owner, role: 'owner' }).execute()
+      })
+      return roomOf({ ...room, role: 'owner' })
+    },
+    async invite(by, room, { user, role }) {
+      await own(by, room)
+      await query.transaction().execute(async (work) => {
+        const put = work.insertInto('memberships').values({ room, user, role })
+        await put.onConflict((c) => c.columns(['room', 'user']).doUpdateSet({ role })).execute()
+        await keepAnOwner(work, room)
+      })
+      changed(room, user)
+    },
+    async remove(by, room, user) {
+      await own(by, room)
+      await drop(room, user)
+    },
+    async leave(user, room) {
+      // in a public room a role only says more or less than everybody may: a muted reader must not shake it off
+      if ((await see(user, room)).visibility === 'public')
+        deny(409, 'public-room', 'A public room is open to all: there is nothing to leave.')
+      await drop(room, user)
+    },
+  }
+
+  async function drop(room: string, user: string): Promise<void> {
+    await query.transaction().execute(async (work) => {
+      const { numDeletedRows } = await work
+        .deleteFrom('memberships')
+        .where('room', '=', room)
+        .where('user', '=', user)
+        .executeTakeFirst()
+      if (numDeletedRows === 0n) deny(404, 'no-such-member', 'That person has no role in this room.')
+      await keepAnOwner(work, room)
+    })
+    changed(room, user)
+  }
+}
+
+/** Undoes a change, by throwing out of its transaction, that would leave a room without an owner. */
+async function keepAnOwner(work: Database['query'], room: string): Promise<void> {
+  // the row of the room is locked, so that two owners cannot leave at the same moment
+  await work
+    .updateTable('rooms')
+    .set((e) => ({ title: e.ref('title') }))
+    .where('id', '=', room)
+    .execute()
+  const owner = await work
+    .selectFrom('memberships')
+    .select('user')
+    .where('room', '=', room)
+    .where('role', '=', 'owner')
+    .executeTakeFirst()
+  if (owner === undefined) deny(409, 'last-owner', 'A room needs an owner: make somebody else one first.')
+}
+
+function roomOf({ id, title, visibility, read_only, role: given }: Row): Room {
+  const role = given ?? 'member'
+  const readOnly = read_only === 1
+  return {
+    id,
+    title,
+    visibility,
+    readOnly,
+    role,
+    canWrite: role === 'owner' || (role === 'member' && !readOnly),
+  }
+}
+
+const letters = 'abcdefghijkmnpqrstuvwxyz23456789'
+
+/** The title as a slug, and some letters that say nothing about which other rooms there are. */
+function roomId(title: string): string {
+  const slug = title
+    .normalize('NFKD')
+    .replace(/\p{M}/gu, '')
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-|-$/g, '')
+    .slice(0, 40)
+  const tail = Array.from({ length: 6 }, () => letters[randomInt(letters.length)]).join('')
+  return slug === '' ? `room-${tail}` : `${slug}-${tail}`
+}

@@ -1,0 +1,19 @@
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe } from 'vitest'
+import { available } from '../support/require.ts'
+import { freshDatabase } from '../support/postgres.ts'
+
+/** Answers with the address of a database that nobody else uses. */
+export type FreshDatabase = () => Promise<string>
+
+/** Runs the same tests on both databases; PostgreSQL is skipped, aloud, where it is not installed. */
+export function onBothDatabases(title: string, tests: (fresh: FreshDatabase) => void): void {
+  describe(`${title}, on SQLite`, () => {
+    tests(() => Promise.resolve(`sqlite:${join(mkdtempSync(join(tmpdir(), 'showcase-')), 'test.db')}`))
+  })
+  describe.skipIf(available('postgres') === null)(`${title}, on PostgreSQL`, () => {
+    tests(freshDatabase)
+  })
+}
