@@ -1,0 +1,84 @@
+import type { Authenticator, Door, Identity, SecurityScheme } from '../core/application.ts'
+import { type Clock, systemClock } from '../core/clock.ts'
+import { deny } from '../wire/errors.ts'
+import { sha256Hex } from './fingerprint.ts'
+import type { Found } from './found.ts'
+
+/** What {@link apiKeys} needs. */
+export interface ApiKeyOptions<U> {
+  /**
+   * The identity that owns the key with this SHA-256 (64 hex digits), so that no raw key is ever stored; `null` or
+   * `undefined` when there is none. Asked again at each renewal.
+   */
+  find(hash: string): Found<Identity<U>>
+  /** How your keys begin, such as `'sk_'`: then they may also come as `Authorization: Bearer sk_...`. */
+  readonly prefix?: string
+  /** The header that documentation names; which ones are read is the server's `carriers.headers`. */
+  readonly header?: string
+  readonly clock?: Clock
+}
+
+const maxLength = 512
+
+/**
+ * API keys of programs: in the header `X-API-Key`, and as a bearer credential where keys have a prefix of their own.
+ *
+ * Only a hash of the key is looked up, so how long the look-up takes says nothing about the key. A key that is not known
+ * or has ended is 401 `invalid-key`. Keys must be long and random: `randomBytes(32).toString('base64url')`.
+ *
+ * @example
+ * apiKeys({ prefix: 'sk_', find: async (hash) => {
+ *   const key = await keys.byHash(hash)
+ *   return key && { user: key.robot, subject: `robot:${key.robot.id}`, token: key.id }
+ * } })
+ */
+export function apiKeys<U>(options: ApiKeyOptions<U>): Authenticator<U> {
+  const authenticator = async (door: Door): Promise<Identity<U> | null> => {
+    const key = keyOf(door, options.prefix)
+    if (key === null) return null
+    if (key.length > maxLength) return refuse(`longer than ${maxLength} characters`)
+    return (await find(options, sha256Hex(key))) ?? refuse('unknown or ended')
+  }
+  return Object.assign(authenticator, { schemes: schemesOf(options) })
+}
+
+/** The key, when there is one that begins as ours do. */
+function keyOf({ credentials }: Door, prefix: string | undefined): string | null {
+  if (prefix === undefined) return credentials.of('key')
+  const value = credentials.of('key') ?? credentials.of('bearer')
+  return value?.startsWith(prefix) === true ? value : null
+}
+
+async function find<U>(options: ApiKeyOptions<U>, hash: string): Promise<Identity<U> | null> {
+  const identity = await options.find(hash)
+  if (identity === null || identity === undefined) return null
+  const { expires } = identity
+  // written so that an invalid date ends the key
+  if (expires !== undefined && !(expires.getTime() > (options.clock ?? systemClock).now())) return null
+  return { token: hash.slice(0, 32), ...identity, renew: () => find(options, hash) }
+}
+
+function refuse(why: string): never {
+  return deny(401, 'invalid-key', 'the API key is not valid', {
+    challenge: 'Bearer error="invalid_token"',
+    detail: `the key is ${why}`,
+  })
+}
+
+function schemesOf<U>({ prefix, header = 'X-API-Key' }: ApiKeyOptions<U>): readonly SecurityScheme[] {
+  const inHeader: SecurityScheme = {
+    type: 'httpApiKey',
+    in: 'header',
+    name: header,
+    description: 'An API key.',
+  }
+  if (prefix === undefined) return [inHeader]
+  return [
+    inHeader,
+    {
+      type: 'http',
+      scheme: 'bearer',
+      description: `An API key, which begins with ${prefix}, as a bearer token.`,
+    },
+  ]
+}

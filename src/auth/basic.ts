@@ -1,0 +1,72 @@
+import type { Authenticator, Door, Identity } from '../core/application.ts'
+import { basicPair } from '../core/credentials.ts'
+import { deny, SallyportError } from '../wire/errors.ts'
+import type { Found } from './found.ts'
+
+/** What {@link basic} needs. */
+export interface BasicOptions<U> {
+  /**
+   * The user with this name and password; `null` or `undefined` when there is none. It should hash a password for unknown
+   * users too, against a fixed hash: an answer that comes sooner tells which names exist.
+   */
+  check(user: string, password: string, door: Door): Found<U>
+  /** What the credentials are for: browsers show it to people. */
+  readonly realm: string
+  /** How many checks may run at once, because a password hash costs a core for a while; beyond it the answer is 503. 32. */
+  readonly atOnce?: number
+}
+
+const maxLength = 256
+
+/**
+ * User name and password in the `Authorization` header (RFC 7617), for scripts and devices. Names and passwords longer
+ * than 256 characters are refused unread: hashing them would be a weapon.
+ *
+ * A wrong pair is 401 `bad-credentials` with one text for all, and 503 `busy` when too many are being checked.
+ *
+ * @throws SallyportError ERR_CONFIGURATION when the realm is empty or holds more than printable ASCII
+ * @example
+ * basic({ realm: 'devices', check: (user, password) => devices.verified(user, password) })
+ */
+export function basic<U>(options: BasicOptions<U>): Authenticator<U> {
+  const { realm, atOnce = 32 } = options
+  if (!/^[ !#-[\]-~]+$/.test(realm))
+    throw new SallyportError('ERR_CONFIGURATION', "basic() needs a 'realm' of printable ASCII without quotes")
+  const challenge = `Basic realm="${realm}", charset="UTF-8"`
+  let running = 0
+  const authenticator = async (door: Door): Promise<Identity<U> | null> => {
+    const value = door.credentials.of('basic')
+    if (value === null) return null
+    const { user, password } = pairOf(value) ?? refuse(challenge, 'malformed or too long')
+    if (running >= atOnce)
+      return deny(503, 'busy', 'too many sign-ins at once: come back later', { retryAfterMs: 1000 })
+    running++
+    try {
+      return { user: (await options.check(user, password, door)) ?? refuse(challenge, 'of nobody') }
+    } finally {
+      running--
+    }
+  }
+  return Object.assign(authenticator, { schemes: [scheme] })
+}
+
+const scheme = {
+  type: 'http',
+  scheme: 'basic',
+  description: 'User name and password in the Authorization header.',
+} as const
+
+function pairOf(value: string): { readonly user: string; readonly password: string } | null {
+  const pair = basicPair(value)
+  if (pair === null || pair.user === '') return null
+  const parts = [pair.user, pair.password]
+  // RFC 7617 section 2 forbids control characters; they would forge log lines
+  return parts.some((one) => one.length > maxLength || /\p{Cc}/u.test(one)) ? null : pair
+}
+
+function refuse(challenge: string, why: string): never {
+  return deny(401, 'bad-credentials', 'user name or password is wrong', {
+    challenge,
+    detail: `the pair is ${why}`,
+  })
+}

@@ -1,0 +1,100 @@
+import { jsonObject } from './compact-token.ts'
+import { invalid } from './invalid-token.ts'
+
+/** What is looked at in the claims of every token (RFC 7519 section 4.1); beyond it, a token holds whatever its issuer put there. */
+export interface CheckedClaims {
+  /** When it ends, in seconds since 1970. */
+  readonly exp: number
+  readonly sub?: string
+  readonly iss?: string
+  readonly aud?: string | readonly string[]
+  readonly nbf?: number
+  readonly iat?: number
+  readonly jti?: string
+  /** The session that it belongs to. */
+  readonly sid?: string
+  readonly [claim: string]: unknown
+}
+
+/** The claims of a verified token that says whom it is about. */
+export interface Claims extends CheckedClaims {
+  readonly sub: string
+}
+
+/** What the claims of a token must satisfy. */
+export interface ClaimRules {
+  readonly issuers: readonly string[] | null
+  readonly audiences: readonly string[] | null
+  /** How far clocks may differ. */
+  readonly toleranceMs: number
+}
+
+/** A `Date` holds no later second. */
+const maxSeconds = 8.64e12
+
+/**
+ * The claims of a payload whose signature was found good.
+ *
+ * @throws InvalidToken when it is no JSON object, has no `exp`, is outside its time, or is of another issuer or for
+ * another audience; a token with an audience is refused too when none is configured (RFC 7519 section 4.1.3)
+ */
+export function checkedClaims(payload: Uint8Array, rules: ClaimRules, nowMs: number): CheckedClaims {
+  const claims = jsonObject(payload) ?? invalid('the payload is no JSON object')
+  const exp = seconds(claims, 'exp') ?? invalid('the claim exp is missing')
+  checkTimes(claims, exp * 1000, rules.toleranceMs, nowMs)
+  checkIssuer(claims['iss'], rules.issuers)
+  checkAudience(claims['aud'], rules.audiences)
+  for (const name of ['sub', 'jti', 'sid']) checkText(claims, name)
+  return { ...claims, exp }
+}
+
+/** The scopes of a token: `scope` as one text (RFC 8693 section 4.2) or a list, or `scp`, as some issuers call it. */
+export function scopesOf(claims: CheckedClaims): readonly string[] | null {
+  const stated = claims['scope'] ?? claims['scp']
+  if (typeof stated === 'string') return stated.split(' ').filter((one) => one !== '')
+  return Array.isArray(stated) ? stated.filter((one) => typeof one === 'string') : null
+}
+
+function checkTimes(
+  claims: Readonly<Record<string, unknown>>,
+  expMs: number,
+  toleranceMs: number,
+  nowMs: number,
+): void {
+  if (expMs <= nowMs - toleranceMs) invalid('the token has expired')
+  const nbf = seconds(claims, 'nbf')
+  if (nbf !== null && nbf * 1000 > nowMs + toleranceMs) invalid('the token is not valid yet')
+  // a token from the future would outlive a revocation, which refuses what was issued before it
+  const iat = seconds(claims, 'iat')
+  if (iat !== null && iat * 1000 > nowMs + toleranceMs) invalid('the token was issued in the future')
+}
+
+function seconds(claims: Readonly<Record<string, unknown>>, name: string): number | null {
+  const value = Object.hasOwn(claims, name) ? claims[name] : undefined
+  if (value === undefined) return null
+  if (typeof value === 'number' && value >= 0 && value <= maxSeconds) return value
+  return invalid(`the claim ${name} is no number of seconds`)
+}
+
+function checkIssuer(iss: unknown, issuers: readonly string[] | null): void {
+  if (iss !== undefined && typeof iss !== 'string') invalid('the claim iss is no text')
+  if (issuers !== null && (iss === undefined || !issuers.includes(iss)))
+    invalid('the token is from another issuer')
+}
+
+function checkAudience(aud: unknown, audiences: readonly string[] | null): void {
+  if (aud === undefined && audiences === null) return
+  if (aud === undefined) return invalid('the claim aud is missing')
+  const named: readonly unknown[] = Array.isArray(aud) ? aud : [aud]
+  if (!named.every((one) => typeof one === 'string'))
+    return invalid('the claim aud is neither a text nor a list of texts')
+  if (audiences === null)
+    return invalid("the token is meant for an audience, but jwt() was given no 'audience'")
+  if (!audiences.some((one) => named.includes(one))) invalid('the token is for another audience')
+}
+
+function checkText(claims: Readonly<Record<string, unknown>>, name: string): void {
+  const value = claims[name]
+  if (value !== undefined && (typeof value !== 'string' || value === ''))
+    invalid(`the claim ${name} is no text`)
+}

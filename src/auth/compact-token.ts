@@ -1,0 +1,92 @@
+import { fromBase64url } from '../wire/base64url.ts'
+import { isRecord, parseJson } from '../wire/json.ts'
+import { invalid } from './invalid-token.ts'
+
+/** A signed token in compact form (RFC 7515 section 7.1), taken apart; its signature has not been looked at. */
+export interface CompactToken {
+  /** The whole of it, for the library that verifies it. */
+  readonly text: string
+  /** What the signature covers: header and payload as they came. */
+  readonly signed: string
+  readonly alg: string
+  readonly kid: string | null
+  /** The media type of the token, as its header says it. */
+  readonly typ: string | null
+  readonly payload: Uint8Array
+  readonly signature: Uint8Array
+}
+
+const shape = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*$/
+const maxLength = 16_384
+
+/**
+ * Header parameters that bring a key along or change how the token is read. Keys come from the configuration alone
+ * (RFC 8725 section 3.10), and no extension is understood here, which RFC 7515 section 4.1.11 answers with a refusal.
+ */
+const refusedHeaders: readonly string[] = ['jwk', 'jku', 'x5u', 'x5c', 'crit', 'b64']
+
+/** Whether a credential is written like a signed token: three parts of base64url. */
+export function looksLikeToken(value: string): boolean {
+  return shape.test(value)
+}
+
+/**
+ * Takes a token apart.
+ *
+ * Each part must be base64url in its one canonical form, because a token that can be spelled in two ways can be
+ * revoked under one of them only.
+ *
+ * @throws InvalidToken when it is malformed, longer than 16,384 characters, or has a header that is refused
+ */
+export function compactToken(text: string): CompactToken {
+  if (text.length > maxLength) invalid(`the token is longer than ${maxLength} characters`)
+  const [head = '', body = '', tail = ''] = text.split('.')
+  const header = headerOf(part('header', head))
+  const { alg, kid, typ } = header
+  if (typeof alg !== 'string') return invalid('the header has no alg')
+  return {
+    text,
+    signed: `${head}.${body}`,
+    alg,
+    kid: optionalText('kid', kid),
+    typ: optionalText('typ', typ),
+    payload: part('payload', body),
+    signature: part('signature', tail),
+  }
+}
+
+/**
+ * The issuer that a token names, before anything is verified: good only for choosing whose token it may be.
+ * `null` when it names none or cannot be read.
+ */
+export function unverifiedIssuer(text: string): string | null {
+  const bytes = text.length > maxLength ? null : fromBase64url(text.split('.')[1] ?? '')
+  const claims = bytes === null ? null : jsonObject(bytes)
+  const issuer = claims?.['iss']
+  return typeof issuer === 'string' ? issuer : null
+}
+
+/** The JSON object that these bytes spell in UTF-8, or `null`. */
+export function jsonObject(bytes: Uint8Array): Readonly<Record<string, unknown>> | null {
+  try {
+    const parsed = parseJson(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes))
+    return parsed.ok && isRecord(parsed.value) ? parsed.value : null
+  } catch {
+    return null
+  }
+}
+
+function part(name: string, encoded: string): Uint8Array {
+  return fromBase64url(encoded) ?? invalid(`the ${name} is not canonical base64url`)
+}
+
+function headerOf(bytes: Uint8Array): Readonly<Record<string, unknown>> {
+  const header = jsonObject(bytes) ?? invalid('the header is no JSON object')
+  const refused = refusedHeaders.find((name) => Object.hasOwn(header, name))
+  return refused === undefined ? header : invalid(`the header parameter ${refused} is refused`)
+}
+
+function optionalText(name: string, value: unknown): string | null {
+  if (value === undefined) return null
+  return typeof value === 'string' ? value : invalid(`the header parameter ${name} is no text`)
+}

@@ -1,0 +1,82 @@
+import { createHmac, createSecretKey, KeyObject, timingSafeEqual } from 'node:crypto'
+import { SallyportError } from '../wire/errors.ts'
+import type { CompactToken } from './compact-token.ts'
+import { invalid } from './invalid-token.ts'
+
+/** A secret that both ends share: text counts as its UTF-8 bytes. */
+export type Secret = string | Uint8Array | KeyObject
+
+const hashes = {
+  HS256: { hash: 'sha256', bytes: 32 },
+  HS384: { hash: 'sha384', bytes: 48 },
+  HS512: { hash: 'sha512', bytes: 64 },
+} as const
+
+/** The names of the HMAC algorithms (RFC 7518 section 3.2). */
+export type HmacAlgorithm = keyof typeof hashes
+
+/** Whether this is the name of an HMAC algorithm. */
+export function isHmac(alg: string): alg is HmacAlgorithm {
+  return Object.hasOwn(hashes, alg)
+}
+
+/**
+ * Verifies HMAC signatures without leaving the turn: `node:crypto` with keys that are made once, six times as fast as
+ * WebCrypto, which is asynchronous for 300 bytes too. Any of several secrets will do, so that one can be replaced.
+ *
+ * @returns a function that throws InvalidToken unless one of the secrets has signed the token
+ * @throws SallyportError ERR_CONFIGURATION when a secret is shorter than the hash (RFC 7518 section 3.2), is a key of
+ * another kind, or an algorithm is none of these
+ */
+export function hmacVerifier(
+  secrets: readonly Secret[],
+  algorithms: readonly string[],
+): (token: CompactToken) => void {
+  const allowed = new Set(algorithms.map(named))
+  const keys = secrets.map((secret) => secretKey(secret, allowed))
+  if (keys.length === 0 || allowed.size === 0)
+    throw wrong('jwt() needs at least one secret and one algorithm')
+  return ({ alg, signed, signature }) => {
+    if (!isHmac(alg) || !allowed.has(alg)) invalid('the algorithm is not allowed for a shared secret')
+    const { hash } = hashes[alg]
+    const signs = (key: KeyObject): boolean =>
+      isSame(createHmac(hash, key).update(signed).digest(), signature)
+    if (!keys.some(signs)) invalid('the signature is wrong')
+  }
+}
+
+/** Compares in constant time; only the length, which is public, may end it early. */
+export function isSame(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && timingSafeEqual(one, other)
+}
+
+function named(alg: string): HmacAlgorithm {
+  if (isHmac(alg)) return alg
+  throw wrong(
+    `'${alg}' does not go with a shared secret: use HS256, HS384 or HS512, or give a public key as 'key'`,
+  )
+}
+
+function secretKey(secret: Secret, allowed: ReadonlySet<HmacAlgorithm>): KeyObject {
+  const key = secret instanceof KeyObject ? secret : createSecretKey(bytesOf(secret))
+  if (key.type !== 'secret')
+    throw wrong("a public or private key is no shared secret: give the public key as 'key'")
+  const longest = Math.max(...[...allowed].map((alg) => hashes[alg].bytes))
+  const size = key.symmetricKeySize ?? 0
+  if (size >= longest) return key
+  throw wrong(
+    `the secret has ${size} bytes, but the algorithm needs ${longest} (RFC 7518 section 3.2): ` +
+      `make one with "openssl rand -base64 ${longest}" and keep it out of the code`,
+  )
+}
+
+function bytesOf(secret: string | Uint8Array): Uint8Array {
+  // a public key is known to everyone: whoever can read it could sign
+  const isPem = typeof secret === 'string' && secret.includes('-----BEGIN')
+  if (isPem) throw wrong("the secret is a PEM key: give the public key as 'key'")
+  return typeof secret === 'string' ? new TextEncoder().encode(secret) : secret
+}
+
+function wrong(message: string): SallyportError {
+  return new SallyportError('ERR_CONFIGURATION', message)
+}

@@ -1,0 +1,100 @@
+import { createHmac } from 'node:crypto'
+import type { Authenticator, Door, Identity } from '../core/application.ts'
+import { type Clock, systemClock } from '../core/clock.ts'
+import { SallyportError } from '../wire/errors.ts'
+import { fingerprint } from './fingerprint.ts'
+import type { Found } from './found.ts'
+import { isSame } from './hmac.ts'
+
+/** What {@link sessions} needs: the cookie's name, and how its value becomes a session and a user. */
+export interface SessionOptions<S, U> {
+  /** The name of the cookie, such as `'sid'`. */
+  readonly cookie: string
+  /** The session with this id, from the store of your site; `null` or `undefined` when there is none. Asked again at each renewal. */
+  load(id: string, door: Door): Found<S>
+  /** The user whose session it is; `null` or `undefined` when there is none any more. */
+  user(session: S): Found<U>
+  /** When the session ends, if it does; an ended one is no session. */
+  readonly expires?: (session: S) => Date | null | undefined
+  /** When it began: a revocation of its user refuses sessions from before. */
+  readonly issuedAt?: (session: S) => Date | null | undefined
+  /** The name under which the session is revoked; a hash of the cookie's id when left out, because the id is a secret. */
+  readonly id?: (session: S) => string
+  /** The secret, or several while one is being replaced, of cookies signed as Express does: `s:<id>.<signature>`. */
+  readonly secret?: string | readonly string[]
+  readonly clock?: Clock
+}
+
+const maxLength = 4096
+
+/**
+ * The session cookie that a site already has: cookie to session to user. A cookie that is unknown, stale or badly signed
+ * is no session and answers `null`, because browsers send cookies unasked.
+ *
+ * `renew` reads session and user again, so that a lease notices the end of either.
+ *
+ * @throws SallyportError ERR_CONFIGURATION when a secret is empty
+ * @example
+ * sessions({ cookie: 'sid', load: (id) => store.session(id), user: ({ userId }) => users.find(userId) })
+ */
+export function sessions<S, U>(options: SessionOptions<S, U>): Authenticator<U> {
+  const secrets = secretsOf(options.secret)
+  const authenticator = async (door: Door): Promise<Identity<U> | null> => {
+    const cookie = door.credentials.cookie(options.cookie)
+    if (cookie === null || cookie === '' || cookie.length > maxLength) return null
+    const id = secrets === null ? cookie : unsigned(cookie, secrets)
+    return id === null ? null : find(options, id, door)
+  }
+  const description =
+    'The session cookie of the site. A browser sends it by itself, so an Origin is demanded with it.'
+  return Object.assign(authenticator, {
+    schemes: [{ type: 'httpApiKey', in: 'cookie', name: options.cookie, description }] as const,
+  })
+}
+
+async function find<S, U>(
+  options: SessionOptions<S, U>,
+  id: string,
+  door: Door,
+): Promise<Identity<U> | null> {
+  const session = await options.load(id, door)
+  if (session === null || session === undefined) return null
+  const expires = options.expires?.(session) ?? null
+  const now = (options.clock ?? systemClock).now()
+  // written so that an invalid date is no session
+  if (expires !== null && !(expires.getTime() > now)) return null
+  const user = await options.user(session)
+  if (user === null || user === undefined) return null
+  const issuedAt = options.issuedAt?.(session) ?? null
+  return {
+    user,
+    session: options.id?.(session) ?? fingerprint(id),
+    ...(expires === null ? {} : { expires }),
+    ...(issuedAt === null ? {} : { issuedAt }),
+    renew: () => find(options, id, door),
+  }
+}
+
+function secretsOf(secret: string | readonly string[] | undefined): readonly string[] | null {
+  if (secret === undefined) return null
+  const secrets = typeof secret === 'string' ? [secret] : secret
+  if (secrets.length > 0 && secrets.every((one) => one !== '')) return secrets
+  throw new SallyportError(
+    'ERR_CONFIGURATION',
+    "sessions() got an empty 'secret': give the one that signs the site's cookies",
+  )
+}
+
+/** The id in `s:<id>.<signature>`, the form of Express and cookie-signature, or `null` when no secret has signed it. */
+function unsigned(cookie: string, secrets: readonly string[]): string | null {
+  const dot = cookie.lastIndexOf('.')
+  if (!cookie.startsWith('s:') || dot < 3) return null
+  const id = cookie.slice(2, dot)
+  const signature = new TextEncoder().encode(cookie.slice(dot + 1))
+  return secrets.some((secret) => isSame(signatureOf(id, secret), signature)) ? id : null
+}
+
+function signatureOf(id: string, secret: string): Uint8Array {
+  const signature = createHmac('sha256', secret).update(id).digest('base64').replace(/=+$/, '')
+  return new TextEncoder().encode(signature)
+}

@@ -1,0 +1,221 @@
+import { randomBytes } from 'node:crypto'
+import type { Authenticator, Door, Identity } from '../core/application.ts'
+import { type Clock, systemClock } from '../core/clock.ts'
+import type { Store } from '../core/layer.ts'
+import { toBase64url } from '../wire/base64url.ts'
+import { type Duration, milliseconds } from '../wire/duration.ts'
+import { deny, SallyportError } from '../wire/errors.ts'
+import { isRecord, parseJson } from '../wire/json.ts'
+import { fingerprint, sha256Hex } from './fingerprint.ts'
+import type { Found } from './found.ts'
+
+/** Whom a ticket is for and where it is good: what {@link Tickets.mint} is asked with. */
+export interface TicketRequest {
+  /** The subject of the identity that asks, such as the user's id. */
+  readonly subject: string
+  /** The session and token that it rests on, so that ending them ends what the ticket opened. */
+  readonly session?: string | undefined
+  readonly token?: string | undefined
+  readonly scopes?: readonly string[] | undefined
+  /** When the identity was issued; now when left out. */
+  readonly issuedAt?: Date | undefined
+  /** When the identity ends: what the ticket opens ends with it. */
+  readonly expires?: Date | undefined
+  /** The `Origin` of the page that will use it, exactly; `null` for a client that sends none. */
+  readonly origin: string | null
+  /** The path that it opens, exactly as it will be asked for: percent-encoded, without query. */
+  readonly path: string
+}
+
+/** What a ticket's store remembers: all but the ticket itself. */
+export interface TicketRecord {
+  readonly subject: string
+  readonly session: string | null
+  readonly token: string | null
+  readonly scopes: readonly string[] | null
+  readonly issuedAt: Date
+  readonly expires: Date | null
+  readonly origin: string | null
+  readonly path: string
+}
+
+/** A ticket as its holder gets it. */
+export interface Ticket {
+  readonly ticket: string
+  /** For how many seconds it can be used. */
+  readonly expiresIn: number
+}
+
+/** What {@link tickets} needs. */
+export interface TicketOptions<U> {
+  /** Where tickets wait to be used: a layer's store, so that any node can redeem them. */
+  readonly store: Store
+  /** The user of a ticket; `null` or `undefined` when there is none any more. Asked again at each renewal. */
+  user(record: TicketRecord): Found<U>
+  /** How long a ticket can be used; 30 seconds, 5 minutes at most. */
+  readonly ttl?: Duration
+  /** A source of unpredictable bytes; `node:crypto` unless a test says otherwise. */
+  readonly random?: (bytes: number) => Uint8Array
+  readonly clock?: Clock
+}
+
+/** The authenticator of tickets, which makes them as well. */
+export interface Tickets<U> extends Authenticator<U> {
+  /**
+   * Makes a ticket: 32 random bytes, of which only the SHA-256 is stored.
+   *
+   * @throws Denial 400 when origin or path are malformed (they come from the client), 401 when the identity has ended;
+   * whatever the store throws
+   * @example
+   * const { ticket, expiresIn } = await tickets.mint({ subject: user.id, session, expires, origin, path: '/ws/chat/lobby' })
+   */
+  mint(request: TicketRequest): Promise<Ticket>
+}
+
+const shape = /^[A-Za-z0-9_-]{43}$/
+const maxTtlMs = 300_000
+
+/**
+ * One-use tickets: a page fetches one over HTTPS with its session and opens the socket with it, where neither a cookie
+ * nor a header can go along. A ticket is used up by the first attempt, whatever comes of it, and is good for one origin and
+ * one path. What it opens ends with the identity that asked for it.
+ *
+ * A used, foreign, expired or invented ticket is 401 `invalid-ticket`, with one text for all.
+ *
+ * @throws SallyportError ERR_CONFIGURATION when `ttl` is 0 or above 5 minutes
+ * @example
+ * const ticket = tickets({ store: layer.store, user: ({ subject }) => users.find(subject) })
+ */
+export function tickets<U>(options: TicketOptions<U>): Tickets<U> {
+  const ttlMs = milliseconds(options.ttl ?? '30s')
+  if (ttlMs < 1 || ttlMs > maxTtlMs)
+    throw new SallyportError('ERR_CONFIGURATION', "a ticket's ttl is above 0 and at most 5 minutes")
+  const authenticator = async (door: Door): Promise<Identity<U> | null> => {
+    const ticket = door.credentials.of('ticket')
+    return ticket === null ? null : redeem(options, ticket, door)
+  }
+  const mint = (request: TicketRequest): Promise<Ticket> => issue(options, request, ttlMs)
+  return Object.assign(authenticator, { mint, schemes: [scheme] })
+}
+
+const scheme = {
+  type: 'httpApiKey',
+  in: 'header',
+  name: 'Sec-WebSocket-Protocol',
+  description:
+    'A one-use ticket as the subprotocol sallyport.ticket.<base64url>, beside the subprotocol to be answered.',
+} as const
+
+async function issue<U>(options: TicketOptions<U>, request: TicketRequest, ttlMs: number): Promise<Ticket> {
+  const { store, random = randomBytes, clock = systemClock } = options
+  const now = clock.now()
+  const record = recordOf(request, now)
+  const lifeMs = Math.min(ttlMs, (record.expires?.getTime() ?? Number.POSITIVE_INFINITY) - now)
+  if (!(lifeMs > 0))
+    deny(401, 'unauthenticated', 'sign in first', { detail: 'an identity that has ended asked for a ticket' })
+  const ticket = toBase64url(random(32))
+  await store.put(keyOf(ticket), packed(record, now + lifeMs), Math.ceil(lifeMs))
+  return { ticket, expiresIn: lifeMs / 1000 }
+}
+
+async function redeem<U>(options: TicketOptions<U>, ticket: string, door: Door): Promise<Identity<U>> {
+  if (!shape.test(ticket)) return refuse('malformed')
+  // taken before anything else is awaited: of many that come at once, one gets it
+  const bytes = await options.store.take(keyOf(ticket))
+  const found = (bytes === null ? null : unpacked(bytes)) ?? refuse('unknown, used or expired')
+  const { record, until } = found
+  if (until <= (options.clock ?? systemClock).now()) refuse('expired')
+  if (record.origin !== door.origin) refuse('made for another origin')
+  if (record.path !== door.path) refuse('made for another path')
+  return (await identityOf(options, record, fingerprint(ticket))) ?? refuse('its user is gone')
+}
+
+async function identityOf<U>(
+  options: TicketOptions<U>,
+  record: TicketRecord,
+  id: string,
+): Promise<Identity<U> | null> {
+  const { subject, session, token, scopes, issuedAt, expires } = record
+  const user = await options.user(record)
+  if (user === null || user === undefined) return null
+  return {
+    user,
+    subject,
+    issuedAt,
+    token: token ?? id,
+    ...(session === null ? {} : { session }),
+    ...(scopes === null ? {} : { scopes }),
+    ...(expires === null ? {} : { expires }),
+    renew: () => identityOf(options, record, id),
+  }
+}
+
+function refuse(why: string): never {
+  return deny(401, 'invalid-ticket', 'the ticket is not valid', {
+    challenge: 'Bearer error="invalid_token"',
+    detail: `the ticket is ${why}`,
+  })
+}
+
+function keyOf(ticket: string): string {
+  return `ticket/${sha256Hex(ticket)}`
+}
+
+function recordOf(request: TicketRequest, now: number): TicketRecord {
+  const {
+    subject,
+    session = null,
+    token = null,
+    scopes = null,
+    issuedAt,
+    expires = null,
+    origin,
+    path,
+  } = request
+  if (typeof subject !== 'string' || subject === '')
+    throw new TypeError("a ticket needs a 'subject': the user's id")
+  if (origin !== null && !isOrigin(origin))
+    deny(400, 'bad-origin', "'origin' must be an origin such as https://app.example")
+  if (!isPath(path))
+    deny(400, 'bad-path', "'path' must be the path of an endpoint, percent-encoded and without query")
+  return { subject, session, token, scopes, issuedAt: issuedAt ?? new Date(now), expires, origin, path }
+}
+
+function isOrigin(origin: unknown): boolean {
+  return typeof origin === 'string' && URL.canParse(origin) && new URL(origin).origin === origin
+}
+
+function isPath(path: unknown): boolean {
+  return typeof path === 'string' && path.length <= 2048 && /^\/[!$-;=@-~]*$/.test(path)
+}
+
+function packed(record: TicketRecord, until: number): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify({ ...record, until }))
+}
+
+/** A record as the store gives it back: others may write there, so each field is looked at. */
+function unpacked(bytes: Uint8Array): { readonly record: TicketRecord; readonly until: number } | null {
+  const parsed = parseJson(new TextDecoder().decode(bytes))
+  if (!parsed.ok || !isRecord(parsed.value)) return null
+  const { subject, session, token, scopes, issuedAt, expires, origin, path, until } = parsed.value
+  if (typeof subject !== 'string' || typeof path !== 'string' || typeof until !== 'number') return null
+  if (!isTextOrNull(session) || !isTextOrNull(token) || !isTextOrNull(origin) || !isTextsOrNull(scopes))
+    return null
+  const issued = dateOf(issuedAt)
+  const ends = expires === null ? null : dateOf(expires)
+  if (issued === undefined || ends === undefined) return null
+  return { record: { subject, session, token, scopes, issuedAt: issued, expires: ends, origin, path }, until }
+}
+
+function isTextOrNull(value: unknown): value is string | null {
+  return value === null || typeof value === 'string'
+}
+
+function isTextsOrNull(value: unknown): value is readonly string[] | null {
+  return value === null || (Array.isArray(value) && value.every((one) => typeof one === 'string'))
+}
+
+function dateOf(value: unknown): Date | undefined {
+  const date = typeof value === 'string' ? new Date(value) : null
+  return date === null || Number.isNaN(date.getTime()) ? undefined : date
+}
