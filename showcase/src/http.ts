@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
-import { bodyLimit } from 'hono/body-limit'
 import type { Logger } from 'pino'
-import { Denial, deny } from 'sallyport'
+import { Denial } from 'sallyport'
+import { bodyBound } from './body-bound.ts'
 import type { ClientAddress } from './client-address.ts'
 import type { Env } from './env.ts'
 import { type IdentityRouteParts, identityRoutes } from './identity-routes.ts'
@@ -38,10 +38,7 @@ export function http(parts: HttpParts): Hono<Env> {
     securityHeaders(parts.baseUrl.protocol === 'https:'),
   )
   app.route('/', operations(parts))
-  app.use(
-    ourHostOnly(parts.origins),
-    bodyLimit({ maxSize: mostBodyBytes, onError: () => deny(413, 'too-large', 'The body is too large.') }),
-  )
+  app.use(ourHostOnly(parts.origins), bodyBound(mostBodyBytes))
   app.route('/api/auth', identityRoutes(parts))
   app.route('/api/rooms', roomRoutes(parts))
   const { token, ticket } = parts

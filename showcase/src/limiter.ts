@@ -40,13 +40,13 @@ export interface SignInLimiter {
    * @param account the user name or e-mail address, as it was typed
    * @param network what {@link networkPrefix} says of the client
    */
-  attempt(account: string, network: string): Turn
+  readonly attempt: (account: string, network: string) => Turn
 }
 
 /** A number of things that one network may do within a window, however they end. */
 export interface Budget {
   /** @throws Denial 429 when it is used up */
-  spend(network: string): void
+  readonly spend: (network: string) => void
 }
 
 /** 20 accounts in ten minutes from one network. */

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { serveStatic } from '@hono/node-server/serve-static'
-import { Hono } from 'hono'
+import { Hono, type MiddlewareHandler } from 'hono'
 
 /** Where the built pages are unless said otherwise. */
 export const builtPages: string = fileURLToPath(new URL('../web/dist', import.meta.url))
@@ -34,15 +34,15 @@ export function pages(directory: string, baseUrl: URL): Hono {
   app.get('/chat/:room', page)
   // serveStatic complains on the console about a directory that is not there
   if (!existsSync(directory)) return app
-  app.get(
-    '/assets/*',
-    serveStatic({
-      root: directory,
-      onFound: (_, c) => c.header('cache-control', 'public, max-age=31536000, immutable'),
-    }),
-  )
+  app.get('/assets/*', keepForever, serveStatic({ root: directory }))
   app.get('/favicon.svg', serveStatic({ root: directory }))
   return app
+}
+
+/** The names of built assets hold a digest of what is in them. */
+const keepForever: MiddlewareHandler = async (c, next) => {
+  await next()
+  if (c.res.status === 200) c.res.headers.set('cache-control', 'public, max-age=31536000, immutable')
 }
 
 function notBuilt(): Response {

@@ -1,0 +1,225 @@
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { noncePlaceholder } from '../../showcase/src/pages.ts'
+import { askToken, browser, demo, rawRequest, signUp, start } from './running.ts'
+
+describe('health', () => {
+  test('is answered, whatever name the server is called by', async () => {
+    const running = await start()
+    expect(await rawRequest(running, '/healthz', { headers: { host: '10.1.2.3:8000' } })).toMatchObject({
+      status: 200,
+    })
+    expect(await rawRequest(running, '/readyz', { headers: { host: '10.1.2.3:8000' } })).toMatchObject({
+      status: 200,
+    })
+  })
+})
+
+describe('metrics', () => {
+  test('are for this machine: not through a proxy on it, and not for a page whose name points here', async () => {
+    const running = await start()
+    expect((await rawRequest(running, '/metrics')).body).toContain('showcase_http_requests_total')
+    for (const headers of [
+      { 'x-forwarded-for': '127.0.0.1' },
+      { via: '1.1 proxy' },
+      { host: 'rebound.example' },
+      { authorization: 'Bearer wrong' },
+    ]) {
+      expect(await rawRequest(running, '/metrics', { headers })).toMatchObject({ status: 404 })
+    }
+  })
+
+  test('are for whoever has the token', async () => {
+    const running = await start({ METRICS_TOKEN: 'a-token-of-some-length' })
+    const ask = (token: string) =>
+      rawRequest(running, '/metrics', { headers: { via: '1.1 proxy', authorization: `Bearer ${token}` } })
+    expect(await ask('a-token-of-some-other')).toMatchObject({ status: 404 })
+    expect(await ask('a-token-of-some-length')).toMatchObject({ status: 200 })
+  })
+
+  test('count by route pattern, so that no id and no stranger makes a series', async () => {
+    const running = await start()
+    const ada = await signUp(running, 'ada2')
+    await ada.get('/api/rooms/lobby')
+    await fetch(`${running.url}/wp-admin/install.php`)
+    const { body } = await rawRequest(running, '/metrics')
+    expect(body).toContain(
+      'showcase_http_requests_total{method="GET",route="/api/rooms/:room",status="200"} 1',
+    )
+    expect(body).toContain('route="other",status="404"')
+    expect(body).not.toContain('wp-admin')
+    expect(body).not.toContain('lobby')
+  })
+})
+
+describe('the name of the server', () => {
+  test.each(['evil.example', 'localhost.evil.example', '127.0.0.1.evil.example:80'])(
+    'is not %j',
+    async (host) => {
+      const running = await start()
+      expect(await rawRequest(running, '/api/rooms', { headers: { host } })).toMatchObject({ status: 421 })
+    },
+  )
+  test('is that of BASE_URL in production, with or without the default port', async () => {
+    const running = await start({
+      NODE_ENV: 'production',
+      SECRET: 'a secret of thirty-two characters',
+      BASE_URL: 'https://app.example',
+    })
+    for (const host of ['app.example', 'app.example:443', 'APP.example']) {
+      expect(await rawRequest(running, '/api/rooms', { headers: { host } })).toMatchObject({ status: 401 })
+    }
+    expect(await rawRequest(running, '/api/rooms')).toMatchObject({ status: 421 })
+  })
+})
+
+describe('production', () => {
+  test('sends cookies over https alone, asks browsers to stay there, and makes nobody up', async () => {
+    const running = await start({
+      NODE_ENV: 'production',
+      SECRET: 'a secret of thirty-two characters',
+      BASE_URL: 'https://app.example',
+    })
+    expect(running.app.demoUsers).toEqual([])
+    const body = JSON.stringify({
+      email: 'a@example.test',
+      name: 'A',
+      username: 'ada',
+      password: 'a long enough one',
+    })
+    const headers = { host: 'app.example', origin: 'https://app.example', 'content-type': 'application/json' }
+    expect(
+      await rawRequest(running, '/api/auth/sign-up/email', { method: 'POST', headers, body }),
+    ).toMatchObject({ status: 200 })
+    const answer = await fetch(`${running.url}/healthz`)
+    expect(answer.headers.get('strict-transport-security')).toContain('max-age=')
+  })
+})
+
+describe('pages', () => {
+  const built = mkdtempSync(join(tmpdir(), 'pages-'))
+  writeFileSync(join(built, 'index.html'), `<script nonce="${noncePlaceholder}" src="/assets/a.js"></script>`)
+  writeFileSync(join(built, 'secret.txt'), 'not a page')
+  mkdirSync(join(built, 'assets'))
+  writeFileSync(join(built, 'assets', 'a.js'), 'let a = 1')
+
+  test.each(['/', '/chat', '/chat/lobby'])(
+    '%s is the page, with a policy and a nonce of its own',
+    async (path) => {
+      const running = await start({}, built)
+      const [one, other] = [await fetch(running.url + path), await fetch(running.url + path)]
+      const policy = one.headers.get('content-security-policy') ?? ''
+      const nonce = /'nonce-([^']+)'/.exec(policy)?.[1] ?? ''
+      expect(nonce).toMatch(/^[\w+/]{20,}={0,2}$/)
+      expect(await one.text()).toBe(`<script nonce="${nonce}" src="/assets/a.js"></script>`)
+      expect(policy).toContain("default-src 'none'")
+      expect(policy).not.toContain('unsafe')
+      expect(other.headers.get('content-security-policy')).not.toBe(policy)
+      expect(one.headers.get('x-content-type-options')).toBe('nosniff')
+      expect(one.headers.get('cache-control')).toBe('no-cache')
+    },
+  )
+
+  test('assets are served to be kept, and nothing else of the disk is', async () => {
+    const running = await start({}, built)
+    const asset = await fetch(`${running.url}/assets/a.js`)
+    expect(asset.headers.get('cache-control')).toContain('immutable')
+    expect(asset.headers.get('content-type')).toContain('javascript')
+    for (const path of [
+      '/secret.txt',
+      '/index.html',
+      '/assets/../secret.txt',
+      '/assets/..%2fsecret.txt',
+      '/assets/%2e%2e/secret.txt',
+      '/assets/..%5csecret.txt',
+      '/assets//etc/passwd',
+      '/assets/',
+    ]) {
+      expect((await rawRequest(running, path)).status, path).toBe(404)
+    }
+  })
+
+  test('that are not built say how to build them', async () => {
+    const running = await start({}, '/nonexistent')
+    const answer = await fetch(running.url)
+    expect(answer.status).toBe(503)
+    expect(await answer.text()).toContain('npm run build:web')
+  })
+})
+
+describe('the log', () => {
+  test('has one line for each request, and no secret in any', async () => {
+    const running = await start()
+    const ada = await signUp(running, 'ada2')
+    const admin = await demo(running, 'ada')
+    const token = (
+      (await (await askToken(running, { username: 'ada2', password: ada.password })).json()) as {
+        access_token: string
+      }
+    ).access_token
+    await fetch(`${running.url}/api/rooms?access_token=${token}&ticket=hush`, {
+      headers: { authorization: `Bearer ${token}` },
+    })
+    await fetch(`${running.url}/reset/${token}`)
+    await browser(running).post('/api/auth/sign-in/username', {
+      username: 'ada2',
+      password: 'a wrong password',
+    })
+    await admin.get(`/api/auth/get-session?token=${token}`)
+    const log = running.logged()
+    const requests = log.split('\n').filter((line) => line.includes('"msg":"request"'))
+    expect(requests).toHaveLength(7)
+    expect(JSON.parse(requests[3] ?? '{}')).toMatchObject({
+      method: 'GET',
+      route: '/api/rooms',
+      status: 200,
+      ref: expect.any(String),
+    })
+    const secrets = [
+      token,
+      'hush',
+      ada.password,
+      ada.cookie().split('=')[1] ?? '?',
+      'a wrong password',
+      ...running.app.demoUsers.map(({ password }) => password),
+    ]
+    for (const secret of secrets) expect(log).not.toContain(secret)
+  })
+
+  test('redacts what a library hands over, and keeps the words of foreign errors out', async () => {
+    const { Writable } = await import('node:stream')
+    const { logger } = await import('../../showcase/src/logger.ts')
+    let text = ''
+    const log = logger(
+      'info',
+      new Writable({ write: (chunk, _, done) => done(void (text += String(chunk))) }),
+    )
+    const err = Object.assign(new Error('duplicate key (email)=(ada@example.test)'), {
+      code: '23505',
+      detail: 'hush',
+    })
+    log.info({
+      password: 'hush',
+      req: { headers: { authorization: 'hush', cookie: 'hush', 'sec-websocket-protocol': 'hush' } },
+      body: { token: 'hush' },
+      err,
+    })
+    expect(text).toContain('[redacted]')
+    expect(text).toContain('23505')
+    expect(text).not.toContain('hush')
+    expect(text).not.toContain('ada@example.test')
+  })
+
+  test('knows of a fault what its reference in the answer points to', async () => {
+    const running = await start()
+    const ada = await signUp(running, 'ada2')
+    await running.app.database.query.schema.dropTable('memberships').execute()
+    const answer = await ada.get('/api/rooms')
+    expect(answer.status).toBe(500)
+    const { ref, detail } = (await answer.json()) as { ref: string; detail: string }
+    expect(detail).not.toContain('memberships')
+    expect(running.logged()).toContain(`"ref":"${ref}","msg":"request failed"`)
+  })
+})
