@@ -1,0 +1,399 @@
+import { generateKeyPairSync, type KeyObject, webcrypto } from 'node:crypto'
+import { exportJWK, SignJWT } from 'jose'
+import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import { jwt } from '../../src/auth/jwt.ts'
+import { anyOf, authenticate } from '../../src/core/authenticate.ts'
+import { SallyportError } from '../../src/wire/errors.ts'
+import { stillClock } from '../support/clock.ts'
+import { bearerDoor, denialOf, doorOf, verdict } from '../support/door.ts'
+import { handmade, seconds, secret } from '../support/tokens.ts'
+
+const clock = stillClock()
+const now = seconds(clock)
+const user = ({ sub }: { sub: string }) => (sub === 'gone' ? null : { id: sub })
+const member = jwt({ secret, clock, user })
+
+describe('a token signed with a shared secret', () => {
+  test('becomes an identity with user, token, session, scopes, start and end', async () => {
+    const claims = { sub: '7', jti: 't1', sid: 's1', scope: 'read write', iat: now - 10, exp: now + 60 }
+    const identity = await member(bearerDoor(handmade({ alg: 'HS256' }, claims)))
+    expect(identity).toMatchObject({
+      user: { id: '7' },
+      token: 't1',
+      session: 's1',
+      scopes: ['read', 'write'],
+      issuedAt: new Date((now - 10) * 1000),
+      expires: new Date((now + 60) * 1000),
+    })
+    expect(identity).not.toHaveProperty('subject')
+  })
+
+  test('is named by a hash where it has no jti, and never by itself', async () => {
+    const token = handmade({ alg: 'HS256' }, { sub: '7', exp: now + 60 })
+    const identity = await member(bearerDoor(token))
+    expect(identity).toMatchObject({ token: expect.stringMatching(/^[A-Za-z0-9_-]{22}$/) })
+    expect(token).not.toContain((identity as { token: string }).token)
+  })
+
+  test('may list its scopes under scope or scp', async () => {
+    for (const stated of [{ scope: ['a', 'b'] }, { scp: 'a b' }, { scp: ['a', 'b'] }]) {
+      const identity = await member(
+        bearerDoor(handmade({ alg: 'HS256' }, { sub: '7', exp: now + 60, ...stated })),
+      )
+      expect(identity).toMatchObject({ scopes: ['a', 'b'] })
+    }
+  })
+
+  test.each(['HS256', 'HS384', 'HS512'])('is verified under %s where that is allowed', async (alg) => {
+    const all = jwt({ secret, clock, user, algorithms: ['HS256', 'HS384', 'HS512'] })
+    const token = handmade({ alg }, { sub: '7', exp: now + 60 })
+    expect(await verdict(all, bearerDoor(token))).toMatchObject({ user: { id: '7' } })
+  })
+
+  test('is refused under an algorithm that was not asked for', async () => {
+    const token = handmade({ alg: 'HS512' }, { sub: '7', exp: now + 60 })
+    expect(await verdict(member, bearerDoor(token))).toBe('401 invalid-token')
+  })
+
+  test('is verified with any of several secrets while one is being replaced', async () => {
+    const both = jwt({ secret: [`new ${secret}`, secret], clock, user })
+    const token = handmade({ alg: 'HS256' }, { sub: '7', exp: now + 60 })
+    expect(await verdict(both, bearerDoor(token))).toMatchObject({ user: { id: '7' } })
+  })
+
+  test('is accepted when jose has signed it', async () => {
+    const token = await new SignJWT({ sub: '7' })
+      .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
+      .setExpirationTime(now + 60)
+      .sign(new TextEncoder().encode(secret))
+    expect(await verdict(member, bearerDoor(token))).toMatchObject({ user: { id: '7' } })
+  })
+
+  test('is read from the subprotocol list too', async () => {
+    const token = handmade({ alg: 'HS256' }, { sub: '7', exp: now + 60 })
+    const door = doorOf({ headers: { 'sec-websocket-protocol': `token, ${token}` } })
+    expect(await verdict(member, door)).toMatchObject({ user: { id: '7' } })
+  })
+})
+
+describe('a refusal', () => {
+  test('has one text for every reason, a challenge, and the reason for operators alone', async () => {
+    const expired = await denialOf(() =>
+      member(bearerDoor(handmade({ alg: 'HS256' }, { sub: '7', exp: now - 60 }))),
+    )
+    const forged = await denialOf(() =>
+      member(bearerDoor(handmade({ alg: 'HS256' }, { sub: '7', exp: now + 60 }, `not ${secret}`))),
+    )
+    expect(expired.message).toBe(forged.message)
+    expect(expired.challenge).toBe('Bearer error="invalid_token"')
+    expect([expired.detail, forged.detail]).toEqual(['the token has expired', 'the signature is wrong'])
+  })
+
+  test('comes when nobody has the token any more', async () => {
+    const denial = await denialOf(() =>
+      member(bearerDoor(handmade({ alg: 'HS256' }, { sub: 'gone', exp: now + 60 }))),
+    )
+    expect([denial.status, denial.detail]).toEqual([401, 'nobody has this token any more'])
+  })
+
+  test('holds no part of the token', async () => {
+    const token = handmade({ alg: 'HS256' }, { sub: 'marked-subject', exp: now - 60 })
+    const denial = await denialOf(() => member(bearerDoor(token)))
+    const said = JSON.stringify([denial.message, denial.detail, denial.challenge, String(denial.cause)])
+    for (const part of ['marked-subject', ...token.split('.')]) expect(said).not.toContain(part)
+  })
+
+  test('is no verdict when the database is away: that error passes through', async () => {
+    const failing = jwt({ secret, clock, user: () => Promise.reject(new Error('database away')) })
+    const token = handmade({ alg: 'HS256' }, { sub: '7', exp: now + 60 })
+    await expect(failing(bearerDoor(token))).rejects.toThrow('database away')
+    const denial = await denialOf(() => authenticate(failing, bearerDoor(token)))
+    expect(denial.status).toBe(503)
+  })
+})
+
+describe('claiming', () => {
+  const ours = jwt({ issuer: 'https://a.example', secret, clock, user })
+  const theirs = jwt({
+    issuer: 'https://b.example',
+    secret: `${secret} b`,
+    clock,
+    user: ({ sub }) => ({ id: `b:${sub}` }),
+  })
+
+  test('answers null to no credential, another scheme and what is not written like a token', async () => {
+    expect(await member(doorOf({}))).toBeNull()
+    expect(await member(doorOf({ headers: { authorization: 'Basic YTpi' } }))).toBeNull()
+    for (const opaque of ['abc', 'a.b', 'a.b.c.d', 'a.b.c.d.e', '.b.c', 'a.b+.c'])
+      expect(await member(bearerDoor(opaque))).toBeNull()
+  })
+
+  test('leaves the tokens of another issuer, and those of none, to the next authenticator', async () => {
+    const both = anyOf(ours, theirs)
+    const token = handmade(
+      { alg: 'HS256' },
+      { sub: '7', iss: 'https://b.example', exp: now + 60 },
+      `${secret} b`,
+    )
+    expect(await ours(bearerDoor(token))).toBeNull()
+    expect(await both(bearerDoor(token))).toMatchObject({ user: { id: 'b:7' } })
+    expect(await ours(bearerDoor(handmade({ alg: 'HS256' }, { sub: '7', exp: now + 60 })))).toBeNull()
+  })
+
+  test('means that a bad token of the own issuer ends the search', async () => {
+    const forged = handmade(
+      { alg: 'HS256' },
+      { sub: '7', iss: 'https://a.example', exp: now + 60 },
+      `${secret} b`,
+    )
+    const guests = jwt({ secret: `${secret} b`, clock, user: () => ({ id: 'guest' }) })
+    expect(await verdict(anyOf(ours, guests), bearerDoor(forged))).toBe('401 invalid-token')
+  })
+})
+
+describe('the claims', () => {
+  test('may have a shape of their own, which is checked and typed', async () => {
+    const django = jwt({
+      secret,
+      clock,
+      claims: z.object({ user_id: z.number() }),
+      user: ({ user_id: id }) => ({ id: id.toFixed() }),
+      subject: ({ user_id: id }) => `user:${id}`,
+    })
+    const good = handmade({ alg: 'HS256' }, { user_id: 7, exp: now + 60 })
+    const bad = handmade({ alg: 'HS256' }, { user_id: '7', exp: now + 60 })
+    expect(await verdict(django, bearerDoor(good))).toMatchObject({ user: { id: '7' }, subject: 'user:7' })
+    expect(await verdict(django, bearerDoor(bad))).toBe('401 invalid-token')
+  })
+
+  test('are asked for again by renew, without the token', async () => {
+    let isThere = true
+    const leaving = jwt({ secret, clock, user: ({ sub }) => (isThere ? { id: sub } : undefined) })
+    const identity = await leaving(
+      bearerDoor(handmade({ alg: 'HS256' }, { sub: '7', jti: 't1', exp: now + 60 })),
+    )
+    expect(await identity?.renew?.()).toMatchObject({ user: { id: '7' }, token: 't1' })
+    isThere = false
+    expect(await identity?.renew?.()).toBeNull()
+  })
+
+  test('let a token that is let in within the tolerance live to the end of it', async () => {
+    const identity = await member(bearerDoor(handmade({ alg: 'HS256' }, { sub: '7', exp: now - 2 })))
+    expect(identity?.expires).toEqual(new Date((now + 3) * 1000))
+  })
+})
+
+interface Pair {
+  readonly publicKey: KeyObject
+  readonly privateKey: KeyObject
+}
+
+const pairs: Readonly<Record<string, Pair>> = {
+  RS256: generateKeyPairSync('rsa', { modulusLength: 2048 }),
+  PS256: generateKeyPairSync('rsa', { modulusLength: 2048 }),
+  ES256: generateKeyPairSync('ec', { namedCurve: 'P-256' }),
+  ES384: generateKeyPairSync('ec', { namedCurve: 'P-384' }),
+  ES512: generateKeyPairSync('ec', { namedCurve: 'P-521' }),
+  EdDSA: generateKeyPairSync('ed25519'),
+}
+
+const pairOf = (alg: string): Pair => pairs[alg] as Pair
+const signed = (alg: string, by = alg): Promise<string> =>
+  new SignJWT({ sub: '7' })
+    .setProtectedHeader({ alg })
+    .setExpirationTime(now + 60)
+    .sign(pairOf(by).privateKey)
+
+describe('a public key', () => {
+  test.each(Object.keys(pairs))('verifies %s as PEM, as JWK and as key object', async (alg) => {
+    const { publicKey } = pairOf(alg)
+    const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString()
+    const token = await signed(alg)
+    for (const key of [pem, publicKey, { ...(await exportJWK(publicKey)), alg }]) {
+      const one = jwt({ key, clock, user, algorithms: [alg] })
+      expect(await verdict(one, bearerDoor(token))).toMatchObject({ user: { id: '7' } })
+    }
+  })
+
+  test('as a WebCrypto key brings its one algorithm along', async () => {
+    const { publicKey } = pairOf('PS256')
+    const key = publicKey.toCryptoKey({ name: 'RSA-PSS', hash: 'SHA-256' }, true, [
+      'verify',
+    ]) as webcrypto.CryptoKey
+    const one = jwt({ key, clock, user })
+    expect(await verdict(one, bearerDoor(await signed('PS256')))).toMatchObject({ user: { id: '7' } })
+    expect(await verdict(one, bearerDoor(await signed('RS256', 'PS256')))).toBe('401 invalid-token')
+  })
+
+  test('of RSA takes RS256 alone unless it is told otherwise', async () => {
+    const one = jwt({ key: pairOf('RS256').publicKey, clock, user })
+    expect(await verdict(one, bearerDoor(await signed('RS256')))).toMatchObject({ user: { id: '7' } })
+    for (const alg of ['RS384', 'RS512', 'PS256'])
+      expect(await verdict(one, bearerDoor(await signed(alg, 'RS256')))).toBe('401 invalid-token')
+  })
+
+  test('decides by its alg, whatever else is allowed', async () => {
+    const key = { ...(await exportJWK(pairOf('RS256').publicKey)), alg: 'RS256' }
+    const one = jwt({ key, clock, user, algorithms: ['RS256', 'PS256'] })
+    expect(await verdict(one, bearerDoor(await signed('PS256', 'RS256')))).toBe('401 invalid-token')
+  })
+
+  test('of someone else verifies nothing', async () => {
+    const other = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    const one = jwt({ key: other.publicKey, clock, user })
+    expect(await verdict(one, bearerDoor(await signed('ES256')))).toBe('401 invalid-token')
+  })
+
+  test('is meant by a token whatever name it gives, when it has none of its own', async () => {
+    const one = jwt({ key: pairOf('ES256').publicKey, clock, user })
+    const token = await new SignJWT({ sub: '7' })
+      .setProtectedHeader({ alg: 'ES256', kid: 'k1' })
+      .setExpirationTime(now + 60)
+      .sign(pairOf('ES256').privateKey)
+    expect(await verdict(one, bearerDoor(token))).toMatchObject({ user: { id: '7' } })
+  })
+
+  test('names the token by what is signed, so that a rewritten ECDSA signature does not rename it', async () => {
+    const one = jwt({ key: pairOf('ES256').publicKey, clock, user })
+    const token = await signed('ES256')
+    const identity = await one(bearerDoor(token))
+    const rewritten = await one(bearerDoor(mirrored(token)))
+    expect(mirrored(token)).not.toBe(token)
+    expect(rewritten?.token).toBe(identity?.token)
+  })
+})
+
+/** The other signature that every ECDSA signature has: s becomes n - s. */
+function mirrored(token: string): string {
+  const [head, body, tail = ''] = token.split('.')
+  const signature = Buffer.from(tail, 'base64url')
+  const order = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n
+  const s = order - BigInt(`0x${signature.subarray(32).toString('hex')}`)
+  const other = Buffer.concat([
+    signature.subarray(0, 32),
+    Buffer.from(s.toString(16).padStart(64, '0'), 'hex'),
+  ])
+  return `${head}.${body}.${other.toString('base64url')}`
+}
+
+describe('a fixed key set', () => {
+  const jwk = async (alg: string, more: object) => ({ ...(await exportJWK(pairOf(alg).publicKey)), ...more })
+  const signedAs = (alg: string, kid?: string): Promise<string> =>
+    new SignJWT({ sub: '7' })
+      .setProtectedHeader({ alg, ...(kid === undefined ? {} : { kid }) })
+      .setExpirationTime(now + 60)
+      .sign(pairOf(alg).privateKey)
+
+  test('chooses by name and algorithm, and by algorithm where the token names no key', async () => {
+    const keys = [await jwk('ES256', { kid: 'a' }), await jwk('EdDSA', { kid: 'b' })]
+    const one = jwt({ jwks: { keys }, clock, user })
+    expect(await verdict(one, bearerDoor(await signedAs('ES256', 'a')))).toMatchObject({ user: { id: '7' } })
+    expect(await verdict(one, bearerDoor(await signedAs('EdDSA')))).toMatchObject({ user: { id: '7' } })
+    expect(await verdict(one, bearerDoor(await signedAs('ES256', 'b')))).toBe('401 invalid-token')
+    expect(await verdict(one, bearerDoor(await signedAs('ES256', 'c')))).toBe('401 invalid-token')
+  })
+
+  test('tries each key that would do when a token names none', async () => {
+    const other = await exportJWK(generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey)
+    const one = jwt({
+      jwks: { keys: [{ ...other, kid: 'a' }, await jwk('ES256', { kid: 'b' })] },
+      clock,
+      user,
+    })
+    expect(await verdict(one, bearerDoor(await signedAs('ES256')))).toMatchObject({ user: { id: '7' } })
+  })
+
+  test('leaves out keys that are private, symmetric, for encryption, weak or unknown', async () => {
+    const weak = await exportJWK(generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey)
+    const keys = [
+      await exportJWK(pairOf('ES256').privateKey),
+      { kty: 'oct', k: 'c2VjcmV0' },
+      await jwk('ES256', { use: 'enc' }),
+      await jwk('ES256', { key_ops: ['sign'] }),
+      { kty: 'future' },
+      weak,
+    ]
+    expect(() => jwt({ jwks: { keys }, clock, user })).toThrow(SallyportError)
+    const one = jwt({ jwks: { keys: [...keys, await jwk('EdDSA', {})] }, clock, user })
+    expect(await verdict(one, bearerDoor(await signedAs('ES256')))).toBe('401 invalid-token')
+  })
+})
+
+describe('a configuration is refused at start', () => {
+  const { publicKey, privateKey } = pairOf('RS256')
+  const refusals: readonly [string, () => unknown, RegExp][] = [
+    [
+      'when a secret is shorter than the hash',
+      () => jwt({ secret: 'secret', user }),
+      /has 6 bytes.*needs 32.*openssl rand/,
+    ],
+    [
+      'when a secret is shorter than the longest hash',
+      () => jwt({ secret: secret.slice(0, 63), algorithms: ['HS256', 'HS512'], user }),
+      /needs 64/,
+    ],
+    [
+      'when a secret is a PEM key',
+      () => jwt({ secret: publicKey.export({ type: 'spki', format: 'pem' }).toString(), user }),
+      /'key'/,
+    ],
+    ['when a secret is a public key', () => jwt({ secret: publicKey, user }), /no shared secret/],
+    ['when a secret goes with RS256', () => jwt({ secret, algorithms: ['RS256'], user }), /HS256/],
+    ['when there is no algorithm', () => jwt({ secret, algorithms: [], user }), /algorithm/],
+    ['when there is no secret in the list', () => jwt({ secret: [], user }), /secret/],
+    ['when there is neither secret nor key', () => jwt({ user }), /exactly one/],
+    ['when there are secret and key', () => jwt({ secret, key: publicKey, user }), /exactly one/],
+    ['when the key is private', () => jwt({ key: privateKey, user }), /public key/],
+    [
+      'when the key is private and PEM',
+      () => jwt({ key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(), user }),
+      /public key/,
+    ],
+    [
+      'when the key is a private JWK',
+      () => jwt({ key: privateKey.export({ format: 'jwk' }), user }),
+      /public key/,
+    ],
+    ['when the key is a symmetric JWK', () => jwt({ key: { kty: 'oct', k: 'AAAA' }, user }), /public key/],
+    ['when the key is no key', () => jwt({ key: 'nonsense', user }), /PEM/],
+    [
+      'when the key is weak',
+      () => jwt({ key: generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey, user }),
+      /2048/,
+    ],
+    [
+      'when key and algorithm do not fit',
+      () => jwt({ key: publicKey, algorithms: ['ES256'], user }),
+      /ES256/,
+    ],
+    [
+      'when a shared secret algorithm goes with a public key',
+      () => jwt({ key: publicKey, algorithms: ['HS256'], user }),
+      /HS256/,
+    ],
+    ['when none may be signed', () => jwt({ key: publicKey, algorithms: ['none'], user }), /none/],
+    [
+      'when the key set is behind plain http',
+      () => jwt({ jwks: new URL('http://keys.example/jwks'), user }),
+      /https/,
+    ],
+    [
+      'when the key set is behind a password',
+      () => jwt({ jwks: new URL('https://a:b@keys.example/jwks'), user }),
+      /password/,
+    ],
+  ]
+
+  test.each(refusals)('%s', (_when, make, said) => {
+    expect(make).toThrow(said)
+    expect(make).toThrow(SallyportError)
+  })
+
+  test('without showing the secret', () => {
+    expect(() => jwt({ secret: 'marked-secret', user })).not.toThrow(/marked-secret/)
+    expect(() => jwt({ jwks: new URL('https://a:marked-secret@keys.example'), user })).not.toThrow(
+      /marked-secret/,
+    )
+  })
+})

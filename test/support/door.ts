@@ -1,0 +1,71 @@
+import type { Authenticator, Door, Identity } from '../../src/core/application.ts'
+import { type Carriers, type CredentialSources, separate } from '../../src/core/credentials.ts'
+import { Denial } from '../../src/wire/errors.ts'
+
+/** A request to the first door, as a transport would have read it. */
+export interface Request {
+  readonly headers?: Readonly<Record<string, string>>
+  readonly path?: string
+  readonly query?: string
+  readonly carriers?: Carriers
+}
+
+/** What a request's headers and query hold of credentials. */
+export function sourcesOf({ headers = {}, query = '' }: Request): CredentialSources {
+  const all = new Headers(headers)
+  const offered = all.get('sec-websocket-protocol')
+  return {
+    authorization: all.get('authorization'),
+    cookie: all.get('cookie'),
+    offered: offered === null ? [] : offered.split(',').map((one) => one.trim()),
+    query,
+    header: (name) => all.get(name),
+  }
+}
+
+/** The door of a request, with its credentials taken out by the code that transports use. */
+export function doorOf(request: Request): Door {
+  const { headers = {}, path = '/ws/chat/lobby', carriers = {} } = request
+  const { credentials, query } = separate(sourcesOf(request), carriers)
+  const rest = new Headers(headers)
+  rest.delete('cookie')
+  return {
+    id: 'door-1',
+    url: new URL(`http://localhost${path}${query === '' ? '' : `?${query}`}`),
+    path,
+    headers: rest,
+    origin: rest.get('origin'),
+    address: '127.0.0.1',
+    signal: new AbortController().signal,
+    credentials,
+  }
+}
+
+/** The door of someone with a bearer token. */
+export function bearerDoor(token: string): Door {
+  return doorOf({ headers: { authorization: `Bearer ${token}` } })
+}
+
+/** What an authenticator says: who it is, `null`, or the status and short word of its denial. */
+export async function verdict<U>(
+  authenticator: Authenticator<U>,
+  door: Door,
+): Promise<Identity<U> | string | null> {
+  try {
+    return await authenticator(door)
+  } catch (error) {
+    if (error instanceof Denial) return `${error.status} ${error.reason}`
+    throw error
+  }
+}
+
+/** The denial that something ends with. */
+export async function denialOf(asked: () => unknown): Promise<Denial> {
+  try {
+    await asked()
+  } catch (error) {
+    if (error instanceof Denial) return error
+    throw error
+  }
+  throw new Error('it was not denied')
+}
