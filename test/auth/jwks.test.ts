@@ -1,0 +1,189 @@
+import { generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { exportJWK, SignJWT } from 'jose'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { jwt } from '../../src/auth/jwt.ts'
+import type { Authenticator } from '../../src/core/application.ts'
+import { authenticate } from '../../src/core/authenticate.ts'
+import { type StillClock, stillClock } from '../support/clock.ts'
+import { bearerDoor, denialOf, verdict } from '../support/door.ts'
+import { seconds } from '../support/tokens.ts'
+
+interface User {
+  readonly id: string
+}
+
+const old = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+const next = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+const user = ({ sub }: { sub: string }): User => ({ id: sub })
+const alice = { user: { id: '7' } }
+const minute = 60_000
+
+let server: Server
+let origin: string
+let answer: RequestListener
+let fetches: number
+let clock: StillClock
+let one: Authenticator<User>
+
+beforeEach(async () => {
+  fetches = 0
+  server = createServer((request, response) => {
+    fetches++
+    answer(request, response)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  // a server that listens on TCP has an address with a port
+  origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  clock = stillClock()
+  one = jwt({ jwks: new URL('/jwks', origin), clock, user })
+  answer = await publishing({ old: old.publicKey })
+})
+
+afterEach(async () => {
+  server.closeAllConnections()
+  await new Promise((resolve) => server.close(resolve))
+})
+
+async function publishing(keys: Readonly<Record<string, KeyObject>>): Promise<RequestListener> {
+  const jwks = await Promise.all(
+    Object.entries(keys).map(async ([kid, key]) => ({ ...(await exportJWK(key)), kid })),
+  )
+  return (_request, response) => response.end(JSON.stringify({ keys: jwks }))
+}
+
+const broken: RequestListener = (_request, response) => response.writeHead(500).end()
+
+async function token(kid: string, { privateKey } = old): Promise<string> {
+  return new SignJWT({ sub: '7' })
+    .setProtectedHeader({ alg: 'ES256', kid })
+    .setExpirationTime(seconds(clock) + 30 * 3600)
+    .sign(privateKey)
+}
+
+const asked = async (kid: string, pair = old) => verdict(one, bearerDoor(await token(kid, pair)))
+
+test('nothing is fetched before the first token', async () => {
+  expect(await one(bearerDoor('opaque'))).toBeNull()
+  expect(fetches).toBe(0)
+})
+
+test('a key set is fetched once and kept', async () => {
+  expect(await asked('old')).toMatchObject(alice)
+  expect(await asked('old')).toMatchObject(alice)
+  expect(fetches).toBe(1)
+})
+
+test('many tokens at once cause one fetch', async () => {
+  const door = bearerDoor(await token('old'))
+  const all = await Promise.all(Array.from({ length: 100 }, () => verdict(one, door)))
+  for (const each of all) expect(each).toMatchObject(alice)
+  expect(fetches).toBe(1)
+})
+
+test('a new key is found with one more fetch', async () => {
+  await asked('old')
+  answer = await publishing({ old: old.publicKey, next: next.publicKey })
+  clock.advance(minute)
+  expect(await asked('next', next)).toMatchObject(alice)
+  expect(fetches).toBe(2)
+})
+
+test('a key that vanished is dropped within ten minutes', async () => {
+  await asked('old')
+  answer = await publishing({ next: next.publicKey })
+  clock.advance(10 * minute)
+  expect(await asked('old')).toBe('401 invalid-token')
+})
+
+test('keys that grow old are fetched beside the answer', async () => {
+  await asked('old')
+  answer = await publishing({ next: next.publicKey })
+  clock.advance(6 * minute)
+  expect(await asked('old')).toMatchObject(alice)
+  await expect.poll(() => fetches).toBe(2)
+  await expect.poll(() => asked('old')).toBe('401 invalid-token')
+})
+
+test('the last good set holds for a day while the server is away, and no longer', async () => {
+  await asked('old')
+  answer = broken
+  clock.advance(23 * 60 * minute)
+  expect(await asked('old')).toMatchObject(alice)
+  clock.advance(60 * minute)
+  await expect(asked('old')).rejects.toThrow('could not be fetched')
+})
+
+test('a server that is away and a set that was never there are answered 503', async () => {
+  answer = broken
+  const door = bearerDoor(await token('old'))
+  await expect(one(door)).rejects.toThrow('could not be fetched')
+  expect((await denialOf(() => authenticate(one, door))).status).toBe(503)
+})
+
+test('a server that comes back is noticed a second later', async () => {
+  answer = broken
+  await expect(asked('old')).rejects.toThrow('could not be fetched')
+  answer = await publishing({ old: old.publicKey })
+  await expect(asked('old')).rejects.toThrow('could not be fetched')
+  clock.advance(1_000)
+  expect(await asked('old')).toMatchObject(alice)
+})
+
+test('an unknown key while the server is away is no verdict', async () => {
+  await asked('old')
+  answer = broken
+  clock.advance(minute)
+  await expect(asked('next', next)).rejects.toThrow('could not be fetched')
+  expect(await asked('old')).toMatchObject(alice)
+})
+
+test.each<[string, RequestListener]>([
+  ['no JSON', (_request, response) => response.end('<html>')],
+  ['no set', (_request, response) => response.end('{"keys":{}}')],
+  ['a list', (_request, response) => response.end('[]')],
+  ['too many keys', (_request, response) => response.end(JSON.stringify({ keys: Array(101).fill({}) }))],
+  [
+    'more than 256 KB',
+    (_request, response) => response.end(JSON.stringify({ keys: [], x: 'x'.repeat(262_144) })),
+  ],
+  ['not found', (_request, response) => response.writeHead(404).end()],
+  [
+    'a redirect elsewhere',
+    (_request, response) => response.writeHead(302, { location: 'http://localhost:1/' }).end(),
+  ],
+  ['a redirect without end', (_request, response) => response.writeHead(302, { location: '/jwks' }).end()],
+])('an answer that is %s is no key set', async (_what, wrong) => {
+  answer = wrong
+  await expect(asked('old')).rejects.toThrow('could not be fetched')
+})
+
+test('an endless answer is cut at 256 KB', async () => {
+  answer = (_request, response) => {
+    const more = (): void => void response.write(' '.repeat(65_536), () => response.destroyed || more())
+    more()
+  }
+  await expect(asked('old')).rejects.toThrow('could not be fetched')
+})
+
+test('a redirect on the same server is followed', async () => {
+  const published = await publishing({ old: old.publicKey })
+  answer = (request, response) =>
+    request.url === '/jwks'
+      ? response.writeHead(301, { location: '/moved' }).end()
+      : published(request, response)
+  expect(await asked('old')).toMatchObject(alice)
+})
+
+test('a server that does not answer is given up after five seconds', async () => {
+  let arrived = (): void => {}
+  const waiting = new Promise<void>((resolve) => (arrived = resolve))
+  answer = () => arrived()
+  const pending = expect(asked('old')).rejects.toMatchObject({
+    cause: { message: 'no answer within 5000 ms' },
+  })
+  await waiting
+  clock.advance(5_000)
+  await pending
+})
