@@ -5,12 +5,12 @@ export type {
   Authenticator,
   Door,
   Handshake,
-  Identity,
   SecurityScheme,
   UserOf,
 } from './core/application.ts'
 export { anyOf, anyone, optional } from './core/authenticate.ts'
 export { type Clock, systemClock, type Timer } from './core/clock.ts'
+export type { Identity } from './core/identity.ts'
 export { consumer } from './core/consumer.ts'
 export type { Carriers, Credentials, Explicit } from './core/credentials.ts'
 export type {

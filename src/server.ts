@@ -1,7 +1,8 @@
 import type { Server as HttpServer } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
 import { admit } from './core/admit.ts'
-import type { Application, Identity } from './core/application.ts'
+import { type Application, hub as server } from './core/application.ts'
+import type { Identity } from './core/identity.ts'
 import { type Clock, systemClock } from './core/clock.ts'
 import type { Carriers } from './core/credentials.ts'
 import { Gate } from './core/gate.ts'
@@ -51,7 +52,10 @@ export interface Port extends Messenger {
   /** Says what answers handshakes; until then every one is 503. */
   serve(application: Application): void
   /** Answers the upgrades of an HTTP server: Express, Fastify, Hono, Koa, anything with a node:http server. */
-  attach(server: HttpServer | HttpsServer, options?: { readonly accepts?: (path: string) => boolean }): void
+  attach(
+    httpServer: HttpServer | HttpsServer,
+    options?: { readonly accepts?: (path: string) => boolean },
+  ): void
   /** Listens alone; 127.0.0.1 unless told otherwise, port 0 for any that is free. */
   listen(port: number, host?: string): Promise<{ readonly port: number; readonly host: string }>
   /** Groups and users of one tenant. */
@@ -63,6 +67,8 @@ export interface Port extends Messenger {
    * come back at a random moment within that time. 30 s unless said otherwise.
    */
   close(options?: { readonly drain?: Duration }): Promise<void>
+  /** For the testing kit. */
+  readonly [server]: Hub
 }
 
 /**
@@ -87,8 +93,9 @@ export function sallyport(options: Options = {}): Port {
   })
   return {
     ...hub.port(''),
+    [server]: hub,
     serve: (served) => void (application = served),
-    attach: (server, how) => transport.attach(server, how),
+    attach: (httpServer, how) => transport.attach(httpServer, how),
     listen: (port, host = '127.0.0.1') => transport.listen(port, host),
     tenant: (name) => hub.port(name),
     get connections() {
@@ -101,8 +108,8 @@ export function sallyport(options: Options = {}): Port {
   }
 }
 
-/** A hub, and how to drain it. Shared by {@link sallyport} and the testing kit. */
-export function hubOf(options: Options): {
+/** A hub, and how to drain it. */
+function hubOf(options: Options): {
   readonly hub: Hub
   readonly drain: (ms: number) => Promise<void>
 } {
@@ -135,6 +142,7 @@ export function hubOf(options: Options): {
   const drain = async (ms: number): Promise<void> => {
     draining = true
     await drained(hub, ms)
+    hub.presence.close()
     await bus.close()
   }
   return { hub, drain }

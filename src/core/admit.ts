@@ -1,6 +1,5 @@
 import { Denial } from '../wire/errors.ts'
 import { type Application, type Handshake, hub } from './application.ts'
-import type { Hub } from './hub.ts'
 import { assertOrigin } from './origin.ts'
 import { type HttpFace, httpFace, readsCodes, refuseByCode } from './refusal.ts'
 import { deniedEvent, type Place } from './report.ts'
@@ -15,22 +14,41 @@ export interface Entrance {
 }
 
 /**
- * Leads someone through the doors: budget, host and origin, then the application. Whatever is thrown on the way
- * becomes a refusal with the face that the peer can read; the promise never rejects.
+ * Leads someone through the doors: budget, host and origin, then the application.
+ *
+ * @returns `null` when they were let in, else why not; it never rejects
  */
-export async function admit(application: Application, entrance: Entrance): Promise<void> {
-  const { handshake } = entrance
+export async function knock(
+  application: Application,
+  { handshake, host }: Omit<Entrance, 'reject'>,
+): Promise<Denial | null> {
   const server = handshake[hub]
   let leave = (): void => {}
   try {
     leave = await server.gate.enter(handshake.address, handshake.signal)
-    assertOrigin(server.origins, entrance.host, handshake.origin)
+    assertOrigin(server.origins, host, handshake.origin)
     await application(handshake)
+    return null
   } catch (error) {
-    refuse(server, entrance, asDenial(error))
+    return asDenial(error)
   } finally {
     leave()
   }
+}
+
+/** The same, and answers with the face that the peer can read. */
+export async function admit(application: Application, entrance: Entrance): Promise<void> {
+  const denial = await knock(application, entrance)
+  if (denial === null) return
+  tellOf(entrance.handshake, denial)
+  refuse(entrance, denial)
+}
+
+/** Tells operators of a denial at the door. */
+export function tellOf(handshake: Handshake, denial: Denial): void {
+  const server = handshake[hub]
+  server.emit(deniedEvent(denial, placeOf(handshake)))
+  if (denial.cause !== undefined) server.report(denial.cause, denial.detail ?? 'answering a handshake')
 }
 
 /** Who is at the door, for logs and events. */
@@ -44,15 +62,12 @@ function asDenial(error: unknown): Denial {
   return new Denial(503, 'unavailable', 'the server could not answer: come back later', { cause: error })
 }
 
-function refuse(server: Hub, entrance: Entrance, denial: Denial): void {
-  const { handshake } = entrance
-  server.emit(deniedEvent(denial, placeOf(handshake)))
-  if (denial.cause !== undefined) server.report(denial.cause, denial.detail ?? 'answering a handshake')
+function refuse({ handshake, reject }: Entrance, denial: Denial): void {
   try {
     if (!denial.httpOnly && readsCodes(handshake)) refuseByCode(handshake, denial)
-    else entrance.reject(httpFace(denial, handshake.id))
+    else reject(httpFace(denial, handshake.id))
   } catch (error) {
     // the peer went away, or was let in before the application threw: there is nobody to tell
-    if (!(error instanceof Denial)) server.report(error, 'refusing a handshake')
+    if (!(error instanceof Denial)) handshake[hub].report(error, 'refusing a handshake')
   }
 }

@@ -1,6 +1,7 @@
 import type { Connection } from './connection.ts'
 import type { Credentials } from './credentials.ts'
 import type { Hub } from './hub.ts'
+import type { Identity } from './identity.ts'
 
 /** What only authenticators see of a handshake: the whole of it. */
 export const door: unique symbol = Symbol('sallyport.door')
@@ -48,20 +49,6 @@ export interface Door {
   readonly credentials: Credentials
   /** Who it is, said by the in-process transport of tests alone. */
   readonly known?: Identity<unknown>
-}
-
-/** Who someone is: what every revocation and every limit refers to. */
-export interface Identity<U> {
-  readonly user: U
-  /** Names the identity across kinds, such as `robot:7`; the user's `id` when left out. */
-  readonly subject?: string
-  readonly session?: string
-  readonly token?: string
-  readonly scopes?: readonly string[]
-  readonly issuedAt?: Date
-  readonly expires?: Date
-  /** Asks again who this is without the raw credential; `null` when it is nobody any more. */
-  renew?(): Promise<Identity<U> | null>
 }
 
 /** How documentation describes an authenticator (the shape of an AsyncAPI 3 security scheme). */

@@ -1,5 +1,6 @@
 import { Denial, deny } from '../wire/errors.ts'
-import type { Authenticator, Door, Identity, SecurityScheme, UserOf } from './application.ts'
+import type { Authenticator, Door, SecurityScheme } from './application.ts'
+import type { Identity } from './identity.ts'
 
 /** Marks an authenticator that asks others: each of those is asked by `ask` itself. */
 const composite: unique symbol = Symbol('sallyport.composite')
@@ -63,9 +64,7 @@ function refuseUnclaimed(door: Door): void {
  *
  * @example anyOf(bearer, member)
  */
-export function anyOf<const A extends readonly Authenticator<unknown>[]>(
-  ...authenticators: A
-): Authenticator<UserOf<A[number]>> {
+export function anyOf<A extends readonly Authenticator<unknown>[]>(...authenticators: A): A[number] {
   const first = async (door: Door): Promise<Identity<unknown> | null> => {
     for (const one of authenticators) {
       const identity = await ask(one, door)
@@ -73,8 +72,8 @@ export function anyOf<const A extends readonly Authenticator<unknown>[]>(
     }
     return null
   }
-  // each identity comes from a member of A, so its user is that member's
-  return withSchemes(first, authenticators) as Authenticator<UserOf<A[number]>>
+  // each identity comes from a member of A; a return type of Authenticator<UserOf<A[number]>> would infer `unknown` users
+  return withSchemes(first, authenticators) as A[number]
 }
 
 /**
@@ -82,14 +81,15 @@ export function anyOf<const A extends readonly Authenticator<unknown>[]>(
  *
  * @example optional(member)
  */
-export function optional<U>(authenticator: Authenticator<U>): Authenticator<U | null> {
-  const orGuest = async (door: Door): Promise<Identity<U | null>> => {
+export function optional<A extends Authenticator<unknown>>(authenticator: A): A | Authenticator<null> {
+  const orGuest = async (door: Door): Promise<Identity<unknown>> => {
     const identity = await ask(authenticator, door)
     if (identity !== null) return identity
     refuseUnclaimed(door)
     return { user: null }
   }
-  return withSchemes(orGuest, [authenticator])
+  // an identity of A, or a guest
+  return withSchemes(orGuest, [authenticator]) as A | Authenticator<null>
 }
 
 /** No identity is asked for: everyone is a guest. A credential that nobody claims is refused all the same. */

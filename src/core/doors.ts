@@ -1,13 +1,7 @@
 import type { Contract } from '../wire/contract.ts'
 import { Denial, deny } from '../wire/errors.ts'
-import {
-  type Application,
-  type Authenticator,
-  type Door,
-  door,
-  type Handshake,
-  type Identity,
-} from './application.ts'
+import { type Application, type Authenticator, type Door, door, type Handshake } from './application.ts'
+import type { Identity } from './identity.ts'
 import { authenticate, subjectOf } from './authenticate.ts'
 
 /** What the engine needs of an endpoint's demands, without their types: `endpoint` and `consumer` have checked those. */

@@ -1,15 +1,22 @@
-import type { Identity } from './application.ts'
 import type { Clock } from './clock.ts'
 import type { Carriers } from './credentials.ts'
 import type { Gate } from './gate.ts'
 import type { Groups } from './groups.ts'
+import type { Identity } from './identity.ts'
 import type { Layer } from './layer.ts'
 import type { Limits } from './limits.ts'
-import type { Opening } from './opening.ts'
 import type { OriginRules } from './origin.ts'
 import type { Messenger } from './port.ts'
 import type { Presence } from './presence.ts'
-import type { EventSink, Reporter } from './report.ts'
+import type { EventSink, LeaveReason, Reporter } from './report.ts'
+
+/** An open socket, as its server sees it. */
+export interface OpenSocket {
+  /** Ends it, once. */
+  end(why: LeaveReason, code: number, reason: string): void
+  /** Lets its running handler finish, tells the client when to come back, then ends it. */
+  drain(retryAfterMs: number): Promise<void>
+}
 
 /** What a server is made of, as its endpoints reach it through the handshake. */
 export interface Hub {
@@ -24,7 +31,7 @@ export interface Hub {
   readonly groups: Groups
   readonly presence: Presence
   /** Every open socket of this process. */
-  readonly openings: Set<Opening>
+  readonly openings: Set<OpenSocket>
   /** Set while the server drains: nobody is let in any more. */
   readonly draining: boolean
   /** Whether what the server sends is checked too: on in tests. */

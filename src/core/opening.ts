@@ -212,9 +212,17 @@ export class Opening implements Receiver {
       if (this.parts.hub.checkOutgoing) assertValid(call.output, value, `the answer of the call '${type}'`)
       return value
     }
-    const ask = (): unknown => this.#inside?.call(type, checked.value, abort.signal)
+    const ask = async (): Promise<unknown> => {
+      try {
+        return await this.#inside?.call(type, checked.value, abort.signal)
+      } catch (error) {
+        // whatever a handler throws because its call was called off is no fault of the server
+        if (abort.signal.aborted && !this.#ended) cancelled()
+        throw error
+      }
+    }
     this.#inbox.add(() => {
-      if (abort.signal.aborted) return void this.#calls.delete(id)
+      if (abort.signal.aborted) return this.#run(id, cancelled, answer, () => this.#calls.delete(id))
       return this.#run(id, ask, answer, () => this.#calls.delete(id))
     })
   }
@@ -341,6 +349,10 @@ export class Opening implements Receiver {
       this.parts.hub.report(error, `closing ${this.parts.contract.path}`)
     }
   }
+}
+
+function cancelled(): never {
+  throw new Denial(499, 'cancelled', 'the call was cancelled')
 }
 
 function isAbort(error: unknown): boolean {

@@ -50,6 +50,7 @@ export class Presence {
   readonly #parts: PresenceParts
   readonly #watches = new Map<string, Watch>()
   #sweep: Timer | null = null
+  #closed = false
 
   constructor(parts: PresenceParts) {
     this.#parts = parts
@@ -85,6 +86,14 @@ export class Presence {
     const found = this.members(address)
     this.#dropIfIdle(watch)
     return found
+  }
+
+  /** Forgets everyone: the node leaves. */
+  close(): void {
+    this.#sweep?.cancel()
+    for (const { here } of this.#watches.values()) for (const { leaving } of here.values()) leaving?.cancel()
+    this.#watches.clear()
+    this.#closed = true
   }
 
   #watch(address: Address): Watch {
@@ -142,6 +151,7 @@ export class Presence {
   }
 
   #publish(watch: Watch, notice: Notice): void {
+    if (this.#closed) return
     const bytes = new TextEncoder().encode(JSON.stringify(notice))
     this.#parts.bus
       .publish(topicOf(watch.address), bytes)
@@ -167,7 +177,8 @@ export class Presence {
     } catch (error) {
       this.#parts.report(error, 'asking which nodes are alive')
     }
-    if (this.#watches.size > 0) this.#sweep ??= this.#parts.clock.after(sweepMs, () => void this.#sweepDead())
+    if (this.#watches.size > 0 && !this.#closed)
+      this.#sweep ??= this.#parts.clock.after(sweepMs, () => void this.#sweepDead())
   }
 
   #forget(watch: Watch, alive: ReadonlySet<string>): void {

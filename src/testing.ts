@@ -1,0 +1,4 @@
+/** The testing kit: visits through both doors without a network, refusals as the wire shows them, a clock that waits. */
+export { type TestClock, testClock } from './testing/clock.ts'
+export { Refused } from './testing/refused.ts'
+export { testPort, visit, type Visitor, type Who } from './testing/visit.ts'

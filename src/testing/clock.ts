@@ -1,0 +1,47 @@
+import type { Clock, Timer } from '../core/clock.ts'
+
+/** A clock that stands still until it is told to go on. */
+export interface TestClock extends Clock {
+  /** Lets time pass: every timer that falls due runs in order, and what it starts is awaited. */
+  advance(ms: number): Promise<void>
+}
+
+/**
+ * A clock for tests, so that expiry, heartbeats and back-off need no sleep.
+ *
+ * @example
+ * const clock = testClock()
+ * const port = testPort({ clock })
+ * await clock.advance(35_000)
+ */
+export function testClock(start: number = Date.UTC(2026, 0, 1)): TestClock {
+  let now = start
+  const timers = new Set<{ readonly at: number; readonly run: () => void }>()
+  const due = (until: number): { readonly at: number; readonly run: () => void } | undefined =>
+    [...timers].filter(({ at }) => at <= until).sort((one, other) => one.at - other.at)[0]
+  return {
+    now: () => now,
+    after(ms, run): Timer {
+      const timer = { at: now + ms, run }
+      timers.add(timer)
+      return { cancel: () => timers.delete(timer) }
+    },
+    async advance(ms) {
+      const until = now + ms
+      await settled()
+      for (let timer = due(until); timer !== undefined; timer = due(until)) {
+        timers.delete(timer)
+        now = timer.at
+        timer.run()
+        await settled()
+      }
+      now = until
+      await settled()
+    },
+  }
+}
+
+/** Settles when the promises and immediates under way have had their turn. */
+export async function settled(): Promise<void> {
+  for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setTimeout(resolve, 0))
+}

@@ -1,0 +1,167 @@
+import type { FarEnd, FarReceiver } from '../transports/memory.ts'
+import { bodyOf, type Payload } from '../wire/body.ts'
+import { type Contract, shapeOf } from '../wire/contract.ts'
+import { Denial, SallyportError } from '../wire/errors.ts'
+import { decodeFrame, encodeFrame, encodeMessage, type Member, type RawFrame } from '../wire/frame.ts'
+import { isRecord } from '../wire/json.ts'
+import { isSchema } from '../wire/schema.ts'
+import { settled } from './clock.ts'
+
+interface Waiting {
+  readonly fits: (message: Got) => boolean
+  readonly take: (message: Got) => void
+}
+
+interface Got {
+  readonly type: string | null
+  readonly data: unknown
+}
+
+const patienceMs = 1_000
+
+/** A visitor without the types of its contract: speaks `sallyport.v1` over a wire in memory, and keeps what has come. */
+export class Inside implements FarReceiver {
+  readonly closed: Promise<{ readonly code: number; readonly reason: string }>
+  readonly opened: Promise<void>
+  grant: unknown
+  members: readonly Member[] = []
+  far: FarEnd | null = null
+  readonly #contract: Contract
+  readonly #path: string
+  readonly #got: Got[] = []
+  readonly #waiting = new Set<Waiting>()
+  readonly #asked = new Map<string, { resolve: (data: unknown) => void; reject: (error: Error) => void }>()
+  #count = 0
+  #open: () => void = () => {}
+  #close: (end: { code: number; reason: string }) => void = () => {}
+
+  constructor(contract: Contract, path: string) {
+    this.#contract = contract
+    this.#path = path
+    this.opened = new Promise((resolve) => (this.#open = resolve))
+    this.closed = new Promise((resolve) => (this.#close = resolve))
+  }
+
+  send(...args: readonly unknown[]): Promise<void> {
+    const unnamed = isSchema(this.#contract.client)
+    const type = unnamed ? null : String(args[0])
+    const shape = shapeOf(this.#contract.client, type)
+    if (shape === null) throw new TypeError(`the contract has no client message '${String(type)}'`)
+    const body = bodyOf(shape.schema, unnamed ? args[0] : args[1])
+    return this.#ask((id) => encodeMessage({ in: this.#path, type, id }, body)) as Promise<void>
+  }
+
+  call(name: string, input: unknown, { signal }: { readonly signal?: AbortSignal } = {}): Promise<unknown> {
+    return this.#ask((id) => {
+      signal?.addEventListener('abort', () => this.raw(encodeFrame({ op: 'cancel', in: this.#path, id })))
+      return encodeFrame({ op: 'call', in: this.#path, id, type: name, data: input })
+    })
+  }
+
+  async next(type?: string): Promise<unknown> {
+    const got = await this.#next((message) => type === undefined || message.type === type, type)
+    if (type !== undefined || got.type === null || !isRecord(got.data))
+      return type === undefined && got.type !== null ? { type: got.type, data: got.data } : got.data
+    return { type: got.type, ...got.data }
+  }
+
+  async nothing(): Promise<void> {
+    await settled()
+    const [first] = this.#got
+    if (first !== undefined) throw new Error(`expected nothing, but there came ${JSON.stringify(first)}`)
+  }
+
+  raw(payload: Payload): void {
+    this.far?.send(payload)
+  }
+
+  leave(code = 1000): void {
+    this.far?.close(code, '')
+  }
+
+  cut(): void {
+    this.far?.cut()
+  }
+
+  message(payload: Payload): void {
+    const reading = decodeFrame(payload)
+    if (reading.ok) this.#obey(reading.frame)
+  }
+
+  #obey(frame: RawFrame): void {
+    const { op } = frame
+    if (op === 'opened') this.#enter(frame)
+    else if (op === 'msg')
+      this.#take({ type: typeof frame['type'] === 'string' ? frame['type'] : null, data: frame['data'] })
+    else if (op === 'presence') this.#presence(frame)
+    else if (op === 'changed') this.grant = frame['grant']
+    else if (op === 'ping') this.raw(encodeFrame({ op: 'pong' }))
+    else if (op === 'ok' || op === 'err') this.#answer(frame)
+  }
+
+  #enter(frame: RawFrame): void {
+    this.grant = frame['grant']
+    // the server's own frame, which this very library wrote
+    this.members = (frame['members'] ?? []) as readonly Member[]
+    this.#open()
+  }
+
+  #presence(frame: RawFrame): void {
+    // as above
+    const { joins, leaves } = frame as unknown as { joins: readonly Member[]; leaves: readonly string[] }
+    const gone = new Set([...leaves, ...joins.map(({ user }) => user)])
+    this.members = [...this.members.filter(({ user }) => !gone.has(user)), ...joins]
+  }
+
+  #take(message: Got): void {
+    for (const waiting of this.#waiting) {
+      if (!waiting.fits(message)) continue
+      this.#waiting.delete(waiting)
+      return waiting.take(message)
+    }
+    this.#got.push(message)
+  }
+
+  #next(fits: Waiting['fits'], wanted: string | undefined): Promise<Got> {
+    const index = this.#got.findIndex(fits)
+    const [ready] = index === -1 ? [] : this.#got.splice(index, 1)
+    if (ready !== undefined) return Promise.resolve(ready)
+    return new Promise((resolve, reject) => {
+      const late = setTimeout(() => {
+        this.#waiting.delete(waiting)
+        reject(
+          new Error(
+            `no ${wanted === undefined ? 'message' : `'${wanted}'`} came within ${patienceMs} ms; waiting are ${JSON.stringify(this.#got)}`,
+          ),
+        )
+      }, patienceMs)
+      const waiting: Waiting = { fits, take: (message) => (clearTimeout(late), resolve(message)) }
+      this.#waiting.add(waiting)
+    })
+  }
+
+  #ask(encode: (id: string) => Payload): Promise<unknown> {
+    const id = `test-${++this.#count}`
+    const answer = new Promise((resolve, reject) => this.#asked.set(id, { resolve, reject }))
+    // a send that a test does not await may be refused: that is the test's own business
+    answer.catch(() => {})
+    this.raw(encode(id))
+    return answer
+  }
+
+  #answer(frame: RawFrame): void {
+    const asked = this.#asked.get(String(frame['id']))
+    if (asked === undefined) return this.#take({ type: 'error', data: frame })
+    this.#asked.delete(String(frame['id']))
+    if (frame.op === 'ok') return asked.resolve(frame['data'])
+    const { status, code, message } = frame
+    asked.reject(new Denial(Number(status), String(code), String(message)))
+  }
+
+  ended(code: number, reason: string): void {
+    for (const { reject } of this.#asked.values())
+      reject(new SallyportError('ERR_CLOSED', 'the socket has ended'))
+    this.#asked.clear()
+    this.#close({ code, reason })
+  }
+}

@@ -1,0 +1,119 @@
+import { knock, tellOf } from '../core/admit.ts'
+import { hub } from '../core/application.ts'
+import type { Endpoint } from '../core/demands.ts'
+import { type Options, type Port, sallyport } from '../server.ts'
+import { memoryHandshake } from '../transports/memory.ts'
+import type { Payload } from '../wire/body.ts'
+import { protocolName } from '../wire/carrier.ts'
+import type { Calls, Contract, Incoming, Outgoing } from '../wire/contract.ts'
+import { Denial } from '../wire/errors.ts'
+import type { Member } from '../wire/frame.ts'
+import type { Params } from '../wire/path.ts'
+import type { InputOf, OutputOf } from '../wire/schema.ts'
+import { Inside } from './inside.ts'
+import { Refused } from './refused.ts'
+
+/** Who visits: a user, as no credential could say it, or headers, which the endpoint's own authenticator reads. */
+export type Who<U> = {
+  /** The port to visit; one that all visits share when left out. */
+  readonly port?: Port
+  /** The query string, without `?`. */
+  readonly query?: string
+  /** The address of the peer; 127.0.0.1 when left out. */
+  readonly address?: string
+} & (
+  | { readonly user: NoInfer<U>; readonly subject?: string; readonly scopes?: readonly string[] }
+  | { readonly headers: Readonly<Record<string, string>> }
+)
+
+/** A visitor inside an endpoint. */
+export interface Visitor<C, S, K> {
+  readonly grant: unknown
+  /** Who is here, kept current. */
+  readonly members: readonly Member[]
+  /** Settles with the close code once the socket has ended. */
+  readonly closed: Promise<{ readonly code: number; readonly reason: string }>
+  /** Sends; resolves when the handler has settled, and rejects with its denial. */
+  send(...message: Outgoing<C, never>): Promise<void>
+  /** Asks. */
+  call<N extends keyof K & string>(
+    name: N,
+    input: K extends Calls ? InputOf<K[N]['input']> : never,
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<K extends Calls ? OutputOf<K[N]['output']> : never>
+  /**
+   * The next message, tagged with its type; or the next of one type, without it.
+   *
+   * @throws Error when none comes within a second
+   */
+  next(): Promise<Incoming<S>>
+  next<T extends keyof S & string>(type: T): Promise<Omit<Extract<Incoming<S>, { readonly type: T }>, 'type'>>
+  /** Settles when everything under way has been done. @throws Error when a message came that nobody has taken */
+  nothing(): Promise<void>
+  /** Sends a payload as it is, to see what a hostile or broken client earns. */
+  raw(payload: Payload): void
+  leave(code?: number): void
+  /** Cuts the wire, as a lost network does. */
+  cut(): void
+}
+
+let shared: Port | undefined
+
+/** A port for tests: what the server sends is checked against its contract, too. */
+export function testPort(options: Options = {}): Port {
+  return sallyport({ checkOutgoing: true, ...options })
+}
+
+/**
+ * Visits an endpoint without a network, through both doors, over the real engine.
+ *
+ * @throws Refused when a door stays shut
+ * @example const alice = await visit(room, { room: 'lobby' }, { user: ada })
+ */
+export async function visit<P extends string, C, S, K, U>(
+  endpoint: Endpoint<P, C, S, K, U>,
+  params: Params<NoInfer<P>>,
+  who: Who<U>,
+): Promise<Visitor<C, S, K>> {
+  const { port = (shared ??= testPort()), query = '', address = '127.0.0.1' } = who
+  const { contract } = endpoint
+  // a contract's params are texts by name, whatever their names
+  const path = contract.template.build(params as Readonly<Record<string, string>>)
+  const inside = new Inside(contract as unknown as Contract, path)
+  const known =
+    'user' in who
+      ? { user: who.user, ...optional('subject', who.subject), ...optional('scopes', who.scopes) }
+      : null
+  const { handshake, host, far } = knocking(() =>
+    memoryHandshake(port[hub], { path, query, headers: headersOf(who), address, known }, inside),
+  )
+  inside.far = far
+  const denial = await knock(endpoint, { handshake, host })
+  if (denial !== null) {
+    tellOf(handshake, denial)
+    throw new Refused(denial, handshake.id)
+  }
+  await inside.opened
+  // Inside is the untyped form of the visitor that this endpoint's contract describes
+  return inside as unknown as Visitor<C, S, K>
+}
+
+function knocking<T>(make: () => T): T {
+  try {
+    return make()
+  } catch (error) {
+    throw error instanceof Denial ? new Refused(error, 'test') : error
+  }
+}
+
+function optional<N extends string, T>(name: N, value: T | undefined): Partial<Record<N, T>> {
+  // one property, or none
+  return (value === undefined ? {} : { [name]: value }) as Partial<Record<N, T>>
+}
+
+function headersOf(who: object): Headers {
+  const headers = new Headers('headers' in who ? (who.headers as Readonly<Record<string, string>>) : {})
+  const offered = headers.get('sec-websocket-protocol')
+  headers.set('sec-websocket-protocol', offered === null ? protocolName : `${protocolName}, ${offered}`)
+  return headers
+}

@@ -1,0 +1,216 @@
+import { expect, test } from 'vitest'
+import {
+  type Authenticator,
+  anyOf,
+  anyone,
+  consumer,
+  contract,
+  deny,
+  endpoint,
+  type Identity,
+  optional,
+  router,
+  sallyport,
+  text,
+} from '../../src/index.ts'
+import { testPort, visit } from '../../src/testing.ts'
+import { carrierProtocol } from '../../src/wire/carrier.ts'
+import { ada, byName, echo, room, type User } from './rooms.ts'
+
+const lines = contract('/ws/who', { client: text, server: text })
+/** Knows the token 'good', and every other as bad. */
+const byToken: Authenticator<User> = async ({ credentials }) => {
+  const token = credentials.of('bearer')
+  if (token === null) return null
+  return token === 'good' ? { user: ada, token: 'good' } : deny(401, 'invalid-token')
+}
+const byCookie: Authenticator<User> = async ({ credentials }) =>
+  credentials.cookie('who') === 'Ada' ? { user: ada } : null
+
+function who<U>(auth: Authenticator<U>) {
+  return consumer(lines, { auth }, (socket) => ({
+    open: () => socket.send(socket.subject),
+    message: () => {},
+  }))
+}
+
+const origin = { origin: 'http://localhost' }
+
+test('an explicit credential beats a cookie', async () => {
+  const headers = { ...origin, authorization: 'Bearer bad', cookie: 'who=Ada' }
+  await expect(visit(who(anyOf(byToken, byCookie)), {}, { headers })).rejects.toMatchObject({
+    status: 401,
+    code: 'invalid-token',
+  })
+})
+
+test('an explicit credential that nobody claims is 401, with or without a cookie, and never a guest', async () => {
+  for (const auth of [byCookie, optional(byCookie), anyone] as Authenticator<User | null>[]) {
+    const headers = { ...origin, authorization: 'Digest abc', cookie: 'who=Ada' }
+    await expect(visit(who(auth), {}, { headers })).rejects.toMatchObject({
+      status: 401,
+      code: 'unknown-credential',
+    })
+  }
+})
+
+test('a stale cookie is no session: the next authenticator is asked, and a guest stays a guest', async () => {
+  const headers = { ...origin, cookie: 'who=Nobody' }
+  const visitor = await visit(who(optional(anyOf(byToken, byCookie))), {}, { headers })
+  expect(await visitor.next()).toMatch(/^guest:/)
+})
+
+test('a session cookie without an Origin is refused, unless something else says who it is', async () => {
+  const cookie = 'who=Ada'
+  await expect(visit(who(byCookie), {}, { headers: { cookie } })).rejects.toMatchObject({
+    status: 403,
+    code: 'origin-required',
+    close: null,
+  })
+  await expect(
+    visit(who(anyOf(byCookie, byToken)), {}, { headers: { cookie, authorization: 'Bearer good' } }),
+  ).resolves.toBeDefined()
+  await expect(
+    visit(who(anyOf(byCookie, byName)), {}, { headers: { cookie: 'who=stale', 'x-test-user': 'Ada' } }),
+  ).resolves.toBeDefined()
+  await expect(
+    visit(who(byName), {}, { headers: { cookie: 'theme=dark', 'x-test-user': 'Ada' } }),
+  ).resolves.toBeDefined()
+})
+
+test('an authenticator that throws is 503, whoever else could be asked', async () => {
+  const port = testPort({ report: () => {} })
+  const broken: Authenticator<User> = async () => Promise.reject(new Error('database away'))
+  await expect(
+    visit(who(anyOf(broken, byName)), {}, { port, headers: { 'x-test-user': 'Ada' } }),
+  ).rejects.toMatchObject({ status: 503, closeCode: 4503 })
+})
+
+test('two credentials that disagree are 400 before the upgrade', async () => {
+  const headers = { authorization: 'Bearer good', 'x-api-key': 'other' }
+  await expect(visit(who(byToken), {}, { headers })).rejects.toMatchObject({
+    status: 400,
+    code: 'conflicting-credentials',
+    close: null,
+  })
+})
+
+test('the subprotocol carries a token, and a query parameter only where it is switched on', async () => {
+  const list = { 'sec-websocket-protocol': carrierProtocol('bearer', 'good') }
+  await expect(visit(who(byToken), {}, { headers: list })).resolves.toBeDefined()
+  await expect(visit(who(byToken), {}, { headers: {}, query: 'token=good' })).rejects.toMatchObject({
+    status: 400,
+    code: 'bad-credential',
+  })
+  const port = testPort({ carriers: { query: { bearer: 'token' } } })
+  await expect(
+    visit(who(byToken), {}, { port, headers: {}, query: 'next=a=b&token=good' }),
+  ).resolves.toBeDefined()
+})
+
+test('no credential is left in what application code sees', async () => {
+  const port = testPort({ carriers: { query: { bearer: 'token' } } })
+  const seen: string[] = []
+  const open = endpoint(lines, { auth: byToken }, async () => {})
+  const spying = Object.assign(
+    async (handshake: Parameters<typeof open>[0]) => {
+      seen.push(
+        handshake.url.href,
+        JSON.stringify([...handshake.headers]),
+        JSON.stringify(handshake),
+        ...handshake.protocols,
+      )
+      await open(handshake)
+    },
+    { contract: open.contract, auth: open.auth },
+  ) as typeof open
+  const secret = 'good'
+  await visit(spying, {}, { port, headers: { cookie: `sid=${secret}`, 'x-api-key': secret } }).catch(() => {})
+  await visit(spying, {}, { port, headers: {}, query: `token=${secret}&page=2` })
+  await visit(spying, {}, { port, headers: { authorization: `Bearer ${secret}` } })
+  expect(seen.some((text) => text.includes('page=2'))).toBe(true)
+  expect(seen.filter((text) => text.includes(secret))).toEqual([])
+})
+
+test.each([
+  ['another origin', { origin: 'https://evil.example' }],
+  ['the origin of a sandboxed frame', { origin: 'null' }],
+  ['the same host on another port', { origin: 'http://localhost:81' }],
+  ['a sibling subdomain', { host: 'app.example', origin: 'https://evil.app.example' }],
+  ['a suffix', { host: 'app.example', origin: 'https://app.example.evil.example' }],
+  ['an origin that is no origin', { origin: 'localhost' }],
+])('%s is refused before anyone is asked', async (_, headers) => {
+  const asked: string[] = []
+  const auth: Authenticator<User> = async () => (asked.push('asked'), { user: ada })
+  await expect(visit(who(auth), {}, { headers })).rejects.toMatchObject({
+    status: 403,
+    code: 'origin-not-allowed',
+    close: null,
+  })
+  expect(asked).toEqual([])
+})
+
+test('listed origins are let in exactly, and a host that is neither listed nor loopback is refused', async () => {
+  const port = testPort({ origins: ['https://app.example'] })
+  const knock = (headers: Record<string, string>) =>
+    visit(who(byName), {}, { port, headers: { 'x-test-user': 'Ada', ...headers } })
+  await expect(knock({ host: 'app.example', origin: 'https://app.example' })).resolves.toBeDefined()
+  await expect(knock({ host: 'app.example', origin: 'http://app.example' })).rejects.toMatchObject({
+    status: 403,
+  })
+  await expect(knock({ host: 'rebound.example' })).rejects.toMatchObject({
+    status: 403,
+    code: 'host-not-allowed',
+  })
+  await expect(knock({ host: '127.0.0.1:8000' })).resolves.toBeDefined()
+  await expect(knock({ host: 'a b' })).rejects.toMatchObject({ status: 400, code: 'bad-host' })
+})
+
+test('an origin or host option that is none is a TypeError at start', () => {
+  expect(() => sallyport({ origins: ['app.example'] })).toThrow(TypeError)
+  expect(() => sallyport({ origins: ['https://app.example/'] })).toThrow(TypeError)
+  expect(() => sallyport({ hosts: ['https://app.example'] })).toThrow(TypeError)
+})
+
+test('an identity without an id and a subject is a fault, not a guest', async () => {
+  const faults: unknown[] = []
+  const port = testPort({ report: (error) => faults.push(error) })
+  const nameless: Authenticator<{ name: string }> = async (): Promise<Identity<{ name: string }>> => ({
+    user: { name: 'x' },
+  })
+  await expect(visit(who(nameless), {}, { port, headers: {} })).rejects.toMatchObject({ status: 503 })
+  expect(faults).toHaveLength(1)
+})
+
+test('a router finds the endpoint of a path, asks wrappers in between, and answers 404 for the rest', async () => {
+  const calls: string[] = []
+  const logged = Object.assign(
+    async (handshake: Parameters<typeof echo>[0]) => (calls.push(handshake.path), echo(handshake)),
+    {},
+  )
+  const all = Object.assign(router([room, logged]), {
+    contract: echo.contract,
+    auth: echo.auth,
+  }) as typeof echo
+  await expect(visit(all, {}, { user: ada })).resolves.toBeDefined()
+  expect(calls).toEqual(['/ws/lines'])
+  const nowhere = Object.assign(router([room]), { contract: echo.contract, auth: echo.auth }) as typeof echo
+  await expect(visit(nowhere, {}, { user: ada })).rejects.toMatchObject({ status: 404, closeCode: 4404 })
+  expect(() => router([room, room])).toThrow(TypeError)
+})
+
+test('every denial is told to operators with its detail, and a handshake id that the peer gets too', async () => {
+  const denied: unknown[] = []
+  const port = testPort({ on: (event) => event.type === 'denied' && denied.push(event) })
+  const detailed: Authenticator<User> = async () =>
+    deny(401, 'invalid-token', 'bad token', { detail: 'signature mismatch' })
+  const refused = await visit(who(detailed), {}, { port, headers: {} }).catch((error: unknown) => error)
+  const { ref, ...problem } = JSON.parse((refused as { http: { body: string } }).http.body) as Record<
+    string,
+    unknown
+  >
+  expect(denied).toEqual([
+    expect.objectContaining({ status: 401, code: 'invalid-token', detail: 'signature mismatch', id: ref }),
+  ])
+  expect(JSON.stringify(problem)).not.toContain('signature')
+})

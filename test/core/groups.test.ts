@@ -1,0 +1,170 @@
+import { expect, test } from 'vitest'
+import { z } from 'zod'
+import { type Bus, consumer, contract, memory } from '../../src/index.ts'
+import { testClock, testPort, visit } from '../../src/testing.ts'
+import { groupAddress, subjectAddress } from '../../src/core/keys.ts'
+import { ada, byName, chat, grace, mallory, room } from './rooms.ts'
+
+const said = (text: string) => ({ from: 'server', text })
+
+test('a group is reached from outside, on every node of the layer', async () => {
+  const layer = memory()
+  const [one, two, worker] = ['one', 'two', 'worker'].map((node) => testPort({ layer, node }))
+  if (one === undefined || two === undefined || worker === undefined) throw new Error('three ports')
+  const alice = await visit(room, { room: 'lobby' }, { user: ada, port: one })
+  const bob = await visit(room, { room: 'lobby' }, { user: grace, port: two })
+  await worker.group(chat, { room: 'lobby' }).send('said', said('from a worker'))
+  expect(await alice.next('said')).toEqual(said('from a worker'))
+  expect(await bob.next('said')).toEqual(said('from a worker'))
+  await alice.send('say', { text: 'across' })
+  expect(await bob.next('said')).toEqual({ from: 'Ada', text: 'across' })
+})
+
+test('a user is reached on every device, and nobody else is', async () => {
+  const layer = memory()
+  const one = testPort({ layer })
+  const two = testPort({ layer })
+  const phone = await visit(room, { room: 'a' }, { user: ada, port: one })
+  const laptop = await visit(room, { room: 'b' }, { user: ada, port: two })
+  const other = await visit(room, { room: 'a' }, { user: grace, port: one })
+  await one.user(chat, ada.id).send('said', said('for Ada'))
+  expect(await phone.next('said')).toEqual(said('for Ada'))
+  expect(await laptop.next('said')).toEqual(said('for Ada'))
+  await other.nothing()
+})
+
+test('tenants never hear each other, though their rooms share a name', async () => {
+  const port = testPort({ tenant: (identity) => (identity.user as { id: string }).id })
+  const alice = await visit(room, { room: 'lobby' }, { user: ada, port })
+  const bob = await visit(room, { room: 'lobby' }, { user: grace, port })
+  await alice.send('say', { text: 'mine' })
+  await bob.nothing()
+  await port.tenant(grace.id).group(chat, { room: 'lobby' }).send('said', said('yours'))
+  expect(await bob.next('said')).toEqual(said('yours'))
+})
+
+test('an audience hears what is for it, and only those whose grant names it are in it', async () => {
+  const board = contract('/ws/board', {
+    server: { health: z.object({ cpu: z.number() }), secret: z.object({ text: z.string() }) },
+    audiences: ['health', 'secret'],
+  })
+  const panels = consumer(
+    board,
+    {
+      auth: byName,
+      authorize: ({ user }) => ({ all: user.id === ada.id }),
+      audience: ({ grant }) => (grant.all ? ['health', 'secret'] : ['health']),
+    },
+    () => ({}),
+  )
+  const port = testPort()
+  const admin = await visit(panels, {}, { user: ada, port })
+  const user = await visit(panels, {}, { user: grace, port })
+  await port.group(board, {}, 'secret').send('secret', { text: 'only admins' })
+  await port.group(board, {}, 'health').send('health', { cpu: 1 })
+  expect(await admin.next()).toEqual({ type: 'secret', text: 'only admins' })
+  expect(await user.next()).toEqual({ type: 'health', cpu: 1 })
+  await user.nothing()
+  expect(() => port.group(board, {}, 'nonsense' as 'health')).toThrow(TypeError)
+})
+
+test('who joins hears nothing that was said before, and who has left hears nothing more', async () => {
+  const port = testPort()
+  const early = await visit(room, { room: 'order' }, { user: ada, port })
+  await early.send('say', { text: 'before' })
+  const late = await visit(room, { room: 'order' }, { user: grace, port })
+  await late.nothing()
+  late.leave()
+  await late.closed
+  await early.send('say', { text: 'after' })
+  await late.nothing()
+  expect(port.connections).toBe(1)
+})
+
+test('a history keeps the last messages in order, without those that say keep: false', async () => {
+  const port = testPort()
+  const group = port.group(chat, { room: 'kept' })
+  await Promise.all(['1', '2', '3', '4'].map((text) => group.send('said', said(text))))
+  await group.send('typing', { from: 'x' })
+  const { messages, complete } = await group.history()
+  expect(messages.map(({ data }) => (data as { text: string }).text)).toEqual(['2', '3', '4'])
+  expect(complete).toBe(false)
+  const [first] = messages
+  const rest = await group.history(first?.at)
+  expect(rest.complete).toBe(true)
+  expect(rest.messages.map(({ data }) => (data as { text: string }).text)).toEqual(['3', '4'])
+  expect((await group.history({ epoch: 'another', offset: 1 })).complete).toBe(false)
+})
+
+test('presence merges the tabs of a user, tells others of joins and leaves, and forgives a reload', async () => {
+  const clock = testClock()
+  const port = testPort({ clock })
+  const alice = await visit(room, { room: 'p' }, { user: ada, port })
+  expect(alice.members).toEqual([{ user: '1', info: { name: 'Ada' } }])
+  const tab = await visit(room, { room: 'p' }, { user: grace, port })
+  const secondTab = await visit(room, { room: 'p' }, { user: grace, port })
+  expect(alice.members.map(({ user }) => user)).toEqual(['1', '2'])
+  tab.leave()
+  secondTab.leave()
+  await clock.advance(4_000)
+  const back = await visit(room, { room: 'p' }, { user: grace, port })
+  await clock.advance(10_000)
+  expect(alice.members.map(({ user }) => user)).toEqual(['1', '2'])
+  back.cut()
+  await clock.advance(5_001)
+  expect(alice.members.map(({ user }) => user)).toEqual(['1'])
+  expect(await port.group(chat, { room: 'p' }).members()).toEqual([{ user: '1', info: { name: 'Ada' } }])
+})
+
+test('presence reaches across nodes, and a node that is gone takes its members with it', async () => {
+  const clock = testClock()
+  const { store, bus } = memory({ clock })
+  const buses = new Map<string, Bus>()
+  const kept = (node: string): Bus => buses.set(node, bus(node)).get(node) ?? bus(node)
+  const layer = { store, bus: kept }
+  const one = testPort({ layer, clock, node: 'one' })
+  const two = testPort({ layer, clock, node: 'two' })
+  const worker = testPort({ layer, clock, node: 'worker' })
+  const alice = await visit(room, { room: 'p' }, { user: ada, port: one })
+  await visit(room, { room: 'p' }, { user: grace, port: two })
+  await clock.advance(100)
+  expect(alice.members.map(({ user }) => user).sort()).toEqual(['1', '2'])
+  const asking = worker.group(chat, { room: 'p' }).members()
+  await clock.advance(1_000)
+  expect((await asking).map(({ user }) => user).sort()).toEqual(['1', '2'])
+  await buses.get('two')?.close()
+  await clock.advance(21_000)
+  expect(alice.members.map(({ user }) => user)).toEqual(['1'])
+})
+
+test('no two groups share a key, whatever their names hold', () => {
+  const keys = [
+    groupAddress(chat as never, '', { room: 'a' }).key,
+    groupAddress(chat as never, 'a', { room: 'a' }).key,
+    groupAddress(chat as never, '', { room: 'a/b' }).key,
+    groupAddress(chat as never, '', { room: 'a%2Fb' }).key,
+    groupAddress(chat as never, '1:a', { room: 'b' }).key,
+    subjectAddress(chat as never, '', 'a').key,
+    subjectAddress(chat as never, 'a', '').key,
+  ]
+  expect(new Set(keys).size).toBe(keys.length)
+})
+
+test('a group that nobody is in any more is forgotten', async () => {
+  const port = testPort()
+  const alice = await visit(room, { room: 'gone' }, { user: ada, port })
+  alice.leave()
+  await alice.closed
+  expect(port.connections).toBe(0)
+  const [symbol] = Object.getOwnPropertySymbols(port)
+  const hub = (port as unknown as Record<symbol, { groups: { size: number } }>)[symbol ?? Symbol('none')]
+  expect(hub?.groups.size).toBe(0)
+})
+
+test('a refused visitor leaves no trace in groups or presence', async () => {
+  const port = testPort()
+  const alice = await visit(room, { room: 'clean' }, { user: ada, port })
+  await expect(visit(room, { room: 'clean' }, { user: mallory, port })).rejects.toMatchObject({ status: 403 })
+  expect(alice.members.map(({ user }) => user)).toEqual(['1'])
+  expect(port.connections).toBe(1)
+})
