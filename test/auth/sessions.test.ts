@@ -1,0 +1,140 @@
+import { createHmac } from 'node:crypto'
+import { describe, expect, test } from 'vitest'
+import { sessions } from '../../src/auth/sessions.ts'
+import type { Door } from '../../src/core/application.ts'
+import { anyOf, authenticate } from '../../src/core/authenticate.ts'
+import { SallyportError } from '../../src/wire/errors.ts'
+import { stillClock } from '../support/clock.ts'
+import { denialOf, doorOf, verdict } from '../support/door.ts'
+
+interface Session {
+  readonly id: string
+  readonly userId: string
+  readonly ends: Date
+}
+
+const clock = stillClock()
+const at = (ms: number): Date => new Date(clock.now() + ms)
+const store = new Map<string, Session>([
+  ['c1', { id: 's1', userId: '7', ends: at(60_000) }],
+  ['stale', { id: 's2', userId: '7', ends: at(-1) }],
+  ['odd', { id: 's3', userId: '7', ends: new Date(Number.NaN) }],
+  ['orphan', { id: 's4', userId: 'gone', ends: at(60_000) }],
+])
+const load = (id: string): Session | undefined => store.get(id)
+const user = ({ userId }: Session): { id: string } | null => (userId === 'gone' ? null : { id: userId })
+const expires = ({ ends }: Session): Date => ends
+const member = sessions({ cookie: 'sid', load, user, expires, clock })
+const origin = 'https://app.example'
+const cookie = (value: string, more = {}): Door =>
+  doorOf({ headers: { cookie: `sid=${value}`, origin, ...more } })
+
+describe('a session cookie', () => {
+  test('becomes an identity that ends with its session', async () => {
+    expect(await member(cookie('c1'))).toMatchObject({ user: { id: '7' }, expires: at(60_000) })
+  })
+
+  test('names its session by a hash, because its value is a secret', async () => {
+    const identity = await member(cookie('c1'))
+    expect(identity?.session).toMatch(/^[A-Za-z0-9_-]{22}$/)
+    expect(identity?.session).toBe((await member(cookie('c1')))?.session)
+  })
+
+  test('names its session as the site does, where it is told how', async () => {
+    const named = sessions({ cookie: 'sid', load, user, id: ({ id }) => id, issuedAt: () => at(-5), clock })
+    expect(await named(cookie('c1'))).toMatchObject({ session: 's1', issuedAt: at(-5) })
+  })
+
+  test.each(['stale', 'odd', 'orphan', 'unknown', '', 'x'.repeat(5000)])(
+    'that is no good is no session: %.8s',
+    async (value) => {
+      expect(await verdict(member, cookie(value))).toBeNull()
+    },
+  )
+
+  test('of another name is not looked at', async () => {
+    expect(await member(doorOf({ headers: { cookie: 'other=c1; sid2=c1', origin } }))).toBeNull()
+  })
+
+  test('yields to an explicit credential', async () => {
+    const door = cookie('c1', { authorization: 'Bearer nonsense' })
+    expect(await member(door)).toBeNull()
+    expect((await denialOf(() => authenticate(member, door))).reason).toBe('unknown-credential')
+  })
+
+  test('is refused without an Origin, also behind anyOf', async () => {
+    for (const one of [member, anyOf(member)]) {
+      const denial = await denialOf(() => authenticate(one, doorOf({ headers: { cookie: 'sid=c1' } })))
+      expect([denial.status, denial.reason]).toEqual([403, 'origin-required'])
+    }
+  })
+
+  test('is loaded with the door beside it', async () => {
+    const paths: string[] = []
+    const seeing = sessions({
+      cookie: 'sid',
+      load: (_id, { path }) => void paths.push(path),
+      user: () => null,
+    })
+    await seeing(cookie('c1'))
+    expect(paths).toEqual(['/ws/chat/lobby'])
+  })
+
+  test('is no verdict when the store is away', async () => {
+    const failing = sessions({
+      cookie: 'sid',
+      load: () => Promise.reject(new Error('store away')),
+      user: () => null,
+    })
+    await expect(failing(cookie('c1'))).rejects.toThrow('store away')
+  })
+})
+
+test('renewal reads session and user again', async () => {
+  const changing = new Map(store)
+  const one = sessions({ cookie: 'sid', load: (id) => changing.get(id), user, expires, clock })
+  const identity = await one(cookie('c1'))
+  changing.set('c1', { id: 's1', userId: '8', ends: at(90_000) })
+  const renewed = await identity?.renew?.()
+  expect(renewed).toMatchObject({ user: { id: '8' }, expires: at(90_000), session: identity?.session })
+  changing.delete('c1')
+  expect(await renewed?.renew?.()).toBeNull()
+})
+
+describe('a cookie signed as Express does it', () => {
+  const sign = (id: string, secret: string): string =>
+    createHmac('sha256', secret).update(id).digest('base64').replace(/=+$/, '')
+  const signed = sessions({ cookie: 'sid', load, user, clock, secret: ['new secret', 'keyboard cat'] })
+
+  test('is good under any of the secrets, percent-encoded or not', async () => {
+    for (const secret of ['new secret', 'keyboard cat']) {
+      const value = `s:c1.${sign('c1', secret)}`
+      expect(await verdict(signed, cookie(value))).toMatchObject({ user: { id: '7' } })
+      expect(await verdict(signed, cookie(encodeURIComponent(value)))).toMatchObject({ user: { id: '7' } })
+    }
+  })
+
+  test('has the form that cookie-signature documents', () => {
+    // the example of its README: sign('hello', 'tobiiscool')
+    expect(`hello.${sign('hello', 'tobiiscool')}`).toBe('hello.DGDUkGlIkCzPz+C0B064FNgHdEjox7ch8tOBGslZ5QI')
+  })
+
+  test.each([
+    ['unsigned', 'c1'],
+    ['without its mark', `c1.${sign('c1', 'keyboard cat')}`],
+    ['signed with another secret', `s:c1.${sign('c1', 'other')}`],
+    ["another session's signature", `s:c1.${sign('c2', 'keyboard cat')}`],
+    ['a shortened signature', `s:c1.${sign('c1', 'keyboard cat').slice(0, -1)}`],
+    ['an empty signature', 's:c1.'],
+    ['no signature', 's:c1'],
+    ['no id', `s:.${sign('', 'keyboard cat')}`],
+    ['a signature that is not ASCII', 's:c1.é'],
+  ])('is no session when it is %s', async (_what, value) => {
+    expect(await verdict(signed, cookie(encodeURIComponent(value)))).toBeNull()
+  })
+
+  test('needs a secret that is not empty', () => {
+    for (const secret of ['', [], ['good', '']])
+      expect(() => sessions({ cookie: 'sid', load, user, secret })).toThrow(SallyportError)
+  })
+})

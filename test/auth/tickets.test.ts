@@ -1,0 +1,239 @@
+import { createHash } from 'node:crypto'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { type Ticket, type TicketRequest, type Tickets, tickets } from '../../src/auth/tickets.ts'
+import type { Door } from '../../src/core/application.ts'
+import { authenticate } from '../../src/core/authenticate.ts'
+import type { Layer } from '../../src/core/layer.ts'
+import { memory } from '../../src/layers/memory.ts'
+import { carrierProtocol } from '../../src/wire/carrier.ts'
+import { SallyportError } from '../../src/wire/errors.ts'
+import { type StillClock, stillClock } from '../support/clock.ts'
+import { denialOf, doorOf, verdict } from '../support/door.ts'
+
+interface User {
+  readonly id: string
+}
+
+const origin = 'https://app.example'
+const path = '/ws/chat/lobby'
+const request: TicketRequest = { subject: '7', origin, path }
+let clock: StillClock
+let layer: Layer
+let one: Tickets<User>
+let people: Map<string, User>
+
+beforeEach(() => {
+  clock = stillClock()
+  layer = memory({ clock })
+  people = new Map([['7', { id: '7' }]])
+  one = tickets({ store: layer.store, clock, user: ({ subject }) => people.get(subject) })
+})
+
+function door(ticket: string, at: { readonly origin?: string | null; readonly path?: string } = {}): Door {
+  const from = at.origin === undefined ? origin : at.origin
+  return doorOf({
+    path: at.path ?? path,
+    headers: {
+      'sec-websocket-protocol': `sallyport.v1, ${carrierProtocol('ticket', ticket)}`,
+      ...(from === null ? {} : { origin: from }),
+    },
+  })
+}
+
+describe('a ticket', () => {
+  test('is 32 random bytes, good for 30 seconds', async () => {
+    const { ticket, expiresIn } = await one.mint(request)
+    expect(ticket).toMatch(/^[A-Za-z0-9_-]{43}$/)
+    expect(expiresIn).toBe(30)
+    expect((await one.mint(request)).ticket).not.toBe(ticket)
+  })
+
+  test('opens as the identity that asked for it', async () => {
+    const issuedAt = new Date(clock.now() - 1000)
+    const expires = new Date(clock.now() + 3_600_000)
+    const { ticket } = await one.mint({
+      ...request,
+      session: 's1',
+      token: 't1',
+      scopes: ['read'],
+      issuedAt,
+      expires,
+    })
+    expect(await verdict(one, door(ticket))).toMatchObject({
+      user: { id: '7' },
+      subject: '7',
+      session: 's1',
+      token: 't1',
+      scopes: ['read'],
+      issuedAt,
+      expires,
+    })
+  })
+
+  test('was issued when it was made, unless the identity was issued before', async () => {
+    const { ticket } = await one.mint(request)
+    const made = new Date(clock.now())
+    clock.advance(1000)
+    expect(await verdict(one, door(ticket))).toMatchObject({ issuedAt: made })
+  })
+
+  test('is used up by its first use', async () => {
+    const { ticket } = await one.mint(request)
+    await one(door(ticket))
+    expect(await verdict(one, door(ticket))).toBe('401 invalid-ticket')
+  })
+
+  test.each([
+    ['another origin', { origin: 'https://evil.example' }],
+    ['a port beside its origin', { origin: `${origin}:444` }],
+    ['no origin', { origin: null }],
+    ['another path', { path: '/ws/chat/board' }],
+    ['a path with a slash more', { path: `${path}/` }],
+    ['a path in other letters', { path: '/ws/chat/Lobby' }],
+    ['a path spelled differently', { path: '/ws/chat/%6Cobby' }],
+  ])('is refused from %s, and is used up by that', async (_what, at) => {
+    const { ticket } = await one.mint(request)
+    expect(await verdict(one, door(ticket, at))).toBe('401 invalid-ticket')
+    expect(await verdict(one, door(ticket))).toBe('401 invalid-ticket')
+  })
+
+  test('for a client without an origin is refused from a page', async () => {
+    const { ticket } = await one.mint({ ...request, origin: null })
+    expect(await verdict(one, door(ticket))).toBe('401 invalid-ticket')
+    const again = await one.mint({ ...request, origin: null })
+    expect(await verdict(one, door(again.ticket, { origin: null }))).toMatchObject({ user: { id: '7' } })
+  })
+
+  test('is refused when its time is over', async () => {
+    const { ticket } = await one.mint(request)
+    clock.advance(30_000)
+    expect(await verdict(one, door(ticket))).toBe('401 invalid-ticket')
+  })
+
+  test('lives no longer than the identity that asks for it', async () => {
+    const expires = new Date(clock.now() + 10_000)
+    const { ticket, expiresIn } = await one.mint({ ...request, expires })
+    expect(expiresIn).toBe(10)
+    clock.advance(10_000)
+    expect(await verdict(one, door(ticket))).toBe('401 invalid-ticket')
+  })
+
+  test('is refused when its user is gone', async () => {
+    const { ticket } = await one.mint(request)
+    people.clear()
+    expect(await verdict(one, door(ticket))).toBe('401 invalid-ticket')
+  })
+
+  test('has one text for every refusal, and the reason for operators', async () => {
+    const used = await one.mint(request)
+    await one(door(used.ticket))
+    const foreign = await one.mint(request)
+    const denials = [
+      await denialOf(() => one(door(used.ticket))),
+      await denialOf(() => one(door(foreign.ticket, { origin: null }))),
+      await denialOf(() => one(door('invented'))),
+    ]
+    expect(new Set(denials.map(({ message }) => message)).size).toBe(1)
+    expect(new Set(denials.map(({ detail }) => detail)).size).toBe(3)
+    for (const { message, detail } of denials) expect(`${message} ${detail}`).not.toContain(used.ticket)
+  })
+
+  test('is renewed by loading its user again', async () => {
+    const { ticket } = await one.mint(request)
+    const identity = await one(door(ticket))
+    expect(await identity?.renew?.()).toMatchObject({ user: { id: '7' }, token: identity?.token })
+    people.clear()
+    expect(await identity?.renew?.()).toBeNull()
+  })
+
+  test('is not asked for by another credential', async () => {
+    expect(await one(doorOf({ headers: { authorization: 'Bearer abc' } }))).toBeNull()
+    expect(await one(doorOf({}))).toBeNull()
+  })
+})
+
+describe('the store', () => {
+  test('gets the hash of a ticket and never the ticket', async () => {
+    const kept: string[] = []
+    const { store } = layer
+    const watched = tickets({
+      store: {
+        ...store,
+        put: (key, value, ttlMs) => {
+          kept.push(key, new TextDecoder().decode(value), String(ttlMs))
+          return Promise.resolve()
+        },
+      },
+      clock,
+      user: () => null,
+    })
+    const { ticket } = await watched.mint(request)
+    expect(kept[0]).toBe(`ticket/${createHash('sha256').update(ticket).digest('hex')}`)
+    expect(kept.join('\n')).not.toContain(ticket)
+    expect(kept[2]).toBe('30000')
+  })
+
+  test('that is away is no verdict on a ticket', async () => {
+    const { ticket } = await one.mint(request)
+    const away = tickets({
+      store: { ...layer.store, take: () => Promise.reject(new Error('store away')) },
+      clock,
+      user: () => ({ id: '7' }),
+    })
+    await expect(away(door(ticket))).rejects.toThrow('store away')
+    expect((await denialOf(() => authenticate(away, door(ticket)))).status).toBe(503)
+  })
+
+  test.each(['', '{}', '[]', 'null', '{"subject":"7"}', 'nonsense'])(
+    'that holds something else refuses: %s',
+    async (text) => {
+      const { ticket } = await one.mint(request)
+      const key = `ticket/${createHash('sha256').update(ticket).digest('hex')}`
+      await layer.store.put(key, new TextEncoder().encode(text), 1000)
+      expect(await verdict(one, door(ticket))).toBe('401 invalid-ticket')
+    },
+  )
+})
+
+describe('minting', () => {
+  const mint = (changed: object): Promise<Ticket> => one.mint({ ...request, ...changed })
+
+  test.each([
+    'app.example',
+    'https://app.example/',
+    'https://app.example/a',
+    'null',
+    '',
+    'javascript:alert(1)',
+    7,
+  ])('refuses an origin that is none: %s', async (bad) => {
+    expect((await denialOf(() => mint({ origin: bad }))).reason).toBe('bad-origin')
+  })
+
+  test.each([
+    '',
+    'ws/chat',
+    '/ws/chat?a=b',
+    '/ws/chat#a',
+    '/ws/ chat',
+    '/ws/\n',
+    '/ws/caf\u00e9',
+    `/${'x'.repeat(2048)}`,
+    7,
+  ])('refuses a path that is none: %.20s', async (bad) => {
+    expect((await denialOf(() => mint({ path: bad }))).reason).toBe('bad-path')
+  })
+
+  test('refuses an identity that has ended', async () => {
+    expect((await denialOf(() => mint({ expires: new Date(clock.now()) }))).status).toBe(401)
+    expect((await denialOf(() => mint({ expires: new Date(Number.NaN) }))).status).toBe(401)
+  })
+
+  test('without a subject is a mistake of the program', async () => {
+    await expect(mint({ subject: '' })).rejects.toThrow(TypeError)
+  })
+
+  test.each(['6m', 0, '1d'] as const)('for %s is a wrong configuration', (ttl) => {
+    expect(() => tickets({ store: layer.store, user: () => null, ttl })).toThrow(SallyportError)
+  })
+})
