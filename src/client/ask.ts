@@ -1,0 +1,49 @@
+import { SallyportError } from '../wire/errors.ts'
+import type { Refusal } from '../wire/frame.ts'
+import { isRecord } from '../wire/json.ts'
+import type { Clock } from './clock.ts'
+import type { Asking, Carried, Credentials } from './credentials.ts'
+import { refusalOf } from './refusal.ts'
+
+/** What came of asking: something to carry, a refusal that stops the client, or a failure that is tried again. */
+export type Answer =
+  | { readonly carried: Carried }
+  | { readonly refusal: Refusal }
+  | { readonly error: unknown; readonly retryAfterMs: number }
+
+/** How long a credential may take. */
+const patienceMs = 10_000
+
+/**
+ * Asks for a credential, within 10 s. What the application threw is repeated to nobody but its own reporter: it may hold
+ * the secret.
+ */
+export async function ask(credentials: Credentials, asking: Asking, clock: Clock): Promise<Answer> {
+  const late = new AbortController()
+  const signal = AbortSignal.any([asking.signal, late.signal])
+  const timer = clock.after(patienceMs, () =>
+    late.abort(new SallyportError('ERR_TIMEOUT', 'no credential came in time')),
+  )
+  try {
+    const carried = await Promise.race([credentials({ ...asking, signal }), aborted(signal)])
+    if (carried !== null) return { carried }
+    return { refusal: { status: 401, code: 'signed-out', message: 'nobody is signed in' } }
+  } catch (error) {
+    return sorted(error)
+  } finally {
+    timer.cancel()
+  }
+}
+
+/** Rejects once the signal is aborted, for credentials that do not look at it. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+}
+
+function sorted(error: unknown): Answer {
+  const { status, reason, retryAfterMs } = isRecord(error) ? error : {}
+  if (status !== 401 && status !== 403) return { error, retryAfterMs: Math.max(0, Number(retryAfterMs) || 0) }
+  return {
+    refusal: refusalOf({ status, code: reason ?? 'signed-out', message: 'the credential was refused' }),
+  }
+}

@@ -1,0 +1,38 @@
+/** How long a client waits between attempts, in milliseconds. */
+export interface BackoffRange {
+  /** Never less than this: 500. */
+  readonly minMs: number
+  /** Never more than this: 20,000. */
+  readonly maxMs: number
+  /** Where the chance comes from: `Math.random`, 0 to 1. */
+  readonly random: () => number
+}
+
+/**
+ * Full-jitter back-off: each delay lies anywhere between the least and a ceiling that starts at four times the least
+ * and doubles with every failure up to the most. The floor keeps one client below two attempts a second, the wide first
+ * step spreads the many that lost the same server in the same moment.
+ *
+ * @see https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+ */
+export class Backoff {
+  readonly #range: BackoffRange
+  #failures = 0
+
+  constructor(range: BackoffRange) {
+    this.#range = range
+  }
+
+  /** The delay before the next attempt; one more failure is counted. */
+  next(): number {
+    const { minMs, maxMs, random } = this.#range
+    const ceiling = Math.min(maxMs, minMs * 2 ** (this.#failures + 2))
+    this.#failures++
+    return minMs + random() * (ceiling - minMs)
+  }
+
+  /** Forgets the failures: the last line was good. */
+  reset(): void {
+    this.#failures = 0
+  }
+}

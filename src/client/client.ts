@@ -1,0 +1,128 @@
+import { toBase64url } from '../wire/base64url.ts'
+import type { Calls, Contract, Direction, ParamsArg } from '../wire/contract.ts'
+import { type Duration, milliseconds } from '../wire/duration.ts'
+import { isSchema, type OutputOf, type Schema } from '../wire/schema.ts'
+import { type Clock, systemClock } from './clock.ts'
+import type { Settings } from './connection.ts'
+import type { Credentials } from './credentials.ts'
+import type { Opened } from './opened.ts'
+import { Opening } from './opening.ts'
+import { platformWebSocket, type WebSocketClass } from './web-socket.ts'
+
+/** How a client waits between attempts. */
+export interface BackoffOptions {
+  /** Never less than this; 0.5 s. */
+  readonly min?: Duration
+  /** Never more than this; 20 s. */
+  readonly max?: Duration
+  /** Where the chance comes from; `Math.random`. */
+  readonly random?: () => number
+}
+
+/** What a client is made of. */
+export interface ClientOptions {
+  /** The server: `wss://app.example` or `https://app.example`; `''`, which it is unless said otherwise, is the page's. */
+  readonly url?: string
+  /** Asked before every attempt: `bearer`, `ticket`, `query`, `headers` or your own; without it only cookies travel. */
+  readonly credentials?: Credentials
+  /** The WebSocket class; the platform's unless said otherwise. */
+  readonly WebSocket?: WebSocketClass
+  readonly backoff?: BackoffOptions
+  /** Time, for tests. */
+  readonly clock?: Clock
+  /** How many messages may wait while nothing is open; 100, then `ERR_QUEUE_FULL`. */
+  readonly queue?: number
+  /** How long `send` and `call` wait for their answer; 10 s. */
+  readonly timeout?: Duration
+  /**
+   * Hears what is tried again anyway, and would be hard to find otherwise: what your credentials threw, a server that
+   * sends nonsense. Your own error is passed on as it is.
+   */
+  readonly report?: (error: unknown, doing: string) => void
+}
+
+/** The grant as the client sees it. */
+export type GrantOf<R> = R extends Schema ? OutputOf<R> : undefined
+/** What `open` answers for a contract. */
+export type OpenedOf<T> =
+  T extends Contract<string, infer C, infer S, infer K, string, infer R> ? Opened<C, S, K, GrantOf<R>> : never
+
+/** A client: opens endpoints of one server. */
+export interface Client {
+  /**
+   * Opens the endpoint of a contract, and keeps it open until it is closed or denied. Each has a WebSocket of its own.
+   *
+   * @throws TypeError when a parameter or the client's url is malformed, or the client is closed
+   * @example app.open(chat, { room: 'lobby' })
+   */
+  open<
+    P extends string,
+    C extends Direction,
+    S extends Direction,
+    K extends Calls,
+    A extends string,
+    R extends Schema | undefined,
+  >(
+    contract: Contract<P, C, S, K, A, R>,
+    ...params: ParamsArg<P>
+  ): Opened<C, S, K, GrantOf<R>>
+  /** Closes everything that it opened. */
+  close(): void
+}
+
+/**
+ * A client for browsers and Node. It says `open` only after the server has, comes back by itself with a fresh
+ * credential, and stops where the close code says so.
+ *
+ * @example
+ * const app = client({ url: 'wss://app.example', credentials: ticket('https://app.example/api/ticket') })
+ * const lobby = app.open(chat, { room: 'lobby' })
+ * lobby.on('said', ({ from, text }) => append(from, text))
+ * await lobby.send('say', { text: 'hello' })
+ */
+export function client(options: ClientOptions = {}): Client {
+  const { queue = 100, timeout = '10s' } = options
+  const openings = new Set<Opening>()
+  const nextId = ids()
+  let closed = false
+  return {
+    open(contract, ...[params = {}]) {
+      if (closed) throw new TypeError('this client is closed: make a new one')
+      const opening = new Opening({
+        path: contract.template.build(params),
+        unnamed: isSchema(contract.client),
+        settings: settingsOf(options),
+        queue,
+        timeout,
+        nextId,
+        ended: () => openings.delete(opening),
+      })
+      openings.add(opening)
+      // the contract's types say what the untyped opening takes and gives; nothing else distinguishes the two
+      return opening as never
+    },
+    close() {
+      closed = true
+      for (const opening of openings) opening.close()
+    },
+  }
+}
+
+function settingsOf(options: ClientOptions): Settings {
+  const { min = '0.5s', max = '20s', random = Math.random } = options.backoff ?? {}
+  return {
+    base: options.url ?? '',
+    credentials: options.credentials ?? (() => ({})),
+    WebSocket: options.WebSocket ?? platformWebSocket(),
+    clock: options.clock ?? systemClock,
+    backoff: { minMs: milliseconds(min), maxMs: milliseconds(max), random },
+    report: options.report ?? (() => {}),
+  }
+}
+
+/** `<client instance>-<counter>`: unique over reconnects, so that a server can recognise a message sent twice. */
+function ids(): () => string {
+  const instance = toBase64url(crypto.getRandomValues(new Uint8Array(9)))
+  let count = 0
+  return () => `${instance}-${++count}`
+}

@@ -1,0 +1,211 @@
+import type { Payload } from '../wire/body.ts'
+import { protocolName } from '../wire/carrier.ts'
+import { retryAfterClose } from '../wire/close.ts'
+import type { RawFrame, Refusal } from '../wire/frame.ts'
+import { ask } from './ask.ts'
+import { Backoff, type BackoffRange } from './backoff.ts'
+import type { Clock, Timer } from './clock.ts'
+import type { Carried, Credentials } from './credentials.ts'
+import { type End, Line } from './line.ts'
+import { refusalOfClose } from './refusal.ts'
+import { endpointUrl } from './url.ts'
+import { onWake, type WakeScope } from './wake.ts'
+import type { WebSocketClass } from './web-socket.ts'
+
+/** What all connections of a client share. */
+export interface Settings {
+  readonly base: string
+  readonly credentials: Credentials
+  readonly WebSocket: WebSocketClass
+  readonly clock: Clock
+  readonly backoff: BackoffRange
+  readonly report: (error: unknown, doing: string) => void
+}
+
+/** Where a connection stands. */
+export type Status =
+  | { readonly state: 'connecting' }
+  | { readonly state: 'open' }
+  | { readonly state: 'waiting'; readonly retryAt: number; readonly failure: string }
+  | { readonly state: 'denied'; readonly denial: Refusal }
+  | { readonly state: 'closed'; readonly failure: string | null }
+
+/** Who hears a connection: what is opened on it. */
+export interface ConnectionHearer {
+  status(status: Status): void
+  frame(frame: RawFrame): void
+}
+
+/** A line that lived shorter than this has not shown that all is well: the back-off goes on. */
+const goodMs = 5_000
+/** The longest delay that a server may ask for. */
+const longestWaitMs = 3_600_000
+/** Bytes that may wait in the socket before more is refused. */
+const clogBytes = 1_048_576
+
+/**
+ * Keeps a line to one address: asks for a credential, dials, waits and dials again, or stops, as the close codes say.
+ * What is opened on it hears its states and frames.
+ */
+export class Connection {
+  readonly #path: string
+  readonly #settings: Settings
+  readonly #hearer: ConnectionHearer
+  readonly #url: URL
+  readonly #backoff: Backoff
+  readonly #unwake: () => void
+  #attempt: AbortController = new AbortController()
+  #line: Line | null = null
+  #retry: Timer | null = null
+  #openedAt: number | null = null
+  /** Whether the credential in use was asked for because the one before was refused. */
+  #renewed = false
+  /** Whether the server itself named the delay: a wake does not shorten it. */
+  #asTold = false
+
+  /** @throws TypeError when the client's url is malformed */
+  constructor(path: string, settings: Settings, hearer: ConnectionHearer) {
+    this.#path = path
+    this.#settings = settings
+    this.#hearer = hearer
+    this.#url = endpointUrl(settings.base, path)
+    this.#backoff = new Backoff(settings.backoff)
+    // a runtime has these globals in this shape or not at all; types that fit every runtime leave them out
+    this.#unwake = onWake(() => this.#wake(), globalThis as WakeScope)
+  }
+
+  /** Begins; once. */
+  start(): void {
+    void this.#try()
+  }
+
+  /** Whether so much waits to be sent already that more would only grow the heap. */
+  get clogged(): boolean {
+    return (this.#line?.waitingBytes ?? 0) > clogBytes
+  }
+
+  /** Writes a frame to the line that is open. @returns false when it is larger than the server takes */
+  write(payload: Payload): boolean {
+    const line = this.#line
+    if (line === null || isLarger(payload, line.limit)) return false
+    line.write(payload)
+    return true
+  }
+
+  /** Ends it from this side, for good. */
+  close(): void {
+    this.#line?.close(1000, '')
+    this.#stop({ state: 'closed', failure: null })
+  }
+
+  async #try(): Promise<void> {
+    const { credentials, clock } = this.#settings
+    this.#retry?.cancel()
+    this.#retry = null
+    this.#attempt = new AbortController()
+    const { signal } = this.#attempt
+    this.#hearer.status({ state: 'connecting' })
+    const asking = { path: this.#path, renew: this.#renewed, signal }
+    const answer = await ask(credentials, asking, clock)
+    if (signal.aborted) return
+    if ('refusal' in answer) return this.#stop({ state: 'denied', denial: answer.refusal })
+    if ('carried' in answer) return this.#dial(answer.carried)
+    this.#fail(answer.error, 'asking for a credential', answer.retryAfterMs)
+  }
+
+  #dial({ protocols = [], query, headers }: Carried): void {
+    const { WebSocket, clock, report } = this.#settings
+    const url = new URL(this.#url)
+    for (const [name, value] of Object.entries(query ?? {})) url.searchParams.set(name, value)
+    const offered = [protocolName, ...protocols]
+    try {
+      // Node's WebSocket takes headers in an object at this place; only `headers()` asks for them
+      const second =
+        headers === undefined ? offered : ({ protocols: offered, headers } as unknown as string[])
+      const line = new Line(new WebSocket(url.href, second), clock, {
+        frame: (frame) => this.#frame(frame),
+        ended: (end) => this.#ended(end),
+        garbled: () => report(new Error('the server sent what is no frame'), 'reading a frame'),
+      })
+      this.#line = line
+    } catch (error) {
+      // the platform's message repeats the URL or the subprotocol, and with them the credential
+      this.#fail(new Error(error instanceof Error ? error.name : 'unknown'), 'making a WebSocket', 0)
+    }
+  }
+
+  #frame(frame: RawFrame): void {
+    if (frame.op === 'opened' && this.#openedAt === null) {
+      this.#openedAt = this.#settings.clock.now()
+      this.#hearer.status({ state: 'open' })
+    }
+    this.#hearer.frame(frame)
+  }
+
+  #ended(end: End): void {
+    this.#line = null
+    if (this.#openedAt !== null && this.#settings.clock.now() - this.#openedAt >= goodMs) {
+      this.#backoff.reset()
+      this.#renewed = false
+    }
+    this.#openedAt = null
+    const next = retryAfterClose(end.code)
+    if (next === 'retry') return this.#comeBack(end)
+    if (next === 'stop' || this.#renewed) return this.#stop(stopped(end))
+    this.#renewed = true
+    void this.#try()
+  }
+
+  #comeBack(end: End): void {
+    const { refusal, byeMs } = end
+    const failure = refusal?.message ?? closedWith(end)
+    const { random, minMs } = this.#settings.backoff
+    if (byeMs !== null) return this.#wait(Math.max(minMs, random() * byeMs), failure, true)
+    const least = Math.max(0, refusal?.retryAfterMs ?? 0)
+    this.#wait(least + this.#backoff.next(), failure, least > 0)
+  }
+
+  #fail(error: unknown, doing: string, retryAfterMs: number): void {
+    const failure = `${doing} failed: ${error instanceof Error ? error.name : typeof error}`
+    this.#wait(retryAfterMs + this.#backoff.next(), failure, retryAfterMs > 0)
+    this.#settings.report(error, doing)
+  }
+
+  #wait(ms: number, failure: string, asTold: boolean): void {
+    const { clock } = this.#settings
+    const delay = Math.min(ms, longestWaitMs)
+    this.#asTold = asTold
+    this.#retry = clock.after(delay, () => void this.#try())
+    this.#hearer.status({ state: 'waiting', retryAt: clock.now() + delay, failure })
+  }
+
+  #wake(): void {
+    this.#line?.probe()
+    if (this.#retry !== null && !this.#asTold) void this.#try()
+  }
+
+  #stop(status: Status): void {
+    this.#line = null
+    this.#attempt.abort()
+    this.#retry?.cancel()
+    this.#retry = null
+    this.#unwake()
+    this.#hearer.status(status)
+  }
+}
+
+function stopped(end: End): Status {
+  const denial = end.refusal ?? refusalOfClose(end.code, end.reason)
+  if (denial !== null) return { state: 'denied', denial }
+  return { state: 'closed', failure: end.code === 1000 ? null : closedWith(end) }
+}
+
+function closedWith({ code, reason }: End): string {
+  return `closed with ${code}${reason && `: ${reason}`}`
+}
+
+/** Whether a frame has more bytes than this; text is only encoded when it comes close. */
+function isLarger(payload: Payload, bytes: number): boolean {
+  if (typeof payload !== 'string') return payload.length > bytes
+  return payload.length * 3 > bytes && new TextEncoder().encode(payload).length > bytes
+}

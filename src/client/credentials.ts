@@ -1,0 +1,121 @@
+import { carrierProtocol } from '../wire/carrier.ts'
+import { Denial } from '../wire/errors.ts'
+import { isRecord } from '../wire/json.ts'
+
+/** What a credential is asked for. */
+export interface Asking {
+  /** The path that will be opened. */
+  readonly path: string
+  /** The last credential was refused: do not answer with a cached one. */
+  readonly renew: boolean
+  /** Aborted when the attempt is given up. */
+  readonly signal: AbortSignal
+}
+
+/** How credentials ride along with one attempt. */
+export interface Carried {
+  readonly protocols?: readonly string[]
+  readonly query?: Readonly<Record<string, string>>
+  /** Only Node's WebSocket can send them. */
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/**
+ * Asked before every attempt. `null`, or an error with `status` 401 or 403, means signed out: the client stops. Any
+ * other error is a failed attempt, and is tried again after a back-off.
+ */
+export type Credentials = (asking: Asking) => Carried | null | Promise<Carried | null>
+
+/** A token, `null` when nobody is signed in. */
+export type Token = (asking: Asking) => string | null | Promise<string | null>
+
+/**
+ * A bearer token in the subprotocol list, as `sallyport.bearer.<base64url>`: neither in the URL nor in a log.
+ *
+ * @example client({ url, credentials: bearer(() => auth.accessToken()) })
+ */
+export function bearer(token: Token): Credentials {
+  return carrying(token, (secret) => ({ protocols: [carrierProtocol('bearer', secret)] }))
+}
+
+/** What a ticket is asked of. */
+export interface TicketOptions {
+  /** Instead of the platform's: with headers of its own, or in a test. */
+  readonly fetch?: typeof fetch
+}
+
+/**
+ * A single-use ticket, asked of the application's own server before every attempt: `POST {"path": "/ws/chat/lobby"}`
+ * with the page's cookies, answered by `{"ticket": "..."}`. It rides in the subprotocol list. 401 and 403 mean signed
+ * out; anything else is a failed attempt, which waits at least as long as `Retry-After` says.
+ *
+ * @param url where tickets are made; relative to the page in a browser, absolute elsewhere
+ * @example client({ url: '', credentials: ticket('/api/ticket') })
+ */
+export function ticket(url: string | URL, options: TicketOptions = {}): Credentials {
+  return carrying(
+    (asking) => fetchTicket(url, options.fetch ?? fetch, asking),
+    (secret) => ({ protocols: [carrierProtocol('ticket', secret)] }),
+  )
+}
+
+/**
+ * A token in the query string, for servers that take it nowhere else. Access logs and proxies keep URLs: prefer
+ * {@link bearer} or {@link ticket}.
+ *
+ * @param name the name of the parameter, such as `'token'`
+ */
+export function query(name: string, token: Token): Credentials {
+  return carrying(token, (secret) => ({ query: { [name]: secret } }))
+}
+
+/**
+ * Request headers such as `Authorization`, for Node's own WebSocket; a browser cannot send them.
+ *
+ * @example client({ url, credentials: headers(() => ({ 'x-api-key': key })) })
+ */
+export function headers(
+  record: (
+    asking: Asking,
+  ) => Readonly<Record<string, string>> | null | Promise<Readonly<Record<string, string>> | null>,
+): Credentials {
+  return async (asking) => {
+    const answer = await record(asking)
+    return answer && { headers: answer }
+  }
+}
+
+function carrying(token: Token, carry: (secret: string) => Carried): Credentials {
+  return async (asking) => {
+    const secret = await token(asking)
+    return secret ? carry(secret) : null
+  }
+}
+
+async function fetchTicket(url: string | URL, ask: typeof fetch, { path, signal }: Asking): Promise<string> {
+  const response = await ask(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ path }),
+    credentials: 'same-origin',
+    // a redirect to a sign-in page is no ticket
+    redirect: 'error',
+    signal,
+  })
+  const { ok, status } = response
+  if (!ok)
+    throw new Denial(
+      status,
+      status === 401 ? 'signed-out' : 'no-ticket',
+      `no ticket: ${status}`,
+      later(response),
+    )
+  const answer: unknown = await response.json()
+  if (isRecord(answer) && typeof answer['ticket'] === 'string' && answer['ticket']) return answer['ticket']
+  throw new TypeError("a ticket is answered as { ticket: '...' }")
+}
+
+function later(response: Response): { retryAfterMs?: number } {
+  const seconds = Number(response.headers.get('retry-after'))
+  return seconds > 0 ? { retryAfterMs: seconds * 1000 } : {}
+}

@@ -1,0 +1,204 @@
+import { encodeFrame, encodeMessage, type Member, type RawFrame } from '../wire/frame.ts'
+import { SallyportError } from '../wire/errors.ts'
+import { type Duration, milliseconds } from '../wire/duration.ts'
+import type { Payload } from '../wire/body.ts'
+import { Connection, type ConnectionHearer, type Settings, type Status } from './connection.ts'
+import { membersAfter, membersOf } from './members.ts'
+import type { SendOptions, Snapshot, State } from './opened.ts'
+import { Outbox } from './outbox.ts'
+import { denialOf } from './refusal.ts'
+
+/** What an opening is made of. */
+export interface OpeningParts {
+  readonly path: string
+  /** Whether what clients send has no name. */
+  readonly unnamed: boolean
+  readonly settings: Settings
+  /** How many messages may wait while nothing is open. */
+  readonly queue: number
+  /** How long an answer may take unless said otherwise. */
+  readonly timeout: Duration
+  /** A message id that no other message ever has. */
+  nextId(): string
+  /** It is over. */
+  ended(): void
+}
+
+type Handler = (data: unknown) => unknown
+
+const first: Snapshot = Object.freeze({
+  state: 'connecting',
+  retryAt: null,
+  denial: null,
+  failure: null,
+  grant: undefined,
+  members: Object.freeze([]),
+})
+
+/**
+ * One endpoint that was opened: its state, its handlers, its errands. `Opened` is how the application sees it, with the
+ * types of its contract.
+ */
+export class Opening implements Snapshot, ConnectionHearer {
+  readonly path: string
+  readonly #parts: OpeningParts
+  readonly #connection: Connection
+  readonly #outbox: Outbox
+  readonly #handlers = new Map<string, Set<Handler>>()
+  readonly #listeners = new Set<() => void>()
+  #now: Snapshot = first
+
+  /** @throws TypeError when the client's url is malformed */
+  constructor(parts: OpeningParts) {
+    const { path, settings, queue } = parts
+    this.path = path
+    this.#parts = parts
+    this.#connection = new Connection(path, settings, this)
+    this.#outbox = new Outbox({
+      clock: settings.clock,
+      bound: queue,
+      clogged: () => this.#connection.clogged,
+      write: (payload) => this.#connection.write(payload),
+    })
+    this.#connection.start()
+  }
+
+  get state(): State {
+    return this.#now.state
+  }
+
+  get retryAt(): Snapshot['retryAt'] {
+    return this.#now.retryAt
+  }
+
+  get denial(): Snapshot['denial'] {
+    return this.#now.denial
+  }
+
+  get failure(): Snapshot['failure'] {
+    return this.#now.failure
+  }
+
+  get grant(): unknown {
+    return this.#now.grant
+  }
+
+  get members(): readonly Member[] {
+    return this.#now.members
+  }
+
+  readonly snapshot = (): Snapshot => this.#now
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    // a listener that is given twice is called twice, and each is stopped on its own
+    const one = (): void => listener()
+    this.#listeners.add(one)
+    return () => void this.#listeners.delete(one)
+  }
+
+  on(type: string, handler: Handler): () => void {
+    const one: Handler = (data) => handler(data)
+    const handlers = this.#handlers.get(type) ?? new Set()
+    this.#handlers.set(type, handlers.add(one))
+    return () => void handlers.delete(one)
+  }
+
+  async send(...args: readonly unknown[]): Promise<void> {
+    const [type, data, options] = this.#parts.unnamed ? [undefined, ...args] : args
+    const id = this.#parts.nextId()
+    // the types of `Opened` let only a name and these options through
+    const payload = this.#encode(id, type as string | undefined, data)
+    await this.#errand(id, payload, null, options as SendOptions | undefined)
+  }
+
+  async call(name: string, input: unknown, options?: SendOptions): Promise<unknown> {
+    const id = this.#parts.nextId()
+    const payload = encodeFrame({ op: 'call', in: this.path, id, type: name, data: input })
+    return this.#errand(id, payload, encodeFrame({ op: 'cancel', in: this.path, id }), options)
+  }
+
+  close(): void {
+    if (this.state !== 'closed' && this.state !== 'denied') this.#connection.close()
+  }
+
+  /** Heard from the connection. */
+  status(status: Status): void {
+    if (status.state === 'open') return
+    const over = status.state === 'denied' || status.state === 'closed'
+    if (!over) this.#outbox.broke()
+    else this.#outbox.end('denial' in status ? denialOf(status.denial) : closedForGood())
+    this.#change({
+      retryAt: null,
+      denial: null,
+      failure: this.#now.failure,
+      ...status,
+      ...(over ? { grant: undefined, members: first.members } : {}),
+    })
+    if (over) this.#parts.ended()
+  }
+
+  /** Heard from the connection. */
+  frame(frame: RawFrame): void {
+    if (frame.op === 'bye') return this.#outbox.hold()
+    if (frame['in'] !== this.path) return
+    switch (frame.op) {
+      case 'opened':
+        return this.#opened(frame)
+      case 'msg':
+        return this.#message(frame)
+      case 'ok':
+      case 'err':
+        return this.#outbox.answered(frame)
+      case 'presence':
+        return this.#change({ members: membersAfter(this.members, frame['joins'], frame['leaves']) })
+      case 'changed':
+        return this.#change({ grant: frame['grant'] })
+    }
+  }
+
+  #opened(frame: RawFrame): void {
+    this.#change({
+      state: 'open',
+      failure: null,
+      grant: frame['grant'],
+      members: membersOf(frame['members']),
+    })
+    this.#outbox.open()
+  }
+
+  #message({ type = 'message', data }: RawFrame): void {
+    for (const handler of Array.from(this.#handlers.get(String(type)) ?? [])) safely(() => handler(data))
+  }
+
+  #encode(id: string, type: string | undefined, data: unknown): Payload {
+    if (data instanceof Uint8Array) {
+      return encodeMessage({ in: this.path, type: type ?? null, id }, { kind: 'binary', bytes: data })
+    }
+    return encodeFrame({ op: 'msg', in: this.path, id, ...(type === undefined ? {} : { type }), data })
+  }
+
+  #errand(id: string, payload: Payload, cancel: Payload | null, options: SendOptions = {}): Promise<unknown> {
+    const { signal, timeout = this.#parts.timeout } = options
+    return this.#outbox.add({ id, payload, cancel, signal, timeoutMs: milliseconds(timeout) })
+  }
+
+  #change(changes: Partial<Snapshot>): void {
+    this.#now = Object.freeze({ ...this.#now, ...changes })
+    for (const listener of Array.from(this.#listeners)) safely(listener)
+  }
+}
+
+/** What an application's callback throws is its own uncaught error, and no reason to stop ours. */
+function safely(run: () => unknown): void {
+  try {
+    run()
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error
+    })
+  }
+}
+
+function closedForGood(): SallyportError {
+  return new SallyportError('ERR_CLOSED', 'the endpoint is closed: open it again to send')
+}

@@ -1,0 +1,30 @@
+import type { RawFrame } from '../wire/frame.ts'
+import { isRecord } from '../wire/json.ts'
+
+/**
+ * The frame in what a socket handed out, `null` when it is none. Text is one JSON object; bytes are the length of such
+ * an object in two bytes, big-endian, the object, and its `data`.
+ *
+ * The bounds that a server puts on JSON from strangers are left out: a client trusts its server, and is small.
+ */
+export function readFrame(received: unknown): RawFrame | null {
+  if (typeof received === 'string') return parsed(received)
+  if (!(received instanceof ArrayBuffer) || received.byteLength < 2) return null
+  const end = 2 + new DataView(received).getUint16(0)
+  if (received.byteLength < end) return null
+  const header = parsed(new TextDecoder().decode(received.slice(2, end)))
+  return header && { ...header, data: new Uint8Array(received, end) }
+}
+
+function parsed(text: string): RawFrame | null {
+  try {
+    const value: unknown = JSON.parse(text)
+    return isFrame(value) ? value : null
+  } catch {
+    return null
+  }
+}
+
+function isFrame(value: unknown): value is RawFrame {
+  return isRecord(value) && typeof value['op'] === 'string'
+}

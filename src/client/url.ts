@@ -1,0 +1,41 @@
+const schemes: Readonly<Record<string, string>> = {
+  'http:': 'ws:',
+  'https:': 'wss:',
+  'ws:': 'ws:',
+  'wss:': 'wss:',
+}
+
+/**
+ * The WebSocket address of an endpoint: the base with `http` turned into `ws`, and the contract's path behind it. An
+ * empty base is the origin of the page.
+ *
+ * @throws TypeError when the base is no such address; its text is not repeated, for it may hold a secret
+ * @example endpointUrl('https://app.example', '/ws/chat/lobby').href // 'wss://app.example/ws/chat/lobby'
+ */
+export function endpointUrl(base: string, path: string): URL {
+  const url = parsed(base === '' ? pageOrigin() : base)
+  const scheme = url && schemes[url.protocol]
+  if (!url || !scheme || url.username || url.password || url.search || url.hash) {
+    throw new TypeError(
+      "a client's url is ws:, wss:, http: or https: with a host, and without user, query or fragment",
+    )
+  }
+  url.protocol = scheme
+  url.pathname = url.pathname.replace(/\/$/, '') + path
+  return url
+}
+
+function parsed(text: string): URL | null {
+  try {
+    return new URL(text)
+  } catch {
+    return null
+  }
+}
+
+function pageOrigin(): string {
+  // the types of the page are not those of every runtime: only a browser and its workers have a location
+  const { location } = globalThis as { readonly location?: { readonly origin: string } }
+  if (location !== undefined) return location.origin
+  throw new TypeError("there is no page here whose origin could be taken: pass the client's 'url'")
+}
