@@ -1,13 +1,18 @@
 import type { Server } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
 import type { Logger } from 'pino'
+import { memory, router, sallyport } from 'sallyport'
 import { accessTokens } from './access-tokens.ts'
+import { chatRooms } from './chat.ts'
 import { clientAddress } from './client-address.ts'
 import type { Config } from './config.ts'
 import { type Database, openDatabase } from './database.ts'
+import { doors } from './doors.ts'
 import { type Front, listen } from './front.ts'
 import { http } from './http.ts'
-import { budget, signInLimiter, signUpAllowance } from './limiter.ts'
+import { cookieName } from './identity.ts'
+import { budget, signInLimiter, signUpAllowance, ticketAllowance } from './limiter.ts'
+import { endWithIdentity, endWithMembership, liveSockets } from './live-sockets.ts'
 import { logger } from './logger.ts'
 import { messages } from './messages.ts'
 import { type Metrics, metrics } from './metrics.ts'
@@ -17,7 +22,9 @@ import { argon2id } from './passwords.ts'
 import { people } from './people.ts'
 import { rooms } from './rooms.ts'
 import type { DemoUser } from './seed.ts'
+import { socketLog, socketReporter } from './socket-log.ts'
 import { prepare } from './startup.ts'
+import { ticketOffice } from './ticket.ts'
 import { passwordGrant } from './token.ts'
 import { who } from './who.ts'
 
@@ -72,10 +79,17 @@ interface Fittings {
 
 async function assemble({ config, front, database, log, pages }: Fittings): Promise<App> {
   const { server, url } = front
-  const passwords = argon2id()
-  const counts = metrics(() => passwords.waiting)
   const origins = allowedOrigins(config, url)
-  const events = { sessionEnded: () => {}, userChanged: () => {} }
+  const [passwords, live, layer, limiter] = [argon2id(), liveSockets(), memory(), signInLimiter()]
+  const counts = metrics({ waiting: () => passwords.waiting, sockets: () => port.connections })
+  const port = sallyport({
+    layer,
+    origins,
+    proxies: config.trustProxy,
+    on: socketLog(log, counts),
+    report: socketReporter(log),
+  })
+  const events = endWithIdentity(live)
   const { identity, demoUsers } = await prepare(config, {
     database,
     passwords,
@@ -84,11 +98,25 @@ async function assemble({ config, front, database, log, pages }: Fittings): Prom
     origins,
     events,
   })
-  const persons = people(database)
+  const store = {
+    people: people(database),
+    rooms: rooms(database, endWithMembership(live)),
+    messages: messages(database),
+  }
   const tokens = accessTokens(identity, url.origin)
-  const limiter = signInLimiter()
+  const asked = who(identity, tokens, store.people)
+  const door = doors({
+    identity,
+    people: store.people,
+    issuer: url.origin,
+    layer,
+    cookie: await cookieName(identity),
+  })
+  port.serve(router([chatRooms({ ...store, auth: door.auth, live })]))
+  port.attach(server)
   const readiness = { draining: false }
   const app = http({
+    ...store,
     log,
     baseUrl: url,
     origins,
@@ -99,20 +127,19 @@ async function assemble({ config, front, database, log, pages }: Fittings): Prom
     identity,
     limiter,
     signUps: budget(signUpAllowance),
-    rooms: rooms(database),
-    messages: messages(database),
-    people: persons,
-    who: who(identity, tokens, persons),
+    who: asked,
     token: config.passwordGrant ? passwordGrant({ identity, tokens, passwords, limiter }) : undefined,
+    ticket: ticketOffice({ tickets: door.ticket, who: asked, origins, budget: budget(ticketAllowance) }),
     pages,
   })
   front.open(getRequestListener(app.fetch, { overrideGlobalObjects: false }))
-  let closing: Promise<void> | undefined
   const close = async (withinMs: number): Promise<void> => {
     readiness.draining = true
+    await port.close({ drain: withinMs })
     await front.close(withinMs)
     await database.close()
   }
+  let closing: Promise<void> | undefined
   return {
     server,
     url,

@@ -24,7 +24,7 @@ export interface HttpParts extends OperationParts, IdentityRouteParts, RoomRoute
   /** `POST /token`; absent where it is switched off. */
   readonly token: ClientHandler | undefined
   /** `POST /api/ticket`. */
-  readonly ticket?: ClientHandler
+  readonly ticket: (request: Request) => Promise<Response>
 }
 
 const mostBodyBytes = 64 * 1024
@@ -43,7 +43,7 @@ export function http(parts: HttpParts): Hono<Env> {
   app.route('/api/rooms', roomRoutes(parts))
   const { token, ticket } = parts
   if (token !== undefined) app.post('/token', (c) => token(c.req.raw, c.get('client')))
-  if (ticket !== undefined) app.post('/api/ticket', (c) => ticket(c.req.raw, c.get('client')))
+  app.post('/api/ticket', (c) => ticket(c.req.raw))
   app.route('/', pages(parts.pages, parts.baseUrl))
   app.notFound((c) => problem(new Denial(404, 'no-such-path', 'There is nothing here.'), c.get('ref')))
   app.onError((error, c) => {

@@ -74,6 +74,11 @@ export function createIdentity(parts: IdentityParts) {
   return betterAuth(identityOptions(parts))
 }
 
+/** The name of the session cookie; `__Secure-` is in front of it under https. */
+export async function cookieName(identity: Identity): Promise<string> {
+  return (await identity.$context).authCookies.sessionToken.name
+}
+
 /** Makes and updates the identity tables. Run it inside `database.exclusively`. */
 export async function migrateIdentity(parts: IdentityParts): Promise<void> {
   await (await getMigrations(identityOptions(parts))).runMigrations()

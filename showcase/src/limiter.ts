@@ -43,23 +43,26 @@ export interface SignInLimiter {
   readonly attempt: (account: string, network: string) => Turn
 }
 
-/** A number of things that one network may do within a window, however they end. */
+/** A number of things that one network or person may do within a window, however they end. */
 export interface Budget {
   /** @throws Denial 429 when it is used up */
-  readonly spend: (network: string) => void
+  readonly spend: (whose: string) => void
 }
 
 /** 20 accounts in ten minutes from one network. */
 export const signUpAllowance: Allowance = { most: 20, windowMs: 600_000 }
 
-/** Bounds what one network may do, such as making accounts. */
+/** 120 tickets a minute for one person: a page that reconnects asks for one each time. */
+export const ticketAllowance: Allowance = { most: 120, windowMs: 60_000 }
+
+/** Bounds what one network or person may do, such as making accounts. */
 export function budget(allowance: Allowance, now: () => number = Date.now): Budget {
   const spent = counter(allowance, now)
   return {
-    spend(network) {
-      const waitMs = spent.waitMs(network)
+    spend(whose) {
+      const waitMs = spent.waitMs(whose)
       if (waitMs > 0) slowDown(waitMs)
-      spent.add(network, 1)
+      spent.add(whose, 1)
     },
   }
 }

@@ -7,6 +7,8 @@ export interface Message {
   readonly id: string
   /** The author's name. */
   readonly from: string
+  /** The author's id. */
+  readonly by: string
   readonly text: string
   /** Milliseconds since 1970. */
   readonly at: number
@@ -35,13 +37,13 @@ export function messages({ query }: Database, now: () => number = Date.now): Mes
     async save(room, author, text) {
       const { id, at } = ids()
       await query.insertInto('messages').values({ id, room, author: author.id, text, at }).execute()
-      return { id, from: author.name, text, at }
+      return { id, from: author.name, by: author.id, text, at }
     },
     async page(room, before) {
       const rows = await query
         .selectFrom('messages')
         .leftJoin('user', 'user.id', 'messages.author')
-        .select(['messages.id', 'messages.text', 'messages.at', 'user.name'])
+        .select(['messages.id', 'messages.text', 'messages.at', 'messages.author', 'user.name'])
         .where('messages.room', '=', room)
         .$if(before !== undefined, (q) => q.where('messages.id', '<', before ?? ''))
         .orderBy('messages.id', 'desc')
@@ -50,7 +52,13 @@ export function messages({ query }: Database, now: () => number = Date.now): Mes
       const page = rows
         .slice(0, pageSize)
         .toReversed()
-        .map(({ id, text, at, name }) => ({ id, from: name ?? 'someone who left', text, at: Number(at) }))
+        .map(({ id, text, at, author, name }) => ({
+          id,
+          from: name ?? 'someone who left',
+          by: author,
+          text,
+          at: Number(at),
+        }))
       return { messages: page, before: rows.length > pageSize ? (page[0]?.id ?? null) : null }
     },
   }

@@ -10,14 +10,24 @@ export interface Metrics {
   readonly seconds: Histogram<'route'>
   /** Attempts to sign in by outcome: succeeded, failed, slowed. */
   readonly signIns: Counter<'outcome'>
+  /** Socket handshakes: accepted, or the status of the refusal. */
+  readonly doors: Counter<'outcome'>
+  /** Sockets that have ended, by reason. */
+  readonly leaves: Counter<'why'>
+  /** Messages of sockets: sent, or the code of the refusal. */
+  readonly messages: Counter<'outcome'>
 }
 
-/**
- * A registry of its own, so that several servers fit into one process.
- *
- * @param waiting how many password hashes wait, asked at each reading
- */
-export function metrics(waiting: () => number): Metrics {
+/** What is asked at each reading. */
+export interface Gauged {
+  /** How many password hashes wait. */
+  readonly waiting: () => number
+  /** How many sockets are open. */
+  readonly sockets: () => number
+}
+
+/** A registry of its own, so that several servers fit into one process. */
+export function metrics({ waiting, sockets }: Gauged): Metrics {
   const registry = new Registry()
   const registers = [registry]
   const queue: Gauge = new Gauge({
@@ -25,6 +35,12 @@ export function metrics(waiting: () => number): Metrics {
     help: 'Password hashes that wait for their turn',
     registers,
     collect: () => queue.set(waiting()),
+  })
+  const open: Gauge = new Gauge({
+    name: 'showcase_sockets',
+    help: 'Open sockets',
+    registers,
+    collect: () => open.set(sockets()),
   })
   return {
     registry,
@@ -44,6 +60,24 @@ export function metrics(waiting: () => number): Metrics {
     signIns: new Counter({
       name: 'showcase_sign_ins_total',
       help: 'Attempts to sign in',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    doors: new Counter({
+      name: 'showcase_socket_handshakes_total',
+      help: 'Socket handshakes',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    leaves: new Counter({
+      name: 'showcase_sockets_left_total',
+      help: 'Sockets that have ended',
+      labelNames: ['why'],
+      registers,
+    }),
+    messages: new Counter({
+      name: 'showcase_socket_messages_total',
+      help: 'Socket messages',
       labelNames: ['outcome'],
       registers,
     }),

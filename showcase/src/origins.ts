@@ -22,11 +22,16 @@ export function isOurHost(host: string | undefined, origins: readonly string[]):
 }
 
 /**
- * Refuses writes that another site's page could have caused: an `Origin` that is not ours, or a cookie without one.
+ * Refuses writes that another site's page could have caused: an `Origin` that is not ours, or a session cookie without
+ * one; no origin at all where one is demanded.
  *
  * @throws Denial 403
  */
-export function refuseForeign(headers: Headers, origins: readonly string[], demanded = false): void {
+export function refuseForeign(
+  headers: Headers,
+  origins: readonly string[],
+  { demanded = false }: { readonly demanded?: boolean } = {},
+): void {
   const origin = headers.get('origin')
   if (origin !== null && !origins.includes(origin))
     deny(403, 'foreign-origin', 'Requests from this origin are not accepted.')

@@ -1,6 +1,7 @@
 import { type Context, Hono } from 'hono'
 import { deny } from 'sallyport'
 import { z } from 'zod'
+import { messageId } from './contracts.ts'
 import type { Env } from './env.ts'
 import type { Messages } from './messages.ts'
 import { refuseForeign } from './origins.ts'
@@ -27,12 +28,7 @@ const invitation = z.strictObject({
   username: z.string().min(1).max(30),
   role: z.enum(['owner', 'member', 'reader']).default('member'),
 })
-const pageQuery = z.object({
-  before: z
-    .string()
-    .regex(/^[0-9a-f]{1,64}$/, 'must be the id of a message')
-    .optional(),
-})
+const pageQuery = z.object({ before: messageId.optional() })
 
 /**
  * Rooms over HTTP, below /api/rooms. Every path needs someone signed in; writes need JSON and our origin. A room that

@@ -36,8 +36,16 @@ export interface NewRoom {
   readonly readOnly: boolean
 }
 
-/** Called after the role of a user in a room has changed or gone, so that open sockets can be asked again. */
-export type MembershipChanged = (room: string, user: string) => void
+/** The role of a user in a room was given, changed or taken. */
+export interface MembershipChange {
+  readonly room: string
+  readonly user: string
+  /** Whether they may not be in the room any more. */
+  readonly out: boolean
+}
+
+/** Called after a change is in the database, so that open sockets can follow. */
+export type MembershipChanged = (change: MembershipChange) => void
 
 /** Rooms and who may do what in them. A room that one may not know answers like one that does not exist. */
 export interface Rooms {
@@ -80,9 +88,9 @@ export function rooms(database: Database, changed: MembershipChanged = () => {})
   const see = async (user: string, room: string): Promise<Room> =>
     (await find(user, room)) ?? deny(404, 'no-such-room', 'There is no such room, or it is not for you.')
 
-  const own = async (user: string, room: string): Promise<void> => {
-    if ((await see(user, room)).role !== 'owner')
-      deny(403, 'not-owner', 'Only an owner of the room may do this.')
+  const own = async (user: string, room: string): Promise<Room> => {
+    const seen = await see(user, room)
+    return seen.role === 'owner' ? seen : deny(403, 'not-owner', 'Only an owner of the room may do this.')
   }
 
   return {
@@ -124,21 +132,21 @@ export function rooms(database: Database, changed: MembershipChanged = () => {})
         await put.onConflict((c) => c.columns(['room', 'user']).doUpdateSet({ role })).execute()
         await keepAnOwner(work, room)
       })
-      changed(room, user)
+      changed({ room, user, out: false })
     },
     async remove(by, room, user) {
-      await own(by, room)
-      await drop(room, user)
+      await drop(await own(by, room), user)
     },
     async leave(user, room) {
       // in a public room a role only says more or less than everybody may: a muted reader must not shake it off
-      if ((await see(user, room)).visibility === 'public')
+      const seen = await see(user, room)
+      if (seen.visibility === 'public')
         deny(409, 'public-room', 'A public room is open to all: there is nothing to leave.')
-      await drop(room, user)
+      await drop(seen, user)
     },
   }
 
-  async function drop(room: string, user: string): Promise<void> {
+  async function drop({ id: room, visibility }: Room, user: string): Promise<void> {
     await query.transaction().execute(async (work) => {
       const { numDeletedRows } = await work
         .deleteFrom('memberships')
@@ -148,7 +156,7 @@ export function rooms(database: Database, changed: MembershipChanged = () => {})
       if (numDeletedRows === 0n) deny(404, 'no-such-member', 'That person has no role in this room.')
       await keepAnOwner(work, room)
     })
-    changed(room, user)
+    changed({ room, user, out: visibility === 'members' })
   }
 }
 

@@ -46,7 +46,8 @@ export async function byAccessToken(
   const checked = await tokens.check(token)
   if (checked === null) return null
   const session = await people.session(checked.sessionId)
-  return session?.person.id === checked.userId ? session : null
+  if (session?.person.id !== checked.userId) return null
+  return { ...session, expires: checked.expires < session.expires ? checked.expires : session.expires }
 }
 
 function isJwt(token: string): boolean {

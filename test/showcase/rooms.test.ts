@@ -97,7 +97,7 @@ onBothDatabases('rooms', (fresh) => {
     const { id } = await create(one, { title: 'Board', visibility: 'members', readOnly: false })
     await one.post(`/api/rooms/${id}/members`, { username: 'other', role: 'owner' })
     const left = await Promise.all([one, other].map((owner) => owner.post(`/api/rooms/${id}/leave`, {})))
-    expect(left.map(({ status }) => status).toSorted()).toEqual([204, 409])
+    expect(new Set(left.map(({ status }) => status))).toEqual(new Set([204, 409]))
   })
 
   test('who is muted in a public room cannot shake it off by leaving', async () => {
