@@ -1,5 +1,6 @@
-import type { Authenticator, Door, Identity, SecurityScheme } from '../core/application.ts'
+import type { Authenticator, Door, SecurityScheme } from '../core/application.ts'
 import { type Clock, systemClock } from '../core/clock.ts'
+import type { Identity } from '../core/identity.ts'
 import { deny } from '../wire/errors.ts'
 import { sha256Hex } from './fingerprint.ts'
 import type { Found } from './found.ts'

@@ -1,5 +1,6 @@
-import type { Authenticator, Door, Identity } from '../core/application.ts'
+import type { Authenticator, Door } from '../core/application.ts'
 import { basicPair } from '../core/credentials.ts'
+import type { Identity } from '../core/identity.ts'
 import { deny, SallyportError } from '../wire/errors.ts'
 import type { Found } from './found.ts'
 

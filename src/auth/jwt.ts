@@ -1,6 +1,7 @@
 import { compactVerify, errors } from 'jose'
-import type { Authenticator, Door, Identity, SecurityScheme } from '../core/application.ts'
+import type { Authenticator, Door, SecurityScheme } from '../core/application.ts'
 import { type Clock, systemClock } from '../core/clock.ts'
+import type { Identity } from '../core/identity.ts'
 import { type Duration, milliseconds } from '../wire/duration.ts'
 import { deny, SallyportError } from '../wire/errors.ts'
 import { check, type Schema } from '../wire/schema.ts'

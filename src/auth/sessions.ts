@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto'
-import type { Authenticator, Door, Identity } from '../core/application.ts'
+import type { Authenticator, Door } from '../core/application.ts'
 import { type Clock, systemClock } from '../core/clock.ts'
+import type { Identity } from '../core/identity.ts'
 import { SallyportError } from '../wire/errors.ts'
 import { fingerprint } from './fingerprint.ts'
 import type { Found } from './found.ts'

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import type { Authenticator, Door, Identity } from '../core/application.ts'
+import type { Authenticator, Door } from '../core/application.ts'
 import { type Clock, systemClock } from '../core/clock.ts'
+import type { Identity } from '../core/identity.ts'
 import type { Store } from '../core/layer.ts'
 import { toBase64url } from '../wire/base64url.ts'
 import { type Duration, milliseconds } from '../wire/duration.ts'

@@ -165,9 +165,10 @@ class MemoryStore implements Store {
     value: Uint8Array,
     rules: { readonly size: number; readonly forMs: number },
   ): Promise<Position> {
+    const until = this.#until(rules.forMs)
     const log = this.#logs.get(name) ?? { epoch: randomUUID(), last: 0, bytes: 0, entries: [] }
     log.last++
-    const entry = { offset: log.last, value, until: this.#until(rules.forMs) }
+    const entry = { offset: log.last, value, until }
     const all = [...this.#current(log), entry]
     this.#keep(log, all.slice(Math.max(0, all.length - rules.size)))
     // last in the map is last to go

@@ -1,16 +1,17 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { type ApiKeyOptions, apiKeys } from '../../src/auth/api-keys.ts'
-import type { Authenticator, Identity } from '../../src/core/application.ts'
+import type { Authenticator } from '../../src/core/application.ts'
+import type { Identity } from '../../src/core/identity.ts'
 import { authenticate } from '../../src/core/authenticate.ts'
-import { stillClock } from '../support/clock.ts'
+import { testClock } from '../../src/testing/clock.ts'
 import { bearerDoor, denialOf, doorOf, verdict } from '../support/door.ts'
 
 interface Robot {
   readonly id: string
 }
 
-const clock = stillClock()
+const clock = testClock()
 const key = 'sk_live_q8Yk2mJ4t6'
 const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex')
 const robot: Identity<Robot> = { user: { id: '7' }, subject: 'robot:7' }

@@ -52,20 +52,16 @@ describe('a user name and password', () => {
   })
 
   test('are checked so many at once and no more', async () => {
-    let finish = (): void => {}
-    const slow = basic({
-      realm: 'devices',
-      atOnce: 2,
-      check: () => new Promise<{ id: string }>((resolve) => (finish = () => resolve({ id: '7' }))),
-    })
+    const checks = [0, 1, 2].map(() => Promise.withResolvers<{ id: string }>())
+    let begun = 0
+    const slow = basic({ realm: 'devices', atOnce: 2, check: () => checks[begun++]?.promise })
     void slow(pair('ada:a'))
     const second = slow(pair('ada:b'))
     expect(await verdict(slow, pair('ada:c'))).toBe('503 busy')
-    finish()
+    checks[1]?.resolve({ id: '7' })
     await second
-    const third = slow(pair('ada:d'))
-    finish()
-    expect(await third).toEqual({ user: { id: '7' } })
+    checks[2]?.resolve({ id: '8' })
+    expect(await slow(pair('ada:d'))).toEqual({ user: { id: '8' } })
   })
 
   test('give their place back when a check fails', async () => {

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { jwt } from '../../src/auth/jwt.ts'
 import type { Authenticator } from '../../src/core/application.ts'
 import { authenticate } from '../../src/core/authenticate.ts'
-import { type StillClock, stillClock } from '../support/clock.ts'
+import { type TestClock, testClock } from '../../src/testing/clock.ts'
 import { bearerDoor, denialOf, verdict } from '../support/door.ts'
 import { seconds } from '../support/tokens.ts'
 
@@ -24,7 +24,7 @@ let server: Server
 let origin: string
 let answer: RequestListener
 let fetches: number
-let clock: StillClock
+let clock: TestClock
 let one: Authenticator<User>
 
 beforeEach(async () => {
@@ -36,7 +36,7 @@ beforeEach(async () => {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   // a server that listens on TCP has an address with a port
   origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  clock = stillClock()
+  clock = testClock()
   one = jwt({ jwks: new URL('/jwks', origin), clock, user })
   answer = await publishing({ old: old.publicKey })
 })
@@ -85,7 +85,7 @@ test('many tokens at once cause one fetch', async () => {
 test('a new key is found with one more fetch', async () => {
   await asked('old')
   answer = await publishing({ old: old.publicKey, next: next.publicKey })
-  clock.advance(minute)
+  await clock.advance(minute)
   expect(await asked('next', next)).toMatchObject(alice)
   expect(fetches).toBe(2)
 })
@@ -93,14 +93,14 @@ test('a new key is found with one more fetch', async () => {
 test('a key that vanished is dropped within ten minutes', async () => {
   await asked('old')
   answer = await publishing({ next: next.publicKey })
-  clock.advance(10 * minute)
+  await clock.advance(10 * minute)
   expect(await asked('old')).toBe('401 invalid-token')
 })
 
 test('keys that grow old are fetched beside the answer', async () => {
   await asked('old')
   answer = await publishing({ next: next.publicKey })
-  clock.advance(6 * minute)
+  await clock.advance(6 * minute)
   expect(await asked('old')).toMatchObject(alice)
   await expect.poll(() => fetches).toBe(2)
   await expect.poll(() => asked('old')).toBe('401 invalid-token')
@@ -109,9 +109,9 @@ test('keys that grow old are fetched beside the answer', async () => {
 test('the last good set holds for a day while the server is away, and no longer', async () => {
   await asked('old')
   answer = broken
-  clock.advance(23 * 60 * minute)
+  await clock.advance(23 * 60 * minute)
   expect(await asked('old')).toMatchObject(alice)
-  clock.advance(60 * minute)
+  await clock.advance(60 * minute)
   await expect(asked('old')).rejects.toThrow('could not be fetched')
 })
 
@@ -127,14 +127,14 @@ test('a server that comes back is noticed a second later', async () => {
   await expect(asked('old')).rejects.toThrow('could not be fetched')
   answer = await publishing({ old: old.publicKey })
   await expect(asked('old')).rejects.toThrow('could not be fetched')
-  clock.advance(1_000)
+  await clock.advance(1_000)
   expect(await asked('old')).toMatchObject(alice)
 })
 
 test('an unknown key while the server is away is no verdict', async () => {
   await asked('old')
   answer = broken
-  clock.advance(minute)
+  await clock.advance(minute)
   await expect(asked('next', next)).rejects.toThrow('could not be fetched')
   expect(await asked('old')).toMatchObject(alice)
 })
@@ -143,7 +143,10 @@ test.each<[string, RequestListener]>([
   ['no JSON', (_request, response) => response.end('<html>')],
   ['no set', (_request, response) => response.end('{"keys":{}}')],
   ['a list', (_request, response) => response.end('[]')],
-  ['too many keys', (_request, response) => response.end(JSON.stringify({ keys: Array(101).fill({}) }))],
+  [
+    'too many keys',
+    (_request, response) => response.end(JSON.stringify({ keys: Array.from({ length: 101 }, () => ({})) })),
+  ],
   [
     'more than 256 KB',
     (_request, response) => response.end(JSON.stringify({ keys: [], x: 'x'.repeat(262_144) })),
@@ -177,13 +180,12 @@ test('a redirect on the same server is followed', async () => {
 })
 
 test('a server that does not answer is given up after five seconds', async () => {
-  let arrived = (): void => {}
-  const waiting = new Promise<void>((resolve) => (arrived = resolve))
-  answer = () => arrived()
+  const arrival = Promise.withResolvers<void>()
+  answer = () => arrival.resolve()
   const pending = expect(asked('old')).rejects.toMatchObject({
     cause: { message: 'no answer within 5000 ms' },
   })
-  await waiting
-  clock.advance(5_000)
+  await arrival.promise
+  await clock.advance(5_000)
   await pending
 })

@@ -1,15 +1,15 @@
-import { generateKeyPairSync, type KeyObject, webcrypto } from 'node:crypto'
+import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { exportJWK, SignJWT } from 'jose'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { jwt } from '../../src/auth/jwt.ts'
 import { anyOf, authenticate } from '../../src/core/authenticate.ts'
+import { testClock } from '../../src/testing/clock.ts'
 import { SallyportError } from '../../src/wire/errors.ts'
-import { stillClock } from '../support/clock.ts'
 import { bearerDoor, denialOf, doorOf, verdict } from '../support/door.ts'
 import { handmade, seconds, secret } from '../support/tokens.ts'
 
-const clock = stillClock()
+const clock = testClock()
 const now = seconds(clock)
 const user = ({ sub }: { sub: string }) => (sub === 'gone' ? null : { id: sub })
 const member = jwt({ secret, clock, user })
@@ -218,9 +218,7 @@ describe('a public key', () => {
 
   test('as a WebCrypto key brings its one algorithm along', async () => {
     const { publicKey } = pairOf('PS256')
-    const key = publicKey.toCryptoKey({ name: 'RSA-PSS', hash: 'SHA-256' }, true, [
-      'verify',
-    ]) as webcrypto.CryptoKey
+    const key = publicKey.toCryptoKey({ name: 'RSA-PSS', hash: 'SHA-256' }, true, ['verify'])
     const one = jwt({ key, clock, user })
     expect(await verdict(one, bearerDoor(await signed('PS256')))).toMatchObject({ user: { id: '7' } })
     expect(await verdict(one, bearerDoor(await signed('RS256', 'PS256')))).toBe('401 invalid-token')
@@ -277,14 +275,14 @@ function mirrored(token: string): string {
   return `${head}.${body}.${other.toString('base64url')}`
 }
 
-describe('a fixed key set', () => {
-  const jwk = async (alg: string, more: object) => ({ ...(await exportJWK(pairOf(alg).publicKey)), ...more })
-  const signedAs = (alg: string, kid?: string): Promise<string> =>
-    new SignJWT({ sub: '7' })
-      .setProtectedHeader({ alg, ...(kid === undefined ? {} : { kid }) })
-      .setExpirationTime(now + 60)
-      .sign(pairOf(alg).privateKey)
+const jwk = async (alg: string, more: object) => ({ ...(await exportJWK(pairOf(alg).publicKey)), ...more })
+const signedAs = (alg: string, kid?: string): Promise<string> =>
+  new SignJWT({ sub: '7' })
+    .setProtectedHeader({ alg, ...(kid === undefined ? {} : { kid }) })
+    .setExpirationTime(now + 60)
+    .sign(pairOf(alg).privateKey)
 
+describe('a fixed key set', () => {
   test('chooses by name and algorithm, and by algorithm where the token names no key', async () => {
     const keys = [await jwk('ES256', { kid: 'a' }), await jwk('EdDSA', { kid: 'b' })]
     const one = jwt({ jwks: { keys }, clock, user })

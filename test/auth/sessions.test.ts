@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { sessions } from '../../src/auth/sessions.ts'
 import type { Door } from '../../src/core/application.ts'
 import { anyOf, authenticate } from '../../src/core/authenticate.ts'
+import { testClock } from '../../src/testing/clock.ts'
 import { SallyportError } from '../../src/wire/errors.ts'
-import { stillClock } from '../support/clock.ts'
 import { denialOf, doorOf, verdict } from '../support/door.ts'
 
 interface Session {
@@ -13,7 +13,7 @@ interface Session {
   readonly ends: Date
 }
 
-const clock = stillClock()
+const clock = testClock()
 const at = (ms: number): Date => new Date(clock.now() + ms)
 const store = new Map<string, Session>([
   ['c1', { id: 's1', userId: '7', ends: at(60_000) }],
@@ -101,9 +101,10 @@ test('renewal reads session and user again', async () => {
   expect(await renewed?.renew?.()).toBeNull()
 })
 
+const sign = (id: string, secret: string): string =>
+  createHmac('sha256', secret).update(id).digest('base64').replace(/=+$/, '')
+
 describe('a cookie signed as Express does it', () => {
-  const sign = (id: string, secret: string): string =>
-    createHmac('sha256', secret).update(id).digest('base64').replace(/=+$/, '')
   const signed = sessions({ cookie: 'sid', load, user, clock, secret: ['new secret', 'keyboard cat'] })
 
   test('is good under any of the secrets, percent-encoded or not', async () => {

@@ -5,9 +5,9 @@ import type { Door } from '../../src/core/application.ts'
 import { authenticate } from '../../src/core/authenticate.ts'
 import type { Layer } from '../../src/core/layer.ts'
 import { memory } from '../../src/layers/memory.ts'
+import { type TestClock, testClock } from '../../src/testing/clock.ts'
 import { carrierProtocol } from '../../src/wire/carrier.ts'
 import { SallyportError } from '../../src/wire/errors.ts'
-import { type StillClock, stillClock } from '../support/clock.ts'
 import { denialOf, doorOf, verdict } from '../support/door.ts'
 
 interface User {
@@ -17,13 +17,13 @@ interface User {
 const origin = 'https://app.example'
 const path = '/ws/chat/lobby'
 const request: TicketRequest = { subject: '7', origin, path }
-let clock: StillClock
+let clock: TestClock
 let layer: Layer
 let one: Tickets<User>
 let people: Map<string, User>
 
 beforeEach(() => {
-  clock = stillClock()
+  clock = testClock()
   layer = memory({ clock })
   people = new Map([['7', { id: '7' }]])
   one = tickets({ store: layer.store, clock, user: ({ subject }) => people.get(subject) })
@@ -73,7 +73,7 @@ describe('a ticket', () => {
   test('was issued when it was made, unless the identity was issued before', async () => {
     const { ticket } = await one.mint(request)
     const made = new Date(clock.now())
-    clock.advance(1000)
+    await clock.advance(1000)
     expect(await verdict(one, door(ticket))).toMatchObject({ issuedAt: made })
   })
 
@@ -106,7 +106,7 @@ describe('a ticket', () => {
 
   test('is refused when its time is over', async () => {
     const { ticket } = await one.mint(request)
-    clock.advance(30_000)
+    await clock.advance(30_000)
     expect(await verdict(one, door(ticket))).toBe('401 invalid-ticket')
   })
 
@@ -114,7 +114,7 @@ describe('a ticket', () => {
     const expires = new Date(clock.now() + 10_000)
     const { ticket, expiresIn } = await one.mint({ ...request, expires })
     expect(expiresIn).toBe(10)
-    clock.advance(10_000)
+    await clock.advance(10_000)
     expect(await verdict(one, door(ticket))).toBe('401 invalid-ticket')
   })
 
@@ -195,9 +195,9 @@ describe('the store', () => {
   )
 })
 
-describe('minting', () => {
-  const mint = (changed: object): Promise<Ticket> => one.mint({ ...request, ...changed })
+const mint = (changed: object): Promise<Ticket> => one.mint({ ...request, ...changed })
 
+describe('minting', () => {
   test.each([
     'app.example',
     'https://app.example/',

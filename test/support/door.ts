@@ -1,4 +1,5 @@
-import type { Authenticator, Door, Identity } from '../../src/core/application.ts'
+import type { Authenticator, Door } from '../../src/core/application.ts'
+import type { Identity } from '../../src/core/identity.ts'
 import { type Carriers, type CredentialSources, separate } from '../../src/core/credentials.ts'
 import { Denial } from '../../src/wire/errors.ts'
 

@@ -18,6 +18,6 @@ export function handmade(header: unknown, payload: unknown, key: string | Uint8A
 }
 
 /** Seconds since 1970 of a clock. */
-export function seconds({ now }: { now(): number }): number {
-  return Math.floor(now() / 1000)
+export function seconds(clock: { now(): number }): number {
+  return Math.floor(clock.now() / 1000)
 }
