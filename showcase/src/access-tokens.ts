@@ -1,10 +1,11 @@
 import { createLocalJWKSet, errors, jwtVerify, type JWTVerifyGetKey } from 'jose'
 import { accessClaims, accessTokenSeconds, audience, type Identity } from './identity.ts'
 
-/** An access token, and for how many seconds it is good. */
+/** An access token, for how many seconds it is good, and until when. */
 export interface AccessToken {
   readonly token: string
   readonly expiresIn: number
+  readonly expires: Date
 }
 
 /** What a checked access token says. */
@@ -35,7 +36,7 @@ export function accessTokens(identity: Identity, issuer: string): AccessTokens {
       const exp = Math.floor(Date.now() / 1000) + accessTokenSeconds
       const payload = { ...accessClaims(user, session), sub: user.id, iat: exp - accessTokenSeconds, exp }
       const { token } = await identity.api.signJWT({ body: { payload } })
-      return { token, expiresIn: accessTokenSeconds }
+      return { token, expiresIn: accessTokenSeconds, expires: new Date(exp * 1000) }
     },
     async check(token) {
       try {

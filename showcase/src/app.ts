@@ -18,12 +18,13 @@ import { messages } from './messages.ts'
 import { type Metrics, metrics } from './metrics.ts'
 import { allowedOrigins } from './origins.ts'
 import { builtPages } from './pages.ts'
-import { argon2id } from './passwords.ts'
+import { argon2id, type PasswordBounds, type Passwords } from './passwords.ts'
 import { people } from './people.ts'
 import { rooms } from './rooms.ts'
 import type { DemoUser } from './seed.ts'
 import { socketLog, socketReporter } from './socket-log.ts'
 import { prepare } from './startup.ts'
+import { sweeping } from './sweep.ts'
 import { ticketOffice } from './ticket.ts'
 import { passwordGrant } from './token.ts'
 import { who } from './who.ts'
@@ -33,6 +34,7 @@ export interface AppOptions {
   readonly log?: Logger
   /** The directory of the built pages. */
   readonly pages?: string
+  readonly passwords?: PasswordBounds
 }
 
 /** A running server. */
@@ -55,7 +57,11 @@ export interface App {
  * @example const app = await createApp(readConfig({ PORT: '0', DATABASE_URL: 'sqlite::memory:' }))
  */
 export async function createApp(config: Config, options: AppOptions = {}): Promise<App> {
-  const fittings = { log: options.log ?? logger(config.logLevel), pages: options.pages ?? builtPages }
+  const fittings = {
+    log: options.log ?? logger(config.logLevel),
+    pages: options.pages ?? builtPages,
+    passwords: argon2id(options.passwords),
+  }
   const front = await listen(config)
   try {
     const database = await openDatabase(config.database)
@@ -75,12 +81,13 @@ interface Fittings {
   readonly database: Database
   readonly log: Logger
   readonly pages: string
+  readonly passwords: Passwords
 }
 
-async function assemble({ config, front, database, log, pages }: Fittings): Promise<App> {
+async function assemble({ config, front, database, log, pages, passwords }: Fittings): Promise<App> {
   const { server, url } = front
   const origins = allowedOrigins(config, url)
-  const [passwords, live, layer, limiter] = [argon2id(), liveSockets(), memory(), signInLimiter()]
+  const [live, layer, limiter] = [liveSockets(), memory(), signInLimiter()]
   const counts = metrics({ waiting: () => passwords.waiting, sockets: () => port.connections })
   const port = sallyport({
     layer,
@@ -128,15 +135,19 @@ async function assemble({ config, front, database, log, pages }: Fittings): Prom
     limiter,
     signUps: budget(signUpAllowance),
     who: asked,
-    token: config.passwordGrant ? passwordGrant({ identity, tokens, passwords, limiter }) : undefined,
+    token: config.passwordGrant
+      ? passwordGrant({ identity, tokens, passwords, limiter, metrics: counts })
+      : undefined,
     ticket: ticketOffice({ tickets: door.ticket, who: asked, origins, budget: budget(ticketAllowance) }),
     pages,
   })
+  const stopSweeping = sweeping(database, log)
   front.open(getRequestListener(app.fetch, { overrideGlobalObjects: false }))
   const close = async (withinMs: number): Promise<void> => {
     readiness.draining = true
     await port.close({ drain: withinMs })
     await front.close(withinMs)
+    stopSweeping()
     await database.close()
   }
   let closing: Promise<void> | undefined

@@ -2,6 +2,7 @@ import { isAPIError } from 'better-auth/api'
 import type { AccessToken, AccessTokens } from './access-tokens.ts'
 import { clientHeader, type Identity } from './identity.ts'
 import type { SignInLimiter } from './limiter.ts'
+import type { Metrics } from './metrics.ts'
 import { networkPrefix } from './client-address.ts'
 import { type Passwords, passwordLimit } from './passwords.ts'
 
@@ -11,6 +12,7 @@ export interface GrantParts {
   readonly tokens: AccessTokens
   readonly passwords: Passwords
   readonly limiter: SignInLimiter
+  readonly metrics: Metrics
 }
 
 /**
@@ -25,9 +27,13 @@ export function passwordGrant(parts: GrantParts): (request: Request, client: str
     const form = await readForm(request)
     if (form instanceof Response) return form
     const turn = parts.limiter.attempt(form.username, networkPrefix(client))
-    if (!turn.allowed) return slowDown(turn.retryAfterMs)
+    if (!turn.allowed) {
+      parts.metrics.signIns.inc({ outcome: 'slowed' })
+      return slowDown(turn.retryAfterMs)
+    }
     try {
       const token = await signIn(parts, form, client)
+      parts.metrics.signIns.inc({ outcome: token === null ? 'failed' : 'succeeded' })
       if (token === null) return refused()
       turn.succeeded()
       return answer(200, { access_token: token.token, token_type: 'bearer', expires_in: token.expiresIn })
@@ -74,8 +80,13 @@ async function signIn(
     return null
   }
   if (token === null) return null
-  const found = await (await identity.$context).internalAdapter.findSession(token)
-  return found && (await tokens.issue(found.user, found.session))
+  const { internalAdapter } = await identity.$context
+  const found = await internalAdapter.findSession(token)
+  if (found === null) return null
+  const issued = await tokens.issue(found.user, found.session)
+  // nobody holds this session's own token: it is of no use once the access token has ended
+  await internalAdapter.updateSession(token, { expiresAt: issued.expires })
+  return issued
 }
 
 /** The new session's token; `null` for bad credentials, `undefined` where no password was looked at. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe } from 'vitest'
 import { available } from '../support/require.ts'
-import { freshDatabase } from '../support/postgres.ts'
+import { freshDatabase } from './postgres.ts'
 
 /** Answers with the address of a database that nobody else uses. */
 export type FreshDatabase = () => Promise<string>

@@ -108,7 +108,7 @@ describe('pages', () => {
   test.each(['/', '/chat', '/chat/lobby'])(
     '%s is the page, with a policy and a nonce of its own',
     async (path) => {
-      const running = await start({}, built)
+      const running = await start({}, { pages: built })
       const [one, other] = [await fetch(running.url + path), await fetch(running.url + path)]
       const policy = one.headers.get('content-security-policy') ?? ''
       const nonce = /'nonce-([^']+)'/.exec(policy)?.[1] ?? ''
@@ -123,7 +123,7 @@ describe('pages', () => {
   )
 
   test('assets are served to be kept, and nothing else of the disk is', async () => {
-    const running = await start({}, built)
+    const running = await start({}, { pages: built })
     const asset = await fetch(`${running.url}/assets/a.js`)
     expect(asset.headers.get('cache-control')).toContain('immutable')
     expect(asset.headers.get('content-type')).toContain('javascript')
@@ -142,7 +142,7 @@ describe('pages', () => {
   })
 
   test('that are not built say how to build them', async () => {
-    const running = await start({}, '/nonexistent')
+    const running = await start({}, { pages: '/nonexistent' })
     const answer = await fetch(running.url)
     expect(answer.status).toBe(503)
     expect(await answer.text()).toContain('npm run build:web')

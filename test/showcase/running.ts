@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { request } from 'node:http'
 import { Writable } from 'node:stream'
 import { afterEach } from 'vitest'
-import { type App, createApp } from '../../showcase/src/app.ts'
+import { type App, type AppOptions, createApp } from '../../showcase/src/app.ts'
 import { readConfig } from '../../showcase/src/config.ts'
 import { logger } from '../../showcase/src/logger.ts'
 
@@ -19,7 +19,7 @@ afterEach(async () => {
 })
 
 /** Starts a server that the end of the test stops; a fresh in-memory SQLite unless the variables say otherwise. */
-export async function start(env: Record<string, string> = {}, pages?: string): Promise<Running> {
+export async function start(env: Record<string, string> = {}, options: AppOptions = {}): Promise<Running> {
   const lines: string[] = []
   const destination = new Writable({
     write(chunk, _, done) {
@@ -28,10 +28,7 @@ export async function start(env: Record<string, string> = {}, pages?: string): P
     },
   })
   const config = readConfig({ PORT: '0', DATABASE_URL: 'sqlite::memory:', LOG_LEVEL: 'debug', ...env })
-  const app = await createApp(config, {
-    log: logger(config.logLevel, destination),
-    ...(pages === undefined ? {} : { pages }),
-  })
+  const app = await createApp(config, { log: logger(config.logLevel, destination), ...options })
   open.push(app)
   const address = app.server.address()
   const port = typeof address === 'object' && address !== null ? address.port : 0

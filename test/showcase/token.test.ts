@@ -1,7 +1,8 @@
 import { decodeJwt } from 'jose'
 import { describe, expect, test } from 'vitest'
+import { sweepSessions } from '../../showcase/src/sweep.ts'
 import { onBothDatabases } from './databases.ts'
-import { askToken, demo, rawRequest, type Running, signUp, start } from './running.ts'
+import { askToken, browser, demo, rawRequest, type Running, signUp, start } from './running.ts'
 
 onBothDatabases('POST /token', (fresh) => {
   test('answers an access token that opens the HTTP interface', async () => {
@@ -41,6 +42,38 @@ onBothDatabases('POST /token', (fresh) => {
     expect((await ada.post('/api/auth/revoke-sessions', {})).status).toBe(200)
     expect(await roomsStatus(running, token)).toBe(401)
   })
+})
+
+test('more sign-ins than can be worked on are 503 and say when to come back', async () => {
+  const running = await start({}, { passwords: { atWork: 1, inLine: 1 } })
+  const names = Array.from({ length: 6 }, (_, i) => `guest${i}`)
+  const answers = await Promise.all(
+    names.map((username) => askToken(running, { username, password: 'some password' })),
+  )
+  const statuses = answers.map(({ status }) => status)
+  expect(new Set(statuses)).toEqual(new Set([401, 503]))
+  expect(answers.find(({ status }) => status === 503)?.headers.get('retry-after')).toBe('2')
+  const page = browser(running)
+  const signIns = await Promise.all(
+    names.map((username) => page.post('/api/auth/sign-in/username', { username, password: 'some password' })),
+  )
+  expect(new Set(signIns.map(({ status }) => status))).toEqual(new Set([401, 503]))
+})
+
+test('the session behind a token ends with it, and is swept away', async () => {
+  const running = await start()
+  const ada = await signUp(running, 'ada2')
+  await askToken(running, { username: 'ada2', password: ada.password })
+  const { query } = running.app.database
+  const ends = await query.selectFrom('session').select('expiresAt').where('userId', '=', ada.id).execute()
+  const minutes = ends.map(({ expiresAt }) =>
+    Math.round((new Date(expiresAt).getTime() - Date.now()) / 60_000),
+  )
+  expect(minutes.toSorted((a, b) => a - b)).toEqual([5, 7 * 24 * 60])
+  await sweepSessions(running.app.database, new Date(Date.now() + 360_000))
+  expect(await query.selectFrom('session').select('id').where('userId', '=', ada.id).execute()).toHaveLength(
+    1,
+  )
 })
 
 describe('a refusal of POST /token', () => {
