@@ -1,0 +1,81 @@
+import { Center, Loader, Text } from '@mantine/core'
+import { type ReactNode, useRef } from 'react'
+import { useLoaded } from '../http/use-loaded.ts'
+import { Failure } from '../layout/failure.tsx'
+import { Header } from '../layout/header.tsx'
+import { navigate } from '../routing/location.ts'
+import { SignInCard } from '../session/sign-in-card.tsx'
+import type { User } from '../session/session-api.ts'
+import { useSession } from '../session/session.ts'
+import './chat.css'
+import { RoomList } from './room-list.tsx'
+import { RoomView } from './room-view.tsx'
+import { listRooms } from './rooms-api.ts'
+
+/** The chat: behind the first door the rooms, behind the second one of them. */
+export function ChatPage({ room }: { readonly room: string | null }): ReactNode {
+  return (
+    <div className="chat-page">
+      <a className="skip-link" href="#room">
+        Skip to the room
+      </a>
+      <Header />
+      <FirstDoor room={room} />
+    </div>
+  )
+}
+
+function FirstDoor({ room }: { readonly room: string | null }): ReactNode {
+  const { user, failure } = useSession()
+  const wasSignedIn = useRef(false)
+  if (user) {
+    wasSignedIn.current = true
+    // another person starts afresh: nothing that one has read stays on the screen of the next
+    return <Chat key={user.id} user={user} room={room} />
+  }
+  return (
+    <>
+      <title>Sign in · Sallyport</title>
+      <Center component="main" id="room" p="md">
+        {user === undefined && failure === null && <Loader aria-label="Asking who you are" />}
+        <Failure message={user === undefined ? failure : null} />
+        {user === null && (
+          <SignInCard title={wasSignedIn.current ? 'You are signed out' : 'Sign in to chat'} />
+        )}
+      </Center>
+    </>
+  )
+}
+
+function Chat({ user, room }: { readonly user: User; readonly room: string | null }): ReactNode {
+  const rooms = useLoaded(listRooms)
+  const title = rooms.value?.find(({ id }) => id === room)?.title ?? room ?? 'Chat'
+  const left = (): void => {
+    navigate('/chat')
+    void rooms.reload()
+  }
+  return (
+    <div className="chat" data-in-room={room !== null}>
+      <title>{`${title} · Sallyport`}</title>
+      <RoomList rooms={rooms} current={room} />
+      {room === null && (
+        <main className="room no-room" id="room">
+          <Text c="dimmed">Choose a room.</Text>
+        </main>
+      )}
+      {room !== null && isRoomId(room) && (
+        <RoomView key={room} room={room} title={title} user={user} onLeft={left} />
+      )}
+      {room !== null && !isRoomId(room) && (
+        <main className="room no-room" id="room">
+          <Text>There is no room with such an address.</Text>
+        </main>
+      )}
+    </div>
+  )
+}
+
+/** What the server could have called a room; anything else need not be asked for. */
+function isRoomId(text: string): boolean {
+  return /^[a-z0-9-]{1,128}$/.test(text)
+}

@@ -1,0 +1,24 @@
+import { Text, VisuallyHidden } from '@mantine/core'
+import type { ReactNode } from 'react'
+import { connectionWords } from './connection-words.ts'
+import type { ChatSnapshot } from './contract.ts'
+import { useNow } from './use-now.ts'
+
+/** The state of the connection, always visible; changes are read out, the countdown is not. */
+export function ConnectionStatus({ snapshot }: { readonly snapshot: ChatSnapshot }): ReactNode {
+  const { tone, shown, spoken } = connectionWords(snapshot, useNow(snapshot.state === 'waiting'))
+  return (
+    <div
+      className="connection"
+      data-state={snapshot.state}
+      data-tone={tone}
+      title={snapshot.failure ?? undefined}
+    >
+      <span className="dot" aria-hidden />
+      <Text size="sm" span aria-hidden>
+        {shown}
+      </Text>
+      <VisuallyHidden role="status">{spoken}</VisuallyHidden>
+    </div>
+  )
+}

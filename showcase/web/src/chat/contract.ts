@@ -1,0 +1,12 @@
+import type { OpenedOf, Snapshot } from 'sallyport/client'
+import type { z } from 'zod'
+import type { chat } from '../../../src/contracts.ts'
+
+/** A chat room that was opened. */
+export type OpenedChat = OpenedOf<typeof chat>
+/** What can be seen of it at one moment. */
+export type ChatSnapshot = ReturnType<OpenedChat['snapshot']>
+/** One message, as the server sends it. */
+export type Message = z.output<typeof chat.server.said>
+/** Someone who is in the room right now. */
+export type Present = Snapshot['members'][number]

@@ -1,0 +1,25 @@
+import type { ReactNode } from 'react'
+import { useAction } from '../http/use-action.ts'
+import { Failure } from '../layout/failure.tsx'
+import { ConfirmButton } from './confirm-button.tsx'
+import { leaveRoom } from './rooms-api.ts'
+
+/** Leaves a members-only room. */
+export function LeaveButton({
+  room,
+  onLeft,
+}: {
+  readonly room: string
+  readonly onLeft: () => void
+}): ReactNode {
+  const { busy, failure, run } = useAction()
+  const leave = async (): Promise<void> => {
+    if (await run(() => leaveRoom(room))) onLeft()
+  }
+  return (
+    <div>
+      <Failure message={failure} />
+      <ConfirmButton words="Leave room" sure="Leave this room?" busy={busy} onSure={() => void leave()} />
+    </div>
+  )
+}

@@ -1,0 +1,30 @@
+import type { Present } from './contract.ts'
+import type { Member, Role } from './rooms-api.ts'
+
+/** Someone of a room: who is here, who was given a role, or both. */
+export interface PersonInRoom {
+  readonly id: string
+  readonly name: string
+  readonly username: string | null
+  /** `null` for somebody who visits a public room without a role of their own. */
+  readonly role: Role | null
+  readonly here: boolean
+}
+
+/** Members and visitors as one list: who is here first, then by name. */
+export function peopleOf(members: readonly Member[], present: readonly Present[]): readonly PersonInRoom[] {
+  const here = new Map(present.map(({ user, info }) => [user, nameIn(info)]))
+  const known = members.map((member) => ({ ...member, here: here.has(member.id) }))
+  const ids = new Set(members.map(({ id }) => id))
+  const visitors = [...here]
+    .filter(([id]) => !ids.has(id))
+    .map(([id, name]) => ({ id, name, username: null, role: null, here: true }))
+  return [...known, ...visitors].toSorted(
+    (a, b) => Number(b.here) - Number(a.here) || a.name.localeCompare(b.name) || (a.id < b.id ? -1 : 1),
+  )
+}
+
+function nameIn(info: unknown): string {
+  const named = typeof info === 'object' && info !== null && 'name' in info
+  return named && typeof info.name === 'string' ? info.name : 'somebody'
+}

@@ -1,0 +1,52 @@
+import { Badge, Group, Text, VisuallyHidden } from '@mantine/core'
+import type { ReactNode } from 'react'
+import { useAction } from '../http/use-action.ts'
+import { Failure } from '../layout/failure.tsx'
+import { ConfirmButton } from './confirm-button.tsx'
+import type { PersonInRoom } from './people.ts'
+import { removeMember } from './rooms-api.ts'
+
+/** What a row shows. */
+export interface PersonRowProps {
+  readonly person: PersonInRoom
+  readonly me: boolean
+  /** Where they may be removed from, and what to do then; `null` where one may not. */
+  readonly remove: { readonly room: string; readonly done: () => Promise<void> } | null
+}
+
+/** One person of a room. */
+export function PersonRow({ person, me, remove }: PersonRowProps): ReactNode {
+  const { id, name, username, role, here } = person
+  const { busy, failure, run } = useAction()
+  return (
+    <li className="person" data-here={here}>
+      <Group gap="xs" wrap="nowrap">
+        <span className="dot" aria-hidden />
+        <Text size="sm" truncate className="grow" title={username === null ? name : `${name} (${username})`}>
+          {name}
+          {me && ' (you)'}
+        </Text>
+        <VisuallyHidden>{here ? 'is here' : 'is away'}</VisuallyHidden>
+        {role !== null && (
+          <Badge size="xs" variant="default" className="role">
+            {role}
+          </Badge>
+        )}
+        {remove !== null && (
+          <ConfirmButton
+            words="Remove"
+            sure={`Remove ${name}?`}
+            busy={busy}
+            onSure={() =>
+              void run(async () => {
+                await removeMember(remove.room, id)
+                await remove.done()
+              })
+            }
+          />
+        )}
+      </Group>
+      <Failure message={failure} />
+    </li>
+  )
+}

@@ -1,0 +1,35 @@
+import { Alert, Anchor, Button, Group, Text } from '@mantine/core'
+import type { ReactNode } from 'react'
+import { follow } from '../routing/follow.ts'
+import type { ChatSnapshot } from './contract.ts'
+
+/** The second door stayed shut, or has closed: why, and what one can do. */
+export function Refused({
+  denial,
+  again,
+}: {
+  readonly denial: ChatSnapshot['denial']
+  readonly again: () => void
+}): ReactNode {
+  return (
+    <div className="refused">
+      <Alert color="red" variant="light" title="You may not come in here" role="alert" maw={520}>
+        <Text size="sm">{denial?.message ?? 'The server gave no reason.'}</Text>
+        {denial !== null && (
+          <Text size="xs" c="dimmed" mt="xs">
+            {denial.status} {denial.code}
+            {denial.ref !== undefined && ` · reference ${denial.ref}`}
+          </Text>
+        )}
+        <Group mt="md">
+          <Button size="xs" variant="default" onClick={again}>
+            Knock again
+          </Button>
+          <Anchor href="/chat" onClick={follow} size="sm">
+            All rooms
+          </Anchor>
+        </Group>
+      </Alert>
+    </div>
+  )
+}

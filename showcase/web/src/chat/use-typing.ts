@@ -1,0 +1,52 @@
+import { useCallback, useEffect, useRef, useState } from 'react'
+import type { OpenedChat } from './contract.ts'
+
+/** How long somebody counts as typing after the last sign of it. */
+const shownMs = 4_000
+/** How often the others are told. */
+const toldMs = 2_000
+
+/** Who is typing, and how to tell that one is typing oneself. */
+export interface Typing {
+  /** Names, in the order in which they began. */
+  readonly typers: readonly string[]
+  tell(): void
+}
+
+/** Hears who is typing in a room; whoever has said something has stopped. */
+export function useTyping(opened: OpenedChat): Typing {
+  const [typers, setTypers] = useState<ReadonlyMap<string, string>>(new Map())
+  const lastTold = useRef(-Infinity)
+
+  useEffect(() => {
+    const timers = new Map<string, ReturnType<typeof setTimeout>>()
+    const stop = (by: string): void => {
+      clearTimeout(timers.get(by))
+      timers.delete(by)
+      setTypers((all) => new Map([...all].filter(([one]) => one !== by)))
+    }
+    const start = ({ by, from }: { readonly by: string; readonly from: string }): void => {
+      clearTimeout(timers.get(by))
+      timers.set(
+        by,
+        setTimeout(() => stop(by), shownMs),
+      )
+      setTypers((all) => new Map([...all, [by, from]]))
+    }
+    const ends = [opened.on('typing', start), opened.on('said', ({ by }) => stop(by))]
+    return () => {
+      for (const end of ends) end()
+      for (const timer of timers.values()) clearTimeout(timer)
+    }
+  }, [opened])
+
+  const tell = useCallback(() => {
+    const now = performance.now()
+    if (opened.state !== 'open' || now - lastTold.current < toldMs) return
+    lastTold.current = now
+    // a courtesy: when it does not get through, the message itself will say more
+    opened.send('typing', {}).catch(() => undefined)
+  }, [opened])
+
+  return { typers: [...typers.values()], tell }
+}

@@ -1,0 +1,23 @@
+import { Anchor, Container, Text, Title } from '@mantine/core'
+import type { ReactNode } from 'react'
+import { follow } from '../routing/follow.ts'
+import { Header } from './header.tsx'
+
+/** There is no such page. */
+export function NotFound(): ReactNode {
+  return (
+    <>
+      <Header />
+      <Container component="main" py="xl">
+        <Title order={1} size="h2">
+          There is nothing here
+        </Title>
+        <Text mt="sm">
+          <Anchor href="/" onClick={follow}>
+            Back to the entrance
+          </Anchor>
+        </Text>
+      </Container>
+    </>
+  )
+}
