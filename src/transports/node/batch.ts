@@ -1,0 +1,38 @@
+/**
+ * What was sent in one turn, as a path in a tree: connections that are sent the same frames in the same order stand on the
+ * same batch, and so write the very same buffer. A private frame leads to a branch of one's own.
+ */
+export class Batch {
+  /** Bytes from the root to here. */
+  readonly bytes: number
+  readonly #frame: Uint8Array | null
+  readonly #parent: Batch | null
+  #last: Batch | null = null
+  #joined: Uint8Array | null = null
+
+  constructor(parent: Batch | null = null, frame: Uint8Array | null = null) {
+    this.#parent = parent
+    this.#frame = frame
+    this.bytes = (parent?.bytes ?? 0) + (frame?.length ?? 0)
+  }
+
+  /** The batch with one more frame: the one that the connection before this went to, when it is the same frame. */
+  with(frame: Uint8Array): Batch {
+    const last = this.#last
+    if (last !== null && last.#frame === frame) return last
+    return (this.#last = new Batch(this, frame))
+  }
+
+  /** All frames in one buffer, joined once for everyone who stands here. */
+  joined(): Uint8Array {
+    return (this.#joined ??= this.#join())
+  }
+
+  #join(): Uint8Array {
+    if (this.#frame !== null && this.#parent !== null && this.#parent.bytes === 0) return this.#frame
+    const frames: Uint8Array[] = []
+    for (let batch: Batch | null = this; batch !== null; batch = batch.#parent)
+      if (batch.#frame !== null) frames.push(batch.#frame)
+    return Buffer.concat(frames.reverse(), this.bytes)
+  }
+}

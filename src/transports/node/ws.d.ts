@@ -1,0 +1,26 @@
+/** The frame parser of ws 8.23, which its own type package leaves out. test/transports/receiver.test.ts pins what is relied on. */
+declare module 'ws' {
+  import type { Writable } from 'node:stream'
+
+  interface ReceiverOptions {
+    readonly isServer: boolean
+    readonly maxPayload: number
+    readonly maxFragments: number
+    readonly maxBufferedChunks: number
+    readonly allowSynchronousEvents: boolean
+  }
+
+  interface ReceiverEvents {
+    message: [data: Buffer, isBinary: boolean]
+    ping: [data: Buffer]
+    pong: [data: Buffer]
+    conclude: [code: number, reason: Buffer]
+    error: [error: Error & { readonly code?: string }]
+    drain: []
+  }
+
+  export class Receiver extends Writable {
+    constructor(options: ReceiverOptions)
+    on<E extends keyof ReceiverEvents>(event: E, listener: (...args: ReceiverEvents[E]) => void): this
+  }
+}
