@@ -64,7 +64,7 @@ export interface Client {
     R extends Schema | undefined,
   >(
     contract: Contract<P, C, S, K, A, R>,
-    ...params: ParamsArg<P>
+    ...params: ParamsArg<NoInfer<P>>
   ): Opened<C, S, K, GrantOf<R>>
   /** Closes everything that it opened. */
   close(): void

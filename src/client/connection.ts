@@ -110,7 +110,8 @@ export class Connection {
     if (signal.aborted) return
     if ('refusal' in answer) return this.#stop({ state: 'denied', denial: answer.refusal })
     if ('carried' in answer) return this.#dial(answer.carried)
-    this.#fail(answer.error, 'asking for a credential', answer.retryAfterMs)
+    const { error, retryAfterMs } = answer
+    this.#fail(error, `asking for a credential failed: ${nameOf(error)}`, retryAfterMs)
   }
 
   #dial({ protocols = [], query, headers }: Carried): void {
@@ -130,7 +131,8 @@ export class Connection {
       this.#line = line
     } catch (error) {
       // the platform's message repeats the URL or the subprotocol, and with them the credential
-      this.#fail(new Error(error instanceof Error ? error.name : 'unknown'), 'making a WebSocket', 0)
+      const failure = `the WebSocket could not be made: ${nameOf(error)}`
+      this.#fail(new Error(failure), failure, 0)
     }
   }
 
@@ -165,10 +167,9 @@ export class Connection {
     this.#wait(least + this.#backoff.next(), failure, least > 0)
   }
 
-  #fail(error: unknown, doing: string, retryAfterMs: number): void {
-    const failure = `${doing} failed: ${error instanceof Error ? error.name : typeof error}`
+  #fail(error: unknown, failure: string, retryAfterMs: number): void {
     this.#wait(retryAfterMs + this.#backoff.next(), failure, retryAfterMs > 0)
-    this.#settings.report(error, doing)
+    this.#settings.report(error, failure)
   }
 
   #wait(ms: number, failure: string, asTold: boolean): void {
@@ -202,6 +203,11 @@ function stopped(end: End): Status {
 
 function closedWith({ code, reason }: End): string {
   return `closed with ${code}${reason && `: ${reason}`}`
+}
+
+/** All that is repeated of an error that is not ours. */
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : typeof error
 }
 
 /** Whether a frame has more bytes than this; text is only encoded when it comes close. */

@@ -50,6 +50,7 @@ export class Line {
   readonly #hearer: LineHearer
   #timer: Timer
   #over = false
+  #connected = false
   #up = false
   #heard = 0
   #heardAt = 0
@@ -63,11 +64,11 @@ export class Line {
     this.#clock = clock
     this.#hearer = hearer
     socket.binaryType = 'arraybuffer'
-    socket.addEventListener('open', () => this.#connected())
+    socket.addEventListener('open', () => this.#greet())
     socket.addEventListener('message', ({ data }) => this.#message(data))
     socket.addEventListener('close', ({ code, reason }) => this.#end(code, reason))
     // `close` follows, but not in every runtime where it never opened; afterwards it brings the code
-    socket.addEventListener('error', () => this.#heard > 0 || this.#end(1006, ''))
+    socket.addEventListener('error', () => this.#connected || this.#end(1006, ''))
     this.#timer = clock.after(openingMs, () => this.#lost('nothing was opened in time'))
   }
 
@@ -101,7 +102,8 @@ export class Line {
     this.#socket.close(code, reason)
   }
 
-  #connected(): void {
+  #greet(): void {
+    this.#connected = true
     if (this.#over || this.#socket.protocol === protocolName) return
     const message = `the server does not speak ${protocolName}: is there a Sallyport endpoint at this path?`
     this.#refusal = { status: 426, code: 'no-protocol', message }
@@ -167,7 +169,9 @@ export class Line {
   #end(code: number, reason: string, closeCode = 1000): void {
     if (this.#over) return
     this.close(closeCode, closeCode === 1000 ? '' : reason)
-    this.#hearer.ended({ code, reason, refusal: this.#refusal, byeMs: this.#byeMs })
+    // neither an HTTP refusal nor a missing subprotocol can be seen from here: both look like nobody at all
+    const why = this.#connected ? reason : `nothing that speaks ${protocolName} answered`
+    this.#hearer.ended({ code, reason: why, refusal: this.#refusal, byeMs: this.#byeMs })
   }
 }
 

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { readFrame } from '../../src/client/read-frame.ts'
 import { encodeFrame, encodeMessage, type ServerFrame } from '../../src/wire/frame.ts'

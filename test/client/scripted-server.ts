@@ -83,7 +83,7 @@ function peer(socket: WebSocket, request: IncomingMessage, path: string): Peer {
   }
 }
 
-function queue<T>(): { put(item: T): void; take(): Promise<T> } {
+function queue<T>(): { readonly put: (item: T) => void; readonly take: () => Promise<T> } {
   const items: T[] = []
   const takers: ((item: T) => void)[] = []
   return {
