@@ -129,10 +129,14 @@ test('a ticket opens one socket, once, at its path and from its page', async () 
   const ticket = async (path: string) =>
     ((await (await ada.post('/api/ticket', { path })).json()) as { ticket: string }).ticket
   const use = (value: string, path: string, origin = running.url) =>
-    connect(running, path, { headers: { origin }, protocols: ['sallyport.v1', `sallyport.ticket.${value}`] })
+    connect(running, path, {
+      headers: { origin },
+      protocols: ['chat', `sallyport.ticket.${Buffer.from(value).toString('base64url')}`],
+    })
   const first = await ticket(lobby)
   const socket = await use(first, lobby)
-  socket.close()
+  socket.say({ type: 'say', text: 'by ticket' })
+  expect(await socket.next('said')).toMatchObject({ by: ada.id })
   expect((await (await use(first, lobby)).closed).code).toBe(4401)
   expect((await (await use(await ticket(lobby), '/ws/chat/announcements')).closed).code).toBe(4401)
   expect((await (await use(await ticket(lobby), lobby, 'https://evil.example')).closed).code).toBe(1006)
