@@ -1,7 +1,7 @@
 import type { Server } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
 import type { Logger } from 'pino'
-import { memory, router, sallyport } from 'sallyport'
+import { memory, type Port, router, sallyport } from 'sallyport'
 import { accessTokens } from './access-tokens.ts'
 import { chatRooms } from './chat.ts'
 import { clientAddress } from './client-address.ts'
@@ -17,6 +17,7 @@ import { logger } from './logger.ts'
 import { messages } from './messages.ts'
 import { type Metrics, metrics } from './metrics.ts'
 import { allowedOrigins } from './origins.ts'
+import type { Readiness } from './operations.ts'
 import { builtPages } from './pages.ts'
 import { argon2id, type PasswordBounds, type Passwords } from './passwords.ts'
 import { people } from './people.ts'
@@ -141,22 +142,28 @@ async function assemble({ config, front, database, log, pages, passwords }: Fitt
     ticket: ticketOffice({ tickets: door.ticket, who: asked, origins, budget: budget(ticketAllowance) }),
     pages,
   })
-  const stopSweeping = sweeping(database, log)
   front.open(getRequestListener(app.fetch, { overrideGlobalObjects: false }))
+  const close = stopping({ readiness, port, front, database, stopSweeping: sweeping(database, log) })
+  return { server, url, database, metrics: counts, demoUsers, close }
+}
+
+interface Stoppable {
+  readonly readiness: Readiness
+  readonly port: Port
+  readonly front: Front
+  readonly database: Database
+  readonly stopSweeping: () => void
+}
+
+/** Stops in order, and once: not ready, sockets, requests, database. */
+function stopping({ readiness, port, front, database, stopSweeping }: Stoppable): App['close'] {
   const close = async (withinMs: number): Promise<void> => {
     readiness.draining = true
+    stopSweeping()
     await port.close({ drain: withinMs })
     await front.close(withinMs)
-    stopSweeping()
     await database.close()
   }
   let closing: Promise<void> | undefined
-  return {
-    server,
-    url,
-    database,
-    metrics: counts,
-    demoUsers,
-    close: (withinMs = 1_000) => (closing ??= close(withinMs)),
-  }
+  return (withinMs = 1_000) => (closing ??= close(withinMs))
 }

@@ -82,7 +82,7 @@ function peerOf(c: Context<Env>): string {
 }
 
 function patternOf(c: Context<Env>): string {
-  const pattern = routePath(c, -1)
+  const pattern = routePath(c)
   return pattern === '/*' || pattern === '*' ? 'other' : pattern
 }
 

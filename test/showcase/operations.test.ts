@@ -49,6 +49,7 @@ describe('metrics', () => {
       'showcase_http_requests_total{method="GET",route="/api/rooms/:room",status="200"} 1',
     )
     expect(body).toContain('route="other",status="404"')
+    expect((await rawRequest(running, '/metrics')).body).toContain('route="/metrics",status="200"')
     expect(body).not.toContain('wp-admin')
     expect(body).not.toContain('lobby')
   })
