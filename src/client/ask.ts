@@ -14,16 +14,23 @@ export type Answer =
 /** How long a credential may take. */
 const patienceMs = 10_000
 
+/** One question: what is asked for, and the attempt that it belongs to. */
+export interface Question extends Omit<Asking, 'signal'> {
+  readonly attempt: AbortController
+  readonly clock: Clock
+}
+
 /**
  * Asks for a credential, within 10 s. What the application threw is repeated to nobody but its own reporter: it may hold
  * the secret.
  */
-export async function ask(credentials: Credentials, asking: Asking, clock: Clock): Promise<Answer> {
-  const late = new AbortController()
-  const signal = AbortSignal.any([asking.signal, late.signal])
-  const timer = clock.after(patienceMs, () =>
-    late.abort(new SallyportError('ERR_TIMEOUT', 'no credential came in time')),
-  )
+export async function ask(
+  credentials: Credentials,
+  { attempt, clock, ...asking }: Question,
+): Promise<Answer> {
+  const { signal } = attempt
+  const late = (): void => attempt.abort(new SallyportError('ERR_TIMEOUT', 'no credential came in time'))
+  const timer = clock.after(patienceMs, late)
   try {
     const carried = await Promise.race([credentials({ ...asking, signal }), aborted(signal)])
     if (carried !== null) return { carried }
@@ -42,7 +49,7 @@ function aborted(signal: AbortSignal): Promise<never> {
 
 function sorted(error: unknown): Answer {
   const { status, reason, retryAfterMs } = isRecord(error) ? error : {}
-  if (status !== 401 && status !== 403) return { error, retryAfterMs: Math.max(0, Number(retryAfterMs) || 0) }
+  if (status !== 401 && status !== 403) return { error, retryAfterMs: Number(retryAfterMs) || 0 }
   return {
     refusal: refusalOf({ status, code: reason ?? 'signed-out', message: 'the credential was refused' }),
   }

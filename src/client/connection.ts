@@ -22,10 +22,9 @@ export interface Settings {
   readonly report: (error: unknown, doing: string) => void
 }
 
-/** Where a connection stands. */
+/** Where a connection stands; that it is open is told by the frame `opened`. */
 export type Status =
   | { readonly state: 'connecting' }
-  | { readonly state: 'open' }
   | { readonly state: 'waiting'; readonly retryAt: number; readonly failure: string }
   | { readonly state: 'denied'; readonly denial: Refusal }
   | { readonly state: 'closed'; readonly failure: string | null }
@@ -55,6 +54,7 @@ export class Connection {
   readonly #backoff: Backoff
   readonly #unwake: () => void
   #attempt: AbortController = new AbortController()
+  #over = false
   #line: Line | null = null
   #retry: Timer | null = null
   #openedAt: number | null = null
@@ -94,7 +94,7 @@ export class Connection {
 
   /** Ends it from this side, for good. */
   close(): void {
-    this.#line?.close(1000, '')
+    this.#line?.close()
     this.#stop({ state: 'closed', failure: null })
   }
 
@@ -103,11 +103,10 @@ export class Connection {
     this.#retry?.cancel()
     this.#retry = null
     this.#attempt = new AbortController()
-    const { signal } = this.#attempt
     this.#hearer.status({ state: 'connecting' })
-    const asking = { path: this.#path, renew: this.#renewed, signal }
-    const answer = await ask(credentials, asking, clock)
-    if (signal.aborted) return
+    const question = { path: this.#path, renew: this.#renewed, attempt: this.#attempt, clock }
+    const answer = await ask(credentials, question)
+    if (this.#over) return
     if ('refusal' in answer) return this.#stop({ state: 'denied', denial: answer.refusal })
     if ('carried' in answer) return this.#dial(answer.carried)
     const { error, retryAfterMs } = answer
@@ -132,15 +131,12 @@ export class Connection {
     } catch (error) {
       // the platform's message repeats the URL or the subprotocol, and with them the credential
       const failure = `the WebSocket could not be made: ${nameOf(error)}`
-      this.#fail(new Error(failure), failure, 0)
+      this.#fail(new Error(failure), failure)
     }
   }
 
   #frame(frame: RawFrame): void {
-    if (frame.op === 'opened' && this.#openedAt === null) {
-      this.#openedAt = this.#settings.clock.now()
-      this.#hearer.status({ state: 'open' })
-    }
+    if (frame.op === 'opened') this.#openedAt ??= this.#settings.clock.now()
     this.#hearer.frame(frame)
   }
 
@@ -162,14 +158,17 @@ export class Connection {
     const { refusal, byeMs } = end
     const failure = refusal?.message ?? closedWith(end)
     const { random, minMs } = this.#settings.backoff
-    if (byeMs !== null) return this.#wait(Math.max(minMs, random() * byeMs), failure, true)
-    const least = Math.max(0, refusal?.retryAfterMs ?? 0)
-    this.#wait(least + this.#backoff.next(), failure, least > 0)
+    if (byeMs === null) this.#backOff(failure, refusal?.retryAfterMs)
+    else this.#wait(Math.max(minMs, random() * byeMs), failure, true)
   }
 
-  #fail(error: unknown, failure: string, retryAfterMs: number): void {
-    this.#wait(retryAfterMs + this.#backoff.next(), failure, retryAfterMs > 0)
+  #fail(error: unknown, failure: string, toldMs?: number): void {
+    this.#backOff(failure, toldMs)
     this.#settings.report(error, failure)
+  }
+
+  #backOff(failure: string, toldMs = 0): void {
+    this.#wait(Math.max(0, toldMs) + this.#backoff.next(), failure, toldMs > 0)
   }
 
   #wait(ms: number, failure: string, asTold: boolean): void {
@@ -186,6 +185,7 @@ export class Connection {
   }
 
   #stop(status: Status): void {
+    this.#over = true
     this.#line = null
     this.#attempt.abort()
     this.#retry?.cancel()

@@ -102,20 +102,16 @@ async function fetchTicket(url: string | URL, ask: typeof fetch, { path, signal 
     redirect: 'error',
     signal,
   })
-  const { ok, status } = response
-  if (!ok)
-    throw new Denial(
-      status,
-      status === 401 ? 'signed-out' : 'no-ticket',
-      `no ticket: ${status}`,
-      later(response),
-    )
+  if (!response.ok) throw refused(response)
   const answer: unknown = await response.json()
   if (isRecord(answer) && typeof answer['ticket'] === 'string' && answer['ticket']) return answer['ticket']
   throw new TypeError("a ticket is answered as { ticket: '...' }")
 }
 
-function later(response: Response): { retryAfterMs?: number } {
-  const seconds = Number(response.headers.get('retry-after'))
-  return seconds > 0 ? { retryAfterMs: seconds * 1000 } : {}
+function refused(response: Response): Denial {
+  const { status } = response
+  const retryAfterMs = 1000 * Number(response.headers.get('retry-after'))
+  return new Denial(status, status === 401 ? 'signed-out' : 'no-ticket', `no ticket: ${status}`, {
+    retryAfterMs,
+  })
 }

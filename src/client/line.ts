@@ -96,7 +96,7 @@ export class Line {
   }
 
   /** Ends it from this side; nothing is heard any more. */
-  close(code: number, reason: string): void {
+  close(code = 1000, reason = ''): void {
     this.#over = true
     this.#timer.cancel()
     this.#socket.close(code, reason)
@@ -105,7 +105,7 @@ export class Line {
   #greet(): void {
     this.#connected = true
     if (this.#over || this.#socket.protocol === protocolName) return
-    const message = `the server does not speak ${protocolName}: is there a Sallyport endpoint at this path?`
+    const message = `the server does not speak ${protocolName} at this path`
     this.#refusal = { status: 426, code: 'no-protocol', message }
     this.#end(1002, message)
   }
@@ -166,9 +166,9 @@ export class Line {
     this.#end(1006, reason, 4408)
   }
 
-  #end(code: number, reason: string, closeCode = 1000): void {
+  #end(code: number, reason: string, closeCode?: number): void {
     if (this.#over) return
-    this.close(closeCode, closeCode === 1000 ? '' : reason)
+    this.close(closeCode, closeCode === undefined ? '' : reason)
     // neither an HTTP refusal nor a missing subprotocol can be seen from here: both look like nobody at all
     const why = this.#connected ? reason : `nothing that speaks ${protocolName} answered`
     this.#hearer.ended({ code, reason: why, refusal: this.#refusal, byeMs: this.#byeMs })

@@ -123,7 +123,6 @@ export class Opening implements Snapshot, ConnectionHearer {
 
   /** Heard from the connection. */
   status(status: Status): void {
-    if (status.state === 'open') return
     const over = status.state === 'denied' || status.state === 'closed'
     if (!over) this.#outbox.broke()
     else this.#outbox.end('denial' in status ? denialOf(status.denial) : closedForGood())

@@ -13,24 +13,15 @@ const schemes: Readonly<Record<string, string>> = {
  * @example endpointUrl('https://app.example', '/ws/chat/lobby').href // 'wss://app.example/ws/chat/lobby'
  */
 export function endpointUrl(base: string, path: string): URL {
-  const url = parsed(base === '' ? pageOrigin() : base)
+  const text = base === '' ? pageOrigin() : base
+  const url = URL.canParse(text) ? new URL(text) : null
   const scheme = url && schemes[url.protocol]
-  if (!url || !scheme || url.username || url.password || url.search || url.hash) {
-    throw new TypeError(
-      "a client's url is ws:, wss:, http: or https: with a host, and without user, query or fragment",
-    )
+  if (!scheme || url.username || url.password || url.search || url.hash) {
+    throw new TypeError("a client's url is ws:, wss:, http: or https: without user, query or fragment")
   }
   url.protocol = scheme
   url.pathname = url.pathname.replace(/\/$/, '') + path
   return url
-}
-
-function parsed(text: string): URL | null {
-  try {
-    return new URL(text)
-  } catch {
-    return null
-  }
 }
 
 function pageOrigin(): string {
