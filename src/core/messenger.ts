@@ -1,7 +1,7 @@
 import { assertValid, type Body, bodyOf } from '../wire/body.ts'
 import { type Contract, type Direction, type EventShape, shapeOf } from '../wire/contract.ts'
 import type { Position } from '../wire/frame.ts'
-import { parseJson } from '../wire/json.ts'
+import { isRecord, parseJson } from '../wire/json.ts'
 import { isSchema } from '../wire/schema.ts'
 import type { Hub } from './hub.ts'
 import { type Address, groupAddress, subjectAddress } from './keys.ts'
@@ -26,6 +26,9 @@ export function sendingOf(contract: Contract, args: readonly unknown[], checked:
   const shape = shapeOf(contract.server, typeof type === 'string' ? type : null)
   if (shape === null)
     throw new TypeError(`the contract '${contract.path}' has no server message '${String(type)}'`)
+  // flat on the plain wire, such a field would say another type than the one it is sent under
+  if (typeof type === 'string' && isRecord(data) && Object.hasOwn(data, 'type'))
+    throw new TypeError(`the message '${type}' cannot have a field called type`)
   if (checked) assertValid(shape.schema, data, `the message '${String(type ?? contract.path)}'`)
   // the typed surface of `send` lets only these options through
   return {

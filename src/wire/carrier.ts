@@ -9,8 +9,11 @@ export type SubprotocolScheme = 'bearer' | 'ticket'
 const prefixes = { bearer: 'sallyport.bearer.', ticket: 'sallyport.ticket.' } as const
 /** The marker of the pair `['token', '<jwt>']`. */
 const tokenMarker = 'token'
-/** An entry of this form outside a carrier is a secret in the wrong place: it is refused, never answered. */
-const jwtShape = /^eyJ[A-Za-z0-9_-]*\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*$/
+/**
+ * An entry of this form, a signed or encrypted token whose header is base64url of `{`, is outside a carrier a secret in
+ * the wrong place: it is refused, never answered.
+ */
+const jwtShape = /^e[wy][A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){2,4}$/
 
 /**
  * The subprotocol entry that carries a credential: a fixed prefix and the base64url of its UTF-8 bytes, because a

@@ -21,6 +21,8 @@ const read = (type: string | null, data: unknown): Reading => ({ ok: true, messa
 /**
  * A message on the plain wire: bare JSON, flat and tagged with `type`, so that wscat or a bare `new WebSocket` can read
  * it. Raw shapes travel as they are; a named binary one has a byte with the length of its type, then the type, in front.
+ *
+ * @throws TypeError when a named message is no object
  */
 export function encodePlain(type: string | null, body: Body): Payload {
   switch (body.kind) {
@@ -36,6 +38,7 @@ export function encodePlain(type: string | null, body: Body): Payload {
 }
 
 function flat(type: string, json: string): string {
+  if (!json.startsWith('{')) throw new TypeError(`the message '${type}' must be an object`)
   const head = `{"type":${JSON.stringify(type)}`
   return json === '{}' ? `${head}}` : `${head},${json.slice(1)}`
 }
@@ -52,7 +55,7 @@ function labelled(type: string, bytes: Uint8Array): Uint8Array {
 /** Reads a plain payload by the direction of its contract. */
 export function decodePlain(direction: Direction, payload: Payload): Reading {
   if (isSchema(direction)) return decodeUnnamed(rawKind(direction), payload)
-  return typeof payload === 'string' ? decodeNamed(payload) : decodeLabelled(direction, payload)
+  return typeof payload === 'string' ? decodeNamed(direction, payload) : decodeLabelled(direction, payload)
 }
 
 function decodeUnnamed(kind: 'binary' | 'text' | null, payload: Payload): Reading {
@@ -64,12 +67,14 @@ function decodeUnnamed(kind: 'binary' | 'text' | null, payload: Payload): Readin
   return parsed.ok ? read(null, parsed.value) : wrong(parsed.issue)
 }
 
-function decodeNamed(payload: string): Reading {
+function decodeNamed(direction: Direction, payload: string): Reading {
   const parsed = parseJson(payload)
   if (!parsed.ok) return wrong(parsed.issue)
   if (!isRecord(parsed.value)) return wrong('a message is a JSON object')
   const { type, ...data } = parsed.value
-  return typeof type === 'string' ? read(type, data) : wrong("a message has a field 'type'")
+  if (typeof type !== 'string') return wrong("a message has a field 'type'")
+  const shape = shapeOf(direction, type)
+  return read(type, shape !== null && rawKind(shape.schema) === 'text' ? data['data'] : data)
 }
 
 function decodeLabelled(direction: Direction, payload: Uint8Array): Reading {

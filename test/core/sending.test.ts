@@ -1,0 +1,37 @@
+import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import { sendingOf } from '../../src/core/messenger.ts'
+import { contract } from '../../src/wire/contract.ts'
+
+const chat = contract('/ws/chat', { server: { said: z.looseObject({ text: z.string() }) } })
+const bare = contract('/ws/bare', { server: z.object({ type: z.string() }) })
+
+describe('what is sent', () => {
+  test('is a type with data, or data alone for an unnamed shape', () => {
+    expect(sendingOf(chat, ['said', { text: 'a' }, { key: 'k' }], false)).toMatchObject({
+      type: 'said',
+      data: { text: 'a' },
+      options: { key: 'k' },
+    })
+    expect(sendingOf(bare, [{ type: 'anything' }], false)).toMatchObject({
+      type: null,
+      data: { type: 'anything' },
+    })
+  })
+
+  test('has no type that the contract does not know', () => {
+    for (const type of ['shouted', 'constructor', undefined, 7])
+      expect(() => sendingOf(chat, [type, {}], false)).toThrow(TypeError)
+  })
+
+  test('cannot pose as another type by a field of its data', () => {
+    expect(() => sendingOf(chat, ['said', { text: 'a', type: 'error' }], false)).toThrow(
+      'a field called type',
+    )
+  })
+
+  test('is checked where tests ask for it', () => {
+    expect(() => sendingOf(chat, ['said', { text: 7 }], true)).toThrow(TypeError)
+    expect(() => sendingOf(chat, ['said', { text: 7 }], false)).not.toThrow()
+  })
+})

@@ -1,0 +1,65 @@
+import * as fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { maxJsonDepth, parseJson } from '../../src/wire/json.ts'
+
+const nested = (depth: number, [open, close]: readonly [string, string] = ['[', ']']): string =>
+  open.repeat(depth) + (open === '[' ? '' : '1') + close.repeat(depth)
+
+describe('parsing JSON from a peer', () => {
+  test('gives what JSON.parse gives', () => {
+    fc.assert(
+      fc.property(fc.json({ maxDepth: 5 }), (json) => {
+        const parsed = parseJson(json)
+        const value: unknown = JSON.parse(json)
+        if (!parsed.ok) expect(json).toMatch(/__proto__|constructor|\\u/)
+        else expect(parsed.value).toEqual(value)
+      }),
+    )
+  })
+
+  test('never throws, whatever comes', () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.string({ unit: 'binary', maxLength: 300 }),
+          fc.string({ unit: fc.constantFrom(...'[]{}":,\\1u0'.split('')), maxLength: 300 }),
+        ),
+        (text) => {
+          const parsed = parseJson(text)
+          expect(typeof parsed.ok).toBe('boolean')
+        },
+      ),
+    )
+  })
+
+  test('takes nesting up to the bound and not beyond', () => {
+    for (const pair of [
+      ['[', ']'],
+      ['{"a":', '}'],
+    ] as const) {
+      expect(parseJson(nested(maxJsonDepth, pair)).ok).toBe(true)
+      expect(parseJson(nested(maxJsonDepth + 1, pair)).ok).toBe(false)
+    }
+    expect(parseJson(nested(1_000_000)).ok).toBe(false)
+  })
+
+  test('does not count brackets inside texts', () => {
+    const text = JSON.stringify({ text: `${'['.repeat(1000)}"\\"{{` })
+    expect(parseJson(text)).toEqual({ ok: true, value: JSON.parse(text) as unknown })
+  })
+
+  test.each([
+    '{"__proto__":{"admin":true}}',
+    '{"a":[{"__proto__":1}]}',
+    '{"constructor":{"prototype":{"admin":true}}}',
+    String.raw`{"\u005f\u005fproto__":{}}`,
+    String.raw`{"a":{"constr\u0075ctor":1}}`,
+  ])('refuses a key that could reach a prototype: %s', (text) => {
+    expect(parseJson(text)).toEqual({ ok: false, issue: 'a key is not allowed' })
+    expect(({} as Record<string, unknown>)['admin']).toBeUndefined()
+  })
+
+  test('takes such a word as a value', () => {
+    expect(parseJson('{"text":"__proto__ and constructor"}').ok).toBe(true)
+  })
+})
