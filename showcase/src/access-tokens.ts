@@ -62,7 +62,10 @@ export function accessTokens(identity: Identity, issuer: string): AccessTokens {
   }
 }
 
-/** The public keys, read in process; read again when a token names an unknown one, but not for every forged name. */
+/**
+ * The public keys, read in process; read again when a token names an unknown one, but not for every forged
+ * name.
+ */
 function publishedKeys(identity: Identity): JWTVerifyGetKey {
   let keys: JWTVerifyGetKey | null = null
   let readAt = 0

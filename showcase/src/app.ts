@@ -47,7 +47,10 @@ export interface App {
   readonly metrics: Metrics
   /** The demonstration's people, when this start has made them. */
   readonly demoUsers: readonly DemoUser[]
-  /** Stops: not ready any more; what is open is finished within the time (1 s unless said otherwise), then cut. */
+  /**
+   * Stops: not ready any more; what is open is finished within the time (1 s unless said otherwise), then
+   * cut.
+   */
   close(withinMs?: number): Promise<void>
 }
 

@@ -3,8 +3,8 @@ import { deny } from 'sallyport'
 import type { Env } from './env.ts'
 
 /**
- * Reads each body whole, up to so many bytes, whether its length was announced or it comes in chunks. What follows has
- * a plain `Request` with the body at hand.
+ * Reads each body whole, up to so many bytes, whether its length was announced or it comes in chunks. What
+ * follows has a plain `Request` with the body at hand.
  *
  * @throws Denial 413
  */

@@ -16,8 +16,8 @@ export interface ChatParts {
 }
 
 /**
- * The chat rooms: who is signed in and may be in the room comes in, and each message is asked for again, because a role
- * may have changed since the door.
+ * The chat rooms: who is signed in and may be in the room comes in, and each message is asked for again,
+ * because a role may have changed since the door.
  *
  * @example port.serve(router([chatRooms(parts)]))
  */

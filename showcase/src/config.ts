@@ -2,7 +2,9 @@ import { isIP } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 
-/** A setting is missing or malformed. The message says which, what was expected and what to do; never a value. */
+/**
+ * A setting is missing or malformed. The message says which, what was expected and what to do; never a value.
+ */
 export class ConfigurationError extends Error {
   override readonly name = 'ConfigurationError'
 }
@@ -43,7 +45,10 @@ const notes = z.registry<About>()
 
 const secretCure = 'make one with: openssl rand -base64 33'
 
-/** The environment variables, as they are documented; {@link readConfig} adds the rules that span several of them. */
+/**
+ * The environment variables, as they are documented; {@link readConfig} adds the rules that span several of
+ * them.
+ */
 export const environment = z.object({
   NODE_ENV: noted(
     z.string().optional(),

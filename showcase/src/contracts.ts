@@ -18,8 +18,8 @@ const message = z.object({
 export const messageId = z.string().regex(/^[0-9a-f]{1,64}$/, 'must be the id of a message')
 
 /**
- * The chat: what both ends of `/ws/chat/:room` agree on. This file is shared with the pages and imports nothing of the
- * server.
+ * The chat: what both ends of `/ws/chat/:room` agree on. This file is shared with the pages and imports
+ * nothing of the server.
  */
 export const chat = contract('/ws/chat/:room', {
   client: {
@@ -31,7 +31,9 @@ export const chat = contract('/ws/chat/:room', {
     typing: event(z.object({ from: z.string(), by: z.string() }), { keep: false, slow: 'drop' }),
   },
   calls: {
-    /** Up to 50 messages before one of them, or the latest; oldest first, empty at the beginning of the room. */
+    /**
+     * Up to 50 messages before one of them, or the latest; oldest first, empty at the beginning of the room.
+     */
     history: { input: z.object({ before: messageId.optional() }), output: z.array(message) },
   },
   grant: z.object({ canWrite: z.boolean(), role: z.enum(['owner', 'member', 'reader']) }),

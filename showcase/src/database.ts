@@ -7,7 +7,10 @@ import { type Generated, Kysely, PostgresDialect } from 'kysely'
 import { Client, Pool } from 'pg'
 import { ConfigurationError, type DatabaseAddress } from './config.ts'
 
-/** The tables, as the code of this server uses them; the identity tables hold more columns than are named here. */
+/**
+ * The tables, as the code of this server uses them; the identity tables hold more columns than are named
+ * here.
+ */
 export interface Tables {
   rooms: RoomRow
   memberships: MembershipRow
@@ -17,7 +20,9 @@ export interface Tables {
   session: { id: string; userId: string; expiresAt: string | Date }
 }
 
-/** One room. Booleans are 0 or 1 and times are milliseconds, because SQLite has neither booleans nor dates. */
+/**
+ * One room. Booleans are 0 or 1 and times are milliseconds, because SQLite has neither booleans nor dates.
+ */
 export interface RoomRow {
   id: string
   title: string
@@ -59,7 +64,10 @@ export interface UserRow {
 export interface Database {
   readonly kind: DatabaseAddress['kind']
   readonly query: Kysely<Tables>
-  /** Runs something while no other process that shares the database does so; for migrations and first-start data. */
+  /**
+   * Runs something while no other process that shares the database does so; for migrations and first-start
+   * data.
+   */
   exclusively<T>(run: () => Promise<T>): Promise<T>
   close(): Promise<void>
 }
@@ -169,7 +177,10 @@ async function reach(pool: Pool): Promise<void> {
   }
 }
 
-/** A lock of its own connection, which ends with it: https://www.postgresql.org/docs/current/explicit-locking.html */
+/**
+ * A lock of its own connection, which ends with it:
+ * https://www.postgresql.org/docs/current/explicit-locking.html
+ */
 async function withAdvisoryLock<T>(url: string, run: () => Promise<T>): Promise<T> {
   const client = new Client({ connectionString: url, connectionTimeoutMillis: 10_000 })
   client.on('error', () => {})

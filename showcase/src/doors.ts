@@ -29,7 +29,10 @@ export interface Doors {
   readonly ticket: Tickets<Visitor>
 }
 
-/** Authenticators over our own sessions: whatever the credential, its session must live and its owner not be banned. */
+/**
+ * Authenticators over our own sessions: whatever the credential, its session must live and its owner not be
+ * banned.
+ */
 export function doors(parts: DoorParts): Doors {
   const ticket = tickets({
     store: parts.layer.store,

@@ -14,8 +14,8 @@ export interface Front {
 }
 
 /**
- * Listens before anything else is done: the port is known (it is part of the origin when none is configured), and a
- * second server on it fails before it touches the database.
+ * Listens before anything else is done: the port is known (it is part of the origin when none is configured),
+ * and a second server on it fails before it touches the database.
  *
  * @throws ConfigurationError when the address cannot be listened on
  */

@@ -19,8 +19,8 @@ export interface IdentityRouteParts {
 }
 
 /**
- * better-auth below /api/auth, with what it leaves open closed: only listed paths, JSON bodies alone, our origins
- * alone, a client address that cannot be forged, and a limiter that knows accounts.
+ * better-auth below /api/auth, with what it leaves open closed: only listed paths, JSON bodies alone, our
+ * origins alone, a client address that cannot be forged, and a limiter that knows accounts.
  */
 export function identityRoutes(parts: IdentityRouteParts): Hono<Env> {
   const app = new Hono<Env>()
@@ -36,7 +36,10 @@ export function identityRoutes(parts: IdentityRouteParts): Hono<Env> {
   return app
 }
 
-/** The request as better-auth may see it: with the client's address in our own header, whoever sent that before. */
+/**
+ * The request as better-auth may see it: with the client's address in our own header, whoever sent that
+ * before.
+ */
 function inward(c: Context<Env>, body?: string): Request {
   const headers = new Headers(c.req.raw.headers)
   headers.set(clientHeader, c.get('client'))
@@ -49,8 +52,8 @@ function inward(c: Context<Env>, body?: string): Request {
 }
 
 /**
- * The answer without the signed session token in a header, which is for programs: a page's scripts must not be able to
- * read what its HttpOnly cookie hides.
+ * The answer without the signed session token in a header, which is for programs: a page's scripts must not
+ * be able to read what its HttpOnly cookie hides.
  */
 function outward(c: Context<Env>, response: Response): Response {
   const asked = c.req.raw.headers
@@ -92,7 +95,10 @@ function settle(turn: Extract<Turn, { allowed: true }>, response: Response): voi
   else if (response.status >= 500) turn.abandoned()
 }
 
-/** The account that better-auth will look for: the field that belongs to the path, whatever else is in the body. */
+/**
+ * The account that better-auth will look for: the field that belongs to the path, whatever else is in the
+ * body.
+ */
 function accountOf(path: string, body: string): string {
   const field = path === '/sign-in/email' ? 'email' : 'username'
   const checked = z.record(z.string(), z.unknown()).safeParse(parsed(body))

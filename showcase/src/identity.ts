@@ -6,7 +6,9 @@ import type { Logger } from 'pino'
 import type { Database } from './database.ts'
 import { type Passwords, passwordLimit } from './passwords.ts'
 
-/** The header in which the client's address is handed to better-auth; one that a client sends is taken away. */
+/**
+ * The header in which the client's address is handed to better-auth; one that a client sends is taken away.
+ */
 export const clientHeader = 'x-sallyport-client'
 /** Whom access tokens are for. */
 export const audience = 'sallyport'
@@ -35,8 +37,8 @@ export interface IdentityParts {
 export type Identity = ReturnType<typeof createIdentity>
 
 /**
- * The paths below /api/auth that are served; everything else that better-auth could do is closed. Left out on purpose:
- * the probe for free user names, impersonation, e-mail changes and everything that needs a mailer.
+ * The paths below /api/auth that are served; everything else that better-auth could do is closed. Left out on
+ * purpose: the probe for free user names, impersonation, e-mail changes and everything that needs a mailer.
  */
 export const identityPaths: ReadonlySet<string> = new Set([
   'GET /get-session',
@@ -150,7 +152,9 @@ export interface AccessClaims extends Record<string, unknown> {
   readonly name: string
 }
 
-/** The claims of an access token. It names its session, so that it ends with it; no e-mail address is in it. */
+/**
+ * The claims of an access token. It names its session, so that it ends with it; no e-mail address is in it.
+ */
 export function accessClaims(
   user: { readonly name: string } & Record<string, unknown>,
   session: { readonly id: string },
@@ -158,7 +162,10 @@ export function accessClaims(
   return { sid: session.id, role: typeof user['role'] === 'string' ? user['role'] : 'user', name: user.name }
 }
 
-/** Whoever changes a password suspects that somebody else has it: all other sessions end, whatever the client asked. */
+/**
+ * Whoever changes a password suspects that somebody else has it: all other sessions end, whatever the client
+ * asked.
+ */
 const passwordChangesEndSessions = createAuthMiddleware(async (ctx) => {
   if (ctx.path !== '/change-password') return undefined
   return { context: { body: { ...ctx.body, revokeOtherSessions: true } } }

@@ -18,8 +18,8 @@ export interface SignInAllowances {
 }
 
 /**
- * 30 failures a minute from one network, 5 a minute for one account from there, 30 in a quarter of an hour for one
- * account from everywhere.
+ * 30 failures a minute from one network, 5 a minute for one account from there, 30 in a quarter of an hour
+ * for one account from everywhere.
  */
 export const signInAllowances: SignInAllowances = {
   network: { most: 30, windowMs: 60_000 },
@@ -35,7 +35,8 @@ export type Turn =
 /** Slows down those who guess passwords. */
 export interface SignInLimiter {
   /**
-   * Counts an attempt as failed until it is said to have succeeded, so that many at once count as well as many in turn.
+   * Counts an attempt as failed until it is said to have succeeded, so that many at once count as well as
+   * many in turn.
    *
    * @param account the user name or e-mail address, as it was typed
    * @param network what {@link networkPrefix} says of the client
@@ -76,8 +77,8 @@ export function slowDown(retryAfterMs: number): never {
 const mostKeys = 50_000
 
 /**
- * Counts failures per network, per account and per both. The owner of an account is not locked out by strangers: a
- * network where they signed in before has only its own count to fear.
+ * Counts failures per network, per account and per both. The owner of an account is not locked out by
+ * strangers: a network where they signed in before has only its own count to fear.
  *
  * @param now wall time in milliseconds
  */

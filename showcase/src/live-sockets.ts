@@ -18,7 +18,9 @@ export interface Whose {
 
 /** The open sockets of this process, so that access ends when it should. */
 export interface LiveSockets {
-  /** Remembers a socket until the returned function is called, and ends it with 4401 when its credential ends. */
+  /**
+   * Remembers a socket until the returned function is called, and ends it with 4401 when its credential ends.
+   */
   enter(socket: Ending): () => void
   /** Ends sockets; what is named together must all fit. Answers how many. */
   end(whose: Whose, code: number, reason: string): number

@@ -26,8 +26,8 @@ const redacted = [...secretHeaders, ...secretFields].flatMap((name) => [
 ])
 
 /**
- * The structured log, one JSON object a line. What is logged holds no secrets by construction; redaction is the second
- * line, for objects of libraries.
+ * The structured log, one JSON object a line. What is logged holds no secrets by construction; redaction is
+ * the second line, for objects of libraries.
  *
  * @param destination standard output unless said otherwise
  */
@@ -51,8 +51,8 @@ function withoutForeignWords(this: Logger, inputs: Parameters<LogFn>, method: Lo
 }
 
 /**
- * What is logged of an error: kind, code and where. The messages of databases and validators quote what users typed,
- * so only our own errors, which never do, keep theirs.
+ * What is logged of an error: kind, code and where. The messages of databases and validators quote what users
+ * typed, so only our own errors, which never do, keep theirs.
  */
 export function errorSummary(error: unknown): object {
   if (!(error instanceof Error)) return { type: typeof error }

@@ -64,7 +64,9 @@ export function messages({ query }: Database, now: () => number = Date.now): Mes
   }
 }
 
-/** Ids that sort by time also within one millisecond: time, a counter, and what keeps several processes apart. */
+/**
+ * Ids that sort by time also within one millisecond: time, a counter, and what keeps several processes apart.
+ */
 function messageIds(now: () => number): () => { id: string; at: number } {
   let last = 0
   let count = 0

@@ -97,8 +97,8 @@ export interface Reader {
 }
 
 /**
- * Whether metrics may be read: with the token from anywhere, without it only from this machine itself, neither through
- * a proxy on it nor by a web page that had a name of its own point here.
+ * Whether metrics may be read: with the token from anywhere, without it only from this machine itself,
+ * neither through a proxy on it nor by a web page that had a name of its own point here.
  *
  * @param token the METRICS_TOKEN, if there is one
  */

@@ -44,8 +44,8 @@ export function arrival(client: ClientAddress): MiddlewareHandler<Env> {
 }
 
 /**
- * One log line and one count for each request. The path is logged as its pattern, without what was filled in: no query,
- * header, cookie or body gets near the log.
+ * One log line and one count for each request. The path is logged as its pattern, without what was filled in:
+ * no query, header, cookie or body gets near the log.
  */
 export function requestLog(log: Logger, { requests, seconds }: Metrics): MiddlewareHandler<Env> {
   return async (c, next) => {
@@ -63,8 +63,8 @@ export function requestLog(log: Logger, { requests, seconds }: Metrics): Middlew
 }
 
 /**
- * Answers only under names of our own, so that a web page cannot have its name point at this server and read it
- * (DNS rebinding).
+ * Answers only under names of our own, so that a web page cannot have its name point at this server and read
+ * it (DNS rebinding).
  *
  * @throws Denial 421
  */

@@ -2,8 +2,8 @@ import { deny } from 'sallyport'
 import { type Config, isLoopback } from './config.ts'
 
 /**
- * The origins whose pages may act for a signed-in user: the one of BASE_URL; in development the other names of this
- * machine too.
+ * The origins whose pages may act for a signed-in user: the one of BASE_URL; in development the other names
+ * of this machine too.
  */
 export function allowedOrigins(config: Config, baseUrl: URL): readonly string[] {
   if (config.production || !isLoopback(baseUrl.hostname)) return [baseUrl.origin]
@@ -22,8 +22,8 @@ export function isOurHost(host: string | undefined, origins: readonly string[]):
 }
 
 /**
- * Refuses writes that another site's page could have caused: an `Origin` that is not ours, or a session cookie without
- * one; no origin at all where one is demanded.
+ * Refuses writes that another site's page could have caused: an `Origin` that is not ours, or a session
+ * cookie without one; no origin at all where one is demanded.
  *
  * @throws Denial 403
  */

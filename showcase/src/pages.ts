@@ -52,7 +52,9 @@ function notBuilt(): Response {
   })
 }
 
-/** Scripts and styles of our own only, sockets to ourselves only, no frames: Content Security Policy Level 3. */
+/**
+ * Scripts and styles of our own only, sockets to ourselves only, no frames: Content Security Policy Level 3.
+ */
 function policy({ protocol, host }: URL, nonce: string): string {
   const socket = `${protocol === 'https:' ? 'wss' : 'ws'}://${host}`
   return [

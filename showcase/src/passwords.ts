@@ -1,14 +1,18 @@
 import { hash as argon2, verify as argon2Verify } from '@node-rs/argon2'
 import { APIError } from 'better-auth/api'
 
-/** The longest password that is hashed, in UTF-8 bytes: a hash costs time and memory that a stranger chooses. */
+/**
+ * The longest password that is hashed, in UTF-8 bytes: a hash costs time and memory that a stranger chooses.
+ */
 export const passwordLimit = 256
 
 /** Hashes and checks passwords, a bounded number at a time. */
 export interface Passwords {
   /** The argon2id hash in PHC form. @throws APIError 400 for one that is too long, 503 when too many wait */
   hash(password: string): Promise<string>
-  /** Whether the password fits the hash. @throws APIError 400 for one that is too long, 503 when too many wait */
+  /**
+   * Whether the password fits the hash. @throws APIError 400 for one that is too long, 503 when too many wait
+   */
   verify(attempt: { readonly hash: string; readonly password: string }): Promise<boolean>
   /** How many wait for their turn. */
   readonly waiting: number
@@ -23,9 +27,11 @@ export interface PasswordBounds {
 }
 
 /**
- * argon2id with 19 MiB, two passes and one lane, the first choice of OWASP's password storage sheet, off the event loop.
+ * argon2id with 19 MiB, two passes and one lane, the first choice of OWASP's password storage sheet, off the
+ * event loop.
  *
- * @example const passwords = argon2id(); await passwords.verify({ hash: await passwords.hash('x'), password: 'x' }) // true
+ * @example const passwords = argon2id(); await passwords.verify({ hash: await passwords.hash('x'), password:
+ * 'x' }) // true
  */
 export function argon2id({ atWork = 2, inLine = 64 }: PasswordBounds = {}): Passwords {
   const line: (() => void)[] = []

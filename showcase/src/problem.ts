@@ -13,7 +13,8 @@ export function problem(denial: Denial, ref: string): Response {
 /**
  * The value of a request's JSON body, checked.
  *
- * @throws Denial 415 without a JSON content type, 400 for a body that does not fit; what was sent is not repeated
+ * @throws Denial 415 without a JSON content type, 400 for a body that does not fit; what was sent is not
+ * repeated
  */
 export async function jsonBody<S extends z.ZodType>(request: Request, schema: S): Promise<z.output<S>> {
   demandJson(request.headers)
@@ -21,7 +22,10 @@ export async function jsonBody<S extends z.ZodType>(request: Request, schema: S)
   return checked.success ? checked.data : deny(400, 'bad-request', issues(checked.error))
 }
 
-/** @throws Denial 415: a page of another site can send forms without asking, but no JSON (Fetch, CORS-safelisted types) */
+/**
+ * @throws Denial 415: a page of another site can send forms without asking, but no JSON (Fetch,
+ * CORS-safelisted types)
+ */
 export function demandJson(headers: Headers): void {
   const type = headers.get('content-type')?.split(';')[0]?.trim().toLowerCase()
   if (type !== 'application/json') deny(415, 'not-json', 'Send the body as application/json.')

@@ -31,8 +31,8 @@ const invitation = z.strictObject({
 const pageQuery = z.object({ before: messageId.optional() })
 
 /**
- * Rooms over HTTP, below /api/rooms. Every path needs someone signed in; writes need JSON and our origin. A room that
- * one may not know answers 404, exactly as one that does not exist.
+ * Rooms over HTTP, below /api/rooms. Every path needs someone signed in; writes need JSON and our origin. A
+ * room that one may not know answers 404, exactly as one that does not exist.
  */
 export function roomRoutes(parts: RoomRouteParts): Hono<Env> {
   const { rooms, messages, people } = parts

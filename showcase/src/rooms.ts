@@ -58,7 +58,10 @@ export interface Rooms {
   /** The room's members by name; of a public room those who were given a role. @throws Denial 404 */
   members(user: string, room: string): Promise<readonly Member[]>
   create(owner: string, room: NewRoom): Promise<Room>
-  /** Gives a role, also in place of another one. @throws Denial 404, 403 for those who are no owner, 409 for the last owner */
+  /**
+   * Gives a role, also in place of another one. @throws Denial 404, 403 for those who are no owner, 409 for
+   * the last owner
+   */
   invite(by: string, room: string, change: { readonly user: string; readonly role: Role }): Promise<void>
   /** Takes a role away. @throws Denial 404, 403 for those who are no owner, 409 for the last owner */
   remove(by: string, room: string, user: string): Promise<void>
@@ -138,7 +141,8 @@ export function rooms(database: Database, changed: MembershipChanged = () => {})
       await drop(await own(by, room), user)
     },
     async leave(user, room) {
-      // in a public room a role only says more or less than everybody may: a muted reader must not shake it off
+      // in a public room a role only says more or less than everybody may: a muted reader must not shake it
+      // off
       const seen = await see(user, room)
       if (seen.visibility === 'public')
         deny(409, 'public-room', 'A public room is open to all: there is nothing to leave.')

@@ -34,7 +34,10 @@ const demoRooms = [
   },
 ] as const
 
-/** Makes sure that the lobby, which is open to everyone signed in, exists. Run it inside `database.exclusively`. */
+/**
+ * Makes sure that the lobby, which is open to everyone signed in, exists. Run it inside
+ * `database.exclusively`.
+ */
 export async function seedLobby({ query }: Database): Promise<void> {
   const lobby = {
     id: 'lobby',
@@ -52,8 +55,8 @@ export async function seedLobby({ query }: Database): Promise<void> {
 }
 
 /**
- * Makes the demonstration's people and rooms, once in the life of a database and only while nobody has signed up. Run
- * it inside `database.exclusively`, never in production.
+ * Makes the demonstration's people and rooms, once in the life of a database and only while nobody has signed
+ * up. Run it inside `database.exclusively`, never in production.
  *
  * @returns the people with their random passwords, which are kept nowhere; empty when they were made before
  */

@@ -11,7 +11,9 @@ export async function setting(database: Database, name: string): Promise<string 
   return row?.value ?? null
 }
 
-/** Keeps a setting unless there is one already, and answers with the one that is kept: the first writer wins. */
+/**
+ * Keeps a setting unless there is one already, and answers with the one that is kept: the first writer wins.
+ */
 export async function settle(database: Database, name: string, value: string): Promise<string> {
   await database.query
     .insertInto('settings')

@@ -2,7 +2,10 @@ import type { Logger } from 'pino'
 import type { EventSink, Reporter } from 'sallyport'
 import type { Metrics } from './metrics.ts'
 
-/** What happens at the doors and inside of sockets, as log lines and counts. No path of a refusal is logged: anything could be in it. */
+/**
+ * What happens at the doors and inside of sockets, as log lines and counts. No path of a refusal is logged:
+ * anything could be in it.
+ */
 export function socketLog(log: Logger, { doors, leaves, messages }: Metrics): EventSink {
   return (event) => {
     switch (event.type) {

@@ -12,8 +12,8 @@ export interface Prepared {
 }
 
 /**
- * Brings a database up to date and, in development, fills it; one process at a time, so that several that start
- * together do it once.
+ * Brings a database up to date and, in development, fills it; one process at a time, so that several that
+ * start together do it once.
  */
 export async function prepare(config: Config, parts: Omit<IdentityParts, 'secret'>): Promise<Prepared> {
   const { database } = parts

@@ -23,9 +23,9 @@ const asked = z.strictObject({
 })
 
 /**
- * `POST /api/ticket`: a one-use ticket for a socket, for pages that cannot send a cookie or a header there. It is
- * CSRF-safe (JSON, and an Origin of ours), bound to person, session, origin and path, and answers
- * `{ ticket, expires_in }`.
+ * `POST /api/ticket`: a one-use ticket for a socket, for pages that cannot send a cookie or a header there.
+ * It is CSRF-safe (JSON, and an Origin of ours), bound to person, session, origin and path, and answers `{
+ * ticket, expires_in }`.
  */
 export function ticketOffice({
   tickets,

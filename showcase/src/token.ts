@@ -16,11 +16,12 @@ export interface GrantParts {
 }
 
 /**
- * `POST /token`, the OAuth2 password grant of RFC 6749 section 4.3, as FastAPI's tutorial has it. RFC 9700 section 2.4
- * forbids it for new systems. It makes a session, and the access token ends with that session.
+ * `POST /token`, the OAuth2 password grant of RFC 6749 section 4.3, as FastAPI's tutorial has it. RFC 9700
+ * section 2.4 forbids it for new systems. It makes a session, and the access token ends with that session.
  *
- * Takes `application/x-www-form-urlencoded` with `username` (or an e-mail address) and `password`; answers
- * `{ access_token, token_type, expires_in }`, or an error of RFC 6749 section 5.2, but with 401 for bad credentials.
+ * Takes `application/x-www-form-urlencoded` with `username` (or an e-mail address) and `password`; answers `{
+ * access_token, token_type, expires_in }`, or an error of RFC 6749 section 5.2, but with 401 for bad
+ * credentials.
  */
 export function passwordGrant(parts: GrantParts): (request: Request, client: string) => Promise<Response> {
   return async (request, client) => {
@@ -67,7 +68,10 @@ async function readForm(request: Request): Promise<Form | Response> {
   return { username, password }
 }
 
-/** A token, or `null` for everything that is wrong with name, password or account: nobody can tell which it was. */
+/**
+ * A token, or `null` for everything that is wrong with name, password or account: nobody can tell which it
+ * was.
+ */
 async function signIn(
   { identity, tokens, passwords }: GrantParts,
   form: Form,

@@ -7,8 +7,8 @@ import { type People, personOf, type SignedIn } from './people.ts'
 export type Who = (headers: Headers) => Promise<SignedIn | null>
 
 /**
- * Reads the session cookie, or a bearer token: an access token, or a signed session token. An explicit credential wins
- * over the cookie, and a bad one never falls through to it.
+ * Reads the session cookie, or a bearer token: an access token, or a signed session token. An explicit
+ * credential wins over the cookie, and a bad one never falls through to it.
  *
  * @throws Denial 401 for an `Authorization` header that is not good
  */

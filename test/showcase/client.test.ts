@@ -12,7 +12,8 @@ afterEach(() => {
 function page(running: Running, who: Pick<Someone, 'post'>): Client {
   class PageSocket extends WebSocket {
     constructor(url: string, protocols: string[]) {
-      // Node's constructor takes an object as its second argument: https://nodejs.org/api/globals.html#websocket
+      // Node's constructor takes an object as its second argument:
+      // https://nodejs.org/api/globals.html#websocket
       super(url, { protocols, headers: { origin: running.url } })
     }
   }

@@ -19,7 +19,10 @@ afterAll(() => {
   running = undefined
 })
 
-/** The address of an empty database on a real PostgreSQL server, which the first call starts and the last test stops. */
+/**
+ * The address of an empty database on a real PostgreSQL server, which the first call starts and the last test
+ * stops.
+ */
 export async function freshDatabase(): Promise<string> {
   running ??= boot()
   const name = `test_${count++}`

@@ -18,7 +18,10 @@ afterEach(async () => {
   await Promise.all(open.splice(0).map((app) => app.close(100)))
 })
 
-/** Starts a server that the end of the test stops; a fresh in-memory SQLite unless the variables say otherwise. */
+/**
+ * Starts a server that the end of the test stops; a fresh in-memory SQLite unless the variables say
+ * otherwise.
+ */
 export async function start(env: Record<string, string> = {}, options: AppOptions = {}): Promise<Running> {
   const lines: string[] = []
   const destination = new Writable({

@@ -2,7 +2,10 @@ import type { Running } from './running.ts'
 
 /** What one end of a socket hears, read in order. */
 export interface Heard {
-  /** The next message of this type; others are passed over. @throws Error when none comes within 5 s, or the socket ends */
+  /**
+   * The next message of this type; others are passed over. @throws Error when none comes within 5 s, or the
+   * socket ends
+   */
   next(type: string): Promise<Record<string, unknown>>
   say(message: object): void
   /** How the socket has ended. */
@@ -13,7 +16,9 @@ export interface Heard {
 /** Node's WebSocket takes headers, which the DOM's types do not know. */
 type Options = { readonly headers?: Record<string, string>; readonly protocols?: readonly string[] }
 
-/** Opens a socket without the client library, as any program can, and waits until the handshake is answered. */
+/**
+ * Opens a socket without the client library, as any program can, and waits until the handshake is answered.
+ */
 export async function connect({ url }: Running, path: string, options: Options = {}): Promise<Heard> {
   const address = url.replace('http', 'ws') + path
   // Node's constructor takes an object as its second argument: https://nodejs.org/api/globals.html#websocket
