@@ -62,6 +62,7 @@ function handling(contract: Contract, table: LooseTable): Inside {
     // by name out of a Map: a message called 'constructor' finds nothing
     message: (type, data) => (type === null ? table.message?.(data) : on.get(type)?.(data)),
     call: (name, input, signal) => calls.get(name)?.(input, { signal }),
+    stop: () => {},
     close: (leave) => table.close?.(leave),
   }
 }

@@ -9,7 +9,7 @@ export class Inbox {
   readonly #bound: number
   readonly #flow: { pause(): void; resume(): void }
   #waiting: Work[] = []
-  #doing: Promise<void> = Promise.resolve()
+  #drained: (() => void)[] = []
   #busy = false
   #paused = false
   #closed = false
@@ -46,22 +46,24 @@ export class Inbox {
     this.#next()
   }
 
-  /** Settles when the piece that is being done has settled. */
-  settled(): Promise<void> {
-    return this.#doing
+  /** Settles when nothing is being done and nothing waits. */
+  drained(): Promise<void> {
+    if (!this.#busy && this.#waiting.length === 0) return Promise.resolve()
+    return new Promise((resolve) => this.#drained.push(resolve))
   }
 
   /** Forgets what waits; the piece that is being done goes on. */
   close(): void {
     this.#closed = true
     this.#waiting = []
+    if (!this.#busy) this.#tell()
   }
 
   #run(work: Work): void {
     this.#busy = true
     const done = work()
     if (done === undefined) this.#busy = false
-    else this.#doing = done.then(() => this.#settled())
+    else void done.then(() => this.#settled())
   }
 
   #settled(): void {
@@ -72,11 +74,18 @@ export class Inbox {
   #next(): void {
     while (!this.#busy) {
       const work = this.#waiting.shift()
-      if (work === undefined) break
+      if (work === undefined) {
+        this.#tell()
+        break
+      }
       this.#run(work)
     }
     if (!this.#paused || this.#waiting.length > this.#bound / 2) return
     this.#paused = false
     this.#flow.resume()
+  }
+
+  #tell(): void {
+    for (const resolve of this.#drained.splice(0)) resolve()
   }
 }

@@ -22,6 +22,9 @@ export interface Inside {
   open(): unknown
   message(type: string | null, data: unknown): unknown
   call(name: string, input: unknown, signal: AbortSignal): unknown
+  /** Access has ended: nothing more is to be taken. A peer that leaves by itself is still heard to the end. */
+  stop(): void
+  /** Runs last, after every handler has settled. */
   close(leave: Leave): unknown
 }
 
@@ -51,6 +54,7 @@ export class Opening implements Receiver {
   readonly #since: number
   readonly #calls = new Map<string, AbortController>()
   #inside: Inside | null = null
+  #opened: Promise<unknown> | null = null
   #ended = false
   #abort: AbortController | null = null
 
@@ -85,11 +89,11 @@ export class Opening implements Receiver {
     this.parts.hub.openings.add(this)
     try {
       const opened = inside.open()
-      if (opened instanceof Promise) await opened
+      if (opened instanceof Promise) await (this.#opened = opened)
     } catch (error) {
       return this.fail(error)
     }
-    if (!this.#ended) this.#inbox.start()
+    this.#inbox.start()
   }
 
   /** Sends to this socket alone; the arguments are those of `socket.send`. */
@@ -127,7 +131,7 @@ export class Opening implements Receiver {
     if (this.#ended) return
     this.parts.connection.pause()
     this.frame({ op: 'bye', retryAfterMs })
-    await this.#inbox.settled()
+    await this.#inbox.drained()
     this.end('drain', 1012, 'restart')
   }
 
@@ -326,7 +330,10 @@ export class Opening implements Receiver {
     const { hub, contract, place, vacate } = this.parts
     this.#ended = true
     this.#heartbeat.stop()
-    this.#inbox.close()
+    if (leave.why !== 'peer' && leave.why !== 'lost') {
+      this.#inbox.close()
+      this.#inside?.stop()
+    }
     hub.openings.delete(this)
     vacate()
     this.#abort?.abort()
@@ -344,6 +351,8 @@ export class Opening implements Receiver {
 
   async #goodbye(leave: Leave): Promise<void> {
     try {
+      await this.#opened?.catch(() => {})
+      await this.#inbox.drained()
       await this.#inside?.close(leave)
     } catch (error) {
       this.parts.hub.report(error, `closing ${this.parts.contract.path}`)

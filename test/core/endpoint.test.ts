@@ -208,6 +208,38 @@ test('handlers of one socket run one at a time', async () => {
   expect(most).toBe(1)
 })
 
+test('what a peer said before it left is still heard, one by one, before close', async () => {
+  const order: string[] = []
+  const slow = consumer(lines, { auth: byName }, () => ({
+    message: async (line) => {
+      await Promise.resolve()
+      order.push(line)
+    },
+    close: () => void order.push('close'),
+  }))
+  const alice = await visit(slow, {}, { user: ada })
+  for (const line of ['a', 'b', 'c']) alice.send(line).catch(() => {})
+  alice.leave()
+  await alice.closed
+  await expect.poll(() => order).toEqual(['a', 'b', 'c', 'close'])
+})
+
+test('what waits when the server closes a socket is forgotten', async () => {
+  const order: string[] = []
+  const closing = consumer(lines, { auth: byName }, (socket) => ({
+    message: async (line) => {
+      order.push(line)
+      await Promise.resolve()
+      socket.close(4000)
+    },
+    close: () => void order.push('close'),
+  }))
+  const alice = await visit(closing, {}, { user: ada })
+  for (const line of ['a', 'b', 'c']) alice.send(line).catch(() => {})
+  await alice.closed
+  await expect.poll(() => order).toEqual(['a', 'close'])
+})
+
 test('close is told once why the socket has ended', async () => {
   const left: { why: LeaveReason; code: number; mayReturn: boolean }[] = []
   const watched = consumer(lines, { auth: byName }, () => ({
@@ -220,10 +252,12 @@ test('close is told once why the socket has ended', async () => {
   const lost = await visit(watched, {}, { user: ada })
   lost.cut()
   await lost.closed
-  expect(left).toEqual([
-    { why: 'peer', code: 1000, mayReturn: false },
-    { why: 'lost', code: 1006, mayReturn: true },
-  ])
+  await expect
+    .poll(() => left)
+    .toEqual([
+      { why: 'peer', code: 1000, mayReturn: false },
+      { why: 'lost', code: 1006, mayReturn: true },
+    ])
 })
 
 test('an authorize that throws is 503, never a yes and never a 403', async () => {

@@ -123,7 +123,7 @@ test('presence reaches across nodes, and a node that is gone takes its members w
   const kept = (node: string): Bus => buses.set(node, bus(node)).get(node) ?? bus(node)
   const layer = { store, bus: kept }
   const one = testPort({ layer, clock, node: 'one' })
-  const two = testPort({ layer, clock, node: 'two' })
+  const two = testPort({ layer, clock, node: 'two', report: () => {} })
   const worker = testPort({ layer, clock, node: 'worker' })
   const alice = await visit(room, { room: 'p' }, { user: ada, port: one })
   await visit(room, { room: 'p' }, { user: grace, port: two })
