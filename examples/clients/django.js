@@ -1,0 +1,15 @@
+// In a browser the session cookie goes along by itself; the page never sees it (HttpOnly), and neither does a script of
+// somebody else's. The server demands an Origin with it, which a browser sends and a page cannot change.
+const scheme = location.protocol === 'https:' ? 'wss' : 'ws'
+
+export async function connect(room, signIn) {
+  await signIn('/session')
+  return new WebSocket(`${scheme}://${location.host}/ws/chat/${room}/`)
+}
+
+export const say = (message) => JSON.stringify({ message })
+
+export function heard(data) {
+  const { message, username } = JSON.parse(data)
+  return username === undefined ? message : `${username}: ${message}`
+}

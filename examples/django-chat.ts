@@ -1,0 +1,43 @@
+// The article's Django Channels chat: a session cookie or ?token=, a welcome, a group for each room, 4003 for strangers.
+// Run it: npm run django -w examples, then open http://localhost:8000
+import { anyOf, consumer, contract, type Port, sallyport } from 'sallyport'
+import { jwt } from 'sallyport/auth/jwt'
+import { sessions } from 'sallyport/auth/sessions'
+import { z } from 'zod'
+import { openSite, type Site } from './site.ts'
+
+/** The chat as both ends know it: one unnamed shape in each direction, so that the wire is the article's own JSON. */
+export const chat = contract('/ws/chat/:room/', {
+  client: z.object({ message: z.string().min(1).max(2000) }),
+  server: z.object({ message: z.string(), username: z.string().optional() }),
+})
+
+/** Makes the server: what `AuthMiddlewareStack`, `TokenAuthMiddleware`, `URLRouter` and `MyChatConsumer` are together. */
+export function djangoChat(site: Site): Port {
+  const member = sessions({
+    cookie: 'sessionid',
+    load: (id) => site.session(id),
+    expires: (session) => session.expires,
+    user: (session) => site.user(session.userId),
+  })
+  const bearer = jwt({ secret: site.secret, audience: 'chat', user: ({ sub }) => site.user(sub) })
+
+  const room = consumer(chat, { auth: anyOf(bearer, member), refuse: { code: 4003 } }, (socket) => {
+    const { username } = socket.user
+    return {
+      open: () => socket.send({ message: `Welcome, ${username}!` }),
+      message: ({ message }) => socket.group().send({ message, username }),
+    }
+  })
+
+  const port = sallyport({ carriers: { query: { bearer: 'token' } } })
+  port.serve(room)
+  return port
+}
+
+if (import.meta.main) {
+  const site = openSite()
+  const server = site.serve('clients/django.js')
+  djangoChat(site).attach(server)
+  server.listen(8000, '127.0.0.1', () => console.log('http://localhost:8000'))
+}

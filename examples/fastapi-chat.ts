@@ -1,0 +1,30 @@
+// The article's FastAPI chat: a JWT in the query, the subprotocol list or a header, a welcome, 1008 for strangers.
+// Run it: npm run fastapi -w examples, then open http://localhost:8000
+import { contract, endpoint, type Port, sallyport, text } from 'sallyport'
+import { jwt } from 'sallyport/auth/jwt'
+import { openSite, type Site } from './site.ts'
+
+/** The chat as both ends know it: raw text in both directions, as `receive_text` and `send_text` have it. */
+export const chat = contract('/ws/chat/:room', { client: text, server: text })
+
+/** Makes the server: what `authenticate_websocket_user` and `websocket_endpoint` are together, with a room that is shared. */
+export function fastapiChat(site: Site): Port {
+  const bearer = jwt({ secret: site.secret, audience: 'chat', user: ({ sub }) => site.user(sub) })
+
+  const room = endpoint(chat, { auth: bearer, refuse: { code: 1008 } }, async (socket) => {
+    const { username } = socket.user
+    socket.send(JSON.stringify({ message: `Welcome, ${username}! You are in room ${socket.params.room}.` }))
+    for await (const data of socket) await socket.group().send(`Message from ${username}: ${data}`)
+  })
+
+  const port = sallyport({ carriers: { query: { bearer: 'token' } } })
+  port.serve(room)
+  return port
+}
+
+if (import.meta.main) {
+  const site = openSite()
+  const server = site.serve('clients/fastapi.js')
+  fastapiChat(site).attach(server)
+  server.listen(8000, '127.0.0.1', () => console.log('http://localhost:8000'))
+}
