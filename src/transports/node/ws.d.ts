@@ -1,7 +1,10 @@
-/** The frame parser of ws 8.23, which its own type package leaves out. test/transports/receiver.test.ts pins what is relied on. */
-declare module 'ws' {
-  import type { Writable } from 'node:stream'
+import type { Writable } from 'node:stream'
 
+/** The frame parser of ws 8.23, which its own type package leaves out. test/transports/receiver.test.ts pins what is relied on. */
+import type { Writable } from 'node:stream'
+
+// beside what @types/ws declares, not instead of it
+declare module 'ws' {
   interface ReceiverOptions {
     readonly isServer: boolean
     readonly maxPayload: number
