@@ -1,5 +1,3 @@
-import type { Writable } from 'node:stream'
-
 /** The frame parser of ws 8.23, which its own type package leaves out. test/transports/receiver.test.ts pins what is relied on. */
 import type { Writable } from 'node:stream'
 
