@@ -1,0 +1,91 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { exportJWK, SignJWT } from 'jose'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { jwt } from '../../src/auth/jwt.ts'
+import type { Authenticator } from '../../src/core/application.ts'
+import { type TestClock, testClock } from '../../src/testing/clock.ts'
+import { bearerDoor, verdict } from '../support/door.ts'
+import { seconds } from '../support/tokens.ts'
+
+// Whoever can send tokens with invented key names must not be able to make us hammer the issuer.
+const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+let server: Server
+let fetches: number
+let isAway: boolean
+let clock: TestClock
+let one: Authenticator<unknown>
+
+beforeEach(async () => {
+  fetches = 0
+  isAway = false
+  const body = JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: 'real' }] })
+  server = createServer((_request, response) => {
+    fetches++
+    response.writeHead(isAway ? 503 : 200).end(body)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  clock = testClock()
+  // a server that listens on TCP has an address with a port
+  const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/jwks`)
+  one = jwt({ jwks: url, clock, user: () => ({ id: '7' }) })
+})
+
+afterEach(async () => {
+  server.closeAllConnections()
+  await new Promise((resolve) => server.close(resolve))
+})
+
+const token = (kid: string): Promise<string> =>
+  new SignJWT({ sub: '7' })
+    .setProtectedHeader({ alg: 'ES256', kid })
+    .setExpirationTime(seconds(clock) + 3600)
+    .sign(privateKey)
+const ask = async (kid: string): Promise<unknown> => {
+  try {
+    return await verdict(one, bearerDoor(await token(kid)))
+  } catch {
+    return 'no verdict'
+  }
+}
+
+test('five hundred unknown keys at once and one by one cause no fetch within 30 seconds of the last', async () => {
+  expect(await ask('real')).toMatchObject({ user: { id: '7' } })
+  const flood = await Promise.all(Array.from({ length: 500 }, (_, index) => ask(`invented ${index}`)))
+  expect(new Set(flood)).toEqual(new Set(['401 invalid-token']))
+  for (let index = 0; index < 20; index++) await ask(`invented too ${index}`)
+  expect(fetches).toBe(1)
+})
+
+test('a flood that lasts ten minutes causes one fetch in 30 seconds', async () => {
+  await ask('real')
+  for (let second = 0; second < 600; second += 5) {
+    await clock.advance(5_000)
+    await Promise.all([ask('invented'), ask('invented too'), ask('invented as well')])
+  }
+  expect(fetches).toBeLessThanOrEqual(1 + 600 / 30)
+  expect(await ask('real')).toMatchObject({ user: { id: '7' } })
+})
+
+test('a flood while the issuer is away causes one fetch in 30 seconds, and good tokens go on', async () => {
+  await ask('real')
+  isAway = true
+  for (let second = 0; second < 300; second += 5) {
+    await clock.advance(5_000)
+    expect(await ask('invented')).toBe(second < 25 ? '401 invalid-token' : 'no verdict')
+    expect(await ask('real')).toMatchObject({ user: { id: '7' } })
+  }
+  expect(fetches).toBeLessThanOrEqual(1 + 300 / 30)
+})
+
+test('a flood before the first answer causes one fetch at a time and one a second', async () => {
+  isAway = true
+  const flood = await Promise.all(Array.from({ length: 200 }, (_, index) => ask(`invented ${index}`)))
+  expect(new Set(flood)).toEqual(new Set(['no verdict']))
+  for (let index = 0; index < 20; index++) await ask('real')
+  expect(fetches).toBe(1)
+  await clock.advance(1_000)
+  await ask('real')
+  expect(fetches).toBe(2)
+})
