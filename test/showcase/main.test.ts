@@ -1,9 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
+import { temporaryDirectory } from './directory.ts'
 
 interface Process {
   readonly child: ChildProcess
@@ -22,7 +21,7 @@ function run(env: Record<string, string>): Process {
   const whole = {
     PATH: process.env['PATH'],
     PORT: '0',
-    DATA_DIR: mkdtempSync(join(tmpdir(), 'showcase-')),
+    DATA_DIR: temporaryDirectory(),
     ...env,
   }
   const child = spawn(process.execPath, ['--conditions=sallyport-src', main], { env: whole })
@@ -54,7 +53,7 @@ test('it runs until it is told to stop, and then ends with 0', async () => {
 })
 
 test("the demonstration's passwords are on the console once, and never in the log", async () => {
-  const dir = mkdtempSync(join(tmpdir(), 'showcase-'))
+  const dir = temporaryDirectory()
   const first = run({ DATA_DIR: dir })
   await ready(first)
   const password = /^ {2}ada +(\S+)/m.exec(first.err())?.[1] ?? ''

@@ -1,8 +1,8 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { noncePlaceholder } from '../../showcase/src/pages.ts'
+import { temporaryDirectory } from './directory.ts'
 import { askToken, browser, demo, rawRequest, signUp, start } from './running.ts'
 
 describe('health', () => {
@@ -100,7 +100,7 @@ describe('production', () => {
 })
 
 describe('pages', () => {
-  const built = mkdtempSync(join(tmpdir(), 'pages-'))
+  const built = temporaryDirectory()
   writeFileSync(join(built, 'index.html'), `<script nonce="${noncePlaceholder}" src="/assets/a.js"></script>`)
   writeFileSync(join(built, 'secret.txt'), 'not a page')
   mkdirSync(join(built, 'assets'))

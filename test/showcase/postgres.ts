@@ -2,12 +2,12 @@ import { execFileSync, type SpawnOptions } from 'node:child_process'
 import { chmodSync, chownSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { Client } from 'pg'
 import { afterAll } from 'vitest'
 import { available } from '../support/require.ts'
 
 interface Server {
   readonly address: (database: string) => string
+  readonly create: (database: string) => void
   readonly stop: () => void
 }
 
@@ -23,14 +23,11 @@ afterAll(() => {
  * The address of an empty database on a real PostgreSQL server, which the first call starts and the last test
  * stops.
  */
-export async function freshDatabase(): Promise<string> {
+export function freshDatabase(): Promise<string> {
   running ??= boot()
   const name = `test_${count++}`
-  const client = new Client({ connectionString: running.address('postgres') })
-  await client.connect()
-  await client.query(`CREATE DATABASE ${name}`)
-  await client.end()
-  return running.address(name)
+  running.create(name)
+  return Promise.resolve(running.address(name))
 }
 
 /** A server without a port, on a socket in its own directory; PostgreSQL refuses to run as root. */
@@ -53,6 +50,8 @@ function boot(): Server {
   execFileSync(join(tools, 'pg_ctl'), ['-D', data, '-w', '-l', log, '-o', settings, 'start'], how)
   return {
     address: (database) => `postgres://postgres@localhost/${database}?host=${directory}`,
+    create: (database) =>
+      void execFileSync(join(tools, 'createdb'), ['-h', directory, '-U', 'postgres', database], how),
     stop() {
       execFileSync(join(tools, 'pg_ctl'), ['-D', data, '-m', 'immediate', 'stop'], how)
       rmSync(directory, { recursive: true, force: true })

@@ -2,6 +2,7 @@ import { statSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { setting } from '../../showcase/src/settings.ts'
 import { onBothDatabases } from './databases.ts'
+import { temporaryDirectory } from './directory.ts'
 import { demo, signIn, start } from './running.ts'
 
 onBothDatabases('starting', (fresh) => {
@@ -50,8 +51,7 @@ onBothDatabases('starting', (fresh) => {
 })
 
 test('the database file is for its owner alone', async () => {
-  const { mkdtempSync } = await import('node:fs')
-  const dir = mkdtempSync('/tmp/showcase-')
+  const dir = temporaryDirectory()
   await start({ DATA_DIR: `${dir}/data`, DATABASE_URL: '' })
   expect(statSync(`${dir}/data/sallyport.db`).mode & 0o077).toBe(0)
   expect(statSync(`${dir}/data`).mode & 0o077).toBe(0)
