@@ -40,6 +40,12 @@ describe('an API key', () => {
     ])
   })
 
+  test('that is too long is not looked up', async () => {
+    const any = make({ find: () => robot })
+    expect(await verdict(any, inHeader('x'.repeat(513)))).toBe('401 invalid-key')
+    expect(await verdict(any, inHeader('x'.repeat(512)))).toMatchObject(robot)
+  })
+
   test('that has ended is refused', async () => {
     for (const expires of [new Date(clock.now()), new Date(Number.NaN)])
       expect(await verdict(make({ find: () => ({ ...robot, expires }) }), inHeader(key))).toBe(

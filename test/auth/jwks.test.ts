@@ -152,10 +152,6 @@ test.each<[string, RequestListener]>([
     (_request, response) => response.end(JSON.stringify({ keys: [], x: 'x'.repeat(262_144) })),
   ],
   ['not found', (_request, response) => response.writeHead(404).end()],
-  [
-    'a redirect elsewhere',
-    (_request, response) => response.writeHead(302, { location: 'http://localhost:1/' }).end(),
-  ],
   ['a redirect without end', (_request, response) => response.writeHead(302, { location: '/jwks' }).end()],
 ])('an answer that is %s is no key set', async (_what, wrong) => {
   answer = wrong
@@ -168,6 +164,19 @@ test('an endless answer is cut at 256 KB', async () => {
     more()
   }
   await expect(asked('old')).rejects.toThrow('could not be fetched')
+})
+
+test('a redirect to another origin is not followed, although the keys are there', async () => {
+  const published = await publishing({ old: old.publicKey })
+  const elsewhere = origin.replace('127.0.0.1', 'localhost')
+  answer = (request, response) =>
+    request.headers.host?.startsWith('localhost') === true
+      ? published(request, response)
+      : response.writeHead(302, { location: `${elsewhere}/jwks` }).end()
+  await expect(asked('old')).rejects.toMatchObject({
+    cause: { message: 'the key server redirects to another origin' },
+  })
+  expect(fetches).toBe(1)
 })
 
 test('a redirect on the same server is followed', async () => {

@@ -302,6 +302,18 @@ describe('a fixed key set', () => {
     expect(await verdict(one, bearerDoor(await signedAs('ES256')))).toMatchObject({ user: { id: '7' } })
   })
 
+  test('is not tried through when a token names none and more than eight would do', async () => {
+    const keys = Array.from({ length: 8 }, () =>
+      generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ format: 'jwk' }),
+    )
+    const ninth = { ...(await jwk('ES256', {})), kid: 'ninth' }
+    const one = jwt({ jwks: { keys: [...keys, ninth] }, clock, user })
+    expect(await verdict(one, bearerDoor(await signedAs('ES256')))).toBe('401 invalid-token')
+    expect(await verdict(one, bearerDoor(await signedAs('ES256', 'ninth')))).toMatchObject({
+      user: { id: '7' },
+    })
+  })
+
   test('leaves out keys that are private, symmetric, for encryption, weak or unknown', async () => {
     const weak = await exportJWK(generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey)
     const keys = [
@@ -353,7 +365,11 @@ describe('a configuration is refused at start', () => {
       () => jwt({ key: privateKey.export({ format: 'jwk' }), user }),
       /public key/,
     ],
-    ['when the key is a symmetric JWK', () => jwt({ key: { kty: 'oct', k: 'AAAA' }, user }), /public key/],
+    [
+      'when the key is a symmetric JWK',
+      () => jwt({ key: { kty: 'oct', k: 'AAAA' }, user }),
+      /must be a public key/,
+    ],
     ['when the key is no key', () => jwt({ key: 'nonsense', user }), /PEM/],
     [
       'when the key is weak',

@@ -125,6 +125,7 @@ describe('a cookie signed as Express does it', () => {
     ['without its mark', `c1.${sign('c1', 'keyboard cat')}`],
     ['signed with another secret', `s:c1.${sign('c1', 'other')}`],
     ["another session's signature", `s:c1.${sign('c2', 'keyboard cat')}`],
+    ['under another mark', `j:c1.${sign('c1', 'keyboard cat')}`],
     ['a shortened signature', `s:c1.${sign('c1', 'keyboard cat').slice(0, -1)}`],
     ['an empty signature', 's:c1.'],
     ['no signature', 's:c1'],
@@ -132,6 +133,18 @@ describe('a cookie signed as Express does it', () => {
     ['a signature that is not ASCII', 's:c1.é'],
   ])('is no session when it is %s', async (_what, value) => {
     expect(await verdict(signed, cookie(encodeURIComponent(value)))).toBeNull()
+  })
+
+  test('of no id, or of more than 4096 characters, is not looked up', async () => {
+    const looked: string[] = []
+    const any = sessions({
+      cookie: 'sid',
+      load: (id) => void looked.push(id),
+      user: () => null,
+      secret: 'keyboard cat',
+    })
+    for (const id of ['', 'x'.repeat(4096)]) await any(cookie(`s:${id}.${sign(id, 'keyboard cat')}`))
+    expect(looked).toEqual([])
   })
 
   test('needs a secret that is not empty', () => {

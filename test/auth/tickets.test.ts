@@ -118,6 +118,29 @@ describe('a ticket', () => {
     expect(await verdict(one, door(ticket))).toBe('401 invalid-ticket')
   })
 
+  test('is refused when its time is over, also where the store keeps it longer', async () => {
+    const slow = memory({ clock }).store
+    const keeping = tickets({
+      store: {
+        ...slow,
+        put: (key, value) => slow.put(key, value, 3_600_000),
+        take: (key) => slow.take(key),
+      },
+      clock,
+      user: () => ({ id: '7' }),
+    })
+    const { ticket } = await keeping.mint(request)
+    await clock.advance(30_000)
+    expect(await verdict(keeping, door(ticket))).toBe('401 invalid-ticket')
+  })
+
+  test('names its identity by a hash where that has no token', async () => {
+    const { ticket } = await one.mint(request)
+    const identity = await one(door(ticket))
+    expect(identity?.token).toMatch(/^[A-Za-z0-9_-]{22}$/)
+    expect(ticket).not.toContain(identity?.token)
+  })
+
   test('is refused when its user is gone', async () => {
     const { ticket } = await one.mint(request)
     people.clear()
