@@ -1,0 +1,142 @@
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Page } from 'playwright'
+import { build } from 'vite'
+import { afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { WebSocketServer } from 'ws'
+import { type Authenticator, deny, endpoint, type Port, sallyport } from '../../src/index.ts'
+import { browsers, hasBrowser } from '../support/browser.ts'
+import { echo, type lab as Lab } from './lab.ts'
+
+declare const lab: typeof Lab
+declare const dispatchEvent: (event: Event) => void
+
+const member: Authenticator<{ readonly id: string }> = async ({ credentials }) => {
+  const key = credentials.of('bearer')
+  return key === null ? null : { user: { id: key } }
+}
+
+const application = endpoint(
+  echo,
+  { auth: member, authorize: ({ user }) => user.id === 'ada-key' || deny(403, 'not-you', 'Only Ada may.') },
+  async (socket) => {
+    for await (const line of socket) socket.send(line)
+  },
+)
+
+let script = ''
+const cleanups: (() => Promise<unknown>)[] = []
+
+async function bundle(): Promise<string> {
+  const result = await build({
+    configFile: false,
+    logLevel: 'silent',
+    resolve: { conditions: ['sallyport-src'] },
+    build: {
+      write: false,
+      rollupOptions: { input: 'test/client/lab.ts', preserveEntrySignatures: 'strict' },
+    },
+  })
+  const outputs = (Array.isArray(result) ? result : [result]).flatMap((one) =>
+    'output' in one ? one.output : [],
+  )
+  return outputs.flatMap((one) => (one.type === 'chunk' ? [one.code] : [])).join('')
+}
+
+/** A server with a page on which the client is loaded. */
+async function site(sockets: (http: Server) => void): Promise<string> {
+  const http = createServer((request, response) => {
+    if (request.url === '/lab.js') response.setHeader('content-type', 'text/javascript').end(script)
+    else response.setHeader('content-type', 'text/html').end('<script type="module" src="/lab.js"></script>')
+  })
+  sockets(http)
+  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
+  cleanups.push(() => new Promise((resolve) => http.close(resolve).closeAllConnections()))
+  // a server that listens on TCP has an address of this kind
+  return `http://127.0.0.1:${(http.address() as AddressInfo).port}`
+}
+
+function guarded(port: Port): (http: Server) => void {
+  port.serve(application)
+  cleanups.push(() => port.close({ drain: 0 }))
+  return (http) => port.attach(http)
+}
+
+async function visit(page: Page, url: string): Promise<void> {
+  await page.goto(url)
+  await page.waitForFunction('globalThis.lab !== undefined')
+}
+
+describe.runIf(hasBrowser)('in a browser', () => {
+  const chromium = browsers()
+  beforeAll(async () => {
+    script = await bundle()
+  })
+  afterEach(async () => {
+    for (const cleanup of cleanups.splice(0)) await cleanup()
+  })
+
+  test('it opens the endpoint of the page, sends, is acknowledged and hears', async () => {
+    const page = await chromium.page()
+    await visit(page, await site(guarded(sallyport())))
+    const seen = await page.evaluate(async () => {
+      const one = lab.experiment({ credentials: lab.bearer(() => 'ada-key') })
+      await one.opened.send('hello')
+      await one.opened.send('again')
+      return { states: one.states, heard: one.heard }
+    })
+    expect(seen.states).toEqual(['connecting', 'open'])
+    expect(seen.heard[0]).toBe('hello')
+  })
+
+  test('a refusal is read with its code, and it never was open', async () => {
+    const page = await chromium.page()
+    await visit(page, await site(guarded(sallyport())))
+    const seen = await page.evaluate(async () => {
+      const one = lab.experiment({ credentials: lab.bearer(() => 'eve-key') })
+      const { denial } = await one.until('denied')
+      return { states: one.states, denial }
+    })
+    expect(seen.denial).toMatchObject({ status: 403, code: 'not-you', message: 'Only Ada may.' })
+    expect(seen.states).not.toContain('open')
+  })
+
+  test('a server that does not speak the protocol is told from the rest by its failure', async () => {
+    const page = await chromium.page()
+    const plain = (http: Server): void => {
+      const server = new WebSocketServer({ server: http, handleProtocols: () => false })
+      cleanups.push(async () => server.close())
+    }
+    await visit(page, await site(plain))
+    const { failure } = await page.evaluate(() => lab.experiment({}).until('waiting'))
+    expect(failure).toBe('closed with 1006: nothing that speaks sallyport.v1 answered')
+  })
+
+  test('it comes back at once when the network does', async () => {
+    const page = await chromium.page()
+    const port = sallyport()
+    const sockets = new Set<{ end(): void }>()
+    await visit(
+      page,
+      await site((http) => {
+        guarded(port)(http)
+        http.on('upgrade', (_request, socket) => sockets.add({ end: () => socket.destroy() }))
+      }),
+    )
+    await page.evaluate(async () => {
+      const patient = { min: '1h', max: '1h' } as const
+      const one = lab.experiment({ credentials: lab.bearer(() => 'ada-key'), backoff: patient })
+      Object.assign(globalThis, { one })
+      await one.until('open')
+    })
+    for (const socket of sockets) socket.end()
+    const states = await page.evaluate(async () => {
+      const { one } = globalThis as unknown as { one: ReturnType<typeof lab.experiment> }
+      await one.until('waiting')
+      dispatchEvent(new Event('online'))
+      await one.until('open')
+      return one.states
+    })
+    expect(states.slice(-3)).toEqual(['waiting', 'connecting', 'open'])
+  })
+})
