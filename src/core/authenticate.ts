@@ -72,8 +72,7 @@ export function anyOf<A extends readonly Authenticator<unknown>[]>(...authentica
     }
     return null
   }
-  // each identity comes from a member of A; a return type of Authenticator<UserOf<A[number]>> would infer `unknown` users
-  return withSchemes(first, authenticators) as A[number]
+  return withSchemes(first, authenticators)
 }
 
 /**

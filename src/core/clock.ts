@@ -16,8 +16,8 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   after(ms, run) {
     const handle = setTimeout(run, ms)
-    // Node's timers keep the process alive unless told otherwise; other runtimes have plain numbers
-    if (typeof handle === 'object') handle.unref()
+    // Node's timers are objects that keep the process alive unless told otherwise; other runtimes have plain numbers
+    if (typeof handle === 'object') (handle as { unref(): void }).unref()
     return { cancel: () => clearTimeout(handle) }
   },
 }

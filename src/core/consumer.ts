@@ -4,7 +4,7 @@ import type { Authenticator, UserOf } from './application.ts'
 import type { Answer, Demands, Endpoint, Granted, Leave, Socket, Sound, Table } from './demands.ts'
 import { enter } from './enter.ts'
 import type { Inside, Opening } from './opening.ts'
-import { type LooseDemands, termsOf } from './terms.ts'
+import { termsOf } from './terms.ts'
 import { View } from './view.ts'
 
 /**
@@ -34,7 +34,7 @@ export function consumer<
 ): Endpoint<P, C, S, K, UserOf<A>, Socket<P, S, Au, UserOf<A>, Granted<G>>> {
   // Contract is read-only data: widening its types hides nothing from the engine
   const plain = contract as unknown as Contract<P>
-  const terms = termsOf(plain, demands as LooseDemands)
+  const terms = termsOf(plain, demands)
   // View is the untyped form of the socket, and LooseTable that of the table, that this contract and these demands describe
   const inside = (opening: Opening): Inside =>
     handling(plain, run(new View(opening) as unknown as Parameters<typeof run>[0]) as LooseTable)

@@ -1,6 +1,6 @@
 import type { Contract } from '../wire/contract.ts'
 import { Denial, deny } from '../wire/errors.ts'
-import { type Application, type Authenticator, type Door, door, type Handshake } from './application.ts'
+import { type Authenticator, type Door, door, type Handshake } from './application.ts'
 import type { Identity } from './identity.ts'
 import { authenticate, subjectOf } from './authenticate.ts'
 
@@ -81,6 +81,3 @@ async function answered(rule: (question: object) => unknown, question: object): 
     })
   }
 }
-
-/** Names an application after its contract, for a router that looks paths up. */
-export type Routed = Application & { readonly contract: Contract }

@@ -5,7 +5,7 @@ import type { Answer, Demands, Endpoint, Granted, LoopSocket, Sound } from './de
 import { enter } from './enter.ts'
 import { Loop, tagged } from './loop.ts'
 import type { Inside, Opening } from './opening.ts'
-import { type LooseDemands, termsOf } from './terms.ts'
+import { termsOf } from './terms.ts'
 import { View } from './view.ts'
 
 /**
@@ -35,7 +35,7 @@ export function endpoint<
 ): Endpoint<P, C, S, {}, UserOf<A>, LoopSocket<P, C, S, Au, UserOf<A>, Granted<G>>> {
   // Contract is read-only data: widening its types hides nothing from the engine
   const plain = contract as unknown as Contract<P>
-  const terms = termsOf(plain, demands as LooseDemands)
+  const terms = termsOf(plain, demands)
   // LoopView is the untyped form of the socket that this contract and these demands describe
   const inside = (opening: Opening): Inside =>
     looping(opening, (view) => run(view as unknown as Parameters<typeof run>[0]))

@@ -1,7 +1,7 @@
 import { protocolName } from '../wire/carrier.ts'
 import type { Contract } from '../wire/contract.ts'
 import { Denial, deny } from '../wire/errors.ts'
-import { placeOf, tellOf } from './admit.ts'
+import { placeOf } from './admit.ts'
 import { type Handshake, hub } from './application.ts'
 import { frameCodec, plainCodec } from './codec.ts'
 import type { Connection, Receiver } from './connection.ts'

@@ -117,7 +117,7 @@ export class Groups {
   async #deliver(address: Address, dispatch: Dispatch): Promise<number> {
     const room = this.#rooms.get(address.key)
     const receivers = room === undefined ? 0 : deliver(room, dispatch)
-    await this.#bus.publish(address.key, packDispatch(dispatch))
+    await this.#bus.publish(address.key, () => packDispatch(dispatch))
     return receivers
   }
 

@@ -5,8 +5,11 @@ export type Unsubscribe = () => void
 
 /** Carries messages between the nodes of one system, at most once, in order for one publisher and topic. */
 export interface Bus {
-  /** Hands bytes to all other nodes that subscribe to the topic; resolves when the layer has accepted them. */
-  publish(topic: string, bytes: Uint8Array): Promise<void>
+  /**
+   * Hands a message to all other nodes that subscribe to the topic; resolves when the layer has accepted it. It is packed
+   * at most once, and not at all where the layer knows that nobody else listens.
+   */
+  publish(topic: string, pack: () => Uint8Array): Promise<void>
   /** Hears what other nodes publish; a node does not hear itself. Resolves when nothing published from now on is missed. */
   subscribe(topic: string, hear: (bytes: Uint8Array) => void): Promise<Unsubscribe>
   /** The names of the nodes that are alive, this one among them. */

@@ -29,30 +29,28 @@ export function sendingOf(contract: Contract, args: readonly unknown[], checked:
   // flat on the plain wire, such a field would say another type than the one it is sent under
   if (typeof type === 'string' && isRecord(data) && Object.hasOwn(data, 'type'))
     throw new TypeError(`the message '${type}' cannot have a field called type`)
-  if (checked) assertValid(shape.schema, data, `the message '${String(type ?? contract.path)}'`)
-  // the typed surface of `send` lets only these options through
+  if (checked)
+    assertValid(shape.schema, data, `the message '${typeof type === 'string' ? type : contract.path}'`)
   return {
     type: typeof type === 'string' ? type : null,
     shape,
     data,
-    options: (options ?? {}) as SendOptions,
+    options: options ?? {},
   }
 }
 
 /** The messenger of a hub for one tenant. */
 export function messengerOf(hub: Hub, tenant: string): Messenger {
-  const messenger = {
+  return {
     group: (contract: Contract, params: Readonly<Record<string, string>> = {}, audience?: string) =>
       groupOf(hub, groupAddress(contract, tenant, params, audience)),
     user: (contract: Contract, subject: string) => groupOf(hub, subjectAddress(contract, tenant, subject)),
   }
-  // the interface only narrows these signatures by the contract's types
-  return messenger as unknown as Messenger
 }
 
 /** A group by its address. */
 export function groupOf(hub: Hub, address: Address): Group<Direction> {
-  const group = {
+  return {
     send: (...args: readonly unknown[]) => {
       const sending = send(hub, address, args)
       // a send that nobody awaits must not end the process when the layer is away; whoever awaits sees the error too
@@ -62,8 +60,6 @@ export function groupOf(hub: Hub, address: Address): Group<Direction> {
     members: () => hub.presence.find(address),
     history: (after: Position | null = null) => history(hub, address, after),
   }
-  // as above: `send` is typed by the contract where it is handed out
-  return group as unknown as Group<Direction>
 }
 
 async function send(hub: Hub, address: Address, args: readonly unknown[]): Promise<void> {

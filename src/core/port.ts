@@ -53,7 +53,7 @@ export interface Messenger {
   ): Group<S>
   /** Every device of one subject that is inside an endpoint of this contract, on every node, with its history. */
   user<S extends Direction>(
-    contract: Contract<string, Direction, S, Calls, string>,
+    contract: Contract<string, Direction, S>,
     subject: string,
   ): Pick<Group<S>, 'send' | 'history'>
 }

@@ -152,9 +152,9 @@ export class Presence {
 
   #publish(watch: Watch, notice: Notice): void {
     if (this.#closed) return
-    const bytes = new TextEncoder().encode(JSON.stringify(notice))
+    const pack = (): Uint8Array => new TextEncoder().encode(JSON.stringify(notice))
     this.#parts.bus
-      .publish(topicOf(watch.address), bytes)
+      .publish(topicOf(watch.address), pack)
       .catch((error: unknown) => this.#parts.report(error, 'telling other nodes who is here'))
   }
 

@@ -7,6 +7,7 @@ import type { Direction } from '../wire/contract.ts'
 /** A socket as handlers see it, without the types of its contract: `endpoint` and `consumer` hand it out typed. */
 export class View {
   readonly #opening: Opening
+  #room: Group<Direction> | null = null
 
   constructor(opening: Opening) {
     this.#opening = opening
@@ -49,6 +50,10 @@ export class View {
   }
 
   group(audience?: string): Group<Direction> {
+    return audience === undefined ? (this.#room ??= this.#group()) : this.#group(audience)
+  }
+
+  #group(audience?: string): Group<Direction> {
     const { hub, contract, visitor } = this.#opening.parts
     return groupOf(hub, groupAddress(contract, this.#tenant, visitor.params, audience))
   }

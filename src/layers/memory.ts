@@ -55,11 +55,14 @@ class MemoryBus implements Bus {
     return this.#node
   }
 
-  async publish(topic: string, bytes: Uint8Array): Promise<void> {
+  async publish(topic: string, pack: () => Uint8Array): Promise<void> {
     this.#assertOpen()
-    // microtasks run in the order in which they were queued, so each hearer keeps the order of publication
+    let bytes: Uint8Array | undefined
     for (const hearer of this.#exchange.topics.get(topic) ?? []) {
-      if (hearer.node !== this.#node) queueMicrotask(() => hearer.ended || hearer.hear(bytes))
+      if (hearer.node === this.#node) continue
+      const packed = (bytes ??= pack())
+      // microtasks run in the order in which they were queued, so each hearer keeps the order of publication
+      queueMicrotask(() => hearer.ended || hearer.hear(packed))
     }
   }
 

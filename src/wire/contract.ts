@@ -156,8 +156,7 @@ export function event<S extends Schema>(schema: S, rules: EventRules): EventShap
 export function shapeOf(direction: Direction, type: string | null): EventShape | null {
   if (isSchema(direction)) return type === null ? { schema: direction, rules: {} } : null
   if (type === null || !Object.hasOwn(direction, type)) return null
-  // isSchema has excluded the unnamed shape
-  const entry = (direction as Named)[type]
+  const entry = direction[type]
   if (entry === undefined) return null
   return isSchema(entry) ? { schema: entry, rules: {} } : entry
 }
@@ -184,8 +183,7 @@ export function contract<
 >(path: P, shapes: Shapes<C, S, K, A, R>): Contract<P, C, S, K, A, R> {
   const { client, server, calls, audiences = [], grant, presence, history } = shapes
   for (const direction of [client, server]) if (direction !== undefined) checkDirection(path, direction)
-  for (const [name, call] of Object.entries(calls ?? {}))
-    (checkName(path, name), refuseAsync(call.input), refuseAsync(call.output))
+  for (const [name, call] of Object.entries(calls ?? {})) checkCall(path, name, call)
   for (const name of audiences) checkName(path, name)
   for (const schema of [grant, presence]) if (schema !== undefined) refuseAsync(schema)
   return {
@@ -208,6 +206,12 @@ function checkDirection(path: string, direction: Direction): void {
     checkName(path, type)
     refuseAsync(isSchema(entry) ? entry : entry.schema)
   }
+}
+
+function checkCall(path: string, name: string, call: Calls[string]): void {
+  checkName(path, name)
+  refuseAsync(call.input)
+  refuseAsync(call.output)
 }
 
 function checkName(path: string, name: string): void {

@@ -51,7 +51,11 @@ export class Denial extends SallyportError {
   readonly challenge: string | undefined
 
   constructor(status: number, reason: string, message?: string, options: DenialOptions = {}) {
+    // a refusal is an answer and no fault: where it was thrown is of no use, and walking the stack costs more than refusing
+    const { stackTraceLimit } = Error
+    Error.stackTraceLimit = 0
     super('ERR_DENIED', message ?? reason, options.cause === undefined ? undefined : { cause: options.cause })
+    Error.stackTraceLimit = stackTraceLimit
     this.status = status
     this.reason = reason
     this.retryAfterMs = options.retryAfterMs

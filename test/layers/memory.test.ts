@@ -19,7 +19,7 @@ describe('the memory layer', () => {
     const [a, b] = [layer.bus('a'), layer.bus('b')]
     await b.subscribe('t', (value) => void heard.push(value))
     const sent = bytes(3)
-    const publishing = a.publish('t', sent)
+    const publishing = a.publish('t', () => sent)
     expect(heard).toEqual([])
     await publishing
     await Promise.resolve()
@@ -31,7 +31,7 @@ describe('the memory layer', () => {
     const heard: Uint8Array[] = []
     const [a, b] = [layer.bus('a'), layer.bus('b')]
     const end = await b.subscribe('t', (value) => void heard.push(value))
-    const publishing = a.publish('t', bytes(1))
+    const publishing = a.publish('t', () => bytes(1))
     end()
     await publishing
     await Promise.resolve()
