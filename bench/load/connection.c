@@ -1,6 +1,7 @@
-#define _GNU_SOURCE
 #include "connection.h"
-
+#include "clock.h"
+#include "message.h"
+#include "request.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -12,248 +13,256 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "clock.h"
+// Larger than any frame of a peer: a frame that does not fit is an error, never a wait without end.
+enum { READ_BYTES = 1 << 18, MAX_REQUEST = 8192, MAX_PACKET = 3072 };
 
-struct pool pool;
-
-static const struct target *target;
-static const struct workload *workload;
-static int epoll_fd;
-static uint8_t chunk[1 << 18];
-
-static void fail(const char *what) {
-  perror(what);
-  exit(2);
+static void watch(struct load *load, struct connection *connection, bool writable, int operation) {
+  struct epoll_event event = {.events = EPOLLIN | (writable ? EPOLLOUT : 0), .data.ptr = connection};
+  epoll_ctl(load->epoll, operation, connection->fd, &event);
+  connection->wants_write = writable;
 }
 
-static void buffer_put(struct buffer *buffer, const void *bytes, size_t length) {
-  if (buffer->length + length > buffer->capacity) {
-    buffer->capacity = (buffer->length + length) * 2 + 256;
-    buffer->bytes = realloc(buffer->bytes, buffer->capacity);
-    if (buffer->bytes == NULL) fail("realloc");
+// Loopback alone, by construction: no option names a host.
+static struct sockaddr_in loopback(uint32_t host, int port) {
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+  address.sin_addr.s_addr = htonl((INADDR_LOOPBACK & 0xff000000u) | (host & 0x00ffffffu));
+  return address;
+}
+
+// Several source addresses: one alone has no more than some 28,000 ports towards one server.
+static void bind_source(struct load *load, int fd) {
+  static uint32_t turn;
+  if (load->options.sources < 2) return;
+  int yes = 1;
+  setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &yes, sizeof yes);
+  struct sockaddr_in source = loopback(2 + turn++ % (uint32_t)load->options.sources, 0);
+  if (bind(fd, (struct sockaddr *)&source, sizeof source) != 0) perror("load: bind");
+}
+
+static int open_socket(struct load *load) {
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) {
+    perror("load: socket");
+    return -1;
   }
-  memcpy(buffer->bytes + buffer->length, bytes, length);
-  buffer->length += length;
+  int yes = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+  bind_source(load, fd);
+  struct sockaddr_in server = loopback(1, load->options.port);
+  if (connect(fd, (struct sockaddr *)&server, sizeof server) == 0 || errno == EINPROGRESS) return fd;
+  close(fd);
+  return -1;
 }
 
-static void watch(struct connection *connection, int operation, int wants_write) {
-  struct epoll_event event = {.events = EPOLLIN | (wants_write ? EPOLLOUT : 0), .data.ptr = connection};
-  epoll_ctl(epoll_fd, operation, connection->fd, &event);
-  connection->wants_write = wants_write;
-}
-
-void pool_open(const struct target *where, const struct workload *what, int size) {
-  target = where;
-  workload = what;
-  pool.size = size;
-  pool.connections = calloc((size_t)size, sizeof *pool.connections);
-  epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-  if (pool.connections == NULL || epoll_fd < 0) fail("pool");
-  for (int index = 0; index < size; index++) {
-    pool.connections[index].fd = -1;
-    pool.connections[index].index = index;
+bool connection_start(struct load *load, struct connection *connection) {
+  char request[MAX_REQUEST];
+  connection->since_ns = now_ns();
+  connection->attempt = load->attempts++;
+  connection->fd = open_socket(load);
+  if (connection->fd < 0) {
+    load->counters.errors++;
+    return false;
   }
+  buffer_clear(&connection->in);
+  buffer_clear(&connection->out);
+  connection->close_sent = false;
+  connection->state = CONNECTING;
+  watch(load, connection, true, EPOLL_CTL_ADD);
+  buffer_append(&connection->out, request, write_request(request, sizeof request, load, connection));
+  return true;
 }
 
-void connection_drop(struct connection *connection) {
+void connection_queue(struct connection *connection, enum opcode opcode, const void *payload, size_t length) {
+  uint8_t frame[MAX_FRAME_OUT + FRAME_OVERHEAD];
+  if (length > MAX_FRAME_OUT) return;
+  buffer_append(&connection->out, frame, write_frame(frame, opcode, payload, length));
+}
+
+void connection_flush(struct load *load, struct connection *connection) {
+  struct buffer *out = &connection->out;
+  if (connection->fd < 0 || out->used == 0) return;
+  // a failed send is heard of again as an event of the socket
+  ssize_t sent = send(connection->fd, out->bytes + out->taken, out->used - out->taken, MSG_NOSIGNAL);
+  if (sent > 0) buffer_take(out, (size_t)sent);
+  bool more = out->used > 0;
+  if (more != connection->wants_write) watch(load, connection, more, EPOLL_CTL_MOD);
+}
+
+void connection_say(struct load *load, struct connection *connection) {
+  size_t length;
+  const char *message = stamped_message(&length);
+  connection_queue(connection, OP_TEXT, message, length);
+  connection_flush(load, connection);
+}
+
+void connection_say_goodbye(struct load *load, struct connection *connection) {
+  static const uint8_t normal[] = {1000 >> 8, 1000 & 0xff};
+  if (connection->close_sent) return;
+  connection->close_sent = true;
+  connection_queue(connection, OP_CLOSE, normal, sizeof normal);
+  connection_flush(load, connection);
+}
+
+void connection_drop(struct load *load, struct connection *connection) {
   if (connection->fd >= 0) close(connection->fd);
-  if (connection->state == READY) pool.ready--;
+  if (connection->state == READY) load->ready--;
   connection->fd = -1;
   connection->state = IDLE;
 }
 
-static void end(struct connection *connection, enum end why) {
-  enum state before = connection->state;
-  connection_drop(connection);
-  workload->ended(connection, before, why);
+static bool gone(struct load *load, struct connection *connection, enum why why) {
+  load->behaviour->gone(load, connection, why);
+  return false;
 }
 
-void connection_flush(struct connection *connection) {
-  struct buffer *out = &connection->out;
-  if (connection->fd < 0 || out->length == connection->written) return;
-  ssize_t sent = send(connection->fd, out->bytes + connection->written, out->length - connection->written, MSG_NOSIGNAL);
-  if (sent > 0) connection->written += (size_t)sent;
-  int rest = connection->written < out->length;
-  if (!rest) connection->written = out->length = 0;
-  if (rest != connection->wants_write) watch(connection, EPOLL_CTL_MOD, rest);
+// A Close before the welcome is a refusal, said with a code.
+static bool on_close(struct load *load, struct connection *connection, const struct frame *frame) {
+  load->last_close = frame->length >= 2 ? frame->payload[0] << 8 | frame->payload[1] : 1005;
+  // our Close is out already: the server ends the connection, which is the end of a clean exchange
+  if (connection->close_sent) return true;
+  connection_say_goodbye(load, connection);
+  return gone(load, connection, connection->state == OPENING ? REFUSED : CLOSED);
 }
 
-void connection_send(struct connection *connection, enum opcode opcode, const uint8_t *payload, size_t length) {
-  uint8_t frame[FRAME_MAX_PAYLOAD + FRAME_MAX_HEADER];
-  if (length > FRAME_MAX_PAYLOAD) length = FRAME_MAX_PAYLOAD;
-  buffer_put(&connection->out, frame, frame_encode(frame, opcode, payload, length));
-}
-
-void connection_say_close(struct connection *connection) {
-  static const uint8_t normal[2] = {0x03, 0xe8};
-  if (connection->sent_close) return;
-  connection->sent_close = 1;
-  connection_send(connection, OP_CLOSE, normal, sizeof normal);
-}
-
-static const char *token_of(const struct connection *connection) {
-  return target->token_count == 0 ? "" : target->tokens[connection->index % target->token_count];
-}
-
-// Fills {token} and {room} in.
-static void fill(char *out, size_t capacity, const char *template, const struct connection *connection) {
-  size_t length = 0;
-  while (*template != 0 && length + 1 < capacity) {
-    if (strncmp(template, "{token}", 7) == 0) {
-      length += (size_t)snprintf(out + length, capacity - length, "%s", token_of(connection));
-      template += 7;
-    } else if (strncmp(template, "{room}", 6) == 0) {
-      length += (size_t)snprintf(out + length, capacity - length, "r%d", connection->index % target->rooms);
-      template += 6;
-    } else {
-      out[length++] = *template++;
-    }
+// Engine.IO and Socket.IO packets, as far as a chat needs them; true when the frame holds an event.
+static bool is_socketio_event(struct load *load, struct connection *connection, const struct frame *frame) {
+  char packet[MAX_PACKET];
+  const uint8_t *text = frame->payload;
+  if (frame->length == 0) return false;
+  if (text[0] == '0') {
+    size_t length = write_socketio_connect(packet, sizeof packet, load, connection);
+    connection_queue(connection, OP_TEXT, packet, length);
   }
-  out[length < capacity ? length : capacity - 1] = 0;
+  if (text[0] == '2') connection_queue(connection, OP_TEXT, "3", 1);
+  return frame->length > 1 && text[0] == '4' && text[1] == '2';
 }
 
-static void put_request(struct connection *connection) {
-  char path[4096], request[8192];
-  fill(path, sizeof path, target->path, connection);
-  int length = snprintf(request, sizeof request,
-                        "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-                        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-                        path, target->port);
-  buffer_put(&connection->out, request, (size_t)length);
+static bool is_socketio_refusal(const struct frame *frame) {
+  return frame->length > 1 && frame->payload[0] == '4' && frame->payload[1] == '4';
 }
 
-// Several loopback addresses, because one has no more than some 28,000 free ports towards one server.
-static void bind_source(int fd) {
-  static int next;
-  int on = 1;
-  struct sockaddr_in source = {.sin_family = AF_INET};
-  source.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + (uint32_t)(next++ % target->sources));
-  setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
-  if (bind(fd, (struct sockaddr *)&source, sizeof source) < 0) fail("bind");
-}
-
-int connection_start(struct connection *connection) {
-  struct sockaddr_in server = {.sin_family = AF_INET, .sin_port = htons((uint16_t)target->port)};
-  server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
-  if (fd < 0) fail("socket");
-  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  if (target->sources > 1) bind_source(fd);
-  connection->in.length = connection->out.length = connection->written = 0;
-  connection->sent_close = 0;
-  connection->since_ns = now_ns();
-  if (connect(fd, (struct sockaddr *)&server, sizeof server) < 0 && errno != EINPROGRESS) {
-    close(fd);
-    return -1;
+// The first message is the welcome: only now has the server let this connection in.
+static void hand_over(struct load *load, struct connection *connection, const struct frame *frame) {
+  if (connection->state == OPENING) {
+    connection->state = READY;
+    load->ready++;
+    load->behaviour->ready(load, connection);
+  } else if (connection->state == READY) {
+    load->received++;
+    load->behaviour->message(load, connection, frame->payload, frame->length);
   }
-  connection->fd = fd;
-  connection->state = CONNECTING;
-  watch(connection, EPOLL_CTL_ADD, 1);
-  put_request(connection);
-  return 0;
 }
 
-static void become_ready(struct connection *connection) {
-  connection->state = READY;
-  pool.ready++;
-  workload->ready(connection);
-}
-
-// Engine.IO and Socket.IO packets inside text frames. Answers 1 when the packet is a message of the application.
-static int socket_io_packet(struct connection *connection, const uint8_t *payload, size_t length) {
-  if (length == 0) return 0;
-  if (payload[0] == '0') {
-    char packet[FRAME_MAX_PAYLOAD];
-    fill(packet, sizeof packet, "40{\"token\":\"{token}\",\"room\":\"{room}\"}", connection);
-    connection_send(connection, OP_TEXT, (const uint8_t *)packet, strlen(packet));
-  } else if (payload[0] == '2') {
-    connection_send(connection, OP_TEXT, (const uint8_t *)"3", 1);
-  } else if (length > 1 && payload[0] == '4' && payload[1] == '4') {
-    end(connection, END_REFUSED);
+static bool on_message(struct load *load, struct connection *connection, const struct frame *frame) {
+  bool socketio = load->options.socketio;
+  if (socketio && is_socketio_refusal(frame)) {
+    connection_say_goodbye(load, connection);
+    return gone(load, connection, REFUSED);
   }
-  return connection->fd >= 0 && length > 1 && payload[0] == '4' && payload[1] == '2';
+  if (!socketio || is_socketio_event(load, connection, frame)) hand_over(load, connection, frame);
+  return true;
 }
 
-static void on_close_frame(struct connection *connection, const struct frame *frame) {
-  pool.last_close = frame->length >= 2 ? frame->payload[0] << 8 | frame->payload[1] : 1005;
-  int refused = connection->state < READY;
-  if (connection->sent_close && !refused) return;
-  connection_say_close(connection);
-  connection_flush(connection);
-  end(connection, refused ? END_REFUSED : END_CLOSED);
+// False when the connection is gone.
+static bool on_frame(struct load *load, struct connection *connection, const struct frame *frame) {
+  switch (frame->opcode) {
+    case OP_TEXT:
+    case OP_BINARY:
+      return on_message(load, connection, frame);
+    case OP_CLOSE:
+      return on_close(load, connection, frame);
+    case OP_PING:
+      connection_queue(connection, OP_PONG, frame->payload, frame->length);
+      return true;
+    case OP_PONG:
+      return true;
+    default:
+      return gone(load, connection, BROKEN);
+  }
 }
 
-static void on_data_frame(struct connection *connection, const struct frame *frame) {
-  if (target->socket_io && !socket_io_packet(connection, frame->payload, frame->length)) return;
-  if (connection->state == GREETING) become_ready(connection);
-  else if (connection->state == READY) workload->message(connection, frame->payload, frame->length);
-}
-
-static void on_frame(struct connection *connection, const struct frame *frame) {
-  if (frame->opcode == OP_PING) connection_send(connection, OP_PONG, frame->payload, frame->length < 126 ? frame->length : 125);
-  else if (frame->opcode == OP_CLOSE) on_close_frame(connection, frame);
-  else if (frame->opcode <= OP_BINARY) on_data_frame(connection, frame);
-}
-
-// The answer of the handshake. Answers its length, 0 when it is not whole yet, -1 when the server refused.
-static long read_answer(struct connection *connection, size_t available) {
-  uint8_t *blank = memmem(chunk, available, "\r\n\r\n", 4);
-  if (blank == NULL) return 0;
-  int status = atoi((char *)chunk + 9);
+// Reads the answer to the upgrade: its size when it is a 101, 0 while it is incomplete, -1 when the
+// connection is gone.
+static ssize_t read_answer(struct load *load, struct connection *connection, const uint8_t *bytes,
+                           size_t count) {
+  const uint8_t *end = memmem(bytes, count, "\r\n\r\n", 4);
+  if (end == NULL) return 0;
+  int status = count > 12 ? atoi((const char *)bytes + 9) : 0;
   if (status != 101) {
-    pool.last_status = status;
-    end(connection, END_REFUSED);
+    load->last_http = status;
+    gone(load, connection, REFUSED);
     return -1;
   }
-  connection->state = GREETING;
-  return blank + 4 - chunk;
+  connection->state = OPENING;
+  return end + 4 - bytes;
 }
 
-static void read_frames(struct connection *connection, size_t from, size_t available) {
-  struct frame frame;
-  while (frame_decode(chunk + from, available - from, &frame)) {
-    from += frame.total;
-    on_frame(connection, &frame);
-    if (connection->fd < 0) return;
+// Works through received bytes; answers how many, or -1 when the connection is gone.
+static ssize_t consume(struct load *load, struct connection *connection, const uint8_t *bytes, size_t count) {
+  size_t at = 0;
+  if (connection->state == UPGRADING) {
+    ssize_t answer = read_answer(load, connection, bytes, count);
+    if (answer <= 0) return answer;
+    at = (size_t)answer;
   }
-  if (available > from) buffer_put(&connection->in, chunk + from, available - from);
-  connection_flush(connection);
+  struct frame frame;
+  enum parsed parsed;
+  while ((parsed = read_frame(bytes + at, count - at, &frame)) == FRAME_WHOLE) {
+    if (!on_frame(load, connection, &frame)) return -1;
+    at += frame.whole;
+  }
+  if (parsed == FRAME_PARTIAL) return (ssize_t)at;
+  gone(load, connection, BROKEN);
+  return -1;
 }
 
-static void on_readable(struct connection *connection) {
-  size_t kept = connection->in.length;
-  if (kept > 0) memcpy(chunk, connection->in.bytes, kept);
-  ssize_t received = recv(connection->fd, chunk + kept, sizeof chunk - kept, 0);
-  int early = connection->state == UPGRADING || connection->state == GREETING;
-  if (received < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  if (received <= 0) return end(connection, early ? (received == 0 ? END_REFUSED : END_RESET) : END_CLOSED);
-  connection->in.length = 0;
-  size_t available = kept + (size_t)received;
-  long from = connection->state == UPGRADING ? read_answer(connection, available) : 0;
-  if (from < 0) return;
-  if (connection->state == UPGRADING) return buffer_put(&connection->in, chunk, available);
-  read_frames(connection, (size_t)from, available);
+// Nothing came: not yet, or never again.
+static void on_nothing(struct load *load, struct connection *connection, bool failed) {
+  if (failed && (errno == EAGAIN || errno == EINTR)) return;
+  bool before_welcome = connection->state == UPGRADING || connection->state == OPENING;
+  gone(load, connection, !before_welcome ? CLOSED : failed ? RESET : REFUSED);
 }
 
-static void on_connected(struct connection *connection) {
+// One buffer for all: what a connection has left over from its last read is put in front.
+static void on_readable(struct load *load, struct connection *connection) {
+  static uint8_t bytes[READ_BYTES];
+  size_t left_over = connection->in.used;
+  if (left_over == sizeof bytes) {
+    gone(load, connection, BROKEN);
+    return;
+  }
+  if (left_over > 0) memcpy(bytes, connection->in.bytes, left_over);
+  ssize_t received = recv(connection->fd, bytes + left_over, sizeof bytes - left_over, 0);
+  if (received <= 0) {
+    on_nothing(load, connection, received < 0);
+    return;
+  }
+  size_t count = left_over + (size_t)received;
+  ssize_t consumed = consume(load, connection, bytes, count);
+  if (consumed < 0) return;
+  buffer_clear(&connection->in);
+  buffer_append(&connection->in, bytes + consumed, count - (size_t)consumed);
+  connection_flush(load, connection);
+}
+
+static void on_connected(struct load *load, struct connection *connection) {
   int error = 0;
-  socklen_t length = sizeof error;
-  getsockopt(connection->fd, SOL_SOCKET, SO_ERROR, &error, &length);
-  if (error != 0) return end(connection, END_UNREACHABLE);
+  socklen_t size = sizeof error;
+  getsockopt(connection->fd, SOL_SOCKET, SO_ERROR, &error, &size);
+  if (error != 0) {
+    gone(load, connection, UNREACHABLE);
+    return;
+  }
   connection->state = UPGRADING;
-  connection_flush(connection);
+  connection_flush(load, connection);
 }
 
-static void on_event(const struct epoll_event *event) {
-  struct connection *connection = event->data.ptr;
+void connection_event(struct load *load, struct connection *connection, uint32_t events) {
   if (connection->fd < 0) return;
-  if (connection->state == CONNECTING) return on_connected(connection);
-  if (event->events & EPOLLOUT) connection_flush(connection);
-  if (connection->fd >= 0 && (event->events & (EPOLLIN | EPOLLHUP | EPOLLERR))) on_readable(connection);
-}
-
-void pool_pump(int timeout_ms) {
-  static struct epoll_event events[1024];
-  int count = epoll_wait(epoll_fd, events, 1024, timeout_ms);
-  for (int index = 0; index < count; index++) on_event(&events[index]);
+  if (connection->state == CONNECTING) {
+    on_connected(load, connection);
+    return;
+  }
+  if (events & EPOLLOUT) connection_flush(load, connection);
+  if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) on_readable(load, connection);
 }

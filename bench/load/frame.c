@@ -1,8 +1,29 @@
 #include "frame.h"
-
 #include <string.h>
 
-// Masks need no secrecy towards a server on loopback, only variety.
+static uint64_t read_big_endian(const uint8_t *bytes, int count) {
+  uint64_t value = 0;
+  for (int i = 0; i < count; i++) value = value << 8 | bytes[i];
+  return value;
+}
+
+enum parsed read_frame(const uint8_t *bytes, size_t count, struct frame *frame) {
+  if (count < 2) return FRAME_PARTIAL;
+  // FIN set, no reserved bit, and a server does not mask
+  if ((bytes[0] & 0xf0) != 0x80 || (bytes[1] & 0x80) != 0) return FRAME_BAD;
+  int short_length = bytes[1] & 0x7f;
+  int extended = short_length == 126 ? 2 : short_length == 127 ? 8 : 0;
+  size_t header = 2 + (size_t)extended;
+  if (count < header) return FRAME_PARTIAL;
+  uint64_t length = extended ? read_big_endian(bytes + 2, extended) : (uint64_t)short_length;
+  if (length > (1u << 20)) return FRAME_BAD;
+  if (count - header < length) return FRAME_PARTIAL;
+  *frame = (struct frame){bytes[0] & 0x0f, bytes + header, (size_t)length, header + (size_t)length};
+  return FRAME_WHOLE;
+}
+
+// Masks must differ, so that no server can be tuned to one; they guard nothing here, so a plain xorshift
+// will do.
 static uint32_t next_mask(void) {
   static uint32_t state = 2463534242u;
   state ^= state << 13;
@@ -11,43 +32,26 @@ static uint32_t next_mask(void) {
   return state;
 }
 
-size_t frame_encode(uint8_t *out, enum opcode opcode, const uint8_t *payload, size_t length) {
-  uint32_t mask = next_mask();
-  uint8_t key[4];
-  memcpy(key, &mask, sizeof key);
-  size_t header = 2;
+static size_t write_header(uint8_t *out, enum opcode opcode, size_t length) {
   out[0] = (uint8_t)(0x80 | opcode);
   if (length < 126) {
     out[1] = (uint8_t)(0x80 | length);
-  } else {
-    out[1] = 0x80 | 126;
-    out[2] = (uint8_t)(length >> 8);
-    out[3] = (uint8_t)length;
-    header = 4;
+    return 2;
   }
-  memcpy(out + header, key, sizeof key);
-  header += sizeof key;
-  for (size_t index = 0; index < length; index++) out[header + index] = payload[index] ^ key[index & 3];
-  return header + length;
+  out[1] = 0x80 | 126;
+  out[2] = (uint8_t)(length >> 8);
+  out[3] = (uint8_t)length;
+  return 4;
 }
 
-int frame_decode(const uint8_t *bytes, size_t available, struct frame *frame) {
-  if (available < 2) return 0;
-  size_t header = 2, length = bytes[1] & 127;
-  if (length == 126) {
-    if (available < 4) return 0;
-    length = (size_t)bytes[2] << 8 | bytes[3];
-    header = 4;
-  } else if (length == 127) {
-    if (available < 10) return 0;
-    length = 0;
-    for (int index = 2; index < 10; index++) length = length << 8 | bytes[index];
-    header = 10;
-  }
-  if (available < header + length) return 0;
-  frame->opcode = bytes[0] & 15;
-  frame->payload = bytes + header;
-  frame->length = length;
-  frame->total = header + length;
-  return 1;
+size_t write_frame(uint8_t *out, enum opcode opcode, const void *payload, size_t length) {
+  const uint8_t *bytes = payload;
+  uint8_t mask[4];
+  uint32_t random = next_mask();
+  memcpy(mask, &random, sizeof mask);
+  size_t header = write_header(out, opcode, length);
+  memcpy(out + header, mask, sizeof mask);
+  header += sizeof mask;
+  for (size_t i = 0; i < length; i++) out[header + i] = bytes[i] ^ mask[i & 3];
+  return header + length;
 }

@@ -1,21 +1,23 @@
-// WebSocket frames (RFC 6455 section 5.2): what a client writes, and a look at what a server has written.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
 
-enum opcode { OP_CONTINUATION = 0, OP_TEXT = 1, OP_BINARY = 2, OP_CLOSE = 8, OP_PING = 9, OP_PONG = 10 };
-
-#define FRAME_MAX_PAYLOAD 2048
-#define FRAME_MAX_HEADER 8
+// WebSocket frames, RFC 6455 section 5.2: no extension, no fragments; every peer sends whole messages.
+enum opcode { OP_TEXT = 1, OP_BINARY = 2, OP_CLOSE = 8, OP_PING = 9, OP_PONG = 10 };
+enum { MAX_FRAME_OUT = 4096, FRAME_OVERHEAD = 8 };
 
 struct frame {
   int opcode;
   const uint8_t *payload;
   size_t length;
-  size_t total;  // header and payload
+  // Bytes of header and payload together.
+  size_t whole;
 };
 
-// Writes a masked frame of at most FRAME_MAX_PAYLOAD bytes; answers its size.
-size_t frame_encode(uint8_t *out, enum opcode opcode, const uint8_t *payload, size_t length);
-// Reads one whole unmasked frame; answers 0 when more bytes are needed.
-int frame_decode(const uint8_t *bytes, size_t available, struct frame *frame);
+enum parsed { FRAME_WHOLE, FRAME_PARTIAL, FRAME_BAD };
+
+// Reads the first frame of some bytes that a server sent.
+enum parsed read_frame(const uint8_t *bytes, size_t count, struct frame *frame);
+
+// Writes a masked frame and answers its size; `out` holds MAX_FRAME_OUT + FRAME_OVERHEAD bytes.
+size_t write_frame(uint8_t *out, enum opcode opcode, const void *payload, size_t length);

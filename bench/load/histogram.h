@@ -1,9 +1,10 @@
-// Times in nanoseconds in buckets about 1.5 % wide: adding one is a few instructions, whatever its size.
 #pragma once
 #include <stdint.h>
 
-#define HISTOGRAM_BUCKETS 4096
+enum { HISTOGRAM_BUCKETS = 4096 };
 
+// Times in nanoseconds, in buckets of about 1.5 %: 64 for each power of two, so that adding costs no memory
+// and no search.
 struct histogram {
   uint64_t buckets[HISTOGRAM_BUCKETS];
   uint64_t count;
@@ -11,5 +12,6 @@ struct histogram {
 };
 
 void histogram_add(struct histogram *histogram, uint64_t ns);
-// The value in microseconds below which this part of all lies.
-double histogram_quantile_us(const struct histogram *histogram, double part);
+
+// The time below which this share (0 to 1) of all samples lies, in microseconds; 0 without samples.
+double histogram_at(const struct histogram *histogram, double share);

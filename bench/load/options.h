@@ -1,11 +1,41 @@
-// Options of the form key=value.
 #pragma once
-#include <stddef.h>
+#include <stdbool.h>
 
+// Bounds: whatever is asked for, this program stays a test load.
+enum { MAX_CONNECTIONS = 19000, MAX_LIST = 16, MAX_LIFE_S = 900 };
+
+// What one run does, read from `MODE key=value ...`. options.c lists keys, defaults and bounds.
 struct options {
-  int count;
-  char **values;
+  const char *mode;
+  int port;
+  // Target and header line may hold `{token}` and `{room}`.
+  const char *path;
+  const char *header;
+  const char *origin;
+  const char *tokens;
+  const char *room_prefix;
+  bool socketio;
+  bool interactive;
+  int connections;
+  int rooms;
+  int sources;
+  int in_flight;
+  int at_once;
+  int size;
+  int senders;
+  int core;
+  int ksoftirqd;
+  int life;
+  double warm;
+  double seconds;
+  double settle;
+  double rate;
+  double connect_limit;
+  int steps[MAX_LIST];
+  int step_count;
+  int pids[MAX_LIST];
+  int pid_count;
 };
 
-const char *option_text(const struct options *options, const char *key, const char *fallback);
-double option_number(const struct options *options, const char *key, double fallback);
+// Reads the command line; says on stderr what is wrong with it and answers false.
+bool read_options(struct options *options, int argc, char **argv);

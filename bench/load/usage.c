@@ -1,55 +1,57 @@
-#define _GNU_SOURCE
 #include "usage.h"
-
+#include "clock.h"
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
-#include "clock.h"
+// Nanoseconds from the scheduler: /proc/PID/stat counts in ticks of 10 ms, too coarse for windows of a
+// second.
+static double cpu_of(int pid) {
+  clockid_t clock;
+  struct timespec time;
+  if (pid <= 0 || clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &time) != 0) return 0;
+  return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
 
-static double ticks_to_seconds(double ticks) { return ticks / (double)sysconf(_SC_CLK_TCK); }
+static long resident_kb(int pid) {
+  char path[64];
+  long pages = 0;
+  snprintf(path, sizeof path, "/proc/%d/statm", pid);
+  FILE *file = fopen(path, "re");
+  if (file == NULL) return 0;
+  if (fscanf(file, "%*d %ld", &pages) != 1) pages = 0;
+  fclose(file);
+  return pages * (sysconf(_SC_PAGESIZE) / 1024);
+}
 
-static void read_process(int pid, struct usage *usage) {
-  char path[64], line[1024];
-  snprintf(path, sizeof path, "/proc/%d/stat", pid);
-  FILE *file = fopen(path, "r");
+// One line of /proc/stat (proc(5)): user nice system idle iowait irq softirq steal.
+static void read_core(struct usage *usage, const char *line) {
+  unsigned long long user, nice, system, idle, wait, irq, softirq, steal;
+  if (sscanf(line, "%*s %llu %llu %llu %llu %llu %llu %llu %llu", &user, &nice, &system, &idle, &wait, &irq,
+             &softirq, &steal) != 8)
+    return;
+  double tick = 1.0 / (double)sysconf(_SC_CLK_TCK);
+  usage->busy = (double)(user + nice + system + irq + softirq) * tick;
+  usage->softirq = (double)(irq + softirq) * tick;
+  usage->steal = (double)steal * tick;
+}
+
+static void read_cores(struct usage *usage, int core) {
+  char line[512], name[32];
+  int length = snprintf(name, sizeof name, "cpu%d ", core);
+  FILE *file = fopen("/proc/stat", "re");
   if (file == NULL) return;
-  if (fgets(line, sizeof line, file) != NULL) {
-    unsigned long user = 0, system = 0;
-    long pages = 0;
-    // the name in parentheses may hold spaces: fields count from behind it
-    char *behind = strrchr(line, ')');
-    if (behind != NULL)
-      sscanf(behind + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %*d %*d %*d %*d %*d %*d %*u %*u %ld", &user,
-             &system, &pages);
-    usage->server_cpu_s = ticks_to_seconds((double)(user + system));
-    usage->rss_kb = pages * (sysconf(_SC_PAGESIZE) / 1024);
-  }
+  while (fgets(line, sizeof line, file))
+    if (strncmp(line, name, (size_t)length) == 0) read_core(usage, line);
   fclose(file);
 }
 
-static void read_softirq(struct usage *usage) {
-  char line[512];
-  FILE *file = fopen("/proc/stat", "r");
-  if (file == NULL) return;
-  while (fgets(line, sizeof line, file) != NULL) {
-    unsigned long long irq = 0, softirq = 0;
-    if (sscanf(line, "cpu0 %*u %*u %*u %*u %*u %llu %llu", &irq, &softirq) == 2)
-      usage->softirq_s = ticks_to_seconds((double)(irq + softirq));
+void read_usage(struct usage *usage, const struct options *options) {
+  *usage = (struct usage){.at_ns = now_ns(), .client = cpu_of(getpid())};
+  for (int i = 0; i < options->pid_count; i++) {
+    usage->server += cpu_of(options->pids[i]);
+    usage->rss_kb += resident_kb(options->pids[i]);
   }
-  fclose(file);
-}
-
-struct usage usage_now(int server_pid) {
-  struct usage usage;
-  memset(&usage, 0, sizeof usage);
-  struct rusage own;
-  getrusage(RUSAGE_SELF, &own);
-  usage.own_cpu_s = (double)own.ru_utime.tv_sec + (double)own.ru_stime.tv_sec +
-                    (double)(own.ru_utime.tv_usec + own.ru_stime.tv_usec) / 1e6;
-  if (server_pid > 0) read_process(server_pid, &usage);
-  read_softirq(&usage);
-  usage.at_ns = now_ns();
-  return usage;
+  usage->ksoftirqd = cpu_of(options->ksoftirqd);
+  read_cores(usage, options->core);
 }

@@ -1,13 +1,21 @@
-// What a moment's look at /proc tells of the server: its CPU time, its memory, and its core's soft interrupts.
 #pragma once
+#include "options.h"
 #include <stdint.h>
 
+// What has been used so far; two of these make a window. Times in seconds.
 struct usage {
   uint64_t at_ns;
-  double server_cpu_s;   // all threads of the server
-  double softirq_s;      // of core 0, where the server runs: loopback TCP's receiving half is paid there
-  double own_cpu_s;
+  // CPU of all threads of the server's processes.
+  double server;
+  // CPU of the kernel thread that takes over softirqs of the server's core under load.
+  double ksoftirqd;
+  // CPU of this program.
+  double client;
+  // The server's core, everybody on it: busy, in softirqs, taken by the host.
+  double busy;
+  double softirq;
+  double steal;
   long rss_kb;
 };
 
-struct usage usage_now(int server_pid);
+void read_usage(struct usage *usage, const struct options *options);
