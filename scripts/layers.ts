@@ -27,8 +27,10 @@ const faults = [...graph].flatMap(([file, imports]) => imports.flatMap((imported
 
 function importsOf(file: string): readonly string[] {
   const source = readFileSync(join(root, file), 'utf8')
-  return [...source.matchAll(/^(?:import|export)\s(?:[^'"=()]*?\sfrom\s)?'([^'\n]+)'/gm)].map(
-    ([, name = '']) => (name.startsWith('.') ? normalize(join(dirname(file), name)) : name),
+  const statements = source.matchAll(/^(?:import|export)\s(?:[^'"=()]*?\sfrom\s)?'([^'\n]+)'/gm)
+  const expressions = source.matchAll(/^(?!\s*(?:\*|\/\/)).*\bimport\('([^'\n]+)'/gm)
+  return [...statements, ...expressions].map(([, name = '']) =>
+    name.startsWith('.') ? normalize(join(dirname(file), name)) : name,
   )
 }
 
@@ -53,6 +55,13 @@ function cycleFrom(file: string, path: readonly string[], done: Set<string>): re
   return null
 }
 
+/** The public lists say what there is, and nothing else. */
+function isList(file: string): boolean {
+  const code = readFileSync(join(root, file), 'utf8').replace(/\/\*[^]*?\*\/|^\s*\/\/.*$/gm, '')
+  return code.replace(/export (?:type )?(?:\*|\{[^}]*\}) from '[^']+'/g, '').trim() === ''
+}
+
+for (const file of ['index.ts', 'contract.ts']) if (!isList(file)) faults.push(`${file} may only re-export`)
 const done = new Set<string>()
 const cycle = files.map((file) => cycleFrom(file, [], done)).find((found) => found !== null) ?? null
 if (cycle !== null) faults.push(`a cycle of imports: ${cycle.join(' -> ')}`)
