@@ -5,7 +5,7 @@ import { type Options, type Port, sallyport } from '../server.ts'
 import { memoryHandshake } from '../transports/memory.ts'
 import type { Payload } from '../wire/body.ts'
 import { protocolName } from '../wire/carrier.ts'
-import type { Calls, Contract, Incoming, Outgoing } from '../wire/contract.ts'
+import type { Calls, Incoming, Outgoing } from '../wire/contract.ts'
 import { Denial } from '../wire/errors.ts'
 import type { Member } from '../wire/frame.ts'
 import type { Params } from '../wire/path.ts'
@@ -77,9 +77,8 @@ export async function visit<P extends string, C, S, K, U>(
 ): Promise<Visitor<C, S, K>> {
   const { port = (shared ??= testPort()), query = '', address = '127.0.0.1' } = who
   const { contract } = endpoint
-  // a contract's params are texts by name, whatever their names
-  const path = contract.template.build(params as Readonly<Record<string, string>>)
-  const inside = new Inside(contract as unknown as Contract, path)
+  const path = contract.template.build(params)
+  const inside = new Inside(contract, path)
   const known =
     'user' in who
       ? { user: who.user, ...optional('subject', who.subject), ...optional('scopes', who.scopes) }

@@ -128,8 +128,8 @@ test('no credential is left in what application code sees', async () => {
   await visit(spying, {}, { port, headers: { cookie: `sid=${secret}`, 'x-api-key': secret } }).catch(() => {})
   await visit(spying, {}, { port, headers: {}, query: `token=${secret}&page=2` })
   await visit(spying, {}, { port, headers: { authorization: `Bearer ${secret}` } })
-  expect(seen.some((text) => text.includes('page=2'))).toBe(true)
-  expect(seen.filter((text) => text.includes(secret))).toEqual([])
+  expect(seen.some((line) => line.includes('page=2'))).toBe(true)
+  expect(seen.filter((line) => line.includes(secret))).toEqual([])
 })
 
 test.each([
