@@ -8,8 +8,8 @@ import type { Found } from './found.ts'
 /** What {@link apiKeys} needs. */
 export interface ApiKeyOptions<U> {
   /**
-   * The identity that owns the key with this SHA-256 (64 hex digits), so that no raw key is ever stored; `null` or
-   * `undefined` when there is none. Asked again at each renewal.
+   * The identity that owns the key with this SHA-256 (64 hex digits), so that no raw key is ever stored;
+   * `null` or `undefined` when there is none. Asked again at each renewal.
    */
   find(hash: string): Found<Identity<U>>
   /** How your keys begin, such as `'sk_'`: then they may also come as `Authorization: Bearer sk_...`. */
@@ -22,10 +22,12 @@ export interface ApiKeyOptions<U> {
 const maxLength = 512
 
 /**
- * API keys of programs: in the header `X-API-Key`, and as a bearer credential where keys have a prefix of their own.
+ * API keys of programs: in the header `X-API-Key`, and as a bearer credential where keys have a prefix of
+ * their own.
  *
- * Only a hash of the key is looked up, so how long the look-up takes says nothing about the key. A key that is not known
- * or has ended is 401 `invalid-key`. Keys must be long and random: `randomBytes(32).toString('base64url')`.
+ * Only a hash of the key is looked up, so how long the look-up takes says nothing about the key. A key that
+ * is not known or has ended is 401 `invalid-key`. Keys must be long and random:
+ * `randomBytes(32).toString('base64url')`.
  *
  * @example
  * apiKeys({ prefix: 'sk_', find: async (hash) => {

@@ -7,23 +7,27 @@ import type { Found } from './found.ts'
 /** What {@link basic} needs. */
 export interface BasicOptions<U> {
   /**
-   * The user with this name and password; `null` or `undefined` when there is none. It should hash a password for unknown
-   * users too, against a fixed hash: an answer that comes sooner tells which names exist.
+   * The user with this name and password; `null` or `undefined` when there is none. It should hash a password
+   * for unknown users too, against a fixed hash: an answer that comes sooner tells which names exist.
    */
   check(user: string, password: string, door: Door): Found<U>
   /** What the credentials are for: browsers show it to people. */
   readonly realm: string
-  /** How many checks may run at once, because a password hash costs a core for a while; beyond it the answer is 503. 32. */
+  /**
+   * How many checks may run at once, because a password hash costs a core for a while; beyond it the answer
+   * is 503. 32 when left out.
+   */
   readonly atOnce?: number
 }
 
 const maxLength = 256
 
 /**
- * User name and password in the `Authorization` header (RFC 7617), for scripts and devices. Names and passwords longer
- * than 256 characters are refused unread: hashing them would be a weapon.
+ * User name and password in the `Authorization` header (RFC 7617), for scripts and devices. Names and
+ * passwords longer than 256 characters are refused unread: hashing them would be a weapon.
  *
- * A wrong pair is 401 `bad-credentials` with one text for all, and 503 `busy` when too many are being checked.
+ * A wrong pair is 401 `bad-credentials` with one text for all, and 503 `busy` when too many are being
+ * checked.
  *
  * @throws SallyportError ERR_CONFIGURATION when the realm is empty or holds more than printable ASCII
  * @example

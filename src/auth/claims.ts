@@ -1,7 +1,10 @@
 import { jsonObject } from './compact-token.ts'
 import { invalid } from './invalid-token.ts'
 
-/** What is looked at in the claims of every token (RFC 7519 section 4.1); beyond it, a token holds whatever its issuer put there. */
+/**
+ * What is looked at in the claims of every token (RFC 7519 section 4.1); beyond it, a token holds whatever
+ * its issuer put there.
+ */
 export interface CheckedClaims {
   /** When it ends, in seconds since 1970. */
   readonly exp: number
@@ -35,8 +38,9 @@ const maxSeconds = 8.64e12
 /**
  * The claims of a payload whose signature was found good.
  *
- * @throws InvalidToken when it is no JSON object, has no `exp`, is outside its time, or is of another issuer or for
- * another audience; a token with an audience is refused too when none is configured (RFC 7519 section 4.1.3)
+ * @throws InvalidToken when it is no JSON object, has no `exp`, is outside its time, or is of another issuer
+ * or for another audience; a token with an audience is refused too when none is configured (RFC 7519 section
+ * 4.1.3)
  */
 export function checkedClaims(payload: Uint8Array, rules: ClaimRules, nowMs: number): CheckedClaims {
   const claims = jsonObject(payload) ?? invalid('the payload is no JSON object')
@@ -48,7 +52,10 @@ export function checkedClaims(payload: Uint8Array, rules: ClaimRules, nowMs: num
   return { ...claims, exp }
 }
 
-/** The scopes of a token: `scope` as one text (RFC 8693 section 4.2) or a list, or `scp`, as some issuers call it. */
+/**
+ * The scopes of a token: `scope` as one text (RFC 8693 section 4.2) or a list, or `scp`, as some issuers call
+ * it.
+ */
 export function scopesOf(claims: CheckedClaims): readonly string[] | null {
   const stated = claims['scope'] ?? claims['scp']
   if (typeof stated === 'string') return stated.split(' ').filter((one) => one !== '')

@@ -2,7 +2,9 @@ import { fromBase64url } from '../wire/base64url.ts'
 import { isRecord, parseJson } from '../wire/json.ts'
 import { invalid } from './invalid-token.ts'
 
-/** A signed token in compact form (RFC 7515 section 7.1), taken apart; its signature has not been looked at. */
+/**
+ * A signed token in compact form (RFC 7515 section 7.1), taken apart; its signature has not been looked at.
+ */
 export interface CompactToken {
   /** The whole of it, for the library that verifies it. */
   readonly text: string
@@ -20,8 +22,9 @@ const shape = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*$/
 const maxLength = 16_384
 
 /**
- * Header parameters that bring a key along or change how the token is read. Keys come from the configuration alone
- * (RFC 8725 section 3.10), and no extension is understood here, which RFC 7515 section 4.1.11 answers with a refusal.
+ * Header parameters that bring a key along or change how the token is read. Keys come from the configuration
+ * alone (RFC 8725 section 3.10), and no extension is understood here, which RFC 7515 section 4.1.11 answers
+ * with a refusal.
  */
 const refusedHeaders: readonly string[] = ['jwk', 'jku', 'x5u', 'x5c', 'crit', 'b64']
 
@@ -33,8 +36,8 @@ export function looksLikeToken(value: string): boolean {
 /**
  * Takes a token apart.
  *
- * Each part must be base64url in its one canonical form, because a token that can be spelled in two ways can be
- * revoked under one of them only.
+ * Each part must be base64url in its one canonical form, because a token that can be spelled in two ways can
+ * be revoked under one of them only.
  *
  * @throws InvalidToken when it is malformed, longer than 16,384 characters, or has a header that is refused
  */

@@ -21,12 +21,13 @@ export function isHmac(alg: string): alg is HmacAlgorithm {
 }
 
 /**
- * Verifies HMAC signatures without leaving the turn: `node:crypto` with keys that are made once, six times as fast as
- * WebCrypto, which is asynchronous for 300 bytes too. Any of several secrets will do, so that one can be replaced.
+ * Verifies HMAC signatures without leaving the turn: `node:crypto` with keys that are made once, where
+ * WebCrypto would hand each token to a thread pool. Any of several secrets will do, so that one can be
+ * replaced.
  *
  * @returns a function that throws InvalidToken unless one of the secrets has signed the token
- * @throws SallyportError ERR_CONFIGURATION when a secret is shorter than the hash (RFC 7518 section 3.2), is a key of
- * another kind, or an algorithm is none of these
+ * @throws SallyportError ERR_CONFIGURATION when a secret is shorter than the hash (RFC 7518 section 3.2), is
+ * a key of another kind, or an algorithm is none of these
  */
 export function hmacVerifier(
   secrets: readonly Secret[],

@@ -1,4 +1,7 @@
-/** Why a token is refused: for operators, who read it as the denial's `detail`. It never holds a part of the token. */
+/**
+ * Why a token is refused: for operators, who read it as the denial's `detail`. It never holds a part of the
+ * token.
+ */
 export class InvalidToken extends Error {
   override readonly name = 'InvalidToken'
 }

@@ -43,9 +43,10 @@ export function fixedKeys(keys: readonly VerificationKey[]): KeySource {
 }
 
 /**
- * Keys of a JWK set behind a URL: fetched when they are first needed, one fetch in flight, 5 seconds, 256 KB, no
- * redirect to another origin. An unknown key causes at most one fetch in 30 seconds. While the server cannot be reached
- * the last good set holds for 24 hours; a key that vanished from the set is dropped within 10 minutes.
+ * Keys of a JWK set behind a URL: fetched when they are first needed, one fetch in flight, 5 seconds, 256 KB,
+ * no redirect to another origin. An unknown key causes at most one fetch in 30 seconds. While the server
+ * cannot be reached the last good set holds for 24 hours; a key that vanished from the set is dropped within
+ * 10 minutes.
  *
  * @throws SallyportError ERR_CONFIGURATION when the URL is neither https nor http to this machine
  */
@@ -170,6 +171,6 @@ function safeUrl(url: URL): URL {
   if (isSafe && url.username === '' && url.password === '') return url
   throw new SallyportError(
     'ERR_CONFIGURATION',
-    `'jwks' must be an https URL without a password (or http to this machine), not ${url.protocol}//${url.host}`,
+    `'jwks' must be an https URL without a password, or http to this machine: ${url.protocol}//${url.host}`,
   )
 }

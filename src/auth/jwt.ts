@@ -20,7 +20,10 @@ export type { PublicKey } from './verification-key.ts'
 
 /** What {@link jwt} needs: exactly one of `secret`, `key` and `jwks`, and how a token becomes a user. */
 export interface JwtOptions<U, C = Claims> {
-  /** Whose tokens these are. Tokens of others are left to the next authenticator; all are ours when it is left out. */
+  /**
+   * Whose tokens these are. Tokens of others are left to the next authenticator; all are ours when it is left
+   * out.
+   */
   readonly issuer?: string | readonly string[]
   /** For whom they must be meant. Left out, a token that names an audience is refused. */
   readonly audience?: string | readonly string[]
@@ -30,15 +33,24 @@ export interface JwtOptions<U, C = Claims> {
   readonly key?: PublicKey
   /** The issuer's key set, or its URL. */
   readonly jwks?: URL | { readonly keys: readonly object[] }
-  /** The algorithms that may be used, among those of the key; HS256 for a secret, RS256 for an RSA key that names none. */
+  /**
+   * The algorithms that may be used, among those of the key; HS256 for a secret, RS256 for an RSA key that
+   * names none.
+   */
   readonly algorithms?: readonly string[]
-  /** The `typ` that a header must say (RFC 8725 section 3.11), such as `'at+jwt'`; left out: none, `JWT` or `at+jwt`. */
+  /**
+   * The `typ` that a header must say (RFC 8725 section 3.11), such as `'at+jwt'`; left out: none, `JWT` or
+   * `at+jwt`.
+   */
   readonly typ?: string
   /** How far clocks may differ; 5 seconds. */
   readonly clockTolerance?: Duration
   /** The shape of the claims beyond {@link Claims}, for tokens without `sub` or with more in them. */
   readonly claims?: Schema<unknown, C>
-  /** The user whom verified claims are about; `null` or `undefined` when there is none any more. Asked again at each renewal. */
+  /**
+   * The user whom verified claims are about; `null` or `undefined` when there is none any more. Asked again
+   * at each renewal.
+   */
   user(claims: C): Found<U>
   /** Names the identity across kinds, such as `robot:7`; the user's `id` when left out. */
   readonly subject?: (claims: C) => string
@@ -46,7 +58,10 @@ export interface JwtOptions<U, C = Claims> {
   readonly fetch?: typeof fetch
 }
 
-/** Settles whether a configured key has signed the token: in this turn where it can. @throws InvalidToken when none has */
+/**
+ * Settles whether a configured key has signed the token: in this turn where it can. @throws InvalidToken when
+ * none has
+ */
 type Verify = (token: CompactToken) => void | Promise<void>
 
 const usualTypes: readonly (string | null)[] = [null, 'application/jwt', 'application/at+jwt']
@@ -54,11 +69,12 @@ const usualTypes: readonly (string | null)[] = [null, 'application/jwt', 'applic
 const maxCandidates = 8
 
 /**
- * Signed tokens (RFC 7519) as bearer credentials, verified as RFC 8725 wants it: the configuration decides keys and
- * algorithms, a token's header only chooses among them, and nothing of the payload is used before the signature holds.
+ * Signed tokens (RFC 7519) as bearer credentials, verified as RFC 8725 wants it: the configuration decides
+ * keys and algorithms, a token's header only chooses among them, and nothing of the payload is used before
+ * the signature holds.
  *
- * Answers `null` to a credential that is not written like a token or is another issuer's, and 401 `invalid-token` to a bad
- * one, with one text for every reason; the reason is the denial's `detail`.
+ * Answers `null` to a credential that is not written like a token or is another issuer's, and 401
+ * `invalid-token` to a bad one, with one text for every reason; the reason is the denial's `detail`.
  *
  * @throws SallyportError ERR_CONFIGURATION when keys, secret, algorithms or durations do not fit together
  * @example
@@ -77,8 +93,7 @@ const scheme: SecurityScheme = {
   type: 'http',
   scheme: 'bearer',
   bearerFormat: 'JWT',
-  description:
-    'A signed token in the Authorization header, or in the subprotocol list where a browser can set no header.',
+  description: 'A signed token in the Authorization header, or in the subprotocol list of browsers.',
 }
 
 interface Reader {
@@ -203,8 +218,8 @@ function shaped<U, C>(options: JwtOptions<U, C>, claims: CheckedClaims): C {
 }
 
 /**
- * The token is named by its `jti`, or by the hash of what is signed: an ECDSA signature can be rewritten by anyone
- * without becoming wrong, so it must not be part of the name.
+ * The token is named by its `jti`, or by the hash of what is signed: an ECDSA signature can be rewritten by
+ * anyone without becoming wrong, so it must not be part of the name.
  */
 function factsOf(token: CompactToken, claims: CheckedClaims, { rules, clock }: Reader): Facts {
   const { jti, sid, iat, exp } = claims

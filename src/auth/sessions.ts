@@ -11,7 +11,10 @@ import { isSame } from './hmac.ts'
 export interface SessionOptions<S, U> {
   /** The name of the cookie, such as `'sid'`. */
   readonly cookie: string
-  /** The session with this id, from the store of your site; `null` or `undefined` when there is none. Asked again at each renewal. */
+  /**
+   * The session with this id, from the store of your site; `null` or `undefined` when there is none. Asked
+   * again at each renewal.
+   */
   load(id: string, door: Door): Found<S>
   /** The user whose session it is; `null` or `undefined` when there is none any more. */
   user(session: S): Found<U>
@@ -19,9 +22,15 @@ export interface SessionOptions<S, U> {
   readonly expires?: (session: S) => Date | null | undefined
   /** When it began: a revocation of its user refuses sessions from before. */
   readonly issuedAt?: (session: S) => Date | null | undefined
-  /** The name under which the session is revoked; a hash of the cookie's id when left out, because the id is a secret. */
+  /**
+   * The name under which the session is revoked; a hash of the cookie's id when left out, because the id is a
+   * secret.
+   */
   readonly id?: (session: S) => string
-  /** The secret, or several while one is being replaced, of cookies signed as Express does: `s:<id>.<signature>`. */
+  /**
+   * The secret, or several while one is being replaced, of cookies signed as Express does:
+   * `s:<id>.<signature>`.
+   */
   readonly secret?: string | readonly string[]
   readonly clock?: Clock
 }
@@ -29,8 +38,8 @@ export interface SessionOptions<S, U> {
 const maxLength = 4096
 
 /**
- * The session cookie that a site already has: cookie to session to user. A cookie that is unknown, stale or badly signed
- * is no session and answers `null`, because browsers send cookies unasked.
+ * The session cookie that a site already has: cookie to session to user. A cookie that is unknown, stale or
+ * badly signed is no session and answers `null`, because browsers send cookies unasked.
  *
  * `renew` reads session and user again, so that a lease notices the end of either.
  *
@@ -86,7 +95,10 @@ function secretsOf(secret: string | readonly string[] | undefined): readonly str
   )
 }
 
-/** The id in `s:<id>.<signature>`, the form of Express and cookie-signature, or `null` when no secret has signed it. */
+/**
+ * The id in `s:<id>.<signature>`, the form of Express and cookie-signature, or `null` when no secret has
+ * signed it.
+ */
 function unsigned(cookie: string, secrets: readonly string[]): string | null {
   const dot = cookie.lastIndexOf('.')
   if (!cookie.startsWith('s:') || dot < 3) return null

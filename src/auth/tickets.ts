@@ -65,10 +65,11 @@ export interface Tickets<U> extends Authenticator<U> {
   /**
    * Makes a ticket: 32 random bytes, of which only the SHA-256 is stored.
    *
-   * @throws Denial 400 when origin or path are malformed (they come from the client), 401 when the identity has ended;
-   * whatever the store throws
+   * @throws Denial 400 when origin or path are malformed (they come from the client), 401 when the identity
+   * has ended; whatever the store throws
    * @example
-   * const { ticket, expiresIn } = await tickets.mint({ subject: user.id, session, expires, origin, path: '/ws/chat/lobby' })
+   * const { ticket, expiresIn } = await tickets.mint({ subject: user.id, session, expires, origin, path:
+   * '/ws/chat/lobby' })
    */
   mint(request: TicketRequest): Promise<Ticket>
 }
@@ -77,9 +78,9 @@ const shape = /^[A-Za-z0-9_-]{43}$/
 const maxTtlMs = 300_000
 
 /**
- * One-use tickets: a page fetches one over HTTPS with its session and opens the socket with it, where neither a cookie
- * nor a header can go along. A ticket is used up by the first attempt, whatever comes of it, and is good for one origin and
- * one path. What it opens ends with the identity that asked for it.
+ * One-use tickets: a page fetches one over HTTPS with its session and opens the socket with it, where neither
+ * a cookie nor a header can go along. A ticket is used up by the first attempt, whatever comes of it, and is
+ * good for one origin and one path. What it opens ends with the identity that asked for it.
  *
  * A used, foreign, expired or invented ticket is 401 `invalid-ticket`, with one text for all.
  *
@@ -103,8 +104,7 @@ const scheme = {
   type: 'httpApiKey',
   in: 'header',
   name: 'Sec-WebSocket-Protocol',
-  description:
-    'A one-use ticket as the subprotocol sallyport.ticket.<base64url>, beside the subprotocol to be answered.',
+  description: 'A one-use ticket as the subprotocol sallyport.ticket.<base64url>, beside one to be answered.',
 } as const
 
 async function issue<U>(options: TicketOptions<U>, request: TicketRequest, ttlMs: number): Promise<Ticket> {

@@ -2,7 +2,10 @@ import { createPublicKey, type JsonWebKey, KeyObject, type webcrypto } from 'nod
 import { SallyportError } from '../wire/errors.ts'
 import { isRecord } from '../wire/json.ts'
 
-/** A public key as it can be given: PEM (SPKI, PKCS#1 or a certificate), a JWK, or a key object of either kind. */
+/**
+ * A public key as it can be given: PEM (SPKI, PKCS#1 or a certificate), a JWK, or a key object of either
+ * kind.
+ */
 export type PublicKey = string | JsonWebKey | KeyObject | webcrypto.CryptoKey
 
 /** A public key and the algorithms that it may be used with: a token's header only chooses among these. */
@@ -25,23 +28,26 @@ const minRsaBits = 2048
 /**
  * A public key that was configured.
  *
- * A key decides its algorithms: a curve has one; an RSA key has RS256 unless its `alg` or `algorithms` say otherwise.
+ * A key decides its algorithms: a curve has one; an RSA key has RS256 unless its `alg` or `algorithms` say
+ * otherwise.
  *
- * @throws SallyportError ERR_CONFIGURATION when it is no public key, weaker than RSA 2048, or no algorithm is left
+ * @throws SallyportError ERR_CONFIGURATION when it is no public key, weaker than RSA 2048, or no algorithm is
+ * left
  */
 export function verificationKey(input: PublicKey, allowed: readonly string[] | null): VerificationKey {
   const key = publicKey(input)
   const found = pinned(key, statedBy(input), kidOf(input), allowed)
   if (found !== null) return found
+  const purpose = allowed === null ? '' : ` with ${allowed.join(', ')}`
   throw wrong(
-    `a ${key.asymmetricKeyType} key cannot be used${allowed === null ? '' : ` with ${allowed.join(', ')}`}: ` +
+    `a ${key.asymmetricKeyType} key cannot be used${purpose}: ` +
       'use RSA of 2048 bits or more, P-256, P-384, P-521 or Ed25519, with an algorithm of its own',
   )
 }
 
 /**
- * The usable keys of a JWK set (RFC 7517 section 5). Members that are for encryption, private, symmetric, weak or
- * unknown are left out, as the RFC wants it.
+ * The usable keys of a JWK set (RFC 7517 section 5). Members that are for encryption, private, symmetric,
+ * weak or unknown are left out, as the RFC wants it.
  *
  * @throws TypeError when it is no JWK set, or has more than 100 keys
  */
@@ -137,7 +143,7 @@ function fromJwk(jwk: Readonly<Record<string, unknown>>): KeyObject {
 function onlyPublic(key: KeyObject | null): KeyObject {
   if (key?.type === 'public') return key
   throw wrong(
-    "'key' must be a public key: the private one belongs to whoever signs, and a shared secret goes into 'secret'",
+    "'key' must be a public key: the private one stays with whoever signs, a shared secret is the 'secret'",
   )
 }
 

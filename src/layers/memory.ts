@@ -16,8 +16,9 @@ export interface MemoryOptions {
 }
 
 /**
- * A layer for one process, and for several servers inside one: nothing leaves memory, nothing survives the process. Bytes
- * are handed on as they are, so whoever publishes or stores them must not change them afterwards.
+ * A layer for one process, and for several servers inside one: nothing leaves memory, nothing survives the
+ * process. Bytes are handed on as they are, so whoever publishes or stores them must not change them
+ * afterwards.
  *
  * @example sallyport({ layer: memory() })
  */

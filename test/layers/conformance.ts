@@ -5,7 +5,10 @@ import type { Position } from '../../src/wire/frame.ts'
 
 /** A layer as the suite drives it. */
 export interface LayerUnderTest {
-  /** The same layer as one more process sees it: another connection to the same server, or simply the same object. */
+  /**
+   * The same layer as one more process sees it: another connection to the same server, or simply the same
+   * object.
+   */
   layer(): Promise<Layer>
   /** Lets time pass for the layer: moves its clock, or waits. */
   pass(ms: number): Promise<void>
@@ -16,7 +19,10 @@ export interface LayerUnderTest {
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 const text = (value: Uint8Array | null): string | null =>
   value === null ? null : new TextDecoder().decode(value)
-/** Names with everything that could mean something to a server: separators, wildcards, spaces, other letters, length. */
+/**
+ * Names with everything that could mean something to a server: separators, wildcards, spaces, other letters,
+ * length.
+ */
 const oddNames = [
   'a.b',
   'a',
