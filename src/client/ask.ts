@@ -5,7 +5,9 @@ import type { Clock } from './clock.ts'
 import type { Asking, Carried, Credentials } from './credentials.ts'
 import { refusalOf } from './refusal.ts'
 
-/** What came of asking: something to carry, a refusal that stops the client, or a failure that is tried again. */
+/**
+ * What came of asking: something to carry, a refusal that stops the client, or a failure that is tried again.
+ */
 export type Answer =
   | { readonly carried: Carried }
   | { readonly refusal: Refusal }
@@ -21,8 +23,8 @@ export interface Question extends Omit<Asking, 'signal'> {
 }
 
 /**
- * Asks for a credential, within 10 s. What the application threw is repeated to nobody but its own reporter: it may hold
- * the secret.
+ * Asks for a credential, within 10 s. What the application threw is repeated to nobody but its own reporter:
+ * it may hold the secret.
  */
 export async function ask(
   credentials: Credentials,

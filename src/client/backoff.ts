@@ -9,9 +9,9 @@ export interface BackoffRange {
 }
 
 /**
- * Full-jitter back-off: each delay lies anywhere between the least and a ceiling that starts at four times the least
- * and doubles with every failure up to the most. The floor keeps one client below two attempts a second, the wide first
- * step spreads the many that lost the same server in the same moment.
+ * Full-jitter back-off: each delay lies anywhere between the least and a ceiling that starts at four times
+ * the least and doubles with every failure up to the most. The floor keeps one client below two attempts a
+ * second, the wide first step spreads the many that lost the same server in the same moment.
  *
  * @see https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
  */

@@ -21,9 +21,15 @@ export interface BackoffOptions {
 
 /** What a client is made of. */
 export interface ClientOptions {
-  /** The server: `wss://app.example` or `https://app.example`; `''`, which it is unless said otherwise, is the page's. */
+  /**
+   * The server: `wss://app.example` or `https://app.example`; `''`, which it is unless said otherwise, is the
+   * page's.
+   */
   readonly url?: string
-  /** Asked before every attempt: `bearer`, `ticket`, `query`, `headers` or your own; without it only cookies travel. */
+  /**
+   * Asked before every attempt: `bearer`, `ticket`, `query`, `headers` or your own; without it only cookies
+   * travel.
+   */
   readonly credentials?: Credentials
   /** The WebSocket class; the platform's unless said otherwise. */
   readonly WebSocket?: WebSocketClass
@@ -35,8 +41,8 @@ export interface ClientOptions {
   /** How long `send` and `call` wait for their answer; 10 s. */
   readonly timeout?: Duration
   /**
-   * Hears what is tried again anyway, and would be hard to find otherwise: what your credentials threw, a server that
-   * sends nonsense. Your own error is passed on as it is.
+   * Hears what is tried again anyway, and would be hard to find otherwise: what your credentials threw, a
+   * server that sends nonsense. Your own error is passed on as it is.
    */
   readonly report?: (error: unknown, doing: string) => void
 }
@@ -50,7 +56,8 @@ export type OpenedOf<T> =
 /** A client: opens endpoints of one server. */
 export interface Client {
   /**
-   * Opens the endpoint of a contract, and keeps it open until it is closed or denied. Each has a WebSocket of its own.
+   * Opens the endpoint of a contract, and keeps it open until it is closed or denied. Each has a WebSocket of
+   * its own.
    *
    * @throws TypeError when a parameter or the client's url is malformed, or the client is closed
    * @example app.open(chat, { room: 'lobby' })
@@ -120,7 +127,9 @@ function settingsOf(options: ClientOptions): Settings {
   }
 }
 
-/** `<client instance>-<counter>`: unique over reconnects, so that a server can recognise a message sent twice. */
+/**
+ * `<client instance>-<counter>`: unique over reconnects, so that a server can recognise a message sent twice.
+ */
 function ids(): () => string {
   const instance = toBase64url(crypto.getRandomValues(new Uint8Array(9)))
   let count = 0

@@ -14,7 +14,10 @@ export interface Clock {
 /** `setTimeout` runs at once what lies further away than this. */
 const maxTimerMs = 2 ** 31 - 1
 
-/** The real clock. Unlike the server's it keeps a process alive: a client that waits to come back has work to do. */
+/**
+ * The real clock. Unlike the server's it keeps a process alive: a client that waits to come back has work to
+ * do.
+ */
 export const systemClock: Clock = {
   now: () => Date.now(),
   after(ms, run) {

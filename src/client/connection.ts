@@ -43,8 +43,8 @@ const longestWaitMs = 3_600_000
 const clogBytes = 1_048_576
 
 /**
- * Keeps a line to one address: asks for a credential, dials, waits and dials again, or stops, as the close codes say.
- * What is opened on it hears its states and frames.
+ * Keeps a line to one address: asks for a credential, dials, waits and dials again, or stops, as the close
+ * codes say. What is opened on it hears its states and frames.
  */
 export class Connection {
   readonly #path: string

@@ -21,8 +21,8 @@ export interface Carried {
 }
 
 /**
- * Asked before every attempt. `null`, or an error with `status` 401 or 403, means signed out: the client stops. Any
- * other error is a failed attempt, and is tried again after a back-off.
+ * Asked before every attempt. `null`, or an error with `status` 401 or 403, means signed out: the client
+ * stops. Any other error is a failed attempt, and is tried again after a back-off.
  */
 export type Credentials = (asking: Asking) => Carried | null | Promise<Carried | null>
 
@@ -45,9 +45,10 @@ export interface TicketOptions {
 }
 
 /**
- * A single-use ticket, asked of the application's own server before every attempt: `POST {"path": "/ws/chat/lobby"}`
- * with the page's cookies, answered by `{"ticket": "..."}`. It rides in the subprotocol list. 401 and 403 mean signed
- * out; anything else is a failed attempt, which waits at least as long as `Retry-After` says.
+ * A single-use ticket, asked of the application's own server before every attempt with the page's cookies:
+ * `POST {"path": "/ws/chat/lobby"}`, answered by `{"ticket": "..."}`. It rides in the subprotocol list.
+ * 401 and 403 mean signed out; anything else is a failed attempt, which waits at least as long as
+ * `Retry-After` says.
  *
  * @param url where tickets are made; relative to the page in a browser, absolute elsewhere
  * @example client({ url: '', credentials: ticket('/api/ticket') })
@@ -60,8 +61,8 @@ export function ticket(url: string | URL, options: TicketOptions = {}): Credenti
 }
 
 /**
- * A token in the query string, for servers that take it nowhere else. Access logs and proxies keep URLs: prefer
- * {@link bearer} or {@link ticket}.
+ * A token in the query string, for servers that take it nowhere else. Access logs and proxies keep URLs:
+ * prefer {@link bearer} or {@link ticket}.
  *
  * @param name the name of the parameter, such as `'token'`
  */

@@ -43,7 +43,10 @@ const longestPingMs = 600_000
 const ping: string = encodeFrame({ op: 'ping' })
 const pong: string = encodeFrame({ op: 'pong' })
 
-/** One WebSocket that speaks `sallyport.v1`, from dialling to its end: answers pings, and notices when nobody is there. */
+/**
+ * One WebSocket that speaks `sallyport.v1`, from dialling to its end: answers pings, and notices when nobody
+ * is there.
+ */
 export class Line {
   readonly #socket: WebSocketLike
   readonly #clock: Clock
@@ -161,7 +164,9 @@ export class Line {
     })
   }
 
-  /** The closing handshake of a dead line may take for ever: it is over now, whatever the socket says later. */
+  /**
+   * The closing handshake of a dead line may take for ever: it is over now, whatever the socket says later.
+   */
   #lost(reason: string): void {
     this.#end(1006, reason, 4408)
   }

@@ -12,7 +12,10 @@ import type { InputOf, Schema } from '../wire/schema.ts'
  */
 export type State = 'connecting' | 'open' | 'waiting' | 'denied' | 'closed'
 
-/** All that can be seen of an opened endpoint at one moment. Immutable, and the same object until something changes. */
+/**
+ * All that can be seen of an opened endpoint at one moment. Immutable, and the same object until something
+ * changes.
+ */
 export interface Snapshot<G = unknown> {
   readonly state: State
   /** While waiting: when the next attempt comes, in milliseconds since 1970. */
@@ -21,7 +24,9 @@ export interface Snapshot<G = unknown> {
   readonly denial: Refusal | null
   /** Why the last line ended or the last attempt failed, for people and logs; it holds no secret. */
   readonly failure: string | null
-  /** What the server tells of the grant; the last one known while waiting, `undefined` once denied or closed. */
+  /**
+   * What the server tells of the grant; the last one known while waiting, `undefined` once denied or closed.
+   */
   readonly grant: G | undefined
   /** Who is here, by user; the last known while waiting, nobody once denied or closed. */
   readonly members: readonly Member[]
@@ -35,7 +40,10 @@ export interface SendOptions {
   readonly timeout?: Duration
 }
 
-/** What can be heard: the names of the server's messages, or `'message'` where the contract has one unnamed shape. */
+/**
+ * What can be heard: the names of the server's messages, or `'message'` where the contract has one unnamed
+ * shape.
+ */
 export type Heard<S> = S extends Schema ? 'message' : keyof S & string
 /** What comes with it: as the server gave it, for a client checks nothing. */
 export type HeardData<S, T> = S extends Schema
@@ -53,19 +61,19 @@ export interface Opened<C extends Direction, S extends Direction, K extends Call
   /** Calls back after every change of the snapshot. Needs no `this`. @returns how to stop it */
   readonly subscribe: (listener: () => void) => () => void
   /**
-   * Hears one kind of message; an unnamed shape is heard as `'message'`. What came before is not repeated. What a
-   * handler throws is an uncaught error of the application; the others still hear the message.
+   * Hears one kind of message; an unnamed shape is heard as `'message'`. What came before is not repeated.
+   * What a handler throws is an uncaught error of the application; the others still hear the message.
    *
    * @returns how to stop it
    */
   on<T extends Heard<S>>(type: T, handler: (data: HeardData<S, T>) => unknown): () => void
   /**
-   * Sends a message: type and data, or data alone for an unnamed shape. It resolves when its handler on the server has
-   * settled. While nothing is open it waits, in order, up to the client's bound.
+   * Sends a message: type and data, or data alone for an unnamed shape. It resolves when its handler on the
+   * server has settled. While nothing is open it waits, in order, up to the client's bound.
    *
    * @throws (rejects with) Denial when the server refuses it; SallyportError `ERR_TIMEOUT`, `ERR_QUEUE_FULL`,
-   * `ERR_INVALID_MESSAGE` (too large), or `ERR_CLOSED`: the line broke after it was sent, so that its outcome is
-   * unknown, or nothing will be open any more; the reason of the signal
+   * `ERR_INVALID_MESSAGE` (too large), or `ERR_CLOSED`: the line broke after it was sent, so that its outcome
+   * is unknown, or nothing will be open any more; the reason of the signal
    */
   send(...message: Outgoing<C, SendOptions>): Promise<void>
   /** Asks the server and resolves with its answer; it waits and rejects as `send` does. */

@@ -36,8 +36,8 @@ const first: Snapshot = Object.freeze({
 })
 
 /**
- * One endpoint that was opened: its state, its handlers, its errands. `Opened` is how the application sees it, with the
- * types of its contract.
+ * One endpoint that was opened: its state, its handlers, its errands. `Opened` is how the application sees
+ * it, with the types of its contract.
  */
 export class Opening implements Snapshot, ConnectionHearer {
   readonly path: string

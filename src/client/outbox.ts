@@ -31,8 +31,8 @@ export interface OutboxParts {
 }
 
 /**
- * What was sent and is not answered yet. What was never written waits for the next line, in order and with its id; what
- * was written when a line broke is rejected, for nobody knows whether it took effect.
+ * What was sent and is not answered yet. What was never written waits for the next line, in order and with
+ * its id; what was written when a line broke is rejected, for nobody knows whether it took effect.
  */
 export class Outbox {
   readonly #parts: OutboxParts

@@ -13,7 +13,10 @@ export function refusalOf(fields: Readonly<Record<string, unknown>>): Refusal {
   }
 }
 
-/** The refusal that a close code says without a frame: 4000 + status, or one of the two codes of strangers; else `null`. */
+/**
+ * The refusal that a close code says without a frame: 4000 + status, or one of the two codes of strangers;
+ * else `null`.
+ */
 export function refusalOfClose(code: number, reason: string): Refusal | null {
   const status = code === 4003 || code === 1008 ? 403 : code - 4000
   if (status < 400 || status > 599) return null

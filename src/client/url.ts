@@ -6,8 +6,8 @@ const schemes: Readonly<Record<string, string>> = {
 }
 
 /**
- * The WebSocket address of an endpoint: the base with `http` turned into `ws`, and the contract's path behind it. An
- * empty base is the origin of the page.
+ * The WebSocket address of an endpoint: the base with `http` turned into `ws`, and the contract's path behind
+ * it. An empty base is the origin of the page.
  *
  * @throws TypeError when the base is no such address; its text is not repeated, for it may hold a secret
  * @example endpointUrl('https://app.example', '/ws/chat/lobby').href // 'wss://app.example/ws/chat/lobby'

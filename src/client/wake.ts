@@ -10,8 +10,8 @@ export interface WakeScope {
 }
 
 /**
- * Calls back when the network is back (`online`) or the page is looked at again after a sleep (`visibilitychange`).
- * Where there is neither, as in Node, it never does.
+ * Calls back when the network is back (`online`) or the page is looked at again after a sleep
+ * (`visibilitychange`). Where there is neither, as in Node, it never does.
  *
  * @returns how to stop it
  */
