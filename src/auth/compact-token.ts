@@ -20,6 +20,7 @@ export interface CompactToken {
 
 const shape = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*$/
 const maxLength = 16_384
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
  * Header parameters that bring a key along or change how the token is read. Keys come from the configuration
@@ -72,7 +73,7 @@ export function unverifiedIssuer(text: string): string | null {
 /** The JSON object that these bytes spell in UTF-8, or `null`. */
 export function jsonObject(bytes: Uint8Array): Readonly<Record<string, unknown>> | null {
   try {
-    const parsed = parseJson(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes))
+    const parsed = parseJson(utf8.decode(bytes))
     return parsed.ok && isRecord(parsed.value) ? parsed.value : null
   } catch {
     return null

@@ -4,6 +4,14 @@
  */
 export class InvalidToken extends Error {
   override readonly name = 'InvalidToken'
+
+  constructor(why: string) {
+    // strangers make these by the thousand, and nobody reads where one was thrown
+    const { stackTraceLimit } = Error
+    Error.stackTraceLimit = 0
+    super(why)
+    Error.stackTraceLimit = stackTraceLimit
+  }
 }
 
 /**
