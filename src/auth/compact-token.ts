@@ -1,4 +1,4 @@
-import { fromBase64url } from '../wire/base64url.ts'
+import { fromBase64url } from '../wire/from-base64url.ts'
 import { isRecord, parseJson } from '../wire/json.ts'
 import { invalid } from './invalid-token.ts'
 

@@ -1,4 +1,4 @@
-import { fromBase64url } from '../wire/base64url.ts'
+import { fromBase64url } from '../wire/from-base64url.ts'
 import { subprotocols } from '../wire/carrier.ts'
 import { deny } from '../wire/errors.ts'
 

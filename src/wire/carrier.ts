@@ -1,4 +1,5 @@
-import { fromBase64url, toBase64url } from './base64url.ts'
+import { fromBase64url } from './from-base64url.ts'
+import { toBase64url } from './to-base64url.ts'
 
 /** The name of the protocol that Sallyport's own client speaks; offered and answered as a subprotocol. */
 export const protocolName = 'sallyport.v1'

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { fromBase64url, toBase64url } from '../../src/wire/base64url.ts'
+import { fromBase64url } from '../../src/wire/from-base64url.ts'
+import { toBase64url } from '../../src/wire/to-base64url.ts'
 
 test('bytes come out as they went in, spelled as Node spells them', () => {
   fc.assert(

@@ -1,10 +1,3 @@
-/** Bytes as base64url without padding (RFC 4648 section 5). */
-export function toBase64url(bytes: Uint8Array): string {
-  let binary = ''
-  for (const byte of bytes) binary += String.fromCharCode(byte)
-  return btoa(binary).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '')
-}
-
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 /** The value of each character by its code; 64 for those that are none of the alphabet. */
 const values: Uint8Array = Uint8Array.from({ length: 128 }, (_, code) => {
