@@ -1,4 +1,4 @@
-import { toBase64url } from '../wire/base64url.ts'
+import { toBase64url } from '../wire/to-base64url.ts'
 import type { Calls, Contract, Direction, ParamsArg } from '../wire/contract.ts'
 import { type Duration, milliseconds } from '../wire/duration.ts'
 import { isSchema, type OutputOf, type Schema } from '../wire/schema.ts'
