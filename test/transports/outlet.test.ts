@@ -1,14 +1,14 @@
 import { Duplex } from 'node:stream'
 import { expect, test } from 'vitest'
 import { Packet } from '../../src/core/connection.ts'
-import { Batch } from '../../src/transports/node/batch.ts'
+import { frameOf } from '../../src/transports/node/frame.ts'
 import { Outlet } from '../../src/transports/node/outlet.ts'
 import { Writer } from '../../src/transports/node/writer.ts'
 
 /** A wire whose reader takes what it is given only when it is told to. */
 class SlowWire extends Duplex {
   readonly written: Buffer[] = []
-  #taken: (() => void) | null = null
+  readonly #waiting: (() => void)[] = []
 
   constructor() {
     super({ writableHighWaterMark: 100 })
@@ -16,127 +16,242 @@ class SlowWire extends Duplex {
 
   override _write(chunk: Buffer, _encoding: string, taken: () => void): void {
     this.written.push(chunk)
-    this.#taken = taken
+    this.#waiting.push(taken)
   }
 
   override _read(): void {}
 
-  /** The reader catches up with one write. */
-  take(): void {
-    const taken = this.#taken
-    this.#taken = null
-    taken?.()
+  /** The reader takes everything that it was given. */
+  async catchUp(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      this.#waiting.shift()?.()
+      await turn()
+    }
   }
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
-const texts = (wire: SlowWire): string =>
+const text = (wire: SlowWire): string =>
   Buffer.concat(wire.written)
     .toString('latin1')
     .replaceAll(/[^a-zA-Z0-9]/g, '')
 
-function outlet(writer: Writer, wire: SlowWire, bound = 1_000): { outlet: Outlet; slow: string[] } {
-  const slow: string[] = []
-  return {
-    outlet: new Outlet(wire, writer, Buffer.from('HEAD'), { bound, tooSlow: () => slow.push('too slow') }),
-    slow,
-  }
+/** A connection's way out, past its handshake. */
+async function open(writer: Writer, bound = 1_000): Promise<{ out: Outlet; wire: SlowWire }> {
+  const wire = new SlowWire()
+  const out = new Outlet(wire, writer, Buffer.from('HEAD'), bound)
+  wire.on('drain', () => out.drained())
+  await turn()
+  await wire.catchUp()
+  wire.written.length = 0
+  return { out, wire }
+}
+
+/** The same, with a reader that has `bytes` to take before anything else. */
+async function behind(bytes: number, bound: number): Promise<{ out: Outlet; wire: SlowWire }> {
+  const { out, wire } = await open(new Writer(), bound)
+  out.send(new Packet('y'.repeat(bytes - (bytes > 127 ? 4 : 2))))
+  await turn()
+  expect(out.queued).toBe(bytes)
+  return { out, wire }
 }
 
 test('the head and all frames of a turn leave in one write', async () => {
-  const writer = new Writer()
   const wire = new SlowWire()
-  const { outlet: out } = outlet(writer, wire)
+  const out = new Outlet(wire, new Writer(), Buffer.from('HEAD'), 1_000)
   out.send(new Packet('a'))
   out.send(new Packet('b'))
+  expect(wire.written).toEqual([])
   await turn()
   expect(wire.written).toHaveLength(1)
-  expect(texts(wire)).toBe('HEADab')
+  expect(text(wire)).toBe('HEADab')
+})
+
+test('a connection that is sent nothing still gets its head', async () => {
+  const wire = new SlowWire()
+  const out = new Outlet(wire, new Writer(), Buffer.from('HEAD'), 1_000)
+  await turn()
+  expect([text(wire), out.queued]).toEqual(['HEAD', 4])
 })
 
 test('connections that are sent the same packets in the same order write the very same buffer', async () => {
   const writer = new Writer()
-  const wires = [new SlowWire(), new SlowWire(), new SlowWire()]
-  const outs = wires.map((wire) => outlet(writer, wire).outlet)
-  await turn()
-  for (const wire of wires) wire.take()
+  const all = await Promise.all([open(writer), open(writer), open(writer)])
   const [one, two] = [new Packet('one'), new Packet('two')]
-  for (const out of outs) out.send(one)
-  outs[2]?.send(new Packet('private'))
-  for (const out of outs) out.send(two)
+  for (const { out } of all) out.send(one)
+  all[2]?.out.send(new Packet('private'))
+  for (const { out } of all) out.send(two)
   await turn()
-  const [first, second, third] = wires.map((wire) => wire.written[1])
+  const [first, second, third] = all.map(({ wire }) => wire.written[0])
   expect(first).toBe(second)
   expect(first).not.toBe(third)
-  expect(wires.map(texts)).toEqual(['HEADonetwo', 'HEADonetwo', 'HEADoneprivatetwo'])
+  expect(all.map(({ wire }) => text(wire))).toEqual(['onetwo', 'onetwo', 'oneprivatetwo'])
 })
 
-test('a batch knows its bytes and joins them in order', () => {
-  const root = new Batch()
-  const a = Buffer.from('a')
-  const ab = root.with(a).with(Buffer.from('b'))
-  expect(root.with(a)).toBe(root.with(a))
-  expect(root.with(a).joined()).toBe(a)
-  expect([ab.bytes, Buffer.from(ab.joined()).toString()]).toEqual([2, 'ab'])
+test('members of a mixed group share by wire: plain with plain, framed with framed', async () => {
+  const writer = new Writer()
+  const all = await Promise.all(Array.from({ length: 6 }, () => open(writer)))
+  for (const round of ['1', '2']) {
+    const [plain, framed] = [new Packet(`plain${round}`), new Packet(`framed${round}`)]
+    for (const [index, { out }] of all.entries()) out.send(index % 2 === 0 ? plain : framed)
+  }
+  await turn()
+  expect(new Set(all.map(({ wire }) => wire.written[0])).size).toBe(2)
+  expect(all.map(({ wire }) => text(wire)).slice(0, 2)).toEqual(['plain1plain2', 'framed1framed2'])
+})
+
+test('a single packet is written as it was encoded, without being joined', async () => {
+  const { out, wire } = await open(new Writer())
+  const packet = new Packet('only')
+  out.send(packet)
+  await turn()
+  expect(wire.written[0]).toBe(packet.encoded)
+})
+
+test('what was sent in one turn is not in the buffer of the next', async () => {
+  const { out, wire } = await open(new Writer())
+  out.send(new Packet('one'))
+  await turn()
+  out.send(new Packet('two'))
+  await turn()
+  await wire.catchUp()
+  expect(text(wire)).toBe('onetwo')
 })
 
 test('close: at the bound nothing happens, one byte above ends the reader', async () => {
-  const writer = new Writer()
-  const wire = new SlowWire()
-  const { outlet: out, slow } = outlet(writer, wire, 500)
-  await turn()
-  out.send(new Packet('x'.repeat(500 - 4 - wire.writableLength)))
-  expect(slow).toEqual([])
-  out.send(new Packet(''))
-  expect(slow).toEqual(['too slow'])
+  const { out } = await behind(200, 500)
+  expect(out.send(new Packet('x'.repeat(296)))).toBe(true)
+  expect(out.queued).toBe(500)
+  expect(out.send(new Packet('', 'drop'))).toBe(true)
+  expect(out.queued).toBe(500)
+  expect(out.send(new Packet(''))).toBe(false)
 })
 
-test('drop: above the bound the message is lost, and the reader stays', async () => {
-  const writer = new Writer()
-  const wire = new SlowWire()
-  const { outlet: out, slow } = outlet(writer, wire, 300)
+test('drop: above the bound the message is lost, and what fits again later is not', async () => {
+  const { out, wire } = await behind(200, 300)
+  expect(out.send(new Packet('x'.repeat(100), 'drop'))).toBe(true)
+  expect(out.send(new Packet('kept', 'drop'))).toBe(true)
   await turn()
-  out.send(new Packet('kept'))
-  out.send(new Packet('x'.repeat(400), 'drop'))
-  out.send(new Packet('after', 'drop'))
-  await turn()
-  wire.take()
-  await turn()
-  expect(texts(wire)).toBe('HEADkeptafter')
-  expect(slow).toEqual([])
+  await wire.catchUp()
+  expect(text(wire)).toBe(`${'y'.repeat(196)}kept`)
 })
 
 test('latest: a reader that is behind gets only the last of each key, once it has caught up', async () => {
-  const writer = new Writer()
-  const wire = new SlowWire()
-  const { outlet: out } = outlet(writer, wire)
-  await turn()
-  out.send(new Packet('y'.repeat(150)))
-  await turn()
-  for (const [text, key] of [
+  const { out, wire } = await behind(200, 1_000)
+  for (const [word, key] of [
     ['a1', 'a'],
     ['b1', 'b'],
     ['a2', 'a'],
     ['a3', 'a'],
   ] as const)
-    out.send(new Packet(text, 'latest', key))
-  expect(texts(wire)).toBe('HEAD')
-  for (let taken = 0; taken < 4; taken++) {
-    wire.take()
-    await turn()
+    expect(out.send(new Packet(word, 'latest', key))).toBe(true)
+  await turn()
+  expect(out.queued).toBe(200)
+  await wire.catchUp()
+  await wire.catchUp()
+  expect(text(wire)).toBe(`${'y'.repeat(196)}b1a3`)
+})
+
+test('latest: a reader that keeps up gets every one', async () => {
+  const { out, wire } = await open(new Writer())
+  for (const word of ['a1', 'a2', 'a3']) out.send(new Packet(word, 'latest', 'a'))
+  await turn()
+  expect(text(wire)).toBe('a1a2a3')
+})
+
+test('latest: more keys than the bound has room for end the reader too', async () => {
+  const { out } = await behind(200, 500)
+  const results = Array.from({ length: 6 }, (_, key) =>
+    out.send(new Packet('x'.repeat(98), 'latest', String(key))),
+  )
+  expect(results).toEqual([true, true, true, true, true, false])
+})
+
+test('a burst of one turn above the bound is no slow reader: it has not been offered to the kernel yet', async () => {
+  const wire = new Duplex({ write: (_chunk, _encoding, taken) => taken(), read: () => {} })
+  const out = new Outlet(wire, new Writer(), Buffer.from('HEAD'), 1_000)
+  for (let count = 0; count < 50; count++) expect(out.send(new Packet('x'.repeat(100)))).toBe(true)
+})
+
+test('a message larger than the bound goes to a reader with nothing to take, and to no other', async () => {
+  const { out, wire } = await open(new Writer(), 500)
+  expect(out.send(new Packet('x'.repeat(2_000)))).toBe(true)
+  expect(out.send(new Packet('y'))).toBe(false)
+  await turn()
+  expect(wire.written[0]).toHaveLength(2_004)
+})
+
+test('a slow reader gets what waited in order, and the socket holds no more than it can take', async () => {
+  const { out, wire } = await behind(200, 10_000)
+  for (const word of ['one', 'two', 'three']) {
+    out.send(new Packet(word))
     await turn()
   }
-  expect(texts(wire)).toBe(`HEAD${'y'.repeat(150)}a3b1`)
+  expect([wire.written.length, wire.writableLength]).toEqual([1, 200])
+  await wire.catchUp()
+  expect([wire.written.length, text(wire)]).toEqual([2, `${'y'.repeat(196)}onetwothree`])
+})
+
+test('the last frame of a reader that is too slow throws away what waits', async () => {
+  const { out, wire } = await behind(200, 10_000)
+  out.send(new Packet('held'))
+  await turn()
+  out.send(new Packet('pending'))
+  out.send(new Packet('newest', 'latest', 'a'))
+  out.last(Buffer.from('LAST'), true)
+  await turn()
+  await wire.catchUp()
+  expect(text(wire)).toBe(`${'y'.repeat(196)}LAST`)
+})
+
+test('the last frame of any other reader follows everything that was sent', async () => {
+  const { out, wire } = await behind(200, 10_000)
+  out.send(new Packet('held'))
+  await turn()
+  out.send(new Packet('newest', 'latest', 'a'))
+  out.last(Buffer.from('LAST'), false)
+  await turn()
+  await wire.catchUp()
+  expect(text(wire)).toBe(`${'y'.repeat(196)}heldnewestLAST`)
 })
 
 test('nothing is sent after the last frame', async () => {
-  const writer = new Writer()
-  const wire = new SlowWire()
-  const { outlet: out } = outlet(writer, wire)
+  const { out, wire } = await open(new Writer())
   out.send(new Packet('before'))
   out.last(Buffer.from('LAST'), false)
   out.send(new Packet('after'))
   out.control(Buffer.from('PONG'))
   await turn()
-  expect(texts(wire)).toBe('HEADbeforeLAST')
+  expect(text(wire)).toBe('beforeLAST')
+})
+
+test('a peer that reads nothing cannot pile up the answers to its pings', async () => {
+  const { out } = await behind(200, 300)
+  for (let count = 0; count < 1_000; count++) out.control(Buffer.alloc(10))
+  expect(out.queued).toBe(300)
+})
+
+test('the end comes after everything that waits', async () => {
+  const { out, wire } = await behind(200, 10_000)
+  out.send(new Packet('held'))
+  await turn()
+  out.last(Buffer.from('LAST'), false)
+  out.end()
+  await wire.catchUp()
+  expect([text(wire), wire.writableFinished]).toEqual([`${'y'.repeat(196)}heldLAST`, true])
+})
+
+test('a destroyed socket is written nothing', async () => {
+  const { out, wire } = await open(new Writer())
+  out.send(new Packet('lost'))
+  wire.destroy()
+  await turn()
+  out.end()
+  expect(wire.written).toEqual([])
+})
+
+test('a packet is encoded once, whoever gets it', () => {
+  const packet = new Packet(new Uint8Array([1, 2, 3]))
+  expect(frameOf(packet)).toBe(frameOf(packet))
+  expect(frameOf(packet)).toEqual(Buffer.from([0x82, 3, 1, 2, 3]))
 })

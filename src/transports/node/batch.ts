@@ -7,7 +7,9 @@ export class Batch {
   readonly bytes: number
   readonly #frame: Uint8Array | null
   readonly #parent: Batch | null
+  /** The branch that was taken last: in a group nearly always the right one. */
   #last: Batch | null = null
+  #branches: Map<Uint8Array | null, Batch> | null = null
   #joined: Uint8Array | null = null
 
   constructor(parent: Batch | null = null, frame: Uint8Array | null = null) {
@@ -16,11 +18,14 @@ export class Batch {
     this.bytes = (parent?.bytes ?? 0) + (frame?.length ?? 0)
   }
 
-  /** The batch with one more frame: the one that the connection before this went to, when it is the same frame. */
+  /** The batch with one more frame: the very same one for everyone who comes from here with this frame. */
   with(frame: Uint8Array): Batch {
     const last = this.#last
-    if (last !== null && last.#frame === frame) return last
-    return (this.#last = new Batch(this, frame))
+    if (last === null) return (this.#last = new Batch(this, frame))
+    if (last.#frame === frame) return last
+    this.#branches ??= new Map()
+    this.#branches.set(last.#frame, last)
+    return (this.#last = this.#branches.get(frame) ?? new Batch(this, frame))
   }
 
   /** All frames in one buffer, joined once for everyone who stands here. */
@@ -30,9 +35,13 @@ export class Batch {
 
   #join(): Uint8Array {
     if (this.#frame !== null && this.#parent !== null && this.#parent.bytes === 0) return this.#frame
+    return Buffer.concat(Batch.#framesTo(this), this.bytes)
+  }
+
+  static #framesTo(end: Batch): readonly Uint8Array[] {
     const frames: Uint8Array[] = []
-    for (let batch: Batch | null = this; batch !== null; batch = batch.#parent)
+    for (let batch: Batch | null = end; batch !== null; batch = batch.#parent)
       if (batch.#frame !== null) frames.push(batch.#frame)
-    return Buffer.concat(frames.reverse(), this.bytes)
+    return frames.reverse()
   }
 }

@@ -1,72 +1,67 @@
-import type { Duplex } from 'node:stream'
-import { Receiver as FrameParser } from 'ws'
-import type { Clock, Timer } from '../../core/clock.ts'
+import type { Timer } from '../../core/clock.ts'
 import type { Connection, Packet, Receiver } from '../../core/connection.ts'
-import type { Limits } from '../../core/limits.ts'
+import type { Hub } from '../../core/hub.ts'
+import type { Payload } from '../../wire/body.ts'
 import { closeFrame, pingFrame, pongFrame } from './frame.ts'
+import { hangUpWhenFlushed, type HeldSocket, hold, type Holder, startReading } from './hold.ts'
+import { type Hearer, Inlet } from './inlet.ts'
 import { Outlet } from './outlet.ts'
 import type { Writer } from './writer.ts'
 
-/** What a connection is made of. */
+/** What all connections of a server share. */
+export interface House {
+  readonly hub: Hub
+  readonly writer: Writer
+  /** The connections whose wire has not ended. */
+  readonly connections: Set<NodeConnection>
+  /** Called when the last of them has gone. */
+  emptied(): void
+}
+
+/** What is a connection's own. */
 export interface ConnectionParts {
   readonly id: string
   readonly protocol: string | null
-  readonly socket: Duplex
-  readonly writer: Writer
-  readonly clock: Clock
-  readonly limits: Limits
+  readonly socket: HeldSocket
   readonly messageBytes: number
-  /** The 101 answer. */
+  /** The 101 answer, which leaves with the first frames in one write. */
   readonly head: Uint8Array
-  /** What the peer has sent already. */
-  readonly early: readonly Uint8Array[]
-  /** Called once the wire has ended. */
-  readonly ended: (connection: NodeConnection) => void
 }
 
-/** The close codes of what ws's parser refuses; everything else breaks the protocol, 1002. */
-const faults: Readonly<Record<string, number>> = {
-  WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: 1009,
-  WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH: 1009,
-  WS_ERR_TOO_MANY_BUFFERED_PARTS: 1008,
-  WS_ERR_INVALID_UTF8: 1007,
-}
+/** For how long a peer that broke a rule, or was too slow, may take to hear why it is cut. */
+const lastWordMs = 1_000
 
-/** Chunks that may wait for the rest of a message: the bound of ws against tiny pieces (CVE-2026-48779), far lower. */
-const maxBufferedChunks = 1_024
-/** For how long a reader that was too slow may take to hear why it is cut. */
-const slowCloseMs = 1_000
-
-/** A WebSocket on a socket of node:http: ws's parser in, our joining writer out (RFC 6455). */
-export class NodeConnection implements Connection {
+/**
+ * A WebSocket on a socket of node:http (RFC 6455). It is open; or closing: our close frame is on its way, messages are not
+ * heard any more; or deaf: the last word is said, whatever comes is thrown away; or over.
+ */
+export class NodeConnection implements Connection, Holder, Hearer {
   readonly id: string
   readonly protocol: string | null
-  readonly #parts: ConnectionParts
+  readonly #house: House
+  readonly #socket: HeldSocket
+  readonly #messageBytes: number
   readonly #outlet: Outlet
-  readonly #parser: FrameParser
+  /** Made when the first bytes come: most connections of a big room only listen. */
+  #inlet: Inlet | null = null
   #receiver: Receiver | null = null
+  #phase: 'open' | 'closing' | 'deaf' | 'over' = 'open'
   #paused = false
-  #sentClose = false
-  #over = false
-  #closing: Timer | null = null
-  #pings = { count: 0, since: 0 }
+  #timer: Timer | null = null
+  #code = 1006
+  #reason = ''
+  #controls = 0
+  #controlsSince = 0
 
-  constructor(parts: ConnectionParts) {
-    const { id, protocol, socket, limits, messageBytes } = parts
+  constructor(house: House, { id, protocol, socket, messageBytes, head }: ConnectionParts) {
     this.id = id
     this.protocol = protocol
-    this.#parts = parts
-    this.#outlet = new Outlet(socket, parts.writer, parts.head, {
-      bound: limits.outboundBytes,
-      tooSlow: () => this.#tooSlow(),
-    })
-    this.#parser = new FrameParser({
-      isServer: true,
-      maxPayload: messageBytes,
-      maxFragments: limits.fragments,
-      maxBufferedChunks,
-      allowSynchronousEvents: true,
-    })
+    this.#house = house
+    this.#socket = socket
+    this.#messageBytes = messageBytes
+    this.#outlet = new Outlet(socket, house.writer, head, house.hub.limits.outboundBytes)
+    hold(socket, this)
+    house.connections.add(this)
   }
 
   get queued(): number {
@@ -75,21 +70,12 @@ export class NodeConnection implements Connection {
 
   listen(receiver: Receiver): void {
     this.#receiver = receiver
-    this.#hear()
-    const { socket, early } = this.#parts
-    for (const chunk of early) this.#parser.write(chunk)
-    socket.on('data', (chunk: Uint8Array) => {
-      if (!this.#parser.write(chunk)) socket.pause()
-    })
-    socket.on('end', () => this.#end(1006, ''))
-    socket.on('close', () => this.#end(1006, ''))
-    socket.on('error', () => this.#end(1006, ''))
-    if (socket.destroyed) this.#end(1006, '')
-    else if (!this.#paused) socket.resume()
+    if (this.#phase === 'deaf' || this.#phase === 'over') queueMicrotask(() => this.#tell())
+    else startReading(this.#socket)
   }
 
   send(packet: Packet): void {
-    this.#outlet.send(packet)
+    if (!this.#outlet.send(packet)) this.#tooSlow()
   }
 
   ping(): void {
@@ -97,108 +83,160 @@ export class NodeConnection implements Connection {
   }
 
   pause(): void {
+    if (this.#phase !== 'open') return
     this.#paused = true
-    this.#parts.socket.pause()
+    this.#socket.pause()
   }
 
   resume(): void {
+    if (!this.#paused) return
     this.#paused = false
-    if (!this.#parser.writableNeedDrain) this.#parts.socket.resume()
+    if (this.#inlet?.writableNeedDrain !== true) this.#socket.resume()
   }
 
   close(code: number, reason: string): void {
-    this.#startClose(code, reason, { discard: false, withinMs: this.#parts.limits.closeMs })
+    this.#lastFrame(code, reason, { discard: false, withinMs: this.#house.hub.limits.closeMs })
   }
 
   terminate(): void {
-    this.#end(1006, '')
+    this.#end()
+    queueMicrotask(() => this.#tell())
   }
 
-  #hear(): void {
-    const parser = this.#parser
-    parser.on('message', (data, isBinary) => {
-      // a copy of binary data: the buffer it lies in belongs to the socket's reads
-      if (!this.#sentClose) this.#receiver?.message(isBinary ? new Uint8Array(data) : data.toString('utf8'))
-    })
-    parser.on('ping', (data) => this.#pinged(data))
-    parser.on('pong', () => this.#receiver?.alive())
-    parser.on('conclude', (code, reason) => this.#concluded(code, reason.toString('utf8')))
-    parser.on('error', ({ code = '' }) => this.#broken(faults[code] ?? 1002))
-    parser.on('drain', () => {
-      if (!this.#paused) this.#parts.socket.resume()
-    })
-  }
-
-  #pinged(data: Uint8Array): void {
-    const { clock, limits } = this.#parts
-    const now = clock.now()
-    if (Math.abs(now - this.#pings.since) >= 1_000) this.#pings = { count: 0, since: now }
-    if (++this.#pings.count > limits.pingsPerSecond) return this.#broken(1008)
-    this.#receiver?.alive()
-    this.#outlet.control(pongFrame(data))
-  }
-
-  /** The peer has sent its close frame: answer it, unless ours was first, and hang up. */
-  #concluded(code: number, reason: string): void {
-    if (!this.#sentClose) {
-      this.#sentClose = true
-      this.#outlet.last(closeFrame(code, ''), false)
+  heard(chunk: Uint8Array): void {
+    if (this.#phase === 'deaf' || this.#phase === 'over') return
+    const { limits, report } = this.#house.hub
+    try {
+      this.#inlet ??= new Inlet(this, { messageBytes: this.#messageBytes, fragments: limits.fragments })
+      if (!this.#inlet.write(chunk)) this.#socket.pause()
+    } catch (error) {
+      // one bad input ends one connection, never the process
+      report(error, 'hearing a connection')
+      this.broken(1011)
     }
-    this.#outlet.flush()
-    this.#parts.socket.end()
-    this.#tell(code, reason)
-    this.#cutAfter(this.#parts.limits.closeMs)
   }
 
-  /** The peer broke a rule: say which, read nothing more. */
-  #broken(code: number): void {
-    this.#startClose(code, '', { discard: false, withinMs: slowCloseMs })
-    this.#parts.socket.removeAllListeners('data')
-    this.#parts.socket.resume()
-    this.#tell(code, '')
+  ready(): void {
+    if (!this.#paused) this.#socket.resume()
+  }
+
+  drained(): void {
+    this.#outlet.drained()
+  }
+
+  gone(): void {
+    this.#end()
+    this.#tell()
+  }
+
+  message(payload: Payload): void {
+    if (this.#phase === 'open') this.#receiver?.message(payload)
+  }
+
+  pinged(data: Uint8Array): void {
+    if (this.#floods()) return this.broken(1008)
+    this.#outlet.control(pongFrame(data))
+    this.#receiver?.alive()
+  }
+
+  ponged(): void {
+    if (this.#floods()) return this.broken(1008)
+    this.#receiver?.alive()
+  }
+
+  /** The peer has said its last word: answer it unless ours was first, and hang up (RFC 6455 section 7.1.1). */
+  concluded(code: number, reason: string): void {
+    const { closeMs } = this.#house.hub.limits
+    this.#lastFrame(code, '', { discard: false, withinMs: closeMs })
+    if (!this.#deafen(closeMs)) return
+    if (this.#reason === '') this.#reason = reason
+    hangUpWhenFlushed(this.#socket)
+    this.#outlet.end()
+    this.#tell()
+  }
+
+  /** The peer broke a rule: say which, and throw away what it still sends until it hangs up. */
+  broken(code: number): void {
+    this.#lastFrame(code, '', { discard: false, withinMs: lastWordMs })
+    if (!this.#deafen(lastWordMs)) return
+    this.#outlet.end()
+    this.#tell()
   }
 
   #tooSlow(): void {
-    this.#startClose(4508, 'too-slow: you read more slowly than the endpoint speaks', {
+    this.#lastFrame(4508, 'too-slow: you read more slowly than the endpoint speaks', {
       discard: true,
-      withinMs: slowCloseMs,
+      withinMs: lastWordMs,
     })
-    this.#tell(4508, 'too-slow')
+    // whoever sends to a group is in the midst of it
+    queueMicrotask(() => this.#tell())
   }
 
-  #startClose(
+  /** Pings and pongs of one second together: neither costs the peer anything. */
+  #floods(): boolean {
+    const { clock, limits } = this.#house.hub
+    const now = clock.now()
+    if (Math.abs(now - this.#controlsSince) >= 1_000) {
+      this.#controlsSince = now
+      this.#controls = 0
+    }
+    return ++this.#controls > limits.pingsPerSecond
+  }
+
+  #lastFrame(
     code: number,
     reason: string,
     how: { readonly discard: boolean; readonly withinMs: number },
   ): void {
-    if (this.#sentClose || this.#over) return
-    this.#sentClose = true
+    if (this.#phase !== 'open') return
+    this.#phase = 'closing'
+    this.#code = code
+    this.#reason = reason
     this.#outlet.last(closeFrame(code, reason), how.discard)
-    // a paused reader would never see the peer's answer
-    this.#parts.socket.resume()
-    this.#cutAfter(how.withinMs)
+    this.#readOn()
+    this.#endAfter(how.withinMs)
   }
 
-  #cutAfter(ms: number): void {
-    this.#closing?.cancel()
-    this.#closing = this.#parts.clock.after(ms, () => this.#end(1006, ''))
+  /** False when it was deaf before. */
+  #deafen(withinMs: number): boolean {
+    if (this.#phase !== 'closing') return false
+    this.#phase = 'deaf'
+    this.#inlet = null
+    this.#readOn()
+    this.#endAfter(withinMs)
+    return true
   }
 
-  /** The wire is gone. */
-  #end(code: number, reason: string): void {
-    if (this.#over) return
-    this.#over = true
-    this.#closing?.cancel()
-    this.#parts.socket.destroy()
-    // the rest of a chunk that is being parsed may still be broken, and an error that nobody hears ends the process
-    this.#parser.removeAllListeners().on('error', () => {})
-    this.#tell(code, reason)
-    this.#parts.ended(this)
+  /** Whoever does not read never sees the peer's answer, nor that it has hung up. */
+  #readOn(): void {
+    this.#paused = false
+    this.#socket.resume()
   }
 
-  #tell(code: number, reason: string): void {
+  #endAfter(ms: number): void {
+    this.#timer?.cancel()
+    this.#timer = this.#house.hub.clock.after(ms, () => this.gone())
+  }
+
+  #end(): void {
+    if (this.#phase === 'over') return
+    this.#phase = 'over'
+    this.#inlet = null
+    this.#timer?.cancel()
+    this.#socket.destroy()
+    const { connections } = this.#house
+    connections.delete(this)
+    if (connections.size === 0) this.#house.emptied()
+  }
+
+  /** Says once how it ended. */
+  #tell(): void {
     const receiver = this.#receiver
     this.#receiver = null
-    receiver?.closed(code, reason)
+    try {
+      receiver?.closed(this.#code, this.#reason)
+    } catch (error) {
+      this.#house.hub.report(error, 'ending a connection')
+    }
   }
 }

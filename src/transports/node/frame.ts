@@ -31,14 +31,22 @@ function encoded(payload: string | Uint8Array): Uint8Array {
   return frame
 }
 
-/** A close frame; an empty one for 1005, which never travels. */
+/**
+ * A close frame; an empty one for 1005, which never travels. Any other code that may not travel becomes 1011, and a reason
+ * is cut to 123 bytes (RFC 6455 sections 5.5.1 and 7.4).
+ */
 export function closeFrame(code: number, reason: string): Uint8Array {
   if (code === 1005) return framed(opcodes.close, 0).frame
   const text = closeReason(reason)
   const { frame, start } = framed(opcodes.close, 2 + Buffer.byteLength(text))
-  frame.writeUInt16BE(code, start)
+  frame.writeUInt16BE(mayTravel(code) ? code : 1011, start)
   frame.write(text, start + 2)
   return frame
+}
+
+function mayTravel(code: number): boolean {
+  if (!Number.isInteger(code)) return false
+  return (code >= 3000 && code <= 4999) || (code >= 1000 && code <= 1014 && code !== 1004 && code !== 1006)
 }
 
 /** A ping without data. */

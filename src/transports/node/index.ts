@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server as HttpServer } from 'node:http'
+import type { IncomingMessage, Server as HttpServer } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
 import type { Duplex } from 'node:stream'
 import type { Entrance } from '../../core/admit.ts'
@@ -6,162 +6,172 @@ import type { Hub } from '../../core/hub.ts'
 import { httpFace } from '../../core/refusal.ts'
 import { deniedEvent } from '../../core/report.ts'
 import { Denial } from '../../wire/errors.ts'
-import type { NodeConnection } from './connection.ts'
-import { entranceOf, Knocking, tooLate } from './handshake.ts'
-import { type Peer, peersBehind } from './peer.ts'
-import { readUpgrade } from './request.ts'
+import type { House, NodeConnection } from './connection.ts'
+import { handshakeOf } from './handshake.ts'
+import { listening, webSocketServer } from './http-server.ts'
+import { Knocking } from './knocking.ts'
+import { type PeerOf, peersBehind } from './peer.ts'
+import { pathOf, readUpgrade } from './request.ts'
 import { Writer } from './writer.ts'
 
 /** What the transport is made of. */
 export interface NodeTransportParts {
   readonly hub: Hub
+  /** Leads a handshake through the doors; it settles when that was answered. */
   readonly admit: (entrance: Entrance) => Promise<void>
-  readonly proxies: readonly string[]
+  /** Addresses or CIDR ranges of proxies whose forwarded headers count. */
+  readonly proxies?: readonly string[]
 }
 
 /** WebSockets on servers of node:http. */
 export interface NodeTransport {
-  /** Answers the upgrades of a server; those whose path `accepts` turns down are left to its other listeners. */
+  /**
+   * Answers the upgrades of a server; those whose path `accepts` turns down are left to its other listeners.
+   *
+   * @throws TypeError when the server is attached already
+   */
   attach(server: HttpServer | HttpsServer, options?: { readonly accepts?: (path: string) => boolean }): void
   /** Listens with a server of its own. @throws what node:net throws, such as EADDRINUSE */
-  listen(port: number, host: string): Promise<{ readonly port: number; readonly host: string }>
-  /** Hangs up on everyone who is left, stops its own server and lets go of the others. */
+  listen(port: number, host?: string): Promise<{ readonly port: number; readonly host: string }>
+  /** Hangs up on everyone who is left, stops its own servers and lets go of the others. */
   close(): Promise<void>
 }
 
-/** More headers than this are cut off by Node without a word: there may be fewer of ours. */
-const maxHeaders = 100
+type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void
 
 /**
- * Makes the transport of a hub.
+ * Makes the transport of a hub; limits, clock, carriers and reporter are the hub's.
  *
  * @throws TypeError when a proxy is no address and no range
  */
-export function nodeTransport({ hub, admit, proxies }: NodeTransportParts): NodeTransport {
-  const peerOf = peersBehind(proxies)
-  const writer = new Writer()
-  const connections = new Set<NodeConnection>()
-  const attached = new Map<
-    HttpServer | HttpsServer,
-    (request: IncomingMessage, socket: Duplex, head: Buffer) => void
-  >()
-  const own: HttpServer[] = []
-  const emptied: (() => void)[] = []
+export function nodeTransport(parts: NodeTransportParts): NodeTransport {
+  return new Transport(parts)
+}
 
-  const ended = (connection: NodeConnection): void => {
-    connections.delete(connection)
-    if (connections.size === 0) emptied.splice(0).forEach((tell) => tell())
-  }
+class Transport implements NodeTransport {
+  readonly #hub: Hub
+  readonly #admit: NodeTransportParts['admit']
+  readonly #peerOf: PeerOf
+  readonly #house: House
+  readonly #attached = new Map<HttpServer | HttpsServer, UpgradeListener>()
+  readonly #own = new Set<HttpServer>()
+  /** When the sockets of our own servers came: there the time of a handshake runs from the first moment. */
+  readonly #arrivals = new WeakMap<Duplex, number>()
+  readonly #knocking = new Map<Knocking, (denial: Denial) => void>()
+  #emptied: () => void = () => {}
 
-  const knocked = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    const id = crypto.randomUUID()
-    const reject = (denial: Denial): void => {
-      if (knocking.isOver) return
-      hub.emit(
-        deniedEvent(denial, {
-          id,
-          path: pathOf(request),
-          address: request.socket.remoteAddress ?? '',
-          origin: null,
-        }),
-      )
-      knocking.reject(httpFace(denial, id))
-    }
-    const knocking = new Knocking(socket, head, hub, () => reject(tooLate()))
-    try {
-      const read = readUpgrade(request, hub.limits.headerBytes)
-      const peer: Peer = peerOf(request, (name) => read.headers.get(name)?.join(',') ?? null)
-      const opened = (connection: NodeConnection): void => void connections.add(connection)
-      const entrance = entranceOf({ id, hub, request: read, peer, knocking, writer, opened, ended })
-      admit(entrance).catch((error: unknown) => hub.report(error, 'admitting'))
-    } catch (error) {
-      if (!(error instanceof Denial)) hub.report(error, 'reading an upgrade request')
-      reject(
-        error instanceof Denial
-          ? error
-          : new Denial(503, 'unavailable', 'come back later', { httpOnly: true }),
-      )
+  constructor({ hub, admit, proxies = [] }: NodeTransportParts) {
+    this.#hub = hub
+    this.#admit = admit
+    this.#peerOf = peersBehind(proxies)
+    this.#house = {
+      hub,
+      writer: new Writer(),
+      connections: new Set<NodeConnection>(),
+      emptied: () => this.#emptied(),
     }
   }
 
-  const attach: NodeTransport['attach'] = (server, { accepts = () => true } = {}) => {
-    if (attached.has(server)) throw new TypeError('this server is attached already')
-    const listener = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-      if (accepts(pathOf(request))) knocked(request, socket, head)
+  attach(
+    server: HttpServer | HttpsServer,
+    { accepts = () => true }: { readonly accepts?: (path: string) => boolean } = {},
+  ): void {
+    if (this.#attached.has(server)) throw new TypeError('this server is attached already')
+    const listener: UpgradeListener = (request, socket, head) => {
+      const ours = this.#asked(accepts, pathOf(request))
+      // with nobody else there to answer, the socket would hang for ever
+      if (ours || server.listenerCount('upgrade') === 1) this.#knocked(request, socket, { head, ours })
     }
-    attached.set(server, listener)
+    this.#attached.set(server, listener)
     server.on('upgrade', listener)
   }
 
-  return {
-    attach,
-    async listen(port, host) {
-      const server = ownServer(hub)
-      attach(server)
-      const bound = await listening(server, port, host)
-      own.push(server)
-      return bound
-    },
-    async close() {
-      for (const [server, listener] of attached) server.off('upgrade', listener)
-      attached.clear()
-      const closed = own.splice(0).map((server) => new Promise((resolve) => server.close(resolve)))
-      await allGone(hub, connections, emptied)
-      await Promise.all(closed)
-    },
+  async listen(port: number, host = '127.0.0.1'): Promise<{ readonly port: number; readonly host: string }> {
+    const server = webSocketServer(this.#hub.limits)
+    server.on('connection', (socket: Duplex) => this.#arrivals.set(socket, this.#hub.clock.now()))
+    this.attach(server)
+    const bound = await listening(server, port, host)
+    this.#own.add(server)
+    return bound
   }
-}
 
-function pathOf(request: IncomingMessage): string {
-  return (request.url ?? '').replace(/\?.*$/s, '')
-}
+  async close(): Promise<void> {
+    for (const [server, listener] of this.#attached) server.off('upgrade', listener)
+    this.#attached.clear()
+    const stopped = [...this.#own].map((server) => new Promise((resolve) => server.close(resolve)))
+    const denial = new Denial(503, 'restart', 'the server is being restarted', { retryAfterMs: 1_000 })
+    for (const refuse of this.#knocking.values()) refuse(denial)
+    await this.#allGone()
+    for (const server of this.#own) server.closeAllConnections()
+    this.#own.clear()
+    await Promise.all(stopped)
+  }
 
-/** A server that speaks nothing but WebSocket, with the bounds of the hub. */
-function ownServer({ limits }: Hub): HttpServer {
-  const server = createServer(
-    {
-      maxHeaderSize: limits.headerBytes,
-      headersTimeout: limits.handshakeMs,
-      requestTimeout: limits.handshakeMs,
-      connectionsCheckingInterval: 1_000,
-      keepAlive: false,
-    },
-    (_request, response) => {
-      const { headers, body } = httpFace(
-        new Denial(426, 'upgrade-required', 'this address speaks WebSocket'),
-        crypto.randomUUID(),
-      )
-      response.writeHead(426, { ...headers, Connection: 'close' }).end(body)
-    },
-  )
-  server.maxHeadersCount = maxHeaders
-  // a connection that says nothing at all is no request yet, and only this bound ends it
-  server.setTimeout(limits.handshakeMs, (socket) => socket.destroy())
-  return server
-}
+  /** Whether a path is ours; a rule that throws answers nobody's upgrades but ends no process. */
+  #asked(accepts: (path: string) => boolean, path: string): boolean {
+    try {
+      return accepts(path)
+    } catch (error) {
+      this.#hub.report(error, 'asking whether a path is accepted')
+      return false
+    }
+  }
 
-function listening(server: HttpServer, port: number, host: string): Promise<{ port: number; host: string }> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen({ port, host, backlog: 4_096 }, () => {
-      server.off('error', reject)
-      const address = server.address()
-      // a TCP server that listens has an address with a port
-      resolve({ port: typeof address === 'object' && address !== null ? address.port : port, host })
+  #knocked(request: IncomingMessage, socket: Duplex, { head, ours }: { head: Buffer; ours: boolean }): void {
+    const id = crypto.randomUUID()
+    const { clock } = this.#hub
+    const refuse = (denial: Denial): void => {
+      if (!knocking.isOpen) return
+      this.#tellOf(denial, request, id)
+      knocking.reject(httpFace(denial, id))
+    }
+    // the doors may have an answer of their own to the end of the wait: they are asked first
+    const late = (denial: Denial): void => void setImmediate(() => refuse(denial))
+    const knocking = new Knocking(socket, { clock, ms: this.#timeFor(socket), late })
+    if (head.length > 0) socket.unshift(head)
+    if (!ours) return refuse(new Denial(404, 'not-found', 'there is no such endpoint'))
+    this.#knocking.set(knocking, refuse)
+    this.#lead(id, request, knocking)
+      .catch((error: unknown) => refuse(this.#asDenial(error)))
+      .finally(() => this.#knocking.delete(knocking))
+  }
+
+  /** @throws Denial when the request is malformed, or when whoever admits has answered nothing */
+  async #lead(id: string, request: IncomingMessage, knocking: Knocking): Promise<void> {
+    const { limits, carriers } = this.#hub
+    const read = readUpgrade(request, limits.headerBytes, carriers)
+    const peer = this.#peerOf(request.socket, (name) => read.headers.get(name)?.join(',') ?? null)
+    const handshake = handshakeOf({ id, house: this.#house, request: read, peer, knocking })
+    await this.#admit({ handshake, host: read.host, reject: (answer) => knocking.reject(answer) })
+    if (knocking.isOpen) throw new TypeError('an application neither accepted nor denied a handshake')
+  }
+
+  #asDenial(error: unknown): Denial {
+    if (error instanceof Denial) return error
+    this.#hub.report(error, 'admitting')
+    return new Denial(503, 'unavailable', 'the server could not answer: come back later')
+  }
+
+  #tellOf(denial: Denial, request: IncomingMessage, id: string): void {
+    const { address } = this.#peerOf(request.socket, () => null)
+    this.#hub.emit(deniedEvent(denial, { id, path: pathOf(request), address, origin: null }))
+  }
+
+  #timeFor(socket: Duplex): number {
+    const { clock, limits } = this.#hub
+    const arrived = this.#arrivals.get(socket)
+    if (arrived === undefined) return limits.handshakeMs
+    // a clock that was set back or forth meanwhile neither ends the wait nor makes it longer than a whole one
+    return Math.min(limits.handshakeMs, Math.max(1, limits.handshakeMs - (clock.now() - arrived)))
+  }
+
+  /** Waits until everyone has answered the close, or has been cut. */
+  #allGone(): Promise<void> {
+    const { connections } = this.#house
+    if (connections.size === 0) return Promise.resolve()
+    for (const connection of connections) connection.close(1001, 'going away')
+    return new Promise((resolve) => {
+      this.#emptied = resolve
     })
-  })
-}
-
-/** Waits until every peer has answered its close, or hangs up. */
-function allGone(hub: Hub, connections: ReadonlySet<NodeConnection>, emptied: (() => void)[]): Promise<void> {
-  if (connections.size === 0) return Promise.resolve()
-  return new Promise((resolve) => {
-    const late = hub.clock.after(hub.limits.closeMs, () =>
-      connections.forEach((connection) => connection.terminate()),
-    )
-    emptied.push(() => {
-      late.cancel()
-      resolve()
-    })
-  })
+  }
 }

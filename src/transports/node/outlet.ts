@@ -1,89 +1,150 @@
-import type { Duplex } from 'node:stream'
 import type { Packet } from '../../core/connection.ts'
 import type { Batch } from './batch.ts'
 import { frameOf } from './frame.ts'
+import type { HeldSocket } from './hold.ts'
 import type { Flushed, Writer } from './writer.ts'
 
-/** The way out of one connection: what waits for the end of the turn, and what the kernel has not taken yet. */
+/**
+ * The way out of one connection: what waits for the end of the turn, and what waits for a slow reader. The socket gets no
+ * more than it can take, so that the rest can still be thrown away.
+ */
 export class Outlet implements Flushed {
-  readonly #socket: Duplex
+  readonly #socket: HeldSocket
   readonly #writer: Writer
   readonly #bound: number
-  /** Called when a reader is too slow for a message that must not be lost. */
-  readonly #tooSlow: () => void
-  #batch: Batch | null = null
+  #batch: Batch | null
   /** What leaves before the first frame, in the same write: the answer of the handshake. */
   #head: Uint8Array | null
+  /** Whole turns that wait until the kernel takes more. */
+  #held: Uint8Array[] = []
+  #heldBytes = 0
   /** Under `latest`: what waits for the reader to catch up, by key. */
-  #latest: Map<string, Packet> | null = null
+  #latest: Map<string, Uint8Array> | null = null
+  #latestBytes = 0
   #closed = false
 
-  constructor(
-    socket: Duplex,
-    writer: Writer,
-    head: Uint8Array,
-    options: { readonly bound: number; readonly tooSlow: () => void },
-  ) {
+  constructor(socket: HeldSocket, writer: Writer, head: Uint8Array, bound: number) {
     this.#socket = socket
     this.#writer = writer
     this.#head = head
-    this.#bound = options.bound
-    this.#tooSlow = options.tooSlow
+    this.#bound = bound
     this.#batch = writer.begin(this)
-    socket.on('drain', () => this.#caughtUp())
   }
 
   /** Bytes that the kernel has not taken yet. */
   get queued(): number {
-    return this.#socket.writableLength + (this.#batch?.bytes ?? 0)
+    return this.#socket.writableLength + this.#heldBytes + (this.#batch?.bytes ?? 0)
   }
 
-  send(packet: Packet): void {
-    if (this.#closed) return
-    if (packet.slow === 'latest' && this.#isBehind())
-      return void (this.#latest ??= new Map()).set(packet.key, packet)
+  /** Sends as the packet's policy says; false when the reader is too slow for it, and must go. */
+  send(packet: Packet): boolean {
+    if (this.#closed) return true
     const frame = frameOf(packet)
-    if (this.queued + frame.length <= this.#bound) return this.#put(frame)
-    if (packet.slow === 'close') this.#tooSlow()
+    if (packet.slow === 'latest' && (this.#isBehind || !this.#fits(frame)))
+      return this.#replace(packet.key, frame)
+    if (!this.#fits(frame)) return packet.slow === 'drop'
+    this.#put(frame)
+    return true
   }
 
-  /** Sends a control frame, which no policy holds back. */
+  /** Sends a ping or a pong; a peer that reads nothing, not even those, misses them. */
   control(frame: Uint8Array): void {
-    if (!this.#closed) this.#put(frame)
+    if (!this.#closed && this.#fits(frame)) this.#put(frame)
   }
 
-  /** The last frame: nothing is sent after it. */
+  /** The last frame: nothing is sent after it. What waits for the reader is thrown away before it, where the reader is too slow. */
   last(frame: Uint8Array, discard: boolean): void {
     if (this.#closed) return
-    if (discard && this.#batch !== null) this.#batch = this.#writer.begin(this)
+    if (discard) this.#discard()
+    else this.#release()
     this.#put(frame)
     this.#closed = true
-    this.#latest = null
+  }
+
+  /** Writes everything, then the end. */
+  end(): void {
+    this.flush()
+    if (this.#held.length > 0) this.#writeHeld()
+    if (this.#socket.writable) this.#socket.end()
   }
 
   flush(): void {
-    const batch = this.#batch
-    if (batch === null || this.#socket.destroyed || !this.#socket.writable) return
-    this.#batch = null
-    if (this.#head === null) {
-      if (batch.bytes > 0) this.#socket.write(batch.joined())
-      return
-    }
-    this.#socket.write(batch.bytes === 0 ? this.#head : Buffer.concat([this.#head, batch.joined()]))
-    this.#head = null
+    const bytes = this.#take()
+    if (bytes !== null) this.#write(bytes)
+    if (this.#latest !== null && !this.#isBehind) this.#release()
   }
 
-  #isBehind(): boolean {
-    return this.#latest !== null || this.#socket.writableNeedDrain
+  /** The kernel has taken everything: what waited goes next. */
+  drained(): void {
+    if (this.#held.length > 0) this.#writeHeld()
+    if (!this.#isBehind) this.#release()
+  }
+
+  get #isBehind(): boolean {
+    return this.#heldBytes > 0 || this.#socket.writableNeedDrain
+  }
+
+  /** A message larger than the bound may be the only one that waits; else nobody could ever be sent it. */
+  #fits(frame: Uint8Array): boolean {
+    if (this.#hasRoom(frame)) return true
+    // what was sent in this turn has not been offered to the kernel yet: a fast reader has room for it
+    if (this.#batch !== null && !this.#isBehind) this.flush()
+    return this.#hasRoom(frame)
+  }
+
+  #hasRoom(frame: Uint8Array): boolean {
+    const { queued } = this
+    return queued === 0 || queued + frame.length <= this.#bound
   }
 
   #put(frame: Uint8Array): void {
     this.#batch = (this.#batch ?? this.#writer.begin(this)).with(frame)
   }
 
-  #caughtUp(): void {
+  /** The newest of a key takes the place of the one that waits; many keys together have the same bound as the queue. */
+  #replace(key: string, frame: Uint8Array): boolean {
+    this.#latest ??= new Map()
+    this.#latestBytes += frame.length - (this.#latest.get(key)?.length ?? 0)
+    this.#latest.delete(key)
+    this.#latest.set(key, frame)
+    return this.#latestBytes <= this.#bound || this.#latest.size === 1
+  }
+
+  #release(): void {
     const latest = this.#latest
+    if (latest === null) return
     this.#latest = null
-    if (latest !== null) for (const packet of latest.values()) this.send(packet)
+    this.#latestBytes = 0
+    for (const frame of latest.values()) this.#put(frame)
+  }
+
+  #discard(): void {
+    this.#held = []
+    this.#heldBytes = 0
+    this.#latest = null
+    this.#latestBytes = 0
+    if (this.#batch !== null) this.#batch = this.#writer.begin(this)
+  }
+
+  #take(): Uint8Array | null {
+    const [batch, head] = [this.#batch, this.#head]
+    this.#batch = null
+    this.#head = null
+    if (batch === null || batch.bytes === 0) return head
+    return head === null ? batch.joined() : Buffer.concat([head, batch.joined()])
+  }
+
+  #write(bytes: Uint8Array): void {
+    if (!this.#socket.writable) return
+    if (!this.#isBehind) return void this.#socket.write(bytes)
+    this.#held.push(bytes)
+    this.#heldBytes += bytes.length
+  }
+
+  #writeHeld(): void {
+    const bytes = Buffer.concat(this.#held, this.#heldBytes)
+    this.#held = []
+    this.#heldBytes = 0
+    if (this.#socket.writable) this.#socket.write(bytes)
   }
 }

@@ -1,5 +1,5 @@
-import type { IncomingMessage } from 'node:http'
-import { BlockList, isIP, SocketAddress } from 'node:net'
+import { BlockList, isIP, isIPv4, SocketAddress } from 'node:net'
+import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 
 /** Who is at the other end, behind the proxies that are trusted. */
@@ -10,8 +10,8 @@ export interface Peer {
   readonly secure: boolean
 }
 
-/** Finds the peer of a request. */
-export type PeerOf = (request: IncomingMessage, header: (name: string) => string | null) => Peer
+/** Finds the peer of a socket; `header` answers the forwarded headers, several lines of one joined with commas. */
+export type PeerOf = (socket: Socket, header: (name: string) => string | null) => Peer
 
 /**
  * Reads forwarded headers from these proxies alone (addresses or CIDR ranges); anyone else's say nothing.
@@ -22,19 +22,37 @@ export function peersBehind(proxies: readonly string[]): PeerOf {
   const trusted = new BlockList()
   for (const proxy of proxies) add(trusted, proxy)
   const isTrusted = (address: string): boolean =>
-    isIP(address) !== 0 && trusted.check(address, familyOf(address))
-  return ({ socket }, header) => {
-    const direct = canonical(socket.remoteAddress ?? '')
-    const encrypted = socket instanceof TLSSocket
-    if (!isTrusted(direct)) return { address: direct, secure: encrypted }
-    const hops = (header('x-forwarded-for') ?? '').split(',').map((hop) => canonical(hop.trim()))
-    // each trusted proxy has appended the address that it saw: the last one that is no proxy of ours is the peer
-    const address = hops.findLast((hop) => !isTrusted(hop))
+    proxies.length > 0 && isIP(address) !== 0 && trusted.check(address, familyOf(address))
+  return (socket, header) => {
+    const direct = canonicalAddress(socket.remoteAddress ?? '')
+    const secure = socket instanceof TLSSocket
+    if (!isTrusted(direct)) return { address: direct, secure }
     return {
-      address: address !== undefined && isIP(address) !== 0 ? address : direct,
-      secure: encrypted || header('x-forwarded-proto') === 'https',
+      address: firstStranger(direct, header('x-forwarded-for') ?? '', isTrusted),
+      secure: header('x-forwarded-proto') === null ? secure : header('x-forwarded-proto') === 'https',
     }
   }
+}
+
+/**
+ * Each proxy has appended the address that it saw, so the list is read from its end: the first that is no proxy of ours is
+ * the peer, and whatever stands before it is the peer's own invention. A malformed entry ends the search.
+ */
+function firstStranger(direct: string, forwarded: string, isTrusted: (address: string) => boolean): string {
+  let nearest = direct
+  for (const hop of forwarded.split(',').toReversed()) {
+    const address = canonicalAddress(withoutPort(hop.trim()))
+    if (isIP(address) === 0) return nearest
+    if (!isTrusted(address)) return address
+    nearest = address
+  }
+  return nearest
+}
+
+/** Some proxies append the port: `192.0.2.1:443`, `[2001:db8::1]:443`. */
+function withoutPort(hop: string): string {
+  const [, bracketed, dotted] = /^(?:\[([0-9A-Fa-f:.]+)\](?::\d+)?|(\d+\.\d+\.\d+\.\d+):\d+)$/.exec(hop) ?? []
+  return bracketed ?? dotted ?? hop
 }
 
 function add(list: BlockList, proxy: string): void {
@@ -49,12 +67,17 @@ function add(list: BlockList, proxy: string): void {
   else list.addSubnet(address, Number(bits), family)
 }
 
-function canonical(address: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1]
-  if (mapped !== undefined) return mapped
-  return isIP(address) === 6 ? new SocketAddress({ address, family: 'ipv6' }).address : address
+/**
+ * The one text of an address, so that no bound is evaded by writing it differently (CVE-2026-45364): IPv6 as RFC 5952 has
+ * it, without a zone, and an IPv4 address that is mapped into IPv6 as the IPv4 address. Anything else stays as it is.
+ */
+export function canonicalAddress(text: string): string {
+  if (isIPv4(text) || isIP(text) === 0) return text
+  const { address } = new SocketAddress({ address: text.replace(/%.*$/, ''), family: 'ipv6' })
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(address)?.[1]
+  return mapped ?? address
 }
 
 function familyOf(address: string): 'ipv4' | 'ipv6' {
-  return isIP(address) === 6 ? 'ipv6' : 'ipv4'
+  return isIPv4(address) ? 'ipv4' : 'ipv6'
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { type Carriers, keyHeaderNames } from '../../core/credentials.ts'
 import { Denial } from '../../wire/errors.ts'
 
 /** The parts of an upgrade request, read once and strictly. */
@@ -13,32 +14,43 @@ export interface UpgradeRequest {
   /** The offered subprotocols, in order. */
   readonly offered: readonly string[]
   /** Every header by its name in lower case, in the order of arrival. */
-  readonly headers: ReadonlyMap<string, readonly string[]>
+  readonly headers: HeaderLines
 }
 
+type HeaderLines = ReadonlyMap<string, readonly string[]>
+
 /** Headers that decide something here: a second one is another opinion (request smuggling, RFC 9112 section 11.2). */
-const single = [
+const single: readonly string[] = [
   'host',
   'origin',
   'authorization',
+  'proxy-authorization',
   'cookie',
   'sec-websocket-key',
   'sec-websocket-version',
   'upgrade',
   'content-length',
+  'transfer-encoding',
   'x-forwarded-proto',
 ]
 
+/** More header lines than browser and proxies together send. Node keeps 2,000 and cuts the rest off without a word. */
+const maxHeaderLines = 100
+
 /**
- * Reads an upgrade request (RFC 6455 section 4.2.1).
+ * Reads an upgrade request (RFC 6455 section 4.2.1). It reads the raw headers, because Node joins some that stand twice and
+ * drops others.
  *
  * @throws Denial 400 when it is malformed or ambiguous, 426 when it asks for another version or protocol, 431 when its
- * headers are too large
+ * headers are too large or too many
  */
-export function readUpgrade(request: IncomingMessage, headerBytes: number): UpgradeRequest {
+export function readUpgrade(
+  request: IncomingMessage,
+  headerBytes: number,
+  carriers: Carriers,
+): UpgradeRequest {
   const headers = headersOf(request.rawHeaders, headerBytes)
-  for (const name of single)
-    if ((headers.get(name)?.length ?? 0) > 1) bad(`the header '${name}' stands twice`)
+  assertSingle(headers, [...single, ...keyHeaderNames(carriers)])
   const one = (name: string): string | null => headers.get(name)?.[0] ?? null
   if (request.method !== 'GET' || request.httpVersion !== '1.1')
     bad('a WebSocket begins with GET over HTTP/1.1')
@@ -49,7 +61,7 @@ export function readUpgrade(request: IncomingMessage, headerBytes: number): Upgr
   if (one('sec-websocket-version') !== '13') mustUpgrade('only version 13 is spoken')
   return {
     ...target(request.url ?? ''),
-    host: one('host') ?? bad('the Host header is missing'),
+    host: hostOf(one('host')),
     origin: one('origin'),
     key: keyOf(one('sec-websocket-key')),
     offered: (headers.get('sec-websocket-protocol') ?? []).flatMap(listed),
@@ -57,7 +69,14 @@ export function readUpgrade(request: IncomingMessage, headerBytes: number): Upgr
   }
 }
 
-function headersOf(raw: readonly string[], headerBytes: number): ReadonlyMap<string, readonly string[]> {
+/** The path of a request for logs and for whoever asks whose it is: what stands before the query. */
+export function pathOf({ url = '' }: IncomingMessage): string {
+  const mark = url.indexOf('?')
+  return mark === -1 ? url : url.slice(0, mark)
+}
+
+function headersOf(raw: readonly string[], headerBytes: number): HeaderLines {
+  if (raw.length > 2 * maxHeaderLines) tooLarge(`there are more than ${maxHeaderLines} header lines`)
   const headers = new Map<string, string[]>()
   let bytes = 0
   for (let index = 0; index < raw.length; index += 2) {
@@ -68,20 +87,22 @@ function headersOf(raw: readonly string[], headerBytes: number): ReadonlyMap<str
     if (values === undefined) headers.set(name, [value])
     else values.push(value)
   }
-  if (bytes <= headerBytes) return headers
-  throw new Denial(431, 'headers-too-large', `the headers are larger than ${headerBytes} bytes`, {
-    httpOnly: true,
-  })
+  if (bytes > headerBytes) tooLarge(`the headers are larger than ${headerBytes} bytes`)
+  return headers
+}
+
+function assertSingle(headers: HeaderLines, names: readonly string[]): void {
+  for (const name of names) if ((headers.get(name)?.length ?? 0) > 1) bad(`the header '${name}' stands twice`)
 }
 
 /** Bytes that another parser might take for a line end (CVE-2026-44546), and all that is not ASCII where we read it. */
 function assertPlain(name: string, value: string): void {
   const strict = name.startsWith('sec-websocket-') || single.includes(name)
-  const fits = strict ? /^[\t\x20-\x7e]*$/.test(value) : !/[\x00-\x08\x0a-\x1f\x7f\x80-\x9f]/.test(value)
+  const fits = strict ? /^[\t\x20-\x7e]*$/.test(value) : !/[\x00-\x08\x0a-\x1f\x7f-\x9f]/.test(value)
   if (!fits) bad('a header holds a character that has no place there')
 }
 
-function connectionUpgrades(headers: ReadonlyMap<string, readonly string[]>): boolean {
+function connectionUpgrades(headers: HeaderLines): boolean {
   return (headers.get('connection') ?? []).flatMap(listed).some((token) => token.toLowerCase() === 'upgrade')
 }
 
@@ -90,11 +111,24 @@ function listed(value: string): readonly string[] {
   return parts.length === 1 && parts[0] === '' ? [] : parts
 }
 
+/**
+ * The target in origin form (RFC 9112 section 3.2.1). A path that a URL parser would change (dot segments, backslashes,
+ * characters outside RFC 3986) is refused, so that nobody who reads `url` sees another one than the router does.
+ */
 function target(url: string): { readonly path: string; readonly query: string } {
-  if (!url.startsWith('/') || url.startsWith('//') || /[#\\\x00-\x20\x7f-\uffff]/.test(url))
-    bad('the request target is malformed')
   const mark = url.indexOf('?')
-  return mark === -1 ? { path: url, query: '' } : { path: url.slice(0, mark), query: url.slice(mark + 1) }
+  const path = mark === -1 ? url : url.slice(0, mark)
+  const query = mark === -1 ? '' : url.slice(mark + 1)
+  if (!/^\/[\w\-.~!$&'()*+,;=:@%/]*$/.test(path) || path.startsWith('//') || !/^[!"$-~]*$/.test(query))
+    bad('the request target is malformed')
+  if (/\/(?:\.|%2e){1,2}(?:\/|$)/i.test(path)) bad('the request target holds a dot segment')
+  return { path, query }
+}
+
+function hostOf(host: string | null): string {
+  if (host === null) return bad('the Host header is missing')
+  const isPlain = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?$/.test(host)
+  return isPlain && URL.canParse(`ws://${host}`) ? host : bad('the Host header is malformed')
 }
 
 /** The key is 16 bytes of base64 (RFC 6455 section 4.1). */
@@ -106,6 +140,10 @@ function keyOf(key: string | null): string {
 
 function bad(message: string): never {
   throw new Denial(400, 'bad-request', message, { httpOnly: true })
+}
+
+function tooLarge(message: string): never {
+  throw new Denial(431, 'headers-too-large', message, { httpOnly: true })
 }
 
 function mustUpgrade(message: string): never {

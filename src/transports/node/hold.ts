@@ -1,0 +1,54 @@
+import type { Duplex } from 'node:stream'
+
+/** Whoever answers for a socket at the moment: a handshake first, then the connection that it became. */
+export interface Holder {
+  /** Bytes have come. */
+  heard(chunk: Uint8Array): void
+  /** The kernel has taken everything that was written. */
+  drained(): void
+  /** The peer has hung up, reset or vanished; may be called more than once. */
+  gone(): void
+}
+
+const holder: unique symbol = Symbol('sallyport.holder')
+
+/** A socket with a place for its holder, so that ten thousand sockets share the same listeners. */
+export interface HeldSocket extends Duplex {
+  [holder]?: Holder
+}
+
+/**
+ * Makes someone the holder of a socket. The listeners are there from the first time on and stay until the end: a peer that
+ * resets at any moment finds one for its 'error', without which the process would end.
+ */
+export function hold(socket: HeldSocket, by: Holder): void {
+  const isFirst = socket[holder] === undefined
+  socket[holder] = by
+  if (isFirst) socket.on('error', gone).on('end', gone).on('close', gone)
+}
+
+/** Begins to read: until then, what the peer sends waits in the socket. */
+export function startReading(socket: HeldSocket): void {
+  socket.on('drain', drained).on('data', heard)
+}
+
+/** Hangs up as soon as everything is written. */
+export function hangUpWhenFlushed(socket: HeldSocket): void {
+  socket.on('finish', hangUp)
+}
+
+function heard(this: HeldSocket, chunk: Uint8Array): void {
+  this[holder]?.heard(chunk)
+}
+
+function drained(this: HeldSocket): void {
+  this[holder]?.drained()
+}
+
+function gone(this: HeldSocket): void {
+  this[holder]?.gone()
+}
+
+function hangUp(this: HeldSocket): void {
+  this.destroy()
+}

@@ -1,0 +1,78 @@
+import { Receiver as FrameParser } from 'ws'
+import type { Payload } from '../../wire/body.ts'
+
+/** What hears the frames of a peer. */
+export interface Hearer {
+  message(payload: Payload): void
+  pinged(data: Uint8Array): void
+  ponged(): void
+  /** The peer has sent its close frame; 1005 when it named no code. */
+  concluded(code: number, reason: string): void
+  /** The peer broke a rule; nothing is heard after it. */
+  broken(code: number): void
+  /** There is room for more. */
+  ready(): void
+}
+
+/** The bounds of one connection's messages. */
+export interface InletBounds {
+  readonly messageBytes: number
+  readonly fragments: number
+}
+
+/** Chunks that may wait for the rest of a frame: the bound of ws against tiny pieces (CVE-2026-48779), far lower. */
+const maxBufferedChunks = 1_024
+
+/** The close codes of what ws's parser refuses; everything else breaks the protocol, 1002. */
+const faults: ReadonlyMap<string, number> = new Map([
+  ['WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', 1009],
+  ['WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH', 1009],
+  ['WS_ERR_TOO_MANY_BUFFERED_PARTS', 1008],
+  ['WS_ERR_INVALID_UTF8', 1007],
+])
+
+/** The way in of one connection: ws's parser, which checks frames by RFC 6455 section 5. */
+export class Inlet extends FrameParser {
+  readonly hearer: Hearer
+
+  constructor(hearer: Hearer, { messageBytes, fragments }: InletBounds) {
+    super({
+      isServer: true,
+      maxPayload: messageBytes,
+      maxFragments: fragments,
+      maxBufferedChunks,
+      allowSynchronousEvents: true,
+      skipUTF8Validation: false,
+    })
+    this.hearer = hearer
+    this.on('message', onMessage).on('ping', onPing).on('pong', onPong)
+    this.on('conclude', onConclude).on('error', onError).on('drain', onDrain)
+  }
+}
+
+// functions with `this`, so that ten thousand parsers share the same ones
+
+function onMessage(this: Inlet, data: Buffer, isBinary: boolean): void {
+  // a copy: the buffer beneath belongs to the socket's reads, or to everybody's, and whoever keeps a view keeps all of it
+  this.hearer.message(isBinary ? new Uint8Array(data) : data.toString('utf8'))
+}
+
+function onPing(this: Inlet, data: Buffer): void {
+  this.hearer.pinged(data)
+}
+
+function onPong(this: Inlet): void {
+  this.hearer.ponged()
+}
+
+function onConclude(this: Inlet, code: number, reason: Buffer): void {
+  this.hearer.concluded(code, reason.toString('utf8'))
+}
+
+function onError(this: Inlet, { code = '' }: { readonly code?: string }): void {
+  this.hearer.broken(faults.get(code) ?? 1002)
+}
+
+function onDrain(this: Inlet): void {
+  this.hearer.ready()
+}

@@ -1,0 +1,89 @@
+import { Socket } from 'node:net'
+import type { Clock, Timer } from '../../core/clock.ts'
+import type { HttpFace } from '../../core/refusal.ts'
+import { Denial, deny } from '../../wire/errors.ts'
+import { httpAnswer } from './answer.ts'
+import { hangUpWhenFlushed, type HeldSocket, hold, type Holder } from './hold.ts'
+
+/** Why the wait of an authenticator was called off: whoever passes the reason on refuses, and nothing is reported as a fault. */
+const peerGone: Denial = new Denial(499, 'gone', 'the peer has gone', { httpOnly: true })
+const tooLate: Denial = new Denial(408, 'timeout', 'the handshake took too long', { httpOnly: true })
+
+/** For how long a refused peer may take to read why. */
+const lastWordMs = 1_000
+
+/**
+ * A socket between its upgrade request and the answer. It has a holder from the first tick, so that a peer that resets
+ * while somebody waits for a database leaves nothing behind and ends nothing. What it sends too early waits in the socket.
+ */
+export class Knocking implements Holder {
+  readonly #socket: HeldSocket
+  readonly #clock: Clock
+  #timer: Timer
+  #abort: AbortController | null = null
+  #state: 'waiting' | 'late' | 'answered' | 'gone' = 'waiting'
+
+  /** Calls `late` with the denial to answer when the time is over. */
+  constructor(socket: HeldSocket, wait: { clock: Clock; ms: number; late: (denial: Denial) => void }) {
+    this.#socket = socket
+    this.#clock = wait.clock
+    this.#timer = wait.clock.after(wait.ms, () => {
+      this.#callOff('late', tooLate)
+      wait.late(tooLate)
+    })
+    hold(socket, this)
+    if (socket.destroyed) this.gone()
+  }
+
+  /** Aborted when the peer has gone or the time is over. */
+  get signal(): AbortSignal {
+    if (this.#abort !== null) return this.#abort.signal
+    this.#abort = new AbortController()
+    if (this.#state === 'gone' || this.#state === 'late')
+      this.#abort.abort(this.#state === 'gone' ? peerGone : tooLate)
+    return this.#abort.signal
+  }
+
+  /** Whether it was neither accepted nor refused yet, and the peer is still there. */
+  get isOpen(): boolean {
+    return this.#state === 'waiting' || this.#state === 'late'
+  }
+
+  /** Hands the socket over, still held. @throws Denial 499 when the peer has gone, or was answered before */
+  take(): HeldSocket {
+    if (this.#state !== 'waiting') deny(499, 'gone', 'the peer has gone, or was answered before')
+    this.#state = 'answered'
+    this.#timer.cancel()
+    // the server's timeout is for requests; and a message must not wait for the next one (Nagle)
+    if (this.#socket instanceof Socket) this.#socket.setTimeout(0).setNoDelay(true)
+    return this.#socket
+  }
+
+  /** Answers with HTTP and hangs up; does nothing when the peer has gone, or was answered before. */
+  reject(answer: HttpFace): void {
+    if (!this.isOpen) return
+    this.#state = 'answered'
+    this.#timer.cancel()
+    if (!this.#socket.writable) return void this.#socket.destroy()
+    this.#timer = this.#clock.after(lastWordMs, () => this.#socket.destroy())
+    hangUpWhenFlushed(this.#socket)
+    this.#socket.end(httpAnswer(answer))
+  }
+
+  gone(): void {
+    this.#timer.cancel()
+    this.#callOff('gone', peerGone)
+    this.#socket.destroy()
+  }
+
+  /** Nothing is read before the answer. */
+  heard(): void {}
+
+  drained(): void {}
+
+  #callOff(state: 'late' | 'gone', why: Denial): void {
+    if (!this.isOpen) return
+    this.#state = state
+    this.#abort?.abort(why)
+  }
+}
