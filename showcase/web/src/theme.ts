@@ -3,7 +3,7 @@ import { createTheme, type MantineThemeOverride } from '@mantine/core'
 /** The look of the pages: the system's own fonts, the colour of the gate, enough contrast on both grounds. */
 export const theme: MantineThemeOverride = createTheme({
   primaryColor: 'cyan',
-  primaryShade: { light: 9, dark: 8 },
+  primaryShade: 9,
   autoContrast: true,
   defaultRadius: 'md',
   cursorType: 'pointer',

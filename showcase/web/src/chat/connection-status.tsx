@@ -3,10 +3,12 @@ import type { ReactNode } from 'react'
 import { connectionWords } from './connection-words.ts'
 import type { ChatSnapshot } from './contract.ts'
 import { useNow } from './use-now.ts'
+import { useOnline } from './use-online.ts'
 
 /** The state of the connection, always visible; changes are read out, the countdown is not. */
 export function ConnectionStatus({ snapshot }: { readonly snapshot: ChatSnapshot }): ReactNode {
-  const { tone, shown, spoken } = connectionWords(snapshot, useNow(snapshot.state === 'waiting'))
+  const now = useNow(snapshot.state === 'waiting')
+  const { tone, shown, spoken } = connectionWords(snapshot, { now, online: useOnline() })
   return (
     <div
       className="connection"

@@ -8,33 +8,39 @@ export interface ConnectionWords {
   readonly spoken: string
 }
 
-/** The state of a connection in words. @param now milliseconds since 1970 */
-export function connectionWords({ state, retryAt, denial }: ChatSnapshot, now: number): ConnectionWords {
-  switch (state) {
-    case 'open':
-      return same('good', 'Connected')
-    case 'connecting':
-      return same('pending', 'Connecting…')
-    case 'waiting':
-      return {
-        tone: 'bad',
-        shown: `Offline. Retrying in ${secondsUntil(retryAt, now)} s`,
-        spoken: 'Offline. Retrying.',
-      }
-    case 'denied':
-      return same(
-        'bad',
-        denial?.status === 401 ? 'Signed out' : `Refused: ${denial?.message ?? 'no reason was given'}`,
-      )
-    case 'closed':
-      return same('bad', 'Closed')
-  }
+/** What is the same for every connection in a state; the words of the others depend on more. */
+const settled = {
+  open: same('good', 'Connected'),
+  connecting: same('pending', 'Connecting…'),
+  closed: same('bad', 'Closed'),
+} as const
+
+/** What the words depend on beside the state of the connection. */
+export interface Circumstances {
+  /** Milliseconds since 1970. */
+  readonly now: number
+  /** Whether this machine has a network at all. */
+  readonly online: boolean
+}
+
+/** The state of a connection in words. */
+export function connectionWords(
+  { state, retryAt, denial }: Pick<ChatSnapshot, 'state' | 'retryAt' | 'denial'>,
+  { now, online }: Circumstances,
+): ConnectionWords {
+  // a dead line is found out by its silence after half a minute; the browser knows at once
+  if (!online && (state === 'open' || state === 'connecting')) return same('bad', 'No network')
+  if (state === 'waiting') return waiting(retryAt, now)
+  if (state !== 'denied') return settled[state]
+  if (denial?.status === 401) return same('bad', 'Signed out')
+  return same('bad', `Refused: ${denial?.message ?? 'no reason was given'}`)
+}
+
+function waiting(retryAt: number | null, now: number): ConnectionWords {
+  const seconds = retryAt === null ? 0 : Math.max(0, Math.ceil((retryAt - now) / 1000))
+  return { tone: 'bad', shown: `Offline. Retrying in ${seconds} s`, spoken: 'Offline. Retrying.' }
 }
 
 function same(tone: ConnectionWords['tone'], words: string): ConnectionWords {
   return { tone, shown: words, spoken: words }
-}
-
-function secondsUntil(at: number | null, now: number): number {
-  return at === null ? 0 : Math.max(0, Math.ceil((at - now) / 1000))
 }

@@ -61,7 +61,7 @@ export function InviteForm({ room, onInvited }: InviteFormProps): ReactNode {
           ]}
         />
         <Failure message={failure} />
-        <div role="status" className="done">
+        <div role="status" className="notice">
           {done}
         </div>
         <Button type="submit" size="xs" variant="light" loading={busy}>

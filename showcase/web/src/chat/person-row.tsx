@@ -1,4 +1,4 @@
-import { Badge, Group, Text, VisuallyHidden } from '@mantine/core'
+import { Group, Text, VisuallyHidden } from '@mantine/core'
 import type { ReactNode } from 'react'
 import { useAction } from '../http/use-action.ts'
 import { Failure } from '../layout/failure.tsx'
@@ -22,16 +22,16 @@ export function PersonRow({ person, me, remove }: PersonRowProps): ReactNode {
     <li className="person" data-here={here}>
       <Group gap="xs" wrap="nowrap">
         <span className="dot" aria-hidden />
-        <Text size="sm" truncate className="grow" title={username === null ? name : `${name} (${username})`}>
-          {name}
-          {me && ' (you)'}
-        </Text>
-        <VisuallyHidden>{here ? 'is here' : 'is away'}</VisuallyHidden>
-        {role !== null && (
-          <Badge size="xs" variant="default" className="role">
-            {role}
-          </Badge>
-        )}
+        <div className="person-name">
+          <Text size="sm" truncate title={name}>
+            {name}
+            {me && ' (you)'}
+          </Text>
+          <VisuallyHidden>{here ? 'is here' : 'is away'}</VisuallyHidden>
+          <Text size="xs" c="dimmed" truncate>
+            {[username, role].filter((word) => word !== null).join(' · ')}
+          </Text>
+        </div>
         {remove !== null && (
           <ConfirmButton
             words="Remove"

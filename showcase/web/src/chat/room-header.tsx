@@ -1,4 +1,4 @@
-import { Anchor, Group, Title } from '@mantine/core'
+import { Anchor, Title } from '@mantine/core'
 import type { ReactNode } from 'react'
 import { follow } from '../routing/follow.ts'
 import { ConnectionStatus } from './connection-status.tsx'
@@ -19,7 +19,7 @@ export interface RoomHeaderProps {
 export function RoomHeader({ title, snapshot, room = null, children }: RoomHeaderProps): ReactNode {
   return (
     <div className="room-header">
-      <Group gap="xs" wrap="nowrap" miw={0} className="grow">
+      <div className="room-name">
         <Anchor href="/chat" onClick={follow} className="to-rooms" size="sm">
           ← Rooms
         </Anchor>
@@ -27,7 +27,7 @@ export function RoomHeader({ title, snapshot, room = null, children }: RoomHeade
           {title}
         </Title>
         {room && <RoomMarks room={room} />}
-      </Group>
+      </div>
       <ConnectionStatus snapshot={snapshot} />
       {children}
     </div>

@@ -23,7 +23,7 @@ export interface RoomInsideProps extends RoomViewProps {
 export function RoomInside({ room, title, user, onLeft, opened, snapshot }: RoomInsideProps): ReactNode {
   const { state, grant, members } = snapshot
   const messages = useMessages(opened, state)
-  const { typers, tell } = useTyping(opened)
+  const { typers, tell } = useTyping(opened, user.id)
   const [peopleShown, setPeopleShown] = useState(false)
   const about = useLoaded(useCallback((signal) => readRoom(room, signal), [room]))
   const { reload } = about

@@ -9,7 +9,7 @@ export interface Messages extends MessageLog {
   /** Why a page of the history did not come. */
   readonly failure: string | null
   /** Asks for the page before the first message. */
-  loadOlder(): Promise<void>
+  readonly loadOlder: () => Promise<void>
 }
 
 /** Hears what is said, and reads the history: its latest page whenever a line opens, older ones when asked. */

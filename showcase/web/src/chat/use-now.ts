@@ -4,7 +4,7 @@ import { useEffect, useState } from 'react'
 export function useNow(wanted: boolean): number {
   const [now, setNow] = useState(Date.now)
   useEffect(() => {
-    if (!wanted) return
+    if (!wanted) return undefined
     const tick = (): void => setNow(Date.now())
     tick()
     const timer = setInterval(tick, 500)

@@ -8,7 +8,7 @@ export interface Room {
   /** `null` only until the first effect has run. */
   readonly opened: OpenedChat | null
   /** Opens it anew, after a denial. */
-  again(): void
+  readonly again: () => void
 }
 
 /** Opens a room for as long as the component is there. A fresh single-use ticket is asked for before each attempt. */

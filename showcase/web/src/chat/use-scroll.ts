@@ -27,7 +27,7 @@ export function useScroll(
 
   useEffect(() => {
     const { current } = list
-    if (current === null) return
+    if (current === null) return undefined
     const moved = (): void => {
       const { scrollTop, scrollHeight, clientHeight } = current
       before.current = { ...before.current, atEnd: scrollHeight - scrollTop - clientHeight < nearPx }

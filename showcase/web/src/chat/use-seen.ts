@@ -4,7 +4,7 @@ import { type RefObject, useEffect } from 'react'
 export function useSeen(element: RefObject<Element | null>, wanted: boolean, seen: () => void): void {
   useEffect(() => {
     const { current } = element
-    if (current === null || !wanted) return
+    if (current === null || !wanted) return undefined
     const observer = new IntersectionObserver((entries) => {
       if (entries.some(({ isIntersecting }) => isIntersecting)) seen()
     })

@@ -10,11 +10,11 @@ const toldMs = 2_000
 export interface Typing {
   /** Names, in the order in which they began. */
   readonly typers: readonly string[]
-  tell(): void
+  readonly tell: () => void
 }
 
-/** Hears who is typing in a room; whoever has said something has stopped. */
-export function useTyping(opened: OpenedChat): Typing {
+/** Hears who is typing in a room; whoever has said something has stopped, oneself too. @param me one's own id */
+export function useTyping(opened: OpenedChat, me: string): Typing {
   const [typers, setTypers] = useState<ReadonlyMap<string, string>>(new Map())
   const lastTold = useRef(-Infinity)
 
@@ -33,12 +33,17 @@ export function useTyping(opened: OpenedChat): Typing {
       )
       setTypers((all) => new Map([...all, [by, from]]))
     }
-    const ends = [opened.on('typing', start), opened.on('said', ({ by }) => stop(by))]
+    const said = ({ by }: { readonly by: string }): void => {
+      stop(by)
+      // the next message is typed anew, and told at once
+      if (by === me) lastTold.current = -Infinity
+    }
+    const ends = [opened.on('typing', start), opened.on('said', said)]
     return () => {
       for (const end of ends) end()
       for (const timer of timers.values()) clearTimeout(timer)
     }
-  }, [opened])
+  }, [opened, me])
 
   const tell = useCallback(() => {
     const now = performance.now()

@@ -1,4 +1,4 @@
-import { Anchor, Card, Container, Group, Loader, SimpleGrid, Text, Title } from '@mantine/core'
+import { Card, Container, Group, Loader, SimpleGrid, Text, Title } from '@mantine/core'
 import type { ReactNode } from 'react'
 import { Failure } from '../layout/failure.tsx'
 import { Header } from '../layout/header.tsx'
@@ -14,7 +14,7 @@ export function HomePage(): ReactNode {
       <title>Sallyport</title>
       <Header />
       <Container component="main" size="md" py="xl">
-        <Title order={1}>Two doors, and someone checks you between them</Title>
+        <Title order={1}>Two doors, and a check between them</Title>
         <Text size="lg" mt="sm" maw={680}>
           Sallyport guards WebSockets: <strong>who are you</strong> is asked at the first door,{' '}
           <strong>may you come in here</strong> at the second. What you see here runs on it.
@@ -61,9 +61,9 @@ function Applications({ name }: { readonly name: string }): ReactNode {
         <Text size="sm" mt={4}>
           Public, members-only and read-only rooms; who is here, who is typing, and what was said before.
         </Text>
-        <Anchor component="span" mt="sm" aria-hidden>
+        <Text mt="sm" className="link-words" aria-hidden>
           Open the chat →
-        </Anchor>
+        </Text>
       </Card>
     </nav>
   )

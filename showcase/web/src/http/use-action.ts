@@ -6,7 +6,7 @@ export interface Action {
   readonly busy: boolean
   readonly failure: string | null
   /** Runs it unless something runs already. @returns whether it has succeeded */
-  run(work: () => Promise<unknown>): Promise<boolean>
+  readonly run: (work: () => Promise<unknown>) => Promise<boolean>
 }
 
 /** The state of one button or form that asks the server. */

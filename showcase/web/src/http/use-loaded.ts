@@ -7,7 +7,7 @@ export interface Loaded<T> {
   readonly value: T | null
   /** Why the last reading has failed; `null` when it has not. */
   readonly failure: string | null
-  reload(): Promise<void>
+  readonly reload: () => Promise<void>
 }
 
 /**

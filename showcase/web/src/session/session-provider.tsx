@@ -19,6 +19,7 @@ export function SessionProvider({ children }: { readonly children: ReactNode }):
     }
   }, [])
   const changed = useCallback(async () => {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a channel has no target origin: it is same-origin
     tabs.postMessage('changed')
     await ask()
   }, [ask])

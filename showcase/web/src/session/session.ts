@@ -8,7 +8,7 @@ export interface Session {
   /** Why it is not known; `null` when it is. */
   readonly failure: string | null
   /** Asks the server again; other tabs do the same. */
-  changed(): Promise<void>
+  readonly changed: () => Promise<void>
 }
 
 /** Carries the session to every component. */

@@ -13,8 +13,8 @@ export function SignInCard({ title }: { readonly title: string }): ReactNode {
       </Title>
       <Tabs defaultValue="sign-in" keepMounted={false}>
         <Tabs.List grow mb="md">
-          <Tabs.Tab value="sign-in">I have an account</Tabs.Tab>
-          <Tabs.Tab value="sign-up">I am new here</Tabs.Tab>
+          <Tabs.Tab value="sign-in">Sign in</Tabs.Tab>
+          <Tabs.Tab value="sign-up">Create account</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="sign-in">
           <SignInForm />
