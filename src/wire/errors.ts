@@ -34,6 +34,9 @@ export interface DenialOptions {
   readonly cause?: unknown
 }
 
+// V8 has this property, and no standard: its type is only there with Node's, and elsewhere it changes nothing
+const walking = Error as { stackTraceLimit?: number | undefined }
+
 /**
  * A refusal, before or after the door. What a peer may see is `status`, `reason` and `message`; `detail` and `cause`
  * are for operators. `closeCode` is 4000 + status unless the endpoint chose another.
@@ -52,10 +55,10 @@ export class Denial extends SallyportError {
 
   constructor(status: number, reason: string, message?: string, options: DenialOptions = {}) {
     // a refusal is an answer and no fault: where it was thrown is of no use, and walking the stack costs more than refusing
-    const { stackTraceLimit } = Error
-    Error.stackTraceLimit = 0
+    const { stackTraceLimit } = walking
+    walking.stackTraceLimit = 0
     super('ERR_DENIED', message ?? reason, options.cause === undefined ? undefined : { cause: options.cause })
-    Error.stackTraceLimit = stackTraceLimit
+    walking.stackTraceLimit = stackTraceLimit
     this.status = status
     this.reason = reason
     this.retryAfterMs = options.retryAfterMs
