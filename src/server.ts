@@ -3,6 +3,7 @@ import type { Server as HttpsServer } from 'node:https'
 import { admit } from './core/admit.ts'
 import { type Application, hub as server } from './core/application.ts'
 import type { Identity } from './core/identity.ts'
+import { Alarms } from './core/alarms.ts'
 import { type Clock, systemClock } from './core/clock.ts'
 import type { Carriers } from './core/credentials.ts'
 import { Gate } from './core/gate.ts'
@@ -13,8 +14,11 @@ import { type Limits, limitsWith } from './core/limits.ts'
 import { messengerOf } from './core/messenger.ts'
 import { originRules } from './core/origin.ts'
 import type { Messenger } from './core/port.ts'
+import { Orders, type Receipt } from './core/orders.ts'
 import { Presence } from './core/presence.ts'
+import { Registry } from './core/registry.ts'
 import { type EventSink, type Reporter, safely } from './core/report.ts'
+import { Revocations } from './core/revocations.ts'
 import { memory } from './layers/memory.ts'
 import { nodeTransport } from './transports/node/index.ts'
 import { Denial } from './wire/errors.ts'
@@ -41,6 +45,8 @@ export interface Options {
   readonly report?: Reporter
   /** Hears of what happens at the doors and inside, without secrets. */
   readonly on?: EventSink
+  /** For how long revocations are remembered: at least as long as the longest-lived credential; 24 hours when left out. */
+  readonly remember?: Duration
   /** The name of this process among its peers; random when left out. */
   readonly node?: string
   /** Whether what the server sends is checked against its contract too; off, and on in tests. */
@@ -99,7 +105,7 @@ export function sallyport(options: Options = {}): Port {
     listen: (port, host = '127.0.0.1') => transport.listen(port, host),
     tenant: (name) => hub.port(name),
     get connections() {
-      return hub.openings.size
+      return hub.registry.size
     },
     async close({ drain: time = '30s' } = {}) {
       await drain(milliseconds(time))
@@ -118,6 +124,9 @@ function hubOf(options: Options): {
   const limits = limitsWith(options.limits ?? {})
   const bus = layer.bus(node)
   const groups = new Groups(bus, layer.store, report)
+  const registry: Registry = new Registry()
+  const alarms = new Alarms(clock)
+  const revocations = new Revocations()
   let draining = false
   const hub: Hub = {
     node,
@@ -130,7 +139,11 @@ function hubOf(options: Options): {
     origins: originRules(options.origins, options.hosts),
     gate: new Gate(limits),
     presence: new Presence({ node, bus, groups, clock, report, graceMs: limits.presenceGraceMs }),
-    openings: new Set(),
+    registry,
+    alarms,
+    revocations,
+    rememberMs: milliseconds(options.remember ?? '24h'),
+    orders: new Orders({ node, bus, store: layer.store, clock, alarms, registry, revocations, report }),
     get draining() {
       return draining
     },
@@ -143,6 +156,8 @@ function hubOf(options: Options): {
     draining = true
     await drained(hub, ms)
     hub.presence.close()
+    hub.orders.close()
+    hub.alarms.close()
     await bus.close()
   }
   return { hub, drain }
@@ -166,7 +181,7 @@ function perTenant(make: (tenant: string) => Messenger): (tenant: string) => Mes
 }
 
 async function drained(hub: Hub, ms: number): Promise<void> {
-  const openings = [...hub.openings]
+  const openings = [...hub.registry]
   if (openings.length === 0) return
   let late: { cancel(): void } | undefined
   const deadline = new Promise<void>((resolve) => {

@@ -30,7 +30,7 @@ export function consumer<
 >(
   contract: Contract<P, C, S, K, Au, R>,
   demands: Demands<P, A, G, Au, R> & Sound<G>,
-  run: (socket: Socket<P, S, Au, UserOf<A>, Granted<G>>) => Table<C, K>,
+  run: (socket: Socket<P, S, Au, UserOf<A>, Granted<G>>) => Table<C, K, Granted<G>>,
 ): Endpoint<P, C, S, K, UserOf<A>, Socket<P, S, Au, UserOf<A>, Granted<G>>> {
   // Contract is read-only data: widening its types hides nothing from the engine
   const plain = contract as unknown as Contract<P>
@@ -49,6 +49,7 @@ type Responder = (input: unknown, call: { readonly signal: AbortSignal }) => unk
 interface LooseTable {
   open?(): unknown
   close?(leave: Leave): unknown
+  change?(grant: unknown, before: unknown): unknown
   message?: Handler
   on?: Readonly<Record<string, Handler>>
   calls?: Readonly<Record<string, Responder>>
@@ -62,6 +63,7 @@ function handling(contract: Contract, table: LooseTable): Inside {
     // by name out of a Map: a message called 'constructor' finds nothing
     message: (type, data) => (type === null ? table.message?.(data) : on.get(type)?.(data)),
     call: (name, input, signal) => calls.get(name)?.(input, { signal }),
+    change: (grant, before) => table.change?.(grant, before),
     stop: () => {},
     close: (leave) => table.close?.(leave),
   }

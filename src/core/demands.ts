@@ -3,6 +3,7 @@ import type { Duration } from '../wire/duration.ts'
 import type { Params } from '../wire/path.ts'
 import type { InputOf, OutputOf, Schema } from '../wire/schema.ts'
 import type { Application, Authenticator, UserOf } from './application.ts'
+import type { Why } from './doors.ts'
 import type { Group, Messenger, SendOptions } from './port.ts'
 import type { LeaveReason } from './report.ts'
 
@@ -16,8 +17,8 @@ export interface Question<P extends string, U> {
   readonly subject: string
   readonly scopes: readonly string[]
   readonly params: Params<P>
-  /** Why it is asked: someone is at the door. */
-  readonly why: 'open'
+  /** Why it is asked: someone is at the door, or somebody inside is asked again. */
+  readonly why: Why
   /** Aborted when the peer has gone. */
   readonly signal: AbortSignal
 }
@@ -39,6 +40,12 @@ export type Demands<P extends string, A, G, Au extends string, R> = {
     readonly message?: number
     readonly rate?: { readonly each: Duration; readonly most: number; readonly burst?: number } | null
   }
+  /** For how long a grant holds: `authorize`, and the identity where it can, is asked again before it runs out. For ever when left out. */
+  readonly lease?: Duration
+  /** Without a message from the client, the socket is closed after so long (4408). */
+  readonly idle?: Duration
+  /** However active it is, the socket is closed after so long (4401). */
+  readonly absolute?: Duration
   /** The close code for 401 and 403, such as 4003 or 1008; 4401 and 4403 unless said otherwise. */
   readonly refuse?: { readonly code: number }
 } & (R extends Schema
@@ -81,6 +88,8 @@ export interface Socket<P extends string, S, A extends string, U, G> {
   readonly scopes: readonly string[]
   readonly params: Params<P>
   readonly grant: G
+  /** The grant, now and whenever it changes, until the socket ends. */
+  grants(): AsyncIterable<G>
   /** Aborted when the socket has ended. */
   readonly signal: AbortSignal
   /** The way to groups and users; a test's own in a test. */
@@ -124,9 +133,11 @@ type Answers<K extends Calls> = {} extends K
     }
 
 /** A table of handlers: what a consumer's function answers. */
-export type Table<C, K extends Calls> = {
+export type Table<C, K extends Calls, G = unknown> = {
   /** Runs first, before any message; a denial closes the socket. */
   open?(): unknown
+  /** The grant has changed: what was lost has been left already. Ask `socket.grant` again after every `await`. */
+  change?(grant: G, before: G): unknown
   /** Runs last, once, however the socket has ended. */
   close?(leave: Leave): unknown
 } & Handlers<C> &

@@ -1,6 +1,6 @@
 import type { Contract } from '../wire/contract.ts'
 import { Denial, deny } from '../wire/errors.ts'
-import { type Authenticator, type Door, door, type Handshake } from './application.ts'
+import { type Authenticator, type Door, door, type Handshake, hub } from './application.ts'
 import type { Identity } from './identity.ts'
 import { authenticate, subjectOf } from './authenticate.ts'
 
@@ -11,6 +11,9 @@ export interface Checks {
   readonly refuse?: { readonly code: number }
 }
 
+/** Why a door is asked: someone knocks, a lease runs out, an identity was renewed, or somebody said that rights have changed. */
+export type Why = 'open' | 'lease' | 'refresh' | 'recheck'
+
 /** Someone who has passed both doors. */
 export interface Visitor {
   readonly identity: Identity<unknown>
@@ -19,6 +22,8 @@ export interface Visitor {
   /** The canonical path. */
   readonly path: string
   readonly grant: unknown
+  /** When the first door was asked, in wall time. */
+  readonly askedAt: number
 }
 
 /** The parameters of a contract in the path of a handshake. @throws Denial 404 when it is another path */
@@ -38,10 +43,11 @@ export async function passDoors(
   asked: Door = handshake[door],
 ): Promise<Visitor> {
   try {
+    const askedAt = handshake[hub].clock.now()
     const params = paramsOf(contract, handshake)
     const identity = await authenticate(checks.auth, asked)
     const subject = subjectOf(identity, handshake.id)
-    const grant = await authorize(checks, {
+    const grant = await secondDoor(checks, {
       user: identity.user,
       subject,
       scopes: identity.scopes ?? [],
@@ -49,7 +55,7 @@ export async function passDoors(
       why: 'open',
       signal: handshake.signal,
     })
-    return { identity, subject, params, path: contract.template.build(params), grant }
+    return { identity, subject, params, path: contract.template.build(params), grant, askedAt }
   } catch (error) {
     throw withCode(error, checks)
   }
@@ -61,8 +67,8 @@ export function withCode(error: unknown, { refuse }: Checks): unknown {
   return error.status === 401 || error.status === 403 ? error.with({ closeCode: refuse.code }) : error
 }
 
-/** The second door. What it throws and is no denial is 503: whether they may come in is not known. */
-async function authorize({ authorize: rule }: Checks, question: object): Promise<unknown> {
+/** The second door. @throws Denial what it refuses with; 503 when it fails: whether they may come in is not known then */
+export async function secondDoor({ authorize: rule }: Checks, question: object): Promise<unknown> {
   if (rule === undefined) return true
   const grant = await answered(rule, question)
   if (grant === false || grant === null || grant === undefined)

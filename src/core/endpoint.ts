@@ -70,6 +70,7 @@ function looping(opening: Opening, run: (view: LoopView) => Promise<void>): Insi
     },
     message: (type, data) => loop.offer(tagged(contract, type, data)),
     call: () => undefined,
+    change: () => undefined,
     stop: () => loop.end(),
     async close() {
       loop.end()

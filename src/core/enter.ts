@@ -1,20 +1,23 @@
 import { protocolName } from '../wire/carrier.ts'
 import type { Contract } from '../wire/contract.ts'
 import { Denial, deny } from '../wire/errors.ts'
-import { placeOf } from './admit.ts'
+import { placeOf, tellOf } from './admit.ts'
 import { type Handshake, hub } from './application.ts'
 import { frameCodec, plainCodec } from './codec.ts'
 import type { Connection, Receiver } from './connection.ts'
-import { type Checks, paramsOf, passDoors, type Visitor } from './doors.ts'
+import { type Checks, paramsOf, passDoors, type Visitor, withCode } from './doors.ts'
 import { firstMessage, mayAuthenticateLate } from './first-message.ts'
 import type { Hub } from './hub.ts'
+import { Lifetime, type Span } from './lifetime.ts'
 import type { Rate } from './limits.ts'
 import { type Inside, Opening } from './opening.ts'
 import { findPlaces, type Places, type Seating } from './places.ts'
+import type { Holder, OpenSocket } from './registry.ts'
 import { answeredProtocol } from './refusal.ts'
 
 /** An endpoint's demands as the engine takes them: `endpoint` and `consumer` have checked their types. */
 export interface Terms extends Checks, Seating {
+  readonly span: Span
   readonly limits: { readonly message: number | undefined; readonly rate: Rate | null | undefined }
 }
 
@@ -60,13 +63,7 @@ async function enterLate(handshake: Handshake, entering: Entering): Promise<void
   } catch (error) {
     const denial =
       error instanceof Denial ? error : new Denial(503, 'unavailable', 'come back later', { cause: error })
-    handshake[hub].emit({
-      type: 'denied',
-      status: denial.status,
-      code: denial.reason,
-      detail: denial.detail,
-      ...placeOf(handshake),
-    })
+    tellOf(handshake, denial)
     early.refuse(denial)
   }
 }
@@ -83,36 +80,65 @@ async function comeIn(
   visitor: Visitor,
   accept: () => Wire,
 ): Promise<void> {
+  const { contract, terms } = entering
   const server = handshake[hub]
   if (server.draining) deny(503, 'restart', 'the server is being restarted', { retryAfterMs: 1_000 })
-  const id = crypto.randomUUID()
-  const places = await findPlaces(server, entering.contract, entering.terms, visitor, id)
+  await heardOthers(server)
+  const socket = crypto.randomUUID()
+  const places = await findPlaces({ hub: server, contract, seating: terms, socket }, visitor)
   try {
     if (handshake.signal.aborted) return places.vacate()
+    // asked again now that nothing is awaited any more before the socket can be found: a revocation in between is not missed
+    const revoked = server.revocations.against(visitor.identity, visitor.subject, visitor.askedAt)
+    if (revoked !== null) throw withCode(revoked, terms)
     const { connection, listen } = accept()
-    const opening = openingOf(handshake, entering, visitor, { id, places, connection })
+    const { opening, lifetime } = opened(handshake, entering, visitor, { socket, places, connection })
     listen(opening)
     begin(server, opening, entering, places)
+    if (opening.ended) return
+    lifetime.start()
+    if (server.orders.hasOvertaken(holderOf(visitor, places), visitor.askedAt))
+      void lifetime.recheck('recheck')
   } catch (error) {
     places.vacate()
     throw error
   }
 }
 
-function openingOf(
+async function heardOthers(server: Hub): Promise<void> {
+  try {
+    await server.orders.ready()
+  } catch (error) {
+    throw new Denial(503, 'unavailable', 'the server cannot hear of revocations: come back later', {
+      cause: error,
+      detail: 'listening to the other nodes',
+    })
+  }
+}
+
+function holderOf({ subject, identity }: Visitor, places: Places): Holder {
+  const { session, token } = identity
+  return { subject, session, token, room: places.room.key }
+}
+
+/** Makes the socket, and the lifetime that watches over it: until it ends, it can be found by all that it holds. */
+function opened(
   handshake: Handshake,
   { contract, terms }: Entering,
   visitor: Visitor,
-  { id, places, connection }: { id: string; places: Places; connection: Connection },
-): Opening {
+  { socket, places, connection }: { socket: string; places: Places; connection: Connection },
+): { readonly opening: Opening; readonly lifetime: Lifetime } {
   const server = handshake[hub]
-  const codec =
-    connection.protocol === protocolName
-      ? frameCodec(visitor.path)
-      : plainCodec(contract.client, contract.server)
+  const framed = connection.protocol === protocolName
+  const codec = framed ? frameCodec(visitor.path) : plainCodec(contract.client, contract.server)
   const rate = terms.limits.rate === undefined ? server.limits.rate : terms.limits.rate
   const place = placeOf(handshake, visitor.subject)
-  return new Opening(id, {
+  const vacate = (): void => {
+    lifetime.stop()
+    server.registry.delete(found)
+    places.vacate()
+  }
+  const opening = new Opening(socket, {
     hub: server,
     contract,
     visitor,
@@ -120,8 +146,18 @@ function openingOf(
     codec,
     place,
     rate,
-    vacate: places.vacate,
+    vacate,
   })
+  const lifetime = new Lifetime({ hub: server, opening, contract, checks: terms, places, span: terms.span })
+  const found: OpenSocket = {
+    holder: holderOf(visitor, places),
+    since: visitor.askedAt,
+    end: (why, code, reason) => opening.end(why, code, reason),
+    drain: (retryAfterMs) => opening.drain(retryAfterMs),
+    recheck: () => lifetime.recheck('recheck'),
+  }
+  server.registry.add(found)
+  return { opening, lifetime }
 }
 
 function begin(server: Hub, opening: Opening, { contract, terms, run }: Entering, places: Places): void {

@@ -1,3 +1,4 @@
+import type { Alarms } from './alarms.ts'
 import type { Clock } from './clock.ts'
 import type { Carriers } from './credentials.ts'
 import type { Gate } from './gate.ts'
@@ -6,17 +7,12 @@ import type { Identity } from './identity.ts'
 import type { Layer } from './layer.ts'
 import type { Limits } from './limits.ts'
 import type { OriginRules } from './origin.ts'
+import type { Orders } from './orders.ts'
 import type { Messenger } from './port.ts'
 import type { Presence } from './presence.ts'
-import type { EventSink, LeaveReason, Reporter } from './report.ts'
-
-/** An open socket, as its server sees it. */
-export interface OpenSocket {
-  /** Ends it, once. */
-  end(why: LeaveReason, code: number, reason: string): void
-  /** Lets its running handler finish, tells the client when to come back, then ends it. */
-  drain(retryAfterMs: number): Promise<void>
-}
+import type { Registry } from './registry.ts'
+import type { Revocations } from './revocations.ts'
+import type { EventSink, Reporter } from './report.ts'
 
 /** What a server is made of, as its endpoints reach it through the handshake. */
 export interface Hub {
@@ -31,7 +27,12 @@ export interface Hub {
   readonly groups: Groups
   readonly presence: Presence
   /** Every open socket of this process. */
-  readonly openings: Set<OpenSocket>
+  readonly registry: Registry
+  readonly alarms: Alarms
+  readonly revocations: Revocations
+  readonly orders: Orders
+  /** For how long a revocation is remembered. */
+  readonly rememberMs: number
   /** Set while the server drains: nobody is let in any more. */
   readonly draining: boolean
   /** Whether what the server sends is checked too: on in tests. */

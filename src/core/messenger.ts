@@ -5,7 +5,9 @@ import { isRecord, parseJson } from '../wire/json.ts'
 import { isSchema } from '../wire/schema.ts'
 import type { Hub } from './hub.ts'
 import { type Address, groupAddress, subjectAddress } from './keys.ts'
-import type { Group, KeptMessage, Messenger, SendOptions } from './port.ts'
+import type { Order, Receipt } from './orders.ts'
+import type { Group, KeptMessage, Messenger, SendOptions, Whom } from './port.ts'
+import type { Selector } from './registry.ts'
 
 /** A message taken apart: `send(type, data, options)`, or `send(data, options)` for an unnamed shape. */
 export interface Sending {
@@ -45,7 +47,35 @@ export function messengerOf(hub: Hub, tenant: string): Messenger {
     group: (contract: Contract, params: Readonly<Record<string, string>> = {}, audience?: string) =>
       groupOf(hub, groupAddress(contract, tenant, params, audience)),
     user: (contract: Contract, subject: string) => groupOf(hub, subjectAddress(contract, tenant, subject)),
+    revoke: ({ reason, ...whom }: Whom & { readonly reason: string }) =>
+      order(hub, tenant, 'revoke', whom, reason),
+    recheck: (whom: Whom) => order(hub, tenant, 'recheck', whom, 'recheck'),
   }
+}
+
+async function order(
+  hub: Hub,
+  tenant: string,
+  kind: Order['kind'],
+  { at, ...named }: Whom,
+  reason: string,
+): Promise<Receipt> {
+  const room =
+    at === undefined ? {} : { room: groupAddress(at[0] as unknown as Contract, tenant, at[1] ?? {}).key }
+  const who: Selector = { ...given(named), ...room }
+  if (Object.keys(who).length === 0)
+    throw new TypeError(`${kind} needs a user, a session, a token or a place`)
+  const now = hub.clock.now()
+  return hub.orders.give({ id: crypto.randomUUID(), kind, who, reason, at: now, until: now + hub.rememberMs })
+}
+
+/** What is really named: a missing id must not widen an order to everyone else's. */
+function given(named: Omit<Whom, 'at'>): Selector {
+  for (const [name, value] of Object.entries(named)) {
+    if (typeof value !== 'string' || value === '')
+      throw new TypeError(`'${name}' is empty: whom is this about?`)
+  }
+  return named
 }
 
 /** A group by its address. */

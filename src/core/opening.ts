@@ -22,6 +22,7 @@ export interface Inside {
   open(): unknown
   message(type: string | null, data: unknown): unknown
   call(name: string, input: unknown, signal: AbortSignal): unknown
+  change(grant: unknown, before: unknown): unknown
   /** Access has ended: nothing more is to be taken. A peer that leaves by itself is still heard to the end. */
   stop(): void
   /** Runs last, after every handler has settled. */
@@ -56,6 +57,9 @@ export class Opening implements Receiver {
   #inside: Inside | null = null
   #opened: Promise<unknown> | null = null
   #ended = false
+  #visitor: Visitor
+  #activeAt: number
+  #turned: PromiseWithResolvers<void> | null = null
   #abort: AbortController | null = null
 
   constructor(id: string, parts: OpeningParts) {
@@ -63,6 +67,8 @@ export class Opening implements Receiver {
     this.id = id
     this.parts = parts
     this.#since = hub.clock.now()
+    this.#visitor = parts.visitor
+    this.#activeAt = hub.clock.monotonic()
     this.#inbox = new Inbox(hub.limits.inbox, connection)
     this.#conduct = new Conduct(hub.limits, rate, this.#since)
     this.#heartbeat = new Heartbeat(hub.clock, hub.limits, {
@@ -79,6 +85,39 @@ export class Opening implements Receiver {
     return this.#abort.signal
   }
 
+  /** Who is inside, and with which grant, as of now. */
+  get visitor(): Visitor {
+    return this.#visitor
+  }
+
+  /** When the client was heard last, on the monotonic clock. */
+  get activeAt(): number {
+    return this.#activeAt
+  }
+
+  /** Takes over a renewed identity and grant. */
+  become(visitor: Visitor): void {
+    this.#visitor = visitor
+  }
+
+  /** Tells handlers and client that the grant has changed. */
+  changed(grant: unknown, before: unknown, told: { readonly grant?: unknown }): void {
+    if (told.grant !== undefined) this.frame({ op: 'changed', in: this.#visitor.path, grant: told.grant })
+    this.#turn()
+    try {
+      const changing = this.#inside?.change(grant, before)
+      if (changing instanceof Promise) changing.catch((error: unknown) => this.fail(error))
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
+  /** Settles when the grant changes or the socket ends. */
+  turned(): Promise<void> {
+    this.#turned ??= Promise.withResolvers<void>()
+    return this.#turned.promise
+  }
+
   get ended(): boolean {
     return this.#ended
   }
@@ -86,7 +125,6 @@ export class Opening implements Receiver {
   /** Runs `open`, then everything that has come meanwhile. */
   async start(inside: Inside): Promise<void> {
     this.#inside = inside
-    this.parts.hub.openings.add(this)
     try {
       const opened = inside.open()
       if (opened instanceof Promise) await (this.#opened = opened)
@@ -175,6 +213,7 @@ export class Opening implements Receiver {
   }
 
   #take(command: Command & { readonly do: 'message' | 'call' }): void {
+    this.#activeAt = this.parts.hub.clock.monotonic()
     const verdict = this.#conduct.message(this.parts.hub.clock.now())
     if (verdict !== 'pass')
       return this.#punish(
@@ -264,7 +303,7 @@ export class Opening implements Receiver {
 
   #done(id: string | null, data: unknown): void {
     if (id === null || this.#ended) return
-    this.frame({ op: 'ok', in: this.parts.visitor.path, id, ...(data === undefined ? {} : { data }) })
+    this.frame({ op: 'ok', in: this.#visitor.path, id, ...(data === undefined ? {} : { data }) })
   }
 
   #threw(id: string | null, error: unknown): void {
@@ -322,6 +361,11 @@ export class Opening implements Receiver {
     else this.parts.connection.ping()
   }
 
+  #turn(): void {
+    this.#turned?.resolve()
+    this.#turned = null
+  }
+
   #write(payload: Payload): void {
     if (!this.#ended) this.parts.connection.send(new Packet(payload))
   }
@@ -334,9 +378,9 @@ export class Opening implements Receiver {
       this.#inbox.close()
       this.#inside?.stop()
     }
-    hub.openings.delete(this)
     vacate()
     this.#abort?.abort()
+    this.#turn()
     for (const call of this.#calls.values()) call.abort()
     hub.emit({
       type: 'left',

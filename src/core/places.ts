@@ -13,13 +13,19 @@ export interface Seating {
   readonly audience: ((who: object) => readonly string[]) | undefined
 }
 
-/** The places of one socket: reserved before the door opens, so that nothing is missed once it has. */
-export interface Places {
-  take(member: Member): void
-  /** Gives everything up; more than once does no harm. */
-  vacate(): void
-  /** What the client is told when it is in: its grant as the contract lets it travel, and who is here. */
-  told(): { readonly grant?: unknown; readonly members?: readonly Present[] }
+/** What places are found for. */
+export interface PlacesParts {
+  readonly hub: Hub
+  readonly contract: Contract
+  readonly seating: Seating
+  /** The id of the socket. */
+  readonly socket: string
+}
+
+/** What a client is told when it is in: its grant as the contract lets it travel, and who is here. */
+export interface Told {
+  readonly grant?: unknown
+  readonly members?: readonly Present[]
 }
 
 /**
@@ -27,46 +33,13 @@ export interface Places {
  *
  * @throws Denial 503 when the layer is away, or what the endpoint answers does not fit its contract
  */
-export async function findPlaces(
-  server: Hub,
-  contract: Contract,
-  seating: Seating,
-  visitor: Visitor,
-  socket: string,
-): Promise<Places> {
-  const { identity, params, subject, grant } = visitor
-  const undo: (() => void)[] = []
-  const vacate = (): void => undo.splice(0).forEach((one) => one())
+export async function findPlaces(parts: PlacesParts, visitor: Visitor): Promise<Places> {
+  const places = new Places(parts, visitor)
   try {
-    const tenant = server.tenant(identity)
-    const room = groupAddress(contract, tenant, params)
-    const who = { user: identity.user, grant }
-    const told = contract.grant === undefined ? {} : { grant: fitting(contract.grant, grant, 'grant') }
-    const audiences = seating.audience?.(who) ?? []
-    const addresses = [
-      room,
-      subjectAddress(contract, tenant, subject),
-      ...audiences.map((name) => groupAddress(contract, tenant, params, name)),
-    ]
-    const seats: Seat[] = []
-    for (const address of addresses) {
-      const seat = await server.groups.reserve(address)
-      undo.push(seat.leave)
-      seats.push(seat)
-    }
-    const info = seating.presence?.(who) ?? null
-    if (info !== null)
-      undo.push(await server.presence.enter(room, socket, { user: subject, info: seen(contract, info) }))
-    return {
-      take: (member) => seats.forEach((seat) => seat.take(member)),
-      vacate,
-      told: () => ({
-        ...told,
-        ...(seating.presence === undefined ? {} : { members: present(server, room) }),
-      }),
-    }
+    await places.find(visitor)
+    return places
   } catch (error) {
-    vacate()
+    places.vacate()
     if (error instanceof Denial) throw error
     throw new Denial(503, 'unavailable', 'your place could not be prepared: come back later', {
       cause: error,
@@ -75,8 +48,102 @@ export async function findPlaces(
   }
 }
 
-function present(server: Hub, room: Address): readonly Present[] {
-  return server.presence.members(room)
+/** The places of one socket: reserved before the door opens, so that nothing is missed once it has. */
+export class Places {
+  /** The room itself. */
+  readonly room: Address
+  readonly #parts: PlacesParts
+  readonly #tenant: string
+  /** The seats by the keys of their groups. */
+  readonly #seats = new Map<string, Seat>()
+  readonly #kept: ReadonlySet<string>
+  readonly #subject: Address
+  #leavePresence: (() => void) | null = null
+  #member: Member | null = null
+  #vacated = false
+  #grant: unknown
+
+  constructor(parts: PlacesParts, { identity, params, subject }: Visitor) {
+    this.#parts = parts
+    this.#tenant = parts.hub.tenant(identity)
+    this.room = groupAddress(parts.contract, this.#tenant, params)
+    this.#subject = subjectAddress(parts.contract, this.#tenant, subject)
+    this.#kept = new Set([this.room.key, this.#subject.key])
+  }
+
+  async find(visitor: Visitor): Promise<void> {
+    const { hub, contract, seating, socket } = this.#parts
+    this.#grant = toldGrant(contract, visitor.grant)
+    for (const address of [this.room, this.#subject, ...this.#audiences(visitor)]) await this.#sit(address)
+    const info = seating.presence?.(whoIs(visitor)) ?? null
+    if (info === null) return
+    const leave = await hub.presence.enter(this.room, socket, {
+      user: visitor.subject,
+      info: seen(contract, info),
+    })
+    if (this.#vacated) leave()
+    else this.#leavePresence = leave
+  }
+
+  take(member: Member): void {
+    this.#member = member
+    for (const seat of this.#seats.values()) seat.take(member)
+  }
+
+  /**
+   * Moves to the audiences of a changed grant: those that are lost are left at once, before anything is awaited.
+   *
+   * @throws what the layer throws, or a TypeError when the grant does not fit the contract
+   */
+  async move(visitor: Visitor): Promise<void> {
+    const wanted = this.#audiences(visitor)
+    const keys = new Set([...this.#kept, ...wanted.map(({ key }) => key)])
+    for (const [key, seat] of this.#seats) if (!keys.has(key)) this.#rise(key, seat)
+    this.#grant = toldGrant(this.#parts.contract, visitor.grant)
+    for (const address of wanted) if (!this.#seats.has(address.key)) await this.#sit(address)
+  }
+
+  /** Gives everything up; more than once does no harm. */
+  vacate(): void {
+    this.#vacated = true
+    for (const [key, seat] of this.#seats) this.#rise(key, seat)
+    this.#leavePresence?.()
+    this.#leavePresence = null
+  }
+
+  told(): Told {
+    const { hub, contract, seating } = this.#parts
+    return {
+      ...(contract.grant === undefined ? {} : { grant: this.#grant }),
+      ...(seating.presence === undefined ? {} : { members: hub.presence.members(this.room) }),
+    }
+  }
+
+  async #sit(address: Address): Promise<void> {
+    const seat = await this.#parts.hub.groups.reserve(address)
+    if (this.#vacated || this.#seats.has(address.key)) return seat.leave()
+    this.#seats.set(address.key, seat)
+    if (this.#member !== null) seat.take(this.#member)
+  }
+
+  #rise(key: string, seat: Seat): void {
+    this.#seats.delete(key)
+    seat.leave()
+  }
+
+  #audiences(visitor: Visitor): readonly Address[] {
+    const { contract, seating } = this.#parts
+    const names = seating.audience?.(whoIs(visitor)) ?? []
+    return names.map((name) => groupAddress(contract, this.#tenant, visitor.params, name))
+  }
+}
+
+function whoIs({ identity, grant }: Visitor): object {
+  return { user: identity.user, grant }
+}
+
+function toldGrant(contract: Contract, grant: unknown): unknown {
+  return contract.grant === undefined ? undefined : fitting(contract.grant, grant, 'grant')
 }
 
 function seen(contract: Contract, info: object): unknown {

@@ -1,6 +1,8 @@
 import type { Calls, Contract, Direction, Outgoing, SlowPolicy } from '../wire/contract.ts'
 import type { Member, Position } from '../wire/frame.ts'
 import type { Params } from '../wire/path.ts'
+import type { Schema } from '../wire/schema.ts'
+import type { Receipt } from './orders.ts'
 
 /** How one message travels; what is left out follows the contract's event. */
 export interface SendOptions {
@@ -38,6 +40,19 @@ export interface Group<S> {
   ): Promise<{ readonly complete: boolean; readonly messages: readonly KeptMessage[] }>
 }
 
+/** Whom `revoke` and `recheck` are about: all that is named must hold. At least one must be named. */
+export interface Whom {
+  /** The subject of an identity. */
+  readonly user?: string
+  readonly session?: string
+  readonly token?: string
+  /** One endpoint with these params, such as a room. */
+  readonly at?: readonly [
+    contract: Contract<string, Direction, Direction, Calls, string, Schema | undefined>,
+    params?: Readonly<Record<string, string>>,
+  ]
+}
+
 /** Groups and users, as they are reached from inside and outside of sockets. */
 export interface Messenger {
   /**
@@ -56,4 +71,21 @@ export interface Messenger {
     contract: Contract<string, Direction, S>,
     subject: string,
   ): Pick<Group<S>, 'send' | 'history'>
+  /**
+   * Ends access now, on every node, and remembers it until nothing that it ends can still be valid. A revoked session or
+   * token is refused from now on (401), of a revoked user every credential that was issued before now (403); a handshake
+   * on its way is caught. With `at` it is the kick: out of that room alone, and who may come back is for `authorize` to say.
+   *
+   * @returns what was closed, on which nodes, and which nodes did not answer within a second
+   * @throws TypeError when nobody is named; what the layer throws, when other nodes cannot be told
+   * @example await port.revoke({ user: user.id, reason: 'banned' }) // { closed: 3, changed: 0, nodes: ['a', 'b'], silent: [] }
+   */
+  revoke(whom: Whom & { readonly reason: string }): Promise<Receipt>
+  /**
+   * Asks both doors again for these sockets, on every node: rights have changed. A grant that is lost closes the socket
+   * with 4403, one that has changed is told to handlers and client, and leases start anew.
+   *
+   * @throws TypeError when nobody is named; what the layer throws, when other nodes cannot be told
+   */
+  recheck(whom: Whom): Promise<Receipt>
 }

@@ -1,4 +1,5 @@
 import type { Contract } from '../wire/contract.ts'
+import { type Duration, milliseconds } from '../wire/duration.ts'
 import type { Authenticator } from './application.ts'
 import type { Terms } from './enter.ts'
 import { rateOf } from './limits.ts'
@@ -11,6 +12,9 @@ export interface LooseDemands {
   readonly audience?: unknown
   readonly limits?: { readonly message?: number; readonly rate?: Parameters<typeof rateOf>[0] | null }
   readonly refuse?: { readonly code: number }
+  readonly lease?: Duration
+  readonly idle?: Duration
+  readonly absolute?: Duration
 }
 
 /**
@@ -19,7 +23,7 @@ export interface LooseDemands {
  * @throws TypeError when `auth` is missing, a limit is senseless, or the refusal code cannot be sent
  */
 export function termsOf(contract: Contract, demands: LooseDemands): Terms {
-  const { auth, authorize, presence, audience, limits = {}, refuse } = demands
+  const { auth, authorize, presence, audience, limits = {}, refuse, lease, idle, absolute } = demands
   if (typeof auth !== 'function')
     throw new TypeError(
       `the endpoint at '${contract.path}' needs an 'auth': write 'auth: anyone' to let everyone in`,
@@ -39,8 +43,20 @@ export function termsOf(contract: Contract, demands: LooseDemands): Terms {
     // the typed surfaces of `endpoint` and `consumer` let only these functions through
     presence: presence as Terms['presence'],
     audience: audience as Terms['audience'],
+    span: {
+      leaseMs: spanOf('lease', lease),
+      idleMs: spanOf('idle', idle),
+      absoluteMs: spanOf('absolute', absolute),
+    },
     limits: { message, rate: rate === undefined || rate === null ? rate : rateOf(rate) },
   }
+}
+
+function spanOf(name: string, duration: Duration | undefined): number | null {
+  if (duration === undefined) return null
+  const ms = milliseconds(duration)
+  if (ms > 0) return ms
+  throw new TypeError(`'${name}' is a time above zero`)
 }
 
 function callable(authorize: Function): (question: object) => unknown {

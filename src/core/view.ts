@@ -18,23 +18,31 @@ export class View {
   }
 
   get user(): unknown {
-    return this.#opening.parts.visitor.identity.user
+    return this.#opening.visitor.identity.user
   }
 
   get subject(): string {
-    return this.#opening.parts.visitor.subject
+    return this.#opening.visitor.subject
   }
 
   get scopes(): readonly string[] {
-    return this.#opening.parts.visitor.identity.scopes ?? []
+    return this.#opening.visitor.identity.scopes ?? []
   }
 
   get params(): Readonly<Record<string, string>> {
-    return this.#opening.parts.visitor.params
+    return this.#opening.visitor.params
   }
 
   get grant(): unknown {
-    return this.#opening.parts.visitor.grant
+    return this.#opening.visitor.grant
+  }
+
+  async *grants(): AsyncIterable<unknown> {
+    while (!this.#opening.ended) {
+      const turned = this.#opening.turned()
+      yield this.grant
+      await turned
+    }
   }
 
   get signal(): AbortSignal {
@@ -54,7 +62,8 @@ export class View {
   }
 
   #group(audience?: string): Group<Direction> {
-    const { hub, contract, visitor } = this.#opening.parts
+    const { visitor } = this.#opening
+    const { hub, contract } = this.#opening.parts
     return groupOf(hub, groupAddress(contract, this.#tenant, visitor.params, audience))
   }
 
@@ -65,7 +74,6 @@ export class View {
   }
 
   get #tenant(): string {
-    const { hub, visitor } = this.#opening.parts
-    return hub.tenant(visitor.identity)
+    return this.#opening.parts.hub.tenant(this.#opening.visitor.identity)
   }
 }

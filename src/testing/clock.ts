@@ -4,6 +4,8 @@ import type { Clock, Timer } from '../core/clock.ts'
 export interface TestClock extends Clock {
   /** Lets time pass: every timer that falls due runs in order, and what it starts is awaited. */
   advance(ms: number): Promise<void>
+  /** Sets the wall clock forward, or back, while no time passes. */
+  jump(ms: number): void
 }
 
 /**
@@ -15,12 +17,15 @@ export interface TestClock extends Clock {
  * await clock.advance(35_000)
  */
 export function testClock(start: number = Date.UTC(2026, 0, 1)): TestClock {
-  let now = start
+  let now = 0
+  let wall = start
   const timers = new Set<{ readonly at: number; readonly run: () => void }>()
   const due = (until: number): { readonly at: number; readonly run: () => void } | undefined =>
     [...timers].filter(({ at }) => at <= until).sort((one, other) => one.at - other.at)[0]
   return {
-    now: () => now,
+    now: () => wall + now,
+    monotonic: () => now,
+    jump: (ms) => void (wall += ms),
     after(ms, run): Timer {
       const timer = { at: now + ms, run }
       timers.add(timer)

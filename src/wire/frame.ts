@@ -56,6 +56,7 @@ export type ServerFrame =
       readonly joins: readonly Member[]
       readonly leaves: readonly string[]
     }
+  | { readonly op: 'changed'; readonly in: string; readonly grant: unknown }
   | { readonly op: 'ping' | 'pong' }
   | { readonly op: 'bye'; readonly retryAfterMs: number }
 

@@ -1,0 +1,242 @@
+import { closeReason } from '../wire/close.ts'
+import { isRecord, parseJson } from '../wire/json.ts'
+import type { Position } from '../wire/frame.ts'
+import type { Alarms } from './alarms.ts'
+import type { Clock, Timer } from './clock.ts'
+import type { Bus, Store } from './layer.ts'
+import { type Holder, isMeant, type OpenSocket, type Registry, type Selector } from './registry.ts'
+import type { Reporter } from './report.ts'
+import type { Revocations } from './revocations.ts'
+
+/** What every node is told to do at once. */
+export interface Order {
+  readonly id: string
+  readonly kind: 'revoke' | 'recheck'
+  readonly who: Selector
+  readonly reason: string
+  /** When it was given, and until when a revocation is remembered, in wall time. */
+  readonly at: number
+  readonly until: number
+}
+
+/** What came of an order: sockets closed and changed, the nodes that say so, and those that said nothing in time. */
+export interface Receipt {
+  readonly closed: number
+  readonly changed: number
+  readonly nodes: readonly string[]
+  readonly silent: readonly string[]
+}
+
+/** What orders are made of. */
+export interface OrdersParts {
+  readonly node: string
+  readonly bus: Bus
+  readonly store: Store
+  readonly clock: Clock
+  readonly alarms: Alarms
+  readonly registry: Registry
+  readonly revocations: Revocations
+  readonly report: Reporter
+}
+
+interface Counted {
+  readonly closed: number
+  readonly changed: number
+}
+
+const ordersTopic = 'sallyport/orders'
+const revocationLog = 'sallyport/revocations'
+const maxRemembered = 10_000
+/** For how long other nodes may take to answer. */
+const answerMs = 1_000
+/** How often the log is read for a revocation whose message was lost. */
+const pollMs = 10_000
+/** A handshake is over within so long: a recheck that is older cannot have overtaken one. */
+const recentMs = 60_000
+
+/** Ends and rechecks access on every node, and counts what came of it. */
+export class Orders {
+  readonly #parts: OrdersParts
+  readonly #answers = new Map<string, (node: string, counted: Counted) => void>()
+  #ready: Promise<void> | null = null
+  #rechecks: { readonly who: Selector; readonly at: number }[] = []
+  #read: Position | null = null
+  #poll: Timer | null = null
+  #closed = false
+
+  constructor(parts: OrdersParts) {
+    this.#parts = parts
+  }
+
+  /** Listens to the other nodes and reads what they remember: done before anybody is let in. @throws what the layer throws */
+  ready(): Promise<void> {
+    this.#ready ??= this.#begin().catch((error: unknown) => {
+      this.#ready = null
+      throw error
+    })
+    return this.#ready
+  }
+
+  /** Gives an order here and everywhere. @throws what the layer throws; sockets of this node are closed all the same */
+  async give(order: Order): Promise<Receipt> {
+    const { node, bus } = this.#parts
+    const here = this.#carryOut(order, () => true)
+    await this.ready()
+    const others = (await bus.nodes()).filter((name) => name !== node)
+    const answered = this.#collect(order.id, others)
+    if (order.kind === 'revoke' && order.who.room === undefined) await this.#remember(order)
+    await bus.publish(ordersTopic, () => packed({ ...order, node }))
+    const answers = [{ node, ...(await here) }, ...(await answered)]
+    const nodes = answers.map((answer) => answer.node)
+    return {
+      closed: sum(answers.map(({ closed }) => closed)),
+      changed: sum(answers.map(({ changed }) => changed)),
+      nodes,
+      silent: others.filter((name) => !nodes.includes(name)),
+    }
+  }
+
+  /** Whether somebody said that rights have changed after this holder's doors were asked. */
+  hasOvertaken(holder: Holder, askedAt: number): boolean {
+    return this.#rechecks.some(({ who, at }) => at >= askedAt && isMeant(who, holder))
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#poll?.cancel()
+  }
+
+  async #begin(): Promise<void> {
+    const { bus, node } = this.#parts
+    await bus.subscribe(ordersTopic, (bytes) => void this.#obey(bytes))
+    await bus.subscribe(answersTopic(node), (bytes) => this.#answered(bytes))
+    await this.#readLog()
+    this.#armPoll()
+  }
+
+  #armPoll(): void {
+    if (this.#closed) return
+    this.#poll = this.#parts.alarms.after(pollMs, () => {
+      this.#readLog()
+        .catch((error: unknown) => this.#parts.report(error, 'reading revocations'))
+        .finally(() => this.#armPoll())
+    })
+  }
+
+  async #readLog(): Promise<void> {
+    const { epoch, entries } = await this.#parts.store.range(revocationLog, this.#read)
+    for (const { offset, value } of entries) {
+      const order = orderOf(value)
+      if (order !== null) void this.#carryOut(order, ({ since }) => since <= order.at)
+      this.#read = { epoch, offset }
+    }
+  }
+
+  async #remember(order: Order): Promise<void> {
+    const { store, clock } = this.#parts
+    await store.append(revocationLog, packed(order), {
+      size: maxRemembered,
+      forMs: Math.max(1, order.until - clock.now()),
+    })
+  }
+
+  async #obey(bytes: Uint8Array): Promise<void> {
+    const { bus, node, report } = this.#parts
+    try {
+      const order = orderOf(bytes)
+      if (order === null) throw new TypeError('an order from the layer is malformed')
+      const counted = await this.#carryOut(order, () => true)
+      await bus.publish(answersTopic(order.node), () => packed({ id: order.id, node, ...counted }))
+    } catch (error) {
+      report(error, 'obeying another node')
+    }
+  }
+
+  /** First remembered, then done: whoever is on the way in is caught by the one, whoever is inside by the other. */
+  async #carryOut(order: Order, applies: (socket: OpenSocket) => boolean): Promise<Counted> {
+    const { registry, revocations, clock } = this.#parts
+    const { kind, who, reason, at, until } = order
+    if (kind === 'revoke') revocations.add({ who, reason, at, until }, clock.now())
+    else this.#noteRecheck(who, clock.now())
+    const sockets = registry.find(who).filter(applies)
+    if (kind === 'recheck') return counted(await Promise.all(sockets.map((socket) => socket.recheck())))
+    const code = who.session === undefined && who.token === undefined ? 4403 : 4401
+    for (const socket of sockets) socket.end('revoked', code, closeReason(`revoked: ${reason}`))
+    return { closed: sockets.length, changed: 0 }
+  }
+
+  #noteRecheck(who: Selector, now: number): void {
+    this.#rechecks = [...this.#rechecks.filter(({ at }) => now - at < recentMs), { who, at: now }]
+  }
+
+  #collect(id: string, others: readonly string[]): Promise<readonly ({ readonly node: string } & Counted)[]> {
+    if (others.length === 0) return Promise.resolve([])
+    const answers: ({ readonly node: string } & Counted)[] = []
+    return new Promise((resolve) => {
+      const done = (): void => {
+        late.cancel()
+        this.#answers.delete(id)
+        resolve(answers)
+      }
+      const late = this.#parts.clock.after(answerMs, done)
+      this.#answers.set(id, (node, count) => {
+        answers.push({ node, ...count })
+        if (answers.length === others.length) done()
+      })
+    })
+  }
+
+  #answered(bytes: Uint8Array): void {
+    const answer = recordOf(bytes)
+    const { id, node, closed, changed } = answer ?? {}
+    if (
+      typeof id !== 'string' ||
+      typeof node !== 'string' ||
+      typeof closed !== 'number' ||
+      typeof changed !== 'number'
+    )
+      return
+    this.#answers.get(id)?.(node, { closed, changed })
+  }
+}
+
+function answersTopic(node: string): string {
+  return `sallyport/answers/${node}`
+}
+
+function counted(outcomes: readonly string[]): Counted {
+  const of = (what: string): number => outcomes.filter((outcome) => outcome === what).length
+  return { closed: of('closed'), changed: of('changed') }
+}
+
+function sum(counts: readonly number[]): number {
+  return counts.reduce((total, count) => total + count, 0)
+}
+
+function packed(value: object): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(value))
+}
+
+function recordOf(bytes: Uint8Array): Readonly<Record<string, unknown>> | null {
+  const parsed = parseJson(new TextDecoder().decode(bytes))
+  return parsed.ok && isRecord(parsed.value) ? parsed.value : null
+}
+
+/** Reads what another node or the store gave; `null` when it is no order. */
+function orderOf(bytes: Uint8Array): (Order & { readonly node: string }) | null {
+  const { id, kind, who, reason, at, until, node = '' } = recordOf(bytes) ?? {}
+  if (typeof id !== 'string' || (kind !== 'revoke' && kind !== 'recheck') || typeof reason !== 'string')
+    return null
+  if (typeof at !== 'number' || typeof until !== 'number' || typeof node !== 'string' || !isRecord(who))
+    return null
+  const selector = selectorOf(who)
+  return selector === null ? null : { id, kind, who: selector, reason, at, until, node }
+}
+
+function selectorOf(who: Readonly<Record<string, unknown>>): Selector | null {
+  const named = Object.entries(who).filter(([name]) => ['user', 'session', 'token', 'room'].includes(name))
+  // only the four names are left, and each value has been seen to be a text
+  return named.every(([, value]) => typeof value === 'string')
+    ? (Object.fromEntries(named) as Selector)
+    : null
+}

@@ -1,0 +1,106 @@
+import type { LeaveReason } from './report.ts'
+
+/** What an open socket can be found by. */
+export interface Holder {
+  readonly subject: string
+  readonly session: string | undefined
+  readonly token: string | undefined
+  /** The key of its room. */
+  readonly room: string
+}
+
+/** An open socket, as its server sees it. */
+export interface OpenSocket {
+  readonly holder: Holder
+  /** When its first door was asked, in wall time. */
+  readonly since: number
+  /** Ends it, once. */
+  end(why: LeaveReason, code: number, reason: string): void
+  /** Lets its running handler finish, tells the client when to come back, then ends it. */
+  drain(retryAfterMs: number): Promise<void>
+  /** Asks both doors again. */
+  recheck(): Promise<'kept' | 'changed' | 'closed'>
+}
+
+/** Whom an order is about: all that is named must hold. */
+export interface Selector {
+  readonly user?: string
+  readonly session?: string
+  readonly token?: string
+  /** The key of a room. */
+  readonly room?: string
+}
+
+const fields = { user: 'subject', session: 'session', token: 'token', room: 'room' } as const
+
+/** Whether a holder is meant. @returns false for a selector that names nothing: nobody is meant by mistake */
+export function isMeant(selector: Selector, holder: Holder): boolean {
+  const named = namesIn(selector)
+  return named.length > 0 && named.every(([name, value]) => holder[fields[name]] === value)
+}
+
+function namesIn(selector: Selector): readonly (readonly [keyof typeof fields, string])[] {
+  // the keys of `fields` are the keys of a selector
+  const names = Object.keys(fields) as (keyof typeof fields)[]
+  return names.flatMap((name) => {
+    const value = selector[name]
+    return value === undefined ? [] : [[name, value] as const]
+  })
+}
+
+/** The open sockets of this process, found by what they hold: a look-up costs what it finds, not what is open. */
+export class Registry<S extends { readonly holder: Holder } = OpenSocket> {
+  readonly #all = new Set<S>()
+  readonly #by = {
+    subject: new Map<string, Set<S>>(),
+    session: new Map<string, Set<S>>(),
+    token: new Map<string, Set<S>>(),
+    room: new Map<string, Set<S>>(),
+  }
+
+  get size(): number {
+    return this.#all.size
+  }
+
+  [Symbol.iterator](): IterableIterator<S> {
+    return this.#all.values()
+  }
+
+  add(socket: S): void {
+    this.#all.add(socket)
+    for (const [index, value] of this.#entries(socket.holder)) {
+      const found = index.get(value)
+      if (found === undefined) index.set(value, new Set([socket]))
+      else found.add(socket)
+    }
+  }
+
+  delete(socket: S): void {
+    if (!this.#all.delete(socket)) return
+    for (const [index, value] of this.#entries(socket.holder)) {
+      const found = index.get(value)
+      found?.delete(socket)
+      if (found?.size === 0) index.delete(value)
+    }
+  }
+
+  /** Those whom a selector means; the list stays as it is while they are ended. */
+  find(selector: Selector): readonly S[] {
+    const candidates = namesIn(selector).map(
+      ([name, value]) => this.#by[fields[name]].get(value) ?? new Set<S>(),
+    )
+    const [smallest] = candidates.sort((one, other) => one.size - other.size)
+    return smallest === undefined ? [] : [...smallest].filter((socket) => isMeant(selector, socket.holder))
+  }
+
+  #entries(holder: Holder): readonly (readonly [Map<string, Set<S>>, string])[] {
+    const { subject, session, token, room } = holder
+    const pairs: [Map<string, Set<S>>, string | undefined][] = [
+      [this.#by.subject, subject],
+      [this.#by.session, session],
+      [this.#by.token, token],
+      [this.#by.room, room],
+    ]
+    return pairs.flatMap(([index, value]) => (value === undefined ? [] : [[index, value] as const]))
+  }
+}

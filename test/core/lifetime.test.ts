@@ -1,0 +1,386 @@
+import { expect, test } from 'vitest'
+import { z } from 'zod'
+import {
+  type Authenticator,
+  type Bus,
+  consumer,
+  contract,
+  deny,
+  endpoint,
+  type Identity,
+  memory,
+  text,
+} from '../../src/index.ts'
+import { testClock, testPort, visit } from '../../src/testing.ts'
+import { ada, grace, type User } from './rooms.ts'
+
+const notes = contract('/ws/notes/:id', {
+  client: { write: z.object({ text: z.string() }) },
+  server: { wrote: z.object({ text: z.string() }), secret: z.object({ text: z.string() }) },
+  grant: z.object({ canWrite: z.boolean() }),
+  audiences: ['insiders'],
+})
+
+type Right = { readonly canWrite: boolean } | null
+
+/** People with sessions that can end, rights that can change, and a database that can be away. */
+function world() {
+  const clock = testClock()
+  const identities = new Map<string, Omit<Identity<User>, 'renew'>>()
+  const state = { right: { canWrite: true } as Right, away: false, asked: [] as string[], renewed: 0 }
+  const auth: Authenticator<User> = async ({ headers }) => {
+    const key = headers.get('x-session')
+    const found = key === null ? undefined : identities.get(key)
+    if (key === null || found === undefined) return key === null ? null : deny(401, 'no-session')
+    const renew = async (): Promise<Identity<User> | null> => {
+      state.renewed++
+      const now = identities.get(key)
+      return now === undefined ? null : { ...now, renew }
+    }
+    return { ...found, renew }
+  }
+  const changes: unknown[] = []
+  const left: { why: string; code: number }[] = []
+  const editor = consumer(
+    notes,
+    {
+      auth,
+      authorize: ({ why, user }) => {
+        state.asked.push(`${user.name} ${why}`)
+        if (state.away) throw new Error('database away')
+        return state.right
+      },
+      audience: ({ grant }) => (grant.canWrite ? ['insiders'] : []),
+      lease: '60s',
+    },
+    (socket) => ({
+      on: {
+        write: async ({ text: line }) => {
+          if (!socket.grant.canWrite) deny(403, 'read-only')
+          await socket.group().send('wrote', { text: line })
+        },
+      },
+      change: (now, before) => void changes.push([before, now]),
+      close: ({ why, code }) => void left.push({ why, code }),
+    }),
+  )
+  const signIn = (key: string, identity: Omit<Identity<User>, 'renew'>) => {
+    identities.set(key, identity)
+    return { headers: { 'x-session': key } }
+  }
+  return {
+    clock,
+    identities,
+    state,
+    auth,
+    editor,
+    changes,
+    left,
+    signIn,
+    port: testPort({ clock, report: () => {} }),
+  }
+}
+
+const at = { id: 'doc' }
+
+test('a socket is closed at the expiry of its identity, and not before', async () => {
+  const { clock, editor, signIn, port } = world()
+  const who = signIn('s1', { user: ada, session: 's1', expires: new Date(clock.now() + 600_000) })
+  const alice = await visit(editor, at, { ...who, port })
+  await clock.advance(599_999)
+  await alice.send('write', { text: 'still here' })
+  await clock.advance(1)
+  expect(await alice.closed).toEqual({ code: 4401, reason: 'expired: your credential has expired' })
+})
+
+test('a session that slides is read again before it expires, and the socket lives on', async () => {
+  const { clock, editor, signIn, port } = world()
+  const who = signIn('s1', { user: ada, session: 's1', expires: new Date(clock.now() + 100_000) })
+  const alice = await visit(editor, at, { ...who, port })
+  await clock.advance(60_000)
+  signIn('s1', { user: ada, session: 's1', expires: new Date(clock.now() + 100_000) })
+  await clock.advance(90_000)
+  await alice.send('write', { text: 'slid' })
+  await clock.advance(100_000)
+  expect((await alice.closed).code).toBe(4401)
+})
+
+test('a lease is asked for again before it runs out, not all at the same moment', async () => {
+  const { clock, editor, signIn, port, state } = world()
+  await visit(editor, at, { ...signIn('s1', { user: ada }), port })
+  state.asked.length = 0
+  await clock.advance(44_999)
+  expect(state.asked).toEqual([])
+  await clock.advance(9_002)
+  expect(state.asked).toEqual(['Ada lease'])
+  expect(state.renewed).toBe(1)
+})
+
+test('a right that was taken away closes the socket when its lease is asked for', async () => {
+  const { clock, editor, signIn, port, state, left } = world()
+  const alice = await visit(editor, at, { ...signIn('s1', { user: ada }), port })
+  state.right = null
+  await clock.advance(60_000)
+  expect((await alice.closed).code).toBe(4403)
+  expect(left).toEqual([{ why: 'denied', code: 4403 }])
+})
+
+test('a session that has ended closes the socket when its lease is asked for', async () => {
+  const { clock, editor, signIn, port, identities } = world()
+  const alice = await visit(editor, at, { ...signIn('s1', { user: ada }), port })
+  identities.delete('s1')
+  await clock.advance(60_000)
+  expect((await alice.closed).code).toBe(4401)
+})
+
+test('a session that belongs to somebody else now closes the socket', async () => {
+  const { clock, editor, signIn, port } = world()
+  const alice = await visit(editor, at, { ...signIn('s1', { user: ada }), port })
+  signIn('s1', { user: grace })
+  await clock.advance(60_000)
+  expect(await alice.closed).toMatchObject({ code: 4401, reason: expect.stringContaining('other-subject') })
+})
+
+test('while the second door cannot be asked the old grant holds, to the end of its lease and no longer', async () => {
+  const { clock, editor, signIn, port, state } = world()
+  const alice = await visit(editor, at, { ...signIn('s1', { user: ada }), port })
+  state.away = true
+  await clock.advance(59_999)
+  await alice.send('write', { text: 'still here' })
+  await clock.advance(1)
+  expect((await alice.closed).code).toBe(4503)
+})
+
+test('a database that comes back within the lease costs nobody anything', async () => {
+  const { clock, editor, signIn, port, state } = world()
+  const alice = await visit(editor, at, { ...signIn('s1', { user: ada }), port })
+  state.away = true
+  await clock.advance(55_000)
+  state.away = false
+  await clock.advance(60_000)
+  await alice.send('write', { text: 'still here' })
+})
+
+test('a downgrade is told to handler and client, leaves the audience first, and closes nothing', async () => {
+  const { editor, signIn, port, state, changes } = world()
+  const alice = await visit(editor, at, { ...signIn('s1', { user: ada }), port })
+  state.right = { canWrite: false }
+  expect(await port.recheck({ user: ada.id })).toMatchObject({ closed: 0, changed: 1, silent: [] })
+  expect(alice.grant).toEqual({ canWrite: false })
+  expect(changes).toEqual([[{ canWrite: true }, { canWrite: false }]])
+  await expect(alice.send('write', { text: 'no' })).rejects.toMatchObject({ status: 403 })
+  await port.group(notes, at, 'insiders').send('secret', { text: 'not for readers' })
+  await alice.nothing()
+  state.right = { canWrite: true }
+  await port.recheck({ at: [notes, at] })
+  await port.group(notes, at, 'insiders').send('secret', { text: 'for writers' })
+  expect(await alice.next('secret')).toEqual({ text: 'for writers' })
+})
+
+test('a recheck closes those who have lost the right, and keeps the others', async () => {
+  const { editor, signIn, port, state } = world()
+  const alice = await visit(editor, at, { ...signIn('s1', { user: ada }), port })
+  await visit(editor, at, { ...signIn('s2', { user: grace }), port })
+  expect(await port.recheck({ at: [notes, at] })).toMatchObject({ closed: 0, changed: 0 })
+  state.right = null
+  expect(await port.recheck({ user: ada.id })).toMatchObject({ closed: 1, changed: 0 })
+  expect((await alice.closed).code).toBe(4403)
+  expect(port.connections).toBe(1)
+})
+
+test('revoking a user closes all of their sockets and refuses what was issued before, but not a new sign-in', async () => {
+  const { clock, editor, signIn, port } = world()
+  const old = signIn('old', { user: ada, session: 'old', issuedAt: new Date(clock.now() - 1_000) })
+  const alice = await visit(editor, at, { ...old, port })
+  const bob = await visit(editor, at, { ...signIn('bob', { user: grace }), port })
+  const receipt = await port.revoke({ user: ada.id, reason: 'banned' })
+  expect(receipt).toMatchObject({ closed: 1, changed: 0, silent: [] })
+  expect(receipt.nodes).toHaveLength(1)
+  expect(await alice.closed).toEqual({ code: 4403, reason: 'revoked: banned' })
+  await bob.send('write', { text: 'untouched' })
+  await expect(visit(editor, at, { ...old, port })).rejects.toMatchObject({ status: 403, code: 'revoked' })
+  await clock.advance(1)
+  const fresh = signIn('new', { user: ada, session: 'new', issuedAt: new Date(clock.now()) })
+  await expect(visit(editor, at, { ...fresh, port })).resolves.toBeDefined()
+})
+
+test('a revoked session is refused for good, and only that one', async () => {
+  const { editor, signIn, port } = world()
+  const [one, two] = [
+    signIn('one', { user: ada, session: 'one' }),
+    signIn('two', { user: ada, session: 'two' }),
+  ]
+  const phone = await visit(editor, at, { ...one, port })
+  const laptop = await visit(editor, at, { ...two, port })
+  expect(await port.revoke({ session: 'one', reason: 'signed out' })).toMatchObject({ closed: 1 })
+  expect((await phone.closed).code).toBe(4401)
+  await laptop.send('write', { text: 'still here' })
+  await expect(visit(editor, at, { ...one, port })).rejects.toMatchObject({ status: 401, code: 'revoked' })
+})
+
+test('keys in one call are ANDed', async () => {
+  const { editor, signIn, port } = world()
+  await visit(editor, at, { ...signIn('one', { user: ada, session: 'one', token: 't1' }), port })
+  expect(await port.revoke({ user: grace.id, session: 'one', reason: 'x' })).toMatchObject({ closed: 0 })
+  expect(await port.revoke({ user: ada.id, token: 't2', reason: 'x' })).toMatchObject({ closed: 0 })
+  await expect(
+    visit(editor, at, { ...signIn('one', { user: ada, session: 'one' }), port }),
+  ).resolves.toBeDefined()
+  expect(await port.revoke({ user: ada.id, session: 'one', token: 't1', reason: 'x' })).toMatchObject({
+    closed: 1,
+  })
+})
+
+test('a kick ends one room alone, and who may come back is for authorize to say', async () => {
+  const { editor, signIn, port } = world()
+  const who = signIn('s1', { user: ada })
+  const here = await visit(editor, at, { ...who, port })
+  const there = await visit(editor, { id: 'other' }, { ...who, port })
+  expect(await port.revoke({ user: ada.id, at: [notes, at], reason: 'be nice' })).toMatchObject({ closed: 1 })
+  expect(await here.closed).toEqual({ code: 4403, reason: 'revoked: be nice' })
+  await there.send('write', { text: 'still here' })
+  await expect(visit(editor, at, { ...who, port })).resolves.toBeDefined()
+})
+
+test('whoever names nobody is told so, and closes nobody', async () => {
+  const { editor, signIn, port } = world()
+  await visit(editor, at, { ...signIn('s1', { user: ada }), port })
+  await expect(port.revoke({ reason: 'oops' })).rejects.toThrow(TypeError)
+  await expect(port.revoke({ user: '', reason: 'oops' })).rejects.toThrow(TypeError)
+  await expect(port.recheck({ session: undefined as unknown as string })).rejects.toThrow(TypeError)
+  expect(port.connections).toBe(1)
+})
+
+test('revoke beats a handshake in flight', async () => {
+  const { clock, port } = world()
+  const { promise: waiting, resolve: answer } = Promise.withResolvers<void>()
+  const lines = contract('/ws/lines', { client: text, server: text })
+  const issuedAt = new Date(clock.now() - 1)
+  const slow = endpoint(
+    lines,
+    {
+      auth: async () => ({ user: ada, session: 's1', issuedAt }),
+      authorize: async () => (await waiting, true),
+    },
+    async () => {},
+  )
+  const knocking = visit(slow, {}, { headers: {}, port })
+  await Promise.resolve()
+  await port.revoke({ user: ada.id, reason: 'banned' })
+  answer()
+  await expect(knocking).rejects.toMatchObject({ status: 403, code: 'revoked' })
+  expect(port.connections).toBe(0)
+})
+
+test('a change of rights that overtakes a handshake is asked about again', async () => {
+  const { port } = world()
+  const lines = contract('/ws/lines', { client: text, server: text })
+  const { promise: waiting, resolve: answer } = Promise.withResolvers<void>()
+  const asked: string[] = []
+  const slow = endpoint(
+    lines,
+    {
+      auth: async () => ({ user: ada }),
+      authorize: async ({ why }) => {
+        asked.push(why)
+        if (why !== 'open') return null
+        await waiting
+        return true
+      },
+    },
+    async (socket) => {
+      for await (const line of socket) socket.send(line)
+    },
+  )
+  const knocking = visit(slow, {}, { headers: {}, port })
+  await expect.poll(() => asked).toEqual(['open'])
+  await port.recheck({ user: ada.id })
+  answer()
+  const alice = await knocking
+  expect((await alice.closed).code).toBe(4403)
+  expect(asked).toEqual(['open', 'recheck'])
+})
+
+test('an order reaches every node, and its receipt names those that did not answer', async () => {
+  const clock = testClock()
+  const { store, bus } = memory({ clock })
+  const buses: Bus[] = []
+  const layer = { store, bus: (node: string) => (buses.push(bus(node)), buses.at(-1) as Bus) }
+  const { editor, signIn } = world()
+  const [one, two] = [testPort({ layer, clock, node: 'one' }), testPort({ layer, clock, node: 'two' })]
+  const alice = await visit(editor, at, { ...signIn('s1', { user: ada, session: 's1' }), port: one })
+  const phone = await visit(editor, at, { ...signIn('s1', { user: ada, session: 's1' }), port: two })
+  expect(await one.revoke({ session: 's1', reason: 'signed out' })).toEqual({
+    closed: 2,
+    changed: 0,
+    nodes: ['one', 'two'],
+    silent: [],
+  })
+  expect([(await alice.closed).code, (await phone.closed).code]).toEqual([4401, 4401])
+  await expect(
+    visit(editor, at, { ...signIn('s1', { user: ada, session: 's1' }), port: two }),
+  ).rejects.toMatchObject({ code: 'revoked' })
+  bus('mute')
+  const giving = one.revoke({ user: grace.id, reason: 'x' })
+  await clock.advance(1_000)
+  expect(await giving).toEqual({ closed: 0, changed: 0, nodes: ['one', 'two'], silent: ['mute'] })
+})
+
+test('a node that starts later, or missed the message, reads what was revoked', async () => {
+  const clock = testClock()
+  const layer = memory({ clock })
+  const { editor, signIn } = world()
+  const one = testPort({ layer, clock, node: 'one' })
+  await one.revoke({ session: 's1', reason: 'signed out' })
+  const late = testPort({ layer, clock, node: 'late' })
+  await expect(
+    visit(editor, at, { ...signIn('s1', { user: ada, session: 's1' }), port: late }),
+  ).rejects.toMatchObject({ status: 401, code: 'revoked' })
+})
+
+test('without a message for too long a socket is idle, and however active it is it has an end', async () => {
+  const { clock, auth, signIn, port } = world()
+  const lines = contract('/ws/lines', { client: text, server: text })
+  const bounded = endpoint(lines, { auth, idle: '10m', absolute: '1h' }, async (socket) => {
+    for await (const line of socket) socket.send(line)
+  })
+  const who = signIn('s1', { user: ada })
+  const idle = await visit(bounded, {}, { ...who, port })
+  await clock.advance(600_001)
+  expect((await idle.closed).code).toBe(4408)
+  const busy = await visit(bounded, {}, { ...who, port })
+  for (let minute = 0; minute < 12; minute++) {
+    await clock.advance(299_000)
+    busy.send('here').catch(() => {})
+  }
+  await clock.advance(60_000)
+  expect((await busy.closed).code).toBe(4401)
+})
+
+test('a loop can follow its grant', async () => {
+  const { auth, signIn, port, state } = world()
+  const seen: unknown[] = []
+  const following = endpoint(notes, { auth, authorize: () => state.right }, async (socket) => {
+    for await (const grant of socket.grants()) seen.push(grant)
+  })
+  const alice = await visit(following, at, { ...signIn('s1', { user: ada }), port })
+  state.right = { canWrite: false }
+  await port.recheck({ user: ada.id })
+  alice.leave()
+  await alice.closed
+  await expect.poll(() => seen).toEqual([{ canWrite: true }, { canWrite: false }])
+})
+
+test('two rechecks at once ask no more than once more, and the last answer counts', async () => {
+  const { editor, signIn, port, state } = world()
+  await visit(editor, at, { ...signIn('s1', { user: ada }), port })
+  state.asked.length = 0
+  state.right = { canWrite: false }
+  const receipts = await Promise.all([
+    port.recheck({ user: ada.id }),
+    port.recheck({ user: ada.id }),
+    port.recheck({ user: ada.id }),
+  ])
+  expect(receipts.some(({ changed }) => changed === 1)).toBe(true)
+  expect(state.asked.length).toBeLessThanOrEqual(3)
+})
