@@ -1,0 +1,87 @@
+import { describe, expect, test } from 'vitest'
+import { composerLock } from '../../../showcase/web/src/chat/composer-lock.ts'
+import { connectionWords } from '../../../showcase/web/src/chat/connection-words.ts'
+import { continues } from '../../../showcase/web/src/chat/days.ts'
+import { peopleOf } from '../../../showcase/web/src/chat/people.ts'
+
+const now = 1_000_000
+const circumstances = { now, online: true }
+const quiet = { retryAt: null, denial: null }
+
+describe('the words for a connection', () => {
+  test('they count down to the next attempt, which is not read out each second', () => {
+    const words = connectionWords({ state: 'waiting', retryAt: now + 4_200, denial: null }, circumstances)
+    expect(words.shown).toBe('Offline. Retrying in 5 s')
+    expect(words.spoken).not.toContain('5')
+  })
+
+  test('they never count below zero', () => {
+    const words = connectionWords({ state: 'waiting', retryAt: now - 1, denial: null }, circumstances)
+    expect(words.shown).toBe('Offline. Retrying in 0 s')
+  })
+
+  test('they say the reason of a denial, and that one is signed out', () => {
+    const denied = (status: number) =>
+      connectionWords(
+        { state: 'denied', retryAt: null, denial: { status, code: 'word', message: 'not for you' } },
+        circumstances,
+      ).shown
+    expect(denied(403)).toBe('Refused: not for you')
+    expect(denied(401)).toBe('Signed out')
+  })
+
+  test('they do not call a line open on a machine without a network', () => {
+    const words = connectionWords({ state: 'open', ...quiet }, { now, online: false })
+    expect(words).toMatchObject({ tone: 'bad', shown: 'No network' })
+  })
+})
+
+describe('the lock of the composer', () => {
+  test('it is open to those whose grant lets them write, and to nobody else', () => {
+    expect(composerLock({ state: 'open', grant: { canWrite: true, role: 'member' } })).toBeNull()
+    expect(composerLock({ state: 'open', grant: { canWrite: false, role: 'member' } })?.reason).toContain(
+      'read-only',
+    )
+    expect(composerLock({ state: 'open', grant: { canWrite: false, role: 'reader' } })?.reason).toContain(
+      'reader',
+    )
+    expect(composerLock({ state: 'open', grant: undefined })).not.toBeNull()
+  })
+
+  test('a draft may go on while the line is away, but not once one is refused', () => {
+    expect(composerLock({ state: 'waiting', grant: undefined })?.passing).toBe(true)
+    expect(composerLock({ state: 'denied', grant: undefined })?.passing).toBe(false)
+  })
+})
+
+describe('the people of a room', () => {
+  const ada = { id: 'a', name: 'Ada', username: 'ada', role: 'owner' } as const
+  const grace = { id: 'g', name: 'Grace', username: 'grace', role: 'member' } as const
+
+  test('those who are here come first, visitors without a role among them', () => {
+    const present = [
+      { user: 'g', info: { name: 'Grace' } },
+      { user: 'z', info: { name: 'Zuse' } },
+    ]
+    expect(peopleOf([ada, grace], present).map(({ name, role, here }) => [name, role, here])).toEqual([
+      ['Grace', 'member', true],
+      ['Zuse', null, true],
+      ['Ada', 'owner', false],
+    ])
+  })
+
+  test('a presence without a name is somebody', () => {
+    expect(peopleOf([], [{ user: 'x', info: null }])[0]?.name).toBe('somebody')
+  })
+})
+
+describe('messages in a row', () => {
+  const said = (by: string, at: number) => ({ id: String(at), from: by, by, text: '', at })
+
+  test('one goes on with another of the same author within five minutes', () => {
+    expect(continues(said('a', 299_999), said('a', 0))).toBe(true)
+    expect(continues(said('a', 300_000), said('a', 0))).toBe(false)
+    expect(continues(said('b', 1), said('a', 0))).toBe(false)
+    expect(continues(said('a', 1), undefined)).toBe(false)
+  })
+})
