@@ -1,4 +1,4 @@
-// The article's Django Channels chat: a session cookie or ?token=, a welcome, a group for each room, 4003 for strangers.
+// The article's Django Channels chat: session cookie or token, a welcome, a group for each room, 4003.
 // Run it: npm run django -w examples, then open http://localhost:8000
 import { anyOf, consumer, contract, type Port, sallyport } from 'sallyport'
 import { jwt } from 'sallyport/auth/jwt'
@@ -6,13 +6,13 @@ import { sessions } from 'sallyport/auth/sessions'
 import { z } from 'zod'
 import { openSite, type Site } from './site.ts'
 
-/** The chat as both ends know it: one unnamed shape in each direction, so that the wire is the article's own JSON. */
+/** The chat as both ends know it: one unnamed shape each way, so the wire is the article's own JSON. */
 export const chat = contract('/ws/chat/:room/', {
   client: z.object({ message: z.string().min(1).max(2000) }),
   server: z.object({ message: z.string(), username: z.string().optional() }),
 })
 
-/** Makes the server: what `AuthMiddlewareStack`, `TokenAuthMiddleware`, `URLRouter` and `MyChatConsumer` are together. */
+/** Makes the server: `AuthMiddlewareStack`, `TokenAuthMiddleware`, `URLRouter` and `MyChatConsumer`. */
 export function djangoChat(site: Site): Port {
   const member = sessions({
     cookie: 'sessionid',

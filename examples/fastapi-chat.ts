@@ -1,4 +1,4 @@
-// The article's FastAPI chat: a JWT in the query, the subprotocol list or a header, a welcome, 1008 for strangers.
+// The article's FastAPI chat: a JWT in query, subprotocol list or header, a welcome, 1008 for strangers.
 // Run it: npm run fastapi -w examples, then open http://localhost:8000
 import { contract, endpoint, type Port, sallyport, text } from 'sallyport'
 import { jwt } from 'sallyport/auth/jwt'
@@ -7,7 +7,7 @@ import { openSite, type Site } from './site.ts'
 /** The chat as both ends know it: raw text in both directions, as `receive_text` and `send_text` have it. */
 export const chat = contract('/ws/chat/:room', { client: text, server: text })
 
-/** Makes the server: what `authenticate_websocket_user` and `websocket_endpoint` are together, with a room that is shared. */
+/** Makes the server: `authenticate_websocket_user` and `websocket_endpoint`, with a room that is shared. */
 export function fastapiChat(site: Site): Port {
   const bearer = jwt({ secret: site.secret, audience: 'chat', user: ({ sub }) => site.user(sub) })
 

@@ -1,4 +1,4 @@
-// What a site has already when it gets a live feature: accounts, session cookies, tokens. In memory, for the examples.
+// What a site has before it gets a live feature: accounts, session cookies, tokens. Kept in memory.
 import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
@@ -25,7 +25,7 @@ export interface Site {
   readonly secret: string
   session(id: string): Session | null
   user(id: string): User | null
-  /** An HTTP server with the page of one chat, `POST /accounts`, `POST` and `DELETE /session`, `POST /token`. */
+  /** A server with the page of one chat, and with /accounts, /session and /token. */
   serve(script: string): Server
 }
 

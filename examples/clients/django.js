@@ -1,5 +1,5 @@
-// In a browser the session cookie goes along by itself; the page never sees it (HttpOnly), and neither does a script of
-// somebody else's. The server demands an Origin with it, which a browser sends and a page cannot change.
+// In a browser the session cookie goes along by itself; no script ever sees it (HttpOnly). The server
+// demands an Origin with it, which a browser sends and a page cannot change.
 const scheme = location.protocol === 'https:' ? 'wss' : 'ws'
 
 export async function connect(room, signIn) {

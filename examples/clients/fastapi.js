@@ -1,5 +1,6 @@
-// A browser can set no header on a WebSocket, and a token in a URL is written to logs: it goes into the subprotocol list,
-// whose first name the server answers. The token stays in a variable: localStorage is readable by any injected script.
+// A browser can set no header on a WebSocket, and a token in a URL is written to logs: it goes into the
+// subprotocol list, whose first name the server answers. It stays in a variable, because localStorage is
+// readable by any injected script.
 const scheme = location.protocol === 'https:' ? 'wss' : 'ws'
 
 export async function connect(room, signIn) {

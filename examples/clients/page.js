@@ -1,4 +1,4 @@
-// The page of both chats; what differs between them, `connect`, `say` and `heard`, is in django.js and fastapi.js.
+// The page of both chats; what differs between them is in django.js and fastapi.js.
 import { connect, heard, say } from '/chat.js'
 
 const [who, talk] = [document.forms.who, document.forms.say]
@@ -16,7 +16,7 @@ function show(line) {
 
 who.addEventListener('submit', async (event) => {
   event.preventDefault()
-  const { username, password, room } = Object.fromEntries(new FormData(who))
+  const [username, password, room] = ['username', 'password', 'room'].map((name) => who.elements[name].value)
   if (event.submitter.value === 'up') await post('/accounts', { username, password })
   socket?.close()
   socket = await connect(encodeURIComponent(room), (path) => post(path, { username, password }))

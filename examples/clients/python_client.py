@@ -2,8 +2,8 @@
 
     TOKEN=... python3 clients/python_client.py django header ws://localhost:8000 lobby 'hello'
 
-It prints what it hears, as many lines as it was told to wait for, and how the connection ended: the HTTP status of a
-refusal, which a program can read where a browser cannot, or the close code.
+It prints what it hears, as many lines as it was told to wait for, and how the connection ended: the HTTP
+status of a refusal, which a program can read where a browser cannot, or the close code.
 """
 
 import asyncio
@@ -37,7 +37,9 @@ def opening(chat, carrier, base, room, token):
     return url, {HEADERS: {"Authorization": f"Bearer {token}"}}
 
 
-async def main(chat="django", carrier="header", base="ws://localhost:8000", room="lobby", line="hello", lines="2"):
+async def main(
+    chat="django", carrier="header", base="ws://localhost:8000", room="lobby", line="hello", lines="2"
+):
     url, options = opening(chat, carrier, base, room, os.environ.get("TOKEN", ""))
     try:
         async with connect(url, **options) as socket:
