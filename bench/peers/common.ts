@@ -1,10 +1,11 @@
-import { randomUUID } from 'node:crypto'
+// What all peers share: whom they know, what they are told at start, and how they say that they are up.
 
-/** What every peer is told: where to listen, and the secret of this run's tokens. */
-export const port = Number(process.env['BENCH_PORT'])
-export const secret: Uint8Array = new TextEncoder().encode(process.env['BENCH_SECRET'])
+/** Who signs this run's tokens and for whom; made up, as nobody is asked. */
 export const issuer = 'https://bench.example'
 export const audience = 'bench'
+
+/** How many users there are: as many as valid tokens. */
+export const userCount = 2_000
 
 /** A user, as an application would load one. */
 export interface User {
@@ -12,33 +13,49 @@ export interface User {
   readonly username: string
 }
 
-/** As many users as there are tokens; every look-up is a promise, as with a database, without its time. */
-const users = new Map<string, User>(
-  Array.from({ length: 20_000 }, (_, index) => [`u${index}`, { id: `u${index}`, username: `user${index}` }]),
+const users: ReadonlyMap<string, User> = new Map(
+  Array.from({ length: userCount }, (_, index) => [`u${index}`, { id: `u${index}`, username: `user${index}` }]),
 )
 
-/** Loads a user. */
+/** Loads a user: a promise, as with a database, without its time. */
 export async function findUser(id: string): Promise<User | null> {
   return users.get(id) ?? null
 }
 
-/** The greeting, which is a connection's first frame. */
+/** The greeting, which is a connection's first message. */
 export function welcome(user: User): { readonly message: string; readonly username: string } {
   return { message: `Welcome, ${user.username}!`, username: user.username }
 }
 
-/** Room and token of a request target such as `/ws/chat/lobby?token=...`, or `null`. */
-export function parseTarget(url: string): { readonly room: string; readonly token: string } | null {
-  const { pathname, searchParams } = new URL(url, 'http://127.0.0.1')
+/** The secret of this run's tokens. @throws Error when the peer was not started by the benchmark */
+export function secretOfRun(): Uint8Array {
+  const secret = process.env['BENCH_SECRET'] ?? ''
+  if (secret.length < 32) throw new Error('BENCH_SECRET is missing: start peers with `npm run bench`')
+  return new TextEncoder().encode(secret)
+}
+
+/** Room and query token of a request target such as `/ws/chat/lobby?token=...`; `null` for any other path. */
+export function parseTarget(target: string): { readonly room: string; readonly token: string | null } | null {
+  const { pathname, searchParams } = new URL(target, 'http://127.0.0.1')
   const room = /^\/ws\/chat\/([^/]+)$/.exec(pathname)?.[1]
-  const token = searchParams.get('token')
-  return room === undefined || token === null ? null : { room: decodeURIComponent(room), token }
+  return room === undefined ? null : { room: decodeURIComponent(room), token: searchParams.get('token') }
 }
 
-/** Says that the peer answers, to whoever has started it. */
-export function ready(): void {
-  console.log('ready', randomUUID())
+/** The token of an `Authorization: Bearer` header. */
+export function bearerToken(header: string | undefined): string | null {
+  return /^Bearer +(\S+)$/i.exec(header ?? '')?.[1] ?? null
 }
 
-// a profile is written only by a process that ends by itself
-process.once('SIGINT', () => process.exit(0))
+/** The text of a chat message, or `null` when it is none: all peers check what they pass on. */
+export function messageText(data: unknown): string | null {
+  if (typeof data !== 'object' || data === null || !('message' in data)) return null
+  return typeof data.message === 'string' ? data.message : null
+}
+
+/** Says where the peer listens, and ends it with whoever started it. */
+export function announce(port: number): void {
+  console.log(JSON.stringify({ port }))
+  process.stdin.on('end', () => process.exit(0)).resume()
+  // before memory is read, garbage must not count as memory that connections hold
+  process.on('SIGUSR2', () => globalThis.gc?.())
+}

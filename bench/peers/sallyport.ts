@@ -1,26 +1,18 @@
-// Sallyport with its default options; only the rate of messages is unbounded, since that is what is measured.
+// Sallyport with its default options; only the rate of messages is unbounded, because that is what is measured.
 import { consumer, contract, sallyport } from 'sallyport'
 import { jwt } from 'sallyport/auth/jwt'
 import { z } from 'zod'
-import { audience, findUser, issuer, port as number, ready, secret, welcome } from './common.ts'
+import { announce, audience, findUser, issuer, secretOfRun, welcome } from './common.ts'
 
-const chat = contract('/ws/chat/:room', {
-  client: z.object({ message: z.string() }),
-  server: z.object({ message: z.string(), username: z.string() }),
-})
-const room = consumer(
-  chat,
-  { auth: jwt({ secret, issuer, audience, user: ({ sub }) => findUser(sub) }) },
-  (socket) => ({
-    open: () => socket.send(welcome(socket.user)),
-    message: ({ message }) => socket.group().send({ message, username: socket.user.username }),
-  }),
-)
+const said = z.object({ message: z.string(), username: z.string() })
+const chat = contract('/ws/chat/:room', { client: z.object({ message: z.string() }), server: said })
+const member = jwt({ secret: secretOfRun(), issuer, audience, user: ({ sub }) => findUser(sub) })
 
-const port = sallyport({
-  carriers: { query: { bearer: 'token' } },
-  limits: { rate: null, handshakesAtOnce: 1_024 },
-})
+const room = consumer(chat, { auth: member }, (socket) => ({
+  open: () => socket.send(welcome(socket.user)),
+  message: ({ message }) => socket.group().send({ message, username: socket.user.username }),
+}))
+
+const port = sallyport({ limits: { rate: null } })
 port.serve(room)
-await port.listen(number)
-ready()
+announce((await port.listen(0)).port)

@@ -1,17 +1,26 @@
-// Bare ws with jose, written as its documentation shows, doing the same work as the others.
-import { createServer } from 'node:http'
+// Bare ws with jose, written as their documentation shows, doing the same work as the others.
+import { createServer, type IncomingMessage } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { jwtVerify } from 'jose'
 import { WebSocket, WebSocketServer } from 'ws'
-import { audience, findUser, issuer, parseTarget, port, ready, secret, type User, welcome } from './common.ts'
+import {
+  announce,
+  audience,
+  bearerToken,
+  findUser,
+  issuer,
+  messageText,
+  parseTarget,
+  secretOfRun,
+  type User,
+  welcome,
+} from './common.ts'
 
+const secret = secretOfRun()
 const rooms = new Map<string, Set<WebSocket>>()
 const server = createServer((_, response) => response.writeHead(426).end())
-const sockets = new WebSocketServer({
-  noServer: true,
-  maxPayload: 65_536,
-  clientTracking: false,
-  perMessageDeflate: false,
-})
+const sockets = new WebSocketServer({ noServer: true, maxPayload: 65_536, clientTracking: false })
 
 async function authenticated(token: string): Promise<User | null> {
   try {
@@ -37,23 +46,42 @@ function join(name: string, socket: WebSocket): ReadonlySet<WebSocket> {
   return room
 }
 
-server.on('upgrade', async (request, raw, head) => {
+function parsed(data: Buffer): unknown {
+  try {
+    return JSON.parse(data.toString())
+  } catch {
+    return null
+  }
+}
+
+function serve(socket: WebSocket, roomName: string, user: User): void {
+  const room = join(roomName, socket)
+  socket.on('error', () => socket.terminate())
+  // with the default binaryType every message is a Buffer
+  socket.on('message', (data: Buffer) => {
+    const message = messageText(parsed(data))
+    if (message === null) return
+    const said = JSON.stringify({ message, username: user.username })
+    for (const member of room) if (member.readyState === WebSocket.OPEN) member.send(said)
+  })
+  socket.send(JSON.stringify(welcome(user)))
+}
+
+async function upgrade(request: IncomingMessage, raw: Duplex, head: Buffer): Promise<void> {
+  // without a listener a peer that resets while its token is checked ends the process
   raw.on('error', () => raw.destroy())
   const target = parseTarget(request.url ?? '')
-  const user = target === null ? null : await authenticated(target.token)
+  const token = bearerToken(request.headers.authorization) ?? target?.token ?? null
+  const user = token === null ? null : await authenticated(token)
   if (target === null || user === null) {
     raw.end('HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
     return
   }
-  sockets.handleUpgrade(request, raw, head, (socket) => {
-    const room = join(target.room, socket)
-    socket.on('error', () => socket.terminate())
-    socket.on('message', (data: Buffer) => {
-      const { message } = JSON.parse(data.toString()) as { message: unknown }
-      const said = JSON.stringify({ message, username: user.username })
-      for (const member of room) if (member.readyState === WebSocket.OPEN) member.send(said)
-    })
-    socket.send(JSON.stringify(welcome(user)))
-  })
+  sockets.handleUpgrade(request, raw, head, (socket) => serve(socket, target.room, user))
+}
+
+server.on('upgrade', (request, raw, head) => void upgrade(request, raw, head))
+server.listen({ port: 0, host: '127.0.0.1', backlog: 4_096 }, () => {
+  // a TCP server that listens has an address of this shape
+  announce((server.address() as AddressInfo).port)
 })
-server.listen({ port, host: '127.0.0.1', backlog: 4_096 }, ready)
