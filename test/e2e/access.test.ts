@@ -35,7 +35,7 @@ describe.runIf(hasBrowser)('the pages for everyone', () => {
     const running = await start()
     const page = await browser.page(phone)
     await knock(page, running, 'margaret', 'engineering')
-    await page.getByRole('alert').filter({ hasText: 'You may not come in here' }).waitFor()
+    await page.getByRole('alert').filter({ hasText: 'The second door stays shut' }).waitFor()
     expect(await overflow(page)).toBe(0)
   })
 
@@ -121,8 +121,8 @@ describe.runIf(hasBrowser)('the pages for everyone', () => {
     for (const colorScheme of ['light', 'dark'] as const) {
       const page = await browser.page({ colorScheme })
       await enter(page, running, 'ada', 'engineering')
-      await say(page, 'legible')
-      await message(page, 'legible').waitFor()
+      await say(page, `legible in ${colorScheme}`)
+      await message(page, `legible in ${colorScheme}`).waitFor()
       expect(await page.evaluate(unnamed)).toEqual([])
       expect(await page.evaluate(faint)).toEqual([])
     }

@@ -13,7 +13,7 @@ export function Refused({
 }): ReactNode {
   return (
     <div className="refused">
-      <Alert color="red" variant="light" title="You may not come in here" role="alert" maw={520}>
+      <Alert color="red" variant="light" title="The second door stays shut" role="alert" maw={520}>
         <Text size="sm">{denial?.message ?? 'The server gave no reason.'}</Text>
         {denial !== null && (
           <Text size="xs" c="dimmed" mt="xs">
