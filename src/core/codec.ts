@@ -16,7 +16,7 @@ export type Command =
     }
   | { readonly do: 'call'; readonly type: string; readonly data: unknown; readonly id: string }
   | { readonly do: 'cancel'; readonly id: string }
-  | { readonly do: 'pong' }
+  | { readonly do: 'ping' | 'pong' }
   | { readonly do: 'nothing' }
   | { readonly do: 'invalid'; readonly issue: string; readonly id: string | null; readonly mismatch: boolean }
 
@@ -69,7 +69,7 @@ export function frameCodec(path: string): Codec {
 function commandOf(frame: RawFrame, path: string): Command {
   const { op, type = null, data } = frame
   const id = frame['id'] ?? null
-  if (op === 'pong') return { do: 'pong' }
+  if (op === 'ping' || op === 'pong') return { do: op }
   if (id !== null && !isId(id)) return invalid("an 'id' is a text of 1 to 64 characters")
   if (op !== 'msg' && op !== 'call' && op !== 'cancel') return nothing
   if (frame['in'] !== path) return invalid(`nothing is open at that 'in' on this connection`, id)

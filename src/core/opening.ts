@@ -207,6 +207,8 @@ export class Opening implements Receiver {
         return command.mismatch && !this.parts.codec.framed
           ? this.#mismatch(command)
           : this.#invalid(command.issue, command.id)
+      case 'ping':
+        return this.#pong()
       case 'pong':
       case 'nothing':
     }
@@ -215,12 +217,7 @@ export class Opening implements Receiver {
   #take(command: Command & { readonly do: 'message' | 'call' }): void {
     this.#activeAt = this.parts.hub.clock.monotonic()
     const verdict = this.#conduct.message(this.parts.hub.clock.now())
-    if (verdict !== 'pass')
-      return this.#punish(
-        verdict,
-        new Denial(429, 'too-many-messages', 'slow down: this message was dropped'),
-        command.id,
-      )
+    if (verdict !== 'pass') return this.#punish(verdict, tooMany(), command.id)
     if (command.do === 'call') this.#takeCall(command)
     else this.#takeMessage(command)
   }
@@ -361,6 +358,13 @@ export class Opening implements Receiver {
     else this.parts.connection.ping()
   }
 
+  /** A sign of life for a client that asks; it counts as a message, for it is answered. */
+  #pong(): void {
+    const verdict = this.#conduct.message(this.parts.hub.clock.now())
+    if (verdict === 'pass') this.frame({ op: 'pong' })
+    else this.#punish(verdict, tooMany(), null)
+  }
+
   #turn(): void {
     this.#turned?.resolve()
     this.#turned = null
@@ -402,6 +406,10 @@ export class Opening implements Receiver {
       this.parts.hub.report(error, `closing ${this.parts.contract.path}`)
     }
   }
+}
+
+function tooMany(): Denial {
+  return new Denial(429, 'too-many-messages', 'slow down: this message was dropped')
 }
 
 function cancelled(): never {
