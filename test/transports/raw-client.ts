@@ -42,10 +42,23 @@ export function frame({
 /** A text frame. */
 export const say = (text: string): Buffer => frame({ opcode: 1, payload: Buffer.from(text) })
 
-/** What the server has sent: its messages in order, and its close code. */
+/** A close frame. */
+export const goodbye = (code: number, reason = ''): Buffer => {
+  const payload = Buffer.alloc(2)
+  payload.writeUInt16BE(code)
+  return frame({ opcode: 8, payload: Buffer.concat([payload, Buffer.from(reason)]) })
+}
+
+/** What the server has sent: its messages in order, its pings and pongs, its close code and how many close frames there were. */
 export interface Heard {
   readonly messages: string[]
+  readonly pongs: string[]
+  pings: number
   closed: number | null
+  reason: string
+  closes: number
+  /** How many data frames were binary. */
+  binary: number
 }
 
 /** A client that writes bytes as they are. */
@@ -58,6 +71,14 @@ export interface RawClient {
   readonly chunks: readonly Buffer[]
 }
 
+const open = new Set<Socket>()
+
+/** Cuts the wires of all raw clients: they answer no close, and a server that closes would wait for them. */
+export function cutRawClients(): void {
+  for (const socket of open) socket.destroy()
+  open.clear()
+}
+
 /** Opens a WebSocket by hand. @throws Error when it is refused */
 export async function rawClient(
   number: number,
@@ -65,6 +86,7 @@ export async function rawClient(
   headers: readonly string[] = ['x-test-user: Ada'],
 ): Promise<RawClient> {
   const socket = connect(number, '127.0.0.1').setNoDelay(true)
+  open.add(socket)
   await once(socket, 'connect')
   const lines = [
     `GET ${path} HTTP/1.1`,
@@ -76,7 +98,15 @@ export async function rawClient(
   ]
   socket.write(`${[...lines, ...headers].join('\r\n')}\r\n\r\n`)
   const chunks: Buffer[] = []
-  const heard: Heard = { messages: [], closed: null }
+  const heard: Heard = {
+    messages: [],
+    pongs: [],
+    pings: 0,
+    closed: null,
+    reason: '',
+    closes: 0,
+    binary: 0,
+  }
   let rest = Buffer.alloc(0)
   let head = ''
   socket.on('error', () => {})
@@ -111,9 +141,21 @@ function hear(bytes: Buffer<ArrayBuffer>, heard: Heard): Buffer<ArrayBuffer> {
     if (rest.length < start + length) return rest
     const payload = rest.subarray(start, start + length)
     const opcode = (rest[0] ?? 0) & 0x0f
-    if (opcode === 8) heard.closed = payload.length < 2 ? 1005 : payload.readUInt16BE(0)
-    else if (opcode < 3) heard.messages.push(payload.toString())
+    note(heard, opcode, payload)
     rest = rest.subarray(start + length)
   }
   return rest
+}
+
+function note(heard: Heard, opcode: number, payload: Buffer): void {
+  if (opcode === 8) {
+    heard.closes++
+    heard.closed = payload.length < 2 ? 1005 : payload.readUInt16BE(0)
+    heard.reason = payload.subarray(2).toString()
+  } else if (opcode === 9) heard.pings++
+  else if (opcode === 10) heard.pongs.push(payload.toString())
+  else {
+    heard.messages.push(payload.toString())
+    if (opcode === 2) heard.binary++
+  }
 }

@@ -120,10 +120,6 @@ export class NodeConnection implements Connection, Holder, Hearer {
     if (!this.#paused) this.#socket.resume()
   }
 
-  drained(): void {
-    this.#outlet.drained()
-  }
-
   gone(): void {
     this.#end()
     this.#tell()

@@ -4,8 +4,6 @@ import type { Duplex } from 'node:stream'
 export interface Holder {
   /** Bytes have come. */
   heard(chunk: Uint8Array): void
-  /** The kernel has taken everything that was written. */
-  drained(): void
   /** The peer has hung up, reset or vanished; may be called more than once. */
   gone(): void
 }
@@ -29,7 +27,7 @@ export function hold(socket: HeldSocket, by: Holder): void {
 
 /** Begins to read: until then, what the peer sends waits in the socket. */
 export function startReading(socket: HeldSocket): void {
-  socket.on('drain', drained).on('data', heard)
+  socket.on('data', heard)
 }
 
 /** Hangs up as soon as everything is written. */
@@ -39,10 +37,6 @@ export function hangUpWhenFlushed(socket: HeldSocket): void {
 
 function heard(this: HeldSocket, chunk: Uint8Array): void {
   this[holder]?.heard(chunk)
-}
-
-function drained(this: HeldSocket): void {
-  this[holder]?.drained()
 }
 
 function gone(this: HeldSocket): void {

@@ -79,8 +79,6 @@ export class Knocking implements Holder {
   /** Nothing is read before the answer. */
   heard(): void {}
 
-  drained(): void {}
-
   #callOff(state: 'late' | 'gone', why: Denial): void {
     if (!this.isOpen) return
     this.#state = state

@@ -21,6 +21,8 @@ export class Outlet implements Flushed {
   /** Under `latest`: what waits for the reader to catch up, by key. */
   #latest: Map<string, Uint8Array> | null = null
   #latestBytes = 0
+  /** Whether the kernel has not taken the last write yet. */
+  #isBehind = false
   #closed = false
 
   constructor(socket: HeldSocket, writer: Writer, head: Uint8Array, bound: number) {
@@ -75,13 +77,10 @@ export class Outlet implements Flushed {
   }
 
   /** The kernel has taken everything: what waited goes next. */
-  drained(): void {
+  #caughtUp(): void {
+    this.#isBehind = false
     if (this.#held.length > 0) this.#writeHeld()
     if (!this.#isBehind) this.#release()
-  }
-
-  get #isBehind(): boolean {
-    return this.#heldBytes > 0 || this.#socket.writableNeedDrain
   }
 
   /** A message larger than the bound may be the only one that waits; else nobody could ever be sent it. */
@@ -135,8 +134,7 @@ export class Outlet implements Flushed {
   }
 
   #write(bytes: Uint8Array): void {
-    if (!this.#socket.writable) return
-    if (!this.#isBehind) return void this.#socket.write(bytes)
+    if (!this.#isBehind) return this.#offer(bytes)
     this.#held.push(bytes)
     this.#heldBytes += bytes.length
   }
@@ -145,6 +143,17 @@ export class Outlet implements Flushed {
     const bytes = Buffer.concat(this.#held, this.#heldBytes)
     this.#held = []
     this.#heldBytes = 0
-    if (this.#socket.writable) this.#socket.write(bytes)
+    this.#offer(bytes)
+  }
+
+  #offer(bytes: Uint8Array): void {
+    if (!this.#socket.writable) return
+    this.#socket.write(bytes)
+    if (this.#socket.writableLength === 0) return
+    // 'drain' comes only above 64 KiB; an empty write behind this one tells when the kernel has taken it
+    this.#isBehind = true
+    this.#socket.write(nothing, () => this.#caughtUp())
   }
 }
+
+const nothing = new Uint8Array(0)
