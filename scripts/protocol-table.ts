@@ -1,0 +1,84 @@
+// Prints the tables of PROTOCOL.md from the code: node scripts/protocol-table.ts
+import { readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { defaultLimits, type Limits } from '../src/core/limits.ts'
+import { closeCodes, retryAfterClose } from '../src/wire/close.ts'
+
+/** The page whose tables are generated. */
+export const protocolPage: string = fileURLToPath(new URL('../PROTOCOL.md', import.meta.url))
+
+const then = {
+  stop: 'stop',
+  reauthenticate: 'a new credential, once',
+  retry: 'come back after a back-off',
+} as const
+
+/** What each limit bounds, for people; the compiler asks for all of them. */
+const bounds: Readonly<Record<keyof Limits, readonly [what: string, beyond: string]>> = {
+  handshakeMs: ['from the first byte of a connection to the answer', 'HTTP 408'],
+  handshakesAtOnce: ['handshakes of one address that are worked on at once', 'wait in line'],
+  handshakesWaiting: ['handshakes of one address that wait in line', 'HTTP 503'],
+  headerBytes: ['request headers', 'HTTP 431'],
+  messageBytes: ['one message from a client', '1009'],
+  fragments: ['fragments of one message', '1008'],
+  pingsPerSecond: ['protocol pings of a client, each second', '1008'],
+  rate: ['messages of one socket', 'dropped with a 429 error'],
+  rateGraceMs: ['how long a socket may stay over its rate', '4429'],
+  invalidMessages: ['invalid messages within 10 s', '4400'],
+  inbox: ['messages that wait for their handler', 'reading pauses'],
+  outboundBytes: ['what waits for a slow reader', "the message's policy: 4508, drop, or latest"],
+  pingMs: ['how often a peer is pinged', ''],
+  pongMs: ['how long it may then stay silent', '4408'],
+  closeMs: ['how long a closing handshake may take', 'hung up on'],
+  firstMessageBytes: ['a first message that carries a credential', '1009'],
+  firstMessageMs: ['how long that message may take', '4408'],
+  presenceGraceMs: ['how long a member that has left counts as present', ''],
+}
+
+/**
+ * PROTOCOL.md with its tables brought up to date.
+ *
+ * @throws Error when the page lacks the markers of a table
+ */
+export function withTables(page: string): string {
+  return filled(filled(page, 'close codes', closeCodeTable()), 'limits', limitTable())
+}
+
+function filled(page: string, name: string, table: string): string {
+  const [begin, end] = [`<!-- begin: ${name} -->`, `<!-- end: ${name} -->`]
+  const [from, to] = [page.indexOf(begin), page.indexOf(end)]
+  if (from === -1 || to < from) throw new Error(`the page has no ${begin} and ${end}`)
+  return `${page.slice(0, from + begin.length)}\n\n${table}\n\n${page.slice(to)}`
+}
+
+function closeCodeTable(): string {
+  const rows = closeCodes.map(({ code, name, meaning }) => [code, name, meaning, then[retryAfterClose(code)]])
+  return table(['code', 'name', 'meaning', 'the client'], rows)
+}
+
+function limitTable(): string {
+  const rows = Object.entries(bounds).map(([name, [what, beyond]]) => {
+    // the keys of `bounds` are those of the limits
+    const key = name as keyof Limits
+    return [`\`${name}\``, what, spoken(key, defaultLimits[key]), beyond]
+  })
+  return table(['limit', 'what it bounds', 'unless said otherwise', 'beyond it'], rows)
+}
+
+function spoken(name: keyof Limits, value: Limits[keyof Limits]): string {
+  if (value === null) return 'off'
+  if (typeof value === 'object') return `${value.most} in ${seconds(value.eachMs)}, ${value.burst} in a burst`
+  if (name.endsWith('Ms')) return seconds(value)
+  if (!name.endsWith('Bytes')) return value.toLocaleString('en')
+  return value >= 1_048_576 ? `${value / 1_048_576} MiB` : `${value / 1_024} KiB`
+}
+
+function seconds(ms: number): string {
+  return `${ms / 1_000} s`
+}
+
+function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+  return [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n')
+}
+
+if (import.meta.main) writeFileSync(protocolPage, withTables(readFileSync(protocolPage, 'utf8')))
