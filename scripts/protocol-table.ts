@@ -44,11 +44,11 @@ export function withTables(page: string): string {
   return filled(filled(page, 'close codes', closeCodeTable()), 'limits', limitTable())
 }
 
-function filled(page: string, name: string, table: string): string {
+function filled(page: string, name: string, rows: string): string {
   const [begin, end] = [`<!-- begin: ${name} -->`, `<!-- end: ${name} -->`]
   const [from, to] = [page.indexOf(begin), page.indexOf(end)]
   if (from === -1 || to < from) throw new Error(`the page has no ${begin} and ${end}`)
-  return `${page.slice(0, from + begin.length)}\n\n${table}\n\n${page.slice(to)}`
+  return `${page.slice(0, from + begin.length)}\n\n${rows}\n\n${page.slice(to)}`
 }
 
 function closeCodeTable(): string {

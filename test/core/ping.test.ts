@@ -1,5 +1,4 @@
 import { afterEach, expect, test } from 'vitest'
-import { WebSocket } from 'ws'
 import { sallyport } from '../../src/index.ts'
 import { room } from './rooms.ts'
 
@@ -14,11 +13,12 @@ async function inside(): Promise<{ send(frame: object): void; next(op: string): 
   port.serve(room)
   const { port: number } = await port.listen(0)
   const headers = { 'x-test-user': 'Ada' }
-  const socket = new WebSocket(`ws://127.0.0.1:${number}/ws/chat/lobby`, ['sallyport.v1'], { headers })
-  ends.push(() => (socket.terminate(), port.close({ drain: 50 })))
+  const url = `ws://127.0.0.1:${number}/ws/chat/lobby`
+  const socket = new WebSocket(url, { protocols: ['sallyport.v1'], headers })
+  ends.push(() => (socket.close(), port.close({ drain: 50 })))
   const frames: { readonly op: string }[] = []
   let wake = (): void => {}
-  socket.on('message', (data) => {
+  socket.addEventListener('message', ({ data }) => {
     frames.push(JSON.parse(String(data)))
     wake()
   })

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { WebSocket } from 'ws'
 import { protocolPage, withTables } from '../../scripts/protocol-table.ts'
 import { sallyport } from '../../src/index.ts'
 import { decodeFrame } from '../../src/wire/frame.ts'
@@ -62,7 +61,7 @@ test('the ranges of the page are those of the code', async () => {
   const named = (prose.match(/\d{4}/g) ?? []).map(Number)
   const all = Array.from({ length: 4_000 }, (_, index) => 1_000 + index)
   const retried = all.filter((code) => retryAfterClose(code) === 'retry' && (code < 4_500 || code > 4_599))
-  expect(named.sort()).toEqual(retried)
+  expect(named.sort((one, other) => one - other)).toEqual(retried)
   expect(all.filter((code) => retryAfterClose(code) === 'reauthenticate')).toEqual([4401])
 })
 
@@ -78,10 +77,10 @@ test('the conversation on the page is what a real server says', async () => {
   port.serve(room)
   const { port: number } = await port.listen(0)
   const url = `ws://127.0.0.1:${number}/ws/chat/lobby`
-  const socket = new WebSocket(url, ['sallyport.v1'], { headers: { 'x-test-user': 'Ada' } })
+  const socket = new WebSocket(url, { protocols: ['sallyport.v1'], headers: { 'x-test-user': 'Ada' } })
   const heard: string[] = []
   let wake = (): void => {}
-  socket.on('message', (data) => {
+  socket.addEventListener('message', ({ data }) => {
     heard.push(String(data))
     wake()
   })
@@ -94,7 +93,7 @@ test('the conversation on the page is what a real server says', async () => {
       expect(anonymous(heard.shift() ?? '')).toBe(anonymous(line.slice(2)))
     }
   }
-  socket.terminate()
+  socket.close()
   await port.close({ drain: 50 })
 })
 
