@@ -1,0 +1,74 @@
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+
+const root = resolve(import.meta.dirname, '..')
+const pages = [
+  'README.md',
+  ...readdirSync(join(root, 'docs')).flatMap((name) => (name.endsWith('.md') ? [`docs/${name}`] : [])),
+]
+// inside the repository, so that packages are found as a user's are
+mkdirSync(join(root, 'node_modules/.cache'), { recursive: true })
+const folder = mkdtempSync(join(root, 'node_modules/.cache/docs-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+/** The code blocks of a page that are whole programs: they begin with an import. */
+function programs(page: string): readonly string[] {
+  return [...readFileSync(join(root, page), 'utf8').matchAll(/^```ts\n(import [\s\S]*?)^```$/gm)].map(
+    ([, code = '']) => code,
+  )
+}
+
+test('every program in the documentation compiles under strict options', () => {
+  let count = 0
+  for (const page of pages) {
+    for (const [index, code] of programs(page).entries()) {
+      writeFileSync(join(folder, `${page.replaceAll(/\W/g, '-')}-${index}.ts`), `${code}\nexport {}\n`)
+      count++
+    }
+  }
+  expect(count).toBeGreaterThan(5)
+  const options = {
+    noEmit: true,
+    skipLibCheck: true,
+    types: ['node'],
+    typeRoots: [join(root, 'node_modules/@types')],
+  }
+  writeFileSync(
+    join(folder, 'tsconfig.json'),
+    JSON.stringify({
+      extends: join(root, 'tsconfig.base.json'),
+      compilerOptions: { ...options, allowImportingTsExtensions: true },
+      include: ['*.ts', join(root, 'src/transports/node/ws.d.ts')],
+    }),
+  )
+  const output = (() => {
+    try {
+      return execFileSync(join(root, 'node_modules/.bin/tsc'), ['-p', folder], { encoding: 'utf8' })
+    } catch (error) {
+      // what the compiler prints is in the error of the process that failed
+      return String((error as { stdout?: unknown }).stdout)
+    }
+  })()
+  expect(output).toBe('')
+})
+
+test('every link between the pages leads somewhere', () => {
+  const dead = pages.flatMap((page) => {
+    const links = [...readFileSync(join(root, page), 'utf8').matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)].map(
+      ([, to = '']) => to,
+    )
+    return links.filter((to) => !isThere(join(root, page, '..', to))).map((to) => `${page}: ${to}`)
+  })
+  expect(dead).toEqual([])
+})
+
+function isThere(path: string): boolean {
+  try {
+    readFileSync(path)
+    return true
+  } catch (error) {
+    return (error as { code?: string }).code === 'EISDIR'
+  }
+}
