@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
@@ -7,6 +8,9 @@ const places = {
   postgres: ['/usr/lib/postgresql/15/bin/postgres', '/usr/lib/postgresql/17/bin/postgres', 'postgres'],
   python: ['/usr/bin/python3'],
 } as const
+
+/** What a program must be able to do besides being there. */
+const proofs: Partial<Record<Need, readonly string[]>> = { python: ['-c', 'import websockets'] }
 
 /** A program that a machine may lack. */
 export type Need = keyof typeof places
@@ -19,7 +23,7 @@ const said = new Set<Need>()
  * @throws Error when `SALLYPORT_REQUIRE` lists it, as it does in CI
  */
 export function available(need: Need): string | null {
-  const found = places[need].map(located).find((path) => path !== null) ?? null
+  const found = places[need].map(located).find((path) => path !== null && isAble(need, path)) ?? null
   if (found !== null) return found
   if ((process.env['SALLYPORT_REQUIRE'] ?? '').split(',').includes(need))
     throw new Error(`${need} is required, but this machine has none`)
@@ -33,6 +37,17 @@ function located(name: string): string | null {
     ? [name]
     : (process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, name))
   return paths.find(isExecutable) ?? null
+}
+
+function isAble(need: Need, path: string): boolean {
+  const proof = proofs[need]
+  if (proof === undefined) return true
+  try {
+    execFileSync(path, proof, { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
 }
 
 function isExecutable(path: string): boolean {
