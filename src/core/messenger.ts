@@ -60,8 +60,7 @@ async function order(
   { at, ...named }: Whom,
   reason: string,
 ): Promise<Receipt> {
-  const room =
-    at === undefined ? {} : { room: groupAddress(at[0] as unknown as Contract, tenant, at[1] ?? {}).key }
+  const room = at === undefined ? {} : { room: groupAddress(at[0], tenant, at[1] ?? {}).key }
   const who: Selector = { ...given(named), ...room }
   if (Object.keys(who).length === 0)
     throw new TypeError(`${kind} needs a user, a session, a token or a place`)

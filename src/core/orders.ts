@@ -145,8 +145,8 @@ export class Orders {
     try {
       const order = orderOf(bytes)
       if (order === null) throw new TypeError('an order from the layer is malformed')
-      const counted = await this.#carryOut(order, () => true)
-      await bus.publish(answersTopic(order.node), () => packed({ id: order.id, node, ...counted }))
+      const done = await this.#carryOut(order, () => true)
+      await bus.publish(answersTopic(order.node), () => packed({ id: order.id, node, ...done }))
     } catch (error) {
       report(error, 'obeying another node')
     }
@@ -235,8 +235,5 @@ function orderOf(bytes: Uint8Array): (Order & { readonly node: string }) | null 
 
 function selectorOf(who: Readonly<Record<string, unknown>>): Selector | null {
   const named = Object.entries(who).filter(([name]) => ['user', 'session', 'token', 'room'].includes(name))
-  // only the four names are left, and each value has been seen to be a text
-  return named.every(([, value]) => typeof value === 'string')
-    ? (Object.fromEntries(named) as Selector)
-    : null
+  return named.every(([, value]) => typeof value === 'string') ? Object.fromEntries(named) : null
 }

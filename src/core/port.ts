@@ -1,7 +1,6 @@
 import type { Calls, Contract, Direction, Outgoing, SlowPolicy } from '../wire/contract.ts'
 import type { Member, Position } from '../wire/frame.ts'
 import type { Params } from '../wire/path.ts'
-import type { Schema } from '../wire/schema.ts'
 import type { Receipt } from './orders.ts'
 
 /** How one message travels; what is left out follows the contract's event. */
@@ -47,10 +46,7 @@ export interface Whom {
   readonly session?: string
   readonly token?: string
   /** One endpoint with these params, such as a room. */
-  readonly at?: readonly [
-    contract: Contract<string, Direction, Direction, Calls, string, Schema | undefined>,
-    params?: Readonly<Record<string, string>>,
-  ]
+  readonly at?: readonly [contract: Contract, params?: Readonly<Record<string, string>>]
 }
 
 /** Groups and users, as they are reached from inside and outside of sockets. */

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
+import { json } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import { afterEach } from 'vitest'
 import { WebSocket as Ws } from 'ws'
@@ -103,7 +104,7 @@ export async function refusal(
   })
   // `unexpected-response` comes with the request and the answer
   const [, response] = (await Promise.race([answer, opened])) as [unknown, IncomingMessage]
-  const body = await new Response(ReadableStream.from(response)).json()
+  const body: unknown = await json(response)
   return { status: response.statusCode ?? 0, body, challenge: response.headers['www-authenticate'] }
 }
 

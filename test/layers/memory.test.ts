@@ -97,7 +97,7 @@ describe('the memory layer', () => {
     const clock = testClock()
     let timers = 0
     const counted = {
-      now: () => clock.now(),
+      ...clock,
       after: (ms: number, run: () => void) => (timers++, clock.after(ms, run)),
     }
     const { store } = memory({ clock: counted, values: 1 })
