@@ -14,7 +14,7 @@ import { type Limits, limitsWith } from './core/limits.ts'
 import { messengerOf } from './core/messenger.ts'
 import { originRules } from './core/origin.ts'
 import type { Messenger } from './core/port.ts'
-import { Orders, type Receipt } from './core/orders.ts'
+import { Orders } from './core/orders.ts'
 import { Presence } from './core/presence.ts'
 import { Registry } from './core/registry.ts'
 import { type EventSink, type Reporter, safely } from './core/report.ts'
@@ -137,7 +137,7 @@ function hubOf(options: Options): {
     report,
     carriers: options.carriers ?? {},
     origins: originRules(options.origins, options.hosts),
-    gate: new Gate(limits),
+    gate: new Gate(limits, clock),
     presence: new Presence({ node, bus, groups, clock, report, graceMs: limits.presenceGraceMs }),
     registry,
     alarms,

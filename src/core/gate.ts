@@ -1,4 +1,5 @@
 import { Denial } from '../wire/errors.ts'
+import type { Clock } from './clock.ts'
 import type { Limits } from './limits.ts'
 
 interface Line {
@@ -13,37 +14,44 @@ interface Line {
 export class Gate {
   readonly #lines = new Map<string, Line>()
   readonly #limits: Limits
+  readonly #clock: Clock
 
-  constructor(limits: Limits) {
+  constructor(limits: Limits, clock: Clock) {
     this.#limits = limits
+    this.#clock = clock
   }
 
   /**
-   * Waits for a place and answers how to give it back.
+   * Waits for a place and answers how to give it back. A peer that goes away keeps the place of the work that it has
+   * caused; work that never ends loses it when the time of a handshake is over, or its address would be shut out for good.
    *
    * @throws Denial 503 when the line is full, or when the signal ends the wait
    */
   async enter(address: string, signal: AbortSignal): Promise<() => void> {
-    const line = this.#line(address)
+    const network = networkOf(address)
+    const line = this.#line(network)
     if (line.working < this.#limits.handshakesAtOnce) line.working++
     else await this.#wait(line, signal)
     let open = true
-    return () => {
-      if (open) this.#leave(address, line)
+    const leave = (): void => {
+      overdue.cancel()
+      if (open) this.#leave(network, line)
       open = false
     }
+    const overdue = this.#clock.after(this.#limits.handshakeMs, leave)
+    return leave
   }
 
-  /** How many addresses are known at this moment: none once all is quiet. */
+  /** How many networks are known at this moment: none once all is quiet. */
   get size(): number {
     return this.#lines.size
   }
 
-  #line(address: string): Line {
-    const known = this.#lines.get(address)
+  #line(network: string): Line {
+    const known = this.#lines.get(network)
     if (known !== undefined) return known
     const line = { working: 0, waiting: new Set<() => void>() }
-    this.#lines.set(address, line)
+    this.#lines.set(network, line)
     return line
   }
 
@@ -65,15 +73,29 @@ export class Gate {
   }
 
   /** The place goes to whoever has waited longest, or is free. */
-  #leave(address: string, line: Line): void {
+  #leave(network: string, line: Line): void {
     const [next] = line.waiting
     if (next !== undefined) {
       line.waiting.delete(next)
       return next()
     }
     line.working--
-    if (line.working === 0) this.#lines.delete(address)
+    if (line.working === 0) this.#lines.delete(network)
   }
+}
+
+/**
+ * What one peer can answer from: an IPv4 address, and of an IPv6 address the first 64 bits, because the rest is the
+ * peer's own to choose (CVE-2026-45364).
+ */
+function networkOf(address: string): string {
+  if (!address.includes(':')) return address
+  const [head = '', tail] = address.split('::')
+  const groups = head === '' ? [] : head.split(':')
+  if (tail === undefined) return groups.slice(0, 4).join(':')
+  const rest = tail === '' ? [] : tail.split(':')
+  const zeros = Array.from({ length: Math.max(0, 8 - groups.length - rest.length) }, () => '0')
+  return [...groups, ...zeros, ...rest].slice(0, 4).join(':')
 }
 
 function overBudget(): Denial {
