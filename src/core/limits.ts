@@ -4,7 +4,7 @@ import { type Duration, milliseconds } from '../wire/duration.ts'
 export interface Limits {
   /** From the first byte of a connection to the answer; 5 s. */
   readonly handshakeMs: number
-  /** Handshakes of one address that are worked on at once; 64. */
+  /** Handshakes of one address (of IPv6: of one /64) that are worked on at once; 64. */
   readonly handshakesAtOnce: number
   /** Handshakes of one address that wait for their turn; 1,024, then 503. */
   readonly handshakesWaiting: number
@@ -75,18 +75,36 @@ export const defaultLimits: Limits = {
   presenceGraceMs: 5_000,
 }
 
+/** What a timer, and the length counters of the frame parser, can hold. */
+const most = 2 ** 31 - 1
+
 /**
- * The default limits with some of them changed.
+ * The default limits with some of them changed. What is no limit is refused and never taken for "none": a bound that was
+ * read wrongly out of a configuration must not be a bound that is gone.
  *
- * @throws TypeError when one is not a positive whole number
+ * @throws TypeError when one is no whole number from 1 to 2^31 - 1, or the rate is malformed, or there is no such limit
  */
 export function limitsWith(changes: Partial<Limits>): Limits {
   for (const [name, value] of Object.entries(changes)) {
-    if (typeof value === 'number' && (!Number.isSafeInteger(value) || value < 1)) {
-      throw new TypeError(`the limit '${name}' is a whole number of at least 1, not ${value}`)
-    }
+    if (!Object.hasOwn(defaultLimits, name)) throw new TypeError(`there is no limit '${name}'`)
+    if (name === 'rate' ? !isRate(value) : !isBound(value))
+      throw new TypeError(
+        `the limit '${name}' is a whole number from 1 to ${most}, not ${JSON.stringify(value)}`,
+      )
   }
   return { ...defaultLimits, ...changes }
+}
+
+/** Whether a number can bound something. */
+export function isBound(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= most
+}
+
+function isRate(value: unknown): boolean {
+  if (value === null) return true
+  if (typeof value !== 'object') return false
+  const { most: count, eachMs, burst }: { most?: unknown; eachMs?: unknown; burst?: unknown } = value
+  return [count, eachMs, burst].every(isBound)
 }
 
 /** A rate option in numbers. @throws TypeError when it allows nothing */

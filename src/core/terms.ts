@@ -2,7 +2,7 @@ import type { Contract } from '../wire/contract.ts'
 import { type Duration, milliseconds } from '../wire/duration.ts'
 import type { Authenticator } from './application.ts'
 import type { Terms } from './enter.ts'
-import { rateOf } from './limits.ts'
+import { isBound, rateOf } from './limits.ts'
 
 /** Demands as they arrive from `endpoint` and `consumer`, their types already checked there. */
 export interface LooseDemands {
@@ -34,8 +34,8 @@ export function termsOf(contract: Contract, demands: LooseDemands): Terms {
     )
   }
   const { message, rate } = limits
-  if (message !== undefined && (!Number.isSafeInteger(message) || message < 1))
-    throw new TypeError("'limits.message' is a number of bytes, at least 1")
+  if (message !== undefined && !isBound(message))
+    throw new TypeError("'limits.message' is a whole number of bytes, at least 1 and less than 2 GiB")
   return {
     auth,
     ...(typeof authorize === 'function' ? { authorize: callable(authorize) } : {}),

@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest'
+import { basicPair } from '../../src/core/credentials.ts'
+import { defaultLimits, type Limits, limitsWith } from '../../src/core/limits.ts'
+import { consumer, contract, sallyport, anyone } from '../../src/index.ts'
+
+test('limits that are left out keep their defaults', () => {
+  expect(limitsWith({ fragments: 8 })).toEqual({ ...defaultLimits, fragments: 8 })
+})
+
+// what a configuration that was read wrongly hands over, whatever the types say
+test.each([
+  ['zero', { messageBytes: 0 }],
+  ['a fraction', { messageBytes: 1.5 }],
+  ['no number', { messageBytes: Number.NaN }],
+  ['nothing', { messageBytes: undefined }],
+  ['a text', { messageBytes: '65536' }],
+  ['more than the frame parser can count', { messageBytes: 2 ** 32 }],
+  ['a time beyond the reach of a timer', { handshakeMs: 2 ** 31 }],
+  ['a name that is no limit', { mesageBytes: 1 }],
+  ['a rate of nothing', { rate: { most: 0, eachMs: 1, burst: 1 } }],
+  ['a rate without a burst', { rate: { most: 1, eachMs: 1 } }],
+])('%s is no limit, and does not switch one off', (_, limits) => {
+  expect(() => sallyport({ limits: limits as Partial<Limits> })).toThrow(TypeError)
+})
+
+test('a message bound of an endpoint that the frame parser cannot count is refused too', () => {
+  const huge = { auth: anyone, limits: { message: 2 ** 31 } }
+  expect(() => consumer(contract('/ws/huge', {}), huge, () => ({}))).toThrow(TypeError)
+})
+
+test('a rate may be switched off', () => {
+  expect(limitsWith({ rate: null }).rate).toBeNull()
+})
+
+test('no padding of Basic credentials takes longer to read the longer it is', () => {
+  const started = performance.now()
+  expect(basicPair(`${'='.repeat(16_000)}x`)).toBeNull()
+  expect(performance.now() - started).toBeLessThan(50)
+  expect(basicPair(btoa('Aladdin:open sesame'))).toEqual({ user: 'Aladdin', password: 'open sesame' })
+  expect(basicPair(btoa('a:bcde'))).toEqual({ user: 'a', password: 'bcde' })
+})
