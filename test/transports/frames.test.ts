@@ -133,10 +133,9 @@ test('what came before a close is handled, what follows it is never read', async
 })
 
 test('the answer of the handshake and the first frames leave in one write', async () => {
-  const { socket, chunks } = await rawClient(number, '/ws/chat/lobby', [
-    'x-test-user: Ada',
-    'Sec-WebSocket-Protocol: sallyport.v1',
-  ])
+  const { socket, chunks } = await rawClient(number, '/ws/chat/lobby', {
+    headers: ['x-test-user: Ada', 'Sec-WebSocket-Protocol: sallyport.v1'],
+  })
   expect(chunks).toHaveLength(1)
   expect(chunks[0]?.toString('latin1')).toContain('"op":"opened"')
   socket.destroy()

@@ -83,9 +83,12 @@ export function cutRawClients(): void {
 export async function rawClient(
   number: number,
   path: string,
-  headers: readonly string[] = ['x-test-user: Ada'],
+  {
+    headers = ['x-test-user: Ada'],
+    allowHalfOpen = false,
+  }: { readonly headers?: readonly string[]; readonly allowHalfOpen?: boolean } = {},
 ): Promise<RawClient> {
-  const socket = connect(number, '127.0.0.1').setNoDelay(true)
+  const socket = connect({ port: number, host: '127.0.0.1', allowHalfOpen }).setNoDelay(true)
   open.add(socket)
   await once(socket, 'connect')
   const lines = [

@@ -51,7 +51,7 @@ export class NodeConnection implements Connection, Holder, Hearer {
   #code = 1006
   #reason = ''
   #controls = 0
-  #controlsSince = 0
+  #controlsSince = -1_000
 
   constructor(house: House, { id, protocol, socket, messageBytes, head }: ConnectionParts) {
     this.id = id
@@ -171,8 +171,8 @@ export class NodeConnection implements Connection, Holder, Hearer {
   /** Pings and pongs of one second together: neither costs the peer anything. */
   #floods(): boolean {
     const { clock, limits } = this.#house.hub
-    const now = clock.now()
-    if (Math.abs(now - this.#controlsSince) >= 1_000) {
+    const now = clock.monotonic()
+    if (now - this.#controlsSince >= 1_000) {
       this.#controlsSince = now
       this.#controls = 0
     }

@@ -1,3 +1,4 @@
+import { newId } from '../../core/new-id.ts'
 import { createServer, type Server } from 'node:http'
 import type { Limits } from '../../core/limits.ts'
 import { httpFace } from '../../core/refusal.ts'
@@ -16,7 +17,7 @@ export function webSocketServer({ headerBytes, handshakeMs }: Limits): Server {
     },
     (_request, response) => {
       const denial = new Denial(426, 'upgrade-required', 'this address speaks WebSocket')
-      const { status, headers, body } = httpFace(denial, crypto.randomUUID())
+      const { status, headers, body } = httpFace(denial, newId())
       response.writeHead(status, { ...headers, ...connectionHeader(headers) }).end(body)
     },
   )

@@ -1,3 +1,4 @@
+import { newId } from '../../core/new-id.ts'
 import type { IncomingMessage, Server as HttpServer } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
 import type { Duplex } from 'node:stream'
@@ -88,7 +89,7 @@ class Transport implements NodeTransport {
 
   async listen(port: number, host = '127.0.0.1'): Promise<{ readonly port: number; readonly host: string }> {
     const server = webSocketServer(this.#hub.limits)
-    server.on('connection', (socket: Duplex) => this.#arrivals.set(socket, this.#hub.clock.now()))
+    server.on('connection', (socket: Duplex) => this.#arrivals.set(socket, this.#hub.clock.monotonic()))
     this.attach(server)
     const bound = await listening(server, port, host)
     this.#own.add(server)
@@ -118,7 +119,7 @@ class Transport implements NodeTransport {
   }
 
   #knocked(request: IncomingMessage, socket: Duplex, { head, ours }: { head: Buffer; ours: boolean }): void {
-    const id = crypto.randomUUID()
+    const id = newId()
     const { clock } = this.#hub
     const refuse = (denial: Denial): void => {
       if (!knocking.isOpen) return
@@ -160,9 +161,7 @@ class Transport implements NodeTransport {
   #timeFor(socket: Duplex): number {
     const { clock, limits } = this.#hub
     const arrived = this.#arrivals.get(socket)
-    if (arrived === undefined) return limits.handshakeMs
-    // a clock that was set back or forth meanwhile neither ends the wait nor makes it longer than a whole one
-    return Math.min(limits.handshakeMs, Math.max(1, limits.handshakeMs - (clock.now() - arrived)))
+    return Math.max(1, limits.handshakeMs - (arrived === undefined ? 0 : clock.monotonic() - arrived))
   }
 
   /** Waits until everyone has answered the close, or has been cut. */

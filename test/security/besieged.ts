@@ -1,0 +1,38 @@
+import { afterEach } from 'vitest'
+import { type Application, type Options, type Port, router, sallyport } from '../../src/index.ts'
+import { byName, echo, room } from '../core/rooms.ts'
+import { cutRawClients } from '../transports/raw-client.ts'
+import { type Canary, canary } from './canary.ts'
+
+/** A server under attack, with a canary in it. */
+export interface Besieged {
+  readonly port: Port
+  readonly number: number
+  readonly canary: Canary
+  /** What was reported as unexpected. */
+  readonly faults: unknown[]
+}
+
+const cleanups: (() => Promise<unknown> | void)[] = []
+afterEach(async () => {
+  cutRawClients()
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
+})
+
+/** Serves echo, rooms and these applications, and sets the canary to talk. */
+export async function besieged(
+  options: Options = {},
+  ...more: Parameters<typeof router>[0][number][]
+): Promise<Besieged> {
+  const faults: unknown[] = []
+  const port = sallyport({ report: (error) => faults.push(error), ...options })
+  cleanups.push(() => port.close({ drain: 0 }))
+  const application: Application = router([echo, room, ...more])
+  port.serve(application)
+  const { port: number } = await port.listen(0)
+  const bird = await canary(`ws://127.0.0.1:${number}/ws/lines`, { 'x-test-user': 'Ada' })
+  cleanups.push(() => bird.stop())
+  return { port, number, canary: bird, faults }
+}
+
+export { byName }

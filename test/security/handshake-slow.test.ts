@@ -1,0 +1,99 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { expect, test } from 'vitest'
+import { consumer, contract, text } from '../../src/index.ts'
+import { testClock } from '../../src/testing.ts'
+import { answerTo, knock, statusOf, upgradeHead } from '../transports/upgrade-head.ts'
+import { besieged } from './besieged.ts'
+
+// Whoever opens sockets and says nothing, or says it byte by byte, or leads to an authenticator that never answers.
+const limits = { handshakeMs: 300 }
+
+/** After how many milliseconds the server hung up. */
+async function untilClosed(socket: import('node:net').Socket): Promise<number> {
+  const start = performance.now()
+  socket.on('error', () => {})
+  socket.resume()
+  await once(socket, 'close')
+  return performance.now() - start
+}
+
+test('sockets that say nothing are cut at the deadline', async () => {
+  const { number, canary } = await besieged({ limits })
+  const times = await Promise.all(Array.from({ length: 50 }, () => untilClosed(connect(number, '127.0.0.1'))))
+  expect(Math.max(...times)).toBeLessThan(limits.handshakeMs + 1_000)
+  await canary.alive()
+})
+
+test('a request that trickles in is cut at the deadline, however busy it is', async () => {
+  const { number, canary } = await besieged({ limits })
+  const socket = await knock(number, '')
+  const head = upgradeHead('/ws/lines')
+  let at = 0
+  const drip = setInterval(() => socket.write(head[at++] ?? ''), 20)
+  expect(await untilClosed(socket)).toBeLessThan(limits.handshakeMs + 1_000)
+  clearInterval(drip)
+  await canary.alive()
+})
+
+test('the time counts from the first byte of the connection, not from the end of the request', async () => {
+  const endless = contract('/ws/endless', { client: text, server: text })
+  const never = consumer(endless, { auth: () => new Promise<null>(() => {}) }, () => ({ message: () => {} }))
+  const { number, canary } = await besieged({ limits: { handshakeMs: 1_000 } }, never)
+  const socket = await knock(number, '')
+  await new Promise((resolve) => setTimeout(resolve, 600))
+  const start = performance.now()
+  socket.write(upgradeHead('/ws/endless'))
+  const [answer] = (await once(socket, 'data')) as [Buffer]
+  expect(statusOf(answer.toString())).toBe(408)
+  expect(performance.now() - start).toBeLessThan(800)
+  await canary.alive()
+})
+
+test('an authenticator that never answers is answered for, its signal aborted, its place given back', async () => {
+  const clock = testClock()
+  const signals: AbortSignal[] = []
+  const endless = contract('/ws/endless', { client: text, server: text })
+  const never = consumer(
+    endless,
+    {
+      auth: ({ signal }) => {
+        signals.push(signal)
+        return new Promise<null>(() => {})
+      },
+    },
+    () => ({ message: () => {} }),
+  )
+  const { number, canary, faults } = await besieged({ clock }, never)
+  const answers = Array.from({ length: 70 }, () => answerTo(number, upgradeHead('/ws/endless')))
+  await expect.poll(() => signals.length, { interval: 1 }).toBe(64)
+  // the six in line, too, have come before their time is over
+  await canary.alive()
+  await clock.advance(5_000)
+  const statuses = (await Promise.all(answers)).map(statusOf)
+  // whoever was still in line may hear that the line was full
+  expect(statuses.filter((status) => status !== 408 && status !== 503)).toEqual([])
+  expect(signals.every(({ aborted }) => aborted)).toBe(true)
+  await canary.alive()
+  const honest = await knock(number, upgradeHead('/ws/lines', { 'x-test-user': 'Ada' }))
+  const [answer] = (await once(honest, 'data')) as [Buffer]
+  expect(statusOf(answer.toString())).toBe(101)
+  honest.destroy()
+  expect(faults).toEqual([])
+})
+
+test('a refused client that does not hang up is cut', async () => {
+  const { number, canary } = await besieged({ limits })
+  const socket = connect({ port: number, host: '127.0.0.1', allowHalfOpen: true })
+  socket.on('error', () => {})
+  socket.write(upgradeHead('/ws/nowhere'))
+  const before = process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length
+  await once(socket, 'data')
+  socket.resume()
+  await once(socket, 'end')
+  await expect
+    .poll(() => process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length)
+    .toBeLessThan(before + 1)
+  await canary.alive()
+  socket.destroy()
+})

@@ -1,0 +1,93 @@
+import { afterEach, expect, test } from 'vitest'
+import { deny, type Handshake, type Port, sallyport } from '../../src/index.ts'
+import { canonicalAddress, peersBehind } from '../../src/transports/node/peer.ts'
+import { answerTo, upgradeHead } from './upgrade-head.ts'
+
+const ports: Port[] = []
+afterEach(async () => {
+  await Promise.all(ports.splice(0).map((port) => port.close({ drain: 0 })))
+})
+
+/** The handshake of a peer that says this of itself, from 127.0.0.1. */
+async function seen(
+  proxies: readonly string[],
+  headers: Record<string, string>,
+  more: string[] = [],
+): Promise<Handshake> {
+  const handshakes: Handshake[] = []
+  const port = sallyport({ proxies })
+  ports.push(port)
+  port.serve(async (handshake) => {
+    handshakes.push(handshake)
+    deny(403, 'seen', 'that was all', { httpOnly: true })
+  })
+  const { port: number } = await port.listen(0)
+  const answer = await answerTo(number, upgradeHead('/', headers, more))
+  return handshakes[0] ?? Promise.reject(new Error(answer))
+}
+
+const here = ['127.0.0.1/32']
+const addressOf = async (
+  proxies: readonly string[],
+  forwarded: string,
+  more: string[] = [],
+): Promise<string> => (await seen(proxies, { 'X-Forwarded-For': forwarded }, more)).address
+
+test('forwarded headers of anyone else say nothing', async () => {
+  const { address, url } = await seen([], { 'X-Forwarded-For': '192.0.2.7', 'X-Forwarded-Proto': 'https' })
+  expect([address, url.protocol]).toEqual(['127.0.0.1', 'ws:'])
+  expect(await addressOf(['10.0.0.0/8'], '192.0.2.7')).toBe('127.0.0.1')
+})
+
+test.each([
+  ['one hop', '192.0.2.7', '192.0.2.7'],
+  ['an invention before it', '203.0.113.9, 192.0.2.7', '192.0.2.7'],
+  ['a second proxy of ours', '203.0.113.9, 192.0.2.7, 10.1.2.3', '192.0.2.7'],
+  ['nothing but proxies of ours', '10.0.0.1, 10.1.2.3', '10.0.0.1'],
+  ['a malformed entry behind a proxy', '192.0.2.7, unknown, 10.1.2.3', '10.1.2.3'],
+  ['nothing but a malformed entry', '<script>', '127.0.0.1'],
+  ['an empty list', ' , ', '127.0.0.1'],
+  ['a port', '192.0.2.7:4711', '192.0.2.7'],
+  ['IPv6 in brackets with a port', '[2001:DB8:0:0::1]:443', '2001:db8::1'],
+  ['IPv6 written at length', '2001:0db8:0000:0000:0000:0000:0000:0001', '2001:db8::1'],
+  ['IPv4 mapped into IPv6', '::ffff:192.0.2.7', '192.0.2.7'],
+])('behind trusted proxies, %s is read from its end', async (_, forwarded, address) => {
+  expect(await addressOf([...here, '10.0.0.0/8'], forwarded)).toBe(address)
+})
+
+test('several lines of forwarded addresses are one list', async () => {
+  expect(await addressOf(here, '203.0.113.9', ['X-Forwarded-For: 192.0.2.7'])).toBe('192.0.2.7')
+})
+
+test('the scheme is what a trusted proxy says', async () => {
+  expect((await seen(here, { 'X-Forwarded-Proto': 'https' })).url.protocol).toBe('wss:')
+  expect((await seen(here, { 'X-Forwarded-Proto': 'http' })).url.protocol).toBe('ws:')
+})
+
+test.each([
+  '',
+  'proxy.example',
+  '10.0.0.0/33',
+  '10.0.0.0/-1',
+  '10.0.0.0/8/8',
+  '::1/129',
+  '10.0.0.256',
+  '10.0.0.0/',
+])("'%s' is no proxy, and the server says so at its start", (proxy) => {
+  expect(() => peersBehind([proxy])).toThrow(TypeError)
+})
+
+test.each([
+  ['192.0.2.7', '192.0.2.7'],
+  ['::FFFF:192.0.2.7', '192.0.2.7'],
+  ['::ffff:c000:207', '192.0.2.7'],
+  ['0:0:0:0:0:ffff:192.0.2.7', '192.0.2.7'],
+  ['::1', '::1'],
+  ['0:0:0:0:0:0:0:1', '::1'],
+  ['2001:DB8::0:1', '2001:db8::1'],
+  ['fe80::1%eth0', 'fe80::1'],
+  ['', ''],
+  ['unknown', 'unknown'],
+])("the one text of '%s' is '%s'", (text, canonical) => {
+  expect(canonicalAddress(text)).toBe(canonical)
+})
