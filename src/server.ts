@@ -1,3 +1,4 @@
+import { newId } from './core/new-id.ts'
 import type { Server as HttpServer } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
 import { admit } from './core/admit.ts'
@@ -119,7 +120,7 @@ function hubOf(options: Options): {
   readonly hub: Hub
   readonly drain: (ms: number) => Promise<void>
 } {
-  const { layer = memory(), clock = systemClock, node = crypto.randomUUID() } = options
+  const { layer = memory(), clock = systemClock, node = newId() } = options
   const report = reporter(options.report)
   const limits = limitsWith(options.limits ?? {})
   const bus = layer.bus(node)

@@ -60,9 +60,9 @@ function handling(contract: Contract, table: LooseTable): Inside {
   const calls = complete(contract, 'calls', contract.calls, table.calls)
   return {
     open: () => table.open?.(),
-    // by name out of a Map: a message called 'constructor' finds nothing
-    message: (type, data) => (type === null ? table.message?.(data) : on.get(type)?.(data)),
-    call: (name, input, signal) => calls.get(name)?.(input, { signal }),
+    // the contract knows these names, and `complete` has found an own handler for each
+    message: (type, data) => (type === null ? table.message?.(data) : on[type]?.(data)),
+    call: (name, input, signal) => calls[name]?.(input, { signal }),
     change: (grant, before) => table.change?.(grant, before),
     stop: () => {},
     close: (leave) => table.close?.(leave),
@@ -74,8 +74,10 @@ function complete<F>(
   part: string,
   names: object,
   given: Readonly<Record<string, F>> = {},
-): ReadonlyMap<string, F> {
-  const missing = Object.keys(names).find((name) => typeof given[name] !== 'function')
-  if (missing === undefined) return new Map(Object.entries(given))
+): Readonly<Record<string, F>> {
+  const missing = Object.keys(names).find(
+    (name) => !Object.hasOwn(given, name) || typeof given[name] !== 'function',
+  )
+  if (missing === undefined) return given
   throw new TypeError(`the consumer of '${contract.path}' has no handler '${missing}' under '${part}'`)
 }

@@ -1,3 +1,4 @@
+import { newId } from './new-id.ts'
 import { protocolName } from '../wire/carrier.ts'
 import type { Contract } from '../wire/contract.ts'
 import { Denial, deny } from '../wire/errors.ts'
@@ -84,7 +85,7 @@ async function comeIn(
   const server = handshake[hub]
   if (server.draining) deny(503, 'restart', 'the server is being restarted', { retryAfterMs: 1_000 })
   await heardOthers(server)
-  const socket = crypto.randomUUID()
+  const socket = newId()
   const places = await findPlaces({ hub: server, contract, seating: terms, socket }, visitor)
   try {
     if (handshake.signal.aborted) return places.vacate()

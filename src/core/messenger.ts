@@ -1,3 +1,4 @@
+import { newId } from './new-id.ts'
 import { assertValid, type Body, bodyOf } from '../wire/body.ts'
 import { type Contract, type Direction, type EventShape, shapeOf } from '../wire/contract.ts'
 import type { Position } from '../wire/frame.ts'
@@ -65,7 +66,7 @@ async function order(
   if (Object.keys(who).length === 0)
     throw new TypeError(`${kind} needs a user, a session, a token or a place`)
   const now = hub.clock.now()
-  return hub.orders.give({ id: crypto.randomUUID(), kind, who, reason, at: now, until: now + hub.rememberMs })
+  return hub.orders.give({ id: newId(), kind, who, reason, at: now, until: now + hub.rememberMs })
 }
 
 /** What is really named: a missing id must not widen an order to everyone else's. */

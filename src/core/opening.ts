@@ -53,7 +53,8 @@ export class Opening implements Receiver {
   readonly #conduct: Conduct
   readonly #heartbeat: Heartbeat
   readonly #since: number
-  readonly #calls = new Map<string, AbortController>()
+  /** The calls under way; few sockets ever make one. */
+  #calls: Map<string, AbortController> | null = null
   #inside: Inside | null = null
   #opened: Promise<unknown> | null = null
   #ended = false
@@ -202,7 +203,7 @@ export class Opening implements Receiver {
       case 'call':
         return this.#take(command)
       case 'cancel':
-        return this.#calls.get(command.id)?.abort()
+        return this.#calls?.get(command.id)?.abort()
       case 'invalid':
         return command.mismatch && !this.parts.codec.framed
           ? this.#mismatch(command)
@@ -242,12 +243,12 @@ export class Opening implements Receiver {
     const { calls } = this.parts.contract
     const call = Object.hasOwn(calls, type) ? calls[type] : undefined
     if (call === undefined) return this.#invalid('no such call', id)
-    if (this.#calls.has(id)) return this.#invalid('a call with this id is under way', id)
+    if (this.#calls?.has(id) === true) return this.#invalid('a call with this id is under way', id)
     const checked = this.#checked(() => check(call.input, data))
     if (checked === null) return
     if (!checked.ok) return this.#invalid(checked.issue, id)
     const abort = new AbortController()
-    this.#calls.set(id, abort)
+    ;(this.#calls ??= new Map()).set(id, abort)
     const answer = (value: unknown): unknown => {
       if (this.parts.hub.checkOutgoing) assertValid(call.output, value, `the answer of the call '${type}'`)
       return value
@@ -262,8 +263,8 @@ export class Opening implements Receiver {
       }
     }
     this.#inbox.add(() => {
-      if (abort.signal.aborted) return this.#run(id, cancelled, answer, () => this.#calls.delete(id))
-      return this.#run(id, ask, answer, () => this.#calls.delete(id))
+      if (abort.signal.aborted) return this.#run(id, cancelled, answer, () => this.#calls?.delete(id))
+      return this.#run(id, ask, answer, () => this.#calls?.delete(id))
     })
   }
 
@@ -385,7 +386,7 @@ export class Opening implements Receiver {
     vacate()
     this.#abort?.abort()
     this.#turn()
-    for (const call of this.#calls.values()) call.abort()
+    for (const call of this.#calls?.values() ?? []) call.abort()
     hub.emit({
       type: 'left',
       contract: contract.path,

@@ -48,15 +48,19 @@ export async function findPlaces(parts: PlacesParts, visitor: Visitor): Promise<
   }
 }
 
+interface Taken {
+  readonly key: string
+  readonly seat: Seat
+}
+
 /** The places of one socket: reserved before the door opens, so that nothing is missed once it has. */
 export class Places {
   /** The room itself. */
   readonly room: Address
   readonly #parts: PlacesParts
   readonly #tenant: string
-  /** The seats by the keys of their groups. */
-  readonly #seats = new Map<string, Seat>()
-  readonly #kept: ReadonlySet<string>
+  /** The seats with the keys of their groups: two, and one for each audience. */
+  #seats: readonly Taken[] = []
   readonly #subject: Address
   #leavePresence: (() => void) | null = null
   #member: Member | null = null
@@ -68,7 +72,6 @@ export class Places {
     this.#tenant = parts.hub.tenant(identity)
     this.room = groupAddress(parts.contract, this.#tenant, params)
     this.#subject = subjectAddress(parts.contract, this.#tenant, subject)
-    this.#kept = new Set([this.room.key, this.#subject.key])
   }
 
   async find(visitor: Visitor): Promise<void> {
@@ -87,7 +90,7 @@ export class Places {
 
   take(member: Member): void {
     this.#member = member
-    for (const seat of this.#seats.values()) seat.take(member)
+    for (const { seat } of this.#seats) seat.take(member)
   }
 
   /**
@@ -97,16 +100,16 @@ export class Places {
    */
   async move(visitor: Visitor): Promise<void> {
     const wanted = this.#audiences(visitor)
-    const keys = new Set([...this.#kept, ...wanted.map(({ key }) => key)])
-    for (const [key, seat] of this.#seats) if (!keys.has(key)) this.#rise(key, seat)
+    const keys = new Set([this.room, this.#subject, ...wanted].map(({ key }) => key))
+    this.#rise(this.#seats.filter(({ key }) => !keys.has(key)))
     this.#grant = toldGrant(this.#parts.contract, visitor.grant)
-    for (const address of wanted) if (!this.#seats.has(address.key)) await this.#sit(address)
+    for (const address of wanted) if (!this.#has(address)) await this.#sit(address)
   }
 
   /** Gives everything up; more than once does no harm. */
   vacate(): void {
     this.#vacated = true
-    for (const [key, seat] of this.#seats) this.#rise(key, seat)
+    this.#rise(this.#seats)
     this.#leavePresence?.()
     this.#leavePresence = null
   }
@@ -121,14 +124,18 @@ export class Places {
 
   async #sit(address: Address): Promise<void> {
     const seat = await this.#parts.hub.groups.reserve(address)
-    if (this.#vacated || this.#seats.has(address.key)) return seat.leave()
-    this.#seats.set(address.key, seat)
+    if (this.#vacated || this.#has(address)) return seat.leave()
+    this.#seats = [...this.#seats, { key: address.key, seat }]
     if (this.#member !== null) seat.take(this.#member)
   }
 
-  #rise(key: string, seat: Seat): void {
-    this.#seats.delete(key)
-    seat.leave()
+  #has({ key }: Address): boolean {
+    return this.#seats.some((one) => one.key === key)
+  }
+
+  #rise(left: readonly Taken[]): void {
+    this.#seats = this.#seats.filter((one) => !left.includes(one))
+    for (const { seat } of left) seat.leave()
   }
 
   #audiences(visitor: Visitor): readonly Address[] {

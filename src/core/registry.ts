@@ -52,10 +52,10 @@ function namesIn(selector: Selector): readonly (readonly [keyof typeof fields, s
 export class Registry<S extends { readonly holder: Holder } = OpenSocket> {
   readonly #all = new Set<S>()
   readonly #by = {
-    subject: new Map<string, Set<S>>(),
-    session: new Map<string, Set<S>>(),
-    token: new Map<string, Set<S>>(),
-    room: new Map<string, Set<S>>(),
+    subject: new Index<S>(),
+    session: new Index<S>(),
+    token: new Index<S>(),
+    room: new Index<S>(),
   }
 
   get size(): number {
@@ -68,39 +68,52 @@ export class Registry<S extends { readonly holder: Holder } = OpenSocket> {
 
   add(socket: S): void {
     this.#all.add(socket)
-    for (const [index, value] of this.#entries(socket.holder)) {
-      const found = index.get(value)
-      if (found === undefined) index.set(value, new Set([socket]))
-      else found.add(socket)
-    }
+    for (const name of indexes) this.#by[name].add(socket.holder[name], socket)
   }
 
   delete(socket: S): void {
     if (!this.#all.delete(socket)) return
-    for (const [index, value] of this.#entries(socket.holder)) {
-      const found = index.get(value)
-      found?.delete(socket)
-      if (found?.size === 0) index.delete(value)
-    }
+    for (const name of indexes) this.#by[name].delete(socket.holder[name], socket)
   }
 
   /** Those whom a selector means; the list stays as it is while they are ended. */
   find(selector: Selector): readonly S[] {
-    const candidates = namesIn(selector).map(
-      ([name, value]) => this.#by[fields[name]].get(value) ?? new Set<S>(),
-    )
+    const candidates = namesIn(selector).map(([name, value]) => this.#by[fields[name]].get(value))
     const [smallest] = candidates.sort((one, other) => one.size - other.size)
     return smallest === undefined ? [] : [...smallest].filter((socket) => isMeant(selector, socket.holder))
   }
+}
 
-  #entries(holder: Holder): readonly (readonly [Map<string, Set<S>>, string])[] {
-    const { subject, session, token, room } = holder
-    const pairs: [Map<string, Set<S>>, string | undefined][] = [
-      [this.#by.subject, subject],
-      [this.#by.session, session],
-      [this.#by.token, token],
-      [this.#by.room, room],
-    ]
-    return pairs.flatMap(([index, value]) => (value === undefined ? [] : [[index, value] as const]))
+const indexes = ['subject', 'session', 'token', 'room'] as const
+const nobody: ReadonlySet<never> = new Set()
+
+/** Sockets by one of the things that they hold. Most keys have one socket, which then needs no set of its own. */
+class Index<S> {
+  readonly #one = new Map<string, S>()
+  readonly #many = new Map<string, Set<S>>()
+
+  add(key: string | undefined, socket: S): void {
+    if (key === undefined) return
+    const many = this.#many.get(key)
+    const one = this.#one.get(key)
+    if (many !== undefined) many.add(socket)
+    else if (one === undefined) this.#one.set(key, socket)
+    else {
+      this.#one.delete(key)
+      this.#many.set(key, new Set([one, socket]))
+    }
+  }
+
+  delete(key: string | undefined, socket: S): void {
+    if (key === undefined) return
+    if (this.#one.get(key) === socket) this.#one.delete(key)
+    const many = this.#many.get(key)
+    many?.delete(socket)
+    if (many?.size === 0) this.#many.delete(key)
+  }
+
+  get(key: string): ReadonlySet<S> {
+    const one = this.#one.get(key)
+    return one === undefined ? (this.#many.get(key) ?? nobody) : new Set([one])
   }
 }

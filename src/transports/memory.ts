@@ -1,3 +1,4 @@
+import { newId } from '../core/new-id.ts'
 import { door, type Door, type Handshake, hub } from '../core/application.ts'
 import type { Identity } from '../core/identity.ts'
 import type { Connection, Packet, Receiver } from '../core/connection.ts'
@@ -49,7 +50,7 @@ export function memoryHandshake(server: Hub, visit: Visit, hears: FarReceiver): 
   const { headers, path, address, known } = visit
   const host = headers.get('host') ?? 'localhost'
   const { credentials, protocols, query } = separate(sourcesOf(visit), server.carriers)
-  const id = crypto.randomUUID()
+  const id = newId()
   const abort = new AbortController()
   const wire = new MemoryWire(hears)
   const url = new URL(
@@ -112,7 +113,7 @@ class MemoryWire {
     this.#accepted = true
     this.#bound = bound
     return {
-      id: crypto.randomUUID(),
+      id: newId(),
       protocol,
       queued: 0,
       send: (packet) => this.#toVisitor(packet),
