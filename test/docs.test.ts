@@ -6,6 +6,11 @@ import { afterAll, expect, test } from 'vitest'
 const root = resolve(import.meta.dirname, '..')
 const pages = [
   'README.md',
+  'PROTOCOL.md',
+  'SECURITY.md',
+  'CONTRIBUTING.md',
+  'CHANGELOG.md',
+  'examples/README.md',
   ...readdirSync(join(root, 'docs')).flatMap((name) => (name.endsWith('.md') ? [`docs/${name}`] : [])),
 ]
 // inside the repository, so that packages are found as a user's are

@@ -1,0 +1,29 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+
+const page = readFileSync('SECURITY.md', 'utf8')
+const rows = [...page.matchAll(/^\| (?!against|---)(.+?) +\| .+? +\| (.+?) +\|$/gm)]
+const proofs = [...page.matchAll(/\[`([\w/-]+)`\]\(([\w/.-]+)\) "([^"]+)"/g)]
+
+test('every promise on the page has a test', () => {
+  expect(rows.length).toBeGreaterThan(20)
+  for (const [, threat, shown = ''] of rows)
+    expect([threat, shown]).toEqual([threat, expect.stringMatching(/\) "/)])
+})
+
+test.for(proofs.map(([, name, file, title]) => [title, name, file] as const))(
+  '"%s" is a test of %s',
+  ([title, name, file]) => {
+    expect(file).toBe(`test/${name}.test.ts`)
+    expect(existsSync(file ?? '')).toBe(true)
+    const source = readFileSync(file ?? '', 'utf8')
+    const inQuotes = [`'${title}'`, `"${title}"`, `\`${title}\``]
+    const calls = inQuotes.map((one) => source.indexOf(one)).filter((index) => index !== -1)
+    // the text that a test or a group of tests is called with, and not a comment
+    expect(
+      calls.some((index) =>
+        /(?:test|describe|\]\)|\)\))(?:\.\w+)*\(\s*$|\)\(\s*$/.test(source.slice(0, index)),
+      ),
+    ).toBe(true)
+  },
+)
