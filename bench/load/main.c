@@ -1,6 +1,5 @@
-// A bounded WebSocket load generator: one thread, epoll, loopback only. It shares no code with any server that
-// it loads: a hand-written upgrade, the little of RFC 6455 that it needs, and a time stamp in the text of each
-// message.
+// A bounded WebSocket load generator: one thread, epoll, loopback only. It shares no code with any server it
+// loads: a hand-written upgrade, the little of RFC 6455 that it needs, and a time stamp in each message.
 //
 //   load handshake|echo|bcast|hold|grow key=value ...
 //

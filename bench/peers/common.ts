@@ -14,7 +14,10 @@ export interface User {
 }
 
 const users: ReadonlyMap<string, User> = new Map(
-  Array.from({ length: userCount }, (_, index) => [`u${index}`, { id: `u${index}`, username: `user${index}` }]),
+  Array.from({ length: userCount }, (_, index) => [
+    `u${index}`,
+    { id: `u${index}`, username: `user${index}` },
+  ]),
 )
 
 /** Loads a user: a promise, as with a database, without its time. */
@@ -54,8 +57,9 @@ export function messageText(data: unknown): string | null {
 
 /** Says where the peer listens, and ends it with whoever started it. */
 export function announce(port: number): void {
-  console.log(JSON.stringify({ port }))
   process.stdin.on('end', () => process.exit(0)).resume()
   // before memory is read, garbage must not count as memory that connections hold
   process.on('SIGUSR2', () => globalThis.gc?.())
+  // last: whoever reads it may send that signal at once
+  console.log(JSON.stringify({ port }))
 }

@@ -1,4 +1,4 @@
-// Sallyport with its default options; only the rate of messages is unbounded, because that is what is measured.
+// Sallyport with its default options; only the rate of messages is unbounded, because it is what is measured.
 import { consumer, contract, sallyport } from 'sallyport'
 import { jwt } from 'sallyport/auth/jwt'
 import { z } from 'zod'
