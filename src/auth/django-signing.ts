@@ -1,0 +1,94 @@
+import { createHash, createHmac } from 'node:crypto'
+import { inflateSync } from 'node:zlib'
+import { fromBase64url } from '../wire/from-base64url.ts'
+import { SallyportError } from '../wire/errors.ts'
+import { jsonObject } from './compact-token.ts'
+import { isSame } from './hmac.ts'
+
+/** An object that Django has signed, and when. */
+export interface SignedObject {
+  readonly value: Readonly<Record<string, unknown>>
+  readonly signedAtMs: number
+}
+
+/** How much text is looked at, and how much it may inflate to, in bytes. */
+const maxBytes = 1_048_576
+const base62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
+/** The longest timestamp that is exact in a double and in a `Date`. */
+const timestampShape = /^[0-9A-Za-z]{1,7}$/
+/** The first byte of every pickle since protocol 2. */
+const pickleMark = 0x80
+
+/** The key that Django derives from a salt and a secret (`django.utils.crypto.salted_hmac`, SHA-256). */
+export function saltedHmac(salt: string, secret: string, value: string): Buffer {
+  const key = createHash('sha256')
+    .update(salt + secret)
+    .digest()
+  return createHmac('sha256', key).update(value).digest()
+}
+
+/**
+ * What `django.core.signing.dumps` has signed with one of these secrets, read as `loads` does: base64url of
+ * JSON, after a dot compressed by zlib, with a timestamp and an HMAC of SHA-256 (Django 3.1 and later).
+ * `null` when no secret has signed it, it is malformed, or is larger than 1 MiB. Nothing is inflated or parsed
+ * before the signature holds.
+ *
+ * @throws SallyportError ERR_CONFIGURATION when the site has pickled it: a pickle is a program, and is not run
+ */
+export function signedObject(text: string, salt: string, secrets: readonly string[]): SignedObject | null {
+  const [end, middle] = separators(text)
+  if (text.length > maxBytes || middle < 1) return null
+  const signed = text.slice(0, end)
+  const signature = bytesOf(text.slice(end + 1))
+  const signs = (secret: string): boolean =>
+    isSame(bytesOf(saltedHmac(`${salt}signer`, secret, signed).toString('base64url')), signature)
+  if (!secrets.some(signs)) return null
+  const signedAtMs = timestamp(signed.slice(middle + 1))
+  const value = objectOf(signed.slice(0, middle))
+  return signedAtMs === null || value === null ? null : { value, signedAtMs }
+}
+
+/** Whether two texts are the same, in constant time. */
+export function isSameText(one: string, other: string): boolean {
+  return isSame(bytesOf(one), bytesOf(other))
+}
+
+/** Where the last two colons are: before the signature, and before the timestamp. */
+function separators(text: string): readonly [end: number, middle: number] {
+  const end = text.lastIndexOf(':')
+  return [end, end < 1 ? -1 : text.lastIndexOf(':', end - 1)]
+}
+
+function timestamp(text: string): number | null {
+  if (!timestampShape.test(text)) return null
+  return text.split('').reduce((value, digit) => value * 62 + base62.indexOf(digit), 0) * 1000
+}
+
+function objectOf(payload: string): Readonly<Record<string, unknown>> | null {
+  const isCompressed = payload.startsWith('.')
+  const bytes = fromBase64url(isCompressed ? payload.slice(1) : payload)
+  const plain = bytes !== null && isCompressed ? inflated(bytes) : bytes
+  if (plain === null) return null
+  if (plain[0] === pickleMark) throw pickled()
+  return jsonObject(plain)
+}
+
+function inflated(bytes: Uint8Array): Uint8Array | null {
+  try {
+    return inflateSync(bytes, { maxOutputLength: maxBytes })
+  } catch {
+    return null
+  }
+}
+
+function pickled(): SallyportError {
+  return new SallyportError(
+    'ERR_CONFIGURATION',
+    'this Django site pickles its sessions, and a pickle is a program: set SESSION_SERIALIZER to ' +
+      "'django.contrib.sessions.serializers.JSONSerializer'",
+  )
+}
+
+function bytesOf(text: string): Uint8Array {
+  return new TextEncoder().encode(text)
+}

@@ -1,0 +1,197 @@
+import type { Authenticator, Door } from '../core/application.ts'
+import { type Clock, systemClock } from '../core/clock.ts'
+import type { Identity } from '../core/identity.ts'
+import { type Duration, milliseconds } from '../wire/duration.ts'
+import { SallyportError } from '../wire/errors.ts'
+import { isSameText, saltedHmac, signedObject } from './django-signing.ts'
+import { fingerprint } from './fingerprint.ts'
+import type { Found } from './found.ts'
+
+/** Someone's sign-in, as `django.contrib.auth.login` wrote it into the session. */
+export interface DjangoSession {
+  /** The primary key of the user, as text: `_auth_user_id`. */
+  readonly userId: string
+  /** The backend that let them in: `_auth_user_backend`. */
+  readonly backend: string
+  /** The whole session. */
+  readonly data: Readonly<Record<string, unknown>>
+}
+
+/** Whom a session belongs to, and what a change of password changes. */
+export interface DjangoAccount<U> {
+  readonly user: U
+  /** The `password` field of the user's row, a hash: compared, and not kept. */
+  readonly password: string
+}
+
+/** A row of the table `django_session`. */
+export interface DjangoSessionRow {
+  readonly session_data: string
+  readonly expire_date: Date
+}
+
+/** A session that a cache holds, unpacked. */
+export interface DjangoCachedSession {
+  readonly data: Readonly<Record<string, unknown>>
+  /** When the cache drops it; `null` when only the cache knows. */
+  readonly expires: Date | null
+}
+
+/** Where Django keeps its sessions: your own look-up of a session key. */
+export interface DjangoStore {
+  load(sessionKey: string, door: Door): Found<DjangoSessionRow | DjangoCachedSession>
+}
+
+/** What {@link django} needs: the settings of the site, its sessions and its users. */
+export interface DjangoOptions<U> {
+  /** The site's `SECRET_KEY`. */
+  readonly secretKey: string
+  /** Its `SECRET_KEY_FALLBACKS`, while a key is being replaced. */
+  readonly secretKeyFallbacks?: readonly string[]
+  /**
+   * Its `SESSION_ENGINE`: `'signed_cookies'`, or the look-up of a session in the table or the cache (`db`,
+   * `cached_db`, `file` and `cache`).
+   */
+  readonly backend: 'signed_cookies' | DjangoStore
+  /** Its `SESSION_COOKIE_NAME`; `'sessionid'`. */
+  readonly cookie?: string
+  /** Its `SESSION_COOKIE_AGE`, for signed cookies; two weeks. */
+  readonly cookieAge?: Duration
+  /** Its `AUTHENTICATION_BACKENDS`; Django's `ModelBackend` alone. Sign-ins of others are none. */
+  readonly authenticationBackends?: readonly string[]
+  /**
+   * The user with this `userId`; `null` or `undefined` when there is none any more or `is_active` is false.
+   * Asked again at each renewal.
+   */
+  user(session: DjangoSession): Found<DjangoAccount<U>>
+  /** What `get_session_auth_hash` of your user model computes, where you have overridden it. */
+  readonly sessionAuthHash?: (password: string, secretKey: string) => string
+  readonly clock?: Clock
+}
+
+const maxCookie = 4096
+/** Django's own alphabet, and the width of its column. */
+const keyShape = /^[a-z0-9]{8,40}$/
+const cookieSalt = 'django.contrib.sessions.backends.signed_cookies'
+const storeSalt = 'django.contrib.sessions.SessionStore'
+const hashSalt = 'django.contrib.auth.models.AbstractBaseUser.get_session_auth_hash'
+const modelBackend = 'django.contrib.auth.backends.ModelBackend'
+
+/**
+ * The sessions of a Django site (3.1 and later, JSON serializer): from its `sessionid` cookie to its user,
+ * verified as Django does it: signature, age, backend, and the hash of the password field, so that a change
+ * of password ends every session. A cookie that is unknown, stale or badly signed is no session and answers
+ * `null`, because browsers send cookies unasked.
+ *
+ * `renew` reads session and user again, so that a lease notices a logout and a change of password.
+ *
+ * The function throws ERR_CONFIGURATION, which is answered 503, for a session that is pickled.
+ *
+ * @throws SallyportError ERR_CONFIGURATION when a secret is empty
+ * @example
+ * django({
+ *   secretKey,
+ *   backend: { load: (key) => db.row('select session_data, expire_date from django_session where session_key = $1', key) },
+ *   user: ({ userId }) => accounts.active(userId),
+ * })
+ */
+export function django<U>(options: DjangoOptions<U>): Authenticator<U> {
+  const { cookie = 'sessionid', backend } = options
+  const site: Site<U> = {
+    options,
+    secrets: secretsOf(options),
+    cookieAgeMs: milliseconds(options.cookieAge ?? '14d'),
+    clock: options.clock ?? systemClock,
+  }
+  const authenticator = async (door: Door): Promise<Identity<U> | null> => {
+    const value = door.credentials.cookie(cookie)
+    if (value === null || value === '' || value.length > maxCookie) return null
+    if (backend === 'signed_cookies') return identify(site, value, () => fromCookie(site, value))
+    if (!keyShape.test(value)) return null
+    return identify(site, value, async () => fromStore(site, await backend.load(value, door)))
+  }
+  const description =
+    'The session cookie of the Django site. A browser sends it by itself, so an Origin is demanded with it.'
+  return Object.assign(authenticator, {
+    schemes: [{ type: 'httpApiKey', in: 'cookie', name: cookie, description }] as const,
+  })
+}
+
+interface Site<U> {
+  readonly options: DjangoOptions<U>
+  readonly secrets: readonly string[]
+  readonly cookieAgeMs: number
+  readonly clock: Clock
+}
+
+type Read = () => Found<DjangoCachedSession>
+
+async function identify<U>(site: Site<U>, id: string, read: Read): Promise<Identity<U> | null> {
+  const session = await read()
+  if (session === null || session === undefined || isOver(site, session)) return null
+  const user = await userOf(site, session.data)
+  if (user === null) return null
+  return {
+    user,
+    session: fingerprint(id),
+    ...(session.expires === null ? {} : { expires: session.expires }),
+    renew: () => identify(site, id, read),
+  }
+}
+
+/** Written so that an invalid date is no session. */
+function isOver<U>({ clock }: Site<U>, { expires }: DjangoCachedSession): boolean {
+  return expires !== null && !(expires.getTime() > clock.now())
+}
+
+function fromCookie<U>({ secrets, cookieAgeMs }: Site<U>, cookie: string): DjangoCachedSession | null {
+  const signed = signedObject(cookie, cookieSalt, secrets)
+  if (signed === null) return null
+  const { value: data, signedAtMs } = signed
+  return { data, expires: new Date(signedAtMs + Math.min(cookieAgeMs, ownAgeMs(data))) }
+}
+
+/** What `set_expiry` set, in milliseconds: Django leaves it to the browser, which a thief's script is not. */
+function ownAgeMs(data: Readonly<Record<string, unknown>>): number {
+  const seconds = data['_session_expiry']
+  return typeof seconds === 'number' && seconds > 0 ? seconds * 1000 : Number.POSITIVE_INFINITY
+}
+
+function fromStore<U>(
+  { secrets }: Site<U>,
+  stored: DjangoSessionRow | DjangoCachedSession | null | undefined,
+): DjangoCachedSession | null {
+  if (stored === null || stored === undefined) return null
+  if ('data' in stored) return stored
+  const signed = signedObject(stored.session_data, storeSalt, secrets)
+  return signed === null ? null : { data: signed.value, expires: stored.expire_date }
+}
+
+async function userOf<U>(site: Site<U>, data: Readonly<Record<string, unknown>>): Promise<U | null> {
+  const { options, secrets } = site
+  const { authenticationBackends = [modelBackend], sessionAuthHash = authHash } = options
+  const [userId, backend, hash] = ['_auth_user_id', '_auth_user_backend', '_auth_user_hash'].map((name) =>
+    ownText(data, name),
+  )
+  if (userId === undefined || backend === undefined || hash === undefined) return null
+  if (!authenticationBackends.includes(backend)) return null
+  const account = await options.user({ userId, backend, data })
+  if (account === null || account === undefined) return null
+  const { user, password } = account
+  return secrets.some((secret) => isSameText(sessionAuthHash(password, secret), hash)) ? user : null
+}
+
+function ownText(data: Readonly<Record<string, unknown>>, name: string): string | undefined {
+  const value = Object.hasOwn(data, name) ? data[name] : undefined
+  return typeof value === 'string' && value !== '' ? value : undefined
+}
+
+function authHash(password: string, secretKey: string): string {
+  return saltedHmac(hashSalt, secretKey, password).toString('hex')
+}
+
+function secretsOf<U>({ secretKey, secretKeyFallbacks = [] }: DjangoOptions<U>): readonly string[] {
+  const secrets = [secretKey, ...secretKeyFallbacks]
+  if (secrets.every((secret) => secret !== '')) return secrets
+  throw new SallyportError('ERR_CONFIGURATION', "django() got an empty secret: give the site's SECRET_KEY")
+}
