@@ -53,11 +53,11 @@ export function checkedClaims(payload: Uint8Array, rules: ClaimRules, nowMs: num
 }
 
 /**
- * The scopes of a token: `scope` as one text (RFC 8693 section 4.2) or a list, or `scp`, as some issuers call
- * it.
+ * The scopes of a token: `scope` as one text (RFC 8693 section 4.2) or a list; or `scp` or `scopes`, as
+ * some issuers and FastAPI's tutorial call it.
  */
 export function scopesOf(claims: CheckedClaims): readonly string[] | null {
-  const stated = claims['scope'] ?? claims['scp']
+  const stated = claims['scope'] ?? claims['scp'] ?? claims['scopes']
   if (typeof stated === 'string') return stated.split(' ').filter((one) => one !== '')
   return Array.isArray(stated) ? stated.filter((one) => typeof one === 'string') : null
 }

@@ -3,7 +3,7 @@ import { closeReason } from '../wire/close.ts'
 import type { Denial } from '../wire/errors.ts'
 import { encodeFrame, type Refusal } from '../wire/frame.ts'
 import type { Handshake } from './application.ts'
-import { Packet } from './connection.ts'
+import { type Connection, Packet } from './connection.ts'
 
 /** A refusal as HTTP says it. */
 export interface HttpFace {
@@ -46,7 +46,7 @@ export function httpFace(denial: Denial, ref: string): HttpFace {
     headers: {
       'Content-Type': 'application/problem+json',
       'Cache-Control': 'no-store',
-      ...(status === 401 ? { 'WWW-Authenticate': denial.challenge ?? 'Bearer' } : {}),
+      ...challengeOf(denial),
       ...(status === 426 ? { Upgrade: 'websocket', 'Sec-WebSocket-Version': '13' } : {}),
       ...(retryAfterMs === undefined ? {} : { 'Retry-After': String(Math.ceil(retryAfterMs / 1000)) }),
     },
@@ -59,6 +59,12 @@ export function httpFace(denial: Denial, ref: string): HttpFace {
       ref: instance,
     }),
   }
+}
+
+/** A 401 must say how to do better (RFC 9110 section 11.6.1); a 403 may, as for a missing scope (RFC 6750 section 3.1). */
+function challengeOf({ status, challenge }: Denial): Readonly<Record<string, string>> {
+  if (status === 401) return { 'WWW-Authenticate': challenge ?? 'Bearer' }
+  return status === 403 && challenge !== undefined ? { 'WWW-Authenticate': challenge } : {}
 }
 
 /** The reason of a close frame: the short word, then what people are told. */
@@ -84,6 +90,11 @@ export function answeredProtocol(protocols: readonly string[]): string | null {
 export function refuseByCode(handshake: Handshake, denial: Denial): void {
   const connection = handshake.accept(answeredProtocol(handshake.protocols))
   connection.listen({ message: () => {}, alive: () => {}, closed: () => {} })
+  sayDenied(connection, handshake, denial)
+}
+
+/** Says why on a connection that is open, and closes it. */
+export function sayDenied(connection: Connection, handshake: Handshake, denial: Denial): void {
   if (connection.protocol === protocolName) {
     connection.send(
       new Packet(encodeFrame({ op: 'denied', in: handshake.path, ...refusalOf(denial, handshake.id) })),

@@ -29,7 +29,7 @@ export interface DenialOptions {
   readonly httpOnly?: boolean
   /** The close code instead of 4000 + status. */
   readonly closeCode?: number
-  /** The value of `WWW-Authenticate` on a 401. */
+  /** The value of `WWW-Authenticate` on a 401, or a 403 that a better credential would mend. */
   readonly challenge?: string
   readonly cause?: unknown
 }

@@ -36,8 +36,8 @@ describe('a token signed with a shared secret', () => {
     expect(token).not.toContain((identity as { token: string }).token)
   })
 
-  test('may list its scopes under scope or scp', async () => {
-    for (const stated of [{ scope: ['a', 'b'] }, { scp: 'a b' }, { scp: ['a', 'b'] }]) {
+  test('may list its scopes under scope, scp or scopes', async () => {
+    for (const stated of [{ scope: ['a', 'b'] }, { scp: 'a b' }, { scopes: ['a', 'b'] }]) {
       const identity = await member(
         bearerDoor(handmade({ alg: 'HS256' }, { sub: '7', exp: now + 60, ...stated })),
       )
