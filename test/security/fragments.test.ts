@@ -2,7 +2,8 @@ import { expect, test } from 'vitest'
 import { frame, rawClient, say } from '../transports/raw-client.ts'
 import { besieged } from './besieged.ts'
 
-// Messages in many small or empty parts exhaust memory within the size limit (CVE-2026-48779): parts are counted too.
+// Messages in many small or empty parts exhaust memory within the size limit (CVE-2026-48779): parts are
+// counted too.
 const soon = { interval: 1 }
 const parts = (count: number, payload: Uint8Array, fin = true): Buffer =>
   Buffer.concat(

@@ -2,8 +2,8 @@ import { expect, test } from 'vitest'
 import { frame, rawClient, say } from '../transports/raw-client.ts'
 import { besieged } from './besieged.ts'
 
-// Frames that promise more than they bring, or bring more than was agreed: refused by their header (RFC 6455 section
-// 10.4, CVE-2020-27813, CVE-2016-10542), so that nothing is kept for them.
+// Frames that promise more than they bring, or bring more than was agreed: refused by their header (RFC 6455
+// section 10.4, CVE-2020-27813, CVE-2016-10542), so that nothing is kept for them.
 const soon = { interval: 1 }
 
 test.each<[string, bigint, number]>([

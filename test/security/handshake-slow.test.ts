@@ -6,7 +6,8 @@ import { testClock } from '../../src/testing.ts'
 import { answerTo, knock, statusOf, upgradeHead } from '../transports/upgrade-head.ts'
 import { besieged } from './besieged.ts'
 
-// Whoever opens sockets and says nothing, or says it byte by byte, or leads to an authenticator that never answers.
+// Whoever opens sockets and says nothing, or says it byte by byte, or leads to an authenticator that never
+// answers.
 const limits = { handshakeMs: 300 }
 
 /** After how many milliseconds the server hung up. */

@@ -3,8 +3,8 @@ import { expect, test } from 'vitest'
 import { answerTo, statusOf, upgradeHead } from '../transports/upgrade-head.ts'
 import { besieged } from './besieged.ts'
 
-// A proxy, Node and a handler must not read three different requests out of the same bytes (RFC 9112 section 11.2,
-// CVE-2026-44546, CVE-2026-48710): what is ambiguous is refused before any user code.
+// A proxy, Node and a handler must not read three different requests out of the same bytes (RFC 9112 section
+// 11.2, CVE-2026-44546, CVE-2026-48710): what is ambiguous is refused before any user code.
 const ada = { 'x-test-user': 'Ada' }
 const request = (path: string, changes: Record<string, string | null> = {}, more: string[] = []): string =>
   upgradeHead(path, { ...ada, ...changes }, more)

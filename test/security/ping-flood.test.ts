@@ -4,7 +4,8 @@ import { openHouse } from '../transports/open-house.ts'
 import { frame, rawClient } from '../transports/raw-client.ts'
 import { besieged } from './besieged.ts'
 
-// ws 8.23 bounds pings in the class that we do not use: the bound is ours. Pongs that nobody asked for cost the same.
+// ws 8.23 bounds pings in the class that we do not use: the bound is ours. Pongs that nobody asked for cost
+// the same.
 const soon = { interval: 1 }
 
 test.each([

@@ -3,7 +3,8 @@ import { consumer, contract, text } from '../../src/index.ts'
 import { knock, upgradeHead } from '../transports/upgrade-head.ts'
 import { besieged, byName } from './besieged.ts'
 
-// crossws 0.4.17 ended with its process here: no listener for the socket's 'error' while the upgrade hook was awaited.
+// crossws 0.4.17 ended with its process here: no listener for the socket's 'error' while the upgrade hook was
+// awaited.
 const slow = contract('/ws/slow', { client: text, server: text })
 
 interface Slow {

@@ -50,7 +50,9 @@ test('ws still exports its parser, a Writable whose events are ours', () => {
   expect(heard).toEqual(['message', 'ping', 'pong', 'conclude'])
 })
 
-/** The close code that ws itself would send for an error: it stands under a symbol that ws keeps to itself. */
+/**
+ * The close code that ws itself would send for an error: it stands under a symbol that ws keeps to itself.
+ */
 function statusOf(error: Error): unknown {
   const symbol = Object.getOwnPropertySymbols(error).find((one) => one.description === 'status-code')
   return symbol === undefined ? undefined : Reflect.get(error, symbol)

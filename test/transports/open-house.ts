@@ -30,7 +30,10 @@ afterEach(async () => {
   await Promise.all(ports.splice(0).map((port) => port.close({ drain: 0 })))
 })
 
-/** A server that lets everyone in and hands over the bare connection; `arrive` is called in the turn of the accept. */
+/**
+ * A server that lets everyone in and hands over the bare connection; `arrive` is called in the turn of the
+ * accept.
+ */
 export async function openHouse(
   options: Options = {},
   arrive: (guest: Guest) => void = () => {},

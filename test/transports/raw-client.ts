@@ -49,7 +49,10 @@ export const goodbye = (code: number, reason = ''): Buffer => {
   return frame({ opcode: 8, payload: Buffer.concat([payload, Buffer.from(reason)]) })
 }
 
-/** What the server has sent: its messages in order, its pings and pongs, its close code and how many close frames there were. */
+/**
+ * What the server has sent: its messages in order, its pings and pongs, its close code and how many close
+ * frames there were.
+ */
 export interface Heard {
   readonly messages: string[]
   readonly pongs: string[]

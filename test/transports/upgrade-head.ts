@@ -1,7 +1,10 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 
-/** The lines of a good upgrade request; a change replaces the header of its name, or takes it away when it is null. */
+/**
+ * The lines of a good upgrade request; a change replaces the header of its name, or takes it away when it is
+ * null.
+ */
 export function upgradeHead(
   path = '/',
   changes: Readonly<Record<string, string | null>> = {},

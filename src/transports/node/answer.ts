@@ -5,11 +5,14 @@ const guid = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 
 /** The answer that opens a WebSocket (RFC 6455 section 4.2.2). */
 export function switchingProtocols(key: string, protocol: string | null): Uint8Array {
-  const answered = protocol === null ? '' : `Sec-WebSocket-Protocol: ${protocol}\r\n`
-  return Buffer.from(
-    `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${hash('sha1', key + guid, 'base64')}\r\n${answered}\r\n`,
-    'latin1',
-  )
+  const lines = [
+    'HTTP/1.1 101 Switching Protocols',
+    'Upgrade: websocket',
+    'Connection: Upgrade',
+    `Sec-WebSocket-Accept: ${hash('sha1', key + guid, 'base64')}`,
+    ...(protocol === null ? [] : [`Sec-WebSocket-Protocol: ${protocol}`]),
+  ]
+  return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1')
 }
 
 /** An answer that opens nothing, whole: status, headers and body. The connection ends with it. */
@@ -29,7 +32,10 @@ export function connectionHeader(headers: HttpFace['headers']): { readonly Conne
   return { Connection: headers['Upgrade'] === undefined ? 'close' : 'close, Upgrade' }
 }
 
-/** A challenge may hold an application's own words: no line end of theirs begins a header of its own (CVE-2020-7695). */
+/**
+ * A challenge may hold an application's own words: no line end of theirs begins a header of its own
+ * (CVE-2020-7695).
+ */
 function oneLine(value: string): string {
   return value.replaceAll(/[^\t\x20-\x7e]/g, ' ')
 }

@@ -1,6 +1,6 @@
 /**
- * What was sent in one turn, as a path in a tree: connections that are sent the same frames in the same order stand on the
- * same batch, and so write the very same buffer. A private frame leads to a branch of one's own.
+ * What was sent in one turn, as a path in a tree: connections that are sent the same frames in the same order
+ * stand on the same batch, and so write the very same buffer. A private frame leads to a branch of one's own.
  */
 export class Batch {
   /** Bytes from the root to here. */

@@ -77,9 +77,11 @@ class NodeHandshake implements Handshake {
   }
 
   /**
-   * Lets them in. Nothing is written before the end of the turn: the answer and the first frames leave in one write.
+   * Lets them in. Nothing is written before the end of the turn: the answer and the first frames leave in one
+   * write.
    *
-   * @throws Denial 499 when the peer has gone, or was answered before; TypeError when the protocol was not offered
+   * @throws Denial 499 when the peer has gone, or was answered before; TypeError when the protocol was not
+   * offered
    */
   accept(protocol: string | null, messageBytes?: number): NodeConnection {
     const { knocking, request, house, id } = this.#parts

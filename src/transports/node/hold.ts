@@ -16,8 +16,8 @@ export interface HeldSocket extends Duplex {
 }
 
 /**
- * Makes someone the holder of a socket. The listeners are there from the first time on and stay until the end: a peer that
- * resets at any moment finds one for its 'error', without which the process would end.
+ * Makes someone the holder of a socket. The listeners are there from the first time on and stay until the
+ * end: a peer that resets at any moment finds one for its 'error', without which the process would end.
  */
 export function hold(socket: HeldSocket, by: Holder): void {
   const isFirst = socket[holder] === undefined

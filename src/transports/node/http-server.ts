@@ -5,7 +5,10 @@ import { httpFace } from '../../core/refusal.ts'
 import { Denial } from '../../wire/errors.ts'
 import { connectionHeader } from './answer.ts'
 
-/** An HTTP server that speaks nothing but WebSocket: any other request is told to upgrade, and slow ones are cut. */
+/**
+ * An HTTP server that speaks nothing but WebSocket: any other request is told to upgrade, and slow ones are
+ * cut.
+ */
 export function webSocketServer({ headerBytes, handshakeMs }: Limits): Server {
   return createServer(
     {

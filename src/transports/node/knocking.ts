@@ -5,7 +5,10 @@ import { Denial, deny } from '../../wire/errors.ts'
 import { httpAnswer } from './answer.ts'
 import { hangUpWhenFlushed, type HeldSocket, hold, type Holder } from './hold.ts'
 
-/** Why the wait of an authenticator was called off: whoever passes the reason on refuses, and nothing is reported as a fault. */
+/**
+ * Why the wait of an authenticator was called off: whoever passes the reason on refuses, and nothing is
+ * reported as a fault.
+ */
 const peerGone: Denial = new Denial(499, 'gone', 'the peer has gone', { httpOnly: true })
 const tooLate: Denial = new Denial(408, 'timeout', 'the handshake took too long', { httpOnly: true })
 
@@ -13,8 +16,9 @@ const tooLate: Denial = new Denial(408, 'timeout', 'the handshake took too long'
 const lastWordMs = 1_000
 
 /**
- * A socket between its upgrade request and the answer. It has a holder from the first tick, so that a peer that resets
- * while somebody waits for a database leaves nothing behind and ends nothing. What it sends too early waits in the socket.
+ * A socket between its upgrade request and the answer. It has a holder from the first tick, so that a peer
+ * that resets while somebody waits for a database leaves nothing behind and ends nothing. What it sends too
+ * early waits in the socket.
  */
 export class Knocking implements Holder {
   readonly #socket: HeldSocket

@@ -5,8 +5,8 @@ import type { HeldSocket } from './hold.ts'
 import type { Flushed, Writer } from './writer.ts'
 
 /**
- * The way out of one connection: what waits for the end of the turn, and what waits for a slow reader. The socket gets no
- * more than it can take, so that the rest can still be thrown away.
+ * The way out of one connection: what waits for the end of the turn, and what waits for a slow reader. The
+ * socket gets no more than it can take, so that the rest can still be thrown away.
  */
 export class Outlet implements Flushed {
   readonly #socket: HeldSocket
@@ -54,7 +54,10 @@ export class Outlet implements Flushed {
     if (!this.#closed && this.#fits(frame)) this.#put(frame)
   }
 
-  /** The last frame: nothing is sent after it. What waits for the reader is thrown away before it, where the reader is too slow. */
+  /**
+   * The last frame: nothing is sent after it. What waits for the reader is thrown away before it, where the
+   * reader is too slow.
+   */
   last(frame: Uint8Array, discard: boolean): void {
     if (this.#closed) return
     if (discard) this.#discard()
@@ -100,7 +103,10 @@ export class Outlet implements Flushed {
     this.#batch = (this.#batch ?? this.#writer.begin(this)).with(frame)
   }
 
-  /** The newest of a key takes the place of the one that waits; many keys together have the same bound as the queue. */
+  /**
+   * The newest of a key takes the place of the one that waits; many keys together have the same bound as the
+   * queue.
+   */
   #replace(key: string, frame: Uint8Array): boolean {
     this.#latest ??= new Map()
     this.#latestBytes += frame.length - (this.#latest.get(key)?.length ?? 0)

@@ -10,7 +10,10 @@ export interface Peer {
   readonly secure: boolean
 }
 
-/** Finds the peer of a socket; `header` answers the forwarded headers, several lines of one joined with commas. */
+/**
+ * Finds the peer of a socket; `header` answers the forwarded headers, several lines of one joined with
+ * commas.
+ */
 export type PeerOf = (socket: Socket, header: (name: string) => string | null) => Peer
 
 /**
@@ -35,8 +38,9 @@ export function peersBehind(proxies: readonly string[]): PeerOf {
 }
 
 /**
- * Each proxy has appended the address that it saw, so the list is read from its end: the first that is no proxy of ours is
- * the peer, and whatever stands before it is the peer's own invention. A malformed entry ends the search.
+ * Each proxy has appended the address that it saw, so the list is read from its end: the first that is no
+ * proxy of ours is the peer, and whatever stands before it is the peer's own invention. A malformed entry
+ * ends the search.
  */
 function firstStranger(direct: string, forwarded: string, isTrusted: (address: string) => boolean): string {
   let nearest = direct
@@ -68,8 +72,9 @@ function add(list: BlockList, proxy: string): void {
 }
 
 /**
- * The one text of an address, so that no bound is evaded by writing it differently (CVE-2026-45364): IPv6 as RFC 5952 has
- * it, without a zone, and an IPv4 address that is mapped into IPv6 as the IPv4 address. Anything else stays as it is.
+ * The one text of an address, so that no bound is evaded by writing it differently (CVE-2026-45364): IPv6 as
+ * RFC 5952 has it, without a zone, and an IPv4 address that is mapped into IPv6 as the IPv4 address. Anything
+ * else stays as it is.
  */
 export function canonicalAddress(text: string): string {
   if (isIPv4(text) || isIP(text) === 0) return text

@@ -19,7 +19,10 @@ export interface UpgradeRequest {
 
 type HeaderLines = ReadonlyMap<string, readonly string[]>
 
-/** Headers that decide something here: a second one is another opinion (request smuggling, RFC 9112 section 11.2). */
+/**
+ * Headers that decide something here: a second one is another opinion (request smuggling, RFC 9112 section
+ * 11.2).
+ */
 const single: readonly string[] = [
   'host',
   'origin',
@@ -34,15 +37,18 @@ const single: readonly string[] = [
   'x-forwarded-proto',
 ]
 
-/** More header lines than browser and proxies together send. Node keeps 2,000 and cuts the rest off without a word. */
+/**
+ * More header lines than browser and proxies together send. Node keeps 2,000 and cuts the rest off without a
+ * word.
+ */
 const maxHeaderLines = 100
 
 /**
- * Reads an upgrade request (RFC 6455 section 4.2.1). It reads the raw headers, because Node joins some that stand twice and
- * drops others.
+ * Reads an upgrade request (RFC 6455 section 4.2.1). It reads the raw headers, because Node joins some that
+ * stand twice and drops others.
  *
- * @throws Denial 400 when it is malformed or ambiguous, 426 when it asks for another version or protocol, 431 when its
- * headers are too large or too many
+ * @throws Denial 400 when it is malformed or ambiguous, 426 when it asks for another version or protocol, 431
+ * when its headers are too large or too many
  */
 export function readUpgrade(
   request: IncomingMessage,
@@ -95,7 +101,10 @@ function assertSingle(headers: HeaderLines, names: readonly string[]): void {
   for (const name of names) if ((headers.get(name)?.length ?? 0) > 1) bad(`the header '${name}' stands twice`)
 }
 
-/** Bytes that another parser might take for a line end (CVE-2026-44546), and all that is not ASCII where we read it. */
+/**
+ * Bytes that another parser might take for a line end (CVE-2026-44546), and all that is not ASCII where we
+ * read it.
+ */
 function assertPlain(name: string, value: string): void {
   const strict = name.startsWith('sec-websocket-') || single.includes(name)
   const fits = strict ? /^[\t\x20-\x7e]*$/.test(value) : !/[\x00-\x08\x0a-\x1f\x7f-\x9f]/.test(value)
@@ -112,8 +121,9 @@ function listed(value: string): readonly string[] {
 }
 
 /**
- * The target in origin form (RFC 9112 section 3.2.1). A path that a URL parser would change (dot segments, backslashes,
- * characters outside RFC 3986) is refused, so that nobody who reads `url` sees another one than the router does.
+ * The target in origin form (RFC 9112 section 3.2.1). A path that a URL parser would change (dot segments,
+ * backslashes, characters outside RFC 3986) is refused, so that nobody who reads `url` sees another one than
+ * the router does.
  */
 function target(url: string): { readonly path: string; readonly query: string } {
   const mark = url.indexOf('?')

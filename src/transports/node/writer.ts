@@ -6,8 +6,8 @@ export interface Flushed {
 }
 
 /**
- * Writes once per turn of the event loop: what several peers caused in one poll phase leaves in one write for each
- * connection. That is worth three to nine times as much as any other trick (see bench/).
+ * Writes once per turn of the event loop: what several peers caused in one poll phase leaves in one write for
+ * each connection. That is worth three to nine times as much as any other trick (see bench/).
  */
 export class Writer {
   #root = new Batch()
