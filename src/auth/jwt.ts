@@ -55,6 +55,7 @@ export interface JwtOptions<U, C = Claims> {
   /** Names the identity across kinds, such as `robot:7`; the user's `id` when left out. */
   readonly subject?: (claims: C) => string
   readonly clock?: Clock
+  /** How remote keys are fetched; the platform's `fetch` when left out. */
   readonly fetch?: typeof fetch
 }
 

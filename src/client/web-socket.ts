@@ -10,8 +10,11 @@ export interface WebSocketLike {
   binaryType: string
   readonly protocol: string
   readonly bufferedAmount: number
+  /** Hears events, as every EventTarget has it. */
   addEventListener<T extends keyof SocketEvents>(type: T, hear: (event: SocketEvents[T]) => void): void
+  /** Queues a message; `bufferedAmount` says how much of all is still here. */
   send(data: string | Uint8Array<ArrayBuffer>): void
+  /** Begins to close; the `close` event follows when the other end has agreed, or has gone. */
   close(code?: number, reason?: string): void
 }
 

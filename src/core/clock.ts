@@ -1,5 +1,6 @@
 /** Something that will happen, and can be called off. */
 export interface Timer {
+  /** Lets it not happen; afterwards, or a second time, it does nothing. */
   cancel(): void
 }
 

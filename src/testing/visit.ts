@@ -42,16 +42,22 @@ export interface Visitor<C, S, K> {
     options?: { readonly signal?: AbortSignal },
   ): Promise<K extends Calls ? OutputOf<K[N]['output']> : never>
   /**
-   * The next message, tagged with its type; or the next of one type, without it.
+   * The next message, tagged with its type.
    *
    * @throws Error when none comes within a second
    */
   next(): Promise<Incoming<S>>
+  /**
+   * The next message of one type, without it.
+   *
+   * @throws Error when none comes within a second
+   */
   next<T extends keyof S & string>(type: T): Promise<Omit<Extract<Incoming<S>, { readonly type: T }>, 'type'>>
   /** Settles when everything under way has been done. @throws Error when a message came that nobody has taken */
   nothing(): Promise<void>
   /** Sends a payload as it is, to see what a hostile or broken client earns. */
   raw(payload: Payload): void
+  /** Closes as a client that has had enough does; with 1000 when no code is given. */
   leave(code?: number): void
   /** Cuts the wire, as a lost network does. */
   cut(): void
