@@ -1,0 +1,37 @@
+// Tokens as FastAPI's tutorial makes them (security/oauth2-scopes): `sub` is the username, `scopes` what it may do.
+import { type Authenticator, contract, endpoint, type Port, requires, sallyport, text } from 'sallyport'
+import { jwt } from 'sallyport/auth/jwt'
+
+/** A user of the tutorial's database. */
+export interface User {
+  readonly username: string
+  readonly disabled: boolean
+}
+
+/** Looks a user up, as the tutorial's `get_user` does. */
+export type FindUser = (username: string) => Promise<User | null>
+
+/** Who holds a token: `get_current_active_user`. */
+export function tokens(secretKey: string, find: FindUser): Authenticator<User> {
+  return jwt({
+    secret: secretKey,
+    subject: ({ sub }) => sub,
+    user: async ({ sub }) => {
+      const user = await find(sub)
+      return user?.disabled === false ? user : null
+    },
+  })
+}
+
+/** A room that takes the scope `chat:write`: `Security(get_current_active_user, scopes=['chat:write'])`. */
+export function chat(secretKey: string, find: FindUser): Port {
+  const room = contract('/ws/chat/:room', { client: text, server: text })
+  const demands = { auth: tokens(secretKey, find), authorize: requires('chat:write') }
+  const port = sallyport()
+  port.serve(
+    endpoint(room, demands, async (socket) => {
+      for await (const line of socket) await socket.group().send(`${socket.user.username}: ${line}`)
+    }),
+  )
+  return port
+}
