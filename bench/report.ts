@@ -50,7 +50,7 @@ function conditions(report: Report): string {
     `- ${cores} cores of ${cpu}, ${memoryGiB} GiB, ${system}, Linux ${kernel}`,
     `- Node ${machine.node}; ${named(machine.packages)}; commit ${machine.commit}; ${machine.compiler}`,
     `- ${averages}; priority ${report.priority ? 'raised' : 'normal'}`,
-    `- softirq time: ${machine.softirqs} the server's CPU time${machine.softirqs === 'apart' ? ', and added' : ''}`,
+    `- softirq time is booked ${machine.softirqs === 'apart' ? 'apart, and added' : 'within the server'}`,
     ...report.peers.map(({ name, note }) => `- ${name}: ${note}`),
   ].join('\n')
 }
