@@ -39,6 +39,7 @@ export interface DjangoCachedSession {
 
 /** Where Django keeps its sessions: your own look-up of a session key. */
 export interface DjangoStore {
+  /** The session of a key as it is stored, or `null` when there is none. */
   load(sessionKey: string, door: Door): Found<DjangoSessionRow | DjangoCachedSession>
 }
 

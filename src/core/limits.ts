@@ -76,7 +76,7 @@ export const defaultLimits: Limits = {
 }
 
 /** What a timer, and the length counters of the frame parser, can hold. */
-const most = 2 ** 31 - 1
+const largest = 2 ** 31 - 1
 
 /**
  * The default limits with some of them changed. What is no limit is refused and never taken for "none": a bound that was
@@ -89,7 +89,7 @@ export function limitsWith(changes: Partial<Limits>): Limits {
     if (!Object.hasOwn(defaultLimits, name)) throw new TypeError(`there is no limit '${name}'`)
     if (name === 'rate' ? !isRate(value) : !isBound(value))
       throw new TypeError(
-        `the limit '${name}' is a whole number from 1 to ${most}, not ${JSON.stringify(value)}`,
+        `the limit '${name}' is a whole number from 1 to ${largest}, not ${JSON.stringify(value)}`,
       )
   }
   return { ...defaultLimits, ...changes }
@@ -97,14 +97,14 @@ export function limitsWith(changes: Partial<Limits>): Limits {
 
 /** Whether a number can bound something. */
 export function isBound(value: unknown): value is number {
-  return typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= most
+  return typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= largest
 }
 
 function isRate(value: unknown): boolean {
   if (value === null) return true
   if (typeof value !== 'object') return false
-  const { most: count, eachMs, burst }: { most?: unknown; eachMs?: unknown; burst?: unknown } = value
-  return [count, eachMs, burst].every(isBound)
+  const { most, eachMs, burst }: { most?: unknown; eachMs?: unknown; burst?: unknown } = value
+  return [most, eachMs, burst].every(isBound)
 }
 
 /** A rate option in numbers. @throws TypeError when it allows nothing */
