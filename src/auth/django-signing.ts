@@ -30,8 +30,8 @@ export function saltedHmac(salt: string, secret: string, value: string): Buffer 
 /**
  * What `django.core.signing.dumps` has signed with one of these secrets, read as `loads` does: base64url of
  * JSON, after a dot compressed by zlib, with a timestamp and an HMAC of SHA-256 (Django 3.1 and later).
- * `null` when no secret has signed it, it is malformed, or is larger than 1 MiB. Nothing is inflated or parsed
- * before the signature holds.
+ * `null` when no secret has signed it, it is malformed, or is larger than 1 MiB. Nothing is inflated or
+ * parsed before the signature holds.
  *
  * @throws SallyportError ERR_CONFIGURATION when the site has pickled it: a pickle is a program, and is not run
  */

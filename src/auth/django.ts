@@ -92,7 +92,7 @@ const modelBackend = 'django.contrib.auth.backends.ModelBackend'
  * @example
  * django({
  *   secretKey,
- *   backend: { load: (key) => db.row('select session_data, expire_date from django_session where session_key = $1', key) },
+ *   backend: { load: (key) => db.row('select * from django_session where session_key = $1', key) },
  *   user: ({ userId }) => accounts.active(userId),
  * })
  */

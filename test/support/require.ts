@@ -7,10 +7,16 @@ const places = {
   chromium: ['chromium-headless-shell', 'chromium', 'google-chrome'],
   postgres: ['/usr/lib/postgresql/15/bin/postgres', '/usr/lib/postgresql/17/bin/postgres', 'postgres'],
   python: ['/usr/bin/python3'],
+  django: ['/usr/bin/python3'],
+  fastapi: ['/usr/bin/python3'],
 } as const
 
 /** What a program must be able to do besides being there. */
-const proofs: Partial<Record<Need, readonly string[]>> = { python: ['-c', 'import websockets'] }
+const proofs: Partial<Record<Need, readonly string[]>> = {
+  python: ['-c', 'import websockets'],
+  django: ['-c', 'import django, rest_framework_simplejwt'],
+  fastapi: ['-c', 'import fastapi, jose, multipart, uvicorn'],
+}
 
 /** A program that a machine may lack. */
 export type Need = keyof typeof places
