@@ -57,7 +57,8 @@ export function placeOf(handshake: Handshake, subject?: string): Place {
   return { id, path, address, origin, subject }
 }
 
-function asDenial(error: unknown): Denial {
+/** What was thrown, as a denial: anything else is 503 and reported, never taken for an answer. */
+export function asDenial(error: unknown): Denial {
   if (error instanceof Denial) return error
   return new Denial(503, 'unavailable', 'the server could not answer: come back later', { cause: error })
 }

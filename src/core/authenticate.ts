@@ -1,6 +1,6 @@
 import { Denial, deny } from '../wire/errors.ts'
 import type { Authenticator, Door, SecurityScheme } from './application.ts'
-import type { Identity } from './identity.ts'
+import { dated, type Identity } from './identity.ts'
 
 /** Marks an authenticator that asks others: each of those is asked by `ask` itself. */
 const composite: unique symbol = Symbol('sallyport.composite')
@@ -26,7 +26,7 @@ async function ask<U>(authenticator: Authenticator<U>, door: Door): Promise<Iden
 
 async function answer<U>(authenticator: Authenticator<U>, door: Door): Promise<Identity<U> | null> {
   try {
-    return await authenticator(door)
+    return dated(await authenticator(door))
   } catch (error) {
     if (error instanceof Denial) throw error
     throw new Denial(503, 'unavailable', 'who you are could not be found out: come back later', {

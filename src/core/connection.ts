@@ -40,6 +40,8 @@ export interface Connection {
   send(packet: Packet): void
   /** A protocol ping (RFC 6455 section 5.5.2). */
   ping(): void
+  /** Bounds the size of messages from now on; 1009 above. */
+  bound(messageBytes: number): void
   /** Stops reading, so that a fast sender feels it. */
   pause(): void
   resume(): void

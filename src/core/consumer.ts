@@ -64,6 +64,8 @@ function handling(contract: Contract, table: LooseTable): Inside {
     message: (type, data) => (type === null ? table.message?.(data) : on[type]?.(data)),
     call: (name, input, signal) => calls[name]?.(input, { signal }),
     change: (grant, before) => table.change?.(grant, before),
+    // its handlers are what the inbox waits for
+    rested: () => Promise.resolve(),
     stop: () => {},
     close: (leave) => table.close?.(leave),
   }

@@ -53,7 +53,7 @@ export async function passDoors(
       scopes: identity.scopes ?? [],
       params,
       why: 'open',
-      signal: handshake.signal,
+      signal: asked.signal,
     })
     return { identity, subject, params, path: contract.template.build(params), grant, askedAt }
   } catch (error) {

@@ -63,14 +63,18 @@ function looping(opening: Opening, run: (view: LoopView) => Promise<void>): Insi
   let running: Promise<void> = Promise.resolve()
   return {
     open() {
-      running = run(new LoopView(opening, loop)).then(
-        () => opening.end('done', 1000, ''),
-        (error: unknown) => opening.fail(error),
-      )
+      running = run(new LoopView(opening, loop))
+        .then(
+          () => opening.end('done', 1000, ''),
+          (error: unknown) => opening.fail(error),
+        )
+        // what it has not taken by now, nobody will
+        .then(() => loop.end())
     },
     message: (type, data) => loop.offer(tagged(contract, type, data)),
     call: () => undefined,
     change: () => undefined,
+    rested: () => loop.rested(),
     stop: () => loop.end(),
     async close() {
       loop.end()

@@ -2,12 +2,12 @@ import { newId } from './new-id.ts'
 import { protocolName } from '../wire/carrier.ts'
 import type { Contract } from '../wire/contract.ts'
 import { Denial, deny } from '../wire/errors.ts'
-import { placeOf, tellOf } from './admit.ts'
+import { asDenial, placeOf, tellOf } from './admit.ts'
 import { type Handshake, hub } from './application.ts'
 import { frameCodec, plainCodec } from './codec.ts'
 import type { Connection, Receiver } from './connection.ts'
 import { type Checks, paramsOf, passDoors, type Visitor, withCode } from './doors.ts'
-import { firstMessage, mayAuthenticateLate } from './first-message.ts'
+import { Early, mayAuthenticateLate } from './first-message.ts'
 import type { Hub } from './hub.ts'
 import { Lifetime, type Span } from './lifetime.ts'
 import type { Rate } from './limits.ts'
@@ -56,14 +56,15 @@ async function enterLate(handshake: Handshake, entering: Entering): Promise<void
     throw error
   })
   if (visitor !== null) return comeIn(handshake, entering, visitor, () => accepted(handshake, terms))
-  const early = await firstMessage(handshake)
-  if (early === null) return
+  const early = new Early(handshake)
+  const lateDoors = async (): Promise<void> => {
+    const known = await passDoors(handshake, contract, terms, await early.door())
+    await comeIn(handshake, entering, known, () => early.accept(messageBytes(handshake, terms)))
+  }
   try {
-    const known = await passDoors(handshake, contract, terms, early.door)
-    await comeIn(handshake, entering, known, () => early)
+    await early.waitFor(lateDoors())
   } catch (error) {
-    const denial =
-      error instanceof Denial ? error : new Denial(503, 'unavailable', 'come back later', { cause: error })
+    const denial = asDenial(withCode(error, terms))
     tellOf(handshake, denial)
     early.refuse(denial)
   }
@@ -72,6 +73,10 @@ async function enterLate(handshake: Handshake, entering: Entering): Promise<void
 function accepted(handshake: Handshake, { limits }: Terms): Wire {
   const connection = handshake.accept(answeredProtocol(handshake.protocols), limits.message)
   return { connection, listen: (receiver) => connection.listen(receiver) }
+}
+
+function messageBytes(handshake: Handshake, { limits }: Terms): number {
+  return limits.message ?? handshake[hub].limits.messageBytes
 }
 
 /** Everything after the doors. A peer that has left during a wait leaves nothing behind. */
@@ -83,27 +88,32 @@ async function comeIn(
 ): Promise<void> {
   const { contract, terms } = entering
   const server = handshake[hub]
-  if (server.draining) deny(503, 'restart', 'the server is being restarted', { retryAfterMs: 1_000 })
+  assertOpen(server)
   await heardOthers(server)
   const socket = newId()
   const places = await findPlaces({ hub: server, contract, seating: terms, socket }, visitor)
   try {
     if (handshake.signal.aborted) return places.vacate()
+    assertOpen(server)
     // asked again now that nothing is awaited any more before the socket can be found: a revocation in between is not missed
     const revoked = server.revocations.against(visitor.identity, visitor.subject, visitor.askedAt)
     if (revoked !== null) throw withCode(revoked, terms)
     const { connection, listen } = accept()
     const { opening, lifetime } = opened(handshake, entering, visitor, { socket, places, connection })
     listen(opening)
-    begin(server, opening, entering, places)
+    begin(opening, lifetime, entering, places)
     if (opening.ended) return
-    lifetime.start()
     if (server.orders.hasOvertaken(holderOf(visitor, places), visitor.askedAt))
       void lifetime.recheck('recheck')
   } catch (error) {
     places.vacate()
     throw error
   }
+}
+
+/** @throws Denial 503 while the server drains: whoever came in now would be missed by it */
+function assertOpen({ draining }: Hub): void {
+  if (draining) deny(503, 'restart', 'the server is being restarted', { retryAfterMs: 1_000 })
 }
 
 async function heardOthers(server: Hub): Promise<void> {
@@ -161,24 +171,30 @@ function opened(
   return { opening, lifetime }
 }
 
-function begin(server: Hub, opening: Opening, { contract, terms, run }: Entering, places: Places): void {
-  const { connection, visitor, codec, place } = opening.parts
-  const { pingMs, messageBytes } = server.limits
-  server.emit({ type: 'accepted', contract: contract.path, ...place })
+/** Greets, seats and runs; whatever goes wrong from here on ends the socket, for it is open. */
+function begin(opening: Opening, lifetime: Lifetime, entering: Entering, places: Places): void {
+  const { hub: server, connection, visitor, codec, place } = opening.parts
+  server.emit({ type: 'accepted', contract: entering.contract.path, ...place })
+  try {
+    greet(opening, entering.terms, places)
+    places.take({ id: opening.id, path: visitor.path, framed: codec.framed, connection })
+    const inside = entering.run(opening)
+    void opening.start(inside)
+    if (!opening.ended) lifetime.start()
+  } catch (error) {
+    opening.fail(error)
+  }
+}
+
+function greet(opening: Opening, { limits }: Terms, places: Places): void {
+  const { hub: server, visitor, place } = opening.parts
+  const { pingMs, messageBytes: message } = server.limits
   opening.frame({
     op: 'hello',
     version: 1,
     id: place.id,
     pingMs,
-    limits: { message: terms.limits.message ?? messageBytes },
+    limits: { message: limits.message ?? message },
   })
   opening.frame({ op: 'opened', in: visitor.path, id: opening.id, ...places.told() })
-  places.take({ id: opening.id, path: visitor.path, framed: codec.framed, connection })
-  let inside: Inside
-  try {
-    inside = run(opening)
-  } catch (error) {
-    return opening.fail(error)
-  }
-  void opening.start(inside)
 }

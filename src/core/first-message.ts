@@ -2,19 +2,10 @@ import type { Payload } from '../wire/body.ts'
 import { Denial } from '../wire/errors.ts'
 import { isRecord, parseJson } from '../wire/json.ts'
 import { type Door, door, type Handshake, hub } from './application.ts'
+import type { Timer } from './clock.ts'
 import type { Connection, Receiver } from './connection.ts'
-import { type Credentials, explicitCredentials } from './credentials.ts'
-import { answeredProtocol, denialReason } from './refusal.ts'
-
-/** A connection that was accepted before it was known who it is, and what came with its first message. */
-export interface Early {
-  readonly door: Door
-  readonly connection: Connection
-  /** Says who hears the connection from now on. */
-  listen(receiver: Receiver): void
-  /** Refuses on the connection that is open already. */
-  refuse(denial: Denial): void
-}
+import { explicitCredentials } from './credentials.ts'
+import { answeredProtocol, sayDenied } from './refusal.ts'
 
 /** Whether this peer may still say who it is: first messages are switched on, and it has sent no credential of another kind. */
 export function mayAuthenticateLate(handshake: Handshake): boolean {
@@ -23,71 +14,73 @@ export function mayAuthenticateLate(handshake: Handshake): boolean {
 }
 
 /**
- * Accepts, and waits for one message with a credential, `{"type":"auth","token":"..."}` or `{"op":"auth","token":"..."}`;
- * nothing else is read before it.
- *
- * @throws never: a first message that is late (4408), too large (1009) or no credential (4401) ends the connection and
- * answers `null`
+ * Someone who was accepted before it was known who it is. One message with a credential is read,
+ * `{"type":"auth","token":"..."}` or `{"op":"auth","token":"..."}`, and nothing after it until both doors have answered;
+ * for the message there is one time, for the doors another.
  */
-export async function firstMessage(handshake: Handshake): Promise<Early | null> {
-  const server = handshake[hub]
-  const connection = handshake.accept(answeredProtocol(handshake.protocols), server.limits.firstMessageBytes)
-  const refuse = (denial: Denial): void => connection.close(denial.closeCode, denialReason(denial))
-  const relay = new Relay()
-  connection.listen(relay)
-  const late = server.clock.after(server.limits.firstMessageMs, () =>
-    refuse(new Denial(408, 'timeout', 'no credential came in time')),
-  )
-  const first = await relay.first
-  late.cancel()
-  if (first === null) return null
-  const token = tokenOf(first)
-  if (token === null) {
-    refuse(new Denial(401, 'unauthenticated', 'the first message must be a credential'))
-    return null
-  }
-  const credentials = explicitCredentials({ scheme: 'bearer', value: token, carrier: 'message' })
-  return {
-    door: withCredentials(handshake[door], credentials),
-    connection,
-    listen: (receiver) => relay.hand(receiver),
-    refuse,
-  }
-}
-
-/** The same door with other credentials; a transport's own may compute its fields only when they are read. */
-function withCredentials(asked: Door, credentials: Credentials): Door {
-  const { id, url, path, headers, origin, address, signal } = asked
-  return { id, url, path, headers, origin, address, signal, credentials }
-}
-
-function tokenOf(payload: Payload): string | null {
-  const parsed = typeof payload === 'string' ? parseJson(payload) : { ok: false as const }
-  if (!parsed.ok || !isRecord(parsed.value)) return null
-  const { type, op, token } = parsed.value
-  return (type ?? op) === 'auth' && typeof token === 'string' && token !== '' ? token : null
-}
-
-/** Hears a connection until the one who will hear it for good is there; what came meanwhile waits. */
-class Relay implements Receiver {
-  readonly first: Promise<Payload | null>
-  #settle: (payload: Payload | null) => void = () => {}
+export class Early implements Receiver {
+  readonly #handshake: Handshake
+  readonly #connection: Connection
+  readonly #first = Promise.withResolvers<Payload>()
+  readonly #over = Promise.withResolvers<never>()
+  /** What tells an authenticator that nobody waits for its answer any more. */
+  readonly #abort = new AbortController()
+  #time: Timer
+  #isOver: Denial | null = null
+  #got = false
+  /** What came in one piece with the first message. */
   #waiting: Payload[] = []
   #ended: { readonly code: number; readonly reason: string } | null = null
   #target: Receiver | null = null
-  #got = false
 
-  constructor() {
-    this.first = new Promise((resolve) => {
-      this.#settle = resolve
-    })
+  /** Accepts. @throws Denial 499 when the peer has gone */
+  constructor(handshake: Handshake) {
+    const { limits } = handshake[hub]
+    this.#handshake = handshake
+    this.#connection = handshake.accept(answeredProtocol(handshake.protocols), limits.firstMessageBytes)
+    this.#over.promise.catch(() => {})
+    this.#time = this.#within(limits.firstMessageMs, 'no credential came in time')
+    this.#connection.listen(this)
+  }
+
+  /** The first door with the credential of the first message. @throws Denial 401 when that holds none */
+  async door(): Promise<Door> {
+    const token = tokenOf(await this.#first.promise)
+    if (token === null) throw new Denial(401, 'unauthenticated', 'the first message must be a credential')
+    // a transport's own door may compute its fields only when they are read: it is copied by name
+    const { id, url, path, headers, origin, address } = this.#handshake[door]
+    const credentials = explicitCredentials({ scheme: 'bearer', value: token, carrier: 'message' })
+    return { id, url, path, headers, origin, address, signal: this.#abort.signal, credentials }
+  }
+
+  /** Waits for something, no longer than the peer is there and its time lasts. @throws Denial 408 and 499 */
+  async waitFor<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await Promise.race([work, this.#over.promise])
+    } finally {
+      this.#time.cancel()
+    }
+  }
+
+  /** The connection, for whoever hears it for good. @throws Denial 408 or 499 when it is too late */
+  accept(messageBytes: number): { readonly connection: Connection; listen(receiver: Receiver): void } {
+    if (this.#isOver !== null) throw this.#isOver
+    this.#connection.bound(messageBytes)
+    return { connection: this.#connection, listen: (receiver) => this.#hand(receiver) }
+  }
+
+  refuse(denial: Denial): void {
+    sayDenied(this.#connection, this.#handshake, denial)
   }
 
   message(payload: Payload): void {
     if (this.#target !== null) return this.#target.message(payload)
-    if (this.#got) this.#waiting.push(payload)
-    else this.#settle(payload)
+    if (this.#got) return void this.#waiting.push(payload)
     this.#got = true
+    this.#connection.pause()
+    this.#time.cancel()
+    this.#time = this.#within(this.#handshake[hub].limits.handshakeMs, 'the handshake took too long')
+    this.#first.resolve(payload)
   }
 
   alive(): void {
@@ -96,14 +89,35 @@ class Relay implements Receiver {
 
   closed(code: number, reason: string): void {
     this.#ended = { code, reason }
-    if (this.#target !== null) this.#target.closed(code, reason)
-    else this.#settle(null)
+    if (this.#target !== null) return this.#target.closed(code, reason)
+    this.#giveUp(new Denial(499, 'gone', 'the peer has gone', { detail: `closed with ${code}` }))
   }
 
-  /** Hands over to the one who hears for good. */
-  hand(receiver: Receiver): void {
-    this.#target = receiver
-    for (const payload of this.#waiting) receiver.message(payload)
-    if (this.#ended !== null) receiver.closed(this.#ended.code, this.#ended.reason)
+  #within(ms: number, message: string): Timer {
+    return this.#handshake[hub].clock.after(ms, () => this.#giveUp(new Denial(408, 'timeout', message)))
   }
+
+  #giveUp(denial: Denial): void {
+    this.#isOver ??= denial
+    this.#waiting = []
+    this.#abort.abort(denial)
+    this.#over.reject(denial)
+  }
+
+  /** After this turn, in which the new receiver says its first words. */
+  #hand(receiver: Receiver): void {
+    queueMicrotask(() => {
+      this.#target = receiver
+      for (const payload of this.#waiting.splice(0)) receiver.message(payload)
+      if (this.#ended === null) this.#connection.resume()
+      else receiver.closed(this.#ended.code, this.#ended.reason)
+    })
+  }
+}
+
+function tokenOf(payload: Payload): string | null {
+  const parsed = typeof payload === 'string' ? parseJson(payload) : { ok: false as const }
+  if (!parsed.ok || !isRecord(parsed.value)) return null
+  const { type, op, token } = parsed.value
+  return (type ?? op) === 'auth' && typeof token === 'string' && token !== '' ? token : null
 }

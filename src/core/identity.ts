@@ -11,3 +11,15 @@ export interface Identity<U> {
   /** Asks again who this is without the raw credential; `null` when it is nobody any more. */
   renew?(): Promise<Identity<U> | null>
 }
+
+/**
+ * The same identity, when its dates can be read: an expiry that is none would never come.
+ *
+ * @throws TypeError when one is no valid date, such as a text out of a cache
+ */
+export function dated<I extends Identity<unknown> | null>(identity: I): I {
+  for (const date of [identity?.expires, identity?.issuedAt])
+    if (date !== undefined && Number.isNaN(date.getTime()))
+      throw new TypeError("the dates of an identity ('expires', 'issuedAt') are valid Date objects")
+  return identity
+}

@@ -30,8 +30,8 @@ export class Inbox {
     if (this.#closed) return
     if (!this.#busy && !this.#held && this.#waiting.length === 0) {
       this.#run(work)
-      // a handler that makes its peer answer in the same turn has added more
-      if (this.#waiting.length > 0) this.#next()
+      // a handler that makes its peer answer in the same turn has added more; one that ends its socket is waited for
+      if (this.#waiting.length > 0 || this.#drained.length > 0) this.#next()
       return
     }
     this.#waiting.push(work)

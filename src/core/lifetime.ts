@@ -4,7 +4,7 @@ import { subjectOf } from './authenticate.ts'
 import type { Timer } from './clock.ts'
 import { type Checks, secondDoor, type Visitor, type Why } from './doors.ts'
 import type { Hub } from './hub.ts'
-import type { Identity } from './identity.ts'
+import { dated, type Identity } from './identity.ts'
 import type { Opening } from './opening.ts'
 import type { Places } from './places.ts'
 import { denialReason } from './refusal.ts'
@@ -215,7 +215,7 @@ export class Lifetime {
 /** The identity as it is now. @throws Denial 401 when it is nobody, or somebody else, any more */
 async function renewed({ identity, subject }: Visitor): Promise<Identity<unknown>> {
   if (identity.renew === undefined) return identity
-  const now = await identity.renew()
+  const now = dated(await identity.renew())
   if (now === null) throw new Denial(401, 'revoked', 'you are no longer signed in')
   if (subjectOf(now, subject) !== subject)
     throw new Denial(401, 'other-subject', 'this session belongs to somebody else now')

@@ -9,6 +9,9 @@ export class Loop implements AsyncIterableIterator<unknown> {
   #offered: { readonly value: unknown; readonly taken: () => void } | null = null
   #wanted: ((result: IteratorResult<unknown>) => void) | null = null
   #ended = false
+  /** Whether a message was taken, and no other was asked for since. */
+  #working = false
+  #rested: (() => void)[] = []
 
   /** Hands a message over; settles when the loop has taken it. */
   offer(value: unknown): void | Promise<void> {
@@ -16,6 +19,7 @@ export class Loop implements AsyncIterableIterator<unknown> {
     const wanted = this.#wanted
     if (wanted !== null) {
       this.#wanted = null
+      this.#working = true
       return wanted({ value, done: false })
     }
     return new Promise((taken) => {
@@ -26,16 +30,24 @@ export class Loop implements AsyncIterableIterator<unknown> {
   /** Ends the loop: what nobody has taken is gone. */
   end(): void {
     this.#ended = true
+    this.#rest()
     this.#offered?.taken()
     this.#offered = null
     this.#wanted?.({ value: undefined, done: true })
     this.#wanted = null
   }
 
+  /** Settles when the message that was taken last has been worked off: the loop asks for the next, or leaves. */
+  rested(): Promise<void> {
+    return this.#working ? new Promise((resolve) => this.#rested.push(resolve)) : Promise.resolve()
+  }
+
   next(): Promise<IteratorResult<unknown>> {
+    this.#rest()
     const offered = this.#offered
     if (offered !== null) {
       this.#offered = null
+      this.#working = true
       offered.taken()
       return Promise.resolve({ value: offered.value, done: false })
     }
@@ -46,11 +58,17 @@ export class Loop implements AsyncIterableIterator<unknown> {
   }
 
   return(): Promise<IteratorResult<unknown>> {
+    this.#rest()
     return Promise.resolve({ value: undefined, done: true })
   }
 
   [Symbol.asyncIterator](): this {
     return this
+  }
+
+  #rest(): void {
+    this.#working = false
+    for (const resolve of this.#rested.splice(0)) resolve()
   }
 }
 

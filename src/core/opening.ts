@@ -23,6 +23,8 @@ export interface Inside {
   message(type: string | null, data: unknown): unknown
   call(name: string, input: unknown, signal: AbortSignal): unknown
   change(grant: unknown, before: unknown): unknown
+  /** Settles when the message that was taken last has been worked off. */
+  rested(): Promise<void>
   /** Access has ended: nothing more is to be taken. A peer that leaves by itself is still heard to the end. */
   stop(): void
   /** Runs last, after every handler has settled. */
@@ -57,7 +59,12 @@ export class Opening implements Receiver {
   #calls: Map<string, AbortController> | null = null
   #inside: Inside | null = null
   #opened: Promise<unknown> | null = null
+  #draining = false
   #ended = false
+  /** How it ended, where that was before anything could run inside. */
+  #left: Leave | null = null
+  /** Settles when the last handler has. */
+  #gone: Promise<void> | null = null
   #visitor: Visitor
   #activeAt: number
   #turned: PromiseWithResolvers<void> | null = null
@@ -103,11 +110,11 @@ export class Opening implements Receiver {
 
   /** Tells handlers and client that the grant has changed. */
   changed(grant: unknown, before: unknown, told: { readonly grant?: unknown }): void {
-    if (told.grant !== undefined) this.frame({ op: 'changed', in: this.#visitor.path, grant: told.grant })
     this.#turn()
     try {
+      if (told.grant !== undefined) this.frame({ op: 'changed', in: this.#visitor.path, grant: told.grant })
       const changing = this.#inside?.change(grant, before)
-      if (changing instanceof Promise) changing.catch((error: unknown) => this.fail(error))
+      if (isThenable(changing)) Promise.resolve(changing).catch((error: unknown) => this.fail(error))
     } catch (error) {
       this.fail(error)
     }
@@ -126,9 +133,10 @@ export class Opening implements Receiver {
   /** Runs `open`, then everything that has come meanwhile. */
   async start(inside: Inside): Promise<void> {
     this.#inside = inside
+    if (this.#left !== null) return this.#goodbye(this.#left)
     try {
       const opened = inside.open()
-      if (opened instanceof Promise) await (this.#opened = opened)
+      if (isThenable(opened)) await (this.#opened = Promise.resolve(opened))
     } catch (error) {
       return this.fail(error)
     }
@@ -154,6 +162,8 @@ export class Opening implements Receiver {
   /** Ends the socket for what was thrown: a denial closes with its code, anything else is reported and closes 1011. */
   fail(error: unknown): void {
     if (error instanceof Denial) return this.end('denied', error.closeCode, denialReason(error))
+    // what was waiting for something when the socket ended was told so: that is no fault
+    if (this.#ended && isAbort(error)) return
     this.parts.hub.report(error, `running ${this.parts.contract.path}`)
     this.end('fault', 1011, 'internal error')
   }
@@ -165,13 +175,20 @@ export class Opening implements Receiver {
     this.#leave({ why, code, mayReturn: retryAfterClose(code) === 'retry' })
   }
 
-  /** Takes no more messages, lets the handler that runs finish, then closes with 1012 and says when to come back. */
+  /**
+   * Takes no more messages, lets the handler that runs finish, then closes with 1012 and says when to come back. Settles
+   * when the last handler has.
+   */
   async drain(retryAfterMs: number): Promise<void> {
-    if (this.#ended) return
-    this.parts.connection.pause()
-    this.frame({ op: 'bye', retryAfterMs })
-    await this.#inbox.drained()
-    this.end('drain', 1012, 'restart')
+    if (!this.#ended && !this.#draining) {
+      this.#draining = true
+      this.frame({ op: 'bye', retryAfterMs })
+      await this.#opened?.catch(() => {})
+      await this.#inbox.drained()
+      await this.#inside?.rested()
+      this.end('drain', 1012, 'restart')
+    }
+    await this.#gone
   }
 
   message(payload: Payload): void {
@@ -198,27 +215,22 @@ export class Opening implements Receiver {
   }
 
   #obey(command: Command): void {
-    switch (command.do) {
-      case 'message':
-      case 'call':
-        return this.#take(command)
-      case 'cancel':
-        return this.#calls?.get(command.id)?.abort()
-      case 'invalid':
-        return command.mismatch && !this.parts.codec.framed
-          ? this.#mismatch(command)
-          : this.#invalid(command.issue, command.id)
-      case 'ping':
-        return this.#pong()
-      case 'pong':
-      case 'nothing':
-    }
+    if (command.do === 'invalid')
+      return command.mismatch && !this.parts.codec.framed
+        ? this.#mismatch(command)
+        : this.#invalid(command.issue, command.id)
+    const message = command.do === 'message' || command.do === 'call' ? command : null
+    // whatever a peer says has cost us the reading of it
+    const verdict = this.#conduct.message(this.parts.hub.clock.now())
+    if (verdict !== 'pass') this.#punish(verdict, tooMany(), message?.id ?? null)
+    else if (message !== null) this.#take(message)
+    else if (command.do === 'cancel') this.#calls?.get(command.id)?.abort()
+    else if (command.do === 'ping') this.frame({ op: 'pong' })
   }
 
   #take(command: Command & { readonly do: 'message' | 'call' }): void {
     this.#activeAt = this.parts.hub.clock.monotonic()
-    const verdict = this.#conduct.message(this.parts.hub.clock.now())
-    if (verdict !== 'pass') return this.#punish(verdict, tooMany(), command.id)
+    if (this.#draining) return
     if (command.do === 'call') this.#takeCall(command)
     else this.#takeMessage(command)
   }
@@ -277,7 +289,7 @@ export class Opening implements Receiver {
   ): void | Promise<void> {
     try {
       const result = handler()
-      if (result instanceof Promise) return this.#await(id, result, answer, settled)
+      if (isThenable(result)) return this.#await(id, result, answer, settled)
       this.#done(id, answer(result))
     } catch (error) {
       this.#threw(id, error)
@@ -287,7 +299,7 @@ export class Opening implements Receiver {
 
   async #await(
     id: string | null,
-    result: Promise<unknown>,
+    result: PromiseLike<unknown>,
     answer: (value: unknown) => unknown,
     settled: () => void,
   ): Promise<void> {
@@ -359,13 +371,6 @@ export class Opening implements Receiver {
     else this.parts.connection.ping()
   }
 
-  /** A sign of life for a client that asks; it counts as a message, for it is answered. */
-  #pong(): void {
-    const verdict = this.#conduct.message(this.parts.hub.clock.now())
-    if (verdict === 'pass') this.frame({ op: 'pong' })
-    else this.#punish(verdict, tooMany(), null)
-  }
-
   #turn(): void {
     this.#turned?.resolve()
     this.#turned = null
@@ -395,11 +400,14 @@ export class Opening implements Receiver {
       ms: hub.clock.now() - this.#since,
       ...place,
     })
-    void this.#goodbye(leave)
+    if (this.#inside === null) this.#left = leave
+    else this.#gone = this.#goodbye(leave)
   }
 
   async #goodbye(leave: Leave): Promise<void> {
     try {
+      // a turn later it is known whether `open`, which may have ended the socket itself, is still at work
+      await null
       await this.#opened?.catch(() => {})
       await this.#inbox.drained()
       await this.#inside?.close(leave)
@@ -415,6 +423,11 @@ function tooMany(): Denial {
 
 function cancelled(): never {
   throw new Denial(499, 'cancelled', 'the call was cancelled')
+}
+
+/** A promise of whatever make: query builders answer their own, which run only when they are awaited. */
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }
 
 function isAbort(error: unknown): boolean {

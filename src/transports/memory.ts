@@ -118,6 +118,7 @@ class MemoryWire {
       queued: 0,
       send: (packet) => this.#toVisitor(packet),
       ping: () => this.#receiver?.alive(),
+      bound: (messageBytes) => void (this.#bound = messageBytes),
       pause: () => void (this.#paused = true),
       resume: () => this.#resume(),
       close: (code, reason) => this.#end(code, reason),

@@ -40,7 +40,7 @@ export class NodeConnection implements Connection, Holder, Hearer {
   readonly protocol: string | null
   readonly #house: House
   readonly #socket: HeldSocket
-  readonly #messageBytes: number
+  #messageBytes: number
   readonly #outlet: Outlet
   /** Made when the first bytes come: most connections of a big room only listen. */
   #inlet: Inlet | null = null
@@ -80,6 +80,11 @@ export class NodeConnection implements Connection, Holder, Hearer {
 
   ping(): void {
     this.#outlet.control(pingFrame)
+  }
+
+  bound(messageBytes: number): void {
+    this.#messageBytes = messageBytes
+    this.#inlet?.bound(messageBytes)
   }
 
   pause(): void {

@@ -20,8 +20,13 @@ export interface InletBounds {
   readonly fragments: number
 }
 
-/** Chunks that may wait for the rest of a frame: the bound of ws against tiny pieces (CVE-2026-48779), far lower. */
-const maxBufferedChunks = 1_024
+/**
+ * Chunks that may wait for the rest of a frame: the bound of ws against tiny pieces (CVE-2026-48779), far lower. Where
+ * messages may be larger than usual they may come in more of them, of 64 bytes on average.
+ */
+function bufferedChunks(messageBytes: number): number {
+  return Math.max(1_024, Math.ceil(messageBytes / 64))
+}
 
 /** The close codes of what ws's parser refuses; everything else breaks the protocol, 1002. */
 const faults: ReadonlyMap<string, number> = new Map([
@@ -40,13 +45,19 @@ export class Inlet extends FrameParser {
       isServer: true,
       maxPayload: messageBytes,
       maxFragments: fragments,
-      maxBufferedChunks,
+      maxBufferedChunks: bufferedChunks(messageBytes),
       allowSynchronousEvents: true,
       skipUTF8Validation: false,
     })
     this.hearer = hearer
     this.on('message', onMessage).on('ping', onPing).on('pong', onPong)
     this.on('conclude', onConclude).on('error', onError).on('drain', onDrain)
+  }
+
+  /** Bounds the size of messages from now on. */
+  bound(messageBytes: number): void {
+    this._maxPayload = messageBytes
+    this._maxBufferedChunks = bufferedChunks(messageBytes)
   }
 }
 

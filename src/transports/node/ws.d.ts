@@ -22,6 +22,8 @@ declare module 'ws' {
   }
 
   export class Receiver extends Writable {
+    _maxPayload: number
+    _maxBufferedChunks: number
     constructor(options: ReceiverOptions)
     on<E extends keyof ReceiverEvents>(event: E, listener: (...args: ReceiverEvents[E]) => void): this
   }

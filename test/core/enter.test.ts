@@ -1,0 +1,151 @@
+import { expect, test } from 'vitest'
+import { z } from 'zod'
+import { hub } from '../../src/core/application.ts'
+import type { Layer } from '../../src/core/layer.ts'
+import { anyone, type Authenticator, consumer, contract, endpoint, memory } from '../../src/index.ts'
+import { settled, testClock } from '../../src/testing/clock.ts'
+import { testPort, visit } from '../../src/testing.ts'
+import { ada, byName, grace, room, type User } from './rooms.ts'
+
+test('a grant that cannot travel ends the socket with 1011 and leaves nothing behind', async () => {
+  const faults: unknown[] = []
+  const port = testPort({ report: (error) => faults.push(error) })
+  const broken = consumer(
+    contract('/ws/broken', { grant: z.any() }),
+    { auth: anyone, authorize: () => ({ size: 10n }) },
+    () => ({}),
+  )
+  void visit(broken, {}, { headers: {}, port }).catch(() => {})
+  await settled()
+  expect(faults).toHaveLength(1)
+  expect(port.connections).toBe(0)
+  expect(port[hub].groups.size).toBe(0)
+})
+
+test.each([
+  ['an invalid date', new Date(Number.NaN)],
+  ['a text', '2030-01-01'],
+])('an identity whose expiry is %s is not let in: it would never expire', async (_, expires) => {
+  const port = testPort({ report: () => {} })
+  // what comes out of a cache that kept it as JSON, whatever the types say
+  const auth: Authenticator<User> = async () => ({ user: ada, expires: expires as Date })
+  const forever = consumer(contract('/ws/forever', {}), { auth }, () => ({}))
+  await expect(visit(forever, {}, { headers: {}, port })).rejects.toMatchObject({ status: 503 })
+})
+
+test('a renewal whose expiry is malformed ends the socket when its lease is over, and not the process', async () => {
+  const clock = testClock()
+  const faults: unknown[] = []
+  const port = testPort({ clock, report: (error) => faults.push(error) })
+  const auth: Authenticator<User> = async () => ({
+    user: ada,
+    renew: async () => ({ user: ada, expires: '2030-01-01' as unknown as Date }),
+  })
+  const leased = consumer(contract('/ws/leased', {}), { auth, lease: '60s' }, () => ({}))
+  const alice = await visit(leased, {}, { headers: {}, port })
+  await clock.advance(61_000)
+  expect(await alice.closed).toMatchObject({ code: 4503 })
+  expect(faults).not.toEqual([])
+})
+
+test('a changed grant that cannot travel ends the socket, and not the process', async () => {
+  const port = testPort({ report: () => {} })
+  let size: number | bigint = 1
+  const growing = consumer(
+    contract('/ws/growing', { grant: z.any() }),
+    { auth: byName, authorize: () => ({ size }) },
+    () => ({}),
+  )
+  const alice = await visit(growing, {}, { user: ada, port })
+  size = 10n
+  await port.recheck({ user: ada.id })
+  expect(await alice.closed).toMatchObject({ code: 1011 })
+})
+
+test('whoever comes while the server drains is told so, however far they have come', async () => {
+  const { promise: layerAnswers, resolve: answer } = Promise.withResolvers<void>()
+  const { promise: handled, resolve: finish } = Promise.withResolvers<void>()
+  const port = testPort({ layer: slowLayer(layerAnswers, '/ws/chat') })
+  const busy = consumer(contract('/ws/busy', {}), { auth: byName }, () => ({ open: () => handled }))
+  await visit(busy, {}, { user: grace, port })
+  const late = visit(room, { room: 'lobby' }, { user: ada, port })
+  await settled()
+  const closed = port.close({ drain: '5s' })
+  answer()
+  await expect(late).rejects.toMatchObject({ status: 503, code: 'restart' })
+  expect(port.connections).toBe(1)
+  finish()
+  await closed
+})
+
+test('a layer that cannot subscribe lets nobody in, and nobody is half inside', async () => {
+  const layer = memory()
+  const faults: unknown[] = []
+  let away = true
+  const port = testPort({
+    report: (error) => faults.push(error),
+    layer: changed(layer, (topic) =>
+      away && topic.startsWith('5:group') ? Promise.reject(new Error('away')) : null,
+    ),
+  })
+  const both = [ada, grace].map((user) => visit(room, { room: 'lobby' }, { user, port }))
+  for (const one of both) await expect(one).rejects.toMatchObject({ status: 503 })
+  expect(port.connections).toBe(0)
+  expect(port[hub].groups.size).toBe(0)
+  away = false
+  const alice = await visit(room, { room: 'lobby' }, { user: ada, port })
+  await alice.send('say', { text: 'back again' })
+  expect(await alice.next('said')).toMatchObject({ text: 'back again' })
+})
+
+test('a layer that hangs costs the handshake its time and holds nothing when it comes back', async () => {
+  const { promise: layerAnswers, resolve: answer } = Promise.withResolvers<void>()
+  const port = testPort({ layer: slowLayer(layerAnswers), report: () => {} })
+  const gone = visit(room, { room: 'lobby' }, { user: ada, port })
+  await settled()
+  answer()
+  const alice = await gone
+  alice.leave()
+  await settled()
+  expect(port[hub].groups.size).toBe(0)
+})
+
+test('an endpoint that ends its socket at once leaves no open socket', async () => {
+  const port = testPort()
+  const events: string[] = []
+  const short = consumer(contract('/ws/short', {}), { auth: anyone }, (socket) => {
+    socket.close(4000, 'not today')
+    return { open: () => events.push('open'), close: () => events.push('close') }
+  })
+  const alice = await visit(short, {}, { headers: {}, port })
+  expect(await alice.closed).toEqual({ code: 4000, reason: 'not today' })
+  await settled()
+  expect(events).toEqual(['close'])
+  expect(port.connections).toBe(0)
+  const loop = endpoint(contract('/ws/loop', {}), { auth: anyone }, async (socket) => socket.close())
+  expect(await (await visit(loop, {}, { headers: {}, port })).closed).toMatchObject({ code: 1000 })
+  expect(port.connections).toBe(0)
+})
+
+/** A layer whose groups are subscribed to only when it is told. */
+function slowLayer(answers: Promise<void>, of = '5:group'): Layer {
+  return changed(memory(), (topic) => (topic.includes(of) ? answers : null))
+}
+
+function changed(layer: Layer, meanwhile: (topic: string) => Promise<void> | null): Layer {
+  return {
+    store: layer.store,
+    bus: (node) => {
+      const bus = layer.bus(node)
+      return {
+        publish: (topic, pack) => bus.publish(topic, pack),
+        subscribe: async (topic, hear) => {
+          await meanwhile(topic)
+          return bus.subscribe(topic, hear)
+        },
+        nodes: () => bus.nodes(),
+        close: () => bus.close(),
+      }
+    },
+  }
+}

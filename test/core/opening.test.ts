@@ -1,0 +1,208 @@
+import { expect, test } from 'vitest'
+import { z } from 'zod'
+import { anyone, consumer, contract, deny, endpoint, memory, text } from '../../src/index.ts'
+import { settled, testClock } from '../../src/testing/clock.ts'
+import { testPort, visit } from '../../src/testing.ts'
+import { ada, byName, lines } from './rooms.ts'
+
+const commands = contract('/ws/commands', { client: { go: z.object({}) } })
+const guest = { headers: {} }
+
+test('close runs after open has settled, though open ended the socket', async () => {
+  const events: string[] = []
+  const { promise: saved, resolve: save } = Promise.withResolvers<void>()
+  const ending = consumer(contract('/ws/ending', {}), { auth: anyone }, (socket) => ({
+    async open() {
+      socket.close()
+      await saved
+      events.push('opened')
+    },
+    close: () => events.push('closed'),
+  }))
+  const alice = await visit(ending, {}, { ...guest, port: testPort() })
+  await alice.closed
+  await settled()
+  expect(events).toEqual([])
+  save()
+  await settled()
+  expect(events).toEqual(['opened', 'closed'])
+})
+
+test('close runs after a handler that ended the socket, whether it waits for something or not', async () => {
+  const events: string[] = []
+  const both = contract('/ws/both', { client: { now: z.object({}), soon: z.object({}) } })
+  const ending = consumer(both, { auth: anyone }, (socket) => ({
+    on: {
+      now: () => {
+        socket.close()
+        events.push('now')
+      },
+      soon: async () => {
+        socket.close()
+        await null
+        events.push('soon')
+      },
+    },
+    close: () => events.push('closed'),
+  }))
+  const [alice, bob] = [await visit(ending, {}, guest), await visit(ending, {}, guest)]
+  alice.raw('{"op":"msg","in":"/ws/both","type":"now","data":{}}')
+  await alice.closed
+  await settled()
+  expect(events).toEqual(['now', 'closed'])
+  bob.raw('{"op":"msg","in":"/ws/both","type":"soon","data":{}}')
+  await bob.closed
+  await settled()
+  expect(events).toEqual(['now', 'closed', 'soon', 'closed'])
+})
+
+test('a promise of any make is awaited: handlers run one at a time, and its rejection is a refusal', async () => {
+  const events: string[] = []
+  // query builders run when they are awaited, and not before
+  const query = (then: () => unknown): unknown => ({
+    then: (resolve: (value: unknown) => void, reject: (error: unknown) => void) =>
+      void Promise.resolve().then(then).then(resolve, reject),
+  })
+  let count = 0
+  const querying = consumer(commands, { auth: anyone }, () => ({
+    open: () => query(() => events.push('open')),
+    on: {
+      go: () => {
+        const number = ++count
+        events.push(`begin ${number}`)
+        return query(() => (number === 2 ? deny(409, 'twice') : events.push(`end ${number}`)))
+      },
+    },
+  }))
+  const alice = await visit(querying, {}, { ...guest, port: testPort() })
+  const sends = [alice.send('go', {}), alice.send('go', {})]
+  await sends[0]
+  await expect(sends[1]).rejects.toMatchObject({ status: 409 })
+  expect(events).toEqual(['open', 'begin 1', 'end 1', 'begin 2'])
+})
+
+test('what waits for something when the peer leaves is told by the signal, and that is no fault', async () => {
+  const faults: unknown[] = []
+  const port = testPort({ report: (error) => faults.push(error) })
+  const waiting = (signal: AbortSignal): Promise<never> =>
+    new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)))
+  const opens = consumer(contract('/ws/opens', {}), { auth: anyone }, (socket) => ({
+    open: () => waiting(socket.signal),
+  }))
+  const loops = endpoint(lines, { auth: byName }, (socket) => waiting(socket.signal))
+  for (const visitor of [
+    await visit(opens, {}, { ...guest, port }),
+    await visit(loops, {}, { user: ada, port }),
+  ])
+    visitor.cut()
+  await settled()
+  expect(faults).toEqual([])
+})
+
+test('frames that are no messages count against the rate, too', async () => {
+  const clock = testClock()
+  const port = testPort({ clock, limits: { rate: { most: 1, eachMs: 1_000, burst: 2 } } })
+  for (const frame of [
+    '{"op":"pong"}',
+    '{"op":"nobody-knows"}',
+    '{"op":"cancel","in":"/ws/commands","id":"1"}',
+  ]) {
+    const quiet = consumer(commands, { auth: anyone }, () => ({ on: { go: () => {} } }))
+    const alice = await visit(quiet, {}, { ...guest, port })
+    for (let tenth = 0; tenth < 110; tenth++) {
+      alice.raw(frame)
+      alice.raw(frame)
+      await clock.advance(100)
+    }
+    expect(await alice.closed).toMatchObject({ code: 4429 })
+  }
+})
+
+test('draining waits for the message that a loop is at, and for its clean-up', async () => {
+  const { promise: saved, resolve: save } = Promise.withResolvers<void>()
+  const events: string[] = []
+  const port = testPort()
+  const saving = endpoint(lines, { auth: byName }, async (socket) => {
+    for await (const line of socket) {
+      await saved
+      socket.send(`saved ${line}`)
+    }
+    events.push('cleaned up')
+  })
+  const alice = await visit(saving, {}, { user: ada, port })
+  await alice.send('one')
+  const closed = port.close({ drain: '5s' })
+  await settled()
+  alice.raw('{"op":"msg","in":"/ws/lines","data":"too late"}')
+  save()
+  expect(await alice.next()).toBe('saved one')
+  expect(await alice.closed).toMatchObject({ code: 1012 })
+  await closed
+  expect(events).toEqual(['cleaned up'])
+})
+
+test('draining does not wait for a loop that is at no message', async () => {
+  const port = testPort()
+  const pushing = endpoint(lines, { auth: byName }, async (socket) => {
+    await new Promise<void>((resolve) => socket.signal.addEventListener('abort', () => resolve()))
+  })
+  const alice = await visit(pushing, {}, { user: ada, port })
+  await port.close({ drain: '30s' })
+  expect(await alice.closed).toMatchObject({ code: 1012 })
+})
+
+test('a close handler can still speak to its group while the server drains', async () => {
+  const layer = memory()
+  const [here, there] = [testPort({ layer, node: 'here' }), testPort({ layer, node: 'there' })]
+  const parting = contract('/ws/parting', { server: { left: z.object({}) } })
+  const room = consumer(parting, { auth: anyone }, (socket) => ({
+    async close() {
+      await settled()
+      await socket.group().send('left', {})
+    },
+  }))
+  await visit(room, {}, { ...guest, port: here })
+  const other = await visit(room, {}, { ...guest, port: there })
+  await here.close({ drain: '5s' })
+  expect(await other.next('left')).toEqual({})
+})
+
+test('a peer that answers pings is not lost while a handler holds up the drain', async () => {
+  const clock = testClock()
+  const { promise: saved, resolve: save } = Promise.withResolvers<void>()
+  const port = testPort({ clock })
+  const slow = consumer(commands, { auth: anyone }, () => ({ on: { go: () => saved } }))
+  const alice = await visit(slow, {}, { ...guest, port })
+  alice.raw('{"op":"msg","in":"/ws/commands","type":"go","data":{}}')
+  await settled()
+  const closed = port.close({ drain: '10m' })
+  await clock.advance(120_000)
+  expect(port.connections).toBe(1)
+  save()
+  await closed
+  expect(await alice.closed).toMatchObject({ code: 1012 })
+})
+
+test('a loop that leaves its loop and goes on is not stuck on what it did not take', async () => {
+  const events: string[] = []
+  const { promise: finished, resolve: finish } = Promise.withResolvers<void>()
+  const first = endpoint(contract('/ws/first', { client: text }), { auth: anyone }, async (socket) => {
+    for await (const line of socket) {
+      events.push(line)
+      break
+    }
+    await finished
+    events.push('finished')
+  })
+  const port = testPort()
+  const alice = await visit(first, {}, { ...guest, port })
+  alice.raw('{"op":"msg","in":"/ws/first","data":"one"}')
+  alice.raw('{"op":"msg","in":"/ws/first","data":"two"}')
+  await settled()
+  alice.cut()
+  await settled()
+  finish()
+  await settled()
+  expect(events).toEqual(['one', 'finished'])
+  expect(port.connections).toBe(0)
+})
