@@ -60,6 +60,13 @@ describe('a signed cookie', () => {
     expect(await ask(site(), short)).toMatchObject({ expires: new Date(signedAtMs + 90_000_000) })
   })
 
+  test('is no session when it is longer than browsers keep', async () => {
+    const salt = 'django.contrib.sessions.backends.signed_cookies'
+    const long = (size: number): string => signed(json({ ...claims, note: 'x'.repeat(size) }), { salt })
+    expect(await ask(site(), long(2_000))).not.toBeNull()
+    expect(await ask(site(), long(4_000))).toBeNull()
+  })
+
   test('is no session of the table, nor the other way round', async () => {
     expect(await ask(table(recorded.present.cookie))).toBeNull()
     expect(await ask(site(), recorded.present.row)).toBeNull()
@@ -122,6 +129,12 @@ describe('a session of the table', () => {
       `.${deflateSync(JSON.stringify({ ...claims, note: 'x'.repeat(size) })).toString('base64url')}`
     expect(await ask(table(signed(note(1_000_000))))).not.toBeNull()
     expect(await ask(table(signed(note(1_100_000))))).toBeNull()
+  })
+
+  test('is none when it is larger than a mebibyte without being inflated', async () => {
+    const row = (size: number): string => signed(json({ ...claims, note: 'x'.repeat(size) }))
+    expect(await ask(table(row(700_000)))).not.toBeNull()
+    expect(await ask(table(row(800_000)))).toBeNull()
   })
 
   test('is none when it names nobody, another backend, or another hash', async () => {
