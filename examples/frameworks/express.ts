@@ -1,0 +1,40 @@
+// Express 5 with express-session and Passport: the socket reads the same session, `connect.sid`, from the same store.
+import { createServer } from 'node:http'
+import { promisify } from 'node:util'
+import express from 'express'
+import session from 'express-session'
+import passport from 'passport'
+import { Strategy } from 'passport-local'
+import { sessions } from 'sallyport/auth/sessions'
+import { attachRoom, chat, find, secret, type Site, text, type User, verify } from './room.ts'
+
+declare module 'express-session' {
+  interface SessionData {
+    passport?: { user: string }
+  }
+}
+
+export function expressSite(): Site {
+  const store = new session.MemoryStore()
+  const login = new passport.Passport()
+  login.use(new Strategy((name, password, done) => done(null, verify(name, password) ?? false)))
+  login.serializeUser((user, done) => done(null, (user as User).id)) // the strategy gives a User
+  login.deserializeUser((id, done) => done(null, find(id)))
+  const app = express()
+  const cookie = { httpOnly: true, sameSite: 'lax' } as const
+  app.use(express.json(), session({ secret, store, cookie, resave: false, saveUninitialized: false }))
+  app.use(login.initialize(), login.session())
+  const get = promisify(store.get.bind(store))
+  const owner = (found: session.SessionData) => find(found.passport?.user)
+  const door = sessions({ cookie: 'connect.sid', secret, load: (id) => get(id), user: owner })
+  const site = attachRoom(createServer(app), door)
+  app.post('/login', login.authenticate('local'), (_, response) => void response.sendStatus(204))
+  app.post('/logout', (request, response) => request.session.destroy(() => response.sendStatus(204)))
+  app.post('/rooms/:room', async ({ user, params, body }, response) => {
+    if (user === undefined) return void response.sendStatus(401)
+    const said = { from: (user as User).name, text: text.parse(body).text }
+    await site.port.group(chat, { room: params.room }).send('said', said)
+    response.sendStatus(204)
+  })
+  return site
+}

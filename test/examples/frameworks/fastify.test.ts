@@ -1,0 +1,4 @@
+import { behaves } from './site.ts'
+import { fastifySite } from '../../../examples/frameworks/fastify.ts'
+
+behaves(fastifySite)

@@ -1,0 +1,93 @@
+import { once } from 'node:events'
+import { expect, onTestFinished, test } from 'vitest'
+import { WebSocket as Ws } from 'ws'
+import type { Site } from '../../../examples/frameworks/room.ts'
+import { listen, refusal } from '../running.ts'
+
+const password = 'correct horse'
+// read once, when the room's file is loaded: every test imports it after this file
+process.env['ADA_PASSWORD'] = password
+
+/** A framework's site on a real port. */
+export interface Started {
+  readonly origin: string
+  readonly url: string
+  readonly site: Site
+  post(path: string, body: unknown, cookie?: string): Promise<Response>
+  /** Signs ada in, and answers the cookies to send. */
+  login(): Promise<string>
+}
+
+/** Starts a site on a free port; the end of the test stops it. */
+export async function begin(make: () => Site | Promise<Site>): Promise<Started> {
+  const site = await make()
+  site.server.listen(0, '127.0.0.1')
+  await once(site.server, 'listening')
+  const address = site.server.address()
+  const host = `127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`
+  const origin = `http://${host}`
+  onTestFinished(async () => {
+    await site.port.close({ drain: 100 })
+    site.server.closeAllConnections()
+    site.server.close()
+  })
+  const post: Started['post'] = (path, body, cookie = '') =>
+    fetch(origin + path, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', Origin: origin, Cookie: cookie },
+      body: JSON.stringify(body),
+    })
+  const login = async (): Promise<string> => {
+    const answer = await post('/login', { username: 'ada', password })
+    expect(answer.status).toBe(204)
+    return answer.headers
+      .getSetCookie()
+      .map((cookie) => cookie.split(';', 1)[0])
+      .join('; ')
+  }
+  return { origin, url: `ws://${host}/ws/rooms/lobby`, site, post, login }
+}
+
+/** What holds for the site of every framework. */
+export function behaves(make: () => Site | Promise<Site>): void {
+  test('whoever has signed in over HTTP hears what a route of HTTP publishes', async () => {
+    const { origin, url, login, post } = await begin(make)
+    const cookie = await login()
+    const socket = new Ws(url, { headers: { Cookie: cookie, Origin: origin } })
+    const ada = listen(socket)
+    await once(socket, 'open')
+    expect((await post('/rooms/lobby', { text: 'from a route' }, cookie)).status).toBe(204)
+    expect(JSON.parse(await ada.next())).toEqual({ type: 'said', from: 'ada', text: 'from a route' })
+    socket.send('{"type":"say","text":"from the socket"}')
+    expect(JSON.parse(await ada.next())).toEqual({ type: 'said', from: 'ada', text: 'from the socket' })
+  })
+
+  test('without a session a tool is refused with 401, and a page with 4401', async () => {
+    const { origin, url } = await begin(make)
+    expect((await refusal(url)).status).toBe(401)
+    const page = listen(new Ws(url, { headers: { Origin: origin } }))
+    expect((await page.ended).code).toBe(4401)
+  })
+
+  test('a wrong password makes no session, and a stranger publishes nothing', async () => {
+    const { post } = await begin(make)
+    expect((await post('/login', { username: 'ada', password: 'wrong horse' })).status).toBe(401)
+    expect((await post('/rooms/lobby', { text: 'hello' })).status).toBe(401)
+  })
+
+  test('a cookie that the site did not give is no session', async () => {
+    const { origin, url, login } = await begin(make)
+    const cookie = (await login()).replace(/=[^;]{8}/, '=AAAAAAAA')
+    const page = listen(new Ws(url, { headers: { Cookie: cookie, Origin: origin } }))
+    expect((await page.ended).code).toBe(4401)
+  })
+
+  test('another listener still gets the upgrades of its own path', async () => {
+    const { origin, site, post } = await begin(make)
+    site.server.on('upgrade', ({ url }, socket) => {
+      if (url === '/other') socket.end('HTTP/1.1 418 Other\r\nContent-Length: 2\r\n\r\n{}')
+    })
+    expect((await refusal(`${origin.replace('http', 'ws')}/other`)).status).toBe(418)
+    expect((await post('/nowhere', {})).status).toBe(404)
+  })
+}
