@@ -39,15 +39,9 @@ export function unpackDispatch(packed: Uint8Array): Dispatch | null {
 
 function dispatchOf(head: Readonly<Record<string, unknown>>, data: Uint8Array): Dispatch | null {
   const { type, slow, key, except, at, kind } = head
+  if (typeof key !== 'string' || !isSlow(slow) || !isNameOrNull(type) || !isNameOrNull(except)) return null
   const body = bodyFrom(kind, data)
-  if (
-    body === null ||
-    typeof key !== 'string' ||
-    !isSlow(slow) ||
-    !isNameOrNull(type) ||
-    !isNameOrNull(except)
-  )
-    return null
+  if (body === null || !isSendable(type, body)) return null
   return { type, body, slow, key, except, at: positionOf(at) }
 }
 
@@ -56,6 +50,17 @@ function bodyFrom(kind: unknown, data: Uint8Array): Body | null {
   const text = new TextDecoder().decode(data)
   if (kind === 'json') return { kind, json: text }
   return kind === 'text' ? { kind, text } : null
+}
+
+/** Whether the data may stand in a frame as it is: JSON is pasted in unread, so it must be JSON, and an object under a name. */
+function isSendable(type: string | null, body: Body): boolean {
+  if (body.kind !== 'json') return true
+  try {
+    const value: unknown = JSON.parse(body.json)
+    return type === null || isRecord(value)
+  } catch {
+    return false
+  }
 }
 
 function positionOf(at: unknown): Position | null {

@@ -4,7 +4,7 @@ import { encodePlain } from '../wire/plain.ts'
 import { type Connection, Packet } from './connection.ts'
 import { type Dispatch, packDispatch, unpackDispatch } from './envelope.ts'
 import type { Address } from './keys.ts'
-import type { Bus, Store, Unsubscribe } from './layer.ts'
+import { type Bus, leaveTopic, type Store, type Unsubscribe } from './layer.ts'
 import type { Reporter } from './report.ts'
 
 /** Someone who hears a group. */
@@ -40,7 +40,7 @@ export interface Kept {
 /** Everyone who hears the same thing, on this node and through the bus on all others. */
 export class Groups {
   readonly #rooms = new Map<string, Room>()
-  /** The last send of each group with a history: offsets and delivery keep the order of `send`. */
+  /** The last send that is under way in each group with a history: offsets and delivery keep the order of `send`. */
   readonly #tails = new Map<string, Promise<unknown>>()
   readonly #bus: Bus
   readonly #store: Store
@@ -68,9 +68,11 @@ export class Groups {
   /** Sends to everyone: local members at once, the others through the bus. Resolves when the layer has accepted it. */
   async send(address: Address, dispatch: Dispatch, kept: boolean): Promise<number> {
     const { history } = address.contract
-    if (history === undefined || !kept) return this.#deliver(address, dispatch)
     const before = this.#tails.get(address.key)
-    const sending = this.#append(before, address, dispatch, history)
+    if (history === undefined || (!kept && before === undefined)) return this.#deliver(address, dispatch)
+    const sending = this.#inTurn(before, () =>
+      kept ? this.#append(address, dispatch, history) : this.#deliver(address, dispatch),
+    )
     this.#tails.set(address.key, sending)
     try {
       return await sending
@@ -102,14 +104,17 @@ export class Groups {
     return this.#rooms.size
   }
 
+  async #inTurn(before: Promise<unknown> | undefined, send: () => Promise<number>): Promise<number> {
+    // a failed send before this one has been told to its own caller
+    await before?.catch(() => {})
+    return send()
+  }
+
   async #append(
-    before: Promise<unknown> | undefined,
     address: Address,
     dispatch: Dispatch,
     rules: { size: number; forMs: number },
   ): Promise<number> {
-    // a failed send before this one has been told to its own caller
-    await before?.catch(() => {})
     const at = await this.#store.append(address.key, packDispatch(dispatch), rules)
     return this.#deliver(address, { ...dispatch, at })
   }
@@ -159,10 +164,7 @@ export class Groups {
   #release(room: Room): void {
     if (--room.holders > 0) return
     this.#rooms.delete(room.address.key)
-    room.ready.then(
-      (unsubscribe) => unsubscribe(),
-      () => {},
-    )
+    leaveTopic(room.ready, (error) => this.#report(error, `leaving ${room.address.contract.path}`))
   }
 }
 

@@ -3,6 +3,16 @@ import type { Position } from '../wire/frame.ts'
 /** Ends a subscription. */
 export type Unsubscribe = () => void
 
+/** Ends a subscription as soon as it has begun; what that throws is told, and ends nothing. One that never began needs no end. */
+export function leaveTopic(ready: Promise<Unsubscribe>, failed: (error: unknown) => void): void {
+  ready
+    .then(
+      (unsubscribe) => unsubscribe(),
+      () => {},
+    )
+    .catch(failed)
+}
+
 /** Carries messages between the nodes of one system, at most once, in order for one publisher and topic. */
 export interface Bus {
   /**

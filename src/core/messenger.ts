@@ -2,7 +2,7 @@ import { newId } from './new-id.ts'
 import { assertValid, type Body, bodyOf } from '../wire/body.ts'
 import { type Contract, type Direction, type EventShape, shapeOf } from '../wire/contract.ts'
 import type { Position } from '../wire/frame.ts'
-import { isRecord, parseJson } from '../wire/json.ts'
+import { isRecord } from '../wire/json.ts'
 import { isSchema } from '../wire/schema.ts'
 import type { Hub } from './hub.ts'
 import { type Address, groupAddress, subjectAddress } from './keys.ts'
@@ -40,6 +40,14 @@ export function sendingOf(contract: Contract, args: readonly unknown[], checked:
     data,
     options: options ?? {},
   }
+}
+
+/** The data of a message, serialised. @throws TypeError when it cannot be sent, or stands under a name and is no object */
+export function bodyFor({ type, shape, data }: Sending): Body {
+  const body = bodyOf(shape.schema, data)
+  if (type !== null && body.kind === 'json' && !body.json.startsWith('{'))
+    throw new TypeError(`the message '${type}' must be an object`)
+  return body
 }
 
 /** The messenger of a hub for one tenant. */
@@ -94,9 +102,10 @@ export function groupOf(hub: Hub, address: Address): Group<Direction> {
 
 async function send(hub: Hub, address: Address, args: readonly unknown[]): Promise<void> {
   const { contract } = address
-  const { type, shape, data, options } = sendingOf(contract, args, hub.checkOutgoing)
+  const sending = sendingOf(contract, args, hub.checkOutgoing)
+  const { type, shape, options } = sending
   const { slow = shape.rules.slow ?? 'close', keep = shape.rules.keep ?? true, key = '', except } = options
-  const body = bodyOf(shape.schema, data)
+  const body = bodyFor(sending)
   const receivers = await hub.groups.send(
     address,
     { type, body, slow, key, except: except?.id ?? null, at: null },
@@ -120,6 +129,6 @@ async function history(
 function dataOf(body: Body): unknown {
   if (body.kind === 'binary') return body.bytes
   if (body.kind === 'text') return body.text
-  const parsed = parseJson(body.json)
-  return parsed.ok ? parsed.value : null
+  // our own words: a key that no client may use, such as 'constructor', is none of a message's of ours
+  return JSON.parse(body.json)
 }

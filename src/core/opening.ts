@@ -1,4 +1,4 @@
-import { bodyOf, assertValid, type Payload } from '../wire/body.ts'
+import { assertValid, type Payload } from '../wire/body.ts'
 import { retryAfterClose } from '../wire/close.ts'
 import { type Contract, shapeOf } from '../wire/contract.ts'
 import { Denial } from '../wire/errors.ts'
@@ -13,7 +13,7 @@ import { Heartbeat } from './heartbeat.ts'
 import type { Hub } from './hub.ts'
 import { Inbox } from './inbox.ts'
 import type { Rate } from './limits.ts'
-import { sendingOf } from './messenger.ts'
+import { bodyFor, sendingOf } from './messenger.ts'
 import { denialReason } from './refusal.ts'
 import type { LeaveReason, Place } from './report.ts'
 
@@ -146,8 +146,9 @@ export class Opening implements Receiver {
   /** Sends to this socket alone; the arguments are those of `socket.send`. */
   send(args: readonly unknown[]): void {
     const { contract, codec, connection, hub } = this.parts
-    const { type, shape, data, options } = sendingOf(contract, args, hub.checkOutgoing)
-    const payload = codec.message(type, bodyOf(shape.schema, data))
+    const sending = sendingOf(contract, args, hub.checkOutgoing)
+    const { type, shape, options } = sending
+    const payload = codec.message(type, bodyFor(sending))
     if (this.#ended) return
     connection.send(
       new Packet(payload, options.slow ?? shape.rules.slow, `${type ?? ''}/${options.key ?? ''}`),

@@ -1,0 +1,148 @@
+import { expect, test } from 'vitest'
+import { z } from 'zod'
+import type { Layer } from '../../src/core/layer.ts'
+import { anyone, consumer, contract, memory } from '../../src/index.ts'
+import { settled } from '../../src/testing/clock.ts'
+import { testPort, visit } from '../../src/testing.ts'
+
+const news = contract('/ws/news', {
+  server: { kept: z.object({ n: z.number() }), passing: z.object({ n: z.number() }), loose: z.any() },
+  history: { size: 10 },
+})
+const reader = consumer(news, { auth: anyone }, () => ({}))
+const guest = { headers: {} }
+
+test('what is not kept does not overtake what is', async () => {
+  const port = testPort()
+  const alice = await visit(reader, {}, { ...guest, port })
+  const group = port.group(news)
+  await Promise.all([
+    group.send('kept', { n: 1 }),
+    group.send('passing', { n: 2 }, { keep: false }),
+    group.send('kept', { n: 3 }),
+    group.send('passing', { n: 4 }, { keep: false }),
+  ])
+  const got: unknown[] = []
+  for (let count = 0; count < 4; count++) got.push(await alice.next())
+  expect(got.map((one) => (one as { n: number }).n)).toEqual([1, 2, 3, 4])
+})
+
+test('a send that fails holds up nothing that follows it', async () => {
+  const layer = memory()
+  let away = true
+  const port = testPort({
+    report: () => {},
+    layer: {
+      bus: (node) => layer.bus(node),
+      store: {
+        ...bound(layer.store),
+        append: (log, value, rules) =>
+          away ? Promise.reject(new Error('away')) : layer.store.append(log, value, rules),
+      },
+    },
+  })
+  const alice = await visit(reader, {}, { ...guest, port })
+  const failed = port.group(news).send('kept', { n: 1 })
+  const passing = port.group(news).send('passing', { n: 2 }, { keep: false })
+  await expect(failed).rejects.toThrow('away')
+  away = false
+  await passing
+  expect(await alice.next()).toMatchObject({ n: 2 })
+})
+
+function bound(store: Layer['store']): Layer['store'] {
+  return {
+    put: (...args) => store.put(...args),
+    take: (...args) => store.take(...args),
+    append: (...args) => store.append(...args),
+    range: (...args) => store.range(...args),
+    expire: (...args) => store.expire(...args),
+    claim: (...args) => store.claim(...args),
+  }
+}
+
+test.each([
+  ['an array', [1]],
+  ['a text', 'hello'],
+  ['a date, which JSON makes a text', new Date(0)],
+  ['null', null],
+])('%s is no named message, whoever would hear it', async (_, data) => {
+  const port = testPort({ report: () => {} })
+  await expect(port.group(news).send('loose', data)).rejects.toThrow(TypeError)
+})
+
+test('a message of the layer that cannot be encoded ends nothing, and what follows it is heard', async () => {
+  const layer = memory()
+  const faults: unknown[] = []
+  const port = testPort({ layer, node: 'here', report: (error) => faults.push(error) })
+  const alice = await visit(reader, {}, { ...guest, port })
+  const topics: string[] = []
+  const spy = testPort({
+    node: 'there',
+    layer: {
+      store: layer.store,
+      bus: (node) => {
+        const bus = layer.bus(node)
+        return {
+          publish: (topic, pack) => (topics.push(topic), bus.publish(topic, pack)),
+          subscribe: (topic, hear) => bus.subscribe(topic, hear),
+          nodes: () => bus.nodes(),
+          close: () => bus.close(),
+        }
+      },
+    },
+  })
+  await spy.group(news).send('passing', { n: 1 }, { keep: false })
+  expect(await alice.next('passing')).toEqual({ n: 1 })
+  const [topic = ''] = topics
+  const hostile = layer.bus('hostile')
+  const head = JSON.stringify({
+    type: 'loose',
+    slow: 'close',
+    key: '',
+    except: null,
+    at: null,
+    kind: 'json',
+  })
+  const bytes = new TextEncoder().encode(`....${head}this is no JSON`)
+  new DataView(bytes.buffer).setUint32(0, head.length)
+  for (const nonsense of [bytes, new Uint8Array(), new Uint8Array([0xff, 0xff, 0xff, 0xff, 0])])
+    await hostile.publish(topic, () => nonsense)
+  await settled()
+  await spy.group(news).send('passing', { n: 2 }, { keep: false })
+  expect(await alice.next('passing')).toEqual({ n: 2 })
+  expect(faults).toHaveLength(3)
+})
+
+test('a layer whose unsubscribing fails is reported, and ends nothing', async () => {
+  const layer = memory()
+  const faults: unknown[] = []
+  const port = testPort({
+    report: (error) => faults.push(error),
+    layer: {
+      store: layer.store,
+      bus: (node) => {
+        const bus = layer.bus(node)
+        return {
+          publish: (topic, pack) => bus.publish(topic, pack),
+          subscribe: async () => () => {
+            throw new Error('the layer is away')
+          },
+          nodes: () => bus.nodes(),
+          close: () => bus.close(),
+        }
+      },
+    },
+  })
+  const alice = await visit(reader, {}, { ...guest, port })
+  alice.leave()
+  await settled()
+  expect(faults).not.toEqual([])
+})
+
+test('a history gives back what was sent, whatever its keys are called', async () => {
+  const port = testPort({ report: () => {} })
+  await port.group(news).send('loose', { constructor: 'Ferrari' })
+  const { messages } = await port.group(news).history()
+  expect(messages.map(({ data }) => data)).toEqual([{ constructor: 'Ferrari' }])
+})
