@@ -20,10 +20,8 @@ export async function fastifySite(): Promise<Site> {
   await app.register(session, { secret, store, cookie, cookiePrefix: 's:', saveUninitialized: false })
   const get = promisify(store.get.bind(store))
   const load = (id: string) => get(id) as Promise<{ userId?: string } | null>
-  const site = attachRoom(
-    app.server,
-    sessions({ cookie: 'sessionId', secret, load, user: (found) => find(found.userId) }),
-  )
+  const door = sessions({ cookie: 'sessionId', secret, load, user: ({ userId }) => find(userId) })
+  const site = attachRoom(app.server, door)
   app.post<{ Body: { username: string; password: string } }>('/login', async (request, reply) => {
     const person = verify(request.body.username, request.body.password)
     if (person === null) return reply.code(401).send()
@@ -34,8 +32,9 @@ export async function fastifySite(): Promise<Site> {
   app.post<{ Params: { room: string } }>('/rooms/:room', async (request, reply) => {
     const person = find(request.session.userId)
     if (person === null) return reply.code(401).send()
-    const said = { from: person.name, ...text.parse(request.body) }
-    await site.port.group(chat, request.params).send('said', said)
+    await site.port
+      .group(chat, request.params)
+      .send('said', { from: person.name, ...text.parse(request.body) })
     return reply.code(204).send()
   })
   await app.ready()

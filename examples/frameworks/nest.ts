@@ -1,22 +1,24 @@
 // NestJS 11 on Express, with express-session. Decorators are called as the functions they are: Node runs this file as is.
 import 'reflect-metadata'
 import { promisify } from 'node:util'
-import { Body, Controller, HttpCode, Param, Post, Session, UnauthorizedException } from '@nestjs/common'
+import { Body, Controller, HttpCode, Param, Post, Req, UnauthorizedException } from '@nestjs/common'
 import { NestFactory } from '@nestjs/core'
 import session from 'express-session'
 import { sessions } from 'sallyport/auth/sessions'
 import { attachRoom, chat, find, secret, type Site, text, verify } from './room.ts'
 
 type Kept = { userId?: string }
+type Asked = { session: session.Session & Kept }
 export async function nestSite(): Promise<Site> {
   class Rooms {
-    login(kept: Kept, body: { username: string; password: string }): void {
+    async login(request: Asked, body: { username: string; password: string }): Promise<void> {
       const person = verify(body.username, body.password)
       if (person === null) throw new UnauthorizedException()
-      kept.userId = person.id
+      await promisify(request.session.regenerate.bind(request.session))()
+      request.session.userId = person.id
     }
-    async say(kept: Kept, body: unknown, room: string): Promise<void> {
-      const person = find(kept.userId)
+    async say(request: Asked, body: unknown, room: string): Promise<void> {
+      const person = find(request.session.userId)
       if (person === null) throw new UnauthorizedException()
       await site.port.group(chat, { room }).send('said', { from: person.name, ...text.parse(body) })
     }
@@ -25,7 +27,7 @@ export async function nestSite(): Promise<Site> {
   for (const [name, path] of Object.entries({ login: '/login', say: '/rooms/:room' })) {
     const method = Reflect.getOwnPropertyDescriptor(Rooms.prototype, name)
     Reflect.decorate([Post(path), HttpCode(204)], Rooms.prototype, name, method)
-    for (const [at, of] of [Session(), Body(), Param('room')].entries()) of(Rooms.prototype, name, at)
+    for (const [at, of] of [Req(), Body(), Param('room')].entries()) of(Rooms.prototype, name, at)
   }
   const store = new session.MemoryStore()
   const get = promisify(store.get.bind(store))
