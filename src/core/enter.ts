@@ -176,6 +176,7 @@ function begin(opening: Opening, lifetime: Lifetime, entering: Entering, places:
   const { hub: server, connection, visitor, codec, place } = opening.parts
   server.emit({ type: 'accepted', contract: entering.contract.path, ...place })
   try {
+    places.appear()
     greet(opening, entering.terms, places)
     places.take({ id: opening.id, path: visitor.path, framed: codec.framed, connection })
     const inside = entering.run(opening)

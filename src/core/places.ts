@@ -6,6 +6,7 @@ import type { Visitor } from './doors.ts'
 import type { Member, Seat } from './groups.ts'
 import type { Hub } from './hub.ts'
 import { type Address, groupAddress, subjectAddress } from './keys.ts'
+import type { Spot } from './presence.ts'
 
 /** What an endpoint says of where its visitors sit. */
 export interface Seating {
@@ -29,7 +30,7 @@ export interface Told {
 }
 
 /**
- * Reserves the groups of a visitor (its room, its audiences, its subject) and enters presence.
+ * Reserves the places of a visitor: its room, its audiences, its subject, and presence.
  *
  * @throws Denial 503 when the layer is away, or what the endpoint answers does not fit its contract
  */
@@ -62,7 +63,9 @@ export class Places {
   /** The seats with the keys of their groups: two, and one for each audience. */
   #seats: readonly Taken[] = []
   readonly #subject: Address
-  #leavePresence: (() => void) | null = null
+  #spot: Spot | null = null
+  /** What the others are shown. */
+  #shown: Present | null = null
   #member: Member | null = null
   #vacated = false
   #grant: unknown
@@ -80,12 +83,15 @@ export class Places {
     for (const address of [this.room, this.#subject, ...this.#audiences(visitor)]) await this.#sit(address)
     const info = seating.presence?.(whoIs(visitor)) ?? null
     if (info === null) return
-    const leave = await hub.presence.enter(this.room, socket, {
-      user: visitor.subject,
-      info: seen(contract, info),
-    })
-    if (this.#vacated) leave()
-    else this.#leavePresence = leave
+    this.#shown = { user: visitor.subject, info: seen(contract, info) }
+    const spot = await hub.presence.reserve(this.room, socket)
+    if (this.#vacated) spot.leave()
+    else this.#spot = spot
+  }
+
+  /** Shows the visitor to the others: the door is open. */
+  appear(): void {
+    if (this.#shown !== null) this.#spot?.take(this.#shown)
   }
 
   take(member: Member): void {
@@ -110,8 +116,8 @@ export class Places {
   vacate(): void {
     this.#vacated = true
     this.#rise(this.#seats)
-    this.#leavePresence?.()
-    this.#leavePresence = null
+    this.#spot?.leave()
+    this.#spot = null
   }
 
   told(): Told {
@@ -153,8 +159,12 @@ function toldGrant(contract: Contract, grant: unknown): unknown {
   return contract.grant === undefined ? undefined : fitting(contract.grant, grant, 'grant')
 }
 
+/** @throws TypeError when it does not fit the contract, or cannot travel: the others are told in one message with everyone */
 function seen(contract: Contract, info: object): unknown {
-  return contract.presence === undefined ? info : fitting(contract.presence, info, 'presence')
+  const shown = contract.presence === undefined ? info : fitting(contract.presence, info, 'presence')
+  if (JSON.stringify(shown) === undefined)
+    throw new TypeError('the presence that the endpoint gave is no JSON')
+  return shown
 }
 
 function fitting(schema: Schema, value: unknown, what: string): unknown {

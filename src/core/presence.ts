@@ -4,7 +4,7 @@ import type { Clock, Timer } from './clock.ts'
 import { Packet } from './connection.ts'
 import type { Groups } from './groups.ts'
 import type { Address } from './keys.ts'
-import type { Bus, Unsubscribe } from './layer.ts'
+import { type Bus, leaveTopic, type Unsubscribe } from './layer.ts'
 import type { Reporter } from './report.ts'
 
 /** What nodes tell each other: my members now, or please tell me yours. */
@@ -24,7 +24,18 @@ interface Watch {
   readonly elsewhere: Map<string, readonly Present[]>
   /** What members have been told. */
   told: Map<string, string>
-  ready: Promise<Unsubscribe>
+  /** How many rely on it: those who are here or on their way in, and those who ask. */
+  holders: number
+  /** The question to the other nodes that is under way. */
+  asking: Promise<void> | null
+  readonly ready: Promise<Unsubscribe>
+}
+
+/** A held place among the members of a group: nobody sees it before it is taken. */
+export interface Spot {
+  /** Shows one socket of a subject to the others; once more with something new about it. */
+  take(member: Present): void
+  leave(): void
 }
 
 /** What presence is made of. */
@@ -56,36 +67,31 @@ export class Presence {
     this.#parts = parts
   }
 
-  /** Adds one socket of a subject; answers how to take it out again. @throws what the layer throws */
-  async enter(address: Address, socket: string, member: Present): Promise<() => void> {
+  /** Holds a place for a socket: the group is watched from then on. @throws what the layer throws */
+  async reserve(address: Address, socket: string): Promise<Spot> {
     const watch = this.#watch(address)
-    await watch.ready
-    const here = watch.here.get(member.user) ?? { info: null, sockets: new Set(), leaving: null }
-    here.leaving?.cancel()
-    Object.assign(here, { info: member.info, leaving: null })
-    here.sockets.add(socket)
-    watch.here.set(member.user, here)
-    this.#changed(watch)
-    return () => this.#leave(watch, member.user, socket)
+    watch.holders++
+    try {
+      await watch.ready
+    } catch (error) {
+      this.#release(watch)
+      throw error
+    }
+    return this.#spot(watch, socket)
   }
 
   /** The members of a group as this node knows them. */
   members(address: Address): readonly Present[] {
     const watch = this.#watches.get(address.key)
-    return watch === undefined ? [] : [...merged(watch).values()]
+    return watch === undefined ? [] : listed(watch)
   }
 
   /** The members of a group, asking the other nodes when nobody here is in it. */
   async find(address: Address): Promise<readonly Present[]> {
-    if (this.#watches.has(address.key)) return this.members(address)
-    const others = (await this.#parts.bus.nodes()).filter((node) => node !== this.#parts.node)
-    if (others.length === 0) return []
-    const watch = this.#watch(address)
-    await watch.ready
-    await this.#answered(watch, others)
-    const found = this.members(address)
-    this.#dropIfIdle(watch)
-    return found
+    const known = this.#watches.get(address.key)
+    if (known === undefined) return this.#findElsewhere(address)
+    await known.asking
+    return listed(known)
   }
 
   /** Forgets everyone: the node leaves. */
@@ -96,25 +102,75 @@ export class Presence {
     this.#closed = true
   }
 
+  async #findElsewhere(address: Address): Promise<readonly Present[]> {
+    const others = (await this.#parts.bus.nodes()).filter((node) => node !== this.#parts.node)
+    if (others.length === 0) return []
+    const watch = this.#watch(address)
+    watch.holders++
+    try {
+      await watch.ready
+      await (watch.asking ??= this.#answered(watch, others))
+      return listed(watch)
+    } finally {
+      watch.asking = null
+      this.#release(watch)
+    }
+  }
+
   #watch(address: Address): Watch {
     const known = this.#watches.get(address.key)
     if (known !== undefined) return known
     const topic = topicOf(address)
     const hear = (bytes: Uint8Array): void => this.#hear(address.key, bytes)
     const ready = this.#parts.bus.subscribe(topic, hear)
-    const watch: Watch = { address, here: new Map(), elsewhere: new Map(), told: new Map(), ready }
+    const watch: Watch = {
+      address,
+      here: new Map(),
+      elsewhere: new Map(),
+      told: new Map(),
+      holders: 0,
+      asking: null,
+      ready,
+    }
     this.#watches.set(address.key, watch)
     ready.then(
       () => this.#publish(watch, { kind: 'ask', node: this.#parts.node }),
-      () => this.#watches.delete(address.key),
+      () => this.#forgetWatch(watch),
     )
     this.#sweep ??= this.#parts.clock.after(sweepMs, () => void this.#sweepDead())
     return watch
   }
 
+  #spot(watch: Watch, socket: string): Spot {
+    let user: string | null = null
+    let held = true
+    return {
+      take: (member) => {
+        if (!held) return
+        user = member.user
+        this.#enter(watch, socket, member)
+      },
+      leave: () => {
+        if (!held) return
+        held = false
+        if (user !== null) this.#leave(watch, user, socket)
+        this.#release(watch)
+      },
+    }
+  }
+
+  #enter(watch: Watch, socket: string, { user, info }: Present): void {
+    const here = watch.here.get(user) ?? { info, sockets: new Set(), leaving: null }
+    here.leaving?.cancel()
+    Object.assign(here, { info, leaving: null })
+    here.sockets.add(socket)
+    watch.here.set(user, here)
+    this.#changed(watch)
+  }
+
   #leave(watch: Watch, user: string, socket: string): void {
     const here = watch.here.get(user)
-    if (here === undefined || !here.sockets.delete(socket) || here.sockets.size > 0) return
+    if (here === undefined || !here.sockets.delete(socket) || here.sockets.size > 0 || this.#closed) return
     here.leaving = this.#parts.clock.after(this.#parts.graceMs, () => {
       watch.here.delete(user)
       this.#changed(watch)
@@ -187,13 +243,20 @@ export class Presence {
     if (dead.length > 0) this.#tell(watch)
   }
 
+  #release(watch: Watch): void {
+    watch.holders--
+    this.#dropIfIdle(watch)
+  }
+
   #dropIfIdle(watch: Watch): void {
-    if (watch.here.size > 0) return
-    this.#watches.delete(watch.address.key)
-    watch.ready.then(
-      (unsubscribe) => unsubscribe(),
-      () => {},
-    )
+    if (watch.here.size > 0 || watch.holders > 0) return
+    this.#forgetWatch(watch)
+    leaveTopic(watch.ready, (error) => this.#parts.report(error, 'leaving presence'))
+  }
+
+  #forgetWatch(watch: Watch): void {
+    const { key } = watch.address
+    if (this.#watches.get(key) === watch) this.#watches.delete(key)
   }
 }
 
@@ -203,6 +266,10 @@ function topicOf(address: Address): string {
 
 function mine(watch: Watch): readonly Present[] {
   return [...watch.here].map(([user, { info }]) => ({ user, info }))
+}
+
+function listed(watch: Watch): readonly Present[] {
+  return [...merged(watch).values()]
 }
 
 /** Each subject once; this node's own knowledge wins. */

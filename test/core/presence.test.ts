@@ -1,0 +1,177 @@
+import { expect, test } from 'vitest'
+import { z } from 'zod'
+import { hub } from '../../src/core/application.ts'
+import { groupAddress } from '../../src/core/keys.ts'
+import type { Layer } from '../../src/core/layer.ts'
+import { type Authenticator, consumer, contract, memory } from '../../src/index.ts'
+import { settled, testClock } from '../../src/testing/clock.ts'
+import { testPort, visit } from '../../src/testing.ts'
+import { ada, byName, grace, mallory, type User } from './rooms.ts'
+
+const hall = contract('/ws/hall', { presence: z.any() })
+const entering = consumer(hall, { auth: byName, presence: ({ user }) => ({ name: user.name }) }, () => ({}))
+const names = (members: readonly { readonly user: string }[]): readonly string[] =>
+  members.map(({ user }) => user)
+
+test.each([
+  ['is no JSON', { size: 10n }],
+  ['refers to itself', circle()],
+])('someone whose presence %s is refused, and the others are seen as before', async (_, bad) => {
+  const port = testPort({ report: () => {} })
+  const mixed = consumer(
+    hall,
+    { auth: byName, presence: ({ user }) => (user.id === mallory.id ? bad : { name: user.name }) },
+    () => ({}),
+  )
+  const alice = await visit(mixed, {}, { user: ada, port })
+  await expect(visit(mixed, {}, { user: mallory, port })).rejects.toMatchObject({ status: 503 })
+  await visit(mixed, {}, { user: grace, port })
+  await settled()
+  expect(names(alice.members)).toEqual([ada.id, grace.id])
+})
+
+function circle(): object {
+  const one: { self?: object } = {}
+  one.self = one
+  return one
+}
+
+test('a peer that goes while the layer is asked is never seen', async () => {
+  const { promise: layerAnswers, resolve: answer } = Promise.withResolvers<void>()
+  const port = testPort({ layer: slow(memory(), 'presence/', layerAnswers), report: () => {} })
+  const { memoryHandshake } = await import('../../src/transports/memory.ts')
+  const { knock } = await import('../../src/core/admit.ts')
+  const { handshake, host, far } = memoryHandshake(
+    port[hub],
+    {
+      path: '/ws/hall',
+      query: '',
+      headers: new Headers({ 'x-test-user': 'Grace' }),
+      address: '192.0.2.1',
+      known: null,
+    },
+    { message: () => {}, ended: () => {} },
+  )
+  const knocking = knock(entering, { handshake, host })
+  await settled()
+  far.cut()
+  answer()
+  await knocking
+  const alice = await visit(entering, {}, { user: ada, port })
+  expect(names(alice.members)).toEqual([ada.id])
+  expect(names(await port.group(hall).members())).toEqual([ada.id])
+})
+
+test('whoever comes in just when a question about the room ends is seen', async () => {
+  const clock = testClock()
+  const layer = memory({ clock })
+  const [here, there] = [testPort({ layer, clock, node: 'here' }), testPort({ layer, clock, node: 'there' })]
+  const bob = await visit(entering, {}, { user: grace, port: there })
+  const found = here.group(hall).members()
+  await clock.advance(5)
+  // the answer of the other node is there: the question ends at the next look
+  const looking = clock.advance(10)
+  const alice = await visit(entering, {}, { user: ada, port: here })
+  await looking
+  expect(names(await found)).toContain(grace.id)
+  await settled()
+  expect(names(here[hub].presence.members(groupAddress(hall, '', {})))).toContain(ada.id)
+  expect(names(bob.members)).toContain(ada.id)
+  expect(names(alice.members)).toContain(ada.id)
+})
+
+test('two who ask at once get the same answer', async () => {
+  const layer = memory()
+  const [here, there] = [testPort({ layer, node: 'here' }), testPort({ layer, node: 'there' })]
+  await visit(entering, {}, { user: grace, port: there })
+  const [one, other] = await Promise.all([here.group(hall).members(), here.group(hall).members()])
+  expect(names(one)).toEqual([grace.id])
+  expect(names(other)).toEqual([grace.id])
+})
+
+test('a room that everybody has left is forgotten once the grace is over', async () => {
+  const clock = testClock()
+  const topics = new Set<string>()
+  const port = testPort({ clock, layer: watched(memory({ clock }), topics) })
+  const alice = await visit(entering, {}, { user: ada, port })
+  const again = await visit(entering, {}, { user: ada, port })
+  alice.leave()
+  again.leave()
+  await clock.advance(4_999)
+  expect(names(await port.group(hall).members())).toEqual([ada.id])
+  await clock.advance(1)
+  expect([...topics].filter((topic) => topic.startsWith('presence/'))).toEqual([])
+})
+
+test('a user who comes back within the grace is one member, who leaves once', async () => {
+  const clock = testClock()
+  const port = testPort({ clock })
+  const bob = await visit(entering, {}, { user: grace, port })
+  const first = await visit(entering, {}, { user: ada, port })
+  first.cut()
+  await clock.advance(4_000)
+  const second = await visit(entering, {}, { user: ada, port })
+  await clock.advance(10_000)
+  expect(names(bob.members)).toEqual([grace.id, ada.id])
+  second.cut()
+  await clock.advance(5_000)
+  expect(names(bob.members)).toEqual([grace.id])
+})
+
+test('a layer that cannot subscribe to presence lets nobody in, and nobody is half inside', async () => {
+  const port = testPort({
+    layer: slow(memory(), 'presence/', Promise.reject(new Error('the layer is away'))),
+    report: () => {},
+  })
+  const auth: Authenticator<User> = byName
+  await expect(
+    visit(
+      consumer(hall, { auth, presence: () => ({}) }, () => ({})),
+      {},
+      { user: ada, port },
+    ),
+  ).rejects.toMatchObject({ status: 503 })
+  expect(port.connections).toBe(0)
+  expect(port[hub].groups.size).toBe(0)
+})
+
+function slow(layer: Layer, of: string, answers: Promise<void>): Layer {
+  answers.catch(() => {})
+  return hooked(layer, async (topic) => {
+    if (topic.startsWith(of)) await answers
+  })
+}
+
+function watched(layer: Layer, topics: Set<string>): Layer {
+  return hooked(
+    layer,
+    async (topic) => void topics.add(topic),
+    (topic) => topics.delete(topic),
+  )
+}
+
+function hooked(
+  layer: Layer,
+  before: (topic: string) => Promise<void>,
+  after: (topic: string) => void = () => {},
+): Layer {
+  return {
+    store: layer.store,
+    bus: (node) => {
+      const bus = layer.bus(node)
+      return {
+        publish: (topic, pack) => bus.publish(topic, pack),
+        subscribe: async (topic, hear) => {
+          await before(topic)
+          const end = await bus.subscribe(topic, hear)
+          return () => {
+            after(topic)
+            end()
+          }
+        },
+        nodes: () => bus.nodes(),
+        close: () => bus.close(),
+      }
+    },
+  }
+}
