@@ -10,12 +10,16 @@ export interface Pulse {
   lost(): void
 }
 
-/** A last look after a verdict: what lay in the socket while the event loop was blocked is read first. */
+/**
+ * A last look after a verdict: what lay in the socket while the event loop was blocked is read first. A verdict that comes
+ * later than that itself is none: the ping may have left only now, and is sent again.
+ */
 const lastLookMs = 50
 
 /** Pings a peer every `pingMs` and calls it lost when nothing at all was heard within `pongMs` after a ping. */
 export class Heartbeat {
   #heard = true
+  #due = 0
   #timer: Timer
   readonly #clock: Clock
   readonly #every: { readonly pingMs: number; readonly pongMs: number }
@@ -40,6 +44,7 @@ export class Heartbeat {
   #ping(): void {
     this.#heard = false
     this.#pulse.ping()
+    this.#due = this.#clock.monotonic() + this.#every.pongMs
     this.#timer = this.#clock.after(this.#every.pongMs, () => this.#verdict(true))
   }
 
@@ -47,6 +52,7 @@ export class Heartbeat {
     const { pingMs, pongMs } = this.#every
     if (this.#heard || this.#pulse.paused())
       this.#timer = this.#clock.after(Math.max(1, pingMs - pongMs), () => this.#ping())
+    else if (lookAgain && this.#clock.monotonic() - this.#due > lastLookMs) this.#ping()
     else if (lookAgain) this.#timer = this.#clock.after(lastLookMs, () => this.#verdict(false))
     else this.#pulse.lost()
   }

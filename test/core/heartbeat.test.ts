@@ -1,0 +1,98 @@
+import { expect, test } from 'vitest'
+import { Heartbeat } from '../../src/core/heartbeat.ts'
+import { type TestClock, testClock } from '../../src/testing/clock.ts'
+
+const every = { pingMs: 25_000, pongMs: 10_000 }
+
+interface Watched {
+  readonly clock: TestClock
+  readonly heart: Heartbeat
+  readonly pings: number[]
+  readonly lost: number[]
+  paused: boolean
+  /** Blocks the event loop at the next timer. */
+  block(ms: number): void
+}
+
+function watched(): Watched {
+  const clock = testClock()
+  let blocked = 0
+  const late: TestClock = {
+    ...clock,
+    monotonic: () => clock.monotonic() + blocked,
+    now: () => clock.now() + blocked,
+  }
+  const pings: number[] = []
+  const lost: number[] = []
+  const state = { paused: false }
+  const heart = new Heartbeat(late, every, {
+    ping: () => pings.push(late.monotonic()),
+    paused: () => state.paused,
+    lost: () => lost.push(late.monotonic()),
+  })
+  return {
+    clock,
+    heart,
+    pings,
+    lost,
+    get paused() {
+      return state.paused
+    },
+    set paused(paused) {
+      state.paused = paused
+    },
+    block: (ms) => void (blocked += ms),
+  }
+}
+
+test('a peer that falls silent at any moment is lost within 35 seconds and a last look', async () => {
+  for (const silentAt of [0, 1, 24_999, 25_001, 34_999, 49_999]) {
+    const { clock, heart, lost } = watched()
+    await clock.advance(silentAt)
+    heart.heard()
+    await clock.advance(60_000 + silentAt)
+    expect(lost).toHaveLength(1)
+    expect((lost[0] ?? 0) - silentAt).toBeLessThanOrEqual(35_050)
+  }
+})
+
+test('a peer that answers every ping is never lost, and is pinged every 25 seconds', async () => {
+  const { clock, heart, lost, pings } = watched()
+  for (let second = 0; second < 300; second++) {
+    const before = pings.length
+    await clock.advance(1_000)
+    if (pings.length > before) heart.heard()
+  }
+  expect(lost).toEqual([])
+  expect(pings).toHaveLength(12)
+})
+
+test('a peer that we do not read is not judged, and is asked again when we do', async () => {
+  const one = watched()
+  one.paused = true
+  await one.clock.advance(300_000)
+  expect(one.lost).toEqual([])
+  one.paused = false
+  await one.clock.advance(60_000)
+  expect(one.lost).toHaveLength(1)
+})
+
+test('a heart that was stopped asks nobody and loses nobody', async () => {
+  const { clock, heart, lost, pings } = watched()
+  heart.stop()
+  await clock.advance(100_000)
+  expect([lost, pings]).toEqual([[], []])
+})
+
+test('a verdict that comes late asks once more: the ping may have left only now', async () => {
+  const { clock, heart, lost, pings, block } = watched()
+  await clock.advance(25_000)
+  expect(pings).toHaveLength(1)
+  block(12_000)
+  await clock.advance(10_000)
+  await clock.advance(9_000)
+  expect(lost).toEqual([])
+  heart.heard()
+  await clock.advance(20_000)
+  expect(lost).toEqual([])
+})
