@@ -172,7 +172,8 @@ test('a peer that never answers a close is cut when its time is over', async () 
 })
 
 test('a paused connection still hears the answer to its close', async () => {
-  const house = await openHouse()
+  // on a clock that stands still nothing but the answer can end it
+  const house = await openHouse({ clock: testClock() })
   const { socket } = await rawClient(house.number, '/')
   house.guests[0]?.connection.pause()
   house.guests[0]?.connection.close(1012, 'restart')
