@@ -98,6 +98,11 @@ export function sallyport(options: Options = {}): Port {
     admit: (entrance) => admit(application, entrance),
     proxies: options.proxies ?? [],
   })
+  let closing: Promise<void> | null = null
+  const shut = async (ms: number): Promise<void> => {
+    await drain(ms)
+    await transport.close()
+  }
   return {
     ...hub.port(''),
     [server]: hub,
@@ -109,8 +114,7 @@ export function sallyport(options: Options = {}): Port {
       return hub.registry.size
     },
     async close({ drain: time = '30s' } = {}) {
-      await drain(milliseconds(time))
-      await transport.close()
+      await (closing ??= shut(milliseconds(time)))
     },
   }
 }

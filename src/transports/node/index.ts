@@ -8,11 +8,12 @@ import { httpFace } from '../../core/refusal.ts'
 import { deniedEvent } from '../../core/report.ts'
 import { Denial } from '../../wire/errors.ts'
 import type { House, NodeConnection } from './connection.ts'
+import { isAnswering, leaveToOthers } from './declined.ts'
 import { handshakeOf } from './handshake.ts'
 import { listening, webSocketServer } from './http-server.ts'
 import { Knocking } from './knocking.ts'
 import { type PeerOf, peersBehind } from './peer.ts'
-import { pathOf, readUpgrade } from './request.ts'
+import { assertWhole, pathOf, readUpgrade } from './request.ts'
 import { Writer } from './writer.ts'
 
 /** What the transport is made of. */
@@ -27,7 +28,8 @@ export interface NodeTransportParts {
 /** WebSockets on servers of node:http. */
 export interface NodeTransport {
   /**
-   * Answers the upgrades of a server; those whose path `accepts` turns down are left to its other listeners.
+   * Answers the upgrades of a server; those whose path `accepts` turns down are left to its other listeners, and cut when
+   * none of them has answered within twice the time of a handshake.
    *
    * @throws TypeError when the server is attached already
    */
@@ -37,6 +39,17 @@ export interface NodeTransport {
   /** Hangs up on everyone who is left, stops its own servers and lets go of the others. */
   close(): Promise<void>
 }
+
+/** What else is known of an upgrade. */
+interface Knock {
+  readonly head: Buffer
+  /** Whether its path is one of ours. */
+  readonly ours: boolean
+  /** How many headers the server keeps; `null` and 0 are its default and none. */
+  readonly headers: number | null
+}
+
+const pipelined = new Denial(400, 'bad-request', 'an upgrade follows a request that is not answered yet')
 
 type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void
 
@@ -58,7 +71,8 @@ class Transport implements NodeTransport {
   readonly #own = new Set<HttpServer>()
   /** When the sockets of our own servers came: there the time of a handshake runs from the first moment. */
   readonly #arrivals = new WeakMap<Duplex, number>()
-  readonly #knocking = new Map<Knocking, (denial: Denial) => void>()
+  /** How to refuse those who wait at the door. */
+  readonly #knocking = new Map<string, (denial: Denial) => void>()
   #emptied: () => void = () => {}
 
   constructor({ hub, admit, proxies = [] }: NodeTransportParts) {
@@ -80,8 +94,10 @@ class Transport implements NodeTransport {
     if (this.#attached.has(server)) throw new TypeError('this server is attached already')
     const listener: UpgradeListener = (request, socket, head) => {
       const ours = this.#asked(accepts, pathOf(request))
-      // with nobody else there to answer, the socket would hang for ever
-      if (ours || server.listenerCount('upgrade') === 1) this.#knocked(request, socket, { head, ours })
+      const { clock, limits } = this.#hub
+      // with nobody else there to answer, it is for us to say so
+      if (!ours && server.listenerCount('upgrade') > 1) leaveToOthers(socket, clock, 2 * limits.handshakeMs)
+      else this.#knocked(request, socket, { head, ours, headers: server.maxHeadersCount })
     }
     this.#attached.set(server, listener)
     server.on('upgrade', listener)
@@ -118,7 +134,7 @@ class Transport implements NodeTransport {
     }
   }
 
-  #knocked(request: IncomingMessage, socket: Duplex, { head, ours }: { head: Buffer; ours: boolean }): void {
+  #knocked(request: IncomingMessage, socket: Duplex, { head, ours, headers }: Knock): void {
     const id = newId()
     const { clock } = this.#hub
     const refuse = (denial: Denial): void => {
@@ -128,18 +144,26 @@ class Transport implements NodeTransport {
     }
     // the doors may have an answer of their own to the end of the wait: they are asked first
     const late = (denial: Denial): void => void setImmediate(() => refuse(denial))
-    const knocking = new Knocking(socket, { clock, ms: this.#timeFor(socket), late })
+    const done = (): void => void this.#knocking.delete(id)
+    const knocking = new Knocking(socket, { clock, ms: this.#timeFor(socket), late, done })
+    if (isAnswering(socket)) {
+      this.#tellOf(pipelined, request, id)
+      return knocking.gone()
+    }
     if (head.length > 0) socket.unshift(head)
     if (!ours) return refuse(new Denial(404, 'not-found', 'there is no such endpoint'))
-    this.#knocking.set(knocking, refuse)
-    this.#lead(id, request, knocking)
-      .catch((error: unknown) => refuse(this.#asDenial(error)))
-      .finally(() => this.#knocking.delete(knocking))
+    if (knocking.isOpen) this.#knocking.set(id, refuse)
+    this.#lead(id, { request, headers }, knocking).catch((error: unknown) => refuse(this.#asDenial(error)))
   }
 
   /** @throws Denial when the request is malformed, or when whoever admits has answered nothing */
-  async #lead(id: string, request: IncomingMessage, knocking: Knocking): Promise<void> {
+  async #lead(
+    id: string,
+    { request, headers }: { readonly request: IncomingMessage; readonly headers: number | null },
+    knocking: Knocking,
+  ): Promise<void> {
     const { limits, carriers } = this.#hub
+    assertWhole(request, headers)
     const read = readUpgrade(request, limits.headerBytes, carriers)
     const peer = this.#peerOf(request.socket, (name) => read.headers.get(name)?.join(',') ?? null)
     const handshake = handshakeOf({ id, house: this.#house, request: read, peer, knocking })

@@ -23,14 +23,19 @@ const lastWordMs = 1_000
 export class Knocking implements Holder {
   readonly #socket: HeldSocket
   readonly #clock: Clock
+  readonly #done: () => void
   #timer: Timer
   #abort: AbortController | null = null
   #state: 'waiting' | 'late' | 'answered' | 'gone' = 'waiting'
 
-  /** Calls `late` with the denial to answer when the time is over. */
-  constructor(socket: HeldSocket, wait: { clock: Clock; ms: number; late: (denial: Denial) => void }) {
+  /** Calls `late` with the denial to answer when the time is over, and `done` when it was answered or the peer has gone. */
+  constructor(
+    socket: HeldSocket,
+    wait: { clock: Clock; ms: number; late: (denial: Denial) => void; done: () => void },
+  ) {
     this.#socket = socket
     this.#clock = wait.clock
+    this.#done = wait.done
     this.#timer = wait.clock.after(wait.ms, () => {
       this.#callOff('late', tooLate)
       wait.late(tooLate)
@@ -58,6 +63,7 @@ export class Knocking implements Holder {
     if (this.#state !== 'waiting') deny(499, 'gone', 'the peer has gone, or was answered before')
     this.#state = 'answered'
     this.#timer.cancel()
+    this.#done()
     // the server's timeout is for requests; and a message must not wait for the next one (Nagle)
     if (this.#socket instanceof Socket) this.#socket.setTimeout(0).setNoDelay(true)
     return this.#socket
@@ -68,6 +74,7 @@ export class Knocking implements Holder {
     if (!this.isOpen) return
     this.#state = 'answered'
     this.#timer.cancel()
+    this.#done()
     if (!this.#socket.writable) return void this.#socket.destroy()
     this.#timer = this.#clock.after(lastWordMs, () => this.#socket.destroy())
     hangUpWhenFlushed(this.#socket)
@@ -77,6 +84,7 @@ export class Knocking implements Holder {
   gone(): void {
     this.#timer.cancel()
     this.#callOff('gone', peerGone)
+    this.#done()
     this.#socket.destroy()
   }
 

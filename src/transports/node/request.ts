@@ -75,10 +75,25 @@ export function readUpgrade(
   }
 }
 
-/** The path of a request for logs and for whoever asks whose it is: what stands before the query. */
+/**
+ * The path of a request for logs and for whoever asks whose it is: what stands before the query. Empty for a target in
+ * absolute form, which is refused and may hold a password.
+ */
 export function pathOf({ url = '' }: IncomingMessage): string {
+  if (!url.startsWith('/')) return ''
   const mark = url.indexOf('?')
   return mark === -1 ? url : url.slice(0, mark)
+}
+
+/**
+ * Refuses a request that has as many headers as its server keeps: some versions of Node cut the rest off without a word, and
+ * what is cut may be the second opinion or the proxy's own (CVE-2024-37890).
+ *
+ * @throws Denial 431
+ */
+export function assertWhole({ rawHeaders }: IncomingMessage, most: number | null): void {
+  if (most !== null && most > 0 && rawHeaders.length >= 2 * most)
+    tooLarge(`there are ${most} header lines or more`)
 }
 
 function headersOf(raw: readonly string[], headerBytes: number): HeaderLines {

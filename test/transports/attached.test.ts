@@ -1,0 +1,138 @@
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterEach, expect, test } from 'vitest'
+import WebSocket from 'ws'
+import { type Options, type Port, type SallyportEvent, sallyport } from '../../src/index.ts'
+import { echo } from '../core/rooms.ts'
+import { answerTo, knock, statusOf, upgradeHead } from './upgrade-head.ts'
+
+const ports: Port[] = []
+const servers: Server[] = []
+afterEach(async () => {
+  await Promise.all(ports.splice(0).map((port) => port.close({ drain: 0 })))
+  for (const server of servers.splice(0)) {
+    server.close()
+    server.closeAllConnections()
+  }
+})
+
+function echoing(options: Options = {}): Port {
+  const port = sallyport({ report: () => {}, ...options })
+  ports.push(port)
+  port.serve(echo)
+  return port
+}
+
+async function listening(server: Server): Promise<number> {
+  servers.push(server)
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return (server.address() as AddressInfo).port
+}
+
+async function canary(number: number): Promise<() => Promise<void>> {
+  const ws = new WebSocket(`ws://127.0.0.1:${number}/ws/lines`, { headers: { 'x-test-user': 'Ada' } })
+  await once(ws, 'open')
+  return async () => {
+    const answer = once(ws, 'message')
+    ws.send('still here')
+    expect(String((await answer)[0])).toBe('still here')
+  }
+}
+
+test('a peer that resets an upgrade that nobody wants ends nothing', async () => {
+  const server = createServer()
+  echoing().attach(server, { accepts: (path) => path === '/ws/lines' })
+  echoing().attach(server, { accepts: (path) => path === '/ws/other' })
+  const number = await listening(server)
+  const alive = await canary(number)
+  for (let count = 0; count < 10; count++) {
+    const socket = await knock(number, upgradeHead('/ws/nobody'))
+    await alive()
+    socket.resetAndDestroy()
+  }
+  await alive()
+})
+
+test('an upgrade that nobody answers is cut, and one that somebody else answers is not', async () => {
+  const server = createServer()
+  echoing({ limits: { handshakeMs: 50 } }).attach(server, { accepts: (path) => path === '/ws/lines' })
+  server.on('upgrade', (request, socket) => {
+    if (request.url === '/other') socket.write('HTTP/1.1 101 Switching Protocols\r\n\r\n')
+  })
+  const number = await listening(server)
+  const other = await knock(number, upgradeHead('/other'))
+  await once(other, 'data')
+  const nobody = await knock(number, upgradeHead('/ws/nobody'))
+  nobody.resume()
+  await once(nobody, 'close')
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  expect(other.destroyed).toBe(false)
+  other.destroy()
+})
+
+test('an upgrade behind a request that is not answered yet is cut: its answer would be taken for a frame', async () => {
+  const events: SallyportEvent[] = []
+  const server = createServer((_, response) => void setTimeout(() => response.end('late'), 50))
+  echoing({ on: (event) => events.push(event) }).attach(server)
+  const number = await listening(server)
+  const alive = await canary(number)
+  const plain = 'GET /plain HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n'
+  const answer = await answerTo(number, plain + upgradeHead('/ws/lines', {}, ['x-test-user: Ada']))
+  expect(answer).not.toContain('101 Switching Protocols')
+  expect(events.map(({ type }) => type)).toEqual(['accepted', 'denied'])
+  await alive()
+})
+
+test('an upgrade behind a request that was answered is let in', async () => {
+  const server = createServer((_, response) => void response.end('plain'))
+  echoing().attach(server)
+  const number = await listening(server)
+  const socket = await knock(number, 'GET /plain HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n')
+  await once(socket, 'data')
+  socket.write(upgradeHead('/ws/lines', {}, ['x-test-user: Ada']))
+  expect(String((await once(socket, 'data'))[0])).toContain('101 Switching Protocols')
+  socket.destroy()
+})
+
+test('as many headers as the server keeps are refused: there may have been more', async () => {
+  const server = createServer()
+  server.maxHeadersCount = 8
+  echoing().attach(server)
+  const number = await listening(server)
+  const more = (count: number): string[] => Array.from({ length: count }, (_, index) => `X-${index}: a`)
+  const status = async (count: number): Promise<number> =>
+    statusOf(await answerTo(number, upgradeHead('/ws/nowhere', {}, more(count))))
+  expect(await status(2)).toBe(404)
+  expect(await status(3)).toBe(431)
+})
+
+test('the timeout of the server does not cut a socket that was let in', async () => {
+  const server = createServer()
+  server.setTimeout(50)
+  server.on('timeout', (socket) => socket.destroy())
+  echoing().attach(server)
+  const alive = await canary(await listening(server))
+  await new Promise((resolve) => setTimeout(resolve, 150))
+  await alive()
+})
+
+test('a target with a password in it is refused, and the event does not repeat it', async () => {
+  const events: SallyportEvent[] = []
+  const server = createServer()
+  echoing({ on: (event) => events.push(event) }).attach(server)
+  const number = await listening(server)
+  const answer = await answerTo(number, upgradeHead('http://ada:hunter2@127.0.0.1/ws/lines'))
+  expect(statusOf(answer)).toBe(400)
+  expect(events).toHaveLength(1)
+  expect(JSON.stringify(events) + answer).not.toContain('hunter2')
+})
+
+test('a port that is closed twice is closed once, for both', async () => {
+  const port = echoing()
+  const { port: number } = await port.listen(0)
+  await canary(number)
+  await Promise.all([port.close({ drain: '1s' }), port.close({ drain: '1s' })])
+  await port.close()
+})
