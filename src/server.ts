@@ -165,6 +165,8 @@ function hubOf(options: Options): {
     hub.alarms.close()
     await bus.close()
   }
+  // a process that only publishes answers orders too: nobody has to wait for it
+  hub.orders.ready().catch((error: unknown) => report(error, 'listening to the other nodes'))
   return { hub, drain }
 }
 

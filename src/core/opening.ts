@@ -408,7 +408,7 @@ export class Opening implements Receiver {
   async #goodbye(leave: Leave): Promise<void> {
     try {
       // a turn later it is known whether `open`, which may have ended the socket itself, is still at work
-      await null
+      await Promise.resolve()
       await this.#opened?.catch(() => {})
       await this.#inbox.drained()
       await this.#inside?.close(leave)

@@ -48,5 +48,5 @@ export function testClock(start: number = Date.UTC(2026, 0, 1)): TestClock {
 
 /** Settles when the promises and immediates under way have had their turn. */
 export async function settled(): Promise<void> {
-  for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setTimeout(resolve, 0))
+  for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
 }

@@ -37,7 +37,7 @@ function waiting(): { auth: Authenticator<User>; asked: AbortSignal[]; answer: (
 const heard: string[] = []
 const lines = contract('/ws/lines', { client: text, server: text })
 
-async function serving(options: Options = {}, refuse: { code: number } | undefined = undefined) {
+async function serving(options: Options = {}, refuse?: { code: number }) {
   const { auth, asked, answer } = waiting()
   heard.length = 0
   const events: SallyportEvent[] = []

@@ -39,7 +39,7 @@ test('close runs after a handler that ended the socket, whether it waits for som
       },
       soon: async () => {
         socket.close()
-        await null
+        await Promise.resolve()
         events.push('soon')
       },
     },
@@ -60,6 +60,7 @@ test('a promise of any make is awaited: handlers run one at a time, and its reje
   const events: string[] = []
   // query builders run when they are awaited, and not before
   const query = (then: () => unknown): unknown => ({
+    // oxlint-disable-next-line unicorn/no-thenable -- that is what a query builder is
     then: (resolve: (value: unknown) => void, reject: (error: unknown) => void) =>
       void Promise.resolve().then(then).then(resolve, reject),
   })

@@ -103,10 +103,11 @@ test('a second request on a connection that served a page may be an upgrade', as
   const server = createServer((_request, response) => response.end('a page'))
   port().attach(server)
   const number = await site(server)
-  const page = 'GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n'
-  const socket = await knock(number, page + upgradeHead('/ws'))
+  const socket = await knock(number, 'GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n')
   let answer = ''
   socket.on('data', (chunk: Buffer) => (answer += chunk.toString('latin1')))
+  await expect.poll(() => answer, { interval: 1 }).toContain('a page')
+  socket.write(upgradeHead('/ws'))
   await expect.poll(() => answer, { interval: 1 }).toMatch(/a page.*HTTP\/1\.1 101 Switching Protocols/s)
   socket.destroy()
 })

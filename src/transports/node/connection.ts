@@ -32,8 +32,8 @@ export interface ConnectionParts {
 const lastWordMs = 1_000
 
 /**
- * A WebSocket on a socket of node:http (RFC 6455). It is open; or closing: our close frame is on its way, messages are not
- * heard any more; or deaf: the last word is said, whatever comes is thrown away; or over.
+ * A WebSocket on a socket of node:http (RFC 6455). It is open; or closing: our close frame is on its way,
+ * messages are not heard any more; or deaf: the last word is said, whatever comes is thrown away; or over.
  */
 export class NodeConnection implements Connection, Holder, Hearer {
   readonly id: string
@@ -145,7 +145,9 @@ export class NodeConnection implements Connection, Holder, Hearer {
     this.#receiver?.alive()
   }
 
-  /** The peer has said its last word: answer it unless ours was first, and hang up (RFC 6455 section 7.1.1). */
+  /**
+   * The peer has said its last word: answer it unless ours was first, and hang up (RFC 6455 section 7.1.1).
+   */
   concluded(code: number, reason: string): void {
     const { closeMs } = this.#house.hub.limits
     this.#lastFrame(code, '', { discard: false, withinMs: closeMs })

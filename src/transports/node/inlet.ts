@@ -21,8 +21,8 @@ export interface InletBounds {
 }
 
 /**
- * Chunks that may wait for the rest of a frame: the bound of ws against tiny pieces (CVE-2026-48779), far lower. Where
- * messages may be larger than usual they may come in more of them, of 64 bytes on average.
+ * Chunks that may wait for the rest of a frame: the bound of ws against tiny pieces (CVE-2026-48779), far
+ * lower. Where messages may be larger than usual they may come in more of them, of 64 bytes on average.
  */
 function bufferedChunks(messageBytes: number): number {
   return Math.max(1_024, Math.ceil(messageBytes / 64))
@@ -64,7 +64,8 @@ export class Inlet extends FrameParser {
 // functions with `this`, so that ten thousand parsers share the same ones
 
 function onMessage(this: Inlet, data: Buffer, isBinary: boolean): void {
-  // a copy: the buffer beneath belongs to the socket's reads, or to everybody's, and whoever keeps a view keeps all of it
+  // a copy: the buffer beneath belongs to the socket's reads, or to everybody's, and whoever keeps a view
+  // keeps all of it
   this.hearer.message(isBinary ? new Uint8Array(data) : data.toString('utf8'))
 }
 

@@ -1,4 +1,7 @@
-/** The frame parser of ws 8.23, which its own type package leaves out. test/transports/inlet.test.ts pins what is relied on. */
+/**
+ * The frame parser of ws 8.23, which its own type package leaves out. test/transports/inlet.test.ts pins what
+ * is relied on.
+ */
 import type { Writable } from 'node:stream'
 
 // beside what @types/ws declares, not instead of it
