@@ -1,4 +1,5 @@
 /** The testing kit: visits through both doors without a network, refusals as the wire shows them, a clock that waits. */
 export { type TestClock, testClock } from './testing/clock.ts'
+export { type Ask, type RefreshAnswer } from './testing/inside.ts'
 export { Refused } from './testing/refused.ts'
 export { testPort, visit, type Visitor, type Who } from './testing/visit.ts'

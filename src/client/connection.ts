@@ -1,13 +1,14 @@
 import type { Payload } from '../wire/body.ts'
 import { protocolName } from '../wire/carrier.ts'
 import { retryAfterClose } from '../wire/close.ts'
-import type { RawFrame, Refusal } from '../wire/frame.ts'
+import { isRecord } from '../wire/json.ts'
+import { encodeFrame, type RawFrame, type Refusal } from '../wire/frame.ts'
 import { ask } from './ask.ts'
 import { Backoff, type BackoffRange } from './backoff.ts'
 import type { Clock, Timer } from './clock.ts'
 import type { Carried, Credentials } from './credentials.ts'
 import { type End, Line } from './line.ts'
-import { refusalOfClose } from './refusal.ts'
+import { denialOf, refusalOf, refusalOfClose } from './refusal.ts'
 import { endpointUrl } from './url.ts'
 import { onWake, type WakeScope } from './wake.ts'
 import type { WebSocketClass } from './web-socket.ts'
@@ -137,7 +138,23 @@ export class Connection {
 
   #frame(frame: RawFrame): void {
     if (frame.op === 'opened') this.#openedAt ??= this.#settings.clock.now()
-    this.#hearer.frame(frame)
+    if (frame.op === 'ask') void this.#refresh(frame)
+    else if (frame.op !== 'auth') this.#hearer.frame(frame)
+    else if (isRecord(frame['refused']))
+      this.#settings.report(denialOf(refusalOf(frame['refused'])), 'bringing a new credential')
+  }
+
+  /** Answers the server that asks for a new credential; without an answer the line ends with the old one. */
+  async #refresh({ nonce }: RawFrame): Promise<void> {
+    const { credentials, clock, report } = this.#settings
+    const line = this.#line
+    this.#attempt.abort()
+    const attempt = (this.#attempt = new AbortController())
+    const answer = await ask(credentials, { path: this.#path, renew: true, attempt, clock })
+    if (this.#line !== line || this.#attempt !== attempt) return
+    if ('error' in answer) report(answer.error, 'asking for a new credential failed')
+    else if ('carried' in answer && answer.carried.refresh !== undefined)
+      line?.write(encodeFrame({ op: 'auth', nonce: String(nonce), ...answer.carried.refresh }))
   }
 
   #ended(end: End): void {

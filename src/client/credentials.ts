@@ -6,7 +6,7 @@ import { isRecord } from '../wire/json.ts'
 export interface Asking {
   /** The path that will be opened. */
   readonly path: string
-  /** The last credential was refused: do not answer with a cached one. */
+  /** The last credential was refused, or is about to end: do not answer with a cached one. */
   readonly renew: boolean
   /** Aborted when the attempt is given up. */
   readonly signal: AbortSignal
@@ -18,6 +18,11 @@ export interface Carried {
   readonly query?: Readonly<Record<string, string>>
   /** Only Node's WebSocket can send them. */
   readonly headers?: Readonly<Record<string, string>>
+  /**
+   * The same credential for a line that is open, when the server asks for a new one before the one in use
+   * ends. Without it the line ends with its credential, and the client comes back with the next.
+   */
+  readonly refresh?: { readonly token: string; readonly scheme?: 'bearer' | 'ticket' }
 }
 
 /**
@@ -35,7 +40,7 @@ export type Token = (asking: Asking) => string | null | Promise<string | null>
  * @example client({ url, credentials: bearer(() => auth.accessToken()) })
  */
 export function bearer(token: Token): Credentials {
-  return carrying(token, (secret) => ({ protocols: [carrierProtocol('bearer', secret)] }))
+  return carrying('bearer', token, (secret) => ({ protocols: [carrierProtocol('bearer', secret)] }))
 }
 
 /** What a ticket is asked of. */
@@ -55,6 +60,7 @@ export interface TicketOptions {
  */
 export function ticket(url: string | URL, options: TicketOptions = {}): Credentials {
   return carrying(
+    'ticket',
     (asking) => fetchTicket(url, options.fetch ?? fetch, asking),
     (secret) => ({ protocols: [carrierProtocol('ticket', secret)] }),
   )
@@ -67,7 +73,7 @@ export function ticket(url: string | URL, options: TicketOptions = {}): Credenti
  * @param name the name of the parameter, such as `'token'`
  */
 export function query(name: string, token: Token): Credentials {
-  return carrying(token, (secret) => ({ query: { [name]: secret } }))
+  return carrying('bearer', token, (secret) => ({ query: { [name]: secret } }))
 }
 
 /**
@@ -86,10 +92,10 @@ export function headers(
   }
 }
 
-function carrying(token: Token, carry: (secret: string) => Carried): Credentials {
+function carrying(scheme: 'bearer' | 'ticket', ask: Token, carry: (secret: string) => Carried): Credentials {
   return async (asking) => {
-    const secret = await token(asking)
-    return secret ? carry(secret) : null
+    const token = await ask(asking)
+    return token ? { ...carry(token), refresh: { scheme, token } } : null
   }
 }
 

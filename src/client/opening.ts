@@ -1,4 +1,4 @@
-import { encodeFrame, encodeMessage, type Member, type RawFrame } from '../wire/frame.ts'
+import { binaryFrame, encodeFrame, type Member, type RawFrame } from '../wire/frame.ts'
 import { SallyportError } from '../wire/errors.ts'
 import { type Duration, milliseconds } from '../wire/duration.ts'
 import type { Payload } from '../wire/body.ts'
@@ -170,10 +170,10 @@ export class Opening implements Snapshot, ConnectionHearer {
   }
 
   #encode(id: string, type: string | undefined, data: unknown): Payload {
-    if (data instanceof Uint8Array) {
-      return encodeMessage({ in: this.path, type: type ?? null, id }, { kind: 'binary', bytes: data })
-    }
-    return encodeFrame({ op: 'msg', in: this.path, id, ...(type === undefined ? {} : { type }), data })
+    const head = { op: 'msg', in: this.path, id, ...(type === undefined ? {} : { type }) }
+    return data instanceof Uint8Array
+      ? binaryFrame(JSON.stringify(head), data)
+      : JSON.stringify({ ...head, data })
   }
 
   #errand(id: string, payload: Payload, cancel: Payload | null, options: SendOptions = {}): Promise<unknown> {

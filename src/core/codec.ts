@@ -6,6 +6,14 @@ import { decodePlain, encodePlain, encodePlainError } from '../wire/plain.ts'
 import { isSchema } from '../wire/schema.ts'
 import { refusalOf } from './refusal.ts'
 
+/** A credential that a peer brings on an open connection, and the question that it answers. */
+export interface NewCredential {
+  readonly nonce: string
+  /** `bearer` or `ticket`. */
+  readonly scheme: string
+  readonly token: string
+}
+
 /** What a peer asks for with one payload. */
 export type Command =
   | {
@@ -16,6 +24,7 @@ export type Command =
     }
   | { readonly do: 'call'; readonly type: string; readonly data: unknown; readonly id: string }
   | { readonly do: 'cancel'; readonly id: string }
+  | ({ readonly do: 'refresh' } & NewCredential)
   | { readonly do: 'ping' | 'pong' }
   | { readonly do: 'nothing' }
   | { readonly do: 'invalid'; readonly issue: string; readonly id: string | null; readonly mismatch: boolean }
@@ -70,6 +79,7 @@ function commandOf(frame: RawFrame, path: string): Command {
   const { op, type = null, data } = frame
   const id = frame['id'] ?? null
   if (op === 'ping' || op === 'pong') return { do: op }
+  if (op === 'auth') return refreshOf(frame)
   if (id !== null && !isId(id)) return invalid("an 'id' is a text of 1 to 64 characters")
   if (op !== 'msg' && op !== 'call' && op !== 'cancel') return nothing
   if (frame['in'] !== path) return invalid(`nothing is open at that 'in' on this connection`, id)
@@ -80,6 +90,13 @@ function commandOf(frame: RawFrame, path: string): Command {
   return type === null || id === null
     ? invalid("a call has a 'type' and an 'id'", id)
     : { do: 'call', type, data, id }
+}
+
+function refreshOf({ nonce, token, scheme = 'bearer' }: RawFrame): Command {
+  const known = scheme === 'bearer' || scheme === 'ticket'
+  return known && isId(nonce) && typeof token === 'string' && token !== ''
+    ? { do: 'refresh', nonce, scheme, token }
+    : invalid("an 'auth' has the 'nonce' of the question and a 'token'; its 'scheme' is bearer or ticket")
 }
 
 function isId(value: unknown): value is string {

@@ -3,7 +3,7 @@ import { subprotocols } from '../wire/carrier.ts'
 import { deny } from '../wire/errors.ts'
 
 /** Where a credential rode. */
-export type Carrier = 'authorization' | 'subprotocol' | 'ticket' | 'header' | 'query' | 'message'
+export type Carrier = 'authorization' | 'subprotocol' | 'ticket' | 'header' | 'query' | 'message' | 'refresh'
 
 /** A credential that someone sent on purpose, as opposed to a cookie, which a browser adds by itself. */
 export interface Explicit {

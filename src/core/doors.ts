@@ -1,5 +1,5 @@
 import type { Contract } from '../wire/contract.ts'
-import { Denial, deny } from '../wire/errors.ts'
+import { Denial, deny, withCloseCode } from '../wire/errors.ts'
 import { type Authenticator, type Door, door, type Handshake, hub } from './application.ts'
 import type { Identity } from './identity.ts'
 import { authenticate, subjectOf } from './authenticate.ts'
@@ -64,7 +64,7 @@ export async function passDoors(
 /** A denial for 401 and 403 with the close code that an endpoint chose; anything else as it is. */
 export function withCode(error: unknown, { refuse }: Checks): unknown {
   if (refuse === undefined || !(error instanceof Denial)) return error
-  return error.status === 401 || error.status === 403 ? error.with({ closeCode: refuse.code }) : error
+  return error.status === 401 || error.status === 403 ? withCloseCode(error, refuse.code) : error
 }
 
 /** The second door. @throws Denial what it refuses with; 503 when it fails: whether they may come in is not known then */

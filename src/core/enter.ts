@@ -14,6 +14,7 @@ import type { Rate } from './limits.ts'
 import { type Inside, Opening } from './opening.ts'
 import { findPlaces, type Places, type Seating } from './places.ts'
 import type { Holder, OpenSocket } from './registry.ts'
+import { thresholdOf } from './refresh.ts'
 import { answeredProtocol } from './refusal.ts'
 
 /** An endpoint's demands as the engine takes them: `endpoint` and `consumer` have checked their types. */
@@ -127,6 +128,10 @@ async function heardOthers(server: Hub): Promise<void> {
   }
 }
 
+function isRevoked({ revocations }: Hub, { identity, subject, askedAt }: Visitor): boolean {
+  return revocations.against(identity, subject, askedAt) !== null
+}
+
 function holderOf({ subject, identity }: Visitor, places: Places): Holder {
   const { session, token } = identity
   return { subject, session, token, room: places.room.key }
@@ -158,11 +163,21 @@ function opened(
     place,
     rate,
     vacate,
+    refresh: (credential) => void lifetime.refresh(credential),
   })
-  const lifetime = new Lifetime({ hub: server, opening, contract, checks: terms, places, span: terms.span })
+  const lifetime = new Lifetime({
+    hub: server,
+    opening,
+    checks: terms,
+    places,
+    span: terms.span,
+    threshold: thresholdOf(handshake),
+    messageBytes: messageBytes(handshake, terms),
+    hold: (now) => server.registry.move(found, holderOf(now, places)),
+  })
   const found: OpenSocket = {
     holder: holderOf(visitor, places),
-    since: visitor.askedAt,
+    isRevoked: () => isRevoked(server, opening.visitor),
     end: (why, code, reason) => opening.end(why, code, reason),
     drain: (retryAfterMs) => opening.drain(retryAfterMs),
     recheck: () => lifetime.recheck('recheck'),

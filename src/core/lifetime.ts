@@ -1,13 +1,13 @@
-import type { Contract } from '../wire/contract.ts'
-import { Denial } from '../wire/errors.ts'
-import { subjectOf } from './authenticate.ts'
+import type { Denial } from '../wire/errors.ts'
 import type { Timer } from './clock.ts'
-import { type Checks, secondDoor, type Visitor, type Why } from './doors.ts'
+import type { NewCredential } from './codec.ts'
+import type { Checks, Visitor, Why } from './doors.ts'
 import type { Hub } from './hub.ts'
-import { dated, type Identity } from './identity.ts'
 import type { Opening } from './opening.ts'
 import type { Places } from './places.ts'
+import { Refresh, type Threshold } from './refresh.ts'
 import { denialReason } from './refusal.ts'
+import { type Outcome, Standing, type StandingHearer } from './standing.ts'
 
 /** For how long access lasts without being asked again; `null` is no bound. */
 export interface Span {
@@ -18,48 +18,51 @@ export interface Span {
   readonly absoluteMs: number | null
 }
 
-/** What came of asking again. */
-export type Outcome = 'kept' | 'changed' | 'closed'
-
 /** What the lifetime of one socket is made of. */
 export interface LifetimeParts {
   readonly hub: Hub
   readonly opening: Opening
-  readonly contract: Contract
   readonly checks: Checks
   readonly places: Places
   readonly span: Span
+  readonly threshold: Threshold
+  /** The bound of the peer's messages. */
+  readonly messageBytes: number
+  /** Lets the socket be found by what its visitor holds now. */
+  readonly hold: (visitor: Visitor) => void
 }
 
 /** A lease is asked for again after this part of it, and up to so much later: not everyone's at once. */
 const earliest = 0.75
 const spread = 0.15
-/** A credential is renewed at the lesser of this and half of what is left. */
+/** A credential is renewed at the lesser of this and half of what is left, and again at half of what is left then. */
 const renewBeforeMs = 30_000
+const leastRenewMs = 1_000
 const leastRetryMs = 100
 
 /**
- * Keeps access true while a socket is open: ends it at the expiry of its identity, asks both doors again before a lease
- * runs out or when it is told to, and changes the grant without a close. One question is under way at a time.
+ * Keeps access true while a socket is open: ends it at the expiry of its identity, which it has renewed before, and at its
+ * idle and absolute limits; has both doors asked again before a lease runs out, or when it is told to.
  */
-export class Lifetime {
+export class Lifetime implements StandingHearer {
   readonly #parts: LifetimeParts
+  readonly #standing: Standing
+  /** Made when it is needed: few sockets are older than their credential. */
+  #refresher: Refresh | null = null
   #expiry: Timer | null = null
   #renewal: Timer | null = null
   #lease: Timer | null = null
   #leaseEnd: Timer | null = null
   #bounds: Timer[] = []
-  #asking: Promise<Outcome> | null = null
-  #again = false
 
   constructor(parts: LifetimeParts) {
     this.#parts = parts
+    this.#standing = new Standing(parts, this)
   }
 
   start(): void {
     const { hub, span } = this.#parts
-    this.#armExpiry()
-    this.#armLease()
+    this.confirmed()
     const { absoluteMs, idleMs } = span
     if (absoluteMs !== null)
       this.#bounds.push(
@@ -73,61 +76,25 @@ export class Lifetime {
       timer?.cancel()
   }
 
-  /** Asks both doors again; a question under way may have been answered before the change, so another one follows it. */
-  async recheck(why: Why): Promise<Outcome> {
-    if (this.#asking === null) return this.#ask(why)
-    this.#again = true
-    const first = await this.#asking
-    if (!this.#again || this.#parts.opening.ended) return first
-    this.#again = false
-    const second = await this.#ask(why)
-    return second === 'kept' ? first : second
+  /** Asks both doors again. */
+  recheck(why: Why): Promise<Outcome> {
+    return this.#standing.recheck(why)
   }
 
-  #ask(why: Why): Promise<Outcome> {
-    this.#asking = this.#answer(why).finally(() => {
-      this.#asking = null
-    })
-    return this.#asking
+  /** Takes a new credential of the peer. */
+  refresh(credential: NewCredential): Promise<void> {
+    return this.#refresh.take(credential)
   }
 
-  async #answer(why: Why): Promise<Outcome> {
-    const { hub, opening } = this.#parts
-    const askedAt = hub.clock.now()
-    const answer = await this.#doors(why)
-    if (opening.ended) return 'closed'
-    if (answer instanceof Denial) return this.#refused(answer)
-    const revoked = hub.revocations.against(answer.identity, answer.subject, askedAt)
-    if (revoked !== null) return this.#refused(revoked)
-    return this.#take(answer)
-  }
-
-  /** Both doors, as far as they can be asked again without the raw credential. */
-  async #doors(why: Why): Promise<Visitor | Denial> {
-    const { opening, checks } = this.#parts
-    const { visitor } = opening
-    try {
-      const identity = await renewed(visitor)
-      const { user, scopes = [] } = identity
-      const { subject, params } = visitor
-      const grant = await secondDoor(checks, { user, subject, scopes, params, why, signal: opening.signal })
-      return { ...visitor, identity, grant }
-    } catch (error) {
-      if (error instanceof Denial) return error
-      return new Denial(503, 'unavailable', 'whether you may stay could not be found out', {
-        cause: error,
-        detail: 'renewing an identity',
-      })
-    }
+  /** Heard from the standing: the doors have answered, and everything begins anew. */
+  confirmed(): void {
+    this.#armExpiry()
+    this.#armLease()
   }
 
   /** An answer that could not be had is no refusal: the old grant holds to the end of its lease, then it is over. */
-  #refused(denial: Denial): Outcome {
+  unknown(denial: Denial): Outcome {
     const { hub, opening, span } = this.#parts
-    if (denial.status !== 503) {
-      opening.end(denial.reason === 'revoked' ? 'revoked' : 'denied', denial.closeCode, denialReason(denial))
-      return 'closed'
-    }
     if (denial.cause !== undefined) hub.report(denial.cause, denial.detail ?? 'asking a door again')
     if (span.leaseMs === null || this.#leaseEnd === null) {
       opening.end('denied', denial.closeCode, denialReason(denial))
@@ -141,48 +108,46 @@ export class Lifetime {
     return 'kept'
   }
 
-  async #take(visitor: Visitor): Promise<Outcome> {
-    const { opening, places } = this.#parts
-    const before = opening.visitor.grant
-    const changed = !isSame(before, visitor.grant)
-    opening.become(visitor)
-    this.#armExpiry()
-    this.#armLease()
-    if (!changed) return 'kept'
-    try {
-      await places.move(visitor)
-    } catch (error) {
-      opening.fail(error)
-      return 'closed'
-    }
-    if (opening.ended) return 'closed'
-    opening.changed(visitor.grant, before, places.told())
-    return 'changed'
+  get #refresh(): Refresh {
+    return (this.#refresher ??= new Refresh(this.#parts, this.#standing))
   }
 
   #armExpiry(): void {
     const { hub, opening } = this.#parts
-    const { expires, renew } = opening.visitor.identity
+    const { expires } = opening.visitor.identity
     this.#expiry?.cancel()
     this.#renewal?.cancel()
     if (expires === undefined) return
     const end = expires.getTime()
     this.#expiry = hub.alarms.at(end, () => this.#expire('your credential has expired'))
-    const left = end - hub.clock.now()
-    if (renew !== undefined && left > 0)
-      this.#renewal = hub.alarms.at(end - Math.min(renewBeforeMs, left / 2), () => void this.#renew(end))
+    this.#armRenewal(end)
   }
 
-  /** A session that slides has a later end by now; any other runs out. */
+  #armRenewal(end: number): void {
+    const { alarms, clock } = this.#parts.hub
+    const left = end - clock.now()
+    if (left >= leastRenewMs)
+      this.#renewal = alarms.at(end - Math.min(renewBeforeMs, left / 2), () => void this.#renew(end))
+  }
+
+  /** A session that slides has a later end by now; for any other the peer is asked for a new credential. */
   async #renew(end: number): Promise<void> {
+    const { opening, hub } = this.#parts
+    if ((await this.#hasSlid(end)) && !opening.ended) await this.recheck('refresh')
+    if (opening.ended || opening.visitor.identity.expires?.getTime() !== end) return
+    this.#refresh.ask(end - hub.clock.now())
+    this.#armRenewal(end)
+  }
+
+  async #hasSlid(end: number): Promise<boolean> {
     const { opening, hub } = this.#parts
     try {
       const identity = await opening.visitor.identity.renew?.()
-      const later = identity?.expires === undefined || identity.expires.getTime() > end
-      if (identity !== null && identity !== undefined && later && !opening.ended)
-        await this.recheck('refresh')
+      if (identity === null || identity === undefined) return false
+      return identity.expires === undefined || identity.expires.getTime() > end
     } catch (error) {
       hub.report(error, 'renewing an identity before it expires')
+      return false
     }
   }
 
@@ -209,30 +174,5 @@ export class Lifetime {
 
   #expire(message: string): void {
     this.#parts.opening.end('expired', 4401, `expired: ${message}`)
-  }
-}
-
-/** The identity as it is now. @throws Denial 401 when it is nobody, or somebody else, any more */
-async function renewed({ identity, subject }: Visitor): Promise<Identity<unknown>> {
-  if (identity.renew === undefined) return identity
-  const now = dated(await identity.renew())
-  if (now === null) throw new Denial(401, 'revoked', 'you are no longer signed in')
-  if (subjectOf(now, subject) !== subject)
-    throw new Denial(401, 'other-subject', 'this session belongs to somebody else now')
-  // who could be asked again once can be asked again the next time
-  return now.renew === undefined ? { ...now, renew: () => identity.renew?.() ?? Promise.resolve(null) } : now
-}
-
-function isSame(one: unknown, other: unknown): boolean {
-  if (one === other) return true
-  const spelling = spelled(one)
-  return spelling !== undefined && spelling === spelled(other)
-}
-
-function spelled(grant: unknown): string | undefined {
-  try {
-    return JSON.stringify(grant)
-  } catch {
-    return undefined
   }
 }

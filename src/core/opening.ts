@@ -4,7 +4,7 @@ import { type Contract, shapeOf } from '../wire/contract.ts'
 import { Denial } from '../wire/errors.ts'
 import { encodeFrame, type ServerFrame } from '../wire/frame.ts'
 import { check } from '../wire/schema.ts'
-import type { Codec, Command } from './codec.ts'
+import type { Codec, Command, NewCredential } from './codec.ts'
 import { Conduct, type Verdict } from './conduct.ts'
 import { type Connection, Packet, type Receiver } from './connection.ts'
 import type { Leave } from './demands.ts'
@@ -42,6 +42,8 @@ export interface OpeningParts {
   readonly rate: Rate | null
   /** Gives up the places in groups and presence. */
   readonly vacate: () => void
+  /** The peer brings a new credential; it passes the queue of the handlers by. */
+  readonly refresh: (credential: NewCredential) => void
 }
 
 /**
@@ -226,6 +228,7 @@ export class Opening implements Receiver {
     if (verdict !== 'pass') this.#punish(verdict, tooMany(), message?.id ?? null)
     else if (message !== null) this.#take(message)
     else if (command.do === 'cancel') this.#calls?.get(command.id)?.abort()
+    else if (command.do === 'refresh') this.parts.refresh(command)
     else if (command.do === 'ping') this.frame({ op: 'pong' })
   }
 

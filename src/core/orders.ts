@@ -127,7 +127,7 @@ export class Orders {
     const { epoch, entries } = await this.#parts.store.range(revocationLog, this.#read)
     for (const { offset, value } of entries) {
       const order = orderOf(value)
-      if (order !== null) void this.#carryOut(order, ({ since }) => since <= order.at)
+      if (order !== null) void this.#carryOut(order, (socket) => socket.isRevoked())
       this.#read = { epoch, offset }
     }
   }

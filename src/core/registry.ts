@@ -11,9 +11,9 @@ export interface Holder {
 
 /** An open socket, as its server sees it. */
 export interface OpenSocket {
-  readonly holder: Holder
-  /** When its first door was asked, in wall time. */
-  readonly since: number
+  holder: Holder
+  /** Whether what it rests on was revoked: a newer sign-in was not. */
+  isRevoked(): boolean
   /** Ends it, once. */
   end(why: LeaveReason, code: number, reason: string): void
   /** Lets its running handler finish, tells the client when to come back, then ends it. */
@@ -49,7 +49,7 @@ function namesIn(selector: Selector): readonly (readonly [keyof typeof fields, s
 }
 
 /** The open sockets of this process, found by what they hold: a look-up costs what it finds, not what is open. */
-export class Registry<S extends { readonly holder: Holder } = OpenSocket> {
+export class Registry<S extends { holder: Holder } = OpenSocket> {
   readonly #all = new Set<S>()
   readonly #by = {
     subject: new Index<S>(),
@@ -68,12 +68,19 @@ export class Registry<S extends { readonly holder: Holder } = OpenSocket> {
 
   add(socket: S): void {
     this.#all.add(socket)
-    for (const name of indexes) this.#by[name].add(socket.holder[name], socket)
+    this.#index(socket)
   }
 
   delete(socket: S): void {
-    if (!this.#all.delete(socket)) return
-    for (const name of indexes) this.#by[name].delete(socket.holder[name], socket)
+    if (this.#all.delete(socket)) this.#forget(socket)
+  }
+
+  /** Lets an open socket be found by what it holds now. */
+  move(socket: S, holder: Holder): void {
+    if (!this.#all.has(socket)) return
+    this.#forget(socket)
+    socket.holder = holder
+    this.#index(socket)
   }
 
   /** Those whom a selector means; the list stays as it is while they are ended. */
@@ -81,6 +88,14 @@ export class Registry<S extends { readonly holder: Holder } = OpenSocket> {
     const candidates = namesIn(selector).map(([name, value]) => this.#by[fields[name]].get(value))
     const [smallest] = candidates.sort((one, other) => one.size - other.size)
     return smallest === undefined ? [] : [...smallest].filter((socket) => isMeant(selector, socket.holder))
+  }
+
+  #index(socket: S): void {
+    for (const name of indexes) this.#by[name].add(socket.holder[name], socket)
+  }
+
+  #forget(socket: S): void {
+    for (const name of indexes) this.#by[name].delete(socket.holder[name], socket)
   }
 }
 

@@ -36,6 +36,14 @@ export type SallyportEvent =
       readonly status: number
       readonly code: string
     } & Place)
+  | ({ readonly type: 'refreshed'; readonly contract: string; readonly expires: number | null } & Place)
+  | ({
+      readonly type: 'refresh-refused'
+      readonly contract: string
+      readonly status: number
+      readonly code: string
+      readonly detail: string | undefined
+    } & Place)
   | { readonly type: 'sent'; readonly contract: string; readonly receivers: number }
 
 /** Hears events. It must not throw; what it throws is reported. */

@@ -2,7 +2,14 @@ import type { FarEnd, FarReceiver } from '../transports/memory.ts'
 import { bodyOf, type Payload } from '../wire/body.ts'
 import { type Contract, shapeOf } from '../wire/contract.ts'
 import { Denial, SallyportError } from '../wire/errors.ts'
-import { decodeFrame, encodeFrame, encodeMessage, type Member, type RawFrame } from '../wire/frame.ts'
+import {
+  decodeFrame,
+  encodeFrame,
+  encodeMessage,
+  type Member,
+  type RawFrame,
+  type ServerFrame,
+} from '../wire/frame.ts'
 import { isRecord } from '../wire/json.ts'
 import { isSchema } from '../wire/schema.ts'
 import { settled } from './clock.ts'
@@ -17,6 +24,16 @@ interface Got {
   readonly data: unknown
 }
 
+/** The question of a server for a new credential. */
+export interface Ask {
+  readonly nonce: string
+  /** How long the credential in use still lives. */
+  readonly withinMs: number
+}
+
+/** What a server says to a new credential. */
+export type RefreshAnswer = Extract<ServerFrame, { readonly op: 'auth' }>
+
 const patienceMs = 1_000
 
 /** A visitor without the types of its contract: speaks `sallyport.v1` over a wire in memory, and keeps what has come. */
@@ -25,17 +42,20 @@ export class Inside implements FarReceiver {
   readonly opened: Promise<void>
   grant: unknown
   members: readonly Member[] = []
+  readonly refreshes: RefreshAnswer[] = []
   far: FarEnd | null = null
   readonly #contract: Contract
   readonly #path: string
+  readonly #refresh: (ask: Ask) => string | null
   readonly #got: Got[] = []
   readonly #waiting = new Set<Waiting>()
-  readonly #asked = new Map<string, { resolve: (data: unknown) => void; reject: (error: Error) => void }>()
+  readonly #errands = new Map<string, { resolve: (data: unknown) => void; reject: (error: Error) => void }>()
   #count = 0
   #open: () => void = () => {}
   #close: (end: { code: number; reason: string }) => void = () => {}
 
-  constructor(contract: Contract, path: string) {
+  constructor(contract: Contract, path: string, refresh: (ask: Ask) => string | null) {
+    this.#refresh = refresh
     this.#contract = contract
     this.#path = path
     this.opened = new Promise((resolve) => (this.#open = resolve))
@@ -97,6 +117,9 @@ export class Inside implements FarReceiver {
     else if (op === 'changed') this.grant = frame['grant']
     else if (op === 'ping') this.raw(encodeFrame({ op: 'pong' }))
     else if (op === 'ok' || op === 'err') this.#answer(frame)
+    else if (op === 'ask') this.#asked(frame)
+    // as below: the server's own frame
+    else if (op === 'auth') this.refreshes.push(frame as unknown as RefreshAnswer)
   }
 
   #enter(frame: RawFrame): void {
@@ -104,6 +127,13 @@ export class Inside implements FarReceiver {
     // the server's own frame, which this very library wrote
     this.members = (frame['members'] ?? []) as readonly Member[]
     this.#open()
+  }
+
+  #asked(frame: RawFrame): void {
+    // as above
+    const { nonce, withinMs } = frame as unknown as Ask
+    const token = this.#refresh({ nonce, withinMs })
+    if (token !== null) this.raw(encodeFrame({ op: 'auth', nonce, token }))
   }
 
   #presence(frame: RawFrame): void {
@@ -142,7 +172,7 @@ export class Inside implements FarReceiver {
 
   #ask(encode: (id: string) => Payload): Promise<unknown> {
     const id = `test-${++this.#count}`
-    const answer = new Promise((resolve, reject) => this.#asked.set(id, { resolve, reject }))
+    const answer = new Promise((resolve, reject) => this.#errands.set(id, { resolve, reject }))
     // a send that a test does not await may be refused: that is the test's own business
     answer.catch(() => {})
     this.raw(encode(id))
@@ -150,18 +180,18 @@ export class Inside implements FarReceiver {
   }
 
   #answer(frame: RawFrame): void {
-    const asked = this.#asked.get(String(frame['id']))
+    const asked = this.#errands.get(String(frame['id']))
     if (asked === undefined) return this.#take({ type: 'error', data: frame })
-    this.#asked.delete(String(frame['id']))
+    this.#errands.delete(String(frame['id']))
     if (frame.op === 'ok') return asked.resolve(frame['data'])
     const { status, code, message } = frame
     asked.reject(new Denial(Number(status), String(code), String(message)))
   }
 
   ended(code: number, reason: string): void {
-    for (const { reject } of this.#asked.values())
+    for (const { reject } of this.#errands.values())
       reject(new SallyportError('ERR_CLOSED', 'the socket has ended'))
-    this.#asked.clear()
+    this.#errands.clear()
     this.#close({ code, reason })
   }
 }

@@ -10,7 +10,7 @@ import { Denial } from '../wire/errors.ts'
 import type { Member } from '../wire/frame.ts'
 import type { Params } from '../wire/path.ts'
 import type { InputOf, OutputOf } from '../wire/schema.ts'
-import { Inside } from './inside.ts'
+import { type Ask, Inside, type RefreshAnswer } from './inside.ts'
 import { Refused } from './refused.ts'
 
 /** Who visits: a user, as no credential could say it, or headers, which the endpoint's own authenticator reads. */
@@ -21,6 +21,8 @@ export type Who<U> = {
   readonly query?: string
   /** The address of the peer; 127.0.0.1 when left out. */
   readonly address?: string
+  /** Answers the server that asks for a new credential, with a bearer token; `null`, as when left out, says nothing. */
+  readonly refresh?: (ask: Ask) => string | null
 } & (
   | { readonly user: NoInfer<U>; readonly subject?: string; readonly scopes?: readonly string[] }
   | { readonly headers: Readonly<Record<string, string>> }
@@ -31,6 +33,8 @@ export interface Visitor<C, S, K> {
   readonly grant: unknown
   /** Who is here, kept current. */
   readonly members: readonly Member[]
+  /** What the server has said to new credentials, oldest first. */
+  readonly refreshes: readonly RefreshAnswer[]
   /** Settles with the close code once the socket has ended. */
   readonly closed: Promise<{ readonly code: number; readonly reason: string }>
   /** Sends; resolves when the handler has settled, and rejects with its denial. */
@@ -81,10 +85,10 @@ export async function visit<P extends string, C, S, K, U>(
   params: Params<NoInfer<P>>,
   who: Who<U>,
 ): Promise<Visitor<C, S, K>> {
-  const { port = (shared ??= testPort()), query = '', address = '127.0.0.1' } = who
+  const { port = (shared ??= testPort()), query = '', address = '127.0.0.1', refresh = () => null } = who
   const { contract } = endpoint
   const path = contract.template.build(params)
-  const inside = new Inside(contract, path)
+  const inside = new Inside(contract, path, refresh)
   const known =
     'user' in who
       ? { user: who.user, ...optional('subject', who.subject), ...optional('scopes', who.scopes) }

@@ -67,14 +67,14 @@ export class Denial extends SallyportError {
     this.closeCode = options.closeCode ?? 4000 + status
     this.challenge = options.challenge
   }
+}
 
-  /** The same denial with some of its options replaced. */
-  with(options: DenialOptions): Denial {
-    const { retryAfterMs, detail, httpOnly, closeCode, challenge, cause } = this
-    const kept = { retryAfterMs, detail, httpOnly, closeCode, challenge, cause }
-    // an option that was never set stays absent, which exactOptionalPropertyTypes cannot see through the spread
-    return new Denial(this.status, this.reason, this.message, { ...kept, ...options } as DenialOptions)
-  }
+/** The same denial with another close code. A function, so that pages that never need it do not load it. */
+export function withCloseCode(denial: Denial, closeCode: number): Denial {
+  const { status, reason, message, retryAfterMs, detail, httpOnly, challenge, cause } = denial
+  const kept = { retryAfterMs, detail, httpOnly, challenge, cause }
+  // an option that was never set stays absent, which exactOptionalPropertyTypes cannot see through the spread
+  return new Denial(status, reason, message, { ...kept, closeCode } as DenialOptions)
 }
 
 const word = /^[a-z][a-z0-9-]{0,47}$/

@@ -24,6 +24,11 @@ export interface Refusal {
   readonly retryAfterMs?: number
 }
 
+/** An endpoint that a new credential does not open any more. */
+export interface Dropped extends Refusal {
+  readonly in: string
+}
+
 /** The frames of `sallyport.v1` that a server sends. PROTOCOL.md describes each. */
 export type ServerFrame =
   | {
@@ -57,6 +62,14 @@ export type ServerFrame =
       readonly leaves: readonly string[]
     }
   | { readonly op: 'changed'; readonly in: string; readonly grant: unknown }
+  | { readonly op: 'ask'; readonly nonce: string; readonly withinMs: number }
+  | {
+      readonly op: 'auth'
+      readonly nonce: string
+      readonly expiresInMs?: number
+      readonly dropped?: readonly Dropped[]
+      readonly refused?: Refusal
+    }
   | { readonly op: 'ping' | 'pong' }
   | { readonly op: 'bye'; readonly retryAfterMs: number }
 
@@ -77,6 +90,7 @@ export type ClientFrame =
       readonly data: unknown
     }
   | { readonly op: 'cancel'; readonly in: string; readonly id: string }
+  | { readonly op: 'auth'; readonly nonce: string; readonly token: string; readonly scheme?: string }
   | { readonly op: 'ping' | 'pong' }
 
 /** A frame as it came: an object with an `op`; nothing else of it has been looked at. */
@@ -101,7 +115,7 @@ export interface MessageHead {
 export function encodeMessage(head: MessageHead, body: Body): Payload {
   const { type, ...rest } = head
   const fields = JSON.stringify({ op: 'msg', ...rest, ...(type === null ? {} : { type }) })
-  if (body.kind === 'binary') return withHeader(fields, body.bytes)
+  if (body.kind === 'binary') return binaryFrame(fields, body.bytes)
   return `${fields.slice(0, -1)},"data":${body.kind === 'json' ? body.json : JSON.stringify(body.text)}}`
 }
 
@@ -135,7 +149,8 @@ function hasOp(value: Readonly<Record<string, unknown>>): value is RawFrame {
   return typeof value['op'] === 'string'
 }
 
-function withHeader(fields: string, bytes: Uint8Array): Uint8Array {
+/** A binary frame: the length of its header in two bytes, the header, the bytes. @throws TypeError when that is too long */
+export function binaryFrame(fields: string, bytes: Uint8Array): Uint8Array {
   const header = new TextEncoder().encode(fields)
   if (header.length > 0xffff) throw new TypeError('the header of a binary frame is too long')
   const joined = new Uint8Array(2 + header.length + bytes.length)

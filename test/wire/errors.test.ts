@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { Denial, deny, SallyportError } from '../../src/wire/errors.ts'
+import { Denial, deny, SallyportError, withCloseCode } from '../../src/wire/errors.ts'
 
 describe('a denial', () => {
   test('carries its status as a close code, and its word as its message', () => {
@@ -27,8 +27,8 @@ describe('a denial', () => {
       challenge: 'Basic',
       retryAfterMs: 5,
       cause,
-    }).with({ closeCode: 4003 })
-    expect(denial).toMatchObject({
+    })
+    expect(withCloseCode(denial, 4003)).toMatchObject({
       status: 401,
       reason: 'bad',
       message: 'text',

@@ -1,0 +1,193 @@
+import { Denial } from '../wire/errors.ts'
+import { subjectOf } from './authenticate.ts'
+import { type Checks, secondDoor, type Visitor, type Why } from './doors.ts'
+import type { Hub } from './hub.ts'
+import { dated, type Identity } from './identity.ts'
+import type { Opening } from './opening.ts'
+import type { Places } from './places.ts'
+import { denialReason, refusalOf } from './refusal.ts'
+
+/** What came of asking again. */
+export type Outcome = 'kept' | 'changed' | 'closed'
+
+/** A new credential, as the first door knows it. */
+export interface Fresh {
+  readonly identity: Identity<unknown>
+  /** The question that it answers. */
+  readonly nonce: string
+  /** When the first door was asked, in wall time. */
+  readonly askedAt: number
+}
+
+/** What the standing of one socket is made of. */
+export interface StandingParts {
+  readonly hub: Hub
+  readonly opening: Opening
+  readonly checks: Checks
+  readonly places: Places
+  /** Lets the socket be found by what its visitor holds now. */
+  readonly hold: (visitor: Visitor) => void
+}
+
+/** Who hears what the doors have answered. */
+export interface StandingHearer {
+  /** The socket stays. */
+  confirmed(): void
+  /** The doors could not be asked: says what comes of that. */
+  unknown(denial: Denial): Outcome
+}
+
+/**
+ * Whether someone may still be inside: asks both doors again while the socket is open, and takes their answer over, which
+ * may be another grant, or the end. One question is under way at a time.
+ */
+export class Standing {
+  readonly #parts: StandingParts
+  readonly #hearer: StandingHearer
+  #asking: Promise<Outcome> | null = null
+  #again = false
+
+  constructor(parts: StandingParts, hearer: StandingHearer) {
+    this.#parts = parts
+    this.#hearer = hearer
+  }
+
+  /** Asks both doors again; a question under way may have been answered before the change, so another one follows it. */
+  async recheck(why: Why): Promise<Outcome> {
+    if (this.#asking === null) return this.#ask(why)
+    this.#again = true
+    const first = await this.#asking
+    if (!this.#again || this.#parts.opening.ended) return first
+    this.#again = false
+    const second = await this.#ask(why)
+    return second === 'kept' ? first : second
+  }
+
+  /**
+   * Asks the second door with a new identity, and takes it over. What the door does not admit is listed for the peer, and
+   * closed.
+   *
+   * @throws Denial when the credential was revoked meanwhile, or the door cannot be asked: the one in use holds
+   */
+  async refresh(fresh: Fresh): Promise<Outcome> {
+    while (this.#asking !== null) await this.#asking
+    return this.#parts.opening.ended ? 'closed' : this.#ask('refresh', fresh)
+  }
+
+  #ask(why: Why, fresh?: Fresh): Promise<Outcome> {
+    this.#asking = this.#answer(why, fresh).finally(() => {
+      this.#asking = null
+    })
+    return this.#asking
+  }
+
+  async #answer(why: Why, fresh?: Fresh): Promise<Outcome> {
+    const { hub, opening } = this.#parts
+    const answer = await this.#doors(why, fresh)
+    if (opening.ended) return 'closed'
+    if (answer instanceof Denial) return this.#refused(answer, fresh)
+    const revoked = hub.revocations.against(answer.identity, answer.subject, answer.askedAt)
+    if (revoked === null) return this.#take(answer)
+    if (fresh !== undefined) throw revoked
+    return this.#end(revoked)
+  }
+
+  /** Both doors, the first with a new identity or as far as it can be asked again without the raw credential. */
+  async #doors(why: Why, fresh?: Fresh): Promise<Visitor | Denial> {
+    const { hub, opening, checks } = this.#parts
+    const { visitor } = opening
+    const askedAt = fresh?.askedAt ?? hub.clock.now()
+    try {
+      const identity = fresh?.identity ?? (await this.#renewed(visitor))
+      const { user, scopes = [] } = identity
+      const { subject, params } = visitor
+      const grant = await secondDoor(checks, { user, subject, scopes, params, why, signal: opening.signal })
+      return { ...visitor, identity, grant, askedAt }
+    } catch (error) {
+      if (error instanceof Denial) return error
+      return new Denial(503, 'unavailable', 'whether you may stay could not be found out', {
+        cause: error,
+        detail: 'renewing an identity',
+      })
+    }
+  }
+
+  /** The identity as it is now. @throws Denial 401 when it is nobody, or somebody else, any more */
+  async #renewed(visitor: Visitor): Promise<Identity<unknown>> {
+    const { identity } = visitor
+    if (identity.renew === undefined) return identity
+    const now = dated(await identity.renew())
+    if (now === null) throw new Denial(401, 'revoked', 'you are no longer signed in')
+    assertSamePerson(this.#parts.hub, visitor, now)
+    // who could be asked again once can be asked again the next time
+    return now.renew === undefined
+      ? { ...now, renew: () => identity.renew?.() ?? Promise.resolve(null) }
+      : now
+  }
+
+  #refused(denial: Denial, fresh: Fresh | undefined): Outcome {
+    const { opening } = this.#parts
+    if (denial.status === 503) {
+      if (fresh !== undefined) throw denial
+      return this.#hearer.unknown(denial)
+    }
+    if (fresh !== undefined) {
+      const dropped = [{ in: opening.visitor.path, ...refusalOf(denial, opening.parts.place.id) }]
+      opening.frame({ op: 'auth', nonce: fresh.nonce, dropped })
+    }
+    return this.#end(denial)
+  }
+
+  #end(denial: Denial): Outcome {
+    const why = denial.reason === 'revoked' ? 'revoked' : 'denied'
+    this.#parts.opening.end(why, denial.closeCode, denialReason(denial))
+    return 'closed'
+  }
+
+  async #take(visitor: Visitor): Promise<Outcome> {
+    const { opening, places, hold } = this.#parts
+    const before = opening.visitor.grant
+    const changed = !isSame(before, visitor.grant)
+    opening.become(visitor)
+    hold(visitor)
+    this.#hearer.confirmed()
+    if (!changed) return 'kept'
+    try {
+      await places.move(visitor)
+    } catch (error) {
+      opening.fail(error)
+      return 'closed'
+    }
+    if (opening.ended) return 'closed'
+    opening.changed(visitor.grant, before, places.told())
+    return 'changed'
+  }
+}
+
+/**
+ * A socket stays with whom it was opened by: in other hands it would be in rooms and histories of somebody else.
+ *
+ * @throws Denial 401 when it is another subject, or the same one in another tenant
+ */
+export function assertSamePerson(
+  hub: Hub,
+  { identity: before, subject }: Visitor,
+  identity: Identity<unknown>,
+): void {
+  if (subjectOf(identity, subject) !== subject || hub.tenant(identity) !== hub.tenant(before))
+    throw new Denial(401, 'other-subject', 'this credential belongs to somebody else')
+}
+
+function isSame(one: unknown, other: unknown): boolean {
+  if (one === other) return true
+  const spelling = spelled(one)
+  return spelling !== undefined && spelling === spelled(other)
+}
+
+function spelled(grant: unknown): string | undefined {
+  try {
+    return JSON.stringify(grant)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,317 @@
+import { once } from 'node:events'
+import { afterEach, expect, test } from 'vitest'
+import WebSocket from 'ws'
+import { z } from 'zod'
+import {
+  type Authenticator,
+  consumer,
+  contract,
+  deny,
+  type Identity,
+  type Port,
+  type SallyportEvent,
+} from '../../src/index.ts'
+import { type Ask, testClock, testPort, visit } from '../../src/testing.ts'
+import { ada, grace, type User } from './rooms.ts'
+
+const notes = contract('/ws/notes/:id', {
+  client: { write: z.object({ text: z.string() }) },
+  server: { wrote: z.object({ text: z.string() }) },
+  grant: z.object({ canWrite: z.boolean() }),
+})
+
+const ports: Port[] = []
+afterEach(() => Promise.all(ports.splice(0).map((port) => port.close({ drain: 0 }))))
+
+type Token = Omit<Identity<User>, 'expires'> & { readonly minutes: number }
+
+/** People with tokens that run out, in a place whose rights can change. */
+function world() {
+  const clock = testClock()
+  const began = clock.now()
+  const tokens = new Map<string, Token>()
+  const state = { right: { canWrite: true } as { canWrite: boolean } | null, away: false, slow: false }
+  const doors: { path: string; origin: string | null; url: string }[] = []
+  const waiting = Promise.withResolvers<void>()
+  const auth: Authenticator<User> = async ({ credentials, path, origin, url }) => {
+    const name = credentials.of('bearer')
+    if (name === null) return null
+    if (state.away) throw new Error('the directory is away')
+    if (state.slow) await waiting.promise
+    doors.push({ path, origin, url: url.href })
+    const { minutes, ...token } = tokens.get(name) ?? deny(401, 'invalid-token')
+    return { token: name, ...token, expires: new Date(began + minutes * 60_000) }
+  }
+  const asked: string[] = []
+  const changes: unknown[] = []
+  const editor = consumer(
+    notes,
+    {
+      auth,
+      authorize: ({ why }) => {
+        asked.push(why)
+        return state.right
+      },
+    },
+    (socket) => ({
+      on: { write: ({ text }) => socket.group().send('wrote', { text }) },
+      change: (now, before) => void changes.push([before, now]),
+    }),
+  )
+  const events: SallyportEvent[] = []
+  const faults: unknown[] = []
+  const port = testPort({
+    clock,
+    on: (event) => events.push(event),
+    report: (error) => faults.push(error),
+    limits: { pingMs: 3_600_000 },
+    tenant: ({ scopes = [''] }) => scopes[0] ?? '',
+  })
+  ports.push(port)
+  const asks: Ask[] = []
+  /** Comes in with one token and answers questions with others, in order. */
+  const come = (first: string, ...next: readonly string[]) => {
+    const answers = [...next]
+    const refresh = (ask: Ask): string | null => {
+      asks.push(ask)
+      return answers.shift() ?? null
+    }
+    return visit(editor, { id: 'doc' }, { headers: { authorization: `Bearer ${first}` }, refresh, port })
+  }
+  return {
+    clock,
+    auth,
+    editor,
+    tokens,
+    state,
+    doors,
+    waiting,
+    asked,
+    changes,
+    events,
+    faults,
+    port,
+    asks,
+    come,
+  }
+}
+
+test('a new credential lets a socket live on, and both doors are asked with it', async () => {
+  const { clock, tokens, come, asks, asked, doors, events } = world()
+  tokens.set('old', { user: ada, minutes: 10 }).set('new', { user: ada, minutes: 20 })
+  const alice = await come('old', 'new')
+  await clock.advance(10 * 60_000 - 30_001)
+  expect(asks).toEqual([])
+  await clock.advance(1)
+  expect(asks).toEqual([{ nonce: expect.stringMatching(/^[\w-]{22}$/), withinMs: 30_000 }])
+  expect(alice.refreshes).toEqual([{ op: 'auth', nonce: asks[0]?.nonce, expiresInMs: 630_000, dropped: [] }])
+  expect(asked).toEqual(['open', 'refresh'])
+  expect(doors[1]).toEqual({ path: '/ws/notes/doc', origin: null, url: 'ws://localhost/ws/notes/doc' })
+  expect(events).toContainEqual(
+    expect.objectContaining({ type: 'refreshed', subject: '1', expires: clock.now() + 630_000 }),
+  )
+  await clock.advance(10 * 60_000)
+  await alice.send('write', { text: 'still here' })
+  await clock.advance(30_000)
+  expect((await alice.closed).code).toBe(4401)
+})
+
+test('the question comes at half of a life that is shorter than a minute', async () => {
+  const { clock, tokens, come, asks } = world()
+  tokens.set('short', { user: ada, minutes: 0.5 })
+  await come('short')
+  await clock.advance(14_999)
+  expect(asks).toEqual([])
+  await clock.advance(1)
+  expect(asks[0]?.withinMs).toBe(15_000)
+})
+
+test('whoever says nothing is asked again at half of what is left, and closed at the end', async () => {
+  const { clock, tokens, come, asks } = world()
+  tokens.set('old', { user: ada, minutes: 10 })
+  const alice = await come('old')
+  await clock.advance(10 * 60_000 - 1)
+  expect(asks.map(({ withinMs }) => withinMs)).toEqual([30_000, 15_000, 7_500, 3_750, 1_875, 937])
+  expect(new Set(asks.map(({ nonce }) => nonce)).size).toBe(asks.length)
+  await clock.advance(1)
+  expect((await alice.closed).code).toBe(4401)
+})
+
+test.each([
+  ['an unknown one', 'unknown', 'invalid-token'],
+  ["somebody else's", 'foreign', 'other-subject'],
+  ['one of another tenant', 'elsewhere', 'other-subject'],
+  ['one that ends no later', 'same', 'not-later'],
+  ['one that has expired', 'past', 'not-later'],
+])('%s is refused, and changes nothing', async (_what, name, code) => {
+  const { clock, tokens, come, asks, asked, events } = world()
+  tokens
+    .set('old', { user: ada, minutes: 10 })
+    .set('foreign', { user: grace, minutes: 20 })
+    .set('elsewhere', { user: ada, minutes: 20, scopes: ['another tenant'] })
+    .set('same', { user: ada, minutes: 10 })
+    .set('past', { user: ada, minutes: 5 })
+  const alice = await come('old', name)
+  await clock.advance(10 * 60_000 - 30_000)
+  expect(alice.refreshes).toEqual([
+    { op: 'auth', nonce: asks[0]?.nonce, refused: expect.objectContaining({ status: 401, code }) },
+  ])
+  expect(events).toContainEqual(expect.objectContaining({ type: 'refresh-refused', status: 401, code }))
+  expect(asked).toEqual(['open'])
+  await alice.send('write', { text: 'the old one is still good' })
+  await clock.advance(30_000)
+  expect((await alice.closed).code).toBe(4401)
+})
+
+test('a question is good for one answer: a replayed one, and one that nobody asked for, are refused', async () => {
+  const { clock, tokens, come, asks, doors } = world()
+  tokens.set('old', { user: ada, minutes: 10 }).set('new', { user: ada, minutes: 20 })
+  const alice = await come('old', 'new')
+  alice.raw(JSON.stringify({ op: 'auth', nonce: 'guessed', token: 'new' }))
+  await clock.advance(10 * 60_000 - 30_000)
+  alice.raw(JSON.stringify({ op: 'auth', nonce: asks[0]?.nonce, token: 'new' }))
+  await clock.advance(0)
+  expect(alice.refreshes.map(({ refused }) => refused?.code)).toEqual(['not-asked', undefined, 'not-asked'])
+  expect(doors).toHaveLength(2)
+})
+
+test('a flood of answers that nobody asked for is a flood of messages', async () => {
+  const { clock, tokens, come } = world()
+  tokens.set('old', { user: ada, minutes: 10 })
+  const alice = await come('old')
+  for (let second = 0; second < 11; second++) {
+    for (let count = 0; count < 200; count++) alice.raw('{"op":"auth","nonce":"guessed","token":"new"}')
+    await clock.advance(1_000)
+  }
+  expect((await alice.closed).code).toBe(4429)
+})
+
+test.each(['{"op":"auth"}', '{"op":"auth","nonce":"n"}', '{"op":"auth","nonce":7,"token":"new"}'])(
+  'what is no answer is an invalid message: %s',
+  async (payload) => {
+    const { tokens, come } = world()
+    tokens.set('old', { user: ada, minutes: 10 })
+    const alice = await come('old')
+    alice.raw(payload)
+    await expect(alice.next('error' as never)).resolves.toMatchObject({ code: 'invalid-message' })
+  },
+)
+
+test('a right that the new credential does not bring is listed in the answer, and the socket closes', async () => {
+  const { clock, tokens, come, asks, state } = world()
+  tokens.set('old', { user: ada, minutes: 10 }).set('new', { user: ada, minutes: 20 })
+  const alice = await come('old', 'new')
+  state.right = null
+  await clock.advance(10 * 60_000 - 30_000)
+  expect(alice.refreshes).toEqual([
+    {
+      op: 'auth',
+      nonce: asks[0]?.nonce,
+      dropped: [expect.objectContaining({ in: '/ws/notes/doc', status: 403, code: 'forbidden' })],
+    },
+  ])
+  expect((await alice.closed).code).toBe(4403)
+})
+
+test('a grant may change with the credential: handler and client are told, nothing is closed', async () => {
+  const { clock, tokens, come, changes, state } = world()
+  tokens.set('old', { user: ada, minutes: 10 }).set('new', { user: ada, minutes: 20 })
+  const alice = await come('old', 'new')
+  state.right = { canWrite: false }
+  await clock.advance(10 * 60_000 - 30_000)
+  expect(alice.grant).toEqual({ canWrite: false })
+  expect(changes).toEqual([[{ canWrite: true }, { canWrite: false }]])
+  await alice.send('write', { text: 'open' })
+})
+
+test('a credential that cannot be looked at now is refused with 503, and asked for again', async () => {
+  const { clock, tokens, come, state, faults } = world()
+  tokens.set('old', { user: ada, minutes: 10 }).set('new', { user: ada, minutes: 20 })
+  const alice = await come('old', 'new', 'new')
+  state.away = true
+  await clock.advance(10 * 60_000 - 30_000)
+  state.away = false
+  await clock.advance(15_000)
+  expect(alice.refreshes.map(({ refused }) => refused?.status)).toEqual([503, undefined])
+  expect(faults).toEqual([new Error('the directory is away')])
+  await clock.advance(5 * 60_000)
+  await alice.send('write', { text: 'still here' })
+})
+
+test('a refresh that is answered after the end is too late', async () => {
+  const { clock, tokens, come, state, waiting } = world()
+  tokens.set('old', { user: ada, minutes: 10 }).set('new', { user: ada, minutes: 20 })
+  const alice = await come('old', 'new')
+  state.slow = true
+  await clock.advance(10 * 60_000)
+  expect((await alice.closed).code).toBe(4401)
+  waiting.resolve()
+  await clock.advance(0)
+  expect(alice.refreshes).toEqual([])
+})
+
+test('a revocation beats a refresh in flight, and is remembered against the new token', async () => {
+  const { clock, tokens, come, state, waiting, port } = world()
+  tokens.set('old', { user: ada, minutes: 10 }).set('new', { user: ada, minutes: 20 })
+  const alice = await come('old', 'new')
+  state.slow = true
+  await clock.advance(10 * 60_000 - 30_000)
+  await port.revoke({ token: 'new', reason: 'stolen' })
+  waiting.resolve()
+  await clock.advance(0)
+  expect(alice.refreshes.map(({ refused }) => refused?.code)).toEqual(['revoked'])
+  await alice.send('write', { text: 'the old one was not revoked' })
+  await port.revoke({ token: 'old', reason: 'stolen' })
+  expect((await alice.closed).code).toBe(4401)
+})
+
+test('after a refresh a socket is found by its new token, and by the old one no more', async () => {
+  const { clock, tokens, come, port } = world()
+  tokens.set('old', { user: ada, minutes: 10 }).set('new', { user: ada, minutes: 20 })
+  const alice = await come('old', 'new')
+  await clock.advance(10 * 60_000 - 30_000)
+  expect((await port.revoke({ token: 'old', reason: 'rotated' })).closed).toBe(0)
+  expect((await port.revoke({ token: 'new', reason: 'stolen' })).closed).toBe(1)
+  expect(await alice.closed).toEqual({ code: 4401, reason: 'revoked: stolen' })
+})
+
+/** Comes in over a real socket, and keeps what it hears. */
+async function connect(port: Port, protocols: readonly string[], token: string) {
+  const { port: number } = await port.listen(0)
+  const socket = new WebSocket(`ws://127.0.0.1:${number}/ws/notes/doc`, [...protocols], {
+    headers: { authorization: `Bearer ${token}` },
+  })
+  const heard: string[] = []
+  socket.on('message', (data) => heard.push(String(data)))
+  const closed = once(socket, 'close')
+  await once(socket, 'open')
+  return { socket, heard, closed }
+}
+
+test('a client that speaks the plain wire is not asked', async () => {
+  const { clock, tokens, editor, port } = world()
+  port.serve(editor)
+  tokens.set('old', { user: ada, minutes: 10 })
+  const { heard, closed } = await connect(port, [], 'old')
+  await expect.poll(() => port.connections).toBe(1)
+  await clock.advance(10 * 60_000)
+  expect((await closed)[0]).toBe(4401)
+  expect(heard).toEqual([])
+})
+
+test('a credential fits where messages are smaller than it, while it is asked for and no longer', async () => {
+  const { clock, tokens, auth, port } = world()
+  port.serve(consumer(contract('/ws/notes/:id', {}), { auth, limits: { message: 100 } }, () => ({})))
+  const [long, longer] = ['n'.repeat(3_000), 'm'.repeat(3_000)]
+  tokens.set('old', { user: ada, minutes: 10 }).set(long, { user: ada, minutes: 20 })
+  tokens.set(longer, { user: ada, minutes: 30 })
+  const { socket, heard, closed } = await connect(port, ['sallyport.v1'], 'old')
+  await expect.poll(() => heard.length).toBe(2)
+  await clock.advance(10 * 60_000 - 30_000)
+  await expect.poll(() => heard.length).toBe(3)
+  const { nonce } = JSON.parse(heard[2] ?? '') as { nonce: string }
+  socket.send(JSON.stringify({ op: 'auth', nonce, token: long }))
+  await expect.poll(() => heard[3]).toContain('"expiresInMs":630000')
+  socket.send(JSON.stringify({ op: 'auth', nonce, token: longer }))
+  expect((await closed)[0]).toBe(1009)
+})
