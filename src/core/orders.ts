@@ -157,7 +157,8 @@ export class Orders {
     const { registry, revocations, clock } = this.#parts
     const { kind, who, reason, at, until } = order
     if (kind === 'revoke') revocations.add({ who, reason, at, until }, clock.now())
-    else this.#noteRecheck(who, clock.now())
+    // a kick is not remembered: whoever is on the way into that room has the doors asked again
+    if (kind === 'recheck' || who.room !== undefined) this.#noteRecheck(who, clock.now())
     const sockets = registry.find(who).filter(applies)
     if (kind === 'recheck') return counted(await Promise.all(sockets.map((socket) => socket.recheck())))
     const code = who.session === undefined && who.token === undefined ? 4403 : 4401

@@ -9,6 +9,7 @@ import {
   endpoint,
   type Identity,
   memory,
+  type Port,
   text,
 } from '../../src/index.ts'
 import { testClock, testPort, visit } from '../../src/testing.ts'
@@ -272,13 +273,15 @@ test('revoke beats a handshake in flight', async () => {
   expect(port.connections).toBe(0)
 })
 
-test('a change of rights that overtakes a handshake is asked about again', async () => {
+test.each([
+  ['a change of rights', (port: Port) => port.recheck({ user: ada.id })],
+  ['a kick', (port: Port) => port.revoke({ user: ada.id, at: [slowLines], reason: 'kicked' })],
+])('%s that overtakes a handshake has the doors asked again', async (_what, give) => {
   const { port } = world()
-  const lines = contract('/ws/lines', { client: text, server: text })
   const { promise: waiting, resolve: answer } = Promise.withResolvers<void>()
   const asked: string[] = []
   const slow = endpoint(
-    lines,
+    slowLines,
     {
       auth: async () => ({ user: ada }),
       authorize: async ({ why }) => {
@@ -294,12 +297,14 @@ test('a change of rights that overtakes a handshake is asked about again', async
   )
   const knocking = visit(slow, {}, { headers: {}, port })
   await expect.poll(() => asked).toEqual(['open'])
-  await port.recheck({ user: ada.id })
+  await give(port)
   answer()
   const alice = await knocking
   expect((await alice.closed).code).toBe(4403)
   expect(asked).toEqual(['open', 'recheck'])
 })
+
+const slowLines = contract('/ws/lines', { client: text, server: text })
 
 test('an order reaches every node, and its receipt names those that did not answer', async () => {
   const clock = testClock()
