@@ -7,6 +7,7 @@ import type { Identity } from './core/identity.ts'
 import { Alarms } from './core/alarms.ts'
 import { type Clock, systemClock } from './core/clock.ts'
 import type { Carriers } from './core/credentials.ts'
+import { Flights } from './core/flights.ts'
 import { Gate } from './core/gate.ts'
 import { Groups } from './core/groups.ts'
 import type { Hub } from './core/hub.ts'
@@ -149,6 +150,7 @@ function hubOf(options: Options): {
     revocations,
     rememberMs: milliseconds(options.remember ?? '24h'),
     orders: new Orders({ node, bus, store: layer.store, clock, alarms, registry, revocations, report }),
+    questions: new Flights(),
     get draining() {
       return draining
     },

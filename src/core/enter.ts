@@ -8,6 +8,7 @@ import { frameCodec, plainCodec } from './codec.ts'
 import type { Connection, Receiver } from './connection.ts'
 import { type Checks, paramsOf, passDoors, type Visitor, withCode } from './doors.ts'
 import { Early, mayAuthenticateLate } from './first-message.ts'
+import { Flights } from './flights.ts'
 import type { Hub } from './hub.ts'
 import { Lifetime, type Span } from './lifetime.ts'
 import type { Rate } from './limits.ts'
@@ -105,7 +106,7 @@ async function comeIn(
     begin(opening, lifetime, entering, places)
     if (opening.ended) return
     if (server.orders.hasOvertaken(holderOf(visitor, places), visitor.askedAt))
-      void lifetime.recheck('recheck')
+      void lifetime.recheck('recheck', new Flights())
   } catch (error) {
     places.vacate()
     throw error
@@ -180,7 +181,7 @@ function opened(
     isRevoked: () => isRevoked(server, opening.visitor),
     end: (why, code, reason) => opening.end(why, code, reason),
     drain: (retryAfterMs) => opening.drain(retryAfterMs),
-    recheck: () => lifetime.recheck('recheck'),
+    recheck: (questions) => lifetime.recheck('recheck', questions),
   }
   server.registry.add(found)
   return { opening, lifetime }

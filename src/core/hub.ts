@@ -1,3 +1,4 @@
+import type { Questions } from './answer.ts'
 import type { Alarms } from './alarms.ts'
 import type { Clock } from './clock.ts'
 import type { Carriers } from './credentials.ts'
@@ -31,6 +32,8 @@ export interface Hub {
   readonly alarms: Alarms
   readonly revocations: Revocations
   readonly orders: Orders
+  /** What is asked of the doors at this moment for those who are inside. */
+  readonly questions: Questions
   /** For how long a revocation is remembered. */
   readonly rememberMs: number
   /** Set while the server drains: nobody is let in any more. */

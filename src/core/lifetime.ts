@@ -1,4 +1,5 @@
 import type { Denial } from '../wire/errors.ts'
+import type { Outcome, Questions } from './answer.ts'
 import type { Timer } from './clock.ts'
 import type { NewCredential } from './codec.ts'
 import type { Checks, Visitor, Why } from './doors.ts'
@@ -7,7 +8,7 @@ import type { Opening } from './opening.ts'
 import type { Places } from './places.ts'
 import { Refresh, type Threshold } from './refresh.ts'
 import { denialReason } from './refusal.ts'
-import { type Outcome, Standing, type StandingHearer } from './standing.ts'
+import { Standing, type StandingHearer } from './standing.ts'
 
 /** For how long access lasts without being asked again; `null` is no bound. */
 export interface Span {
@@ -76,9 +77,9 @@ export class Lifetime implements StandingHearer {
       timer?.cancel()
   }
 
-  /** Asks both doors again. */
-  recheck(why: Why): Promise<Outcome> {
-    return this.#standing.recheck(why)
+  /** Asks both doors again, with whoever else asks the same at this moment. */
+  recheck(why: Why, questions: Questions = this.#parts.hub.questions): Promise<Outcome> {
+    return this.#standing.recheck(why, questions)
   }
 
   /** Takes a new credential of the peer. */

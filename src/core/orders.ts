@@ -1,8 +1,10 @@
 import { closeReason } from '../wire/close.ts'
 import { isRecord, parseJson } from '../wire/json.ts'
 import type { Position } from '../wire/frame.ts'
+import type { Questions } from './answer.ts'
 import type { Alarms } from './alarms.ts'
 import type { Clock, Timer } from './clock.ts'
+import { Flights } from './flights.ts'
 import type { Bus, Store } from './layer.ts'
 import { type Holder, isMeant, type OpenSocket, type Registry, type Selector } from './registry.ts'
 import type { Reporter } from './report.ts'
@@ -160,7 +162,10 @@ export class Orders {
     // a kick is not remembered: whoever is on the way into that room has the doors asked again
     if (kind === 'recheck' || who.room !== undefined) this.#noteRecheck(who, clock.now())
     const sockets = registry.find(who).filter(applies)
-    if (kind === 'recheck') return counted(await Promise.all(sockets.map((socket) => socket.recheck())))
+    // questions of their own: one that was asked before the order may have been answered before the change
+    const questions: Questions = new Flights()
+    if (kind === 'recheck')
+      return counted(await Promise.all(sockets.map((socket) => socket.recheck(questions))))
     const code = who.session === undefined && who.token === undefined ? 4403 : 4401
     for (const socket of sockets) socket.end('revoked', code, closeReason(`revoked: ${reason}`))
     return { closed: sockets.length, changed: 0 }

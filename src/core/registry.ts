@@ -1,3 +1,4 @@
+import type { Outcome, Questions } from './answer.ts'
 import type { LeaveReason } from './report.ts'
 
 /** What an open socket can be found by. */
@@ -18,8 +19,8 @@ export interface OpenSocket {
   end(why: LeaveReason, code: number, reason: string): void
   /** Lets its running handler finish, tells the client when to come back, then ends it. */
   drain(retryAfterMs: number): Promise<void>
-  /** Asks both doors again. */
-  recheck(): Promise<'kept' | 'changed' | 'closed'>
+  /** Asks both doors again, with the others that are asked at the same time. */
+  recheck(questions: Questions): Promise<Outcome>
 }
 
 /** Whom an order is about: all that is named must hold. */

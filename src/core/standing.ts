@@ -1,4 +1,5 @@
 import { Denial } from '../wire/errors.ts'
+import type { Answer, Outcome, Questions, Said } from './answer.ts'
 import { subjectOf } from './authenticate.ts'
 import { type Checks, secondDoor, type Visitor, type Why } from './doors.ts'
 import type { Hub } from './hub.ts'
@@ -6,9 +7,6 @@ import { dated, type Identity } from './identity.ts'
 import type { Opening } from './opening.ts'
 import type { Places } from './places.ts'
 import { denialReason, refusalOf } from './refusal.ts'
-
-/** What came of asking again. */
-export type Outcome = 'kept' | 'changed' | 'closed'
 
 /** A new credential, as the first door knows it. */
 export interface Fresh {
@@ -53,13 +51,13 @@ export class Standing {
   }
 
   /** Asks both doors again; a question under way may have been answered before the change, so another one follows it. */
-  async recheck(why: Why): Promise<Outcome> {
-    if (this.#asking === null) return this.#ask(why)
+  async recheck(why: Why, questions: Questions): Promise<Outcome> {
+    if (this.#asking === null) return this.#ask(this.#reconsider(why, questions))
     this.#again = true
     const first = await this.#asking
     if (!this.#again || this.#parts.opening.ended) return first
     this.#again = false
-    const second = await this.#ask(why)
+    const second = await this.#ask(this.#reconsider(why, questions))
     return second === 'kept' ? first : second
   }
 
@@ -71,29 +69,72 @@ export class Standing {
    */
   async refresh(fresh: Fresh): Promise<Outcome> {
     while (this.#asking !== null) await this.#asking
-    return this.#parts.opening.ended ? 'closed' : this.#ask('refresh', fresh)
+    return this.#parts.opening.ended ? 'closed' : this.#ask(this.#adopt(fresh))
   }
 
-  #ask(why: Why, fresh?: Fresh): Promise<Outcome> {
-    this.#asking = this.#answer(why, fresh).finally(() => {
+  #ask(question: Promise<Outcome>): Promise<Outcome> {
+    this.#asking = question.finally(() => {
       this.#asking = null
     })
     return this.#asking
   }
 
-  async #answer(why: Why, fresh?: Fresh): Promise<Outcome> {
-    const { hub, opening } = this.#parts
-    const answer = await this.#doors(why, fresh)
+  /** Both doors as they answer now, as far as the first can be asked again without the raw credential. */
+  async #reconsider(why: Why, questions: Questions): Promise<Outcome> {
+    const said = await this.#shared(why, questions)
+    const { opening } = this.#parts
     if (opening.ended) return 'closed'
-    if (answer instanceof Denial) return this.#refused(answer, fresh)
-    const revoked = hub.revocations.against(answer.identity, answer.subject, answer.askedAt)
-    if (revoked === null) return this.#take(answer)
-    if (fresh !== undefined) throw revoked
-    return this.#end(revoked)
+    if (!(said instanceof Denial)) {
+      const revoked = this.#revoked(said)
+      return revoked === null ? this.#take({ ...opening.visitor, ...said }) : this.#end(revoked)
+    }
+    return said.status === 503 ? this.#hearer.unknown(said) : this.#end(said)
   }
 
-  /** Both doors, the first with a new identity or as far as it can be asked again without the raw credential. */
-  async #doors(why: Why, fresh?: Fresh): Promise<Visitor | Denial> {
+  async #adopt(fresh: Fresh): Promise<Outcome> {
+    const { opening } = this.#parts
+    const { said } = await this.#doors('refresh', fresh)
+    if (opening.ended) return 'closed'
+    if (said instanceof Denial) return this.#drop(said, fresh)
+    const revoked = this.#revoked(said)
+    if (revoked !== null) throw revoked
+    return this.#take({ ...opening.visitor, ...said })
+  }
+
+  /** What the second door does not admit with a new credential. @throws Denial 503 when it could not be asked */
+  #drop(denial: Denial, { nonce }: Fresh): Outcome {
+    const { opening } = this.#parts
+    if (denial.status === 503) throw denial
+    const dropped = [{ in: opening.visitor.path, ...refusalOf(denial, opening.parts.place.id) }]
+    opening.frame({ op: 'auth', nonce, dropped })
+    return this.#end(denial)
+  }
+
+  #revoked({ identity, askedAt }: Said): Denial | null {
+    const { hub, opening } = this.#parts
+    return hub.revocations.against(identity, opening.visitor.subject, askedAt)
+  }
+
+  /** The answer that everybody gets who asks the same now; one that was lost with its asker is asked for again. */
+  async #shared(why: Why, questions: Questions): Promise<Said | Denial> {
+    const { opening, checks } = this.#parts
+    const what = this.#sameness()
+    const ask = (): Promise<Answer> => this.#doors(why)
+    const { asker, said } = await (what === null ? ask() : questions.once(checks, what, ask))
+    const isLost = said instanceof Denial && said.status === 503 && asker !== opening && asker.ended
+    return isLost ? (await ask()).said : said
+  }
+
+  /** What sockets have in common that get the same answer; `null` for one that nothing else is known to equal. */
+  #sameness(): string | null {
+    const { opening, places } = this.#parts
+    const { subject, identity } = opening.visitor
+    const { session, token, scopes } = identity
+    if (session === undefined && token === undefined) return null
+    return JSON.stringify([places.room.key, subject, session, token, scopes])
+  }
+
+  async #doors(why: Why, fresh?: Fresh): Promise<Answer> {
     const { hub, opening, checks } = this.#parts
     const { visitor } = opening
     const askedAt = fresh?.askedAt ?? hub.clock.now()
@@ -102,13 +143,9 @@ export class Standing {
       const { user, scopes = [] } = identity
       const { subject, params } = visitor
       const grant = await secondDoor(checks, { user, subject, scopes, params, why, signal: opening.signal })
-      return { ...visitor, identity, grant, askedAt }
+      return { asker: opening, said: { identity, grant, askedAt } }
     } catch (error) {
-      if (error instanceof Denial) return error
-      return new Denial(503, 'unavailable', 'whether you may stay could not be found out', {
-        cause: error,
-        detail: 'renewing an identity',
-      })
+      return { asker: opening, said: error instanceof Denial ? error : notFoundOut(error) }
     }
   }
 
@@ -123,19 +160,6 @@ export class Standing {
     return now.renew === undefined
       ? { ...now, renew: () => identity.renew?.() ?? Promise.resolve(null) }
       : now
-  }
-
-  #refused(denial: Denial, fresh: Fresh | undefined): Outcome {
-    const { opening } = this.#parts
-    if (denial.status === 503) {
-      if (fresh !== undefined) throw denial
-      return this.#hearer.unknown(denial)
-    }
-    if (fresh !== undefined) {
-      const dropped = [{ in: opening.visitor.path, ...refusalOf(denial, opening.parts.place.id) }]
-      opening.frame({ op: 'auth', nonce: fresh.nonce, dropped })
-    }
-    return this.#end(denial)
   }
 
   #end(denial: Denial): Outcome {
@@ -176,6 +200,11 @@ export function assertSamePerson(
 ): void {
   if (subjectOf(identity, subject) !== subject || hub.tenant(identity) !== hub.tenant(before))
     throw new Denial(401, 'other-subject', 'this credential belongs to somebody else')
+}
+
+function notFoundOut(cause: unknown): Denial {
+  const detail = 'renewing an identity'
+  return new Denial(503, 'unavailable', 'whether you may stay could not be found out', { cause, detail })
 }
 
 function isSame(one: unknown, other: unknown): boolean {

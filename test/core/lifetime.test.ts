@@ -389,3 +389,85 @@ test('two rechecks at once ask no more than once more, and the last answer count
   expect(receipts.some(({ changed }) => changed === 1)).toBe(true)
   expect(state.asked.length).toBeLessThanOrEqual(3)
 })
+
+test('fifty tabs of one session cost one question, and another session its own', async () => {
+  const { editor, signIn, port, state } = world()
+  const who = signIn('s1', { user: ada, session: 's1' })
+  const tabs = await Promise.all(Array.from({ length: 50 }, () => visit(editor, at, { ...who, port })))
+  const phone = await visit(editor, at, { ...signIn('s2', { user: ada, session: 's2' }), port })
+  const elsewhere = await visit(editor, { id: 'other' }, { ...who, port })
+  state.asked.length = 0
+  state.renewed = 0
+  state.right = { canWrite: false }
+  expect(await port.recheck({ user: ada.id })).toMatchObject({ closed: 0, changed: 52 })
+  expect(state.asked).toEqual(['Ada recheck', 'Ada recheck', 'Ada recheck'])
+  expect(state.renewed).toBe(3)
+  for (const one of [...tabs, phone, elsewhere]) expect(one.grant).toEqual({ canWrite: false })
+})
+
+test('tabs whose credentials differ in what they allow are asked about apart', async () => {
+  const { editor, signIn, port, state } = world()
+  const full = signIn('k1', { user: ada, session: 's1', token: 't1', scopes: ['read', 'write'] })
+  const less = signIn('k2', { user: ada, session: 's1', token: 't1', scopes: ['read'] })
+  for (const who of [full, less]) await visit(editor, at, { ...who, port })
+  state.asked.length = 0
+  await port.recheck({ user: ada.id })
+  expect(state.asked).toEqual(['Ada recheck', 'Ada recheck'])
+})
+
+/** A door that answers when it is told to, and whom it was asked by. */
+function slowDoor() {
+  const answers: PromiseWithResolvers<boolean>[] = []
+  const asked: string[] = []
+  const slow = endpoint(
+    contract('/ws/lines', { client: text, server: text }),
+    {
+      auth: async () => ({ user: ada, session: 's1' }),
+      authorize: ({ why, signal }) => {
+        asked.push(why)
+        if (why === 'open') return true
+        const answer = Promise.withResolvers<boolean>()
+        answers.push(answer)
+        signal.addEventListener('abort', () => answer.reject(signal.reason as Error))
+        return answer.promise
+      },
+    },
+    async (socket) => {
+      for await (const line of socket) socket.send(line)
+    },
+  )
+  return { answers, asked, slow }
+}
+
+test('a question that its asker has taken along is asked again for those who stay', async () => {
+  const { port } = world()
+  const { answers, asked, slow } = slowDoor()
+  const [first, second] = [
+    await visit(slow, {}, { headers: {}, port }),
+    await visit(slow, {}, { headers: {}, port }),
+  ]
+  const receipt = port.recheck({ user: ada.id })
+  await expect.poll(() => asked).toEqual(['open', 'open', 'recheck'])
+  first.leave()
+  await expect.poll(() => asked.length).toBe(4)
+  answers[1]?.resolve(true)
+  expect(await receipt).toMatchObject({ closed: 1, changed: 0 })
+  second.raw('{"op":"ping"}')
+  expect(port.connections).toBe(1)
+})
+
+test('an order is not answered by a question that was asked before it', async () => {
+  const { port } = world()
+  const { answers, asked, slow } = slowDoor()
+  const [alice, bob] = [
+    await visit(slow, {}, { headers: {}, port }),
+    await visit(slow, {}, { headers: {}, port }),
+  ]
+  const receipts = [port.recheck({ user: ada.id }), port.recheck({ user: ada.id })]
+  await expect.poll(() => asked.length).toBe(3)
+  answers[0]?.resolve(true)
+  await expect.poll(() => asked.length).toBe(4)
+  answers[1]?.resolve(false)
+  await Promise.all(receipts)
+  for (const one of [alice, bob]) expect((await one.closed).code).toBe(4403)
+})
