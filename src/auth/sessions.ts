@@ -7,6 +7,8 @@ import { fingerprint } from './fingerprint.ts'
 import type { Found } from './found.ts'
 import { isSame } from './hmac.ts'
 
+export { fingerprint } from './fingerprint.ts'
+
 /** What {@link sessions} needs: the cookie's name, and how its value becomes a session and a user. */
 export interface SessionOptions<S, U> {
   /** The name of the cookie, such as `'sid'`. */
@@ -23,8 +25,8 @@ export interface SessionOptions<S, U> {
   /** When it began: a revocation of its user refuses sessions from before. */
   readonly issuedAt?: (session: S) => Date | null | undefined
   /**
-   * The name under which the session is revoked; a hash of the cookie's id when left out, because the id is a
-   * secret.
+   * The name under which the session is revoked; the {@link fingerprint} of the cookie's id when left out,
+   * because the id is a secret.
    */
   readonly id?: (session: S) => string
   /**
@@ -88,10 +90,11 @@ async function find<S, U>(
 function secretsOf(secret: string | readonly string[] | undefined): readonly string[] | null {
   if (secret === undefined) return null
   const secrets = typeof secret === 'string' ? [secret] : secret
-  if (secrets.length > 0 && secrets.every((one) => one !== '')) return secrets
+  // what comes from the environment may be undefined, whatever its type says
+  if (secrets.length > 0 && secrets.every((one) => typeof one === 'string' && one !== '')) return secrets
   throw new SallyportError(
     'ERR_CONFIGURATION',
-    "sessions() got an empty 'secret': give the one that signs the site's cookies",
+    "the 'secret' of a session cookie is empty: give the one that signs the site's cookies",
   )
 }
 

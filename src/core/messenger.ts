@@ -57,9 +57,15 @@ export function messengerOf(hub: Hub, tenant: string): Messenger {
       groupOf(hub, groupAddress(contract, tenant, params, audience)),
     user: (contract: Contract, subject: string) => groupOf(hub, subjectAddress(contract, tenant, subject)),
     revoke: ({ reason, ...whom }: Whom & { readonly reason: string }) =>
-      order(hub, tenant, 'revoke', whom, reason),
-    recheck: (whom: Whom) => order(hub, tenant, 'recheck', whom, 'recheck'),
+      reported(hub, order(hub, tenant, 'revoke', whom, reason), 'revoking'),
+    recheck: (whom: Whom) => reported(hub, order(hub, tenant, 'recheck', whom, 'recheck'), 'rechecking'),
   }
+}
+
+/** What nobody awaits must not end the process when the layer is away; whoever awaits sees the error too. */
+function reported<T>(hub: Hub, done: Promise<T>, doing: string): Promise<T> {
+  done.catch((error: unknown) => hub.report(error, doing))
+  return done
 }
 
 async function order(
@@ -89,12 +95,8 @@ function given(named: Omit<Whom, 'at'>): Selector {
 /** A group by its address. */
 export function groupOf(hub: Hub, address: Address): Group<Direction> {
   return {
-    send: (...args: readonly unknown[]) => {
-      const sending = send(hub, address, args)
-      // a send that nobody awaits must not end the process when the layer is away; whoever awaits sees the error too
-      sending.catch((error: unknown) => hub.report(error, `sending to ${address.contract.path}`))
-      return sending
-    },
+    send: (...args: readonly unknown[]) =>
+      reported(hub, send(hub, address, args), `sending to ${address.contract.path}`),
     members: () => hub.presence.find(address),
     history: (after: Position | null = null) => history(hub, address, after),
   }

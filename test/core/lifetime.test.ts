@@ -106,6 +106,33 @@ test('a session that slides is read again before it expires, and the socket live
   expect((await alice.closed).code).toBe(4401)
 })
 
+test('a session that slides within its last seconds lives on too', async () => {
+  const { clock, auth, signIn, port } = world()
+  const open = consumer(notes, { auth, authorize: () => ({ canWrite: true }) }, () => ({
+    on: { write: () => {} },
+  }))
+  const who = signIn('s1', { user: ada, session: 's1', expires: new Date(clock.now() + 100_000) })
+  const alice = await visit(open, at, { ...who, port })
+  await clock.advance(98_000)
+  signIn('s1', { user: ada, session: 's1', expires: new Date(clock.now() + 100_000) })
+  await clock.advance(99_999)
+  expect(port.connections).toBe(1)
+  await clock.advance(1)
+  expect((await alice.closed).code).toBe(4401)
+})
+
+test('a session that does not slide is read a few times before it expires, and closed to the millisecond', async () => {
+  const { clock, auth, signIn, port, state } = world()
+  const open = consumer(notes, { auth, authorize: () => ({ canWrite: true }) }, () => ({
+    on: { write: () => {} },
+  }))
+  await visit(open, at, { ...signIn('s1', { user: ada, expires: new Date(clock.now() + 100_000) }), port })
+  await clock.advance(99_999)
+  expect([port.connections, state.renewed]).toEqual([1, 6])
+  await clock.advance(1)
+  expect(port.connections).toBe(0)
+})
+
 test('a lease is asked for again before it runs out, not all at the same moment', async () => {
   const { clock, editor, signIn, port, state } = world()
   await visit(editor, at, { ...signIn('s1', { user: ada }), port })

@@ -6,6 +6,7 @@ import { delimiter, join } from 'node:path'
 const places = {
   chromium: ['chromium-headless-shell', 'chromium', 'google-chrome'],
   postgres: ['/usr/lib/postgresql/15/bin/postgres', '/usr/lib/postgresql/17/bin/postgres', 'postgres'],
+  redis: ['/usr/bin/redis-server', 'redis-server'],
   python: ['/usr/bin/python3'],
   django: ['/usr/bin/python3'],
   fastapi: ['/usr/bin/python3'],

@@ -1,0 +1,122 @@
+import type { Authenticator } from '../core/application.ts'
+import { type Clock, systemClock } from '../core/clock.ts'
+import type { Found } from './found.ts'
+import { sessions } from './sessions.ts'
+
+export { fingerprint } from './fingerprint.ts'
+export { type FollowedStore, type FollowOptions, followSessions, type StoreDone } from './follow-sessions.ts'
+
+/** What every session of express-session holds beside what is yours. */
+export interface StoredSession {
+  readonly cookie: { readonly expires?: unknown }
+}
+
+/** A store of express-session, as far as a socket asks it. */
+export interface ExpressStore<S> {
+  get(id: string, done: (error: unknown, session?: S | null) => void): unknown
+}
+
+/** What {@link expressSession} needs: what the site gives to express-session, and its users. */
+export interface ExpressSessionOptions<S, U> {
+  /** The store of the site, the same object. */
+  readonly store: ExpressStore<S>
+  /** Its `secret`, or several while one is being replaced. */
+  readonly secret: string | readonly string[]
+  /** Its `name`; `'connect.sid'`. */
+  readonly cookie?: string
+  /** The user whose session it is; `null` or `undefined` when it is nobody's. Asked again at each renewal. */
+  user(session: S): Found<U>
+  /**
+   * When a session ends, for a store that knows it better than the date in the session (one whose `touch`
+   * leaves that date as it is). connect-redis is asked without this.
+   */
+  readonly expires?: (session: S, id: string) => Found<Date>
+  /** When it began: a revocation of its user refuses sessions from before. */
+  readonly issuedAt?: (session: S) => Date | null | undefined
+  readonly clock?: Clock
+}
+
+/** For how long the word of a store stands that holds a session beyond the date in it. */
+const heldMs = 60_000
+
+/**
+ * The sessions of express-session (and of what was made after it, such as `@fastify/session` with
+ * `cookiePrefix: 's:'`): the signed cookie, its session out of the site's own store, its user. A cookie that
+ * is unknown, stale or badly signed is no session and answers `null`. Nothing is written: an open socket does
+ * not keep a session alive.
+ *
+ * `renew` reads session and user again, so that a lease notices a logout, and a session that requests have
+ * prolonged lives on.
+ *
+ * @throws SallyportError ERR_CONFIGURATION when a secret is empty
+ * @example
+ * expressSession({ store, secret, user: ({ userId }) => users.find(userId) })
+ */
+export function expressSession<S extends StoredSession, U>(
+  options: ExpressSessionOptions<S, U>,
+): Authenticator<U> {
+  const { cookie = 'connect.sid', secret, issuedAt, clock = systemClock } = options
+  return sessions({
+    cookie,
+    // never left out: sessions() would take that for a cookie that nobody signs
+    secret: typeof secret === 'string' ? [secret] : (secret ?? []),
+    load: (id) => load(options, id, clock),
+    user: ({ session }) => options.user(session),
+    expires: ({ expires }) => expires,
+    ...(issuedAt === undefined ? {} : { issuedAt: ({ session }: Loaded<S>) => issuedAt(session) }),
+    clock,
+  })
+}
+
+interface Loaded<S> {
+  readonly session: S
+  readonly expires: Date | null
+}
+
+async function load<S extends StoredSession>(
+  { store, expires }: Pick<ExpressSessionOptions<S, unknown>, 'store' | 'expires'>,
+  id: string,
+  clock: Clock,
+): Promise<Loaded<S> | null> {
+  const [session, leftMs] = await Promise.all([read(store, id), redisTtl(store, id)])
+  if (session === null) return null
+  if (expires !== undefined) return { session, expires: (await expires(session, id)) ?? null }
+  // -1 is a key without an end; a key that is gone has -2, and its session is over
+  if (leftMs !== null && leftMs !== -1) return { session, expires: new Date(clock.now() + leftMs) }
+  return { session, expires: dateIn(session, { now: clock.now(), isTouched: 'touch' in store }) }
+}
+
+function read<S>(store: ExpressStore<S>, id: string): Promise<S | null> {
+  return new Promise((resolve, reject) => {
+    store.get(id, (error, session) => {
+      // as express-session has it: a session without a file is none
+      if (isRecord(error) && error['code'] === 'ENOENT') resolve(null)
+      else if (error !== null && error !== undefined) reject(error)
+      else resolve(session ?? null)
+    })
+  })
+}
+
+/** How long connect-redis keeps a session, which `touch` prolongs without a change of the session itself. */
+async function redisTtl(store: object, id: string): Promise<number | null> {
+  if (!('client' in store && 'prefix' in store) || typeof store.prefix !== 'string') return null
+  const { client } = store
+  if (!isRecord(client) || typeof client['pTTL'] !== 'function') return null
+  const leftMs: unknown = await client['pTTL'](store.prefix + id)
+  return typeof leftMs === 'number' ? leftMs : null
+}
+
+/** `null` for a session that ends with the browser: the date in it, unless the store has let it live on. */
+function dateIn(
+  { cookie }: StoredSession,
+  { now, isTouched }: { readonly now: number; readonly isTouched: boolean },
+): Date | null {
+  const { expires } = cookie
+  if (!(expires instanceof Date) && typeof expires !== 'string') return null
+  const date = new Date(expires)
+  return date.getTime() <= now && isTouched ? new Date(now + heldMs) : date
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null
+}

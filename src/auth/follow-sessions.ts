@@ -1,0 +1,129 @@
+import type { Messenger } from '../core/port.ts'
+import { fingerprint } from './fingerprint.ts'
+
+/** What a store calls when it is done, with what went wrong if anything did. */
+export type StoreDone = (error?: unknown) => void
+
+/** The methods of a store that are followed, as express-session and its kin call them. */
+export interface FollowedStore<S> {
+  get(id: string, done: (error: unknown, session?: S | null) => void): unknown
+  set(id: string, session: S, done?: StoreDone): unknown
+  destroy(id: string, done?: StoreDone): unknown
+}
+
+/** How sessions are followed. */
+export interface FollowOptions<S> {
+  /**
+   * Whose a session is, such as the id of its user; `null` or `undefined` when it is nobody's. With it the end
+   * of a session that is nobody's is passed over, and a session that is saved with another owner, or none, is
+   * asked again.
+   */
+  readonly owner?: (session: S) => string | number | null | undefined
+}
+
+/**
+ * Lets sockets end with the sessions of a store, on every node. What `destroy` ends (a logout, `regenerate`, a
+ * session that is unset) is revoked: 4401. With `owner`, a session that is saved with another owner or none
+ * is asked again, which is 4401 as well.
+ *
+ * The sockets of this process close at once, and the store's own callback comes when the other nodes have
+ * answered. Only what is done through this object is seen: what ends behind its back ends at its expiry or
+ * when a lease is asked for.
+ *
+ * @throws TypeError when the store lacks a method
+ * @example followSessions(store, port, { owner: ({ userId }) => userId })
+ */
+export function followSessions<S extends object>(
+  store: FollowedStore<S>,
+  port: Pick<Messenger, 'revoke' | 'recheck'>,
+  { owner = () => 'somebody' }: FollowOptions<S> = {},
+): void {
+  for (const method of ['get', 'set', 'destroy'] as const)
+    if (typeof store[method] !== 'function') throw new TypeError(`the store of sessions has no '${method}'`)
+  const followed = new Followed(store, port, (session) => owner(session) ?? null)
+  store.get = (id, done) => followed.get(id, done)
+  store.set = (id, session, done) => followed.set(id, session, done)
+  store.destroy = (id, done) => followed.destroy(id, done)
+}
+
+type Owner = string | number | null
+
+/** How many owners are remembered: a session is mostly saved by the process that has just read it. */
+const maxKnown = 10_000
+
+/** A store as it was, and who its sessions belonged to when they were last seen. */
+class Followed<S extends object> {
+  readonly #store: FollowedStore<S>
+  readonly #port: Pick<Messenger, 'revoke' | 'recheck'>
+  readonly #owner: (session: S) => Owner
+  readonly #known = new Map<string, Owner>()
+
+  constructor(
+    store: FollowedStore<S>,
+    port: Pick<Messenger, 'revoke' | 'recheck'>,
+    owner: (session: S) => Owner,
+  ) {
+    const { get, set, destroy } = store
+    this.#store = { get: get.bind(store), set: set.bind(store), destroy: destroy.bind(store) }
+    this.#port = port
+    this.#owner = owner
+  }
+
+  get(id: string, done: (error: unknown, session?: S | null) => void): unknown {
+    return this.#store.get(id, (error, session) => {
+      if (session !== null && session !== undefined) this.#learn(id, this.#owner(session))
+      return done(error, session)
+    })
+  }
+
+  set(id: string, session: S, done?: StoreDone): unknown {
+    const owner = this.#owner(session)
+    const before = this.#known.get(id)
+    this.#learn(id, owner)
+    // what this process has never seen is new: nobody can have come in with it
+    if (before === undefined || before === owner) return this.#store.set(id, session, done)
+    const again = (goOn?: () => void): void =>
+      void this.#told(this.#port.recheck({ session: fingerprint(id) }), goOn)
+    if (done !== undefined) return this.#store.set(id, session, (error) => again(() => done(error)))
+    const stored = this.#store.set(id, session)
+    // whoever called holds the promise and hears of its failure
+    Promise.resolve(stored).then(
+      () => again(),
+      () => {},
+    )
+    return stored
+  }
+
+  destroy(id: string, done?: StoreDone): unknown {
+    if ((this.#known.get(id) ?? null) !== null) return this.#end(id, done)
+    // somebody may have signed in elsewhere meanwhile: that nobody has is for the store to say
+    return this.#store.get(id, (error, session) => {
+      const isFound = session !== null && session !== undefined
+      const isOwned = isFound ? this.#owner(session) !== null : Boolean(error)
+      // a store of promises waits for what its callback returns
+      return isOwned ? this.#end(id, done) : this.#store.destroy(id, done)
+    })
+  }
+
+  #end(id: string, done: StoreDone | undefined): unknown {
+    this.#known.delete(id)
+    // revoked first: whoever comes back at once finds the door shut, though the store may still know them
+    const told = this.#told(this.#port.revoke({ session: fingerprint(id), reason: 'signed out' }))
+    if (done === undefined) return this.#store.destroy(id)
+    return this.#store.destroy(id, (error) => void this.#told(told, () => done(error)))
+  }
+
+  /** Goes on when the others have answered; that they cannot be told is no fault of the store, and the port reports it. */
+  async #told(order: Promise<unknown>, goOn: () => void = () => {}): Promise<void> {
+    await order.catch(() => {})
+    goOn()
+  }
+
+  #learn(id: string, owner: Owner): void {
+    this.#known.delete(id)
+    this.#known.set(id, owner)
+    if (this.#known.size <= maxKnown) return
+    const [oldest] = this.#known.keys()
+    if (oldest !== undefined) this.#known.delete(oldest)
+  }
+}

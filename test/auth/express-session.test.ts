@@ -1,0 +1,282 @@
+import { createHmac } from 'node:crypto'
+import { RedisStore } from 'connect-redis'
+import session from 'express-session'
+import { createClient } from 'redis'
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
+import { expressSession, fingerprint, followSessions } from '../../src/auth/express-session.ts'
+import type { Clock } from '../../src/core/clock.ts'
+import { type Identity, sallyport, SallyportError } from '../../src/index.ts'
+import { testClock } from '../../src/testing.ts'
+import { doorOf } from '../support/door.ts'
+import { redisServer, type RedisServer } from '../support/redis.ts'
+import { available } from '../support/require.ts'
+import { expressSite, owner, secret } from './express-site.ts'
+
+let running: Promise<RedisServer> | undefined
+afterAll(async () => (await running)?.stop())
+let count = 0
+
+async function redisStore(at?: string): Promise<session.Store> {
+  const url = at ?? (await (running ??= redisServer())).url
+  const client = createClient({ url, disableOfflineQueue: true })
+  client.on('error', () => {})
+  await client.connect()
+  onTestFinished(() => client.destroy())
+  return new RedisStore({ client, prefix: `site${count++}:` })
+}
+
+/** What an authenticator makes of a good cookie with this session. */
+function identified(
+  store: Pick<session.Store, 'get'>,
+  options: { readonly expires?: () => Date; readonly clock?: Clock } = {},
+): Promise<Identity<string> | null> {
+  const auth = expressSession({ store, secret, user: ({ userId }) => userId, ...options })
+  const headers = { cookie: `connect.sid=s:id.${sign('id')}`, origin: 'https://app.example' }
+  return auth(doorOf({ headers }))
+}
+
+const sign = (id: string): string =>
+  createHmac('sha256', secret).update(id).digest('base64').replace(/=+$/, '')
+
+const memoryStore = async (): Promise<session.Store> => new session.MemoryStore()
+const stores = [
+  ['in memory', memoryStore, true],
+  ['in Redis', () => redisStore(), available('redis') !== null],
+] as const
+
+/** The id in a cookie, a secret that nothing but the store may show. */
+const idIn = (cookie: string): string => /^connect\.sid=s%3A([^.]+)\./.exec(cookie)?.[1] ?? ''
+
+describe.each(stores.filter(([, , isThere]) => isThere))('a session %s', (_where, makeStore) => {
+  test('opens a socket, and logging out closes it on every node before the answer is there', async () => {
+    const site = await expressSite(await makeStore())
+    const cookie = await site.login('ada')
+    const [here, there] = [await site.open(cookie), await site.open(cookie, 1)]
+    const other = await site.open(await site.login('ada'))
+    expect((await site.post('/logout', cookie)).status).toBe(204)
+    expect(site.ports.map(({ connections }) => connections)).toEqual([1, 0])
+    for (const { ended } of [here, there])
+      expect(await ended).toEqual({ code: 4401, reason: 'revoked: signed out' })
+    expect(await site.refused(cookie, 1)).toBe(4401)
+    other.socket.send('still here')
+    expect(await other.next()).toBe('still here')
+  })
+
+  test('that is regenerated closes its sockets, and the new one opens others', async () => {
+    const site = await expressSite(await makeStore())
+    const cookie = await site.login('ada')
+    const { ended } = await site.open(cookie, 1)
+    const { cookie: next } = await site.post('/login/ada', cookie)
+    expect(next).not.toBe(cookie)
+    expect((await ended).code).toBe(4401)
+    await site.open(next)
+  })
+
+  test('that is unset is destroyed where the site says so, and closes its sockets', async () => {
+    const site = await expressSite(await makeStore(), { unset: 'destroy' })
+    const cookie = await site.login('ada')
+    const { ended } = await site.open(cookie)
+    await site.post('/unset', cookie)
+    expect((await ended).code).toBe(4401)
+  })
+
+  test('whose user is taken out or replaced closes its sockets, and may open others for its new user', async () => {
+    const site = await expressSite(await makeStore())
+    const cookie = await site.login('ada')
+    const first = await site.open(cookie, 1)
+    await site.post('/forget', cookie)
+    expect((await first.ended).code).toBe(4401)
+    expect(await site.refused(cookie)).toBe(4401)
+    await site.post('/become/ada', cookie)
+    const second = await site.open(cookie)
+    await site.post('/become/grace', cookie)
+    expect(await second.ended).toMatchObject({ code: 4401, reason: expect.stringContaining('other-subject') })
+    await site.open(cookie)
+  })
+
+  test('that is only written to or looked at keeps its sockets, and nobody is asked again', async () => {
+    const site = await expressSite(await makeStore())
+    const cookie = await site.login('ada')
+    const { socket, next } = await site.open(cookie, 1)
+    for (const path of ['/write', '/look']) await site.post(path, cookie)
+    socket.send('still here')
+    expect(await next()).toBe('still here')
+  })
+
+  test('that is written again by a request which a logout has overtaken opens no socket', async () => {
+    const store = await makeStore()
+    const site = await expressSite(store)
+    const cookie = await site.login('ada')
+    const id = idIn(cookie)
+    const held = await new Promise<session.SessionData>((resolve, reject) =>
+      store.get(id, (error, found) => (found ? resolve(found) : reject(error))),
+    )
+    await site.post('/logout', cookie)
+    await new Promise<void>((resolve) => store.set(id, held, () => resolve()))
+    expect(await site.refused(cookie)).toBe(4401)
+    expect(await site.refused(cookie, 1)).toBe(4401)
+  })
+
+  test('that is nobody’s ends without a word to the other nodes', async () => {
+    const store = await makeStore()
+    const told: unknown[] = []
+    const receipt = { closed: 0, changed: 0, nodes: [], silent: [] }
+    const order = async (whom: object): Promise<typeof receipt> => (told.push(whom), receipt)
+    followSessions(store, { revoke: order, recheck: order }, { owner })
+    const done = (run: (done: () => void) => void): Promise<void> => new Promise(run)
+    const cookie = new session.Cookie()
+    await done((end) => store.set('anonymous', { cookie }, end))
+    await done((end) => store.destroy('anonymous', end))
+    await done((end) => store.destroy('never there', end))
+    expect(told).toEqual([])
+    await done((end) => store.set('hers', { cookie, userId: 'ada' }, end))
+    await done((end) => store.destroy('hers', end))
+    expect(told).toEqual([{ session: fingerprint('hers'), reason: 'signed out' }])
+  })
+
+  test('ends its sockets at its expiry, and not while requests keep it alive', async () => {
+    const site = await expressSite(await makeStore(), { maxAge: 2_000 })
+    const cookie = await site.login('ada')
+    const { ended, socket, next } = await site.open(cookie)
+    const began = Date.now()
+    const busy = async (): Promise<boolean> => {
+      await site.post('/look', cookie)
+      return Date.now() - began > 3_000
+    }
+    await expect.poll(busy, { interval: 100, timeout: 10_000 }).toBe(true)
+    socket.send('still here')
+    expect(await next()).toBe('still here')
+    const quiet = Date.now()
+    expect(await ended).toEqual({ code: 4401, reason: 'expired: your credential has expired' })
+    expect(Date.now() - quiet).toBeLessThan(2_250)
+    expect(await site.refused(cookie)).toBe(4401)
+  })
+
+  test('is known to events, reasons and revocations by a fingerprint, never by its id', async () => {
+    const site = await expressSite(await makeStore())
+    const cookie = await site.login('ada')
+    const { ended } = await site.open(cookie)
+    const receipt = await site.ports[1].revoke({
+      session: fingerprint(idIn(cookie)),
+      reason: 'device removed',
+    })
+    expect(receipt.closed).toBe(1)
+    const said = JSON.stringify([await ended, receipt, site.events, site.faults])
+    expect(idIn(cookie)).toHaveLength(32)
+    expect(said).not.toContain(idIn(cookie))
+  })
+
+  test('that ends while the other nodes cannot be told is over all the same, and the port reports it', async () => {
+    const site = await expressSite(await makeStore())
+    const cookie = await site.login('ada')
+    await site.ports[0].close({ drain: 1 })
+    expect((await site.post('/logout', cookie)).status).toBe(204)
+    expect(site.faults).toEqual([expect.stringContaining('revoking: ')])
+    expect(await site.refused(cookie, 1)).toBe(4401)
+  })
+
+  test('that is destroyed without a callback closes its sockets too', async () => {
+    const store = await makeStore()
+    const site = await expressSite(store)
+    const cookie = await site.login('ada')
+    const { ended } = await site.open(cookie, 1)
+    store.destroy(idIn(cookie))
+    expect((await ended).code).toBe(4401)
+  })
+
+  test('signed with a secret that is being replaced is good, and with a stranger’s it is none', async () => {
+    const store = await makeStore()
+    const cookie = await (await expressSite(store, { secrets: ['an older secret'] })).login('ada')
+    await (await expressSite(store, { secrets: ['a newer secret', 'an older secret'] })).open(cookie)
+    expect(await (await expressSite(store, { secrets: ['a newer secret'] })).refused(cookie)).toBe(4401)
+  })
+})
+
+describe('the end of a session', () => {
+  const clock = testClock()
+  const at = (ms: number): Date => new Date(clock.now() + ms)
+  const holding = (expires: unknown, more: object = {}) => {
+    // as it comes out of JSON
+    const found = { cookie: { expires }, userId: 'ada' } as unknown as session.SessionData
+    return {
+      get: (_id: string, done: (error: unknown, found: session.SessionData) => void) => done(null, found),
+      ...more,
+    }
+  }
+
+  test('is the date in it, as text or as a date', async () => {
+    for (const date of [at(5_000), at(5_000).toISOString()])
+      expect((await identified(holding(date), { clock }))?.expires).toEqual(at(5_000))
+  })
+
+  test.each([null, undefined, false])('is not known of one that ends with the browser: %s', async (none) => {
+    const identity = await identified(holding(none), { clock })
+    expect([identity?.user, identity?.expires]).toEqual(['ada', undefined])
+  })
+
+  test('is past when its date is past or none, for a store that cannot prolong it', async () => {
+    for (const date of [at(0), at(-1).toISOString(), 'no date'])
+      expect(await identified(holding(date), { clock })).toBeNull()
+  })
+
+  test('is asked of the store again within a minute, when that has prolonged it without a new date', async () => {
+    const store = holding(at(-1).toISOString(), { touch: () => {} })
+    expect((await identified(store, { clock }))?.expires).toEqual(at(60_000))
+  })
+
+  test('is what the site says where the site knows it better', async () => {
+    const options = { clock, expires: () => at(7_000) }
+    expect((await identified(holding(at(-1)), options))?.expires).toEqual(at(7_000))
+  })
+})
+
+test('a session whose file is gone is none, and any other fault of the store is no verdict', async () => {
+  const failing = (error: Error) => ({ get: (_: string, done: (error: unknown) => void) => done(error) })
+  expect(await identified(failing(Object.assign(new Error('gone'), { code: 'ENOENT' })))).toBeNull()
+  await expect(identified(failing(new Error('disk full')))).rejects.toThrow('disk full')
+})
+
+test('a secret that is missing or empty stops the start', () => {
+  const store = new session.MemoryStore()
+  for (const none of ['', [], [''], undefined as unknown as string])
+    expect(() => expressSession({ store, secret: none, user: () => null })).toThrow(SallyportError)
+})
+
+test('what is no store is said at once', () => {
+  const port = sallyport()
+  expect(() => followSessions({} as session.Store, port)).toThrow("the store of sessions has no 'get'")
+})
+
+describe.skipIf(available('redis') === null)('sessions in Redis', () => {
+  test('end when Redis forgets them, though they carry no date', async () => {
+    const store = await redisStore()
+    const cookie = await (await expressSite(store)).login('ada')
+    const auth = expressSession({ store, secret, user: ({ userId }) => userId })
+    const identity = await auth(doorOf({ headers: { cookie, origin: 'https://app.example' } }))
+    const left = (identity?.expires?.getTime() ?? 0) - Date.now()
+    expect(left / 1_000).toBeCloseTo(86_400, -1)
+  })
+
+  test('that are deleted behind the back of the store close their sockets when the lease is asked for', async () => {
+    const { url } = await (running ??= redisServer())
+    const site = await expressSite(await redisStore(), { lease: '1s' })
+    const cookie = await site.login('ada')
+    const { ended } = await site.open(cookie, 1)
+    const operator = createClient({ url })
+    await operator.connect()
+    for (const key of await operator.keys(`*${idIn(cookie)}`)) await operator.del(key)
+    operator.destroy()
+    expect(await ended).toMatchObject({ code: 4401, reason: expect.stringContaining('no longer signed in') })
+  })
+
+  test('let nobody in while Redis is away, and close who is inside at the end of the lease, never as signed out', async () => {
+    const server = await redisServer()
+    onTestFinished(() => server.stop())
+    const site = await expressSite(await redisStore(server.url), { lease: '1s' })
+    const cookie = await site.login('ada')
+    const { ended } = await site.open(cookie)
+    await server.stop()
+    expect(await site.refused(cookie)).toBe(4503)
+    expect((await ended).code).toBe(4503)
+  })
+})
