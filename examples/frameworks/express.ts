@@ -1,16 +1,15 @@
 // Express 5 with express-session and Passport: the socket reads the same session, `connect.sid`, from the same store.
 import { createServer } from 'node:http'
-import { promisify } from 'node:util'
 import express from 'express'
 import session from 'express-session'
 import passport from 'passport'
 import { Strategy } from 'passport-local'
-import { sessions } from 'sallyport/auth/sessions'
+import { expressSession, followSessions } from 'sallyport/auth/express-session'
 import { attachRoom, chat, find, secret, type Site, text, type User, verify } from './room.ts'
 
 declare module 'express-session' {
   interface SessionData {
-    passport?: { user: string }
+    passport?: { user?: string }
   }
 }
 
@@ -24,12 +23,14 @@ export function expressSite(): Site {
   const cookie = { httpOnly: true, sameSite: 'lax' } as const
   app.use(express.json(), session({ secret, store, cookie, resave: false, saveUninitialized: false }))
   app.use(login.initialize(), login.session())
-  const get = promisify(store.get.bind(store))
-  const owner = (found: session.SessionData) => find(found.passport?.user)
-  const door = sessions({ cookie: 'connect.sid', secret, load: (id) => get(id), user: owner })
+  const owner = (found: session.SessionData) => found.passport?.user
+  const door = expressSession({ store, secret, user: (found) => find(owner(found)) })
   const site = attachRoom(createServer(app), door)
+  followSessions(store, site.port, { owner })
   app.post('/login', login.authenticate('local'), (_, response) => void response.sendStatus(204))
-  app.post('/logout', (request, response) => request.session.destroy(() => response.sendStatus(204)))
+  app.post('/logout', (request, response, next) => {
+    request.logout((error) => (error ? next(error) : response.sendStatus(204)))
+  })
   app.post('/rooms/:room', async ({ user, params, body }, response) => {
     if (user === undefined) return void response.sendStatus(401)
     const said = { from: (user as User).name, text: text.parse(body).text }

@@ -1,9 +1,8 @@
-// Fastify 5 with @fastify/session; `cookiePrefix` signs the cookie as Express does, which is what `secret` reads.
-import { promisify } from 'node:util'
+// Fastify 5 with @fastify/session; `cookiePrefix` signs the cookie as express-session does, whose stores it uses.
 import cookies from '@fastify/cookie'
 import session from '@fastify/session'
-import fastify from 'fastify'
-import { sessions } from 'sallyport/auth/sessions'
+import fastify, { type Session } from 'fastify'
+import { expressSession, followSessions } from 'sallyport/auth/express-session'
 import { attachRoom, chat, find, secret, type Site, text, verify } from './room.ts'
 
 declare module 'fastify' {
@@ -18,10 +17,9 @@ export async function fastifySite(): Promise<Site> {
   await app.register(cookies)
   const cookie = { secure: false, httpOnly: true, sameSite: 'lax' } as const
   await app.register(session, { secret, store, cookie, cookiePrefix: 's:', saveUninitialized: false })
-  const get = promisify(store.get.bind(store))
-  const load = (id: string) => get(id) as Promise<{ userId?: string } | null>
-  const door = sessions({ cookie: 'sessionId', secret, load, user: ({ userId }) => find(userId) })
-  const site = attachRoom(app.server, door)
+  const user = ({ userId }: Session) => find(userId)
+  const site = attachRoom(app.server, expressSession({ cookie: 'sessionId', secret, store, user }))
+  followSessions(store, site.port, { owner: ({ userId }) => userId })
   app.post<{ Body: { username: string; password: string } }>('/login', async (request, reply) => {
     const person = verify(request.body.username, request.body.password)
     if (person === null) return reply.code(401).send()
@@ -29,12 +27,15 @@ export async function fastifySite(): Promise<Site> {
     request.session.userId = person.id
     return reply.code(204).send()
   })
+  app.post('/logout', async (request, reply) => {
+    await request.session.destroy()
+    return reply.code(204).send()
+  })
   app.post<{ Params: { room: string } }>('/rooms/:room', async (request, reply) => {
     const person = find(request.session.userId)
     if (person === null) return reply.code(401).send()
-    await site.port
-      .group(chat, request.params)
-      .send('said', { from: person.name, ...text.parse(request.body) })
+    const said = { from: person.name, ...text.parse(request.body) }
+    await site.port.group(chat, request.params).send('said', said)
     return reply.code(204).send()
   })
   await app.ready()

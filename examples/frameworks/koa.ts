@@ -3,26 +3,30 @@ import { createServer } from 'node:http'
 import { json } from 'node:stream/consumers'
 import Koa from 'koa'
 import { createSession } from 'koa-session'
-import { sessions } from 'sallyport/auth/sessions'
+import { fingerprint, sessions } from 'sallyport/auth/sessions'
 import { attachRoom, chat, find, secret, type Site, text, verify } from './room.ts'
 
 export function koaSite(): Site {
   const kept = new Map<string, Record<string, unknown>>()
-  const store = {
-    get: async (id: string) => kept.get(id),
-    set: async (id: string, session: object) => void kept.set(id, { ...session }),
-    destroy: async (id: string) => void kept.delete(id),
+  const destroy = async (id: string) => {
+    kept.delete(id)
+    await site.port.revoke({ session: fingerprint(id), reason: 'signed out' })
   }
+  const set = async (id: string, session: object) => void kept.set(id, { ...session })
+  const store = { get: async (id: string) => kept.get(id), set, destroy }
   const app = new Koa()
   app.keys = [secret]
   app.use(createSession({ key: 'koa.sess', store, httpOnly: true, sameSite: 'lax' }, app))
   const load = (id: string) => kept.get(id)
-  const door = sessions({ cookie: 'koa.sess', load, user: ({ userId }) => find(userId) })
+  const expires = ({ _expire }: Record<string, unknown>) => new Date(Number(_expire))
+  const door = sessions({ cookie: 'koa.sess', load, expires, user: ({ userId }) => find(userId) })
   const site = attachRoom(createServer(), door)
   app.use(async (context) => {
     const [, first, room] = context.path.split('/')
-    if (context.method !== 'POST' || !['login', 'rooms'].includes(first ?? '')) return
+    if (context.method !== 'POST' || !['login', 'logout', 'rooms'].includes(first ?? '')) return
     if ((context.request.length ?? Infinity) > 16_384) return void (context.status = 413)
+    context.status = 204
+    if (first === 'logout') return void (context.session = null)
     const body = await json(context.req)
     const { username, password } = Object(body)
     const person = first === 'login' ? verify(username, password) : find(context.session?.['userId'])
@@ -32,7 +36,6 @@ export function koaSite(): Site {
       const said = { from: person.name, text: text.parse(body).text }
       await site.port.group(chat, { room }).send('said', said)
     }
-    context.status = 204
   })
   site.server.on('request', app.callback())
   return site

@@ -4,7 +4,7 @@ import { promisify } from 'node:util'
 import { Body, Controller, HttpCode, Param, Post, Req, UnauthorizedException } from '@nestjs/common'
 import { NestFactory } from '@nestjs/core'
 import session from 'express-session'
-import { sessions } from 'sallyport/auth/sessions'
+import { expressSession, followSessions } from 'sallyport/auth/express-session'
 import { attachRoom, chat, find, secret, type Site, text, verify } from './room.ts'
 
 type Kept = { userId?: string }
@@ -17,6 +17,9 @@ export async function nestSite(): Promise<Site> {
       await promisify(request.session.regenerate.bind(request.session))()
       request.session.userId = person.id
     }
+    async logout({ session: old }: Asked): Promise<void> {
+      await promisify(old.destroy.bind(old))()
+    }
     async say(request: Asked, body: unknown, room: string): Promise<void> {
       const person = find(request.session.userId)
       if (person === null) throw new UnauthorizedException()
@@ -24,18 +27,17 @@ export async function nestSite(): Promise<Site> {
     }
   }
   Reflect.decorate([Controller()], Rooms)
-  for (const [name, path] of Object.entries({ login: '/login', say: '/rooms/:room' })) {
+  for (const [name, path] of Object.entries({ login: 'login', logout: 'logout', say: 'rooms/:room' })) {
     const method = Reflect.getOwnPropertyDescriptor(Rooms.prototype, name)
     Reflect.decorate([Post(path), HttpCode(204)], Rooms.prototype, name, method)
     for (const [at, of] of [Req(), Body(), Param('room')].entries()) of(Rooms.prototype, name, at)
   }
   const store = new session.MemoryStore()
-  const get = promisify(store.get.bind(store))
   const app = await NestFactory.create({ module: Rooms, controllers: [Rooms] }, { logger: false })
   app.use(session({ secret, store, resave: false, saveUninitialized: false, cookie: { sameSite: 'lax' } }))
-  const load = async (id: string) => (await get(id)) as Kept | null | undefined
-  const door = sessions({ cookie: 'connect.sid', secret, load, user: ({ userId }) => find(userId) })
-  const site = attachRoom(app.getHttpServer(), door)
+  const user = ({ userId }: session.SessionData & Kept) => find(userId)
+  const site = attachRoom(app.getHttpServer(), expressSession({ store, secret, user }))
+  followSessions(store, site.port)
   await app.init()
   return site
 }

@@ -62,6 +62,22 @@ export function behaves(make: () => Site | Promise<Site>): void {
     expect(JSON.parse(await ada.next())).toEqual({ type: 'said', from: 'ada', text: 'from the socket' })
   })
 
+  test('signing out closes the socket before it is answered, and the cookie opens no other', async () => {
+    const { origin, url, login, post, site } = await begin(make)
+    const [cookie, another] = [await login(), await login()]
+    const headers = { Cookie: cookie, Origin: origin }
+    const socket = new Ws(url, { headers })
+    const stranger = new Ws(url, { headers: { ...headers, Cookie: another } })
+    const [ada, other] = [listen(socket), listen(stranger)]
+    await Promise.all([once(socket, 'open'), once(stranger, 'open')])
+    expect((await post('/logout', {}, cookie)).status).toBe(204)
+    expect(site.port.connections).toBe(1)
+    expect(await ada.ended).toMatchObject({ code: 4401, reason: expect.stringMatching(/^revoked: /) })
+    expect((await listen(new Ws(url, { headers })).ended).code).toBe(4401)
+    stranger.send('{"type":"say","text":"still here"}')
+    expect(JSON.parse(await other.next())).toMatchObject({ text: 'still here' })
+  })
+
   test('without a session a tool is refused with 401, and a page with 4401', async () => {
     const { origin, url } = await begin(make)
     expect((await refusal(url)).status).toBe(401)
