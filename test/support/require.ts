@@ -10,6 +10,7 @@ const places = {
   python: ['/usr/bin/python3'],
   django: ['/usr/bin/python3'],
   fastapi: ['/usr/bin/python3'],
+  next: [join(import.meta.dirname, '../../examples/next/node_modules/.bin/next')],
 } as const
 
 /** What a program must be able to do besides being there. */
@@ -19,7 +20,7 @@ const proofs: Partial<Record<Need, readonly string[]>> = {
   fastapi: ['-c', 'import fastapi, jose, multipart, uvicorn'],
 }
 
-/** A program that a machine may lack. */
+/** A program, or a large package, that a machine may lack. */
 export type Need = keyof typeof places
 
 const said = new Set<Need>()

@@ -1,0 +1,43 @@
+// Next.js 16 on a custom server with Express: the room beside the pages, and the upgrades of hot reloading left to Next.
+import { createServer } from 'node:http'
+import express from 'express'
+import session from 'express-session'
+import next from 'next'
+import { expressSession, followSessions } from 'sallyport/auth/express-session'
+import { attachRoom, find, secret, verify } from '../frameworks/room.ts'
+
+type Kept = session.SessionData & { userId?: string }
+const store = new session.MemoryStore()
+const web = express()
+const server = createServer(web)
+const user = ({ userId }: Kept) => find(userId)
+const { port } = attachRoom(server, expressSession({ store, secret, user }))
+followSessions(store, port)
+
+const dev = process.env['NODE_ENV'] !== 'production'
+// Next listens for upgrades on this, and not beside the room: it would hang up on a path that is a page's too
+const upgrades = createServer()
+const app = next({ dev, dir: import.meta.dirname, httpServer: upgrades })
+await app.prepare()
+const pages = app.getRequestHandler()
+server.on('upgrade', (request, socket, head) => {
+  if (request.url?.startsWith('/ws/rooms/')) return
+  if (!upgrades.emit('upgrade', request, socket, head)) socket.destroy()
+})
+
+const cookie = { sameSite: 'lax' } as const
+web.use(session({ secret, store, cookie, resave: false, saveUninitialized: false }))
+web.post('/login', express.json(), (request, response, failed) => {
+  const person = verify(request.body?.username, request.body?.password)
+  if (person === null) return void response.sendStatus(401)
+  request.session.regenerate((error) => {
+    Object.assign(request.session, { userId: person.id })
+    return error ? failed(error) : response.sendStatus(204)
+  })
+})
+web.post('/logout', (request, response, failed) => {
+  request.session.destroy((error) => (error ? failed(error) : response.sendStatus(204)))
+})
+web.use((request, response) => pages(request, response))
+const at = Number(process.env['PORT'] ?? 3000)
+server.listen(at, '127.0.0.1', () => console.log(JSON.stringify(server.address())))
