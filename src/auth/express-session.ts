@@ -13,6 +13,7 @@ export interface StoredSession {
 
 /** A store of express-session, as far as a socket asks it. */
 export interface ExpressStore<S> {
+  /** Reads a session. */
   get(id: string, done: (error: unknown, session?: S | null) => void): unknown
 }
 

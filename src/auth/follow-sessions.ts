@@ -6,8 +6,11 @@ export type StoreDone = (error?: unknown) => void
 
 /** The methods of a store that are followed, as express-session and its kin call them. */
 export interface FollowedStore<S> {
+  /** Reads a session. */
   get(id: string, done: (error: unknown, session?: S | null) => void): unknown
+  /** Writes one. */
   set(id: string, session: S, done?: StoreDone): unknown
+  /** Ends one. */
   destroy(id: string, done?: StoreDone): unknown
 }
 

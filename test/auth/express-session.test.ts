@@ -15,7 +15,7 @@ import { expressSite, owner, secret } from './express-site.ts'
 let running: Promise<RedisServer> | undefined
 afterAll(async () => (await running)?.stop())
 let count = 0
-const receipt: Receipt = { closed: 0, changed: 0, nodes: [], silent: [] }
+const nothingClosed: Receipt = { closed: 0, changed: 0, nodes: [], silent: [] }
 
 async function redisStore(at?: string): Promise<session.Store> {
   const url = at ?? (await (running ??= redisServer())).url
@@ -121,7 +121,7 @@ describe.each(stores.filter(([, , isThere]) => isThere))('a session %s', (_where
   test('that is nobody’s, or stays with its owner, is no word to the other nodes', async () => {
     const store = await makeStore()
     const told: unknown[] = []
-    const order = async (whom: object): Promise<Receipt> => (told.push(whom), receipt)
+    const order = async (whom: object): Promise<Receipt> => (told.push(whom), nothingClosed)
     followSessions(store, { revoke: order, recheck: order }, { owner })
     const cookie = new session.Cookie()
     const set = (id: string, userId?: string): Promise<void> =>
@@ -145,7 +145,7 @@ describe.each(stores.filter(([, , isThere]) => isThere))('a session %s', (_where
   test('calls back when the other nodes have answered, and not before', async () => {
     const store = await makeStore()
     const answers: (() => void)[] = []
-    const order = (): Promise<Receipt> => new Promise((resolve) => answers.push(() => resolve(receipt)))
+    const order = (): Promise<Receipt> => new Promise((resolve) => answers.push(() => resolve(nothingClosed)))
     followSessions(store, { revoke: order, recheck: order }, { owner })
     const cookie = new session.Cookie()
     const done: string[] = []
@@ -313,7 +313,7 @@ describe.skipIf(available('redis') === null)('sessions in Redis', () => {
     onTestFinished(() => server.stop())
     const store = await redisStore(server.url)
     const told: unknown[] = []
-    const order = async (whom: object): Promise<Receipt> => (told.push(whom), receipt)
+    const order = async (whom: object): Promise<Receipt> => (told.push(whom), nothingClosed)
     followSessions(store, { revoke: order, recheck: order })
     await server.stop()
     // connect-redis answers with a promise, which its type leaves out
