@@ -2,12 +2,12 @@ import { jsonObject } from './compact-token.ts'
 import { invalid } from './invalid-token.ts'
 
 /**
- * What is looked at in the claims of every token (RFC 7519 section 4.1); beyond it, a token holds whatever
- * its issuer put there.
+ * What is looked at in what an issuer states of a token (RFC 7519 section 4.1, RFC 7662 section 2.2); beyond it, a
+ * statement holds whatever the issuer put there.
  */
-export interface CheckedClaims {
-  /** When it ends, in seconds since 1970. */
-  readonly exp: number
+export interface Statement {
+  /** When the token ends, in seconds since 1970. */
+  readonly exp?: number
   readonly sub?: string
   readonly iss?: string
   readonly aud?: string | readonly string[]
@@ -17,6 +17,11 @@ export interface CheckedClaims {
   /** The session that it belongs to. */
   readonly sid?: string
   readonly [claim: string]: unknown
+}
+
+/** The claims of a token, which always ends. */
+export interface CheckedClaims extends Statement {
+  readonly exp: number
 }
 
 /** The claims of a verified token that says whom it is about. */
@@ -44,31 +49,48 @@ const maxSeconds = 8.64e12
  */
 export function checkedClaims(payload: Uint8Array, rules: ClaimRules, nowMs: number): CheckedClaims {
   const claims = jsonObject(payload) ?? invalid('the payload is no JSON object')
-  const exp = seconds(claims, 'exp') ?? invalid('the claim exp is missing')
-  checkTimes(claims, exp * 1000, rules.toleranceMs, nowMs)
+  const { exp } = checkedStatement(claims, rules, nowMs)
+  return exp === undefined ? invalid('the claim exp is missing') : { ...claims, exp }
+}
+
+/**
+ * What an issuer states about a token, in its payload or in answer to a question: as claims, but for `exp`, which may
+ * be missing.
+ *
+ * @throws InvalidToken as {@link checkedClaims} does
+ */
+export function checkedStatement(
+  claims: Readonly<Record<string, unknown>>,
+  rules: ClaimRules,
+  nowMs: number,
+): Statement {
+  checkTimes(claims, rules.toleranceMs, nowMs)
   checkIssuer(claims['iss'], rules.issuers)
   checkAudience(claims['aud'], rules.audiences)
   for (const name of ['sub', 'jti', 'sid']) checkText(claims, name)
-  return { ...claims, exp }
+  // each of the fields that a statement names has just been looked at
+  return claims as Statement
+}
+
+/** One text, or several, or none. */
+export function listed(value: string | readonly string[] | undefined): readonly string[] | null {
+  if (value === undefined) return null
+  return typeof value === 'string' ? [value] : value
 }
 
 /**
  * The scopes of a token: `scope` as one text (RFC 8693 section 4.2) or a list; or `scp` or `scopes`, as
  * some issuers and FastAPI's tutorial call it.
  */
-export function scopesOf(claims: CheckedClaims): readonly string[] | null {
+export function scopesOf(claims: Readonly<Record<string, unknown>>): readonly string[] | null {
   const stated = claims['scope'] ?? claims['scp'] ?? claims['scopes']
   if (typeof stated === 'string') return stated.split(' ').filter((one) => one !== '')
   return Array.isArray(stated) ? stated.filter((one) => typeof one === 'string') : null
 }
 
-function checkTimes(
-  claims: Readonly<Record<string, unknown>>,
-  expMs: number,
-  toleranceMs: number,
-  nowMs: number,
-): void {
-  if (expMs <= nowMs - toleranceMs) invalid('the token has expired')
+function checkTimes(claims: Readonly<Record<string, unknown>>, toleranceMs: number, nowMs: number): void {
+  const exp = seconds(claims, 'exp')
+  if (exp !== null && exp * 1000 <= nowMs - toleranceMs) invalid('the token has expired')
   const nbf = seconds(claims, 'nbf')
   if (nbf !== null && nbf * 1000 > nowMs + toleranceMs) invalid('the token is not valid yet')
   // a token from the future would outlive a revocation, which refuses what was issued before it
@@ -96,7 +118,7 @@ function checkAudience(aud: unknown, audiences: readonly string[] | null): void 
   if (!named.every((one) => typeof one === 'string'))
     return invalid('the claim aud is neither a text nor a list of texts')
   if (audiences === null)
-    return invalid("the token is meant for an audience, but jwt() was given no 'audience'")
+    return invalid("the token is meant for an audience, but no 'audience' was configured")
   if (!audiences.some((one) => named.includes(one))) invalid('the token is for another audience')
 }
 

@@ -1,0 +1,86 @@
+import type { SecurityScheme } from '../core/application.ts'
+import type { Identity } from '../core/identity.ts'
+import { deny } from '../wire/errors.ts'
+import { type CheckedClaims, scopesOf } from './claims.ts'
+import { fingerprint } from './fingerprint.ts'
+import type { Found } from './found.ts'
+import { invalid, InvalidToken } from './invalid-token.ts'
+import type { TokenRules, VerifiedToken } from './signed-token.ts'
+
+/** How documentation describes signed tokens. */
+export const signedTokens: SecurityScheme = {
+  type: 'http',
+  scheme: 'bearer',
+  bearerFormat: 'JWT',
+  description: 'A signed token in the Authorization header, or in the subprotocol list of browsers.',
+}
+
+/** Who holds a token with these claims. */
+export interface Holders<U, C> {
+  user(claims: C): Found<U>
+  /** Names the identity; the user's `id` when left out. */
+  readonly subject?: ((claims: C) => Found<string>) | undefined
+}
+
+/** What an identity takes over from its token. */
+export type TokenFacts = Omit<Identity<unknown>, 'user' | 'subject' | 'renew'>
+
+/**
+ * The identity that a bearer token leads to: 401 `invalid-token` when it is a bad one, with one text for every reason.
+ *
+ * @throws Denial 401 in place of InvalidToken; whatever else is thrown is no verdict
+ */
+export async function refusingBad<U>(read: () => Promise<Identity<U> | null>): Promise<Identity<U>> {
+  try {
+    return (await read()) ?? invalid('nobody has this token any more')
+  } catch (error) {
+    if (!(error instanceof InvalidToken)) throw error
+    return deny(401, 'invalid-token', 'the token is not valid', {
+      challenge: 'Bearer error="invalid_token"',
+      detail: error.message,
+    })
+  }
+}
+
+/** The identity of whoever holds a token, who is looked up again at each renewal; `null` when there is nobody any more. */
+export async function heldBy<U, C>(
+  holders: Holders<U, C>,
+  claims: C,
+  facts: TokenFacts,
+): Promise<Identity<U> | null> {
+  const user = await holders.user(claims)
+  if (user === null || user === undefined) return null
+  const subject = await holders.subject?.(claims)
+  if (holders.subject !== undefined && (subject === null || subject === undefined)) return null
+  return {
+    ...facts,
+    // the line above has ruled out null
+    ...(subject === null || subject === undefined ? {} : { subject }),
+    user,
+    renew: () => heldBy(holders, claims, facts),
+  }
+}
+
+/**
+ * The token is named by its `jti`, or by the hash of what is signed: an ECDSA signature can be rewritten by
+ * anyone without becoming wrong, so it must not be part of the name.
+ */
+export function factsOf({ token, claims }: VerifiedToken, { claims: rules, clock }: TokenRules): TokenFacts {
+  const { jti, exp } = claims
+  // let in within the tolerance, a token also lives to its end
+  const endMs = exp * 1000 > clock.now() ? exp * 1000 : exp * 1000 + rules.toleranceMs
+  return { token: jti ?? fingerprint(token.signed), expires: new Date(endMs), ...statedFacts(claims) }
+}
+
+/** What claims say of session, age and scopes. */
+export function statedFacts(
+  claims: Pick<CheckedClaims, 'sid' | 'iat'>,
+): Pick<TokenFacts, 'session' | 'issuedAt' | 'scopes'> {
+  const { sid, iat } = claims
+  const scopes = scopesOf(claims)
+  return {
+    ...(sid === undefined ? {} : { session: sid }),
+    ...(iat === undefined ? {} : { issuedAt: new Date(iat * 1000) }),
+    ...(scopes === null ? {} : { scopes }),
+  }
+}
