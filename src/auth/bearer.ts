@@ -1,7 +1,7 @@
 import type { SecurityScheme } from '../core/application.ts'
 import type { Identity } from '../core/identity.ts'
 import { deny } from '../wire/errors.ts'
-import { type CheckedClaims, scopesOf } from './claims.ts'
+import { scopesOf, type Statement } from './claims.ts'
 import { fingerprint } from './fingerprint.ts'
 import type { Found } from './found.ts'
 import { invalid, InvalidToken } from './invalid-token.ts'
@@ -66,16 +66,20 @@ export async function heldBy<U, C>(
  * anyone without becoming wrong, so it must not be part of the name.
  */
 export function factsOf({ token, claims }: VerifiedToken, { claims: rules, clock }: TokenRules): TokenFacts {
-  const { jti, exp } = claims
-  // let in within the tolerance, a token also lives to its end
-  const endMs = exp * 1000 > clock.now() ? exp * 1000 : exp * 1000 + rules.toleranceMs
-  return { token: jti ?? fingerprint(token.signed), expires: new Date(endMs), ...statedFacts(claims) }
+  return {
+    token: claims.jti ?? fingerprint(token.signed),
+    expires: endOf(claims.exp, rules.toleranceMs, clock.now()),
+    ...statedFacts(claims),
+  }
+}
+
+/** When a token ends: let in within the tolerance, it also lives to its end. */
+export function endOf(exp: number, toleranceMs: number, nowMs: number): Date {
+  return new Date(exp * 1000 > nowMs ? exp * 1000 : exp * 1000 + toleranceMs)
 }
 
 /** What claims say of session, age and scopes. */
-export function statedFacts(
-  claims: Pick<CheckedClaims, 'sid' | 'iat'>,
-): Pick<TokenFacts, 'session' | 'issuedAt' | 'scopes'> {
+export function statedFacts(claims: Statement): Pick<TokenFacts, 'session' | 'issuedAt' | 'scopes'> {
   const { sid, iat } = claims
   const scopes = scopesOf(claims)
   return {

@@ -1,5 +1,16 @@
 import type { Clock } from '../core/clock.ts'
 
+/** An answer with another status than 200: its server is there, but this is no answer to the question. */
+export class UnexpectedStatus extends TypeError {
+  override readonly name = 'UnexpectedStatus'
+  readonly status: number
+
+  constructor(who: string, status: number) {
+    super(`${who} answered ${status}`)
+    this.status = status
+  }
+}
+
 /** How far a server is trusted that is asked for something. */
 export interface FetchBounds {
   /** Whom errors speak of, such as `the key server`. */
@@ -46,7 +57,7 @@ async function follow(start: URL, init: RequestInit, bounds: FetchBounds): Promi
 async function boundedText(response: Response, { who, maxBytes }: FetchBounds): Promise<string> {
   if (response.status !== 200) {
     await response.body?.cancel()
-    throw new TypeError(`${who} answered ${response.status}`)
+    throw new UnexpectedStatus(who, response.status)
   }
   const bytes = await boundedBytes(response.body, maxBytes)
   if (bytes === null) throw new TypeError(`what ${who} answers is larger than ${maxBytes} bytes`)

@@ -69,7 +69,7 @@ export function checkedStatement(
   checkAudience(claims['aud'], rules.audiences)
   for (const name of ['sub', 'jti', 'sid']) checkText(claims, name)
   // each of the fields that a statement names has just been looked at
-  return claims as Statement
+  return claims
 }
 
 /** One text, or several, or none. */

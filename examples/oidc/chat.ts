@@ -1,0 +1,36 @@
+// Whoever has signed in at an OpenID provider, with either kind of access token; the provider says when a session ends.
+import { Hono } from 'hono'
+import { anyOf, contract, endpoint, memory, type Port, requires, sallyport, text } from 'sallyport'
+import { backchannelLogout, introspection, type LogoutEvent, oidc, provider } from 'sallyport/auth/oidc'
+
+/** What the provider knows this site by. */
+export interface Registration {
+  readonly issuer: string
+  /** The names of the API in signed and in opaque tokens. */
+  readonly audience: readonly string[]
+  /** The client that people sign in to, and the one that introspects. */
+  readonly site: string
+  readonly api: { readonly id: string; readonly secret: string }
+  readonly log: (event: LogoutEvent) => void
+}
+
+/** A room that takes the scope `chat:write`, and the site whose back-channel logout ends its sockets. */
+export function chat({ issuer, audience, site, api, log }: Registration): { port: Port; app: Hono } {
+  const id = provider({ issuer })
+  const user = ({ sub }: { sub: string }): { id: string } => ({ id: sub })
+  const auth = anyOf(
+    oidc({ provider: id, audience, user }),
+    introspection({ provider: id, client: api, audience, user }),
+  )
+  const layer = memory()
+  const port = sallyport({ layer })
+  const room = contract('/ws/chat/:room', { client: text, server: text })
+  port.serve(
+    endpoint(room, { auth, authorize: requires('chat:write'), lease: '60s' }, async (socket) => {
+      for await (const line of socket) await socket.group().send(`${socket.user.id}: ${line}`)
+    }),
+  )
+  const end = { provider: id, client: site, port, store: layer.store, ends: 'session', on: log } as const
+  const logout = backchannelLogout(end)
+  return { port, app: new Hono().post('/backchannel-logout', ({ req }) => logout(req.raw)) }
+}

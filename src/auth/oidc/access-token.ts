@@ -1,0 +1,97 @@
+import type { Authenticator, Door } from '../../core/application.ts'
+import type { Identity } from '../../core/identity.ts'
+import { type Duration, milliseconds } from '../../wire/duration.ts'
+import { factsOf, heldBy, refusingBad, signedTokens } from '../bearer.ts'
+import { type CheckedClaims, listed } from '../claims.ts'
+import type { Found } from '../found.ts'
+import { invalid } from '../invalid-token.ts'
+import { signatureVerifier } from '../signature.ts'
+import { isTokenOf, type TokenRules, verifiedToken } from '../signed-token.ts'
+import type { Provider } from './provider.ts'
+
+/** The claims of an access token (RFC 9068 section 2.2). */
+export interface AccessClaims extends CheckedClaims {
+  readonly iss: string
+  readonly sub: string
+  readonly aud: string | readonly string[]
+  /** The client that asked for it, which acts for `sub`, or for itself when both are the same. */
+  readonly client_id: string
+  readonly iat: number
+  readonly jti: string
+}
+
+/** What {@link oidc} needs. */
+export interface OidcOptions<U> {
+  readonly provider: Provider
+  /** Whom tokens must be meant for: the name of your API at the provider, never a client's id. */
+  readonly audience: string | readonly string[]
+  /**
+   * The user whom a token is about; `null` or `undefined` when there is none any more. Asked again at each
+   * renewal.
+   */
+  user(claims: AccessClaims): Found<U>
+  /** How far clocks may differ; 5 seconds. */
+  readonly clockTolerance?: Duration
+}
+
+const types = ['application/at+jwt']
+const required = ['iss', 'sub', 'aud', 'client_id', 'iat', 'jti'] as const
+
+/**
+ * Signed access tokens of a provider (RFC 9068) as bearer credentials.
+ *
+ * The header must say `at+jwt`, so that no ID token and no logout token is taken for one; `iss`, `aud`, `exp`, `sub`,
+ * `client_id`, `iat` and `jti` must be there. `scope` becomes the identity's scopes, and `sid` its session. A token that
+ * is bound to a key of its holder (`cnf`) is refused, because the proof is not looked at.
+ *
+ * Answers `null` to a token of another issuer or of no such form, and 401 `invalid-token` to a bad one; 503 while the
+ * provider's keys cannot be had.
+ *
+ * @throws TypeError when there is no `audience`
+ * @example oidc({ provider: id, audience: 'https://chat.example', user: ({ sub }) => users.find(sub) })
+ */
+export function oidc<U>(options: OidcOptions<U>): Authenticator<U> {
+  const { provider } = options
+  const rules = rulesOf(options)
+  const holders = {
+    user: (claims: AccessClaims) => options.user(claims),
+    subject: (claims: AccessClaims) => provider.subject(claims),
+  }
+  const authenticator = async (door: Door): Promise<Identity<U> | null> => {
+    const value = door.credentials.of('bearer')
+    if (value === null || !isTokenOf(rules.claims.issuers, value)) return null
+    return refusingBad(async () => {
+      const verified = await verifiedToken(value, rules)
+      return heldBy(holders, accessClaims(verified.claims), factsOf(verified, rules))
+    })
+  }
+  return Object.assign(authenticator, { schemes: [signedTokens] })
+}
+
+function rulesOf<U>({ provider, audience, clockTolerance = '5s' }: OidcOptions<U>): TokenRules {
+  const audiences = listed(audience)
+  if (audiences === null || audiences.length === 0 || audiences.includes(''))
+    throw new TypeError("oidc() needs an 'audience': the name of your API at the provider")
+  return {
+    verify: signatureVerifier(provider.keys),
+    claims: { issuers: [provider.issuer], audiences, toleranceMs: milliseconds(clockTolerance) },
+    types,
+    clock: provider.clock,
+  }
+}
+
+function accessClaims(claims: CheckedClaims): AccessClaims {
+  const missing = required.find((name) => claims[name] === undefined)
+  if (missing !== undefined) invalid(`the claim ${missing} is missing`)
+  const { client_id: client } = claims
+  if (typeof client !== 'string' || client === '') invalid('the claim client_id is no text')
+  refuseBound(claims)
+  // all of them are there, and of their types
+  return claims as AccessClaims
+}
+
+/** Refuses what must be proven by more than its possession (RFC 7800): taking it without the proof would undo that. */
+export function refuseBound(claims: Readonly<Record<string, unknown>>): void {
+  if (claims['cnf'] !== undefined)
+    invalid('the token is bound to a key of its holder (cnf), and the proof of it is not looked at here')
+}

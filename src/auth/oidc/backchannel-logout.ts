@@ -1,0 +1,168 @@
+import { randomUUID } from 'node:crypto'
+import type { Store } from '../../core/layer.ts'
+import type { Messenger } from '../../core/port.ts'
+import { type Duration, milliseconds } from '../../wire/duration.ts'
+import { boundedBytes } from '../bounded-fetch.ts'
+import { listed } from '../claims.ts'
+import { sha256Hex } from '../fingerprint.ts'
+import { invalid, InvalidToken } from '../invalid-token.ts'
+import { signatureVerifier } from '../signature.ts'
+import type { TokenRules } from '../signed-token.ts'
+import { type Logout, logoutTypes, readLogoutToken } from './logout-token.ts'
+import type { Provider } from './provider.ts'
+
+/** What came of a request to log somebody out: for logs and audit, without the token. */
+export type LogoutEvent =
+  | {
+      readonly type: 'logout'
+      readonly session: string | null
+      readonly subject: string | null
+      /** How many sockets it has closed. */
+      readonly closed: number
+    }
+  | { readonly type: 'refused'; readonly detail: string }
+  | { readonly type: 'failed'; readonly error: unknown }
+
+/** What {@link backchannelLogout} needs. */
+export interface BackchannelLogoutOptions {
+  readonly provider: Provider
+  /** The id of the client at which the provider's logout tokens are aimed: that of your site; several when it has several. */
+  readonly client: string | readonly string[]
+  /** The server whose sockets end. */
+  readonly port: Pick<Messenger, 'revoke'>
+  /** Where tokens that were used are remembered: the layer's store, so that no node takes one again. */
+  readonly store: Pick<Store, 'claim'>
+  /**
+   * What a logout ends where it names both: the session together with all else of the user, or the `'session'` alone. The
+   * latter is right when every access token says its `sid`: one that does not would outlive its logout. The user when left
+   * out.
+   */
+  readonly ends?: 'user' | 'session'
+  /** How far clocks may differ; 5 seconds. */
+  readonly clockTolerance?: Duration
+  /** Hears what came of each request: a logout that has failed must not go unseen. What it throws, the handler rejects with. */
+  on(event: LogoutEvent): void
+}
+
+const maxBytes = 32_768
+const bodyMs = 5_000
+const noStore = { 'Cache-Control': 'no-store' }
+const refusal = { error: 'invalid_request', error_description: 'the logout token was not accepted' }
+
+/**
+ * Answers a provider that logs somebody out (OpenID Connect Back-Channel Logout 1.0): a handler from `Request` to
+ * `Response`. Serve it under the client's `backchannel_logout_uri`; it needs no session and no CSRF
+ * token, because its credential is the logout token.
+ *
+ * A token is taken once, within two minutes of its making, with the provider's signature, `logout+jwt` as its type, and
+ * no nonce. Then `port.revoke` ends the session (4401), and the other sockets of the user (4403) unless `ends` says
+ * otherwise. The answer is 200, or 400 when the token is not accepted or the logout has failed, which leaves the token
+ * good for another attempt; 405 to anything but POST.
+ *
+ * @throws TypeError when there is no client
+ * @example
+ * const logout = backchannelLogout({ provider: id, client: 'site', port, store: layer.store, on: log })
+ * app.post('/backchannel-logout', (c) => logout(c.req.raw))
+ */
+export function backchannelLogout(
+  options: BackchannelLogoutOptions,
+): (request: Request) => Promise<Response> {
+  const rules = rulesOf(options)
+  return async (request) => {
+    if (request.method !== 'POST')
+      return new Response(null, { status: 405, headers: { ...noStore, Allow: 'POST' } })
+    const event = await outcome(options, request, rules)
+    options.on(event)
+    return event.type === 'logout'
+      ? new Response(null, { status: 200, headers: noStore })
+      : Response.json(refusal, { status: 400, headers: noStore })
+  }
+}
+
+async function outcome(
+  options: BackchannelLogoutOptions,
+  request: Request,
+  rules: TokenRules,
+): Promise<LogoutEvent> {
+  try {
+    const logout = await readLogoutToken(await tokenIn(request, rules), rules)
+    return await once(options, logout, () => end(options, logout))
+  } catch (error) {
+    return error instanceof InvalidToken
+      ? { type: 'refused', detail: error.message }
+      : { type: 'failed', error }
+  }
+}
+
+function rulesOf({ provider, client, clockTolerance = '5s' }: BackchannelLogoutOptions): TokenRules {
+  const audiences = listed(client)
+  if (audiences === null || audiences.length === 0 || audiences.includes(''))
+    throw new TypeError("backchannelLogout() needs the id of your 'client' at the provider")
+  return {
+    verify: signatureVerifier(provider.keys),
+    claims: { issuers: [provider.issuer], audiences, toleranceMs: milliseconds(clockTolerance) },
+    types: logoutTypes,
+    clock: provider.clock,
+  }
+}
+
+/** The token of a form (section 2.5). @throws InvalidToken when there is not exactly one */
+async function tokenIn({ headers, body }: Request, { clock }: TokenRules): Promise<string> {
+  const type = headers.get('content-type')?.split(';', 1)[0]?.trim().toLowerCase()
+  if (type !== 'application/x-www-form-urlencoded') return invalid('the request is no form')
+  const late = Promise.withResolvers<null>()
+  const timer = clock.after(bodyMs, () => late.resolve(null))
+  try {
+    const bytes = await Promise.race([boundedBytes(body, maxBytes), late.promise])
+    const tokens = new URLSearchParams(bytes?.toString('utf8')).getAll('logout_token')
+    const [token = invalid('the form has no logout_token, is too large or came too slowly')] = tokens
+    return tokens.length === 1 ? token : invalid('the form has more than one logout_token')
+  } finally {
+    timer.cancel()
+  }
+}
+
+/**
+ * Carries a logout out unless its token was used before: a kept one would end the sessions that its user has begun since.
+ * One that has failed may come again.
+ *
+ * @throws InvalidToken when it was used before; what the layer throws
+ */
+async function once<T>(
+  { store }: BackchannelLogoutOptions,
+  logout: Logout,
+  run: () => Promise<T>,
+): Promise<T> {
+  const { claims, leftMs } = logout
+  const key = `oidc/logout/${sha256Hex(JSON.stringify([claims.iss, claims.jti]))}`
+  const owner = randomUUID()
+  if (!(await store.claim(key, owner, Math.ceil(leftMs) + 1_000))) invalid('it was used before')
+  try {
+    return await run()
+  } catch (error) {
+    // its owner gives it up at once
+    await store.claim(key, owner, 1)
+    throw error
+  }
+}
+
+async function end(options: BackchannelLogoutOptions, logout: Logout): Promise<LogoutEvent> {
+  const { port, ends = 'user' } = options
+  const { sid: session } = logout
+  const subject = session !== null && ends === 'session' ? null : await subjectOf(options, logout)
+  const reason = 'you have signed out'
+  const receipts = [
+    // the session first: its sockets are told to come back with another credential
+    ...(session === null ? [] : [await port.revoke({ session, reason })]),
+    ...(subject === null ? [] : [await port.revoke({ user: subject, reason })]),
+  ]
+  return { type: 'logout', session, subject, closed: receipts.reduce((sum, { closed }) => sum + closed, 0) }
+}
+
+/** Whom a logout is about, as identities are named; `null` when it does not say, or it is nobody here. */
+async function subjectOf(
+  { provider }: BackchannelLogoutOptions,
+  { claims, sub }: Logout,
+): Promise<string | null> {
+  return sub === null ? null : ((await provider.subject({ ...claims, sub })) ?? null)
+}

@@ -1,0 +1,171 @@
+import type { Authenticator, Door, SecurityScheme } from '../../core/application.ts'
+import type { Identity } from '../../core/identity.ts'
+import { type Duration, milliseconds } from '../../wire/duration.ts'
+import { SallyportError } from '../../wire/errors.ts'
+import { endOf, type Holders, heldBy, refusingBad, statedFacts, type TokenFacts } from '../bearer.ts'
+import { checkedStatement, type ClaimRules, listed, type Statement } from '../claims.ts'
+import { looksLikeToken } from '../compact-token.ts'
+import { fingerprint } from '../fingerprint.ts'
+import type { Found } from '../found.ts'
+import { invalid } from '../invalid-token.ts'
+import { secureUrl } from '../secure-url.ts'
+import { isTokenOf } from '../signed-token.ts'
+import { refuseBound } from './access-token.ts'
+import { type Answer, Answers } from './answers.ts'
+import { type ClientCredentials, IntrospectionEndpoint } from './introspection-endpoint.ts'
+import type { Provider, SubjectStatement } from './provider.ts'
+
+export type { ClientCredentials } from './introspection-endpoint.ts'
+
+/** What {@link introspection} needs. */
+export interface IntrospectionOptions<U> {
+  readonly provider: Provider
+  /** How this server shows the provider who is asking. The secret is in no error, event or log. */
+  readonly client: ClientCredentials
+  /** Whom tokens must be meant for. Left out, a token that names an audience is refused. */
+  readonly audience?: string | readonly string[]
+  /**
+   * The user whom a token is about; `null` or `undefined` when there is none any more. Asked again at each
+   * renewal.
+   */
+  user(statement: SubjectStatement): Found<U>
+  /** The endpoint, where the provider's document does not name it. */
+  readonly endpoint?: URL
+  /**
+   * Which bearer credentials the provider is asked about: those that are not written like a signed token; or, with
+   * `'all'`, its signed ones too, so that a revocation there is noticed before they expire.
+   */
+  readonly takes?: 'opaque' | 'all'
+  /**
+   * Whether an answer may lack `token_type`; off. Several providers answer so about refresh tokens, which would then open
+   * sockets.
+   */
+  readonly untyped?: boolean
+  /** For how long an answer is believed at further handshakes; 30 seconds, 5 minutes at most, `0` to ask each time. */
+  readonly keep?: Duration
+  /** How far clocks may differ; 5 seconds. */
+  readonly clockTolerance?: Duration
+}
+
+const maxKeepMs = 300_000
+const maxLength = 16_384
+
+/**
+ * Opaque access tokens, about which the provider is asked (RFC 7662).
+ *
+ * Answers are kept in memory for 30 seconds under the hash of the token, never beyond its end; that a token is not active
+ * for 10. A renewal (a lease, a `recheck`) asks the provider anew, so that a token revoked there closes its sockets. `jti`
+ * (or else a hash) becomes the identity's token, `sid` its session, `scope` its scopes: what `port.revoke` ends is refused
+ * whatever is kept here. An answer without `iat` counts as older than every revocation of its user.
+ *
+ * Answers `null` to what is written like a signed token, and 401 `invalid-token` to a token that is not active, of another
+ * issuer, for another audience, no access token, or bound to a key; 503 while the provider does not answer. To find out, it
+ * sends the credential to the provider: put authenticators of keys with a prefix before it.
+ *
+ * @throws SallyportError ERR_CONFIGURATION when `keep` is above 5 minutes, or `endpoint` neither https nor http to this
+ * machine; TypeError when the client has no id or secret
+ * @example introspection({ provider: id, client: { id: 'chat', secret }, user: ({ sub }) => users.find(sub) })
+ */
+export function introspection<U>(options: IntrospectionOptions<U>): Authenticator<U> {
+  const answers = answersOf(options)
+  const reading = readingOf(options)
+  const read = (token: string, answered: Promise<Answer>): Promise<Identity<U>> =>
+    refusingBad(async () => {
+      const held = await holderOf(token, await answered, reading)
+      return held && { ...held, renew: () => read(token, answers.fresh(token)) }
+    })
+  const authenticator = async (door: Door): Promise<Identity<U> | null> => {
+    const token = door.credentials.of('bearer')
+    return token === null || !isTaken(token, options) ? null : read(token, answers.known(token))
+  }
+  return Object.assign(authenticator, { schemes: [scheme] })
+}
+
+const scheme: SecurityScheme = {
+  type: 'http',
+  scheme: 'bearer',
+  description: 'An access token in the Authorization header, or in the subprotocol list of browsers.',
+}
+
+function answersOf<U>({ provider, client, endpoint, keep = '30s' }: IntrospectionOptions<U>): Answers {
+  if (client.id === '' || client.secret === '')
+    throw new TypeError(
+      "introspection() needs a 'client' with id and secret: the endpoint must know who asks",
+    )
+  const keepMs = milliseconds(keep)
+  if (keepMs > maxKeepMs)
+    throw new SallyportError('ERR_CONFIGURATION', "'keep' is 5 minutes at most: a revocation must be noticed")
+  const url = endpoint === undefined ? null : secureUrl('endpoint', endpoint)
+  const introspected = new IntrospectionEndpoint(provider, client, url)
+  return new Answers({ clock: provider.clock, keepMs, ask: (token) => introspected.ask(token) })
+}
+
+function isTaken<U>(token: string, { provider, takes = 'opaque' }: IntrospectionOptions<U>): boolean {
+  if (token.length > maxLength) return false
+  return !looksLikeToken(token) || (takes === 'all' && isTokenOf([provider.issuer], token))
+}
+
+/** How an answer is read. */
+interface Reading<U> {
+  readonly provider: Provider
+  readonly holders: Holders<U, SubjectStatement>
+  readonly rules: Omit<ClaimRules, 'issuers'>
+  readonly untyped: boolean
+}
+
+function readingOf<U>(options: IntrospectionOptions<U>): Reading<U> {
+  const { provider, audience, untyped = false, clockTolerance = '5s' } = options
+  return {
+    provider,
+    holders: {
+      user: (statement) => options.user(statement),
+      subject: (statement) => provider.subject(statement),
+    },
+    rules: { audiences: listed(audience), toleranceMs: milliseconds(clockTolerance) },
+    untyped,
+  }
+}
+
+async function holderOf<U>(token: string, answer: Answer, reading: Reading<U>): Promise<Identity<U> | null> {
+  const statement = statementIn(answer ?? invalid('the provider says that the token is not active'), reading)
+  return heldBy(reading.holders, statement, factsOf(token, statement, reading))
+}
+
+/** What an answer says of someone. @throws InvalidToken when it is about nobody, or not about such a token */
+function statementIn<U>(answer: Statement, { provider, rules, untyped }: Reading<U>): SubjectStatement {
+  const { issuer, clock } = provider
+  // an answer need not name its issuer, but must not name another
+  const issuers = answer.iss === undefined ? null : [issuer]
+  const { sub, ...statement } = checkedStatement(answer, { ...rules, issuers }, clock.now())
+  refuseOtherKinds(statement, untyped)
+  refuseBound(statement)
+  return { ...statement, iss: issuer, sub: sub ?? invalid('the answer does not say whom the token is about') }
+}
+
+/** Whatever says of which kind a token is must say that it is an access token, and something must. */
+function refuseOtherKinds(statement: Readonly<Record<string, unknown>>, untyped: boolean): void {
+  const stated = Object.entries(accessKinds).filter(([name]) => statement[name] !== undefined)
+  if (stated.length === 0 && !untyped)
+    invalid("the answer does not say of which kind the token is: it may be a refresh token (see 'untyped')")
+  const isAccess = stated.every(([name, kinds]) => kinds.includes(String(statement[name]).toLowerCase()))
+  if (!isAccess) invalid('the token is no access token that whoever holds it may use')
+}
+
+/** The standard's member, Hydra's, and Keycloak's. */
+const accessKinds: Readonly<Record<string, readonly string[]>> = {
+  token_type: ['bearer'],
+  token_use: ['access_token', 'access'],
+  typ: ['bearer', 'at+jwt'],
+}
+
+function factsOf<U>(token: string, statement: Statement, { provider, rules }: Reading<U>): TokenFacts {
+  const { jti, exp } = statement
+  return {
+    // some providers name an opaque token after itself
+    token: jti === undefined || jti === token ? fingerprint(token) : jti,
+    // what does not say when it was issued must not pass for younger than a revocation
+    issuedAt: new Date(0),
+    ...(exp === undefined ? {} : { expires: endOf(exp, rules.toleranceMs, provider.clock.now()) }),
+    ...statedFacts(statement),
+  }
+}

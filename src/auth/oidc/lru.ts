@@ -1,0 +1,38 @@
+import type { Clock } from '../../core/clock.ts'
+
+/** Keeps so many values until their time is over; the one that was asked for longest ago goes first. */
+export class Lru<V> {
+  readonly #most: number
+  readonly #clock: Clock
+  readonly #kept = new Map<string, { readonly value: V; readonly until: number }>()
+
+  constructor(most: number, clock: Clock) {
+    this.#most = most
+    this.#clock = clock
+  }
+
+  get(key: string): V | null {
+    const kept = this.#kept.get(key)
+    if (kept === undefined) return null
+    this.#kept.delete(key)
+    if (kept.until <= this.#clock.now()) return null
+    // last in the map is last to go
+    this.#kept.set(key, kept)
+    return kept.value
+  }
+
+  /** @param until the wall time in milliseconds at which it is forgotten */
+  set(key: string, value: V, until: number): void {
+    this.#kept.delete(key)
+    this.#kept.set(key, { value, until })
+    if (this.#kept.size <= this.#most) return
+    for (const oldest of this.#kept.keys()) {
+      this.#kept.delete(oldest)
+      return
+    }
+  }
+
+  delete(key: string): void {
+    this.#kept.delete(key)
+  }
+}

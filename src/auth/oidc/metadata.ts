@@ -1,0 +1,72 @@
+import { SallyportError } from '../../wire/errors.ts'
+import { isRecord, parseJson } from '../../wire/json.ts'
+import { isSecureUrl } from '../secure-url.ts'
+
+/** Where a provider describes itself: OpenID Connect Discovery 1.0 section 4, or RFC 8414 section 3. */
+export type WellKnown = 'openid-configuration' | 'oauth-authorization-server'
+
+/** What a provider says of itself, as far as it is needed here. */
+export interface ProviderMetadata {
+  /** Its key set, `jwks_uri`. */
+  readonly jwks: URL
+  /** Where its tokens are introspected (RFC 7662), if it can be asked. */
+  readonly introspection: URL | null
+}
+
+/**
+ * The URL of an issuer's document. A path goes before the well-known part in the one specification and behind it in the
+ * other.
+ *
+ * @throws SallyportError ERR_CONFIGURATION when the issuer is no https URL (or http to this machine), or has a query, a
+ * fragment or a password
+ */
+export function documentUrl(issuer: string, wellKnown: WellKnown): URL {
+  const url = URL.canParse(issuer) ? new URL(issuer) : null
+  if (url === null || !isSecureUrl(url) || /[?#]/.test(issuer)) {
+    throw new SallyportError(
+      'ERR_CONFIGURATION',
+      "'issuer' must be an https URL without query, fragment and password, exactly as the provider writes it",
+    )
+  }
+  const path = url.pathname.replace(/\/$/, '')
+  const known = `/.well-known/${wellKnown}`
+  return new URL(wellKnown === 'openid-configuration' ? path + known : known + path, url.origin)
+}
+
+/**
+ * Reads a provider's document.
+ *
+ * The issuer must be the configured one to the letter (RFC 8414 section 3.3): a document of somebody else would bring
+ * somebody else's keys. What it points at must be on the issuer's own origin or on a host that was configured, so that no
+ * document can send this server, or the client's secret, anywhere else.
+ *
+ * @throws TypeError when it is not to be believed
+ */
+export function readMetadata(text: string, issuer: string, hosts: readonly string[]): ProviderMetadata {
+  const parsed = parseJson(text)
+  if (!parsed.ok || !isRecord(parsed.value)) throw new TypeError("the provider's document is no JSON object")
+  const { issuer: stated, jwks_uri: jwks, introspection_endpoint: introspection } = parsed.value
+  if (stated !== issuer)
+    throw new TypeError("the provider's document is of another issuer than the configured one")
+  return {
+    jwks: endpointOf('jwks_uri', jwks, { issuer, hosts }),
+    introspection:
+      introspection === undefined
+        ? null
+        : endpointOf('introspection_endpoint', introspection, { issuer, hosts }),
+  }
+}
+
+function endpointOf(
+  name: string,
+  value: unknown,
+  { issuer, hosts }: { readonly issuer: string; readonly hosts: readonly string[] },
+): URL {
+  const url = typeof value === 'string' && URL.canParse(value) ? new URL(value) : null
+  if (url === null || !isSecureUrl(url)) throw new TypeError(`the provider's ${name} is no https URL`)
+  if (url.origin === new URL(issuer).origin) return url
+  if (url.protocol === 'https:' && hosts.includes(url.host)) return url
+  throw new TypeError(
+    `the provider's ${name} is on another host, ${url.host}: list it in 'hosts' if that is right`,
+  )
+}

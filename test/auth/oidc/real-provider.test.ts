@@ -1,0 +1,193 @@
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { getRequestListener } from '@hono/node-server'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { WebSocket as Ws } from 'ws'
+import { chat } from '../../../examples/oidc/chat.ts'
+import { type LogoutEvent, oidc, provider as providerAt } from '../../../src/auth/oidc.ts'
+import { type Clock, type Port, systemClock } from '../../../src/index.ts'
+import { listen, refusal, type Talk } from '../../examples/running.ts'
+import { bearerDoor, verdict } from '../../support/door.ts'
+import { person, redeem, revokeAtProvider } from '../../support/oidc-person.ts'
+import { api, audiences, runningProvider, type RunningProvider, site } from '../../support/oidc-provider.ts'
+
+/** The real clock, which can be set forward. */
+function aheadClock(): Clock & { aheadMs: number } {
+  const clock = { ...systemClock, aheadMs: 0, now: () => Date.now() + clock.aheadMs }
+  return clock
+}
+
+let provider: RunningProvider
+let port: Port
+let server: Server
+let room: string
+let told: LogoutEvent[]
+
+beforeEach(async () => {
+  provider = await runningProvider()
+  told = []
+  const audience = Object.values(audiences)
+  const made = chat({
+    issuer: provider.issuer,
+    audience,
+    site: site.id,
+    api,
+    log: (event) => void told.push(event),
+  })
+  port = made.port
+  server = createServer(getRequestListener(made.app.fetch))
+  port.attach(server)
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  // a server that listens on TCP has an address with a port
+  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`
+  provider.tell(`http://${host}/backchannel-logout`)
+  room = `ws://${host}/ws/chat/lobby`
+})
+
+afterEach(async () => {
+  await port.close({ drain: 0 })
+  server.closeAllConnections()
+  server.close()
+  await provider.stop()
+})
+
+const bearer = (token: string): Record<string, string> => ({ Authorization: `Bearer ${token}` })
+
+async function opened(token: string): Promise<Ws & { talk: Talk }> {
+  const socket = new Ws(room, { headers: bearer(token) })
+  const talk = listen(socket)
+  await once(socket, 'open')
+  return Object.assign(socket, { talk })
+}
+
+describe.each([
+  ['a signed access token', audiences.jwt],
+  ['an opaque access token', audiences.opaque],
+])('%s of a real provider', (_kind, resource) => {
+  test('opens a room that takes its scope', async () => {
+    const { access_token: token } = await person(provider.issuer, 'ada').tokens(resource)
+    const socket = await opened(token)
+    socket.send('hello')
+    expect(await socket.talk.next()).toBe('ada: hello')
+  })
+
+  test('opens none without the scope', async () => {
+    const { access_token: token } = await person(provider.issuer, 'ada').tokens(resource, 'openid chat:read')
+    expect(await refusal(room, bearer(token))).toMatchObject({ status: 403, body: { code: 'missing-scope' } })
+  })
+
+  test('closes with 4401 when its session ends at the provider, and opens nothing any more', async () => {
+    const ada = person(provider.issuer, 'ada')
+    const elsewhere = person(provider.issuer, 'ada')
+    const grace = person(provider.issuer, 'grace')
+    const { access_token: token } = await ada.tokens(resource)
+    const socket = await opened(token)
+    const others = await Promise.all(
+      [elsewhere, grace].map(async (one) => opened((await one.tokens(resource)).access_token)),
+    )
+    await ada.signOut()
+    expect(await socket.talk.ended).toEqual({ code: 4401, reason: 'revoked: you have signed out' })
+    expect(provider.logouts).toEqual([{ ok: true }])
+    expect(told).toMatchObject([{ type: 'logout', closed: 1, subject: null }])
+    expect(await refusal(room, bearer(token))).toMatchObject({ status: 401 })
+    for (const other of others) expect(other.readyState).toBe(Ws.OPEN)
+  })
+
+  test('opens the room again after a new sign-in', async () => {
+    const ada = person(provider.issuer, 'ada')
+    const socket = await opened((await ada.tokens(resource)).access_token)
+    await ada.signOut()
+    await socket.talk.ended
+    await opened((await ada.tokens(resource)).access_token)
+  })
+})
+
+test('an ID token and a refresh token open nothing', async () => {
+  const all = await person(provider.issuer, 'ada').tokens(
+    audiences.opaque,
+    'openid offline_access chat:write',
+  )
+  const { id_token: idToken, refresh_token: refreshToken = '' } = all
+  expect(refreshToken).not.toBe('')
+  for (const token of [idToken, refreshToken])
+    expect(await refusal(room, bearer(token))).toMatchObject({ status: 401, body: { code: 'invalid-token' } })
+})
+
+test('a token of the client itself names nobody and opens nothing', async () => {
+  const form = { grant_type: 'client_credentials', scope: 'chat:write', resource: audiences.opaque }
+  const { access_token: token } = await redeem(provider.issuer, form)
+  expect(await refusal(room, bearer(token))).toMatchObject({ status: 401 })
+})
+
+test('an opaque token that was revoked at the provider closes its socket at a recheck and is refused from then on', async () => {
+  const { access_token: token } = await person(provider.issuer, 'ada').tokens(audiences.opaque)
+  const socket = await opened(token)
+  await revokeAtProvider(provider.issuer, token)
+  expect(await port.recheck({ user: 'ada' })).toMatchObject({ closed: 1 })
+  expect(await socket.talk.ended).toMatchObject({ code: 4401 })
+  expect(await refusal(room, bearer(token))).toMatchObject({ status: 401 })
+})
+
+test('an opaque token that was revoked here does not come back through what is kept of it', async () => {
+  const { access_token: token } = await person(provider.issuer, 'ada').tokens(audiences.opaque)
+  const socket = await opened(token)
+  const asked = provider.asked.get('/token/introspection')
+  expect(await port.revoke({ user: 'ada', reason: 'banned' })).toMatchObject({ closed: 1 })
+  await socket.talk.ended
+  expect(await refusal(room, bearer(token))).toMatchObject({ status: 403, body: { code: 'revoked' } })
+  expect(provider.asked.get('/token/introspection')).toBe(asked)
+})
+
+test('open sockets outlive a restart of the provider, during which signed tokens go on and opaque ones are 503', async () => {
+  const ada = person(provider.issuer, 'ada')
+  const { access_token: signed } = await ada.tokens(audiences.jwt)
+  const { access_token: opaque } = await ada.tokens(audiences.opaque)
+  const socket = await opened(signed)
+  await provider.stop()
+  await opened(signed)
+  expect(await refusal(room, bearer(opaque))).toMatchObject({ status: 503, body: { code: 'unavailable' } })
+  socket.send('still here')
+  expect(await socket.talk.next()).toBe('ada: still here')
+  await provider.start()
+  await expect
+    .poll(
+      async () =>
+        opened(opaque).then(
+          (one) => one.readyState,
+          () => null,
+        ),
+      { timeout: 5_000, interval: 500 },
+    )
+    .toBe(Ws.OPEN)
+})
+
+test('a key that the provider signs with from now on is found, and the sockets of the old one stay open', async () => {
+  const ada = person(provider.issuer, 'ada')
+  const { access_token: old } = await ada.tokens(audiences.jwt)
+  const socket = await opened(old)
+  const clock = aheadClock()
+  const auth = oidc({
+    provider: providerAt({ issuer: provider.issuer, clock }),
+    audience: audiences.jwt,
+    user: ({ sub }) => ({ id: sub }),
+  })
+  expect(await verdict(auth, bearerDoor(old))).toMatchObject({ subject: 'ada' })
+  provider.rotateKeys()
+  const { access_token: next } = await ada.tokens(audiences.jwt)
+  expect(await verdict(auth, bearerDoor(next))).toBe('401 invalid-token')
+  clock.aheadMs = 31_000
+  expect(await verdict(auth, bearerDoor(next))).toMatchObject({ subject: 'ada' })
+  expect(await verdict(auth, bearerDoor(old))).toBe('401 invalid-token')
+  socket.send('still here')
+  expect(await socket.talk.next()).toBe('ada: still here')
+})
+
+test('a logout that is signed with a new key closes the sockets of the old one', async () => {
+  const ada = person(provider.issuer, 'ada')
+  provider.rotateKeys()
+  const socket = await opened((await ada.tokens(audiences.opaque)).access_token)
+  await ada.signOut()
+  expect((await socket.talk.ended).code).toBe(4401)
+})
