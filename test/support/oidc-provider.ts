@@ -96,8 +96,7 @@ export async function runningProvider(): Promise<RunningProvider> {
 function signingKey(kid: string): JWK {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const jwk: JsonWebKey = privateKey.export({ format: 'jwk' })
-  // a key pair of node:crypto as a JWK, with what a set says of it
-  return { ...jwk, kid, use: 'sig', alg: 'ES256' } as JWK
+  return { ...jwk, kid, use: 'sig', alg: 'ES256' }
 }
 
 function configuration(key: JWK, logoutUri: string | null): Configuration {
