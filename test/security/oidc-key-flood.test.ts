@@ -1,0 +1,38 @@
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { Authenticator } from '../../src/core/application.ts'
+import { type TestClock, testClock } from '../../src/testing/clock.ts'
+import { bearerDoor, verdict } from '../support/door.ts'
+import { accessClaims, accessToken, accessTokens } from '../support/oidc-house.ts'
+import { scriptedIssuer, type ScriptedIssuer } from '../support/scripted-issuer.ts'
+
+// Invented key names must neither push the real keys out nor make us hammer the provider.
+let issuer: ScriptedIssuer
+let clock: TestClock
+let auth: Authenticator<unknown>
+beforeEach(async () => {
+  issuer = await scriptedIssuer()
+  clock = testClock()
+  auth = accessTokens(issuer.issuer, { clock })
+})
+afterEach(() => issuer.stop())
+
+const invented = async (kid: string): Promise<unknown> =>
+  verdict(auth, bearerDoor(await issuer.sign(accessClaims(issuer.issuer, clock), { typ: 'at+jwt', kid })))
+
+test('five minutes of invented key names cost a fetch in 30 seconds, and good tokens go on', async () => {
+  for (let second = 0; second < 300; second += 5) {
+    const flood = await Promise.all(Array.from({ length: 20 }, (_, at) => invented(`key ${second} ${at}`)))
+    expect(new Set(flood)).toEqual(new Set(['401 invalid-token']))
+    expect(await verdict(auth, bearerDoor(await accessToken(issuer, clock)))).toMatchObject({ subject: '7' })
+    await clock.advance(5_000)
+  }
+  expect(issuer.count('keys')).toBeLessThanOrEqual(1 + 300 / 30)
+  expect(issuer.count('openid')).toBe(1)
+})
+
+test.each(['../jwks', '__proto__', 'constructor', "key-1' OR '1", '', 'http://id.example/key'])(
+  'the key name %j means no key',
+  async (kid) => {
+    expect(await invented(kid)).toBe('401 invalid-token')
+  },
+)

@@ -1,0 +1,69 @@
+import { exportJWK } from 'jose'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { backchannelLogout, provider } from '../../src/auth/oidc.ts'
+import { memory } from '../../src/index.ts'
+import { testClock } from '../../src/testing/clock.ts'
+import { bearerDoor, verdict } from '../support/door.ts'
+import {
+  accessClaims,
+  accessToken,
+  accessTokens,
+  logoutClaims,
+  logoutRequest,
+} from '../support/oidc-house.ts'
+import { scriptedIssuer, type ScriptedIssuer } from '../support/scripted-issuer.ts'
+import { handmade, secret } from '../support/tokens.ts'
+
+// OpenID Connect Core 1.0 section 10.1 lets a provider sign with the secret of a client, which every copy of that client
+// knows, and some libraries with whatever bytes a public key is made of.
+const clock = testClock()
+let issuer: ScriptedIssuer
+beforeEach(async () => {
+  issuer = await scriptedIssuer()
+})
+afterEach(() => issuer.stop())
+
+const keys = async (): Promise<readonly string[]> => [
+  secret,
+  issuer.publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+  JSON.stringify(await exportJWK(issuer.publicKey)),
+  '',
+]
+const headers = (typ: string): readonly object[] =>
+  ['HS256', 'HS384', 'HS512', 'none', 'None', ''].flatMap((alg) => [
+    { alg, typ, kid: 'key-1' },
+    { alg, typ },
+  ])
+
+test('no access token that a shared secret, a public key or nothing has signed is taken', async () => {
+  const auth = accessTokens(issuer.issuer, { clock })
+  expect(await verdict(auth, bearerDoor(await accessToken(issuer, clock)))).toMatchObject({ subject: '7' })
+  for (const key of await keys()) {
+    for (const header of headers('at+jwt')) {
+      const forged = handmade(header, accessClaims(issuer.issuer, clock), key)
+      expect(await verdict(auth, bearerDoor(forged))).toBe('401 invalid-token')
+      const unsigned = `${forged.slice(0, forged.lastIndexOf('.'))}.`
+      expect(await verdict(auth, bearerDoor(unsigned))).toBe('401 invalid-token')
+    }
+  }
+})
+
+test('no logout token that a shared secret, a public key or nothing has signed ends anybody', async () => {
+  const ended: object[] = []
+  const logout = backchannelLogout({
+    provider: provider({ issuer: issuer.issuer, clock }),
+    client: 'site',
+    port: { revoke: async (whom) => (ended.push(whom), { closed: 0, changed: 0, nodes: [], silent: [] }) },
+    store: memory({ clock }).store,
+    on: () => {},
+  })
+  for (const key of await keys())
+    for (const header of headers('logout+jwt'))
+      expect(
+        (await logout(logoutRequest(handmade(header, logoutClaims(issuer.issuer, clock, 'j'), key)))).status,
+      ).toBe(400)
+  expect(ended).toEqual([])
+  const good = await issuer.sign(logoutClaims(issuer.issuer, clock, 'j'), { typ: 'logout+jwt' })
+  expect((await logout(logoutRequest(good))).status).toBe(200)
+  expect(ended).toHaveLength(1)
+})
