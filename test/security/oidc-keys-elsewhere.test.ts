@@ -68,7 +68,8 @@ describe('a document of https://id.example', () => {
   })
 
   test('may point at a host that was configured, over https alone', () => {
-    const hosts = ['keys.example']
+    const hosts = ['keys.example', '127.0.0.1']
+    expect(() => read('http://127.0.0.1/jwks', hosts)).toThrow('another host')
     expect(read('https://keys.example/jwks', hosts)).toBe('https://keys.example/jwks')
     expect(() => read('http://keys.example/jwks', hosts)).toThrow('https URL')
     expect(() => read('https://keys.example:8443/jwks', hosts)).toThrow('another host')

@@ -250,12 +250,24 @@ describe('a renewal', () => {
     expect(issuer.introspected).toHaveLength(2)
   })
 
-  test('that finds the token revoked takes the kept answer away', async () => {
+  test('that finds the token revoked takes the kept answer away for good', async () => {
     const identity = await identityOf()
     issuer.tokens.delete('opaque')
     await renewal(identity)
     expect(await ask()).toBe('401 invalid-token')
     expect(issuer.introspected).toHaveLength(2)
+    await clock.advance(11_000)
+    expect(await ask()).toBe('401 invalid-token')
+    expect(issuer.introspected).toHaveLength(3)
+  })
+
+  test('that finds the token active again opens the door at once', async () => {
+    const identity = await identityOf()
+    issuer.tokens.delete('opaque')
+    await renewal(identity)
+    issuer.tokens.set('opaque', about())
+    expect(await renewal(identity)).toBe('7')
+    expect(await ask()).toMatchObject({ user: { id: '7' } })
   })
 
   test('takes over what has changed, and can be repeated', async () => {
@@ -328,6 +340,27 @@ describe('an endpoint', () => {
       await clock.advance(500)
     }
     expect(times).toEqual([0, 0.5, 1.5, 3.5, 7.5, 12.5, 17.5])
+  })
+
+  test('that has answered in between is left alone for half a second again', async () => {
+    const away = (): void =>
+      issuer.answer('introspection', (_request, response) => response.writeHead(503).end())
+    for (let time = 0; time < 3; time++) {
+      away()
+      await expect(ask(`away-${time}`)).rejects.toThrow('no answer')
+      issuer.answer('introspection', null)
+      await clock.advance(500)
+      expect(await ask(`back-${time}`)).toBe('401 invalid-token')
+    }
+  })
+
+  test('that redirects is not followed, even to itself', async () => {
+    issuer.answer('introspection', (_request, response) =>
+      response.writeHead(307, { location: '/.well-known/oauth-authorization-server' }).end(),
+    )
+    issuer.answer('oauth', (_request, response) => response.end(JSON.stringify(about())))
+    await expect(ask()).rejects.toThrow('no answer')
+    expect(issuer.count('oauth')).toBe(0)
   })
 
   test('that refuses one question is not left alone: others would pay for a strange token', async () => {

@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest'
+import { Answers } from '../../../src/auth/oidc/answers.ts'
+import { testClock } from '../../../src/testing/clock.ts'
+
+test.each(Array.from({ length: 12 }, (_, turns) => [turns]))(
+  'a question %i turns after an answer has come leaves no second one under way, which could answer last',
+  async (turns) => {
+    const landings: (() => void)[] = []
+    let [now, most] = [0, 0]
+    const answers = new Answers({
+      clock: testClock(),
+      keepMs: 30_000,
+      ask: async () => {
+        most = Math.max(most, ++now)
+        const landing = Promise.withResolvers<void>()
+        landings.push(landing.resolve)
+        await landing.promise
+        now--
+        return {}
+      },
+    })
+    const asked = [answers.fresh('token'), answers.fresh('token')]
+    landings[0]?.()
+    for (let turn = 0; turn < turns; turn++) await null
+    asked.push(answers.fresh('token'))
+    for (let landed = 1; landed < 4; landed++) {
+      await new Promise((resolve) => setImmediate(resolve))
+      landings[landed]?.()
+    }
+    await Promise.all(asked)
+    expect(most).toBe(1)
+  },
+)
