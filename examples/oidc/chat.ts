@@ -1,5 +1,6 @@
 // Whoever has signed in at an OpenID provider, with either kind of access token; the provider says when a session ends.
-import { Hono } from 'hono'
+import { createServer, type Server } from 'node:http'
+import { getRequestListener } from '@hono/node-server'
 import { anyOf, contract, endpoint, memory, type Port, requires, sallyport, text } from 'sallyport'
 import { backchannelLogout, introspection, type LogoutEvent, oidc, provider } from 'sallyport/auth/oidc'
 
@@ -15,7 +16,7 @@ export interface Registration {
 }
 
 /** A room that takes the scope `chat:write`, and the site whose back-channel logout ends its sockets. */
-export function chat({ issuer, audience, site, api, log }: Registration): { port: Port; app: Hono } {
+export function chat({ issuer, audience, site, api, log }: Registration): { port: Port; server: Server } {
   const id = provider({ issuer })
   const user = ({ sub }: { sub: string }): { id: string } => ({ id: sub })
   const auth = anyOf(
@@ -32,5 +33,8 @@ export function chat({ issuer, audience, site, api, log }: Registration): { port
   )
   const end = { provider: id, client: site, port, store: layer.store, ends: 'session', on: log } as const
   const logout = backchannelLogout(end)
-  return { port, app: new Hono().post('/backchannel-logout', ({ req }) => logout(req.raw)) }
+  // whatever else a site answers: here the provider is the only one who asks
+  const server = createServer(getRequestListener(logout))
+  port.attach(server)
+  return { port, server }
 }

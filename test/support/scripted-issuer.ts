@@ -71,7 +71,7 @@ export async function scriptedIssuer(): Promise<ScriptedIssuer> {
     asked.push(path)
     const listener = special.get(path) ?? honest[path]
     if (listener === undefined) response.writeHead(404).end()
-    else void listener(request, response)
+    else listener(request, response)
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -49,6 +49,7 @@ export interface Provider {
   /** The name of an identity, as `port.user` and `port.revoke` take it. */
   subject(statement: SubjectStatement): Found<string>
   readonly clock: Clock
+  /** How it is asked. */
   readonly fetch: typeof fetch
 }
 

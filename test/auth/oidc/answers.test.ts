@@ -21,7 +21,7 @@ test.each(Array.from({ length: 12 }, (_, turns) => [turns]))(
     })
     const asked = [answers.fresh('token'), answers.fresh('token')]
     landings[0]?.()
-    for (let turn = 0; turn < turns; turn++) await null
+    for (let turn = 0; turn < turns; turn++) await Promise.resolve()
     asked.push(answers.fresh('token'))
     for (let landed = 1; landed < 4; landed++) {
       await new Promise((resolve) => setImmediate(resolve))

@@ -189,7 +189,7 @@ describe('a logout token is refused', () => {
 
 describe('a request is refused', () => {
   test('that is no POST', async () => {
-    const response = await handler(new Request(`${url}?${form(await token())}`))
+    const response = await handler(new Request(`${url}?${String(form(await token()))}`))
     expect([response.status, response.headers.get('allow'), response.headers.get('cache-control')]).toEqual([
       405,
       'POST',

@@ -1,7 +1,6 @@
 import { once } from 'node:events'
-import { createServer, type Server } from 'node:http'
+import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { getRequestListener } from '@hono/node-server'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { WebSocket as Ws } from 'ws'
 import { chat } from '../../../examples/oidc/chat.ts'
@@ -28,16 +27,13 @@ beforeEach(async () => {
   provider = await runningProvider()
   told = []
   const audience = Object.values(audiences)
-  const made = chat({
+  ;({ port, server } = chat({
     issuer: provider.issuer,
     audience,
     site: site.id,
     api,
     log: (event) => void told.push(event),
-  })
-  port = made.port
-  server = createServer(getRequestListener(made.app.fetch))
-  port.attach(server)
+  }))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   // a server that listens on TCP has an address with a port
