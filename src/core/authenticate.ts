@@ -2,6 +2,9 @@ import { Denial, deny } from '../wire/errors.ts'
 import type { Authenticator, Door, SecurityScheme } from './application.ts'
 import { dated, type Identity } from './identity.ts'
 
+/** Schemes that operators are told by their names. */
+const plainSchemes: readonly string[] = ['bearer', 'basic', 'digest', 'negotiate', 'ticket', 'key']
+
 /** Marks an authenticator that asks others: each of those is asked by `ask` itself. */
 const composite: unique symbol = Symbol('sallyport.composite')
 
@@ -53,8 +56,10 @@ export async function authenticate<U>(authenticator: Authenticator<U>, door: Doo
 function refuseUnclaimed(door: Door): void {
   const { explicit } = door.credentials
   if (explicit === null) return
+  // a key that was sent where a scheme belongs is read as one: only names that are no secret are repeated
+  const kind = plainSchemes.includes(explicit.scheme) ? explicit.scheme : 'another scheme'
   deny(401, 'unknown-credential', 'this kind of credential is not accepted here', {
-    detail: `${explicit.scheme} in ${explicit.carrier}`,
+    detail: `${kind} in ${explicit.carrier}`,
   })
 }
 

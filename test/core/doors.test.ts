@@ -10,6 +10,7 @@ import {
   type Identity,
   optional,
   router,
+  type SallyportEvent,
   sallyport,
   text,
 } from '../../src/index.ts'
@@ -52,6 +53,14 @@ test('an explicit credential that nobody claims is 401, with or without a cookie
       code: 'unknown-credential',
     })
   }
+})
+
+test('a key that was sent in the place of a scheme is not told to operators', async () => {
+  const events: SallyportEvent[] = []
+  const port = testPort({ on: (event) => events.push(event) })
+  const headers = { authorization: 'sk-a-secret-key Bearer' }
+  await expect(visit(who(anyone), {}, { port, headers })).rejects.toMatchObject({ status: 401 })
+  expect(events).toMatchObject([{ type: 'denied', detail: 'another scheme in authorization' }])
 })
 
 test('a stale cookie is no session: the next authenticator is asked, and a guest stays a guest', async () => {
