@@ -40,12 +40,18 @@ export class Random {
   /** A text of any characters, many of which some parser somewhere takes for something. */
   junk(most = 12): string {
     return Array.from({ length: this.below(most + 1) }, () =>
-      this.percent(60) ? this.pick(awkward) : String.fromCharCode(this.below(256)),
+      this.percent(95) ? this.awkward() : String.fromCharCode(this.below(256)),
     ).join('')
+  }
+
+  /** A character that means something somewhere. */
+  awkward(): string {
+    return this.percent(97) ? this.pick(printable) : this.pick(control)
   }
 }
 
-const awkward = [...'\0\t\r\n \x0b\x0c\x1f\x7f\x85\xa0"\'`,;:=&?#%+/\\.-_~{}[]()<>@!$^*|aZ09']
+const printable = [...'\t "\'`,;:=&?#%+/\\.-_~{}[]()<>@!$^*|aZ09']
+const control = [...'\0\r\n\x0b\x0c\x1f\x7f\x85\xa0']
 
 /** One text or none of these changes to a text: a character put in, left out, replaced, repeated; a piece cut, moved, doubled. */
 export function mutated(text: string, random: Random): string {
@@ -53,11 +59,11 @@ export function mutated(text: string, random: Random): string {
   const [head, tail] = [text.slice(0, at), text.slice(at)]
   switch (random.below(8)) {
     case 0:
-      return head + random.pick(awkward) + tail
+      return head + random.awkward() + tail
     case 1:
       return head + tail.slice(1)
     case 2:
-      return head + random.pick(awkward) + tail.slice(1)
+      return head + random.awkward() + tail.slice(1)
     case 3:
       return head + tail.slice(random.below(tail.length + 1))
     case 4:

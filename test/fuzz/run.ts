@@ -2,10 +2,12 @@
 // one likes. The seed is printed; `--seed S --from N --tokens 1` tells one story again.
 import { parseArgs } from 'node:util'
 import { type Campaign, campaign, type Findings } from './campaign.ts'
+import { handshakeCampaign } from './handshakes.ts'
 import { tokenCampaign } from './token-verdicts.ts'
 
-const campaigns: Readonly<Record<string, () => Promise<Campaign>>> = {
+const campaigns: Readonly<Record<string, (seed: number) => Promise<Campaign>>> = {
   tokens: tokenCampaign,
+  handshakes: handshakeCampaign,
 }
 
 const { values } = parseArgs({
@@ -30,7 +32,7 @@ for (const [name, begin] of Object.entries(campaigns)) {
   if (asked[name] === undefined) continue
   const runs = whole(name, asked[name])
   console.log(`${name}: ${runs} stories, seed ${seed}, from ${from}`)
-  const findings = await campaign(await begin(), { seed, from, runs, progress: everyFiveSeconds(name, runs) })
+  const findings = await campaign(await begin(seed), { from, runs, progress: everyFiveSeconds(name, runs) })
   report(name, findings)
   failed ||= findings.found.length > 0
 }

@@ -99,7 +99,7 @@ async function joses({ family, token }: OddToken): Promise<Verified | null> {
 }
 
 /** Odd tokens, judged. */
-export async function tokenCampaign(): Promise<Campaign> {
+export async function tokenCampaign(seed: number): Promise<Campaign> {
   const judge = new TokenJudge()
-  return { name: 'tokens', atOnce: 16, tell: (seed, index) => judge.judge(seed, index), end: async () => {} }
+  return { name: 'tokens', atOnce: 16, tell: (index) => judge.judge(seed, index), end: async () => {} }
 }

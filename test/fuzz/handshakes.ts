@@ -1,0 +1,76 @@
+import type { Server } from 'node:http'
+import { defaultLimits } from '../../src/index.ts'
+import { webSocketServer } from '../../src/transports/node/http-server.ts'
+import type { Campaign } from './campaign.ts'
+import { keysOf, oddHead } from './heads.ts'
+import { type House, house } from './house.ts'
+import { Line, turn } from './line.ts'
+import { outcomeOf } from './oracles.ts'
+import { Random } from './random.ts'
+
+/** Turns within which an answer comes that waits for nothing but promises. */
+const patience = 40
+
+/**
+ * Odd upgrade requests through node:http's parser and all of ours, over wires in memory: nobody is in without a key, every answer
+ * is a whole one, nothing is reported, and no connection stays.
+ */
+export async function handshakeCampaign(seed: number): Promise<Campaign> {
+  const keys = keysOf(seed)
+  const server = webSocketServer(defaultLimits)
+  const inside = house(keys)
+  inside.port.attach(server)
+  return {
+    name: 'handshakes',
+    // one at a time, so that it is clear whose events they are
+    atOnce: 1,
+    async tell(index) {
+      const random = new Random(seed, index)
+      const head = oddHead(keys, random)
+      try {
+        const line = await knocked(server, head, random)
+        const outcome = outcomeOf({ head, said: line.said, events: inside.takeEvents() }, keys)
+        assertNothingLeft(inside)
+        return outcome
+      } catch (error) {
+        throw new Error(`seed ${seed}, handshake ${index}: ${String(error)}\n${JSON.stringify(head)}`, {
+          cause: error,
+        })
+      }
+    },
+    async end() {
+      await inside.port.close({ drain: 0 })
+      server.closeAllConnections()
+    },
+  }
+}
+
+async function knocked(server: Server, head: string, random: Random): Promise<Line> {
+  const line = new Line()
+  server.emit('connection', line)
+  const bytes = Buffer.from(head, 'latin1')
+  const cut = random.percent(10) ? random.below(bytes.length + 1) : bytes.length
+  if (cut > 0) line.push(bytes.subarray(0, cut))
+  if (cut < bytes.length) {
+    await turn()
+    line.push(bytes.subarray(cut))
+  }
+  for (let turns = 0; turns < patience && !line.hasSpoken && !(turns > 6 && isCut(head)); turns++)
+    await turn()
+  await turn()
+  if (!line.destroyed) line.push(null)
+  for (let turns = 0; turns < patience && !line.destroyed; turns++) await turn()
+  if (!line.destroyed) throw new Error('the connection stays open after its end')
+  return line
+}
+
+/** A head without an end is waited for; nobody will answer it. */
+function isCut(head: string): boolean {
+  return !/\r?\n\r?\n/.test(head)
+}
+
+function assertNothingLeft({ port, faults }: House): void {
+  if (port.connections > 0) throw new Error('a socket is left')
+  const [fault] = faults.splice(0)
+  if (fault !== undefined) throw new Error('something was reported', { cause: fault })
+}

@@ -1,0 +1,68 @@
+import { apiKeys } from '../../src/auth/api-keys.ts'
+import { sha256Hex } from '../../src/auth/fingerprint.ts'
+import { sessions } from '../../src/auth/sessions.ts'
+import {
+  anyOf,
+  type Authenticator,
+  consumer,
+  contract,
+  deny,
+  type Port,
+  router,
+  type SallyportEvent,
+  sallyport,
+  text,
+} from '../../src/index.ts'
+import { room } from '../core/rooms.ts'
+import { allowedOrigins, type Keys } from './heads.ts'
+
+/** A server with doors that only the keys of the run open. */
+export interface House {
+  readonly port: Port
+  /** What has happened at the doors since it was last taken. */
+  takeEvents(): readonly SallyportEvent[]
+  /** What was reported: nothing should be. */
+  readonly faults: unknown[]
+}
+
+const lines = contract('/ws/lines', { client: text, server: text })
+
+/** Serves an echo and a room; everybody is named after the kind of key that has let them in. */
+export function house(keys: Keys, { handshakeMs = 5_000 }: { readonly handshakeMs?: number } = {}): House {
+  const faults: unknown[] = []
+  let events: SallyportEvent[] = []
+  const port = sallyport({
+    origins: allowedOrigins,
+    carriers: { query: { bearer: 'token' } },
+    limits: { handshakeMs, rate: null },
+    report: (error) => faults.push(error),
+    on: (event) => events.push(event),
+  })
+  const auth = doors(keys)
+  const echo = consumer(lines, { auth }, (socket) => ({ message: (line) => socket.send(line) }))
+  port.serve(router([echo, room]))
+  const takeEvents = (): readonly SallyportEvent[] => {
+    const taken = events
+    events = []
+    return taken
+  }
+  return { port, takeEvents, faults }
+}
+
+function doors({ token, key, cookie }: Keys): Authenticator<{ readonly id: string }> {
+  const bearer: Authenticator<{ readonly id: string }> = async ({ credentials }) => {
+    const value = credentials.of('bearer')
+    if (value === null) return null
+    return value === token ? { user: { id: 'token' } } : deny(401, 'invalid-token', 'the token is not valid')
+  }
+  const hash = sha256Hex(key)
+  return anyOf(
+    apiKeys({ prefix: 'k', find: (one) => (one === hash ? { user: { id: 'key' } } : null) }),
+    bearer,
+    sessions({
+      cookie: 'sid',
+      load: (id) => (id === cookie ? { id } : null),
+      user: () => ({ id: 'cookie' }),
+    }),
+  )
+}
