@@ -6,6 +6,14 @@ import { handshakeCampaign } from './handshakes.ts'
 test('of four thousand odd requests nobody is in without a key, nothing is reported, and nothing is left', async () => {
   const { found, outcomes } = await campaign(await handshakeCampaign(20_261_126), { runs: 4_000 })
   expect(found).toEqual([])
-  for (const outcome of ['101, in by key', '101, in by token', '101, in by cookie', '400', '401', '403', '426'])
+  for (const outcome of [
+    '101, in by key',
+    '101, in by token',
+    '101, in by cookie',
+    '400',
+    '401',
+    '403',
+    '426',
+  ])
     expect(outcomes.get(outcome), outcome).toBeGreaterThan(0)
 })

@@ -3,11 +3,13 @@
 import { parseArgs } from 'node:util'
 import { type Campaign, campaign, type Findings } from './campaign.ts'
 import { handshakeCampaign } from './handshakes.ts'
+import { socketCampaign } from './sockets.ts'
 import { tokenCampaign } from './token-verdicts.ts'
 
 const campaigns: Readonly<Record<string, (seed: number) => Promise<Campaign>>> = {
   tokens: tokenCampaign,
   handshakes: handshakeCampaign,
+  sockets: socketCampaign,
 }
 
 const { values } = parseArgs({
