@@ -2,6 +2,7 @@
 // one likes. The seed is printed; `--seed S --from N --tokens 1` tells one story again.
 import { parseArgs } from 'node:util'
 import { type Campaign, campaign, type Findings } from './campaign.ts'
+import { frameCampaign } from './frames.ts'
 import { handshakeCampaign } from './handshakes.ts'
 import { socketCampaign } from './sockets.ts'
 import { tokenCampaign } from './token-verdicts.ts'
@@ -10,6 +11,7 @@ const campaigns: Readonly<Record<string, (seed: number) => Promise<Campaign>>> =
   tokens: tokenCampaign,
   handshakes: handshakeCampaign,
   sockets: socketCampaign,
+  frames: frameCampaign,
 }
 
 const { values } = parseArgs({
