@@ -7,6 +7,7 @@ import {
   consumer,
   contract,
   deny,
+  type Limits,
   type Port,
   router,
   type SallyportEvent,
@@ -28,13 +29,13 @@ export interface House {
 const lines = contract('/ws/lines', { client: text, server: text })
 
 /** Serves an echo and a room; everybody is named after the kind of key that has let them in. */
-export function house(keys: Keys, { handshakeMs = 5_000 }: { readonly handshakeMs?: number } = {}): House {
+export function house(keys: Keys, limits: Partial<Limits> = {}): House {
   const faults: unknown[] = []
   let events: SallyportEvent[] = []
   const port = sallyport({
     origins: allowedOrigins,
     carriers: { query: { bearer: 'token' } },
-    limits: { handshakeMs, rate: null },
+    limits: { ...limits, rate: null },
     report: (error) => faults.push(error),
     on: (event) => events.push(event),
   })

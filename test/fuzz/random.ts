@@ -50,8 +50,8 @@ export class Random {
   }
 }
 
-const printable = [...'\t "\'`,;:=&?#%+/\\.-_~{}[]()<>@!$^*|aZ09']
-const control = [...'\0\r\n\x0b\x0c\x1f\x7f\x85\xa0']
+const printable = '\t "\'`,;:=&?#%+/\\.-_~{}[]()<>@!$^*|aZ09'.split('')
+const control = '\0\r\n\x0b\x0c\x1f\x7f\x85\xa0'.split('')
 
 /** One text or none of these changes to a text: a character put in, left out, replaced, repeated; a piece cut, moved, doubled. */
 export function mutated(text: string, random: Random): string {

@@ -9,10 +9,10 @@ import { neighbour } from './neighbour.ts'
 import { outcomeOf } from './oracles.ts'
 import { Random } from './random.ts'
 
-/** How long a handshake may take here; who says nothing is cut after it. */
-const handshakeMs = 1_000
+/** How long a handshake may take here, and the close of who was refused. */
+const [handshakeMs, closeMs] = [1_000, 1_000]
 /** What the last word to a peer that does not hang up, and a busy machine, may add. */
-const graceMs = 4_000
+const graceMs = 3_000
 
 /**
  * Odd bytes over TCP: each connection ends within the time of a handshake, nobody is in without a key, nothing is reported, and
@@ -20,7 +20,7 @@ const graceMs = 4_000
  */
 export async function socketCampaign(seed: number): Promise<Campaign> {
   const keys = keysOf(seed)
-  const { port, faults, takeEvents } = house(keys, { handshakeMs })
+  const { port, faults, takeEvents } = house(keys, { handshakeMs, closeMs })
   const { port: number } = await port.listen(0)
   const next = await neighbour(`ws://127.0.0.1:${number}/ws/lines`, { 'x-api-key': keys.key })
   const events = new Map<string, SallyportEvent[]>()
@@ -44,7 +44,9 @@ export async function socketCampaign(seed: number): Promise<Campaign> {
         const said = await visited(visit)
         const [fault] = faults.splice(0)
         if (fault !== undefined) throw new Error('something was reported', { cause: fault })
-        return visit.resets ? 'reset' : outcomeOf({ head, said, events: eventsOf(address) }, keys)
+        return visit.resets
+          ? 'reset'
+          : outcomeOf({ head: sent(visit.pieces), said, events: eventsOf(address) }, keys)
       } catch (error) {
         throw new Error(`seed ${seed}, socket ${index}: ${String(error)}\n${JSON.stringify(head)}`, {
           cause: error,
@@ -78,6 +80,11 @@ function pieces(head: string, random: Random): readonly Buffer[] {
   return ends.map((end, at) => whole.subarray(ends[at - 1] ?? 0, end))
 }
 
+/** What was sent, as the oracles read it: a bit that was turned over may have made another name. */
+function sent(parts: readonly Buffer[]): string {
+  return Buffer.concat(parts).toString('latin1')
+}
+
 interface Visit {
   readonly number: number
   readonly address: string
@@ -97,17 +104,20 @@ async function visited({ number, address, pieces: parts, resets }: Visit): Promi
     if (Buffer.concat(chunks).includes('\r\n\r\n')) socket.write(goodbye(1000))
   })
   const over = new Promise<boolean>((resolve) => socket.once('close', () => resolve(true)))
-  await sent(socket, parts)
+  await send(socket, parts)
   if (resets) socket.resetAndDestroy()
   const late = new AbortController()
-  const isOver = await Promise.race([over, after(handshakeMs + graceMs, false, { signal: late.signal })])
+  const isOver = await Promise.race([
+    over,
+    after(handshakeMs + closeMs + graceMs, false, { signal: late.signal }),
+  ])
   late.abort()
   socket.destroy()
   if (!isOver) throw new Error('the connection is open beyond the time of a handshake')
   return Buffer.concat(chunks)
 }
 
-async function sent(socket: Socket, parts: readonly Buffer[]): Promise<void> {
+async function send(socket: Socket, parts: readonly Buffer[]): Promise<void> {
   for (const [at, part] of parts.entries()) {
     if (at > 0) await after(1)
     if (socket.writable) socket.write(part)
