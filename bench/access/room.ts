@@ -1,0 +1,11 @@
+import { type Authenticator, contract, text } from 'sallyport'
+
+export const room = contract('/ws/room', { client: text, server: text })
+
+/** Believes what it is told: what is measured is the end of access, not its beginning. */
+export const auth: Authenticator<{ readonly id: string }> = async ({ headers }) => {
+  const [id, expires] = [headers.get('x-user'), headers.get('x-expires')]
+  if (id === null) return null
+  const ends = expires === null ? {} : { expires: new Date(Number(expires)) }
+  return { user: { id }, issuedAt: new Date(0), ...ends }
+}

@@ -1,0 +1,29 @@
+// A server of its own process, told by messages what to do: its clock is the machine's, so both ends read the same one.
+import { endpoint, sallyport } from 'sallyport'
+import type { Order, Told } from './orders.ts'
+import { auth, room } from './room.ts'
+
+const port = sallyport({ limits: { handshakesWaiting: 100_000 } })
+port.serve(
+  endpoint(room, { auth }, async (socket) => {
+    for await (const line of socket) socket.send(line)
+  }),
+)
+const { port: number } = await port.listen(0)
+
+function tell(told: Told): void {
+  process.send?.(told)
+}
+
+process.on('message', ({ revoke }: Order) => {
+  const calledAt = process.hrtime.bigint()
+  port.revoke({ user: revoke, reason: 'measured' }).then(
+    ({ closed }) =>
+      tell({ calledAt: String(calledAt), tookMs: Number(process.hrtime.bigint() - calledAt) / 1e6, closed }),
+    (error: unknown) => {
+      throw error
+    },
+  )
+})
+process.on('disconnect', () => process.exit())
+tell({ number })
