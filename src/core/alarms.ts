@@ -5,12 +5,14 @@ interface Entry {
   due: number
   /** The wall time that it stands for; `null` for a mere span of time. */
   readonly at: number | null
-  readonly run: () => void
-  off: boolean
+  /** `null` when it was called off or has rung: nothing is held for it any more. */
+  run: (() => void) | null
 }
 
 /** How often wall times are compared with the monotonic clock: a jump of the wall clock shows within so long. */
 const checkMs = 60_000
+/** Up to so many that were called off may wait in the heap, or as many as there are others: sweeping costs what it walks. */
+const restMost = 64
 
 /**
  * Many alarms on one timer, in a heap: an alarm costs its entry, whatever their number. One for a wall time, such as a
@@ -19,7 +21,9 @@ const checkMs = 60_000
  */
 export class Alarms {
   readonly #clock: Clock
-  readonly #heap: Entry[] = []
+  #heap: Entry[] = []
+  /** How many in the heap were called off. */
+  #rest = 0
   #timer: Timer | null = null
   #armed = Number.POSITIVE_INFINITY
   #checked = 0
@@ -30,37 +34,45 @@ export class Alarms {
 
   /** Runs something at a wall time, at once when that is past. */
   at(wallMs: number, run: () => void): Timer {
-    return this.#add({
-      due: this.#clock.monotonic() + wallMs - this.#clock.now(),
-      at: wallMs,
-      run,
-      off: false,
-    })
+    return this.#add({ due: this.#clock.monotonic() + wallMs - this.#clock.now(), at: wallMs, run })
   }
 
   /** Runs something after a span of time. */
   after(ms: number, run: () => void): Timer {
-    return this.#add({ due: this.#clock.monotonic() + ms, at: null, run, off: false })
+    return this.#add({ due: this.#clock.monotonic() + ms, at: null, run })
   }
 
-  /** How many are set, those that were called off and not swept yet among them. */
+  /** How many are set, a few that were called off among them. */
   get size(): number {
     return this.#heap.length
   }
 
   close(): void {
     this.#timer?.cancel()
-    this.#heap.length = 0
+    this.#heap = []
+    this.#rest = 0
   }
 
   #add(entry: Entry): Timer {
     push(this.#heap, entry)
     this.#arm()
-    return {
-      cancel: () => {
-        entry.off = true
-      },
-    }
+    return { cancel: () => this.#callOff(entry) }
+  }
+
+  /**
+   * An alarm may be set for days ahead and called off at once, with each socket that comes and goes: it must not keep the
+   * socket until then, nor its place.
+   */
+  #callOff(entry: Entry): void {
+    if (entry.run === null) return
+    entry.run = null
+    this.#rest++
+    if (this.#rest > restMost && 2 * this.#rest > this.#heap.length) this.#sweep()
+  }
+
+  #sweep(): void {
+    this.#heap = heaped(this.#heap.filter(({ run }) => run !== null))
+    this.#rest = 0
   }
 
   #arm(): void {
@@ -77,16 +89,23 @@ export class Alarms {
     this.#timer = null
     this.#armed = Number.POSITIVE_INFINITY
     this.#compareClocks()
-    const now = this.#clock.monotonic()
-    for (
-      let [first] = this.#heap;
-      first !== undefined && (first.off || first.due <= now);
-      [first] = this.#heap
-    ) {
-      pop(this.#heap)
-      if (!first.off) first.run()
+    try {
+      this.#ringUntil(this.#clock.monotonic())
+    } finally {
+      // one that throws is its own fault: the others are still rung
+      this.#arm()
     }
-    this.#arm()
+  }
+
+  #ringUntil(now: number): void {
+    // read again each time: whoever rings may set alarms and call others off
+    for (let [first] = this.#heap; first !== undefined && isOver(first, now); [first] = this.#heap) {
+      pop(this.#heap)
+      const { run } = first
+      first.run = null
+      if (run === null) this.#rest--
+      else run()
+    }
   }
 
   /** Brings forward what the wall clock says is due sooner than was thought. */
@@ -101,13 +120,12 @@ export class Alarms {
       entry.due = entry.at - ahead
       moved = true
     }
-    if (moved)
-      this.#heap.splice(
-        0,
-        this.#heap.length,
-        ...this.#heap.filter(({ off }) => !off).sort((one, other) => one.due - other.due),
-      )
+    if (moved) this.#sweep()
   }
+}
+
+function isOver({ run, due }: Entry, now: number): boolean {
+  return run === null || due <= now
 }
 
 function push(heap: Entry[], entry: Entry): void {
@@ -125,15 +143,28 @@ function push(heap: Entry[], entry: Entry): void {
 
 function pop(heap: Entry[]): void {
   const last = heap.pop()
-  if (last === undefined || heap.length === 0) return
-  let index = 0
+  if (last !== undefined && heap.length > 0) sink(heap, last, 0)
+}
+
+/** Puts an entry in a place, or below it where sooner ones are. */
+function sink(heap: Entry[], entry: Entry, place: number): void {
+  let index = place
   for (;;) {
     const [left, right] = [heap[2 * index + 1], heap[2 * index + 2]]
     const isRight = left !== undefined && right !== undefined && right.due < left.due
     const child = isRight ? right : left
-    if (child === undefined || child.due >= last.due) break
+    if (child === undefined || child.due >= entry.due) break
     heap[index] = child
     index = 2 * index + (isRight ? 2 : 1)
   }
-  heap[index] = last
+  heap[index] = entry
+}
+
+/** Makes a heap of a list, in its place. */
+function heaped(list: Entry[]): Entry[] {
+  for (let index = (list.length >> 1) - 1; index >= 0; index--) {
+    const entry = list[index]
+    if (entry !== undefined) sink(list, entry, index)
+  }
+  return list
 }

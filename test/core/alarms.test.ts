@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Alarms } from '../../src/core/alarms.ts'
@@ -5,17 +7,20 @@ import { testClock } from '../../src/testing.ts'
 
 test('alarms ring in order of their times, however they were set, and those called off do not', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(fc.tuple(fc.nat(100_000), fc.boolean()), { maxLength: 60 }), async (set) => {
-      const clock = testClock()
-      const alarms = new Alarms(clock)
-      const rung: number[] = []
-      const timers = set.map(([ms, keep]) => ({ ms, keep, timer: alarms.after(ms, () => rung.push(ms)) }))
-      for (const { keep, timer } of timers) if (!keep) timer.cancel()
-      await clock.advance(100_001)
-      const expected = set.flatMap(([ms, keep]) => (keep ? [ms] : [])).sort((one, other) => one - other)
-      expect(rung).toEqual(expected)
-      expect(alarms.size).toBe(0)
-    }),
+    fc.asyncProperty(
+      fc.array(fc.tuple(fc.nat(100_000), fc.boolean()), { maxLength: 500, size: 'max' }),
+      async (set) => {
+        const clock = testClock()
+        const alarms = new Alarms(clock)
+        const rung: number[] = []
+        const timers = set.map(([ms, keep]) => ({ ms, keep, timer: alarms.after(ms, () => rung.push(ms)) }))
+        for (const { keep, timer } of timers) if (!keep) timer.cancel()
+        await clock.advance(100_001)
+        const expected = set.flatMap(([ms, keep]) => (keep ? [ms] : [])).sort((one, other) => one - other)
+        expect(rung).toEqual(expected)
+        expect(alarms.size).toBe(0)
+      },
+    ),
     { numRuns: 20 },
   )
 })
@@ -58,4 +63,57 @@ test('a mere span of time does not mind the wall clock', async () => {
   expect(rung).toEqual([])
   await clock.advance(100_000)
   expect(rung).toEqual(['span'])
+})
+
+test('alarms that were called off do not wait for their time in memory, with all that they hold', () => {
+  const alarms = new Alarms(testClock())
+  const kept = [1, 2, 3].map((day) => alarms.after(day * 86_400_000, () => {}))
+  for (let socket = 0; socket < 10_000; socket++) alarms.after(7 * 86_400_000, () => {}).cancel()
+  expect(alarms.size).toBeLessThan(200)
+  for (const timer of kept) timer.cancel()
+  // a second time, and after everything, it changes nothing
+  for (const timer of kept) timer.cancel()
+  alarms.close()
+  expect(alarms.size).toBe(0)
+})
+
+test('what an alarm holds is let go of when it is called off', async () => {
+  const held: WeakRef<object>[] = []
+  const alarms = new Alarms(testClock())
+  const set = (): void => {
+    const socket = { of: 'somebody who has left' }
+    held.push(new WeakRef(socket))
+    alarms.after(86_400_000, () => void socket.of).cancel()
+  }
+  set()
+  setFlagsFromString('--expose-gc')
+  // a context that is made now has it: https://nodejs.org/api/v8.html#v8setflagsfromstringflags
+  const collect = runInNewContext('gc') as () => void
+  await new Promise((resolve) => setImmediate(resolve))
+  collect()
+  expect(held.map((one) => one.deref())).toEqual([undefined])
+  expect(alarms.size).toBe(1)
+})
+
+test('a jump of the wall clock is noticed by any number of alarms', async () => {
+  const clock = testClock()
+  const alarms = new Alarms(clock)
+  let rung = 0
+  for (let at = 0; at < 200_000; at++) alarms.at(clock.now() + 3_600_000 + at, () => rung++)
+  clock.jump(2 * 3_600_000)
+  await clock.advance(60_000)
+  expect(rung).toBe(200_000)
+})
+
+test('an alarm that throws does not keep the others from ringing', async () => {
+  const clock = testClock()
+  const alarms = new Alarms(clock)
+  const rung: string[] = []
+  alarms.after(10, () => {
+    throw new Error('a fault of whoever set it')
+  })
+  alarms.after(10, () => rung.push('the next one'))
+  await expect(clock.advance(10)).rejects.toThrow('a fault')
+  await clock.advance(10)
+  expect(rung).toEqual(['the next one'])
 })

@@ -44,7 +44,11 @@ function* cuts(bytes: Buffer, random: Random): Generator<readonly Buffer[]> {
   const step = Math.max(1, Math.floor(bytes.length / 150))
   for (let at = 1 + random.below(step); at < bytes.length; at += step)
     yield [bytes.subarray(0, at), bytes.subarray(at)]
-  yield Array.from(bytes, (_, at) => bytes.subarray(at, at + 1))
+  // byte by byte, as far as pieces of one frame may wait: 1,024 of them
+  const size = Math.ceil(bytes.length / 1_000)
+  yield Array.from({ length: Math.ceil(bytes.length / size) }, (_, at) =>
+    bytes.subarray(at * size, (at + 1) * size),
+  )
   const ends = Array.from({ length: 5 }, () => random.below(bytes.length + 1)).sort(
     (one, other) => one - other,
   )
