@@ -15,7 +15,7 @@ export interface Invited {
   readonly expiresMs?: number
 }
 
-const atOnce = 200
+const atOnce = 60
 /** Fewer than there are ports for one address. */
 const perAddress = 20_000
 

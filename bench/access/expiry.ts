@@ -21,7 +21,7 @@ export async function measureExpiry(count: number, overSeconds: number): Promise
   try {
     const began = Date.now()
     // all are to be open before the first one ends
-    const firstMs = began + 1_000 * Math.ceil(count / 250)
+    const firstMs = began + 1_000 * Math.ceil(count / 100)
     const due = (at: number): number => Math.round(firstMs + (at * overSeconds * 1_000) / count)
     const crowd = await open(
       house.number,

@@ -3,7 +3,8 @@ import { endpoint, sallyport } from 'sallyport'
 import type { Order, Told } from './orders.ts'
 import { auth, room } from './room.ts'
 
-const port = sallyport({ limits: { handshakesWaiting: 100_000 } })
+// the beginning of access is not measured: on a busy machine it may take its time
+const port = sallyport({ limits: { handshakeMs: 60_000 } })
 port.serve(
   endpoint(room, { auth }, async (socket) => {
     for await (const line of socket) socket.send(line)
