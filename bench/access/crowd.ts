@@ -15,6 +15,8 @@ export interface Invited {
   readonly expiresMs?: number
 }
 
+/** Masked with zeros, and without data, as the pings are. */
+const pong = Buffer.from([0x8a, 0x80, 0, 0, 0, 0])
 const atOnce = 60
 /** Fewer than there are ports for one address. */
 const perAddress = 20_000
@@ -36,9 +38,12 @@ async function enter(number: number, { user, expiresMs }: Invited, index: number
   await welcomed(socket)
   const closed = new Promise<Awaited<Member['closed']>>((resolve) => {
     socket.on('data', (chunk) => {
-      // pings are answered by silence: a measurement ends before that counts
-      if (chunk[0] !== 0x88) return
-      resolve({ at: process.hrtime.bigint(), wallMs: Date.now(), code: chunk.readUInt16BE(2) })
+      const isPing = chunk[0] === 0x89
+      if (isPing) socket.write(pong)
+      // the last words of a server may follow its ping in one piece
+      const frame = isPing ? chunk.subarray(2) : chunk
+      if (frame[0] !== 0x88) return
+      resolve({ at: process.hrtime.bigint(), wallMs: Date.now(), code: frame.readUInt16BE(2) })
       socket.destroy()
     })
   })

@@ -32,8 +32,8 @@ export async function measureExpiry(count: number, overSeconds: number): Promise
       throw new Error('this machine is too busy: connecting took longer than the first life')
     const ends = await Promise.all(crowd.map(({ closed }) => closed))
     const late = ends.map(({ wallMs }, at) => wallMs - due(at))
-    if (ends.some(({ code }) => code !== 4401))
-      throw new Error('a socket was closed with another code than 4401')
+    const other = ends.find(({ code }) => code !== 4401)
+    if (other !== undefined) throw new Error(`a socket was closed with ${other.code}, not 4401`)
     return {
       open: count,
       overSeconds,

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import fc from 'fast-check'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import WebSocket from 'ws'
 import { z } from 'zod'
 import { messageId } from '../../showcase/src/contracts.ts'
@@ -22,6 +22,10 @@ const calls = {
 }
 const everything = contract('/ws/everything', { client, calls, server: { done: z.object({}) } })
 const names = Object.keys(client) as readonly (keyof typeof client)[]
+
+/** `SALLYPORT_FUZZ=20` tells so many times as many. */
+const longer = Number(process.env['SALLYPORT_FUZZ'] ?? 1)
+vi.setConfig({ testTimeout: 20_000 * longer })
 
 const handled: unknown[] = []
 const faults: unknown[] = []
@@ -94,7 +98,7 @@ test('what fits its schema reaches its handler once, as the schema reads it, on 
       expect(await ask({ ...(data as object), type })).toEqual({ type: 'done' })
       expect(handled.splice(0)).toEqual([[type, client[type].parse(data)]])
     }),
-    { numRuns: 300 },
+    { numRuns: 300 * longer },
   )
   close()
 })
@@ -119,7 +123,7 @@ test('what does not fit its schema is 400 and reaches no handler, on the plain w
       })
       expect(handled).toEqual([])
     }),
-    { numRuns: 300 },
+    { numRuns: 300 * longer },
   )
   close()
 })
@@ -149,7 +153,7 @@ test('both, in frames of sallyport.v1', async () => {
         expect(handled).toEqual([])
       },
     ),
-    { numRuns: 150 },
+    { numRuns: 150 * longer },
   )
   close()
 })
@@ -181,7 +185,7 @@ test('a name that no message has reaches no handler, those of a prototype among 
       ).toMatchObject({ op: 'err', status: 400 })
       expect(handled).toEqual([])
     }),
-    { numRuns: 200 },
+    { numRuns: 200 * longer },
   )
   plain.close()
   framed.close()
