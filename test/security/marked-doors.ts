@@ -5,7 +5,7 @@ import { django } from '../../src/auth/django.ts'
 import { jwt } from '../../src/auth/jwt.ts'
 import { sessions } from '../../src/auth/sessions.ts'
 import { type Tickets, tickets } from '../../src/auth/tickets.ts'
-import { anyOf, type Authenticator, type Store } from '../../src/index.ts'
+import { anyOf, type Authenticator, type Clock, type Store } from '../../src/index.ts'
 import { mark } from '../support/marks.ts'
 import { handmade, secret } from '../support/tokens.ts'
 
@@ -24,6 +24,8 @@ const exp = Math.floor(Date.now() / 1000) + 600
 export interface MarkedCredentials {
   /** Good ones let their holder in; those of `away` meet a database that is away. */
   readonly bearers: Readonly<Record<'good' | 'bad' | 'away', readonly string[]>>
+  /** A good one that lasts longer than the others. */
+  readonly later: string
   readonly keys: Readonly<Record<'good' | 'bad' | 'away', string>>
   readonly pairs: Readonly<Record<'good' | 'bad' | 'away', string>>
   readonly cookies: Readonly<Record<'good' | 'bad' | 'away', string>>
@@ -44,13 +46,18 @@ export function markedCredentials(): MarkedCredentials {
     bad: make('bad'),
     away: make('away'),
   })
+  const later = handmade(
+    { alg: 'HS256', kid: of('good token') },
+    { sub: '7', exp: exp + 600, iss: hmacIssuer, marked: of('good token') },
+  )
   const bearers = each((state) => tokensOf(state, of(`${state} token`)))
   return {
+    later,
     bearers: { ...bearers, bad: [...bearers.bad, of('bad token'), `sk_${of('bad key')}`] },
     keys: each((state) => `sk_${state}_${of(`${state} key`)}`),
     pairs: each((state) => Buffer.from(`${state}:${of(`${state} password`)}`).toString('base64')),
     cookies: each((state) => `${state}.${of(`${state} cookie`)}`),
-    secrets: { ...marks, ...signatures(Object.values(bearers).flat()) },
+    secrets: { ...marks, ...signatures([later, ...Object.values(bearers).flat()]) },
   }
 }
 
@@ -92,7 +99,10 @@ function elliptic(claims: object): string {
 }
 
 /** Every authenticator there is, in one list. A database that is away throws an error without any credential in it. */
-export function markedDoors(store: Store): {
+export function markedDoors(
+  store: Store,
+  clock: Clock,
+): {
   readonly auth: Authenticator<Marked>
   readonly ticket: Tickets<Marked>
 } {
@@ -104,9 +114,10 @@ export function markedDoors(store: Store): {
   const ticket = tickets({ store, user: ({ subject }) => known({ sub: subject }) })
   const goodKeys = new Set<string>()
   const auth = anyOf(
-    jwt({ issuer: hmacIssuer, secret, user: known }),
+    jwt({ issuer: hmacIssuer, secret, clock, user: known }),
     jwt({
       issuer: ecIssuer,
+      clock,
       key: pair.publicKey.export({ format: 'pem', type: 'spki' }).toString(),
       user: known,
     }),

@@ -3,6 +3,7 @@ import { afterEach, expect, test, vi } from 'vitest'
 import { z } from 'zod'
 import {
   type Application,
+  type Clock,
   consumer,
   contract,
   type Layer,
@@ -10,7 +11,9 @@ import {
   type Port,
   router,
   sallyport,
+  systemClock,
 } from '../../src/index.ts'
+import { testClock } from '../../src/testing.ts'
 import { carrierProtocol } from '../../src/wire/carrier.ts'
 import { Witness } from '../support/marks.ts'
 import { frame, goodbye, say } from '../transports/raw-client.ts'
@@ -53,14 +56,16 @@ function overheard(layer: Layer, witness: Witness): Layer {
   return { store: telling(layer.store), bus: (node) => telling(layer.bus(node)) }
 }
 
-async function serving(witness: Witness) {
+async function serving(witness: Witness, clock: Clock = systemClock) {
   for (const channel of ['log', 'info', 'warn', 'error', 'debug'] as const)
     vi.spyOn(console, channel).mockImplementation((...args) => witness.hear('console', ...args))
   const layer = overheard(memory(), witness)
-  const { auth, ticket } = markedDoors(layer.store)
+  const { auth, ticket } = markedDoors(layer.store, clock)
   const accepted: string[] = []
   const port = sallyport({
     layer,
+    clock,
+    limits: { pingMs: 3_600_000 },
     carriers: { query: { bearer: 'token', ticket: 'ticket', key: 'key' }, message: true },
     report: (error, doing) =>
       witness.hear('report', error, doing, inspect(error, { depth: null, showHidden: true })),
@@ -297,3 +302,43 @@ test('the end of a socket, its revocation and the reasons of both hold no creden
   await Promise.all(visits)
   expect(witness.findings(marked.secrets)).toEqual([])
 })
+
+test('a new credential on the open connection is met nowhere, whatever comes of it', async () => {
+  const witness = new Witness()
+  const marked = markedCredentials()
+  const clock = testClock(Date.now())
+  const { number, accepted } = await serving(witness, clock)
+  const { bearers, later, keys } = marked
+  const answers = [later, ...bearers.good, ...bearers.bad, ...bearers.away, keys.bad]
+  const [first = ''] = bearers.good
+  const visits = answers.map((token) => refreshed({ number, first, token }, witness))
+  await expect.poll(() => accepted.length).toBe(answers.length)
+  await clock.advance(575_000)
+  const outcomes = await Promise.all(visits)
+  expect(outcomes.filter((outcome) => outcome === 'taken')).toHaveLength(1)
+  expect(outcomes.filter((outcome) => outcome === 'refused')).toHaveLength(answers.length - 1)
+  expect(witness.findings(marked.secrets)).toEqual([])
+})
+
+/** Comes in with one credential, and answers the question for a new one with another. */
+async function refreshed(
+  { number, first, token }: { readonly number: number; readonly first: string; readonly token: string },
+  witness: Witness,
+): Promise<'taken' | 'refused'> {
+  const head = { Authorization: `Bearer ${first}`, 'Sec-WebSocket-Protocol': 'sallyport.v1' }
+  const socket = await knock(number, upgradeHead('/ws/chat/lobby', head))
+  let answer = ''
+  let isAsked = false
+  socket.on('data', (chunk: Buffer) => {
+    answer += chunk.toString('latin1')
+    const nonce = /"op":"ask".*?"nonce":"([^"]+)"/.exec(answer)?.[1]
+    if (!isAsked && nonce !== undefined) {
+      isAsked = true
+      socket.write(say(JSON.stringify({ op: 'auth', nonce, token })))
+    }
+    if (answer.includes('"op":"auth"')) socket.write(goodbye(1000))
+  })
+  await new Promise((resolve) => socket.once('close', resolve))
+  witness.hear('wire', answer)
+  return /"op":"auth".*?"refused"/.test(answer) ? 'refused' : 'taken'
+}
