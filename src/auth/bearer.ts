@@ -69,6 +69,8 @@ export function factsOf({ token, claims }: VerifiedToken, { claims: rules, clock
   return {
     token: claims.jti ?? fingerprint(token.signed),
     expires: endOf(claims.exp, rules.toleranceMs, clock.now()),
+    // renewing asks about the user alone: without `iat` nothing shows that the token is younger than a revocation
+    issuedAt: new Date(0),
     ...statedFacts(claims),
   }
 }

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { jwt } from '../../src/auth/jwt.ts'
 import { anyOf, optional } from '../../src/core/authenticate.ts'
-import { testClock } from '../../src/testing/clock.ts'
+import { contract, endpoint, text } from '../../src/index.ts'
+import { testClock, testPort, visit } from '../../src/testing.ts'
 import { bearerDoor, denialOf, verdict } from '../support/door.ts'
 import { handmade, seconds, secret } from '../support/tokens.ts'
 
@@ -147,4 +148,25 @@ test('a bad token is never a guest and never falls through', async () => {
   expect(await verdict(optional(anyOf(one, guests)), bad)).toBe('401 invalid-token')
   const unclaimed = bearerDoor(handmade({ alg: 'HS256' }, { ...good, iss: 'https://nobody.example' }))
   expect(await verdict(optional(one), unclaimed)).toBe('401 unknown-credential')
+})
+
+test('a token that does not say when it was issued does not outlive the revocation of its user', async () => {
+  const port = testPort({ clock })
+  const lines = contract('/ws/lines', { client: text, server: text })
+  const auth = jwt({ secret, clock, user: ({ sub }) => ({ id: sub }) })
+  const room = endpoint(lines, { auth }, async (socket) => {
+    for await (const line of socket) socket.send(line)
+  })
+  const come = (iat?: number) => {
+    const token = handmade({ alg: 'HS256' }, { sub: '7', exp: seconds(clock) + 600, iat })
+    return visit(room, {}, { port, headers: { authorization: `Bearer ${token}` } })
+  }
+  const first = await come()
+  await port.revoke({ user: '7', reason: 'banned' })
+  expect(await first.closed).toMatchObject({ code: 4403 })
+  await clock.advance(2_000)
+  await expect(come()).rejects.toMatchObject({ status: 403, code: 'revoked' })
+  const again = await come(seconds(clock))
+  again.leave()
+  await port.close({ drain: 0 })
 })
