@@ -44,6 +44,7 @@ export function http(parts: HttpParts): Hono<Env> {
   const { token, ticket } = parts
   if (token !== undefined) app.post('/token', (c) => token(c.req.raw, c.get('client')))
   app.post('/api/ticket', (c) => ticket(c.req.raw))
+  app.all('/ws/*', () => upgradeRequired())
   app.route('/', pages(parts.pages, parts.baseUrl))
   app.notFound((c) => problem(new Denial(404, 'no-such-path', 'There is nothing here.'), c.get('ref')))
   app.onError((error, c) => {
@@ -55,4 +56,12 @@ export function http(parts: HttpParts): Hono<Env> {
     )
   })
   return app
+}
+
+/** A socket's address asked as if it were a page's: RFC 9110 section 15.5.22. */
+function upgradeRequired(): Response {
+  return new Response('This is the address of a WebSocket: upgrade, or open the chat at /chat.\n', {
+    status: 426,
+    headers: { upgrade: 'websocket', connection: 'upgrade', 'content-type': 'text/plain; charset=utf-8' },
+  })
 }

@@ -35,7 +35,9 @@ export function refuseForeign(
   const origin = headers.get('origin')
   if (origin !== null && !origins.includes(origin))
     deny(403, 'foreign-origin', 'Requests from this origin are not accepted.')
-  if (origin === null && (demanded || isAmbient(headers)))
+  if (origin === null && demanded)
+    deny(403, 'origin-missing', 'Send the Origin of the page that asks: what you get is bound to it.')
+  if (origin === null && isAmbient(headers))
     deny(403, 'origin-missing', 'Send an Origin header, or a bearer token in place of a cookie.')
 }
 

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { serveStatic } from '@hono/node-server/serve-static'
-import { Hono, type MiddlewareHandler } from 'hono'
+import { Hono, type HonoRequest, type MiddlewareHandler } from 'hono'
 
 /** Where the built pages are unless said otherwise. */
 export const builtPages: string = fileURLToPath(new URL('../web/dist', import.meta.url))
@@ -18,7 +18,7 @@ export const noncePlaceholder = 'CSP_NONCE_PLACEHOLDER'
  */
 export function pages(directory: string, baseUrl: URL): Hono {
   const app = new Hono()
-  const page = async (): Promise<Response> => {
+  const page = async (status = 200): Promise<Response> => {
     const html = await readFile(`${directory}/index.html`, 'utf8').catch(() => null)
     if (html === null) return notBuilt()
     const nonce = randomBytes(16).toString('base64')
@@ -27,16 +27,20 @@ export function pages(directory: string, baseUrl: URL): Hono {
       'cache-control': 'no-cache',
       'content-security-policy': policy(baseUrl, nonce),
     }
-    return new Response(html.replaceAll(noncePlaceholder, nonce), { headers })
+    return new Response(html.replaceAll(noncePlaceholder, nonce), { status, headers })
   }
-  app.get('/', page)
-  app.get('/chat', page)
-  app.get('/chat/:room', page)
+  for (const path of ['/', '/chat', '/chat/:room']) app.get(path, () => page())
   // serveStatic complains on the console about a directory that is not there
   if (!existsSync(directory)) return app
   app.get('/assets/*', keepForever, serveStatic({ root: directory }))
   app.get('/favicon.svg', serveStatic({ root: directory }))
+  // whoever follows a stale link reads a page; programs get the problem that every other path answers
+  app.get('*', (c, next) => (isForPeople(c.req) ? page(404) : next()))
   return app
+}
+
+function isForPeople(request: HonoRequest): boolean {
+  return !/^\/(?:api|assets)\//.test(request.path) && (request.header('accept') ?? '').includes('text/html')
 }
 
 /** The names of built assets hold a digest of what is in them. */

@@ -160,6 +160,7 @@ test('a ticket is given to our own pages alone, for endpoints alone, and for som
     body: JSON.stringify({ path: lobby }),
   })
   expect(bare.status).toBe(403)
+  expect(await bare.json()).toMatchObject({ detail: expect.stringContaining('Send the Origin') })
 })
 
 test.each(['https://evil.example', 'null'])('a cookie opens no socket for a page of %s', async (origin) => {

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
+import { WebSocket as Ws } from 'ws'
 import { temporaryDirectory } from './directory.ts'
 
 interface Process {
@@ -52,11 +53,36 @@ test('it runs until it is told to stop, and then ends with 0', async () => {
   expect(await server.ended).toBe(0)
 })
 
+test('SIGTERM sends who is inside to another node with 1012, and leaves nothing undone', async () => {
+  const server = run({})
+  const url = await ready(server)
+  const { access_token: token } = await granted(url, passwordOf('ada', server))
+  const socket = new Ws(`${url.replace('http', 'ws')}/ws/chat/lobby`, {
+    headers: { authorization: `Bearer ${token}` },
+  })
+  await once(socket, 'open')
+  const left = once(socket, 'close')
+  server.child.kill('SIGTERM')
+  expect((await left)[0]).toBe(1012)
+  expect(await server.ended).toBe(0)
+  expect(server.out()).toContain('"msg":"draining"')
+})
+
+async function granted(url: string, password: string): Promise<{ access_token: string }> {
+  const body = new URLSearchParams({ username: 'ada', password })
+  return (await (await fetch(`${url}/token`, { method: 'POST', body })).json()) as { access_token: string }
+}
+
+/** What the console said of one of the demonstration's people. */
+function passwordOf(name: string, { err }: Process): string {
+  return new RegExp(`^ {2}${name} +(\\S+)`, 'm').exec(err())?.[1] ?? ''
+}
+
 test("the demonstration's passwords are on the console once, and never in the log", async () => {
   const dir = temporaryDirectory()
   const first = run({ DATA_DIR: dir })
   await ready(first)
-  const password = /^ {2}ada +(\S+)/m.exec(first.err())?.[1] ?? ''
+  const password = passwordOf('ada', first)
   expect(password).toHaveLength(16)
   expect(first.out()).not.toContain(password)
   first.child.kill('SIGTERM')

@@ -1,6 +1,8 @@
+import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { WebSocket as Ws } from 'ws'
 import { noncePlaceholder } from '../../showcase/src/pages.ts'
 import { temporaryDirectory } from './directory.ts'
 import { askToken, browser, demo, rawRequest, signUp, start } from './running.ts'
@@ -15,6 +17,21 @@ describe('health', () => {
       status: 200,
     })
   })
+})
+
+test('a server that drains is alive, but takes no new work', async () => {
+  const running = await start()
+  const ada = await signUp(running, 'ada2')
+  const headers = { cookie: ada.cookie(), origin: running.url }
+  const socket = new Ws(`${running.url.replace('http', 'ws')}/ws/chat/lobby`, { headers })
+  await once(socket, 'open')
+  // it does not answer the close, so the draining lasts
+  socket.pause()
+  const closing = running.app.close(3_000)
+  expect((await rawRequest(running, '/healthz')).status).toBe(200)
+  expect(await rawRequest(running, '/readyz')).toEqual({ status: 503, body: 'draining\n' })
+  socket.terminate()
+  await closing
 })
 
 describe('metrics', () => {
@@ -140,6 +157,22 @@ describe('pages', () => {
     ]) {
       expect((await rawRequest(running, path)).status, path).toBe(404)
     }
+  })
+
+  test('a path that leads nowhere is a page for people and a problem for programs, 404 to both', async () => {
+    const running = await start({}, { pages: built })
+    const asked = await fetch(`${running.url}/nowhere`, { headers: { accept: 'text/html,*/*;q=0.8' } })
+    expect(asked.status).toBe(404)
+    expect(await asked.text()).toContain('<script nonce=')
+    expect(await (await fetch(`${running.url}/nowhere`)).json()).toMatchObject({ code: 'no-such-path' })
+    const api = await fetch(`${running.url}/api/nowhere`, { headers: { accept: 'text/html' } })
+    expect(await api.json()).toMatchObject({ status: 404, code: 'no-such-path' })
+  })
+
+  test("a socket's address that is asked as a page says that it is none", async () => {
+    const running = await start()
+    const { status, headers } = await fetch(`${running.url}/ws/chat/lobby`)
+    expect([status, headers.get('upgrade')]).toEqual([426, 'websocket'])
   })
 
   test('that are not built say how to build them', async () => {

@@ -7,6 +7,7 @@ import { Header } from './header.tsx'
 export function NotFound(): ReactNode {
   return (
     <>
+      <title>Nothing here · Sallyport</title>
       <Header />
       <Container component="main" py="xl">
         <Title order={1} size="h2">
