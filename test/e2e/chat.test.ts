@@ -52,7 +52,7 @@ describe.runIf(hasBrowser)('the chat', () => {
     const page = await browser.page()
     await knock(page, running, 'margaret', 'engineering')
     await page.getByRole('alert').filter({ hasText: 'The second door stays shut' }).waitFor()
-    await connection(page, 'denied').filter({ hasText: 'Refused: you may not come in here' }).waitFor()
+    await connection(page, 'denied').filter({ hasText: 'Refused. You may not come in here.' }).waitFor()
     expect(await page.getByText('for members only').count()).toBe(0)
     expect(await composer(page).count()).toBe(0)
     expect(await page.getByRole('link', { name: /Engineering/ }).count()).toBe(0)
@@ -74,9 +74,10 @@ describe.runIf(hasBrowser)('the chat', () => {
     await connection(margaret, 'denied').waitFor()
     await ada.getByRole('textbox', { name: /^Invite/ }).fill('margaret')
     await ada.getByRole('button', { name: 'Give role' }).click()
-    await ada.getByText('margaret is now member of this room.').waitFor()
+    await ada.getByText('margaret is now a member of this room.').waitFor()
     await margaret.getByRole('button', { name: 'Knock again' }).click()
     await connection(margaret, 'open').waitFor()
+    await margaret.getByRole('link', { name: /^Moon landing/ }).waitFor()
     await say(margaret, 'The computer is overloaded, go on')
     await message(ada, 'go on').waitFor()
 
@@ -84,6 +85,7 @@ describe.runIf(hasBrowser)('the chat', () => {
     await ada.getByRole('button', { name: /^Remove Margaret Hamilton\? Press again/ }).click()
     await margaret.getByRole('alert').filter({ hasText: 'no longer in this room' }).waitFor()
     expect(await margaret.getByText('go on').count()).toBe(0)
+    await expect.poll(() => margaret.getByRole('link', { name: /^Moon landing/ }).count()).toBe(0)
     // a line that ends leaves a few seconds of presence, for those who come back at once
     await expect.poll(() => person(ada, 'Margaret Hamilton').count(), { timeout: 15_000 }).toBe(0)
   })

@@ -65,13 +65,17 @@ describe.runIf(hasBrowser)('the connection of a page', () => {
     await person(ada, 'Grace Hopper').filter({ hasText: 'is here' }).waitFor()
   })
 
-  test('a machine that has lost its network says so at once', async () => {
+  test('a machine that has lost its network says so at once, and keeps what one writes', async () => {
     const running = await start()
     const page = await browser.page()
     await enter(page, running, 'ada', 'lobby')
     await page.context().setOffline(true)
     await page.getByText('No network').first().waitFor()
+    await say(page, 'written under a bridge')
+    expect(await composer(page).inputValue()).toBe('written under a bridge')
     await page.context().setOffline(false)
     await page.getByText('Connected').first().waitFor()
+    await page.keyboard.press('Enter')
+    await message(page, 'written under a bridge').waitFor()
   })
 })

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { composerLock } from '../../../showcase/web/src/chat/composer-lock.ts'
-import { connectionWords } from '../../../showcase/web/src/chat/connection-words.ts'
+import { connectionWords, sentence } from '../../../showcase/web/src/chat/connection-words.ts'
 import { continues } from '../../../showcase/web/src/chat/days.ts'
 import { peopleOf } from '../../../showcase/web/src/chat/people.ts'
 
@@ -26,8 +26,13 @@ describe('the words for a connection', () => {
         { state: 'denied', retryAt: null, denial: { status, code: 'word', message: 'not for you' } },
         circumstances,
       ).shown
-    expect(denied(403)).toBe('Refused: not for you')
+    expect(denied(403)).toBe('Refused. Not for you.')
     expect(denied(401)).toBe('Signed out')
+  })
+
+  test('they make a sentence of a reason, and leave one that is a sentence', () => {
+    expect(sentence('you may not come in here')).toBe('You may not come in here.')
+    expect(sentence('Sign in first.')).toBe('Sign in first.')
   })
 
   test('they do not call a line open on a machine without a network', () => {
@@ -38,19 +43,24 @@ describe('the words for a connection', () => {
 
 describe('the lock of the composer', () => {
   test('it is open to those whose grant lets them write, and to nobody else', () => {
-    expect(composerLock({ state: 'open', grant: { canWrite: true, role: 'member' } })).toBeNull()
-    expect(composerLock({ state: 'open', grant: { canWrite: false, role: 'member' } })?.reason).toContain(
-      'read-only',
-    )
-    expect(composerLock({ state: 'open', grant: { canWrite: false, role: 'reader' } })?.reason).toContain(
-      'reader',
-    )
-    expect(composerLock({ state: 'open', grant: undefined })).not.toBeNull()
+    const lock = (grant: Parameters<typeof composerLock>[0]['grant']) =>
+      composerLock({ state: 'open', grant }, true)
+    expect(lock({ canWrite: true, role: 'member' })).toBeNull()
+    expect(lock({ canWrite: false, role: 'member' })?.reason).toContain('read-only')
+    expect(lock({ canWrite: false, role: 'reader' })?.reason).toContain('reader')
+    expect(lock(undefined)).not.toBeNull()
   })
 
   test('a draft may go on while the line is away, but not once one is refused', () => {
-    expect(composerLock({ state: 'waiting', grant: undefined })?.passing).toBe(true)
-    expect(composerLock({ state: 'denied', grant: undefined })?.passing).toBe(false)
+    expect(composerLock({ state: 'waiting', grant: undefined }, true)?.passing).toBe(true)
+    expect(composerLock({ state: 'denied', grant: undefined }, true)?.passing).toBe(false)
+  })
+
+  test('without a network nothing is sent into a dead line, and a reader stays a reader', () => {
+    const lock = (canWrite: boolean) =>
+      composerLock({ state: 'open', grant: { canWrite, role: 'reader' } }, false)
+    expect(lock(true)).toMatchObject({ passing: true, reason: expect.stringContaining('No network') })
+    expect(lock(false)?.passing).toBe(false)
   })
 })
 

@@ -1,5 +1,5 @@
 import { Center, Loader, Text } from '@mantine/core'
-import { type ReactNode, useRef } from 'react'
+import { type ReactNode, useCallback, useRef } from 'react'
 import { useLoaded } from '../http/use-loaded.ts'
 import { Failure } from '../layout/failure.tsx'
 import { Header } from '../layout/header.tsx'
@@ -50,6 +50,14 @@ function FirstDoor({ room }: { readonly room: string | null }): ReactNode {
 function Chat({ user, room }: { readonly user: User; readonly room: string | null }): ReactNode {
   const rooms = useLoaded(listRooms)
   const title = rooms.value?.find(({ id }) => id === room)?.title ?? room ?? 'Chat'
+  const { value: known, reload } = rooms
+  // the door knows first: one was invited, or shown out, since the list was read
+  const answered = useCallback(
+    (mayEnter: boolean) => {
+      if (known !== null && known.some(({ id }) => id === room) !== mayEnter) void reload()
+    },
+    [known, room, reload],
+  )
   const left = (): void => {
     navigate('/chat')
     void rooms.reload()
@@ -64,7 +72,7 @@ function Chat({ user, room }: { readonly user: User; readonly room: string | nul
         </main>
       )}
       {room !== null && isRoomId(room) && (
-        <RoomView key={room} room={room} title={title} user={user} onLeft={left} />
+        <RoomView key={room} room={room} title={title} user={user} onLeft={left} onAnswer={answered} />
       )}
       {room !== null && !isRoomId(room) && (
         <main className="room no-room" id="room">

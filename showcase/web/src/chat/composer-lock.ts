@@ -7,8 +7,17 @@ export interface ComposerLock {
   readonly passing: boolean
 }
 
-/** What stands between a person and their next message; `null` for nothing. */
-export function composerLock({ state, grant }: Pick<ChatSnapshot, 'state' | 'grant'>): ComposerLock | null {
+/**
+ * What stands between a person and their next message; `null` for nothing.
+ *
+ * @param online whether this machine has a network at all: a line is found out to be dead only by its silence
+ */
+export function composerLock(
+  { state, grant }: Pick<ChatSnapshot, 'state' | 'grant'>,
+  online: boolean,
+): ComposerLock | null {
+  if (!online && state === 'open' && grant?.canWrite === true)
+    return { reason: 'No network: your draft stays here until there is one.', passing: true }
   if (state === 'open') return grant === undefined || !grant.canWrite ? readOnly(grant?.role) : null
   if (state === 'connecting') return { reason: 'Connecting: sending is possible in a moment.', passing: true }
   if (state === 'waiting')

@@ -4,6 +4,7 @@ import { Failure } from '../layout/failure.tsx'
 import { composerLock } from './composer-lock.ts'
 import type { ChatSnapshot, OpenedChat } from './contract.ts'
 import { sendingFailure } from './sending-failure.ts'
+import { useOnline } from './use-online.ts'
 
 /** What the composer is made of. */
 export interface ComposerProps {
@@ -20,7 +21,7 @@ export function Composer({ opened, snapshot, title, onTyping }: ComposerProps): 
   const [failure, setFailure] = useState<string | null>(null)
   const field = useRef<HTMLTextAreaElement>(null)
   const reasonId = useId()
-  const lock = composerLock(snapshot)
+  const lock = composerLock(snapshot, useOnline())
 
   useEffect(() => {
     // not on a touch screen, where it would open the keyboard over the messages

@@ -33,7 +33,13 @@ export function connectionWords(
   if (state === 'waiting') return waiting(retryAt, now)
   if (state !== 'denied') return settled[state]
   if (denial?.status === 401) return same('bad', 'Signed out')
-  return same('bad', `Refused: ${denial?.message ?? 'no reason was given'}`)
+  return same('bad', `Refused. ${sentence(denial?.message ?? 'no reason was given')}`)
+}
+
+/** What a denial says, as a sentence: those of the library are written to follow a colon. */
+export function sentence(message: string): string {
+  const text = message.charAt(0).toUpperCase() + message.slice(1)
+  return /[.!?]$/.test(text) ? text : `${text}.`
 }
 
 function waiting(retryAt: number | null, now: number): ConnectionWords {

@@ -8,6 +8,8 @@ import { invite } from './rooms-api.ts'
 
 const fields = z.object({ username: z.string().trim(), role: z.enum(['owner', 'member', 'reader']) })
 
+const roles = { owner: 'an owner', member: 'a member', reader: 'a reader' } as const
+
 /** What the form is for. */
 export interface InviteFormProps {
   readonly room: string
@@ -27,7 +29,7 @@ export function InviteForm({ room, onInvited }: InviteFormProps): ReactNode {
     })
     if (!invited) return
     form.reset()
-    setDone(`${invitation.username} is now ${invitation.role} of this room.`)
+    setDone(`${invitation.username} is now ${roles[invitation.role]} of this room.`)
   }
   return (
     <form

@@ -28,7 +28,9 @@ export function MessageItem({
           </time>
         </Text>
       </div>
-      <p className="message-text">{text}</p>
+      <p className="message-text" title={whole.format(at)}>
+        {text}
+      </p>
     </li>
   )
 }

@@ -1,6 +1,7 @@
 import { Alert, Anchor, Button, Group, Text } from '@mantine/core'
 import type { ReactNode } from 'react'
 import { follow } from '../routing/follow.ts'
+import { sentence } from './connection-words.ts'
 import type { ChatSnapshot } from './contract.ts'
 
 /** The second door stayed shut, or has closed: why, and what one can do. */
@@ -14,7 +15,7 @@ export function Refused({
   return (
     <div className="refused">
       <Alert color="red" variant="light" title="The second door stays shut" role="alert" maw={520}>
-        <Text size="sm">{denial?.message ?? 'The server gave no reason.'}</Text>
+        <Text size="sm">{sentence(denial?.message ?? 'the server gave no reason')}</Text>
         {denial !== null && (
           <Text size="xs" c="dimmed" mt="xs">
             {denial.status} {denial.code}

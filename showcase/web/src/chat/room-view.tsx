@@ -15,6 +15,8 @@ export interface RoomViewProps {
   readonly user: User
   /** The list of rooms has changed by what was done here. */
   readonly onLeft: () => void
+  /** The second door has opened, or stays shut. */
+  readonly onAnswer: (mayEnter: boolean) => void
 }
 
 /** One room, from the knock on. */
@@ -31,11 +33,16 @@ function Knocked({
   const snapshot = useSnapshot(opened)
   const { state, denial } = snapshot
   const { changed } = useSession()
+  const { onAnswer } = props
   const signedOut = state === 'denied' && denial?.status === 401
   useEffect(() => {
     // the session has ended elsewhere: the page asks who is signed in, and shows the first door
     if (signedOut) void changed()
   }, [signedOut, changed])
+
+  useEffect(() => {
+    if (state === 'open' || state === 'denied') onAnswer(state === 'open')
+  }, [state, onAnswer])
 
   if (state !== 'denied') return <RoomInside {...props} opened={opened} snapshot={snapshot} />
   return (
