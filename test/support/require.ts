@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process'
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, globSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
 /** What some tests need of the machine, and under which names it is found. */
 const places = {
   chromium: ['chromium-headless-shell', 'chromium', 'google-chrome'],
-  postgres: ['/usr/lib/postgresql/15/bin/postgres', '/usr/lib/postgresql/17/bin/postgres', 'postgres'],
+  // Debian has a folder for each version, and none of them in PATH
+  postgres: [...globSync('/usr/lib/postgresql/*/bin/postgres'), 'postgres'],
   redis: ['/usr/bin/redis-server', 'redis-server'],
   python: ['/usr/bin/python3'],
   django: ['/usr/bin/python3'],
