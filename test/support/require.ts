@@ -8,6 +8,7 @@ const places = {
   // Debian has a folder for each version, and none of them in PATH
   postgres: [...globSync('/usr/lib/postgresql/*/bin/postgres'), 'postgres'],
   redis: ['/usr/bin/redis-server', 'redis-server'],
+  cc: ['cc'],
   python: ['/usr/bin/python3'],
   django: ['/usr/bin/python3'],
   fastapi: ['/usr/bin/python3'],
