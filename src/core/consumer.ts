@@ -1,7 +1,7 @@
 import { type Calls, type Contract, type Direction } from '../wire/contract.ts'
 import { isSchema, type Schema } from '../wire/schema.ts'
 import type { Authenticator, UserOf } from './application.ts'
-import type { Answer, Demands, Endpoint, Granted, Leave, Socket, Sound, Table } from './demands.ts'
+import type { Answer, Demands, Endpoint, Granted, Known, Leave, Socket, Sound, Table } from './demands.ts'
 import { enter } from './enter.ts'
 import type { Inside, Opening } from './opening.ts'
 import { termsOf } from './terms.ts'
@@ -27,10 +27,11 @@ export function consumer<
   R extends Schema | undefined,
   A extends Authenticator<unknown>,
   G extends Answer<R> | null | false | void = true & Answer<R>,
+  T extends Table<C, K, Granted<G>> = Table<C, K, Granted<G>>,
 >(
   contract: Contract<P, C, S, K, Au, R>,
   demands: Demands<P, A, G, Au, R> & Sound<G>,
-  run: (socket: Socket<P, S, Au, UserOf<A>, Granted<G>>) => Table<C, K, Granted<G>>,
+  run: (socket: Socket<P, S, Au, UserOf<A>, Granted<G>>) => T & Known<T, C, K>,
 ): Endpoint<P, C, S, K, UserOf<A>, Socket<P, S, Au, UserOf<A>, Granted<G>>> {
   // Contract is read-only data: widening its types hides nothing from the engine
   const plain = contract as unknown as Contract<P>

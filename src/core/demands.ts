@@ -143,6 +143,24 @@ export type Table<C, K extends Calls, G = unknown> = {
 } & Handlers<C> &
   Answers<K>
 
+/**
+ * What a table may not hold, said as a sentence: a name that its contract does not know, or a misspelt `open`, `change` or
+ * `close`, would never be called. The compiler overlooks those in what a function answers.
+ */
+export type Known<T, C, K extends Calls> = Only<
+  T,
+  keyof Table<C, K> | 'on' | 'calls',
+  'a table has no such handler'
+> &
+  (T extends { readonly on: infer O }
+    ? { readonly on: Only<O, C extends Schema ? never : keyof C, 'the contract has no such message'> }
+    : unknown) &
+  (T extends { readonly calls: infer A }
+    ? { readonly calls: Only<A, keyof K, 'the contract has no such call'> }
+    : unknown)
+
+type Only<T, N, Sentence> = { readonly [X in Exclude<keyof T, N>]: Sentence }
+
 /** An endpoint: an application for one contract. */
 export interface Endpoint<
   P extends string = string,

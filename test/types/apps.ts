@@ -288,3 +288,15 @@ await t.call('histories', {})
 router([async (handshake) => handshake.send('said', {})])
 // @ts-expect-error an answer of the wrong shape
 consumer(chat, { auth: member, authorize: () => ({ canWrite: 'yes' }) }, () => ({ on: { say() {}, typing() {} }, calls: { history: () => [] } }))
+// @ts-expect-error a message in `on` that the contract does not know
+consumer(notifications, { auth: member }, () => ({ on: { read() {}, raed() {} } }))
+// @ts-expect-error the same with an authorize, whose grant is inferred
+consumer(chat, { auth: member, authorize: () => ({ canWrite: true }) }, () => ({ on: { say() {}, typing() {}, shout() {} }, calls: { history: () => [] } }))
+// @ts-expect-error a call that the contract does not know
+consumer(chat, { auth: member, authorize: () => ({ canWrite: true }) }, () => ({ on: { say() {}, typing() {} }, calls: { history: () => [], histories: () => [] } }))
+// @ts-expect-error a misspelt `open`, which would never run
+consumer(notifications, { auth: member }, () => ({ opne() {}, on: { read() {} } }))
+// @ts-expect-error named handlers beside an unnamed shape
+consumer(article, { auth: member }, () => ({ message() {}, on: { say() {} } }))
+// @ts-expect-error a message that the server does not send, from a handler
+consumer(notifications, { auth: member }, (socket) => ({ on: { read: () => socket.send('raed', { count: 1 }) } }))
