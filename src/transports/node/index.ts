@@ -12,7 +12,7 @@ import { isAnswering, leaveToOthers } from './declined.ts'
 import { handshakeOf } from './handshake.ts'
 import { listening, webSocketServer } from './http-server.ts'
 import { Knocking } from './knocking.ts'
-import { type PeerOf, peersBehind } from './peer.ts'
+import { hasVanished, type PeerOf, peersBehind } from './peer.ts'
 import { assertWhole, pathOf, readUpgrade } from './request.ts'
 import { Writer } from './writer.ts'
 
@@ -49,6 +49,7 @@ interface Knock {
   readonly headers: number | null
 }
 
+const vanished = new Denial(499, 'gone', 'the peer has gone')
 const pipelined = new Denial(400, 'bad-request', 'an upgrade follows a request that is not answered yet')
 
 type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void
@@ -146,8 +147,9 @@ class Transport implements NodeTransport {
     const late = (denial: Denial): void => void setImmediate(() => refuse(denial))
     const done = (): void => void this.#knocking.delete(id)
     const knocking = new Knocking(socket, { clock, ms: this.#timeFor(socket), late, done })
-    if (isAnswering(socket)) {
-      this.#tellOf(pipelined, request, id)
+    const hopeless = hasVanished(request.socket) ? vanished : isAnswering(socket) ? pipelined : null
+    if (hopeless !== null) {
+      this.#tellOf(hopeless, request, id)
       return knocking.gone()
     }
     if (head.length > 0) socket.unshift(head)

@@ -38,6 +38,14 @@ export function peersBehind(proxies: readonly string[]): PeerOf {
 }
 
 /**
+ * Whether a peer has reset before its address could be asked for. It would be counted under no address, so it is not let in;
+ * a socket of the file system has no address at either end.
+ */
+export function hasVanished({ remoteAddress, localAddress }: Socket): boolean {
+  return remoteAddress === undefined && localAddress !== undefined
+}
+
+/**
  * Each proxy has appended the address that it saw, so the list is read from its end: the first that is no
  * proxy of ours is the peer, and whatever stands before it is the peer's own invention. A malformed entry
  * ends the search.

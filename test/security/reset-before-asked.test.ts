@@ -1,0 +1,49 @@
+import { once } from 'node:events'
+import { rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { type SallyportEvent, sallyport } from '../../src/index.ts'
+import { echo } from '../core/rooms.ts'
+import { upgradeHead } from '../transports/upgrade-head.ts'
+import { besieged } from './besieged.ts'
+
+// Whoever resets in the moment of asking has no address any more: neither the budget of an address nor the audit would
+// know whose handshake it was, and what was sent along would be done in nobody's name.
+const head = upgradeHead('/ws/lines', { 'x-test-user': 'Ada' })
+
+test('a peer that is gone before its address can be asked for is not let in', async () => {
+  const events: SallyportEvent[] = []
+  const { number, canary, faults } = await besieged({ on: (event) => events.push(event) })
+  for (let count = 0; count < 300; count++) {
+    const socket = connect(number, '127.0.0.1')
+    socket.on('error', () => {})
+    await once(socket, 'connect')
+    socket.write(head, () => socket.resetAndDestroy())
+    await once(socket, 'close')
+  }
+  await canary.alive()
+  const ofNobody = events.filter((event) => 'address' in event && event.address === '')
+  expect(ofNobody.filter(({ type }) => type !== 'denied')).toEqual([])
+  expect(faults).toEqual([])
+})
+
+test('a socket of the file system has no address, and is let in', async () => {
+  const path = join(tmpdir(), `sallyport-${process.pid}.sock`)
+  const port = sallyport()
+  port.serve(echo)
+  const server = createServer()
+  port.attach(server)
+  server.listen(path)
+  await once(server, 'listening')
+  const socket = connect(path)
+  socket.write(head)
+  const [answer] = (await once(socket, 'data')) as [Buffer]
+  expect(answer.toString('latin1')).toMatch(/^HTTP\/1\.1 101 /)
+  socket.destroy()
+  await port.close({ drain: 0 })
+  server.close()
+  await rm(path, { force: true })
+})
