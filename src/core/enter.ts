@@ -5,9 +5,9 @@ import { Denial, deny } from '../wire/errors.ts'
 import { asDenial, placeOf, tellOf } from './admit.ts'
 import { type Handshake, hub } from './application.ts'
 import { frameCodec, plainCodec } from './codec.ts'
-import type { Connection, Receiver } from './connection.ts'
+import type { Connection } from './connection.ts'
 import { type Checks, paramsOf, passDoors, type Visitor, withCode } from './doors.ts'
-import { Early, mayAuthenticateLate } from './first-message.ts'
+import { Early, mayAuthenticateLate, refusingCredential } from './first-message.ts'
 import { Flights } from './flights.ts'
 import type { Hub } from './hub.ts'
 import { Lifetime, type Span } from './lifetime.ts'
@@ -34,7 +34,7 @@ export interface Entering {
 /** A wire that was accepted. */
 interface Wire {
   readonly connection: Connection
-  listen(receiver: Receiver): void
+  listen(opening: Opening): void
 }
 
 /**
@@ -57,7 +57,7 @@ async function enterLate(handshake: Handshake, entering: Entering): Promise<void
     if (error instanceof Denial && error.status === 401) return null
     throw error
   })
-  if (visitor !== null) return comeIn(handshake, entering, visitor, () => accepted(handshake, terms))
+  if (visitor !== null) return comeIn(handshake, entering, visitor, () => vigilant(handshake, terms))
   const early = new Early(handshake)
   const lateDoors = async (): Promise<void> => {
     const known = await passDoors(handshake, contract, terms, await early.door())
@@ -75,6 +75,17 @@ async function enterLate(handshake: Handshake, entering: Entering): Promise<void
 function accepted(handshake: Handshake, { limits }: Terms): Wire {
   const connection = handshake.accept(answeredProtocol(handshake.protocols), limits.message)
   return { connection, listen: (receiver) => connection.listen(receiver) }
+}
+
+/** For someone who came in without the first message that they may send: a credential in it must not reach a handler. */
+function vigilant(handshake: Handshake, terms: Terms): Wire {
+  const { connection } = accepted(handshake, terms)
+  // in a frame a credential is no message: its op is none
+  const isFramed = connection.protocol === protocolName
+  return {
+    connection,
+    listen: (opening) => connection.listen(isFramed ? opening : refusingCredential(opening)),
+  }
 }
 
 function messageBytes(handshake: Handshake, { limits }: Terms): number {

@@ -115,6 +115,24 @@ export class Early implements Receiver {
   }
 }
 
+/**
+ * Hears for someone who was let in already, as a guest or on a cookie. A first message with a credential comes too late to
+ * say who it is, and is no message for a handler, which might send it on to everyone: the socket ends.
+ */
+export function refusingCredential(inside: Receiver & { fail(error: unknown): void }): Receiver {
+  let isFirst = true
+  return {
+    message(payload) {
+      const isCredential = isFirst && tokenOf(payload) !== null
+      isFirst = false
+      if (isCredential) inside.fail(new Denial(400, 'unexpected-credential', 'you are in already without it'))
+      else inside.message(payload)
+    },
+    alive: () => inside.alive(),
+    closed: (code, reason) => inside.closed(code, reason),
+  }
+}
+
 function tokenOf(payload: Payload): string | null {
   const parsed = typeof payload === 'string' ? parseJson(payload) : { ok: false as const }
   if (!parsed.ok || !isRecord(parsed.value)) return null

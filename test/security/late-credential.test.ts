@@ -1,0 +1,77 @@
+import { once } from 'node:events'
+import { afterEach, expect, test } from 'vitest'
+import WebSocket from 'ws'
+import {
+  type Authenticator,
+  consumer,
+  contract,
+  deny,
+  optional,
+  type Port,
+  type SallyportEvent,
+  sallyport,
+  text,
+} from '../../src/index.ts'
+import { ada, type User } from '../core/rooms.ts'
+
+// A client that says who it is in its first message, to an endpoint that lets it in before it has: the message would be
+// handed to a handler, which sends it on to the whole room.
+const ports: Port[] = []
+afterEach(() => Promise.all(ports.splice(0).map((port) => port.close({ drain: 0 }))))
+
+const auth: Authenticator<User> = async ({ credentials }) => {
+  if (credentials.cookie('sid') === 'ada') return { user: ada }
+  return credentials.of('bearer') === null ? null : deny(401, 'invalid-token')
+}
+
+async function serving() {
+  const heard: string[] = []
+  const events: SallyportEvent[] = []
+  const port = sallyport({ carriers: { message: true }, on: (event) => events.push(event) })
+  ports.push(port)
+  const lines = contract('/ws/lines', { client: text, server: text })
+  port.serve(
+    consumer(lines, { auth: optional(auth) }, (socket) => ({
+      message: (line) => {
+        heard.push(line)
+        return socket.group().send(line)
+      },
+    })),
+  )
+  const { port: number } = await port.listen(0)
+  return { heard, events, number }
+}
+
+const credential = JSON.stringify({ type: 'auth', token: 'a-secret' })
+
+test.each([
+  ['a guest', {}],
+  ['someone on a cookie', { cookie: 'sid=ada', origin: true }],
+])(
+  'a first message with a credential of %s ends the socket and reaches nobody',
+  async (_, how: { cookie?: string; origin?: boolean }) => {
+    const { heard, events, number } = await serving()
+    const { cookie, origin } = how
+    const headers = {
+      ...(cookie === undefined ? {} : { cookie }),
+      ...(origin === true ? { origin: `http://127.0.0.1:${number}` } : {}),
+    }
+    const ws = new WebSocket(`ws://127.0.0.1:${number}/ws/lines`, { headers })
+    await once(ws, 'open')
+    ws.send(credential)
+    const [code, reason] = (await once(ws, 'close')) as [number, Buffer]
+    expect([code, reason.toString()]).toEqual([4400, 'unexpected-credential: you are in already without it'])
+    expect(heard).toEqual([])
+    expect(JSON.stringify(events)).not.toContain('a-secret')
+  },
+)
+
+test('any other first message of theirs is heard, and what follows it', async () => {
+  const { heard, number } = await serving()
+  const ws = new WebSocket(`ws://127.0.0.1:${number}/ws/lines`)
+  await once(ws, 'open')
+  ws.send('hello')
+  ws.send('{"type":"auth"}')
+  await expect.poll(() => heard, { interval: 5 }).toEqual(['hello', '{"type":"auth"}'])
+  ws.terminate()
+})
