@@ -331,7 +331,7 @@ test('in a test, what the server sends is checked against its contract', async (
   expect(faults).toEqual([expect.objectContaining({ message: expect.stringContaining('does not fit') })])
 })
 
-test('a silent peer is lost 35 seconds later, one that answers pings is not', async () => {
+test('a peer that answers pings is not lost, however long it says nothing', async () => {
   const clock = testClock()
   const left: string[] = []
   const port = testPort({ clock, on: (event) => event.type === 'left' && left.push(event.why) })
