@@ -1,0 +1,101 @@
+import { describe, expect, test } from 'vitest'
+import { separate } from '../../src/core/credentials.ts'
+import { assertOrigin, originRules } from '../../src/core/origin.ts'
+import { readUpgrade } from '../../src/transports/node/request.ts'
+import { canonicalAddress, peersBehind } from '../../src/transports/node/peer.ts'
+import { looksLikeToken, unverifiedIssuer } from '../../src/auth/compact-token.ts'
+import { subprotocols } from '../../src/wire/carrier.ts'
+import { parseJson } from '../../src/wire/json.ts'
+import { pathTemplate } from '../../src/wire/path.ts'
+import { milliseconds } from '../../src/wire/duration.ts'
+
+// A header of 16 KiB must not cost more than the reading of 16 KiB (CVE-2021-32640): an expression that goes back over
+// what it has read takes minutes for some of these, and nobody has proved who they are yet.
+const size = 16_000
+const units = [
+  ' ',
+  '\t',
+  '=',
+  '.',
+  ',',
+  ';',
+  ':',
+  '/',
+  '-',
+  '%',
+  '%2',
+  '%25',
+  'a',
+  'a.',
+  'a,',
+  'a=',
+  'a ',
+  ' a',
+  ', ',
+  ' ,',
+  '; ',
+  '"',
+  'e30.',
+  '1.',
+  ':1',
+  '[',
+  '{"a":',
+  '\\u',
+]
+const hostile = units.flatMap((unit) => {
+  const long = unit.repeat(Math.ceil(size / unit.length)).slice(0, size)
+  return [
+    long,
+    `a${long}`,
+    `${long}!`,
+    `Bearer ${long}\u0001`,
+    `sallyport.bearer.${long}`,
+    `/${long}`,
+    `127.0.0.1${long}`,
+  ]
+})
+
+const nothing = { authorization: null, cookie: null, offered: [], query: '', header: () => null }
+const peerOf = peersBehind(['127.0.0.1'])
+const template = pathTemplate('/ws/chat/:room')
+const rules = originRules(['https://app.example'], undefined)
+// all that they look at is what stands here
+const request = (rawHeaders: readonly string[], url = '/'): Parameters<typeof readUpgrade>[0] =>
+  ({ rawHeaders, url, method: 'GET', httpVersion: '1.1' }) as unknown as Parameters<typeof readUpgrade>[0]
+const socket = { remoteAddress: '127.0.0.1' } as Parameters<typeof peerOf>[0]
+
+const parsers: Readonly<Record<string, (text: string) => unknown>> = {
+  'an Authorization header': (text) => separate({ ...nothing, authorization: text }, {}),
+  'a Cookie header': (text) => separate({ ...nothing, cookie: text }, {}).credentials.cookie('sid'),
+  'an API key': (text) => separate({ ...nothing, header: () => text }, {}),
+  'a query': (text) => separate({ ...nothing, query: text }, { query: { bearer: 'token' } }),
+  'a list of subprotocols': (text) => subprotocols(text.split(',').map((one) => one.trim())),
+  'one subprotocol': (text) => subprotocols([text, 'chat']),
+  'a Host header': (text) => assertOrigin(rules, text, null),
+  'an Origin header': (text) => assertOrigin(rules, 'app.example', text),
+  'the same origin': (text) => assertOrigin(originRules(undefined, undefined), 'app.example', text),
+  'a path': (text) => template.match(text),
+  'a request target': (text) => readUpgrade(request(['Host', 'a'], text), 100_000, {}),
+  'a Connection header': (text) => readUpgrade(request(['Host', 'a', 'Connection', text]), 100_000, {}),
+  'a key': (text) => readUpgrade(request(['Host', 'a', 'Sec-WebSocket-Key', text]), 100_000, {}),
+  'a forwarded address': (text) => peerOf(socket, () => text),
+  'an address': (text) => canonicalAddress(text),
+  'a token': (text) => [looksLikeToken(text), unverifiedIssuer(text)],
+  JSON: (text) => parseJson(text),
+  'a duration': (text) => milliseconds(text as '1s'),
+}
+
+describe.each(Object.entries(parsers))('%s', (_, parse) => {
+  test('of 16,000 characters is read in a moment, whatever stands in it', () => {
+    const slow = hostile.filter((text) => {
+      const started = performance.now()
+      try {
+        parse(text)
+      } catch {
+        // to be refused is a good answer
+      }
+      return performance.now() - started > 100
+    })
+    expect(slow.map((text) => text.slice(0, 40))).toEqual([])
+  })
+})
