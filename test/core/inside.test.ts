@@ -96,6 +96,18 @@ describe('an acknowledgement', () => {
   })
 })
 
+test('a frame of a later version is passed over, and is no offence', async () => {
+  const alice = await visit(
+    consumer(lines, { auth: byName }, () => ({ message: () => {} })),
+    {},
+    { user: ada },
+  )
+  for (const op of ['open', 'hello', 'opened', 'bye', 'telepathy', '', '__proto__'])
+    for (let count = 0; count < 3; count++) alice.raw(JSON.stringify({ op, in: '/ws/lines', new: true }))
+  await alice.nothing()
+  await alice.send('still here')
+})
+
 describe('on the plain wire', () => {
   const refusing = consumer(
     contract('/ws/raw-text', { client: text, server: text }),
