@@ -85,17 +85,20 @@ const parsers: Readonly<Record<string, (text: string) => unknown>> = {
   'a duration': (text) => milliseconds(text as '1s'),
 }
 
+/** How long it took; a machine that was busy with something else is asked again. */
+function msOf(parse: () => unknown): number {
+  const started = performance.now()
+  try {
+    parse()
+  } catch {
+    // to be refused is a good answer
+  }
+  return performance.now() - started
+}
+
 describe.each(Object.entries(parsers))('%s', (_, parse) => {
   test('of 16,000 characters is read in a moment, whatever stands in it', () => {
-    const slow = hostile.filter((text) => {
-      const started = performance.now()
-      try {
-        parse(text)
-      } catch {
-        // to be refused is a good answer
-      }
-      return performance.now() - started > 100
-    })
+    const slow = hostile.filter((text) => [1, 2, 3].every(() => msOf(() => parse(text)) > 100))
     expect(slow.map((text) => text.slice(0, 40))).toEqual([])
   })
 })
