@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { newId } from './core/new-id.ts'
 import type { Server as HttpServer } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
@@ -5,6 +6,7 @@ import { admit } from './core/admit.ts'
 import { type Application, hub as server } from './core/application.ts'
 import type { Identity } from './core/identity.ts'
 import { Alarms } from './core/alarms.ts'
+import { Allowances } from './core/allowances.ts'
 import { type Clock, systemClock } from './core/clock.ts'
 import type { Carriers } from './core/credentials.ts'
 import { Flights } from './core/flights.ts'
@@ -42,6 +44,11 @@ export interface Options {
   readonly carriers?: Carriers
   /** Bounds to change; see `defaultLimits`. */
   readonly limits?: Partial<Limits>
+  /**
+   * What becomes of a connection beyond `limits.connectionsPerIdentity`: `evict`, which is the default, lets it in and
+   * closes the oldest with 4409; `refuse` answers it 429. A cap that refuses locks out people with many tabs.
+   */
+  readonly whenFull?: 'evict' | 'refuse'
   readonly clock?: Clock
   /** Hears of unexpected errors, in one place; `console.error` when left out. */
   readonly report?: Reporter
@@ -133,6 +140,8 @@ function hubOf(options: Options): {
   const registry: Registry = new Registry()
   const alarms = new Alarms(clock)
   const revocations = new Revocations()
+  const emit = teller(options.on, { node, clock, report })
+  const fingerprint = (id: string): string => hash('sha256', id).slice(0, 16)
   let draining = false
   const hub: Hub = {
     node,
@@ -144,12 +153,26 @@ function hubOf(options: Options): {
     carriers: options.carriers ?? {},
     origins: originRules(options.origins, options.hosts),
     gate: new Gate(limits, clock),
+    identityRates: new Allowances(limits.identityRate, clock, alarms),
+    failures: new Allowances(limits.failedHandshakes, clock, alarms),
+    whenFull: whenFullOf(options.whenFull),
     presence: new Presence({ node, bus, groups, clock, report, graceMs: limits.presenceGraceMs }),
     registry,
     alarms,
     revocations,
     rememberMs: milliseconds(options.remember ?? '24h'),
-    orders: new Orders({ node, bus, store: layer.store, clock, alarms, registry, revocations, report }),
+    orders: new Orders({
+      node,
+      bus,
+      store: layer.store,
+      clock,
+      alarms,
+      registry,
+      revocations,
+      report,
+      emit,
+      fingerprint,
+    }),
     questions: new Flights(),
     get draining() {
       return draining
@@ -157,7 +180,8 @@ function hubOf(options: Options): {
     checkOutgoing: options.checkOutgoing ?? false,
     tenant: options.tenant ?? (() => ''),
     port: perTenant((tenant) => messengerOf(hub, tenant)),
-    emit: safely(options.on ?? (() => {}), (error) => report(error, 'telling of an event')),
+    emit,
+    fingerprint,
   }
   const drain = async (ms: number): Promise<void> => {
     draining = true
@@ -170,6 +194,22 @@ function hubOf(options: Options): {
   // a process that only publishes answers orders too: nobody has to wait for it
   hub.orders.ready().catch((error: unknown) => report(error, 'listening to the other nodes'))
   return { hub, drain }
+}
+
+/** @throws TypeError when it is neither of the two: a cap that was misspelt must not be another one */
+function whenFullOf(whenFull: Options['whenFull'] = 'evict'): 'evict' | 'refuse' {
+  if (whenFull === 'evict' || whenFull === 'refuse') return whenFull
+  throw new TypeError(`'whenFull' is 'evict' or 'refuse', not ${JSON.stringify(whenFull)}`)
+}
+
+/** Adds time and node to what is told; with nobody to hear it, nothing is done. */
+function teller(
+  sink: EventSink | undefined,
+  { node, clock, report }: Pick<Hub, 'node' | 'clock' | 'report'>,
+): Hub['emit'] {
+  if (sink === undefined) return () => {}
+  const told = safely(sink, (error) => report(error, 'telling of an event'))
+  return (happening) => told({ ...happening, at: clock.now(), node })
 }
 
 function reporter(

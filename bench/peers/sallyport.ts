@@ -1,4 +1,5 @@
-// Sallyport with its default options; only the rate of messages is unbounded, because it is what is measured.
+// Sallyport with its default options; only what is measured is unbounded: the rates of messages and of bad credentials,
+// and how many connections the few users of a benchmark have.
 import { consumer, contract, sallyport } from 'sallyport'
 import { jwt } from 'sallyport/auth/jwt'
 import { z } from 'zod'
@@ -13,6 +14,8 @@ const room = consumer(chat, { auth: member }, (socket) => ({
   message: ({ message }) => socket.group().send({ message, username: socket.user.username }),
 }))
 
-const port = sallyport({ limits: { rate: null } })
+const port = sallyport({
+  limits: { rate: null, identityRate: null, failedHandshakes: null, connectionsPerIdentity: 1_000_000 },
+})
 port.serve(room)
 announce((await port.listen(0)).port)

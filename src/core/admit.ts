@@ -1,8 +1,10 @@
 import { Denial } from '../wire/errors.ts'
-import { type Application, type Handshake, hub } from './application.ts'
+import { type Application, door, type Handshake, hub } from './application.ts'
+import { assertNotGuessing, noteGuess } from './guesses.ts'
 import { assertOrigin } from './origin.ts'
+import { placeOf, suspectOf } from './place.ts'
 import { type HttpFace, httpFace, readsCodes, refuseByCode } from './refusal.ts'
-import { deniedEvent, type Place } from './report.ts'
+import { deniedEvent } from './report.ts'
 
 /** A handshake as a transport brings it, with what only the one who admits may do. */
 export interface Entrance {
@@ -25,14 +27,29 @@ export async function knock(
   const server = handshake[hub]
   let leave = (): void => {}
   try {
-    leave = await server.gate.enter(handshake.address, handshake.signal)
+    leave = await throughGate(handshake)
     assertOrigin(server.origins, host, handshake.origin)
+    assertNotGuessing(handshake, handshake[door])
     await application(handshake)
     return null
   } catch (error) {
-    return asDenial(error)
+    const denial = asDenial(error)
+    noteGuess(handshake, handshake[door], denial)
+    return denial
   } finally {
     leave()
+  }
+}
+
+async function throughGate(handshake: Handshake): Promise<() => void> {
+  const { gate, emit } = handshake[hub]
+  try {
+    return await gate.enter(handshake.address, handshake.signal)
+  } catch (error) {
+    // who went away while waiting has run into nothing
+    if (!handshake.signal.aborted)
+      emit({ type: 'limited', limit: 'handshakesWaiting', scope: 'address', ...placeOf(handshake) })
+    throw error
   }
 }
 
@@ -47,14 +64,8 @@ export async function admit(application: Application, entrance: Entrance): Promi
 /** Tells operators of a denial at the door. */
 export function tellOf(handshake: Handshake, denial: Denial): void {
   const server = handshake[hub]
-  server.emit(deniedEvent(denial, placeOf(handshake)))
+  server.emit(deniedEvent(denial, placeOf(handshake), suspectOf(handshake)))
   if (denial.cause !== undefined) server.report(denial.cause, denial.detail ?? 'answering a handshake')
-}
-
-/** Who is at the door, for logs and events. */
-export function placeOf(handshake: Handshake, subject?: string): Place {
-  const { id, path, address, origin } = handshake
-  return { id, path, address, origin, subject }
 }
 
 /** What was thrown, as a denial: anything else is 503 and reported, never taken for an answer. */

@@ -3,6 +3,10 @@ import { Denial, deny, withCloseCode } from '../wire/errors.ts'
 import { type Authenticator, type Door, door, type Handshake, hub } from './application.ts'
 import type { Identity } from './identity.ts'
 import { authenticate, subjectOf } from './authenticate.ts'
+import { type Known, suspect } from './place.ts'
+import type { Why } from './report.ts'
+
+export type { Why }
 
 /** What the engine needs of an endpoint's demands, without their types: `endpoint` and `consumer` have checked those. */
 export interface Checks {
@@ -10,9 +14,6 @@ export interface Checks {
   readonly authorize?: (question: object) => unknown
   readonly refuse?: { readonly code: number }
 }
-
-/** Why a door is asked: someone knocks, a lease runs out, an identity was renewed, or somebody said that rights have changed. */
-export type Why = 'open' | 'lease' | 'refresh' | 'recheck'
 
 /** Someone who has passed both doors. */
 export interface Visitor {
@@ -42,11 +43,13 @@ export async function passDoors(
   checks: Checks,
   asked: Door = handshake[door],
 ): Promise<Visitor> {
+  let known: Known | null = null
   try {
     const askedAt = handshake[hub].clock.now()
     const params = paramsOf(contract, handshake)
     const identity = await authenticate(checks.auth, asked)
     const subject = subjectOf(identity, handshake.id)
+    known = { identity, subject }
     const grant = await secondDoor(checks, {
       user: identity.user,
       subject,
@@ -57,6 +60,7 @@ export async function passDoors(
     })
     return { identity, subject, params, path: contract.template.build(params), grant, askedAt }
   } catch (error) {
+    suspect(handshake, contract, known)
     throw withCode(error, checks)
   }
 }

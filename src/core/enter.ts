@@ -2,17 +2,21 @@ import { newId } from './new-id.ts'
 import { protocolName } from '../wire/carrier.ts'
 import type { Contract } from '../wire/contract.ts'
 import { Denial, deny } from '../wire/errors.ts'
-import { asDenial, placeOf, tellOf } from './admit.ts'
-import { type Handshake, hub } from './application.ts'
+import { asDenial, tellOf } from './admit.ts'
+import { type Door, type Handshake, hub } from './application.ts'
 import { frameCodec, plainCodec } from './codec.ts'
-import type { Connection } from './connection.ts'
+import { assertRoom, evictOldest } from './connection-cap.ts'
+import type { Connection, Receiver } from './connection.ts'
 import { type Checks, paramsOf, passDoors, type Visitor, withCode } from './doors.ts'
 import { Early, mayAuthenticateLate, refusingCredential } from './first-message.ts'
 import { Flights } from './flights.ts'
 import type { Hub } from './hub.ts'
+import { assertNotGuessing, noteGuess } from './guesses.ts'
+import { identityKey } from './keys.ts'
 import { Lifetime, type Span } from './lifetime.ts'
-import type { Rate } from './limits.ts'
+import { isWider, type Rate } from './limits.ts'
 import { type Inside, Opening } from './opening.ts'
+import { placeOf, suspect } from './place.ts'
 import { findPlaces, type Places, type Seating } from './places.ts'
 import type { Holder, OpenSocket } from './registry.ts'
 import { thresholdOf } from './refresh.ts'
@@ -59,14 +63,18 @@ async function enterLate(handshake: Handshake, entering: Entering): Promise<void
   })
   if (visitor !== null) return comeIn(handshake, entering, visitor, () => vigilant(handshake, terms))
   const early = new Early(handshake)
+  let asked: Door | null = null
   const lateDoors = async (): Promise<void> => {
-    const known = await passDoors(handshake, contract, terms, await early.door())
+    asked = await early.door()
+    assertNotGuessing(handshake, asked)
+    const known = await passDoors(handshake, contract, terms, asked)
     await comeIn(handshake, entering, known, () => early.accept(messageBytes(handshake, terms)))
   }
   try {
     await early.waitFor(lateDoors())
   } catch (error) {
     const denial = asDenial(withCode(error, terms))
+    if (asked !== null) noteGuess(handshake, asked, denial)
     tellOf(handshake, denial)
     early.refuse(denial)
   }
@@ -111,15 +119,18 @@ async function comeIn(
     // asked again now that nothing is awaited any more before the socket can be found: a revocation in between is not missed
     const revoked = server.revocations.against(visitor.identity, visitor.subject, visitor.askedAt)
     if (revoked !== null) throw withCode(revoked, terms)
+    const holder = holderOf(visitor, places)
+    assertRoom(handshake, contract, holder)
     const { connection, listen } = accept()
     const { opening, lifetime } = opened(handshake, entering, visitor, { socket, places, connection })
     listen(opening)
     begin(opening, lifetime, entering, places)
+    evictOldest(handshake, holder)
     if (opening.ended) return
-    if (server.orders.hasOvertaken(holderOf(visitor, places), visitor.askedAt))
-      void lifetime.recheck('recheck', new Flights())
+    if (server.orders.hasOvertaken(holder, visitor.askedAt)) void lifetime.recheck('recheck', new Flights())
   } catch (error) {
     places.vacate()
+    suspect(handshake, contract, visitor)
     throw error
   }
 }
@@ -146,7 +157,7 @@ function isRevoked({ revocations }: Hub, { identity, subject, askedAt }: Visitor
 
 function holderOf({ subject, identity }: Visitor, places: Places): Holder {
   const { session, token } = identity
-  return { subject, session, token, room: places.room.key }
+  return { tenant: places.tenant, subject, session, token, room: places.room.key }
 }
 
 /** Makes the socket, and the lifetime that watches over it: until it ends, it can be found by all that it holds. */
@@ -160,7 +171,7 @@ function opened(
   const framed = connection.protocol === protocolName
   const codec = framed ? frameCodec(visitor.path) : plainCodec(contract.client, contract.server)
   const rate = terms.limits.rate === undefined ? server.limits.rate : terms.limits.rate
-  const place = placeOf(handshake, visitor.subject)
+  const place = placeOf(handshake, visitor)
   const vacate = (): void => {
     lifetime.stop()
     server.registry.delete(found)
@@ -174,6 +185,7 @@ function opened(
     codec,
     place,
     rate,
+    identity: isCounted(server, terms) ? identityKey(places.tenant, visitor.subject) : null,
     vacate,
     refresh: (credential) => void lifetime.refresh(credential),
   })
@@ -191,11 +203,21 @@ function opened(
     holder: holderOf(visitor, places),
     isRevoked: () => isRevoked(server, opening.visitor),
     end: (why, code, reason) => opening.end(why, code, reason),
+    evict(by) {
+      server.emit({ type: 'evicted', contract: contract.path, by, ...place })
+      opening.end('evicted', 4409, 'replaced: you have opened too many connections since')
+    },
     drain: (retryAfterMs) => opening.drain(retryAfterMs),
     recheck: (questions) => lifetime.recheck('recheck', questions),
   }
   server.registry.add(found)
   return { opening, lifetime }
+}
+
+/** An endpoint that allows each of its sockets more than an identity may send has said that this is fine. */
+function isCounted({ limits }: Hub, terms: Terms): boolean {
+  const { rate } = terms.limits
+  return rate === undefined || !isWider(rate, limits.identityRate)
 }
 
 /** Greets, seats and runs; whatever goes wrong from here on ends the socket, for it is open. */

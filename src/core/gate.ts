@@ -1,6 +1,7 @@
 import { Denial } from '../wire/errors.ts'
 import type { Clock } from './clock.ts'
 import type { Limits } from './limits.ts'
+import { networkOf } from './network.ts'
 
 interface Line {
   working: number
@@ -82,20 +83,6 @@ export class Gate {
     line.working--
     if (line.working === 0) this.#lines.delete(network)
   }
-}
-
-/**
- * What one peer can answer from: an IPv4 address, and of an IPv6 address the first 64 bits, because the rest is the
- * peer's own to choose (CVE-2026-45364).
- */
-function networkOf(address: string): string {
-  if (!address.includes(':')) return address
-  const [head = '', tail] = address.split('::')
-  const groups = head === '' ? [] : head.split(':')
-  if (tail === undefined) return groups.slice(0, 4).join(':')
-  const rest = tail === '' ? [] : tail.split(':')
-  const zeros = Array.from({ length: Math.max(0, 8 - groups.length - rest.length) }, () => '0')
-  return [...groups, ...zeros, ...rest].slice(0, 4).join(':')
 }
 
 function overBudget(): Denial {

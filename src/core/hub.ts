@@ -1,5 +1,6 @@
 import type { Questions } from './answer.ts'
 import type { Alarms } from './alarms.ts'
+import type { Allowances } from './allowances.ts'
 import type { Clock } from './clock.ts'
 import type { Carriers } from './credentials.ts'
 import type { Gate } from './gate.ts'
@@ -13,7 +14,7 @@ import type { Messenger } from './port.ts'
 import type { Presence } from './presence.ts'
 import type { Registry } from './registry.ts'
 import type { Revocations } from './revocations.ts'
-import type { EventSink, Reporter } from './report.ts'
+import type { Happening, Reporter } from './report.ts'
 
 /** What a server is made of, as its endpoints reach it through the handshake. */
 export interface Hub {
@@ -24,6 +25,12 @@ export interface Hub {
   readonly carriers: Carriers
   readonly origins: OriginRules
   readonly gate: Gate
+  /** What all sockets of an identity may send together. */
+  readonly identityRates: Allowances
+  /** How many bad credentials a network may bring. */
+  readonly failures: Allowances
+  /** What becomes of a connection beyond `limits.connectionsPerIdentity`: it takes the place of the oldest, or is refused. */
+  readonly whenFull: 'evict' | 'refuse'
   readonly layer: Layer
   readonly groups: Groups
   readonly presence: Presence
@@ -43,6 +50,8 @@ export interface Hub {
   readonly tenant: (identity: Identity<unknown>) => string
   /** What handlers reach as `socket.port`. */
   readonly port: (tenant: string) => Messenger
-  readonly emit: EventSink
+  readonly emit: (happening: Happening) => void
+  /** A short name for the id of a session or token that does not tell it: the first 16 hex digits of its SHA-256. */
+  readonly fingerprint: (id: string) => string
   readonly report: Reporter
 }

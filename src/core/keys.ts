@@ -32,6 +32,11 @@ export function subjectAddress(contract: Contract, tenant: string, subject: stri
   return { key: joined('subject', tenant, contract.path, subject), path: null, contract }
 }
 
+/** What limits of an identity are kept by: two tenants may each have a user of that name. */
+export function identityKey(tenant: string, subject: string): string {
+  return joined('identity', tenant, subject)
+}
+
 /** Length-prefixed, so that no part can hold a separator and be taken for two. */
 function joined(...parts: readonly string[]): string {
   return parts.map((part) => `${part.length}:${part}`).join('')

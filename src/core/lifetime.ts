@@ -67,7 +67,9 @@ export class Lifetime implements StandingHearer {
     const { absoluteMs, idleMs } = span
     if (absoluteMs !== null)
       this.#bounds.push(
-        hub.alarms.after(absoluteMs, () => this.#expire('this session has lasted long enough')),
+        hub.alarms.after(absoluteMs, () =>
+          this.#expire('absolute', 4401, 'expired: this session has lasted long enough'),
+        ),
       )
     if (idleMs !== null) this.#watchIdle(idleMs)
   }
@@ -94,9 +96,11 @@ export class Lifetime implements StandingHearer {
   }
 
   /** An answer that could not be had is no refusal: the old grant holds to the end of its lease, then it is over. */
-  unknown(denial: Denial): Outcome {
+  unknown(denial: Denial, why: Why): Outcome {
     const { hub, opening, span } = this.#parts
     if (denial.cause !== undefined) hub.report(denial.cause, denial.detail ?? 'asking a door again')
+    const { status, reason: code, detail } = denial
+    opening.tell({ type: 'unanswered', why, status, code, detail })
     if (span.leaseMs === null || this.#leaseEnd === null) {
       opening.end('denied', denial.closeCode, denialReason(denial))
       return 'closed'
@@ -120,7 +124,9 @@ export class Lifetime implements StandingHearer {
     this.#renewal?.cancel()
     if (expires === undefined) return
     const end = expires.getTime()
-    this.#expiry = hub.alarms.at(end, () => this.#expire('your credential has expired'))
+    this.#expiry = hub.alarms.at(end, () =>
+      this.#expire('credential', 4401, 'expired: your credential has expired'),
+    )
     this.#armRenewal(end)
   }
 
@@ -169,11 +175,14 @@ export class Lifetime implements StandingHearer {
   #watchIdle(idleMs: number): void {
     const { hub, opening } = this.#parts
     const left = opening.activeAt + idleMs - hub.clock.monotonic()
-    if (left <= 0) return opening.end('expired', 4408, 'idle: nothing was heard from you for too long')
+    if (left <= 0) return this.#expire('idle', 4408, 'idle: nothing was heard from you for too long')
     this.#bounds.push(hub.alarms.after(left, () => this.#watchIdle(idleMs)))
   }
 
-  #expire(message: string): void {
-    this.#parts.opening.end('expired', 4401, `expired: ${message}`)
+  #expire(cause: 'credential' | 'idle' | 'absolute', code: number, reason: string): void {
+    const { opening } = this.#parts
+    if (opening.ended) return
+    opening.tell({ type: 'expired', cause })
+    opening.end('expired', code, reason)
   }
 }

@@ -8,6 +8,13 @@ export interface Limits {
   readonly handshakesAtOnce: number
   /** Handshakes of one address that wait for their turn; 1,024, then 503. */
   readonly handshakesWaiting: number
+  /**
+   * Bad credentials of one address; 60 a minute, 120 at once, then 429 for its handshakes that bring one in a header,
+   * a subprotocol, a query or a first message. `null` switches it off.
+   */
+  readonly failedHandshakes: Rate | null
+  /** Open connections of one identity (subject and tenant) in this process; 50, then the oldest goes. */
+  readonly connectionsPerIdentity: number
   /** Bytes of request headers; 16 KiB. */
   readonly headerBytes: number
   /** Bytes of one message from a client; 64 KiB, then 1009. */
@@ -18,7 +25,12 @@ export interface Limits {
   readonly pingsPerSecond: number
   /** Messages of one socket: `most` each `eachMs`, with `burst` at once; 50 a second, burst 100. `null` switches it off. */
   readonly rate: Rate | null
-  /** For how long a socket may stay over its rate before 4429; 10 s. */
+  /**
+   * Messages of all sockets of one identity (subject and tenant) together; 200 a second, burst 400. `null` switches it
+   * off. Sockets of an endpoint whose own rate is wider than this one, or off, do not count.
+   */
+  readonly identityRate: Rate | null
+  /** For how long a socket may stay over a rate before 4429; 10 s. */
   readonly rateGraceMs: number
   /** Invalid messages within 10 s before 4400; 10. */
   readonly invalidMessages: number
@@ -58,11 +70,14 @@ export const defaultLimits: Limits = {
   handshakeMs: 5_000,
   handshakesAtOnce: 64,
   handshakesWaiting: 1_024,
+  failedHandshakes: { most: 60, eachMs: 60_000, burst: 120 },
+  connectionsPerIdentity: 50,
   headerBytes: 16_384,
   messageBytes: 65_536,
   fragments: 64,
   pingsPerSecond: 10,
   rate: { most: 50, eachMs: 1_000, burst: 100 },
+  identityRate: { most: 200, eachMs: 1_000, burst: 400 },
   rateGraceMs: 10_000,
   invalidMessages: 10,
   inbox: 256,
@@ -87,12 +102,18 @@ const largest = 2 ** 31 - 1
 export function limitsWith(changes: Partial<Limits>): Limits {
   for (const [name, value] of Object.entries(changes)) {
     if (!Object.hasOwn(defaultLimits, name)) throw new TypeError(`there is no limit '${name}'`)
-    if (name === 'rate' ? !isRate(value) : !isBound(value))
-      throw new TypeError(
-        `the limit '${name}' is a whole number from 1 to ${largest}, not ${JSON.stringify(value)}`,
-      )
+    const isOne = rates.has(name) ? isRate(value) : isBound(value)
+    if (!isOne) throw new TypeError(`the limit '${name}' is ${wanted(name)}, not ${JSON.stringify(value)}`)
   }
   return { ...defaultLimits, ...changes }
+}
+
+/** The limits that are rates; all others are numbers. */
+const rates: ReadonlySet<string> = new Set(['rate', 'identityRate', 'failedHandshakes'])
+
+function wanted(name: string): string {
+  const whole = `a whole number from 1 to ${largest}`
+  return rates.has(name) ? `null or { most, eachMs, burst }, each ${whole}` : whole
 }
 
 /** Whether a number can bound something. */
@@ -115,6 +136,12 @@ export function rateOf(option: RateOption): Rate {
   throw new TypeError('a rate allows at least one message, in a time above zero')
 }
 
+/** Whether one rate allows more in the long run than another; `null` allows everything. */
+export function isWider(one: Rate | null, other: Rate | null): boolean {
+  if (one === null || other === null) return one === null && other !== null
+  return one.most / one.eachMs > other.most / other.eachMs
+}
+
 /** A token bucket on an injected clock; it starts full. */
 export class Bucket {
   readonly #rate: Rate
@@ -129,11 +156,27 @@ export class Bucket {
 
   /** Takes one token; false when there is none. A clock that jumps back only costs the time it jumped. */
   take(now: number): boolean {
-    const { most, eachMs, burst } = this.#rate
-    this.#tokens = Math.min(burst, this.#tokens + (Math.max(0, now - this.#at) * most) / eachMs)
-    this.#at = now
+    this.#fill(now)
     if (this.#tokens < 1) return false
     this.#tokens -= 1
     return true
+  }
+
+  /** For how long there will be no token; 0 when there is one. */
+  shortMs(now: number): number {
+    this.#fill(now)
+    return this.#tokens >= 1 ? 0 : ((1 - this.#tokens) * this.#rate.eachMs) / this.#rate.most
+  }
+
+  /** Whether it is as a new one would be. */
+  isFull(now: number): boolean {
+    this.#fill(now)
+    return this.#tokens === this.#rate.burst
+  }
+
+  #fill(now: number): void {
+    const { most, eachMs, burst } = this.#rate
+    this.#tokens = Math.min(burst, this.#tokens + (Math.max(0, now - this.#at) * most) / eachMs)
+    this.#at = now
   }
 }

@@ -75,12 +75,21 @@ async function order(
   { at, ...named }: Whom,
   reason: string,
 ): Promise<Receipt> {
-  const room = at === undefined ? {} : { room: groupAddress(at[0], tenant, at[1] ?? {}).key }
-  const who: Selector = { ...given(named), ...room }
+  const room = at === undefined ? null : groupAddress(at[0], tenant, at[1] ?? {})
+  const who: Selector = { ...given(named), ...(room === null ? {} : { room: room.key }) }
+  const path = room?.path ?? null
   if (Object.keys(who).length === 0)
     throw new TypeError(`${kind} needs a user, a session, a token or a place`)
   const now = hub.clock.now()
-  return hub.orders.give({ id: newId(), kind, who, reason, at: now, until: now + hub.rememberMs })
+  return hub.orders.give({
+    id: newId(),
+    kind,
+    who,
+    ...(path === null ? {} : { path }),
+    reason,
+    at: now,
+    until: now + hub.rememberMs,
+  })
 }
 
 /** What is really named: a missing id must not widen an order to everyone else's. */

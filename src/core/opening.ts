@@ -15,7 +15,7 @@ import { Inbox } from './inbox.ts'
 import type { Rate } from './limits.ts'
 import { bodyFor, sendingOf } from './messenger.ts'
 import { denialReason } from './refusal.ts'
-import type { LeaveReason, Place } from './report.ts'
+import type { Happening, LeaveReason, Place, SocketHappening } from './report.ts'
 
 /** What runs inside a socket: the table of a consumer, or the loop of an endpoint. */
 export interface Inside {
@@ -40,6 +40,8 @@ export interface OpeningParts {
   readonly codec: Codec
   readonly place: Place
   readonly rate: Rate | null
+  /** What the rate of its identity is kept by; `null` where its messages do not count. */
+  readonly identity: string | null
   /** Gives up the places in groups and presence. */
   readonly vacate: () => void
   /** The peer brings a new credential; it passes the queue of the handlers by. */
@@ -73,14 +75,14 @@ export class Opening implements Receiver {
   #abort: AbortController | null = null
 
   constructor(id: string, parts: OpeningParts) {
-    const { hub, connection, rate } = parts
+    const { hub, connection } = parts
     this.id = id
     this.parts = parts
     this.#since = hub.clock.now()
     this.#visitor = parts.visitor
     this.#activeAt = hub.clock.monotonic()
     this.#inbox = new Inbox(hub.limits.inbox, connection)
-    this.#conduct = new Conduct(hub.limits, rate, this.#since)
+    this.#conduct = conductOf(parts, this.#since)
     this.#heartbeat = new Heartbeat(hub.clock, hub.limits, {
       ping: () => this.#ping(),
       paused: () => this.#inbox.paused,
@@ -130,6 +132,13 @@ export class Opening implements Receiver {
 
   get ended(): boolean {
     return this.#ended
+  }
+
+  /** Tells operators what has happened to this socket. */
+  tell(happened: SocketHappening): void {
+    const { hub, contract, place } = this.parts
+    // what was left out of it is what is added
+    hub.emit({ ...happened, contract: contract.path, ...place } as Happening)
   }
 
   /** Runs `open`, then everything that has come meanwhile. */
@@ -419,6 +428,24 @@ export class Opening implements Receiver {
       this.parts.hub.report(error, `closing ${this.parts.contract.path}`)
     }
   }
+}
+
+function conductOf({ hub, contract, rate, identity, place }: OpeningParts, now: number): Conduct {
+  const { limits, identityRates, emit } = hub
+  return new Conduct({
+    limits,
+    rate,
+    now,
+    shared: () => identity === null || identityRates.take(identity),
+    limited: (limit) =>
+      emit({
+        type: 'limited',
+        limit,
+        scope: limit === 'identityRate' ? 'identity' : 'socket',
+        contract: contract.path,
+        ...place,
+      }),
+  })
 }
 
 function tooMany(): Denial {

@@ -7,7 +7,7 @@ import type { Clock, Timer } from './clock.ts'
 import { Flights } from './flights.ts'
 import type { Bus, Store } from './layer.ts'
 import { type Holder, isMeant, type OpenSocket, type Registry, type Selector } from './registry.ts'
-import type { Reporter } from './report.ts'
+import type { Happening, Reporter } from './report.ts'
 import type { Revocations } from './revocations.ts'
 
 /** What every node is told to do at once. */
@@ -15,6 +15,8 @@ export interface Order {
   readonly id: string
   readonly kind: 'revoke' | 'recheck'
   readonly who: Selector
+  /** The path of the place that it is about, for people. */
+  readonly path?: string
   readonly reason: string
   /** When it was given, and until when a revocation is remembered, in wall time. */
   readonly at: number
@@ -39,12 +41,17 @@ export interface OrdersParts {
   readonly registry: Registry
   readonly revocations: Revocations
   readonly report: Reporter
+  readonly emit: (happening: Happening) => void
+  readonly fingerprint: (id: string) => string
 }
 
 interface Counted {
   readonly closed: number
   readonly changed: number
 }
+
+/** An order with the node that was told to give it. */
+type Given = Order & { readonly node: string }
 
 const ordersTopic = 'sallyport/orders'
 const revocationLog = 'sallyport/revocations'
@@ -82,7 +89,7 @@ export class Orders {
   /** Gives an order here and everywhere. @throws what the layer throws; sockets of this node are closed all the same */
   async give(order: Order): Promise<Receipt> {
     const { node, bus } = this.#parts
-    const here = this.#carryOut(order, () => true)
+    const here = this.#carryOut({ ...order, node }, () => true)
     await this.ready()
     const others = (await bus.nodes()).filter((name) => name !== node)
     const answered = this.#collect(order.id, others)
@@ -129,14 +136,14 @@ export class Orders {
     const { epoch, entries } = await this.#parts.store.range(revocationLog, this.#read)
     for (const { offset, value } of entries) {
       const order = orderOf(value)
-      if (order !== null) void this.#carryOut(order, (socket) => socket.isRevoked())
+      if (order !== null) void this.#catchUp(order)
       this.#read = { epoch, offset }
     }
   }
 
   async #remember(order: Order): Promise<void> {
-    const { store, clock } = this.#parts
-    await store.append(revocationLog, packed(order), {
+    const { store, clock, node } = this.#parts
+    await store.append(revocationLog, packed({ ...order, node }), {
       size: maxRemembered,
       forMs: Math.max(1, order.until - clock.now()),
     })
@@ -154,8 +161,20 @@ export class Orders {
     }
   }
 
+  async #carryOut(order: Given, applies: (socket: OpenSocket) => boolean): Promise<Counted> {
+    const done = await this.#do(order, applies)
+    this.#parts.emit(happeningOf(order, done, this.#parts.fingerprint))
+    return done
+  }
+
+  /** An order out of the log: mostly carried out long ago, which is then not told again. */
+  async #catchUp(order: Given): Promise<void> {
+    const done = await this.#do(order, (socket) => socket.isRevoked())
+    if (done.closed > 0) this.#parts.emit(happeningOf(order, done, this.#parts.fingerprint))
+  }
+
   /** First remembered, then done: whoever is on the way in is caught by the one, whoever is inside by the other. */
-  async #carryOut(order: Order, applies: (socket: OpenSocket) => boolean): Promise<Counted> {
+  async #do(order: Order, applies: (socket: OpenSocket) => boolean): Promise<Counted> {
     const { registry, revocations, clock } = this.#parts
     const { kind, who, reason, at, until } = order
     if (kind === 'revoke') revocations.add({ who, reason, at, until }, clock.now())
@@ -206,6 +225,22 @@ export class Orders {
   }
 }
 
+/** What is told of an order that was carried out here. */
+function happeningOf(order: Given, done: Counted, fingerprint: (id: string) => string): Happening {
+  const { kind, who, path, reason, node: from } = order
+  const { user, session, token } = who
+  const told = {
+    ...(user === undefined ? {} : { subject: user }),
+    ...(session === undefined ? {} : { session: fingerprint(session) }),
+    ...(token === undefined ? {} : { token: fingerprint(token) }),
+    ...(path === undefined ? {} : { path }),
+    closed: done.closed,
+    from,
+  }
+  if (kind === 'recheck') return { type: 'rechecked', changed: done.changed, ...told }
+  return path === undefined ? { type: 'revoked', reason, ...told } : { type: 'kicked', reason, ...told, path }
+}
+
 function answersTopic(node: string): string {
   return `sallyport/answers/${node}`
 }
@@ -229,14 +264,16 @@ function recordOf(bytes: Uint8Array): Readonly<Record<string, unknown>> | null {
 }
 
 /** Reads what another node or the store gave; `null` when it is no order. */
-function orderOf(bytes: Uint8Array): (Order & { readonly node: string }) | null {
-  const { id, kind, who, reason, at, until, node = '' } = recordOf(bytes) ?? {}
+function orderOf(bytes: Uint8Array): Given | null {
+  const { id, kind, who, path, reason, at, until, node = '' } = recordOf(bytes) ?? {}
   if (typeof id !== 'string' || (kind !== 'revoke' && kind !== 'recheck') || typeof reason !== 'string')
     return null
   if (typeof at !== 'number' || typeof until !== 'number' || typeof node !== 'string' || !isRecord(who))
     return null
   const selector = selectorOf(who)
-  return selector === null ? null : { id, kind, who: selector, reason, at, until, node }
+  if (selector === null) return null
+  const place = typeof path === 'string' ? { path } : {}
+  return { id, kind, who: selector, ...place, reason, at, until, node }
 }
 
 function selectorOf(who: Readonly<Record<string, unknown>>): Selector | null {

@@ -58,8 +58,9 @@ interface Taken {
 export class Places {
   /** The room itself. */
   readonly room: Address
+  /** Whose room it is, where several tenants share a server. */
+  readonly tenant: string
   readonly #parts: PlacesParts
-  readonly #tenant: string
   /** The seats with the keys of their groups: two, and one for each audience. */
   #seats: readonly Taken[] = []
   readonly #subject: Address
@@ -72,9 +73,9 @@ export class Places {
 
   constructor(parts: PlacesParts, { identity, params, subject }: Visitor) {
     this.#parts = parts
-    this.#tenant = parts.hub.tenant(identity)
-    this.room = groupAddress(parts.contract, this.#tenant, params)
-    this.#subject = subjectAddress(parts.contract, this.#tenant, subject)
+    this.tenant = parts.hub.tenant(identity)
+    this.room = groupAddress(parts.contract, this.tenant, params)
+    this.#subject = subjectAddress(parts.contract, this.tenant, subject)
   }
 
   async find(visitor: Visitor): Promise<void> {
@@ -120,6 +121,11 @@ export class Places {
     this.#spot = null
   }
 
+  /** What the client is told of its grant; `undefined` where the contract says nothing of it. */
+  get grant(): unknown {
+    return this.#grant
+  }
+
   told(): Told {
     const { hub, contract, seating } = this.#parts
     return {
@@ -147,7 +153,7 @@ export class Places {
   #audiences(visitor: Visitor): readonly Address[] {
     const { contract, seating } = this.#parts
     const names = seating.audience?.(whoIs(visitor)) ?? []
-    return names.map((name) => groupAddress(contract, this.#tenant, visitor.params, name))
+    return names.map((name) => groupAddress(contract, this.tenant, visitor.params, name))
   }
 }
 

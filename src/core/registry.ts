@@ -3,6 +3,7 @@ import type { LeaveReason } from './report.ts'
 
 /** What an open socket can be found by. */
 export interface Holder {
+  readonly tenant: string
   readonly subject: string
   readonly session: string | undefined
   readonly token: string | undefined
@@ -17,6 +18,8 @@ export interface OpenSocket {
   isRevoked(): boolean
   /** Ends it, once. */
   end(why: LeaveReason, code: number, reason: string): void
+  /** Ends it for a newer connection of its identity; `by` is the id of that handshake. */
+  evict(by: string): void
   /** Lets its running handler finish, tells the client when to come back, then ends it. */
   drain(retryAfterMs: number): Promise<void>
   /** Asks both doors again, with the others that are asked at the same time. */
@@ -76,12 +79,18 @@ export class Registry<S extends { holder: Holder } = OpenSocket> {
     if (this.#all.delete(socket)) this.#forget(socket)
   }
 
-  /** Lets an open socket be found by what it holds now. */
+  /** Lets an open socket be found by what it holds now. What it held before keeps its place: it is no younger. */
   move(socket: S, holder: Holder): void {
     if (!this.#all.has(socket)) return
-    this.#forget(socket)
+    const changed = indexes.filter((name) => socket.holder[name] !== holder[name])
+    this.#forget(socket, changed)
     socket.holder = holder
-    this.#index(socket)
+    this.#index(socket, changed)
+  }
+
+  /** The sockets of one identity, the oldest first. */
+  of({ tenant, subject }: Pick<Holder, 'tenant' | 'subject'>): readonly S[] {
+    return [...this.#by.subject.get(subject)].filter(({ holder }) => holder.tenant === tenant)
   }
 
   /** Those whom a selector means; the list stays as it is while they are ended. */
@@ -91,16 +100,16 @@ export class Registry<S extends { holder: Holder } = OpenSocket> {
     return smallest === undefined ? [] : [...smallest].filter((socket) => isMeant(selector, socket.holder))
   }
 
-  #index(socket: S): void {
-    for (const name of indexes) this.#by[name].add(socket.holder[name], socket)
+  #index(socket: S, names = indexes): void {
+    for (const name of names) this.#by[name].add(socket.holder[name], socket)
   }
 
-  #forget(socket: S): void {
-    for (const name of indexes) this.#by[name].delete(socket.holder[name], socket)
+  #forget(socket: S, names = indexes): void {
+    for (const name of names) this.#by[name].delete(socket.holder[name], socket)
   }
 }
 
-const indexes = ['subject', 'session', 'token', 'room'] as const
+const indexes: readonly ('subject' | 'session' | 'token' | 'room')[] = ['subject', 'session', 'token', 'room']
 const nobody: ReadonlySet<never> = new Set()
 
 /** Sockets by one of the things that they hold. Most keys have one socket, which then needs no set of its own. */

@@ -1,8 +1,22 @@
 import type { Denial } from '../wire/errors.ts'
+import type { Limits } from './limits.ts'
+
+/** Why a door is asked: someone knocks, a lease runs out, an identity was renewed, or somebody said that rights have changed. */
+export type Why = 'open' | 'lease' | 'refresh' | 'recheck'
 
 /** Why a socket has ended. */
 export type LeaveReason =
-  'peer' | 'lost' | 'expired' | 'revoked' | 'drain' | 'slow' | 'abuse' | 'denied' | 'fault' | 'done'
+  | 'peer'
+  | 'lost'
+  | 'expired'
+  | 'revoked'
+  | 'evicted'
+  | 'drain'
+  | 'slow'
+  | 'abuse'
+  | 'denied'
+  | 'fault'
+  | 'done'
 
 /** Who and where, as far as it is known: no credential is in it. */
 export interface Place {
@@ -12,39 +26,165 @@ export interface Place {
   readonly address: string
   readonly origin: string | null
   readonly subject?: string | undefined
+  /** The session it came in on: the first 16 hex digits of the SHA-256 of its id, which may be the secret itself. */
+  readonly session?: string | undefined
+  /** The token it came in on, hashed likewise. */
+  readonly token?: string | undefined
 }
 
-/** What happens at the doors and inside, typed, without secrets: for logs, metrics and audit. */
-export type SallyportEvent =
-  | ({ readonly type: 'accepted'; readonly contract: string } & Place)
-  | ({
-      readonly type: 'denied'
-      readonly status: number
-      readonly code: string
-      readonly detail: string | undefined
-    } & Place)
-  | ({
-      readonly type: 'left'
-      readonly contract: string
-      readonly why: LeaveReason
-      readonly code: number
-      readonly ms: number
-    } & Place)
-  | ({
-      readonly type: 'refused-message'
-      readonly contract: string
-      readonly status: number
-      readonly code: string
-    } & Place)
-  | ({ readonly type: 'refreshed'; readonly contract: string; readonly expires: number | null } & Place)
-  | ({
-      readonly type: 'refresh-refused'
-      readonly contract: string
-      readonly status: number
-      readonly code: string
-      readonly detail: string | undefined
-    } & Place)
-  | { readonly type: 'sent'; readonly contract: string; readonly receivers: number }
+/** A socket: where it is, and which contract it speaks. */
+interface At extends Place {
+  readonly contract: string
+}
+
+/** What a peer was told of a refusal (`status`, `code`), and what only operators are (`detail`). */
+interface Refused {
+  readonly status: number
+  readonly code: string
+  readonly detail: string | undefined
+}
+
+/** Whom an order was about: all that is named was meant together. Ids of sessions and tokens are hashed as in {@link Place}. */
+interface Ordered {
+  readonly subject?: string
+  readonly session?: string
+  readonly token?: string
+  /** The node that was told to. */
+  readonly from: string
+  /** How many sockets of this node it closed. */
+  readonly closed: number
+}
+
+/** Someone came in. */
+interface Accepted extends At {
+  readonly type: 'accepted'
+}
+
+/** A door stayed shut. `contract` and `subject` where it was known by then where they wanted to go, and who it was. */
+interface Denied extends Place, Refused {
+  readonly type: 'denied'
+  /** What people were told. */
+  readonly message: string
+  readonly contract?: string | undefined
+}
+
+/** A socket has ended. */
+interface Left extends At {
+  readonly type: 'left'
+  readonly why: LeaveReason
+  /** The close code that was sent, or came. */
+  readonly code: number
+  /** For how long it was open. */
+  readonly ms: number
+}
+
+/** A new credential was taken on an open socket; `expires` in milliseconds since 1970, `null` where it has no end. */
+interface Refreshed extends At {
+  readonly type: 'refreshed'
+  readonly expires: number | null
+}
+
+/** A new credential was not taken. */
+interface RefreshRefused extends At, Refused {
+  readonly type: 'refresh-refused'
+}
+
+/** Rights have changed on an open socket. The grant itself is not told: it may hold what nobody is to read. */
+interface Changed extends At {
+  readonly type: 'changed'
+  readonly why: Why
+  /** Whether what the client is told of its grant has changed. */
+  readonly told: boolean
+}
+
+/** Whether somebody may stay could not be found out; the old grant holds to the end of its lease. */
+interface Unanswered extends At, Refused {
+  readonly type: 'unanswered'
+  readonly why: Why
+}
+
+/** Access ran out: the credential's, the silence that an endpoint allows, or the time. `left` follows. */
+interface Expired extends At {
+  readonly type: 'expired'
+  readonly cause: 'credential' | 'idle' | 'absolute'
+}
+
+/** A newer connection of the same identity took its place; `by` is the id of that handshake. `left` follows. */
+interface Evicted extends At {
+  readonly type: 'evicted'
+  readonly by: string
+}
+
+/** `revoke` without a place was carried out on this node. */
+interface Revoked extends Ordered {
+  readonly type: 'revoked'
+  readonly reason: string
+}
+
+/** `revoke` with a place was carried out on this node: out of there, and nowhere else. */
+interface Kicked extends Ordered {
+  readonly type: 'kicked'
+  readonly path: string
+  readonly reason: string
+}
+
+/** `recheck` was carried out on this node. */
+interface Rechecked extends Ordered {
+  readonly type: 'rechecked'
+  readonly path?: string
+  /** How many sockets of this node have another grant now. */
+  readonly changed: number
+}
+
+/** A limit was reached: told once for each lapse, not for each message. */
+interface Limited extends Place {
+  readonly type: 'limited'
+  readonly limit: keyof Limits
+  /** What is counted together. */
+  readonly scope: 'socket' | 'identity' | 'address'
+  readonly contract?: string
+}
+
+/** A message was answered with a denial. */
+interface RefusedMessage extends At {
+  readonly type: 'refused-message'
+  readonly status: number
+  readonly code: string
+}
+
+/** A message went to a group; `receivers` are those of this node. */
+interface Sent {
+  readonly type: 'sent'
+  readonly contract: string
+  readonly receivers: number
+}
+
+/** What happens to an open socket, without where it is. */
+export type SocketHappening<H = Happening> = H extends At ? Omit<H, keyof At> : never
+
+/** What happens at the doors and inside, as those say it to whom it happens. */
+export type Happening =
+  | Accepted
+  | Denied
+  | Left
+  | Refreshed
+  | RefreshRefused
+  | Changed
+  | Unanswered
+  | Expired
+  | Evicted
+  | Revoked
+  | Kicked
+  | Rechecked
+  | Limited
+  | RefusedMessage
+  | Sent
+
+/**
+ * What happens at the doors and inside, typed, without secrets: for logs, metrics and audit. `at` is the wall time in
+ * milliseconds since 1970, `node` the name of the process.
+ */
+export type SallyportEvent = Happening & { readonly at: number; readonly node: string }
 
 /** Hears events. It must not throw; what it throws is reported. */
 export type EventSink = (event: SallyportEvent) => void
@@ -52,10 +192,13 @@ export type EventSink = (event: SallyportEvent) => void
 /** The one place for unexpected errors: what was being done, and the error as it was thrown. */
 export type Reporter = (error: unknown, doing: string) => void
 
+/** What is known of someone who was denied, beside what the handshake says. */
+export type Suspect = Pick<Denied, 'contract' | 'subject' | 'session' | 'token'>
+
 /** The event of a denial. */
-export function deniedEvent(denial: Denial, place: Place): SallyportEvent {
-  const { status, reason: code, detail } = denial
-  return { type: 'denied', status, code, detail, ...place }
+export function deniedEvent(denial: Denial, place: Place, suspect: Suspect = {}): Denied {
+  const { status, reason: code, message, detail } = denial
+  return { type: 'denied', status, code, message, detail, ...place, ...suspect }
 }
 
 /** A reporter that cannot throw: an operator's sink that fails must not take a socket with it. */

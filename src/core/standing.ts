@@ -32,7 +32,7 @@ export interface StandingHearer {
   /** The socket stays. */
   confirmed(): void
   /** The doors could not be asked: says what comes of that. */
-  unknown(denial: Denial): Outcome
+  unknown(denial: Denial, why: Why): Outcome
 }
 
 /**
@@ -86,9 +86,9 @@ export class Standing {
     if (opening.ended) return 'closed'
     if (!(said instanceof Denial)) {
       const revoked = this.#revoked(said)
-      return revoked === null ? this.#take({ ...opening.visitor, ...said }) : this.#end(revoked)
+      return revoked === null ? this.#take({ ...opening.visitor, ...said }, why) : this.#end(revoked)
     }
-    return said.status === 503 ? this.#hearer.unknown(said) : this.#end(said)
+    return said.status === 503 ? this.#hearer.unknown(said, why) : this.#end(said)
   }
 
   async #adopt(fresh: Fresh): Promise<Outcome> {
@@ -98,7 +98,7 @@ export class Standing {
     if (said instanceof Denial) return this.#drop(said, fresh)
     const revoked = this.#revoked(said)
     if (revoked !== null) throw revoked
-    return this.#take({ ...opening.visitor, ...said })
+    return this.#take({ ...opening.visitor, ...said }, 'refresh')
   }
 
   /** What the second door does not admit with a new credential. @throws Denial 503 when it could not be asked */
@@ -168,7 +168,7 @@ export class Standing {
     return 'closed'
   }
 
-  async #take(visitor: Visitor): Promise<Outcome> {
+  async #take(visitor: Visitor, why: Why): Promise<Outcome> {
     const { opening, places, hold } = this.#parts
     const before = opening.visitor.grant
     const changed = !isSame(before, visitor.grant)
@@ -176,6 +176,7 @@ export class Standing {
     hold(visitor)
     this.#hearer.confirmed()
     if (!changed) return 'kept'
+    const toldBefore = places.grant
     try {
       await places.move(visitor)
     } catch (error) {
@@ -183,6 +184,7 @@ export class Standing {
       return 'closed'
     }
     if (opening.ended) return 'closed'
+    opening.tell({ type: 'changed', why, told: !isSame(toldBefore, places.grant) })
     opening.changed(visitor.grant, before, places.told())
     return 'changed'
   }

@@ -44,8 +44,12 @@ export const closeCodes: readonly CloseCode[] = [
   { code: 4403, name: 'forbidden', meaning: 'Known, but not allowed in here.' },
   { code: 4404, name: 'not-found', meaning: 'No such endpoint, or nothing that you may know of.' },
   { code: 4408, name: 'timeout', meaning: 'Something that was due did not come in time.' },
-  { code: 4409, name: 'conflict', meaning: 'Refused because of what is going on already.' },
-  { code: 4429, name: 'too-many', meaning: 'Too many messages or connections.' },
+  {
+    code: 4409,
+    name: 'conflict',
+    meaning: 'Refused because of what is going on already, or replaced by a newer connection of yours.',
+  },
+  { code: 4429, name: 'too-many', meaning: 'Too many messages, connections or bad credentials.' },
   { code: 4503, name: 'unavailable', meaning: 'Whether you may come in could not be found out.' },
   { code: 4508, name: 'too-slow', meaning: 'You read more slowly than the endpoint speaks.' },
 ]

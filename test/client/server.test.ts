@@ -99,6 +99,26 @@ describe('the client and the server', () => {
     app.close()
   })
 
+  test('two devices under a cap of one do not evict each other for ever: who was replaced stays away', async () => {
+    let accepted = 0
+    await using running = await serving({
+      limits: { connectionsPerIdentity: 1 },
+      on: ({ type }) => void (type === 'accepted' && accepted++),
+    })
+    const clock = manualClock()
+    const [laptop, phone] = [as(running.url, 'ada-key', { clock }), as(running.url, 'ada-key')]
+    const first = laptop.open(chat, { room: 'lobby' })
+    await until(first, 'open')
+    const second = phone.open(chat, { room: 'lobby' })
+    const { denial } = await until(first, 'denied')
+    expect(denial).toMatchObject({ status: 409, code: 'replaced' })
+    await until(second, 'open')
+    clock.advance(3_600_000)
+    expect([first.state, second.state, clock.pending, accepted]).toEqual(['denied', 'open', 0, 2])
+    laptop.close()
+    phone.close()
+  })
+
   test('a denial of a handler reaches the one who sent', async () => {
     await using running = await serving()
     const app = as(running.url, 'bob-key')

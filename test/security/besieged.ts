@@ -19,7 +19,7 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
 })
 
-/** Serves echo, rooms and these applications, and sets the canary to talk. */
+/** Serves echo, rooms and these applications, and sets a canary to talk: as somebody else than the attackers. */
 export async function besieged(
   options: Options = {},
   ...more: Parameters<typeof router>[0][number][]
@@ -30,7 +30,7 @@ export async function besieged(
   const application: Application = router([echo, room, ...more])
   port.serve(application)
   const { port: number } = await port.listen(0)
-  const bird = await canary(`ws://127.0.0.1:${number}/ws/lines`, { 'x-test-user': 'Ada' })
+  const bird = await canary(`ws://127.0.0.1:${number}/ws/lines`, { 'x-test-user': 'Grace' })
   cleanups.push(() => bird.stop())
   return { port, number, canary: bird, faults }
 }

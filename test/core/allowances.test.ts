@@ -1,0 +1,69 @@
+import { expect, test } from 'vitest'
+import { Alarms } from '../../src/core/alarms.ts'
+import { Allowances } from '../../src/core/allowances.ts'
+import { testClock } from '../../src/testing.ts'
+
+function allowances(rate: { most: number; eachMs: number; burst: number } | null) {
+  const clock = testClock()
+  return { clock, known: new Allowances(rate, clock, new Alarms(clock)) }
+}
+
+const two = { most: 1, eachMs: 1_000, burst: 2 }
+
+test('each key has an allowance of its own, which fills up again', async () => {
+  const { clock, known } = allowances(two)
+  expect([known.take('a'), known.take('a'), known.take('a'), known.take('b')]).toEqual([
+    true,
+    true,
+    false,
+    true,
+  ])
+  await clock.advance(1_000)
+  expect([known.take('a'), known.take('a')]).toEqual([true, false])
+})
+
+test('it says for how long there is nothing left', async () => {
+  const { clock, known } = allowances(two)
+  expect(known.shortMs('a')).toBe(0)
+  known.take('a')
+  known.take('a')
+  expect(known.shortMs('a')).toBe(1_000)
+  await clock.advance(400)
+  expect(known.shortMs('a')).toBe(600)
+  await clock.advance(600)
+  expect(known.shortMs('a')).toBe(0)
+})
+
+test('a wall clock that jumps gives nobody more', () => {
+  const { clock, known } = allowances(two)
+  known.take('a')
+  known.take('a')
+  clock.jump(3_600_000)
+  expect(known.take('a')).toBe(false)
+})
+
+test('nothing is remembered once all is quiet, and what is short stays', async () => {
+  const { clock, known } = allowances(two)
+  for (let key = 0; key < 1_000; key++) known.take(`quiet ${key}`)
+  expect(known.size).toBe(1_000)
+  await clock.advance(1_500)
+  known.take('short')
+  known.take('short')
+  await clock.advance(500)
+  expect(known.size).toBe(1)
+  await clock.advance(4_000)
+  expect(known.size).toBe(0)
+})
+
+test('a flood of keys costs bounded memory', () => {
+  const { known } = allowances({ most: 1, eachMs: 3_600_000, burst: 1 })
+  for (let key = 0; key < 100_100; key++) known.take(String(key))
+  expect(known.size).toBe(100_000)
+  expect(known.take('100099')).toBe(false)
+})
+
+test('no rate allows everything and remembers nothing', () => {
+  const { known } = allowances(null)
+  for (let count = 0; count < 1_000; count++) expect(known.take('a')).toBe(true)
+  expect([known.size, known.shortMs('a')]).toEqual([0, 0])
+})

@@ -1,0 +1,109 @@
+import { expect, test } from 'vitest'
+import { type Authenticator, consumer, contract, optional, type Options, sallyport } from '../../src/index.ts'
+import { settled } from '../../src/testing/clock.ts'
+import { testPort, visit } from '../../src/testing.ts'
+import { ada, byName, grace, type User } from './rooms.ts'
+
+const lobby = contract('/ws/lobby', {})
+const inside = consumer(lobby, { auth: byName }, () => ({}))
+const guests = consumer(lobby, { auth: optional(byName) }, () => ({}))
+
+const capped = (options: Options = {}) => testPort({ limits: { connectionsPerIdentity: 2 }, ...options })
+
+test('beyond the cap the oldest connection goes, and the newer ones stay', async () => {
+  const port = capped()
+  const [first, second] = [
+    await visit(inside, {}, { user: ada, port }),
+    await visit(inside, {}, { user: ada, port }),
+  ]
+  const left: string[] = []
+  void second.closed.then(() => left.push('second'))
+  const third = await visit(inside, {}, { user: ada, port })
+  void third.closed.then(() => left.push('third'))
+  expect(await first.closed).toEqual({
+    code: 4409,
+    reason: 'replaced: you have opened too many connections since',
+  })
+  await settled()
+  expect([left, port.connections]).toEqual([[], 2])
+})
+
+test('who leaves makes room: nobody is evicted for a connection that is gone', async () => {
+  const port = capped()
+  const first = await visit(inside, {}, { user: ada, port })
+  const second = await visit(inside, {}, { user: ada, port })
+  second.leave()
+  await second.closed
+  await settled()
+  await visit(inside, {}, { user: ada, port })
+  await first.nothing()
+  expect(port.connections).toBe(2)
+})
+
+test('the cap is that of each identity: other users, other tenants and guests have their own', async () => {
+  const auth: Authenticator<User> = async ({ headers }) => {
+    const org = headers.get('x-org')
+    return org === null ? null : { user: ada, session: org }
+  }
+  const port = capped({ tenant: ({ session }) => session ?? '' })
+  const tenanted = consumer(lobby, { auth }, () => ({}))
+  for (const org of ['red', 'blue'])
+    for (let count = 0; count < 2; count++) await visit(tenanted, {}, { headers: { 'x-org': org }, port })
+  for (const user of [ada, grace])
+    for (let count = 0; count < 2; count++) await visit(inside, {}, { user, port })
+  for (let count = 0; count < 5; count++) await visit(guests, {}, { headers: {}, port })
+  await settled()
+  expect(port.connections).toBe(13)
+})
+
+test('where newcomers are refused they are told in both faces when to come back', async () => {
+  const port = capped({ whenFull: 'refuse' })
+  await visit(inside, {}, { user: ada, port })
+  await visit(inside, {}, { user: ada, port })
+  await expect(visit(inside, {}, { user: ada, port })).rejects.toMatchObject({
+    status: 429,
+    code: 'too-many-connections',
+    close: {
+      code: 4429,
+      reason: 'too-many-connections: you have too many connections open: close one of them',
+    },
+    http: { status: 429, headers: { 'Retry-After': '35' } },
+  })
+  expect(port.connections).toBe(2)
+})
+
+test.each(['evict', 'refuse'] as const)(
+  'however many come at once, no more are in than may be: %s',
+  async (whenFull) => {
+    const port = capped({ whenFull, limits: { connectionsPerIdentity: 3 } })
+    const coming = Array.from({ length: 30 }, () => visit(inside, {}, { user: ada, port }))
+    const came = await Promise.allSettled(coming)
+    await settled()
+    expect(port.connections).toBe(3)
+    expect(came.filter(({ status }) => status === 'fulfilled')).toHaveLength(whenFull === 'evict' ? 30 : 3)
+  },
+)
+
+test('a newcomer who is refused at the second door evicts nobody', async () => {
+  const port = testPort({ limits: { connectionsPerIdentity: 1 } })
+  const closed = consumer(lobby, { auth: byName, authorize: () => null }, () => ({}))
+  const first = await visit(inside, {}, { user: ada, port })
+  await expect(visit(closed, {}, { user: ada, port })).rejects.toMatchObject({ status: 403 })
+  await first.nothing()
+  expect(port.connections).toBe(1)
+})
+
+test('the handler of an evicted socket is told why, and that it will not come back', async () => {
+  const told: unknown[] = []
+  const telling = consumer(lobby, { auth: byName }, () => ({ close: (leave) => void told.push(leave) }))
+  const port = testPort({ limits: { connectionsPerIdentity: 1 } })
+  const first = await visit(telling, {}, { user: ada, port })
+  await visit(telling, {}, { user: ada, port })
+  await first.closed
+  await settled()
+  expect(told).toEqual([{ why: 'evicted', code: 4409, mayReturn: false }])
+})
+
+test('a choice that is misspelt stops the start', () => {
+  expect(() => sallyport({ whenFull: 'evcit' as never })).toThrow(TypeError)
+})

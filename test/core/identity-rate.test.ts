@@ -1,0 +1,102 @@
+import { expect, test } from 'vitest'
+import { hub } from '../../src/core/application.ts'
+import { type Authenticator, consumer, contract, type Options, text } from '../../src/index.ts'
+import { testClock, testPort, visit } from '../../src/testing.ts'
+import { ada, byName, grace, type User } from './rooms.ts'
+
+const lines = contract('/ws/lines', { client: text, server: text })
+const listening = consumer(lines, { auth: byName }, () => ({ message: () => {} }))
+
+function world(options: Options = {}) {
+  const clock = testClock()
+  const limits = {
+    identityRate: { most: 2, eachMs: 1_000, burst: 4 },
+    rate: { most: 1, eachMs: 1_000, burst: 3 },
+  }
+  return { clock, port: testPort({ clock, limits, ...options }) }
+}
+
+test('all sockets of an identity share one rate, and nobody else pays for it', async () => {
+  const { port } = world()
+  const tabs = await Promise.all([1, 2].map(() => visit(listening, {}, { user: ada, port })))
+  const other = await visit(listening, {}, { user: grace, port })
+  const sent = await Promise.allSettled([...tabs, ...tabs, ...tabs].map((tab) => tab.send('hello')))
+  expect(sent.map(({ status }) => status)).toEqual([
+    ...Array.from({ length: 4 }, () => 'fulfilled'),
+    'rejected',
+    'rejected',
+  ])
+  expect(sent.at(-1)).toMatchObject({ reason: { status: 429, reason: 'too-many-messages' } })
+  await other.send('hello')
+})
+
+test('what a socket is refused for its own rate is not taken from its siblings', async () => {
+  const { port } = world()
+  const [flooding, calm] = [
+    await visit(listening, {}, { user: ada, port }),
+    await visit(listening, {}, { user: ada, port }),
+  ]
+  await Promise.allSettled(Array.from({ length: 100 }, () => flooding.send('flood')))
+  await calm.send('hello')
+})
+
+test('reconnecting does not fill it up', async () => {
+  const { port } = world()
+  for (let count = 0; count < 4; count++) {
+    const tab = await visit(listening, {}, { user: ada, port })
+    await tab.send('hello')
+    tab.leave()
+    await tab.closed
+  }
+  const tab = await visit(listening, {}, { user: ada, port })
+  await expect(tab.send('hello')).rejects.toMatchObject({ status: 429 })
+})
+
+test('tenants do not share, though their users have one name', async () => {
+  const auth: Authenticator<User> = async ({ headers }) => ({
+    user: ada,
+    session: headers.get('x-org') ?? '',
+  })
+  const { port } = world({ tenant: ({ session }) => session ?? '' })
+  const tenanted = consumer(lines, { auth }, () => ({ message: () => {} }))
+  for (const org of ['red', 'red', 'blue', 'blue']) {
+    const tab = await visit(tenanted, {}, { headers: { 'x-org': org }, port })
+    for (let count = 0; count < 2; count++) await tab.send('hello')
+  }
+})
+
+test('whoever stays over it for the grace is closed with 4429', async () => {
+  const { clock, port } = world({
+    limits: { identityRate: { most: 1, eachMs: 1_000, burst: 1 }, rateGraceMs: 5_000 },
+  })
+  const tab = await visit(listening, {}, { user: ada, port })
+  for (let tenth = 0; tenth < 60; tenth++) {
+    tab.raw('{"op":"msg","in":"/ws/lines","data":"flood"}')
+    await clock.advance(100)
+  }
+  expect(await tab.closed).toMatchObject({ code: 4429 })
+})
+
+test.each([
+  ['is wider', { each: '1s', most: 1_000 } as const],
+  ['is off', null],
+])('an endpoint whose own rate %s is not counted', async (_, rate) => {
+  const { port } = world()
+  const game = consumer(lines, { auth: byName, limits: { rate } }, () => ({ message: () => {} }))
+  const player = await visit(game, {}, { user: ada, port })
+  await Promise.all(Array.from({ length: 100 }, () => player.send('move')))
+})
+
+test('it may be switched off', async () => {
+  const { port } = world({ limits: { identityRate: null } })
+  const tabs = await Promise.all([1, 2, 3, 4, 5].map(() => visit(listening, {}, { user: ada, port })))
+  await Promise.all(tabs.flatMap((tab) => Array.from({ length: 100 }, () => tab.send('hello'))))
+})
+
+test('nobody is remembered once all is quiet', async () => {
+  const { clock, port } = world()
+  for (const user of [ada, grace]) await (await visit(listening, {}, { user, port })).send('hello')
+  expect(port[hub].identityRates.size).toBe(2)
+  await clock.advance(2_000)
+  expect(port[hub].identityRates.size).toBe(0)
+})
