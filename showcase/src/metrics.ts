@@ -16,6 +16,14 @@ export interface Metrics {
   readonly leaves: Counter<'why'>
   /** Messages of sockets: sent, or the code of the refusal. */
   readonly messages: Counter<'outcome'>
+  /** Every event of the doors and sockets, by type. */
+  readonly events: Counter<'type'>
+  /** Limits that were reached, and what was counted together. */
+  readonly limits: Counter<'limit' | 'scope'>
+  /** Access that ran out: the credential's, silence, age. */
+  readonly expiries: Counter<'cause'>
+  /** Grants that have changed under an open socket, by what had them asked for again. */
+  readonly changes: Counter<'why'>
 }
 
 /** What is asked at each reading. */
@@ -79,6 +87,36 @@ export function metrics({ waiting, sockets }: Gauged): Metrics {
       name: 'showcase_socket_messages_total',
       help: 'Socket messages',
       labelNames: ['outcome'],
+      registers,
+    }),
+    ...eventMetrics(registers),
+  }
+}
+
+function eventMetrics(registers: Registry[]): Pick<Metrics, 'events' | 'limits' | 'expiries' | 'changes'> {
+  return {
+    events: new Counter({
+      name: 'showcase_socket_events_total',
+      help: 'Events of the doors and sockets',
+      labelNames: ['type'],
+      registers,
+    }),
+    limits: new Counter({
+      name: 'showcase_socket_limits_total',
+      help: 'Limits that were reached',
+      labelNames: ['limit', 'scope'],
+      registers,
+    }),
+    expiries: new Counter({
+      name: 'showcase_socket_expiries_total',
+      help: 'Access that ran out',
+      labelNames: ['cause'],
+      registers,
+    }),
+    changes: new Counter({
+      name: 'showcase_socket_grants_changed_total',
+      help: 'Grants that have changed under an open socket',
+      labelNames: ['why'],
       registers,
     }),
   }

@@ -1,51 +1,81 @@
 import type { Logger } from 'pino'
-import type { EventSink, Reporter } from 'sallyport'
+import type { EventSink, Reporter, SallyportEvent } from 'sallyport'
 import type { Metrics } from './metrics.ts'
 
-/**
- * What happens at the doors and inside of sockets, as log lines and counts. No path of a refusal is logged:
- * anything could be in it.
- */
-export function socketLog(log: Logger, { doors, leaves, messages }: Metrics): EventSink {
+/** What happens at the doors and inside of sockets, as log lines and counts. */
+export function socketLog(log: Logger, counts: Metrics): EventSink {
   return (event) => {
-    switch (event.type) {
-      case 'accepted':
-        doors.inc({ outcome: 'accepted' })
-        return log.info(
-          { ref: event.id, client: event.address, path: event.path, user: event.subject },
-          'socket accepted',
-        )
-      case 'denied':
-        doors.inc({ outcome: String(event.status) })
-        return log.info(
-          { ref: event.id, client: event.address, status: event.status, code: event.code, why: event.detail },
-          'socket denied',
-        )
-      case 'left':
-        leaves.inc({ why: event.why })
-        return log.info(
-          {
-            ref: event.id,
-            path: event.path,
-            user: event.subject,
-            why: event.why,
-            code: event.code,
-            ms: Math.round(event.ms),
-          },
-          'socket left',
-        )
-      case 'refused-message':
-        messages.inc({ outcome: event.code })
-        return log.debug(
-          { ref: event.id, path: event.path, user: event.subject, status: event.status, code: event.code },
-          'message refused',
-        )
-      case 'sent':
-        messages.inc({ outcome: 'sent' })
-        return undefined
-      default:
-        return undefined
-    }
+    count(event, counts)
+    const level = levels[event.type]
+    if (level !== null) log[level](fieldsOf(event), `socket ${event.type}`)
+  }
+}
+
+/** The compiler asks for every event; a message that was sent has no line. */
+const levels: Readonly<Record<SallyportEvent['type'], 'info' | 'debug' | 'warn' | null>> = {
+  accepted: 'info',
+  denied: 'info',
+  left: 'info',
+  refreshed: 'info',
+  'refresh-refused': 'info',
+  changed: 'info',
+  unanswered: 'warn',
+  expired: 'info',
+  evicted: 'info',
+  revoked: 'info',
+  kicked: 'info',
+  rechecked: 'info',
+  limited: 'warn',
+  'refused-message': 'debug',
+  sent: null,
+}
+
+/** The path of someone who was not let in is left out, and what they were told: anything could be in it. */
+function fieldsOf({ type, at: _, node: __, ...told }: SallyportEvent): object {
+  const {
+    id,
+    address,
+    subject,
+    path,
+    message: ___,
+    detail,
+    ms,
+    ...rest
+  }: Readonly<Record<string, unknown>> = told
+  const isInside = type !== 'denied' && type !== 'limited'
+  return {
+    ref: id,
+    client: address,
+    user: subject,
+    ...(isInside ? { path } : {}),
+    ...(typeof ms === 'number' ? { ms: Math.round(ms) } : {}),
+    ...(detail === undefined ? {} : { why: detail }),
+    ...rest,
+  }
+}
+
+/** Every label is one of a few words: no subject, path or address, of which there are as many as one likes. */
+function count(event: SallyportEvent, { events, doors, leaves, messages, ...counts }: Metrics): void {
+  events.inc({ type: event.type })
+  switch (event.type) {
+    case 'accepted':
+      return doors.inc({ outcome: 'accepted' })
+    case 'denied':
+      return doors.inc({ outcome: String(event.status) })
+    case 'left':
+      return leaves.inc({ why: event.why })
+    case 'refused-message':
+      return messages.inc({ outcome: event.code })
+    case 'sent':
+      return messages.inc({ outcome: 'sent' })
+    case 'limited':
+      return counts.limits.inc({ limit: event.limit, scope: event.scope })
+    case 'expired':
+      return counts.expiries.inc({ cause: event.cause })
+    case 'changed':
+      return counts.changes.inc({ why: event.why })
+    default:
+      return undefined
   }
 }
 

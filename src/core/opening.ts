@@ -12,7 +12,7 @@ import type { Visitor } from './doors.ts'
 import { Heartbeat } from './heartbeat.ts'
 import type { Hub } from './hub.ts'
 import { Inbox } from './inbox.ts'
-import type { Rate } from './limits.ts'
+import type { Limits, Rate } from './limits.ts'
 import { bodyFor, sendingOf } from './messenger.ts'
 import { denialReason } from './refusal.ts'
 import type { Happening, LeaveReason, Place, SocketHappening } from './report.ts'
@@ -215,6 +215,8 @@ export class Opening implements Receiver {
 
   closed(code: number, _reason: string): void {
     if (this.#ended) return
+    const limit = limitOf(code)
+    if (limit !== null) tellLimit(this.parts, limit)
     const why =
       code === 1006
         ? 'lost'
@@ -430,22 +432,27 @@ export class Opening implements Receiver {
   }
 }
 
-function conductOf({ hub, contract, rate, identity, place }: OpeningParts, now: number): Conduct {
-  const { limits, identityRates, emit } = hub
+function conductOf(parts: OpeningParts, now: number): Conduct {
+  const { hub, rate, identity } = parts
+  const { limits, identityRates } = hub
   return new Conduct({
     limits,
     rate,
     now,
     shared: () => identity === null || identityRates.take(identity),
-    limited: (limit) =>
-      emit({
-        type: 'limited',
-        limit,
-        scope: limit === 'identityRate' ? 'identity' : 'socket',
-        contract: contract.path,
-        ...place,
-      }),
+    limited: (limit) => tellLimit(parts, limit),
   })
+}
+
+function tellLimit({ hub, contract, place }: OpeningParts, limit: keyof Limits): void {
+  const scope = limit === 'identityRate' ? 'identity' : 'socket'
+  hub.emit({ type: 'limited', limit, scope, contract: contract.path, ...place })
+}
+
+/** The limit with whose code a transport has closed. */
+function limitOf(code: number): keyof Limits | null {
+  if (code === 1009) return 'messageBytes'
+  return code === 4508 ? 'outboundBytes' : null
 }
 
 function tooMany(): Denial {
