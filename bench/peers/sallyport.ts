@@ -15,7 +15,7 @@ const room = consumer(chat, { auth: member }, (socket) => ({
 }))
 
 const port = sallyport({
-  limits: { rate: null, identityRate: null, failedHandshakes: null, connectionsPerIdentity: 1_000_000 },
+  limits: { rate: null, failedHandshakes: null, connectionsPerIdentity: 1_000_000 },
 })
 port.serve(room)
 announce((await port.listen(0)).port)

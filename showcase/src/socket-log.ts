@@ -30,19 +30,12 @@ const levels: Readonly<Record<SallyportEvent['type'], 'info' | 'debug' | 'warn' 
   sent: null,
 }
 
-/** The path of someone who was not let in is left out, and what they were told: anything could be in it. */
-function fieldsOf({ type, at: _, node: __, ...told }: SallyportEvent): object {
-  const {
-    id,
-    address,
-    subject,
-    path,
-    message: ___,
-    detail,
-    ms,
-    ...rest
-  }: Readonly<Record<string, unknown>> = told
+/** What may have anything in it is left out: the path of someone who was not let in, and what they were told. */
+function fieldsOf({ type, ...event }: SallyportEvent): object {
+  const { id, address, subject, path, detail, ms, ...told }: Readonly<Record<string, unknown>> = event
   const isInside = type !== 'denied' && type !== 'limited'
+  // the logger has a time and a name of its own
+  const rest = Object.entries(told).filter(([name]) => !['at', 'node', 'message'].includes(name))
   return {
     ref: id,
     client: address,
@@ -50,7 +43,7 @@ function fieldsOf({ type, at: _, node: __, ...told }: SallyportEvent): object {
     ...(isInside ? { path } : {}),
     ...(typeof ms === 'number' ? { ms: Math.round(ms) } : {}),
     ...(detail === undefined ? {} : { why: detail }),
-    ...rest,
+    ...Object.fromEntries(rest),
   }
 }
 

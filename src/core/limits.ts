@@ -27,7 +27,7 @@ export interface Limits {
   readonly rate: Rate | null
   /**
    * Messages of all sockets of one identity (subject and tenant) together; 200 a second, burst 400. `null` switches it
-   * off. Sockets of an endpoint whose own rate is wider than this one, or off, do not count.
+   * off, and so does a `rate` of `null` unless this one is set. Sockets of an endpoint whose own rate is wider than this one, or off, do not count.
    */
   readonly identityRate: Rate | null
   /** For how long a socket may stay over a rate before 4429; 10 s. */
@@ -105,7 +105,9 @@ export function limitsWith(changes: Partial<Limits>): Limits {
     const isOne = rates.has(name) ? isRate(value) : isBound(value)
     if (!isOne) throw new TypeError(`the limit '${name}' is ${wanted(name)}, not ${JSON.stringify(value)}`)
   }
-  return { ...defaultLimits, ...changes }
+  // whoever asks for no rate does not mean another one
+  const unrated = changes.rate === null ? { identityRate: null } : {}
+  return { ...defaultLimits, ...unrated, ...changes }
 }
 
 /** The limits that are rates; all others are numbers. */

@@ -15,7 +15,7 @@ import { Inbox } from './inbox.ts'
 import type { Limits, Rate } from './limits.ts'
 import { bodyFor, sendingOf } from './messenger.ts'
 import { denialReason } from './refusal.ts'
-import type { Happening, LeaveReason, Place, SocketHappening } from './report.ts'
+import type { LeaveReason, Place, SocketHappening } from './report.ts'
 
 /** What runs inside a socket: the table of a consumer, or the loop of an endpoint. */
 export interface Inside {
@@ -137,8 +137,7 @@ export class Opening implements Receiver {
   /** Tells operators what has happened to this socket. */
   tell(happened: SocketHappening): void {
     const { hub, contract, place } = this.parts
-    // what was left out of it is what is added
-    hub.emit({ ...happened, contract: contract.path, ...place } as Happening)
+    hub.emit({ ...happened, contract: contract.path, ...place })
   }
 
   /** Runs `open`, then everything that has come meanwhile. */

@@ -28,6 +28,19 @@ test('beyond the cap the oldest connection goes, and the newer ones stay', async
   expect([left, port.connections]).toEqual([[], 2])
 })
 
+test('one that was asked for again is no younger for it, whatever session it has by then', async () => {
+  const port = capped()
+  let session = 0
+  const renew = async () => ({ user: ada, session: `s${session++}` })
+  const renewing = consumer(lobby, { auth: async () => ({ ...(await renew()), renew }) }, () => ({}))
+  const first = await visit(renewing, {}, { headers: {}, port })
+  const second = await visit(renewing, {}, { headers: {}, port })
+  await port.recheck({ session: 's0' })
+  await visit(renewing, {}, { headers: {}, port })
+  expect((await first.closed).code).toBe(4409)
+  await second.nothing()
+})
+
 test('who leaves makes room: nobody is evicted for a connection that is gone', async () => {
   const port = capped()
   const first = await visit(inside, {}, { user: ada, port })

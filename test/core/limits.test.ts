@@ -32,6 +32,22 @@ test('a rate may be switched off', () => {
   expect(limitsWith({ rate: null }).rate).toBeNull()
 })
 
+test('whoever switches it off has no rate left, unless one is set for the identity', () => {
+  const identityRate = { most: 10, eachMs: 1_000, burst: 10 }
+  expect(limitsWith({ rate: null }).identityRate).toBeNull()
+  expect(limitsWith({ rate: null, identityRate }).identityRate).toEqual(identityRate)
+})
+
+test.each(['identityRate', 'failedHandshakes'] as const)(
+  '%s may be switched off, and is checked like the rate',
+  (name) => {
+    expect(limitsWith({ [name]: null })[name]).toBeNull()
+    expect(() => limitsWith({ [name]: 5 })).toThrow(
+      "the limit '" + name + "' is null or { most, eachMs, burst }",
+    )
+  },
+)
+
 test('no padding of Basic credentials takes longer to read the longer it is', () => {
   const started = performance.now()
   expect(basicPair(`${'='.repeat(16_000)}x`)).toBeNull()

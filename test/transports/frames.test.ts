@@ -15,7 +15,7 @@ const blobs = endpoint(bytes, { auth: byName }, async (socket) => {
 })
 
 beforeAll(async () => {
-  port = sallyport({ report: () => {}, limits: { rate: null, identityRate: null } })
+  port = sallyport({ report: () => {}, limits: { rate: null } })
   port.serve(router([echo, room, blobs]))
   number = (await port.listen(0)).port
 })
