@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
-const conditions = ['sallyport-src', 'module', 'node', 'development|production']
+// those of Node, not of bundlers: what some packages have under 'module', Node cannot import
+const conditions = ['sallyport-src', 'node', 'development|production']
 
 export default defineConfig({
   resolve: { conditions },

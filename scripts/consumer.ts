@@ -9,6 +9,7 @@ interface Manifest {
   readonly name: string
   readonly exports: Readonly<Record<string, unknown>>
   readonly dependencies: Readonly<Record<string, string>>
+  readonly peerDependencies: Readonly<Record<string, string>>
 }
 
 const manifest: Manifest = JSON.parse(readFileSync('package.json', 'utf8'))
@@ -37,10 +38,11 @@ function unpack(): void {
   const target = join(place, 'node_modules', manifest.name)
   mkdirSync(target, { recursive: true })
   execFileSync('tar', ['-xzf', join(place, archive), '-C', target, '--strip-components=1'])
-  for (const name of [...Object.keys(manifest.dependencies), '@types/node']) link(name)
+  const { dependencies, peerDependencies } = manifest
+  for (const name of [...Object.keys({ ...dependencies, ...peerDependencies }), '@types/node']) link(name)
 }
 
-/** What npm would install beside the package; types of Node as every user of a server has them. */
+/** What npm would install beside the package, and what whoever imports every subpath has; types of Node as every user of a server has them. */
 function link(name: string): void {
   const target = join(place, 'node_modules', name)
   mkdirSync(resolve(target, '..'), { recursive: true })

@@ -13,6 +13,7 @@ const may: Readonly<Record<string, readonly string[]>> = {
   auth: ['core', 'wire'],
   layers: ['core', 'wire'],
   transports: ['core', 'wire'],
+  otel: ['core', 'wire'],
   server: ['core', 'wire', 'layers', 'transports'],
   testing: ['core', 'wire', 'transports', 'server'],
   index: ['contract', 'core', 'wire', 'layers', 'server'],

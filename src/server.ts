@@ -23,6 +23,7 @@ import { Presence } from './core/presence.ts'
 import { Registry } from './core/registry.ts'
 import { type EventSink, type Reporter, safely } from './core/report.ts'
 import { Revocations } from './core/revocations.ts'
+import type { Tracer } from './core/tracer.ts'
 import { memory } from './layers/memory.ts'
 import { nodeTransport } from './transports/node/index.ts'
 import { Denial } from './wire/errors.ts'
@@ -54,6 +55,8 @@ export interface Options {
   readonly report?: Reporter
   /** Hears of what happens at the doors and inside, without secrets. */
   readonly on?: EventSink
+  /** Follows handshakes, messages and sends through a trace, such as `otel()` of `sallyport/otel`; nothing does when left out. */
+  readonly tracer?: Tracer
   /** For how long revocations are remembered: at least as long as the longest-lived credential; 24 hours when left out. */
   readonly remember?: Duration
   /** The name of this process among its peers; random when left out. */
@@ -180,6 +183,7 @@ function hubOf(options: Options): {
     checkOutgoing: options.checkOutgoing ?? false,
     tenant: options.tenant ?? (() => ''),
     port: perTenant((tenant) => messengerOf(hub, tenant)),
+    tracer: options.tracer ?? null,
     emit,
     fingerprint,
   }

@@ -21,8 +21,16 @@ export type Command =
       readonly type: string | null
       readonly data: unknown
       readonly id: string | null
+      /** Where it stands in a trace, as the peer says: not looked at yet. */
+      readonly trace?: unknown
     }
-  | { readonly do: 'call'; readonly type: string; readonly data: unknown; readonly id: string }
+  | {
+      readonly do: 'call'
+      readonly type: string
+      readonly data: unknown
+      readonly id: string
+      readonly trace?: unknown
+    }
   | { readonly do: 'cancel'; readonly id: string }
   | ({ readonly do: 'refresh' } & NewCredential)
   | { readonly do: 'ping' | 'pong' }
@@ -76,7 +84,7 @@ export function frameCodec(path: string): Codec {
 }
 
 function commandOf(frame: RawFrame, path: string): Command {
-  const { op, type = null, data } = frame
+  const { op, type = null, data, trace } = frame
   const id = frame['id'] ?? null
   if (op === 'ping' || op === 'pong') return { do: op }
   if (op === 'auth') return refreshOf(frame)
@@ -86,10 +94,10 @@ function commandOf(frame: RawFrame, path: string): Command {
   if (op === 'cancel')
     return id === null ? invalid('a cancel names the call by its id') : { do: 'cancel', id }
   if (type !== null && typeof type !== 'string') return invalid("a 'type' is a text", id)
-  if (op === 'msg') return { do: 'message', type, data, id }
+  if (op === 'msg') return { do: 'message', type, data, id, trace }
   return type === null || id === null
     ? invalid("a call has a 'type' and an 'id'", id)
-    : { do: 'call', type, data, id }
+    : { do: 'call', type, data, id, trace }
 }
 
 function refreshOf({ nonce, token, scheme = 'bearer' }: RawFrame): Command {

@@ -21,6 +21,7 @@ import { findPlaces, type Places, type Seating } from './places.ts'
 import type { Holder, OpenSocket } from './registry.ts'
 import { thresholdOf } from './refresh.ts'
 import { answeredProtocol } from './refusal.ts'
+import { handshakeWork, traced } from './tracer.ts'
 
 /** An endpoint's demands as the engine takes them: `endpoint` and `consumer` have checked their types. */
 export interface Terms extends Checks, Seating {
@@ -50,8 +51,14 @@ export async function enter(handshake: Handshake, entering: Entering): Promise<v
   const { contract, terms } = entering
   paramsOf(contract, handshake)
   if (mayAuthenticateLate(handshake)) return enterLate(handshake, entering)
-  const visitor = await passDoors(handshake, contract, terms)
-  await comeIn(handshake, entering, visitor, () => accepted(handshake, terms))
+  await doorsTraced(handshake, contract, async () => {
+    const visitor = await passDoors(handshake, contract, terms)
+    await comeIn(handshake, entering, visitor, () => accepted(handshake, terms))
+  })
+}
+
+function doorsTraced(handshake: Handshake, { path }: Contract, lead: () => Promise<void>): Promise<void> {
+  return traced(handshake[hub].tracer, () => handshakeWork(handshake, path), lead)
 }
 
 /** The same for someone who may say only in the first message who they are: cookies are asked first. */
@@ -61,7 +68,10 @@ async function enterLate(handshake: Handshake, entering: Entering): Promise<void
     if (error instanceof Denial && error.status === 401) return null
     throw error
   })
-  if (visitor !== null) return comeIn(handshake, entering, visitor, () => vigilant(handshake, terms))
+  if (visitor !== null)
+    return doorsTraced(handshake, contract, () =>
+      comeIn(handshake, entering, visitor, () => vigilant(handshake, terms)),
+    )
   const early = new Early(handshake)
   let asked: Door | null = null
   const lateDoors = async (): Promise<void> => {
@@ -71,7 +81,7 @@ async function enterLate(handshake: Handshake, entering: Entering): Promise<void
     await comeIn(handshake, entering, known, () => early.accept(messageBytes(handshake, terms)))
   }
   try {
-    await early.waitFor(lateDoors())
+    await doorsTraced(handshake, contract, () => early.waitFor(lateDoors()))
   } catch (error) {
     const denial = asDenial(withCode(error, terms))
     if (asked !== null) noteGuess(handshake, asked, denial)

@@ -2,6 +2,7 @@ import type { Body } from '../wire/body.ts'
 import type { SlowPolicy } from '../wire/contract.ts'
 import type { Position } from '../wire/frame.ts'
 import { isRecord, parseJson } from '../wire/json.ts'
+import { type TraceContext, traceOf } from '../wire/trace.ts'
 
 /** One group message on its way: what every node needs to encode it for its own members. */
 export interface Dispatch {
@@ -13,6 +14,8 @@ export interface Dispatch {
   /** The socket that does not hear it. */
   readonly except: string | null
   readonly at: Position | null
+  /** Where its sender stands in a trace. */
+  readonly trace?: TraceContext
 }
 
 /** A dispatch as bytes: the length of its head in four bytes, the head as JSON, the data. */
@@ -39,10 +42,11 @@ export function unpackDispatch(packed: Uint8Array): Dispatch | null {
 
 function dispatchOf(head: Readonly<Record<string, unknown>>, data: Uint8Array): Dispatch | null {
   const { type, slow, key, except, at, kind } = head
+  const trace = traceOf(head['trace'])
   if (typeof key !== 'string' || !isSlow(slow) || !isNameOrNull(type) || !isNameOrNull(except)) return null
   const body = bodyFrom(kind, data)
   if (body === null || !isSendable(type, body)) return null
-  return { type, body, slow, key, except, at: positionOf(at) }
+  return { type, body, slow, key, except, at: positionOf(at), ...(trace === null ? {} : { trace }) }
 }
 
 function bodyFrom(kind: unknown, data: Uint8Array): Body | null {

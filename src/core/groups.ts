@@ -183,8 +183,9 @@ function deliver(room: Room, dispatch: Dispatch): number {
   return receivers
 }
 
-function framePayload(path: string, { type, body, at }: Dispatch): Payload {
-  return encodeMessage({ in: path, type, ...(at === null ? {} : { at }) }, body)
+function framePayload(path: string, { type, body, at, trace }: Dispatch): Payload {
+  const extras = { ...(at === null ? {} : { at }), ...(trace === undefined ? {} : { trace }) }
+  return encodeMessage({ in: path, type, ...extras }, body)
 }
 
 function packet(address: Address, { slow, type, key }: Dispatch, payload: Payload): Packet {

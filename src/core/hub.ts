@@ -15,6 +15,7 @@ import type { Presence } from './presence.ts'
 import type { Registry } from './registry.ts'
 import type { Revocations } from './revocations.ts'
 import type { Happening, Reporter } from './report.ts'
+import type { Tracer } from './tracer.ts'
 
 /** What a server is made of, as its endpoints reach it through the handshake. */
 export interface Hub {
@@ -50,6 +51,8 @@ export interface Hub {
   readonly tenant: (identity: Identity<unknown>) => string
   /** What handlers reach as `socket.port`. */
   readonly port: (tenant: string) => Messenger
+  /** What follows work through a trace; `null` when nothing does. */
+  readonly tracer: Tracer | null
   readonly emit: (happening: Happening) => void
   /** A short name for the id of a session or token that does not tell it: the first 16 hex digits of its SHA-256. */
   readonly fingerprint: (id: string) => string

@@ -9,6 +9,7 @@ import { type Address, groupAddress, subjectAddress } from './keys.ts'
 import type { Order, Receipt } from './orders.ts'
 import type { Group, KeptMessage, Messenger, SendOptions, Whom } from './port.ts'
 import type { Selector } from './registry.ts'
+import { traced, type Work } from './tracer.ts'
 
 /** A message taken apart: `send(type, data, options)`, or `send(data, options)` for an unnamed shape. */
 export interface Sending {
@@ -117,12 +118,18 @@ async function send(hub: Hub, address: Address, args: readonly unknown[]): Promi
   const { type, shape, options } = sending
   const { slow = shape.rules.slow ?? 'close', keep = shape.rules.keep ?? true, key = '', except } = options
   const body = bodyFor(sending)
-  const receivers = await hub.groups.send(
-    address,
-    { type, body, slow, key, except: except?.id ?? null, at: null },
-    keep,
+  const dispatch = { type, body, slow, key, except: except?.id ?? null, at: null }
+  const receivers = await traced(
+    hub.tracer,
+    () => sendWork(address, type),
+    (trace) => hub.groups.send(address, trace === null ? dispatch : { ...dispatch, trace }, keep),
   )
   hub.emit({ type: 'sent', contract: contract.path, receivers })
+}
+
+function sendWork({ contract, path }: Address, type: string | null): Work {
+  const nobody = { parent: null, id: null, subject: null, address: null }
+  return { kind: 'send', contract: contract.path, path, type, ...nobody }
 }
 
 async function history(

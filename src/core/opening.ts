@@ -4,6 +4,7 @@ import { type Contract, shapeOf } from '../wire/contract.ts'
 import { Denial } from '../wire/errors.ts'
 import { encodeFrame, type ServerFrame } from '../wire/frame.ts'
 import { check } from '../wire/schema.ts'
+import { traceOf } from '../wire/trace.ts'
 import type { Codec, Command, NewCredential } from './codec.ts'
 import { Conduct, type Verdict } from './conduct.ts'
 import { type Connection, Packet, type Receiver } from './connection.ts'
@@ -16,6 +17,7 @@ import type { Limits, Rate } from './limits.ts'
 import { bodyFor, sendingOf } from './messenger.ts'
 import { denialReason } from './refusal.ts'
 import type { LeaveReason, Place, SocketHappening } from './report.ts'
+import type { Work } from './tracer.ts'
 
 /** What runs inside a socket: the table of a consumer, or the loop of an endpoint. */
 export interface Inside {
@@ -249,7 +251,7 @@ export class Opening implements Receiver {
     else this.#takeMessage(command)
   }
 
-  #takeMessage({ type, data, id }: Command & { readonly do: 'message' }): void {
+  #takeMessage({ type, data, id, trace }: Command & { readonly do: 'message' }): void {
     const shape = shapeOf(this.parts.contract.client, type)
     if (shape === null)
       return this.#invalid(type === null ? "a message of this endpoint has a 'type'" : 'no such message', id)
@@ -259,13 +261,13 @@ export class Opening implements Receiver {
     this.#inbox.add(() =>
       this.#run(
         id,
-        () => this.#inside?.message(type, checked.value),
+        this.#traced({ kind: 'message', type, trace }, () => this.#inside?.message(type, checked.value)),
         () => undefined,
       ),
     )
   }
 
-  #takeCall({ type, data, id }: Command & { readonly do: 'call' }): void {
+  #takeCall({ type, data, id, trace }: Command & { readonly do: 'call' }): void {
     const { calls } = this.parts.contract
     const call = Object.hasOwn(calls, type) ? calls[type] : undefined
     if (call === undefined) return this.#invalid('no such call', id)
@@ -288,10 +290,24 @@ export class Opening implements Receiver {
         throw error
       }
     }
+    const asked = this.#traced({ kind: 'call', type, trace }, ask)
     this.#inbox.add(() => {
       if (abort.signal.aborted) return this.#run(id, cancelled, answer, () => this.#calls?.delete(id))
-      return this.#run(id, ask, answer, () => this.#calls?.delete(id))
+      return this.#run(id, asked, answer, () => this.#calls?.delete(id))
     })
+  }
+
+  /** A handler under the tracer, if there is one; what a peer says of its trace is looked at only then. */
+  #traced(
+    { trace, ...work }: Pick<Work, 'kind' | 'type'> & { readonly trace?: unknown },
+    handler: () => unknown,
+  ): () => unknown {
+    const { hub, contract, place } = this.parts
+    const { tracer } = hub
+    if (tracer === null) return handler
+    const { id, path, address, subject = null } = place
+    const where = { contract: contract.path, path, id, address, subject, parent: traceOf(trace) }
+    return () => tracer.run({ ...work, ...where }, handler)
   }
 
   /** Runs a handler and tells the sender how it ended. Never throws; answers a promise only when the handler does. */

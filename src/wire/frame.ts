@@ -1,5 +1,6 @@
 import type { Body, Payload } from './body.ts'
 import { isRecord, parseJson } from './json.ts'
+import type { TraceContext } from './trace.ts'
 
 /** Where a kept message stands in its group's history: the run of the history, and the number in it. */
 export interface Position {
@@ -52,6 +53,7 @@ export type ServerFrame =
       readonly type?: string
       readonly data: unknown
       readonly at?: Position
+      readonly trace?: TraceContext
     }
   | { readonly op: 'ok'; readonly in: string; readonly id: string; readonly data?: unknown }
   | ({ readonly op: 'err'; readonly in: string; readonly id?: string } & Refusal)
@@ -81,6 +83,7 @@ export type ClientFrame =
       readonly id?: string
       readonly type?: string
       readonly data: unknown
+      readonly trace?: TraceContext
     }
   | {
       readonly op: 'call'
@@ -88,6 +91,7 @@ export type ClientFrame =
       readonly id: string
       readonly type: string
       readonly data: unknown
+      readonly trace?: TraceContext
     }
   | { readonly op: 'cancel'; readonly in: string; readonly id: string }
   | { readonly op: 'auth'; readonly nonce: string; readonly token: string; readonly scheme?: string }
@@ -106,6 +110,7 @@ export interface MessageHead {
   readonly type: string | null
   readonly id?: string
   readonly at?: Position | undefined
+  readonly trace?: TraceContext
 }
 
 /**
