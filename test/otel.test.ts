@@ -43,12 +43,12 @@ const member: Authenticator<{ readonly id: string }> = async ({ credentials }) =
 
 const room = consumer(chat, { auth: member }, (socket) => ({
   on: {
-    say: async ({ text }) => {
-      if (text === 'refuse') deny(403, 'read-only')
-      if (text.startsWith('boom')) throw new RangeError(`cannot say ${text}`)
+    say: async ({ text: line }) => {
+      if (line === 'refuse') deny(403, 'read-only')
+      if (line.startsWith('boom')) throw new RangeError(`cannot say ${line}`)
       // what a handler awaits keeps its place in the trace
       await Promise.resolve()
-      await socket.group().send('said', { text })
+      await socket.group().send('said', { text: line })
     },
   },
   calls: { double: ({ of }) => 2 * of },
@@ -75,9 +75,16 @@ async function come(url: string, headers: Record<string, string> = {}) {
   ws.on('error', () => {})
   await once(ws, 'open')
   await expect.poll(() => frames.some((frame) => frame.includes('"op":"opened"'))).toBe(true)
-  const say = (text: string, more: object = {}) =>
+  const say = (line: string, more: object = {}) =>
     ws.send(
-      JSON.stringify({ op: 'msg', in: '/ws/chat/lobby', id: text, type: 'say', data: { text }, ...more }),
+      JSON.stringify({
+        op: 'msg',
+        in: '/ws/chat/lobby',
+        id: line,
+        type: 'say',
+        data: { text: line },
+        ...more,
+      }),
     )
   const heard = () => frames.filter((frame) => frame.includes('"op":"msg"'))
   return { ws, frames, say, heard }
