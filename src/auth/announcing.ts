@@ -1,0 +1,37 @@
+import type { Clock } from '../core/clock.ts'
+
+/**
+ * Publishes an order: in this turn, so that sockets of this process are closed before the answer to whoever
+ * caused it, and without waiting for other nodes. One that is waiting under the same key stands for both.
+ */
+export interface Announce {
+  (key: string, order: () => Promise<unknown>): void
+}
+
+/** What announcing needs. */
+export interface AnnouncingOptions {
+  readonly clock: Clock
+  /** Hears of every attempt that has failed. */
+  failed(error: unknown): void
+}
+
+/** When a failed order is tried again: two minutes in all, longer than a layer takes to restart. */
+const pausesMs = [1_000, 4_000, 15_000, 40_000, 60_000]
+
+/** Makes sure that what has been said once is heard, while the layer comes and goes. */
+export function announcing({ clock, failed }: AnnouncingOptions): Announce {
+  const waiting = new Set<string>()
+  const attempt = (key: string, order: () => Promise<unknown>, tried: number): void => {
+    order().catch((error: unknown) => {
+      failed(error)
+      const pause = pausesMs[tried]
+      if (pause === undefined || waiting.has(key)) return
+      waiting.add(key)
+      clock.after(pause, () => {
+        waiting.delete(key)
+        attempt(key, order, tried + 1)
+      })
+    })
+  }
+  return (key, order) => attempt(key, order, 0)
+}

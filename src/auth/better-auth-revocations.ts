@@ -1,0 +1,182 @@
+import { type Clock, systemClock } from '../core/clock.ts'
+import type { Messenger } from '../core/port.ts'
+import { SallyportError } from '../wire/errors.ts'
+import { type AuthContext, type AuthUser, isBanned, keepsSessionRows } from './better-auth-sessions.ts'
+import { type Announce, announcing } from './announcing.ts'
+
+/** What {@link revocations} needs. */
+export interface RevocationsOptions {
+  /** The port whose sockets end; on a shared layer, those of every other node as well. */
+  readonly port: Pick<Messenger, 'revoke' | 'recheck'>
+  /**
+   * What a new password does to the sessions from before it, which better-auth leaves to the client and to
+   * two options: `'end-sessions'`, the default, ends them all; `'leave-sessions'` changes nothing.
+   */
+  readonly passwords?: 'end-sessions' | 'leave-sessions'
+  readonly clock?: Clock
+}
+
+/** What is used of the context that a plugin is started with. */
+export interface InitContext {
+  readonly options: AuthContext['options']
+  readonly logger: { error(message: string, ...more: unknown[]): void }
+}
+
+/** The rows that hooks are told of. */
+export interface DatabaseHooks {
+  readonly session: {
+    readonly delete: { after(session: SessionRow): Promise<void> }
+    readonly update: { after(session: SessionRow | null): Promise<void> }
+  }
+  readonly user: {
+    readonly delete: { after(user: AuthUser): Promise<void> }
+    readonly update: { after(user: AuthUser | null): Promise<void> }
+  }
+}
+
+/** A row of the session table. */
+export interface SessionRow {
+  readonly id: string
+  readonly userId: string
+}
+
+/** Something that is done around an endpoint of better-auth. */
+export interface EndpointHook {
+  matcher(request: { readonly path?: string }): boolean
+  handler(request: object): Promise<{ readonly response?: unknown }>
+}
+
+/** The plugin, as better-auth takes one. */
+export interface AuthPlugin {
+  readonly id: 'sallyport'
+  init(context: InitContext): {
+    options: {
+      databaseHooks: DatabaseHooks
+      emailAndPassword?: { enabled: boolean; revokeSessionsOnPasswordReset: boolean }
+    }
+  }
+  readonly hooks: { before: EndpointHook[]; after: EndpointHook[] }
+}
+
+/**
+ * A plugin for better-auth that ends open sockets when better-auth ends what they rest on, whichever of its
+ * endpoints, plugins or server calls did it.
+ *
+ * - A session that is deleted (sign-out, `revoke-session(s)`, `revoke-other-sessions`, `admin/revoke-*`, ban,
+ *   removal, new password, expiry) is revoked by its id, and all sockets of its user are asked again, because
+ *   better-auth tells hooks of the first hundred rows alone.
+ * - A user who is banned or removed is revoked: every credential from before.
+ * - A user or a session that has changed (role, name, organisation) is rechecked.
+ * - A new password ends the sessions from before it, see `passwords`.
+ *
+ * What cannot be published, because the layer is away, is tried again for about two minutes and written to
+ * better-auth's log; this process has closed its own sockets by then. Rows that are changed by SQL are seen
+ * at the next lease.
+ *
+ * better-auth throws SallyportError ERR_CONFIGURATION at its start when sessions are kept in a
+ * `secondaryStorage` alone: it would tell nobody of their end.
+ *
+ * @example betterAuth({ ..., plugins: [admin(), revocations({ port })] })
+ */
+export function revocations({
+  port,
+  passwords = 'end-sessions',
+  clock = systemClock,
+}: RevocationsOptions): AuthPlugin {
+  const ends = passwords === 'end-sessions'
+  return {
+    id: 'sallyport',
+    init({ options, logger }) {
+      if (!keepsSessionRows(options))
+        throw new SallyportError(
+          'ERR_CONFIGURATION',
+          'revocations() needs session: { storeSessionInDatabase: true }: ' +
+            'of sessions in a secondaryStorage alone better-auth tells nobody when they end',
+        )
+      const announce = announcing({ clock, failed: (error) => logger.error(unpublished, error) })
+      const databaseHooks = hooksFor(port, announce, clock)
+      // left to others where they have said something: better-auth prefers its user's own options
+      return {
+        options: ends
+          ? { databaseHooks, emailAndPassword: { enabled: false, revokeSessionsOnPasswordReset: true } }
+          : { databaseHooks },
+      }
+    },
+    hooks: { before: ends ? [endingOtherSessions] : [], after: ends ? [endingAllSessions] : [] },
+  }
+}
+
+const unpublished = 'sallyport: a revocation has not reached the other nodes'
+
+function hooksFor(port: RevocationsOptions['port'], announce: Announce, clock: Clock): DatabaseHooks {
+  const recheck = once(clock, (user) => announce(`recheck ${user}`, () => port.recheck({ user })))
+  const revoke = (user: string, reason: string): void =>
+    announce(`revoke ${user}`, () => port.revoke({ user, reason }))
+  return {
+    session: {
+      delete: {
+        async after({ id, userId }) {
+          announce(`end ${id}`, () => port.revoke({ session: id, reason: 'session-ended' }))
+          recheck(userId)
+        },
+      },
+      update: {
+        async after(session) {
+          if (session !== null) announce(`session ${session.id}`, () => port.recheck({ session: session.id }))
+        },
+      },
+    },
+    user: {
+      delete: { after: async ({ id }) => revoke(id, 'removed') },
+      update: {
+        async after(user) {
+          if (user === null) return
+          if (isBanned(user, clock.now())) revoke(user.id, 'banned')
+          else recheck(user.id)
+        },
+      },
+    },
+  }
+}
+
+/** Does something once for all that ask for it in this turn: many sessions of one user end together. */
+function once(clock: Clock, act: (user: string) => void): (user: string) => void {
+  const asked = new Set<string>()
+  return (user) => {
+    if (asked.has(user)) return
+    asked.add(user)
+    clock.after(0, () => {
+      asked.delete(user)
+      act(user)
+    })
+  }
+}
+
+/** What better-auth hands to hooks around its endpoints. */
+interface Request {
+  readonly body: Readonly<Record<string, unknown>>
+  readonly context: {
+    readonly returned?: unknown
+    readonly internalAdapter: { deleteUserSessions(userId: string): Promise<unknown> }
+  }
+}
+
+/** Whoever changes a password suspects that somebody else has it: all other sessions end, whatever is asked. */
+const endingOtherSessions: EndpointHook = {
+  matcher: ({ path }) => path === '/change-password',
+  async handler(request) {
+    const { body } = request as Request
+    return { response: { context: { body: { ...body, revokeOtherSessions: true } } } }
+  },
+}
+
+/** A password that an administrator sets: better-auth ends no session by itself. */
+const endingAllSessions: EndpointHook = {
+  matcher: ({ path }) => path === '/admin/set-user-password',
+  async handler(request) {
+    const { body, context } = request as Request
+    if (!(context.returned instanceof Error))
+      await context.internalAdapter.deleteUserSessions(String(body['userId']))
+    return {}
+  },
+}

@@ -1,0 +1,150 @@
+import { createHmac } from 'node:crypto'
+import type { Identity } from '../core/identity.ts'
+import type { Found } from './found.ts'
+
+/** A user as better-auth keeps one; `banned` and `banExpires` are there with its admin plugin. */
+export interface AuthUser {
+  readonly id: string
+  readonly banned?: boolean | null | undefined
+  readonly banExpires?: Date | null | undefined
+}
+
+/** A session as better-auth keeps one. */
+export interface AuthSession {
+  readonly id: string
+  readonly createdAt: Date
+  readonly expiresAt: Date
+}
+
+/** What better-auth's `getSession` answers: a session and its user. */
+export interface SignedIn {
+  readonly user: AuthUser
+  readonly session: AuthSession
+}
+
+/**
+ * What is used of an instance of better-auth 1.7: whatever `betterAuth({ ... })` returns will do. `S` is its
+ * own type of what `getSession` answers.
+ */
+export interface BetterAuth<S extends SignedIn = SignedIn> {
+  readonly $Infer: { readonly Session: S }
+  readonly api: {
+    getSession(request: {
+      readonly headers: Headers
+      readonly query: { readonly disableCookieCache: true; readonly disableRefresh: true }
+    }): Promise<unknown>
+  }
+  readonly $context: Promise<AuthContext>
+}
+
+/** What is used of better-auth's context. */
+export interface AuthContext {
+  readonly secret: string
+  readonly authCookies: { readonly sessionToken: { readonly name: string } }
+  readonly options: {
+    readonly secondaryStorage?: unknown
+    readonly session?: { readonly storeSessionInDatabase?: boolean | undefined } | undefined
+  }
+  readonly adapter: {
+    findOne(asked: { model: string; where: { field: string; value: string }[] }): Promise<unknown>
+  }
+  readonly internalAdapter: { listSessions(userId: string): Promise<readonly unknown[]> }
+}
+
+/** How a signed-in person becomes the user of a socket. */
+export interface SignedInOptions<S extends SignedIn, U> {
+  /**
+   * The user behind a session, `null` or `undefined` for nobody; better-auth's own user when left out. Asked
+   * again at each renewal.
+   */
+  readonly user?: (signedIn: S) => Found<U>
+}
+
+/** A session by its names, neither of which is a secret. */
+interface SessionName {
+  readonly id: string
+  readonly userId: string
+}
+
+/** Whether sessions are rows of the database, and not only entries of the secondary storage. */
+export function keepsSessionRows({ secondaryStorage, session }: AuthContext['options']): boolean {
+  return secondaryStorage === undefined || session?.storeSessionInDatabase === true
+}
+
+/** The identity that a signed session token, the value of the session cookie, stands for. */
+export async function bySignedToken<S extends SignedIn, U>(
+  auth: BetterAuth<S>,
+  options: SignedInOptions<S, U>,
+  signedToken: string,
+): Promise<Identity<U> | null> {
+  const signedIn = await read(auth, signedToken)
+  return signedIn === null ? null : identityOf(auth, options, signedIn)
+}
+
+/** The identity of a session that is known by its id alone; `null` when it has ended or is another user's. */
+export async function bySessionId<S extends SignedIn, U>(
+  auth: BetterAuth<S>,
+  options: SignedInOptions<S, U>,
+  name: SessionName,
+): Promise<Identity<U> | null> {
+  const context = await auth.$context
+  const token = await tokenOf(context, name)
+  return token === null ? null : bySignedToken(auth, options, signed(token, context.secret))
+}
+
+async function identityOf<S extends SignedIn, U>(
+  auth: BetterAuth<S>,
+  options: SignedInOptions<S, U>,
+  signedIn: S,
+): Promise<Identity<U> | null> {
+  // without the option U is the user of S
+  const user = options.user === undefined ? (signedIn.user as unknown as U) : await options.user(signedIn)
+  if (user === null || user === undefined) return null
+  const { id, createdAt, expiresAt } = signedIn.session
+  const userId = signedIn.user.id
+  return {
+    user,
+    subject: userId,
+    session: id,
+    issuedAt: createdAt,
+    expires: expiresAt,
+    // the names are kept, the token is not: it is a credential
+    renew: () => bySessionId(auth, options, { id, userId }),
+  }
+}
+
+/**
+ * Reads a session through better-auth, with all of its checks and never from its cookie cache, which knows of
+ * no revocation. It is not refreshed either: nobody would deliver the cookie.
+ */
+async function read<S extends SignedIn>(auth: BetterAuth<S>, signedToken: string): Promise<S | null> {
+  const { authCookies } = await auth.$context
+  const headers = new Headers({
+    cookie: `${authCookies.sessionToken.name}=${encodeURIComponent(signedToken)}`,
+  })
+  const query = { disableCookieCache: true, disableRefresh: true } as const
+  // $Infer.Session is what better-auth itself says of this answer
+  const found = (await auth.api.getSession({ headers, query })) as S | null
+  return found === null || isBanned(found.user, Date.now()) ? null : found
+}
+
+/** Whether a user is banned now. A ban by SQL ends no session, so sessions are read with this too. */
+export function isBanned({ banned, banExpires }: AuthUser, now: number): boolean {
+  return banned === true && !(banExpires instanceof Date && banExpires.getTime() <= now)
+}
+
+/** The token of a session, for better-auth's own check of it; it does not leave this module. */
+async function tokenOf(context: AuthContext, { id, userId }: SessionName): Promise<string | null> {
+  // rows are asked by id: a list of sessions ends after the first hundred
+  const candidates = keepsSessionRows(context.options)
+    ? [await context.adapter.findOne({ model: 'session', where: [{ field: 'id', value: id }] })]
+    : await context.internalAdapter.listSessions(userId)
+  // the columns of better-auth's session table
+  const rows = candidates as readonly ({ id: string; userId: string; token: string } | null)[]
+  return rows.find((row) => row?.id === id && row.userId === userId)?.token ?? null
+}
+
+/** A token as it stands in the cookie: with its HMAC-SHA-256 in base64, as better-call signs cookies. */
+function signed(token: string, secret: string): string {
+  return `${token}.${createHmac('sha256', secret).update(token).digest('base64')}`
+}

@@ -1,0 +1,153 @@
+import type { Authenticator, Door } from '../core/application.ts'
+import type { Identity } from '../core/identity.ts'
+import { deny } from '../wire/errors.ts'
+import {
+  type BetterAuth,
+  bySessionId,
+  bySignedToken,
+  type SignedIn,
+  type SignedInOptions,
+} from './better-auth-sessions.ts'
+import { type Claims, jwt } from './jwt.ts'
+
+export type {
+  AuthContext,
+  AuthSession,
+  AuthUser,
+  BetterAuth,
+  SignedIn,
+  SignedInOptions,
+} from './better-auth-sessions.ts'
+export {
+  type AuthPlugin,
+  type DatabaseHooks,
+  type EndpointHook,
+  type InitContext,
+  revocations,
+  type RevocationsOptions,
+  type SessionRow,
+} from './better-auth-revocations.ts'
+
+/** A session token with its signature: base64 of 32 bytes. */
+const signedShape = /^[^.]{1,256}\.[A-Za-z0-9+/]{43}=$/
+
+/**
+ * The session cookie of better-auth, under whatever name and prefix it has there. One that is unknown, stale
+ * or badly signed is no session and answers `null`, because browsers send cookies unasked; so is the cookie
+ * of someone who is banned.
+ *
+ * The session is read from its store at each handshake and at each renewal, by id: neither the cookie cache
+ * nor the token itself is kept. An identity names the user as `subject`, and its `session` is the id of the
+ * session, never its token.
+ *
+ * @example
+ * export const auth = betterAuth({ ..., plugins: [revocations({ port })] })
+ * const member = sessionCookie(auth)
+ */
+export function sessionCookie<S extends SignedIn, U = S['user']>(
+  auth: BetterAuth<S>,
+  options: SignedInOptions<S, U> = {},
+): Authenticator<U> {
+  const authenticator = async ({ credentials }: Door): Promise<Identity<U> | null> => {
+    const { authCookies } = await auth.$context
+    const value = credentials.cookie(authCookies.sessionToken.name)
+    return value === null || !signedShape.test(value) ? null : bySignedToken(auth, options, value)
+  }
+  const description =
+    'The session cookie of the site. A browser sends it by itself, so an Origin is demanded with it.'
+  return Object.assign(authenticator, {
+    schemes: [{ type: 'httpApiKey', in: 'cookie', description }] as const,
+  })
+}
+
+/**
+ * The signed session tokens that better-auth's `bearer` plugin hands out in `set-auth-token`, as bearer
+ * credentials. A token without signature is not taken: it stands like that in the table of sessions. One that
+ * is unknown, ended or badly signed is 401 `invalid-token`.
+ *
+ * @example anyOf(sessionToken(auth), sessionCookie(auth))
+ */
+export function sessionToken<S extends SignedIn, U = S['user']>(
+  auth: BetterAuth<S>,
+  options: SignedInOptions<S, U> = {},
+): Authenticator<U> {
+  const authenticator = async ({ credentials }: Door): Promise<Identity<U> | null> => {
+    const value = credentials.of('bearer')
+    if (value === null || !signedShape.test(value)) return null
+    return (await bySignedToken(auth, options, value)) ?? refuse('the session is unknown or has ended')
+  }
+  return Object.assign(authenticator, {
+    schemes: [{ type: 'http', scheme: 'bearer', description: 'A signed session token.' }] as const,
+  })
+}
+
+/** An instance of better-auth with its `jwt` plugin. */
+export interface SigningBetterAuth<S extends SignedIn = SignedIn> extends BetterAuth<S> {
+  readonly api: BetterAuth<S>['api'] & { getJwks(): Promise<unknown> }
+}
+
+/** What {@link accessToken} needs. */
+export interface AccessTokenOptions<S extends SignedIn, U> extends SignedInOptions<S, U> {
+  /** The `jwt.issuer` of the plugin; better-auth's `baseURL` unless it was changed. */
+  readonly issuer: string
+  /** The `jwt.audience` of the plugin; better-auth's `baseURL` unless it was changed. */
+  readonly audience: string
+  /** The algorithms that may be used; those of the keys when left out. */
+  readonly algorithms?: readonly string[]
+}
+
+/**
+ * The access tokens of better-auth's `jwt` plugin, in the process that has better-auth: verified with its own
+ * key set, and good only while the session that they name as `sid` lives. Give the plugin
+ * `definePayload: ({ session }) => ({ sid: session.id })`; a token without it is 401 `invalid-token`, and so
+ * is one of a session that has ended. What it opens ends with the token or its session, whichever is first.
+ *
+ * In another process use `jwt()` with `jwks: new URL('/api/auth/jwks', issuer)`: revocations reach it by
+ * `sid` over the layer.
+ *
+ * @throws SallyportError ERR_CONFIGURATION when an algorithm is none
+ * @example accessToken(auth, { issuer: 'https://app.example', audience: 'https://app.example' })
+ */
+export function accessToken<S extends SignedIn, U = S['user']>(
+  auth: SigningBetterAuth<S>,
+  options: AccessTokenOptions<S, U>,
+): Authenticator<U> {
+  const { issuer, audience, algorithms } = options
+  const tokens = jwt({
+    issuer,
+    audience,
+    ...(algorithms === undefined ? {} : { algorithms }),
+    // the keys are read in this process: the address only names them
+    jwks: new URL('http://localhost/api/auth/jwks'),
+    fetch: async () => Response.json(await auth.api.getJwks()),
+    user: ({ sub, sid }: Claims) =>
+      bySessionId(auth, options, { userId: sub, id: sid ?? refuse('the token names no session as sid') }),
+  })
+  const authenticator = async (door: Door): Promise<Identity<U> | null> => withSession(await tokens(door))
+  return Object.assign(authenticator, { schemes: tokens.schemes ?? [] })
+}
+
+/** A token's identity with the user of its session, and the end of whichever ends first. */
+function withSession<U>(token: Identity<Identity<U>> | null): Identity<U> | null {
+  if (token === null) return null
+  const { user: session, renew, ...facts } = token
+  return {
+    ...facts,
+    user: session.user,
+    ...(session.subject === undefined ? {} : { subject: session.subject }),
+    ...earlier(token.expires, session.expires),
+    ...(renew === undefined ? {} : { renew: async () => withSession(await renew()) }),
+  }
+}
+
+function earlier(one: Date | undefined, other: Date | undefined): { readonly expires?: Date } {
+  if (one === undefined || other === undefined) return {}
+  return { expires: one < other ? one : other }
+}
+
+function refuse(why: string): never {
+  return deny(401, 'invalid-token', 'the token is not valid', {
+    challenge: 'Bearer error="invalid_token"',
+    detail: why,
+  })
+}
