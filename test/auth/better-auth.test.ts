@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { accessToken, sessionCookie } from '../../src/auth/better-auth.ts'
+import { accessToken, sessionCookie, sessionToken } from '../../src/auth/better-auth.ts'
 import { refusal } from '../examples/running.ts'
 import { bearerDoor, doorOf } from '../support/door.ts'
 import { site, stored } from './better-auth-site.ts'
@@ -136,6 +136,12 @@ describe('a token of its bearer plugin', () => {
     const { signUp, host } = await site()
     const { token } = await signUp('ada')
     expect(await refusal(`ws://${host}/line`, bearer(altered(token)))).toMatchObject({ status: 401 })
+  })
+
+  test('is known by its shape: whatever else is a bearer credential is left to others', async () => {
+    const { auth } = await site()
+    for (const value of ['sk_live_1', 'eyJhbGciOiJub25lIn0.eyJzdWIiOiI3In0.c2ln'])
+      expect(await sessionToken(auth)(bearerDoor(value))).toBeNull()
   })
 
   test('is 401 after the sign-out', async () => {

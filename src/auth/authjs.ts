@@ -1,0 +1,187 @@
+import { hkdfSync } from 'node:crypto'
+import { errors, type JWTPayload, jwtDecrypt } from 'jose'
+import type { Authenticator, Door } from '../core/application.ts'
+import { type Clock, systemClock } from '../core/clock.ts'
+import type { Credentials } from '../core/credentials.ts'
+import type { Identity } from '../core/identity.ts'
+import { SallyportError } from '../wire/errors.ts'
+import type { Found } from './found.ts'
+
+/** What the session cookie of Auth.js holds, beside what your `jwt` callback puts there. */
+export interface AuthjsToken {
+  /** When this copy of the cookie ends, in seconds since 1970. */
+  readonly exp: number
+  /** When this copy was made: Auth.js makes a new one at each visit. */
+  readonly iat?: number
+  /** The id of the user. */
+  readonly sub?: string
+  /** Names this copy. */
+  readonly jti?: string
+  /** The session, where your `jwt` callback names it: `token.sid ??= crypto.randomUUID()`. */
+  readonly sid?: unknown
+  readonly [claim: string]: unknown
+}
+
+/** What {@link authjs} needs. */
+export interface AuthjsOptions<U> {
+  /** The site's `AUTH_SECRET` (`NEXTAUTH_SECRET`), or several while one is being replaced, the newest first. */
+  readonly secret: string | readonly string[]
+  /**
+   * The name of the session cookie, which is a part of its key. `'__Secure-authjs.session-token'` when left
+   * out, and for version 4 `'__Secure-next-auth.session-token'`; a site under plain http, as in development,
+   * has it without `__Secure-`.
+   */
+  readonly cookie?: string
+  /** 5 for Auth.js and next-auth 5, which is meant when it is left out; 4 for next-auth 4. */
+  readonly version?: 4 | 5
+  /**
+   * The user whom a token is about; `null` or `undefined` when there is none any more. Asked again at each
+   * renewal.
+   */
+  user(token: AuthjsToken): Found<U>
+  /** When the person signed in; `iat` when left out, which every visit makes younger. */
+  readonly issuedAt?: (token: AuthjsToken) => Date | null | undefined
+  readonly clock?: Clock
+}
+
+/** How a version derives its keys. */
+interface Scheme {
+  readonly enc: string
+  readonly bytes: number
+  readonly cookie: string
+  salt(cookie: string): string
+  info(cookie: string): string
+}
+
+const schemes: Readonly<Record<4 | 5, Scheme>> = {
+  4: {
+    enc: 'A256GCM',
+    bytes: 32,
+    cookie: '__Secure-next-auth.session-token',
+    salt: () => '',
+    info: () => 'NextAuth.js Generated Encryption Key',
+  },
+  5: {
+    enc: 'A256CBC-HS512',
+    bytes: 64,
+    cookie: '__Secure-authjs.session-token',
+    salt: (cookie) => cookie,
+    info: (cookie) => `Auth.js Generated Encryption Key (${cookie})`,
+  },
+}
+
+/** A JWE in compact form whose key is known beforehand (RFC 7516 section 7.1): its second part is empty. */
+const shape = /^[A-Za-z0-9_-]+\.\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/
+/** Each holds 3,936 characters: more than the headers of a handshake may have. */
+const maxChunks = 8
+/** How far in the future a cookie may be made: clocks differ. */
+const toleranceMs = 5_000
+
+/**
+ * The encrypted session cookie of Auth.js (`session: { strategy: 'jwt' }`), whole or in chunks. One that is
+ * expired, foreign or tampered with is no session and answers `null`, because browsers send cookies unasked.
+ *
+ * Nothing in this cookie can be taken back by its store, for there is none: a copy of it is good until `exp`,
+ * after a sign-out too. So let your `jwt` callback put a `sid` in it, which becomes the identity's `session`,
+ * and revoke that in `events.signOut`. `renew` asks `user` again, and cannot prolong anything.
+ *
+ * @throws SallyportError ERR_CONFIGURATION when there is no secret, or one is empty
+ * @example authjs({ secret: process.env.AUTH_SECRET, user: ({ sub }) => users.find(sub) })
+ */
+export function authjs<U>(options: AuthjsOptions<U>): Authenticator<U> {
+  const scheme = schemes[options.version ?? 5]
+  const { cookie = scheme.cookie } = options
+  const site: Site<U> = { options, enc: scheme.enc, keys: keysOf(options.secret, scheme, cookie) }
+  const authenticator = async ({ credentials }: Door): Promise<Identity<U> | null> => {
+    const value = joined(credentials, cookie)
+    const token = value === null || !shape.test(value) ? null : await decrypted(site, value)
+    return token === null ? null : identityOf(site, token)
+  }
+  const description =
+    'The session cookie of the site. A browser sends it by itself, so an Origin is demanded with it.'
+  return Object.assign(authenticator, {
+    schemes: [{ type: 'httpApiKey', in: 'cookie', name: cookie, description }] as const,
+  })
+}
+
+interface Site<U> {
+  readonly options: AuthjsOptions<U>
+  readonly enc: string
+  readonly keys: readonly Uint8Array[]
+}
+
+function keysOf(secret: string | readonly string[], scheme: Scheme, cookie: string): readonly Uint8Array[] {
+  const secrets = typeof secret === 'string' ? [secret] : secret
+  if (secrets.length === 0 || secrets.some((one) => one === ''))
+    throw new SallyportError('ERR_CONFIGURATION', "authjs() got no 'secret': give the site's AUTH_SECRET")
+  const [salt, info] = [scheme.salt(cookie), scheme.info(cookie)]
+  return secrets.map((one) => new Uint8Array(hkdfSync('sha256', one, salt, info, scheme.bytes)))
+}
+
+/** The value of the cookie, or of its chunks `.0`, `.1`, ... up to the first that is missing. */
+function joined(credentials: Credentials, name: string): string | null {
+  const whole = credentials.cookie(name)
+  if (whole !== null && whole !== '') return whole
+  const chunks: string[] = []
+  for (let at = 0; at <= maxChunks; at++) {
+    const chunk = credentials.cookie(`${name}.${at}`)
+    if (chunk === null) break
+    chunks.push(chunk)
+  }
+  return chunks.length > maxChunks ? null : chunks.join('')
+}
+
+async function decrypted<U>(site: Site<U>, value: string): Promise<AuthjsToken | null> {
+  const now = (site.options.clock ?? systemClock).now()
+  for (const key of site.keys) {
+    const token = await decryptedWith(key, site.enc, { value, now })
+    // what comes from the future would outlive a revocation, which refuses what was issued before it
+    if (token !== null) return token.iat !== undefined && token.iat * 1000 > now + toleranceMs ? null : token
+  }
+  return null
+}
+
+async function decryptedWith(
+  key: Uint8Array,
+  enc: string,
+  { value, now }: { readonly value: string; readonly now: number },
+): Promise<AuthjsToken | null> {
+  try {
+    const { payload } = await jwtDecrypt(value, key, {
+      keyManagementAlgorithms: ['dir'],
+      contentEncryptionAlgorithms: [enc],
+      currentDate: new Date(now),
+    })
+    return tokenOf(payload)
+  } catch (error) {
+    if (error instanceof errors.JOSEError) return null
+    throw error
+  }
+}
+
+/** The payload, when the claims that are used here are what jose takes them for. */
+function tokenOf(payload: JWTPayload): AuthjsToken | null {
+  const { exp, iat, sub, jti } = payload
+  if (exp === undefined || (iat !== undefined && typeof iat !== 'number')) return null
+  if ([sub, jti].some((name) => name !== undefined && (typeof name !== 'string' || name === ''))) return null
+  return { ...payload, exp }
+}
+
+async function identityOf<U>(site: Site<U>, token: AuthjsToken): Promise<Identity<U> | null> {
+  const { options } = site
+  if (token.exp * 1000 <= (options.clock ?? systemClock).now()) return null
+  const user = await options.user(token)
+  if (user === null || user === undefined) return null
+  const { exp, iat, sub, jti, sid } = token
+  const made = iat === undefined ? null : new Date(iat * 1000)
+  const issuedAt = options.issuedAt === undefined ? made : (options.issuedAt(token) ?? null)
+  return {
+    user,
+    expires: new Date(exp * 1000),
+    ...(sub === undefined ? {} : { subject: sub }),
+    ...(jti === undefined ? {} : { token: jti }),
+    ...(typeof sid === 'string' && sid !== '' ? { session: sid } : {}),
+    ...(issuedAt === null ? {} : { issuedAt }),
+    renew: () => identityOf(site, token),
+  }
+}
