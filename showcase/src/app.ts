@@ -10,9 +10,8 @@ import { type Database, openDatabase } from './database.ts'
 import { doors } from './doors.ts'
 import { type Front, listen } from './front.ts'
 import { http } from './http.ts'
-import { cookieName } from './identity.ts'
 import { budget, signInLimiter, signUpAllowance, ticketAllowance } from './limiter.ts'
-import { endWithIdentity, endWithMembership, liveSockets } from './live-sockets.ts'
+import { endWithMembership, liveSockets } from './live-sockets.ts'
 import { logger } from './logger.ts'
 import { messages } from './messages.ts'
 import { type Metrics, metrics } from './metrics.ts'
@@ -100,14 +99,13 @@ async function assemble({ config, front, database, log, pages, passwords }: Fitt
     on: socketLog(log, counts),
     report: socketReporter(log),
   })
-  const events = endWithIdentity(live)
   const { identity, demoUsers } = await prepare(config, {
     database,
     passwords,
     log,
     baseUrl: url,
     origins,
-    events,
+    port,
   })
   const store = {
     people: people(database),
@@ -121,7 +119,6 @@ async function assemble({ config, front, database, log, pages, passwords }: Fitt
     people: store.people,
     issuer: url.origin,
     layer,
-    cookie: await cookieName(identity),
   })
   port.serve(router([chatRooms({ ...store, auth: door.auth, live })]))
   port.attach(server)

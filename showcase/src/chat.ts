@@ -3,7 +3,6 @@ import { chat } from './contracts.ts'
 import type { Visitor } from './doors.ts'
 import type { LiveSockets } from './live-sockets.ts'
 import type { Messages } from './messages.ts'
-import type { People } from './people.ts'
 import type { Membership, Rooms } from './rooms.ts'
 
 /** What the chat is made of. */
@@ -11,7 +10,6 @@ export interface ChatParts {
   readonly auth: Authenticator<Visitor>
   readonly rooms: Rooms
   readonly messages: Messages
-  readonly people: People
   readonly live: LiveSockets
 }
 
@@ -22,7 +20,7 @@ export interface ChatParts {
  * @example port.serve(router([chatRooms(parts)]))
  */
 // the return type is what `consumer` makes of the contract
-export function chatRooms({ auth, rooms, messages, people, live }: ChatParts) {
+export function chatRooms({ auth, rooms, messages, live }: ChatParts) {
   return consumer(
     chat,
     {
@@ -47,11 +45,8 @@ export function chatRooms({ auth, rooms, messages, people, live }: ChatParts) {
       }
 
       return {
-        open: async () => {
+        open: () => {
           leave = live.enter(socket)
-          // asked once the socket can be found: a session that ended on the way here is not overlooked
-          if ((await people.session(socket.user.session)) === null)
-            deny(401, 'session-ended', 'Your session has ended.')
         },
         on: {
           say: async ({ text }) => {

@@ -1,8 +1,8 @@
-import { APIError, betterAuth, type BetterAuthOptions } from 'better-auth'
-import { createAuthMiddleware } from 'better-auth/api'
+import { betterAuth, type BetterAuthOptions } from 'better-auth'
 import { getMigrations } from 'better-auth/db/migration'
 import { admin, bearer, jwt, username } from 'better-auth/plugins'
 import type { Logger } from 'pino'
+import { revocations, type RevocationsOptions } from 'sallyport/auth/better-auth'
 import type { Database } from './database.ts'
 import { type Passwords, passwordLimit } from './passwords.ts'
 
@@ -15,12 +15,6 @@ export const audience = 'sallyport'
 /** How long an access token lives. */
 export const accessTokenSeconds = 300
 
-/** What happens to identities and must reach open sockets. Called after the change is in the database. */
-export interface IdentityEvents {
-  sessionEnded(session: { readonly id: string; readonly userId: string }): void
-  userChanged(user: { readonly id: string; readonly banned: boolean }): void
-}
-
 /** What the identity part of the server is made of. */
 export interface IdentityParts {
   readonly database: Database
@@ -30,7 +24,8 @@ export interface IdentityParts {
   readonly origins: readonly string[]
   readonly passwords: Passwords
   readonly log: Logger
-  readonly events: IdentityEvents
+  /** Where open sockets end with what they rest on. */
+  readonly port: RevocationsOptions['port']
 }
 
 /** The identity server: users, sessions, roles, bans, signing keys. */
@@ -76,17 +71,12 @@ export function createIdentity(parts: IdentityParts) {
   return betterAuth(identityOptions(parts))
 }
 
-/** The name of the session cookie; `__Secure-` is in front of it under https. */
-export async function cookieName(identity: Identity): Promise<string> {
-  return (await identity.$context).authCookies.sessionToken.name
-}
-
 /** Makes and updates the identity tables. Run it inside `database.exclusively`. */
 export async function migrateIdentity(parts: IdentityParts): Promise<void> {
   await (await getMigrations(identityOptions(parts))).runMigrations()
 }
 
-function identityOptions({ database, secret, baseUrl, origins, passwords, log, events }: IdentityParts) {
+function identityOptions({ database, secret, baseUrl, origins, passwords, log, port }: IdentityParts) {
   return {
     appName: 'Sallyport',
     baseURL: baseUrl.origin,
@@ -99,7 +89,6 @@ function identityOptions({ database, secret, baseUrl, origins, passwords, log, e
       enabled: true,
       minPasswordLength: 8,
       maxPasswordLength: passwordLimit,
-      revokeSessionsOnPasswordReset: true,
       password: { hash: (text) => passwords.hash(text), verify: (attempt) => passwords.verify(attempt) },
     },
     session: { expiresIn: 7 * 86_400, updateAge: 86_400 },
@@ -115,22 +104,11 @@ function identityOptions({ database, secret, baseUrl, origins, passwords, log, e
       level: 'warn',
       log: (level, message) => log[level === 'error' ? 'error' : 'debug']({ source: 'better-auth' }, message),
     },
-    databaseHooks: {
-      session: {
-        delete: { after: async (session) => events.sessionEnded({ id: session.id, userId: session.userId }) },
-      },
-      user: {
-        update: {
-          after: async (user) =>
-            events.userChanged({ id: user.id, banned: 'banned' in user && user.banned === true }),
-        },
-      },
-    },
-    hooks: { before: passwordChangesEndSessions, after: passwordResetsEndSessions },
     plugins: [
       username({ minUsernameLength: 2, maxUsernameLength: 30 }),
       admin({ defaultRole: 'user', adminRoles: ['admin'] }),
       bearer({ requireSignature: true }),
+      revocations({ port }),
       jwt({
         disableSettingJwtHeader: true,
         jwks: { keyPairConfig: { alg: 'ES256' }, rotationInterval: 30 * 86_400 },
@@ -161,18 +139,3 @@ export function accessClaims(
 ): AccessClaims {
   return { sid: session.id, role: typeof user['role'] === 'string' ? user['role'] : 'user', name: user.name }
 }
-
-/**
- * Whoever changes a password suspects that somebody else has it: all other sessions end, whatever the client
- * asked.
- */
-const passwordChangesEndSessions = createAuthMiddleware(async (ctx) => {
-  if (ctx.path !== '/change-password') return undefined
-  return { context: { body: { ...ctx.body, revokeOtherSessions: true } } }
-})
-
-/** The same for a password that an administrator sets. */
-const passwordResetsEndSessions = createAuthMiddleware(async (ctx) => {
-  if (ctx.path !== '/admin/set-user-password' || ctx.context.returned instanceof APIError) return
-  await ctx.context.internalAdapter.deleteUserSessions(String(ctx.body.userId))
-})

@@ -43,7 +43,7 @@ export interface AuthContext {
   readonly authCookies: { readonly sessionToken: { readonly name: string } }
   readonly options: {
     readonly secondaryStorage?: unknown
-    readonly session?: { readonly storeSessionInDatabase?: boolean | undefined } | undefined
+    readonly session?: object | undefined
   }
   readonly adapter: {
     findOne(asked: { model: string; where: { field: string; value: string }[] }): Promise<unknown>
@@ -68,7 +68,9 @@ interface SessionName {
 
 /** Whether sessions are rows of the database, and not only entries of the secondary storage. */
 export function keepsSessionRows({ secondaryStorage, session }: AuthContext['options']): boolean {
-  return secondaryStorage === undefined || session?.storeSessionInDatabase === true
+  // a type with this one property would refuse instances that were given others alone
+  const { storeSessionInDatabase } = (session ?? {}) as { readonly storeSessionInDatabase?: unknown }
+  return secondaryStorage === undefined || storeSessionInDatabase === true
 }
 
 /** The identity that a signed session token, the value of the session cookie, stands for. */
