@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from '../core/clock.ts'
 import type { Messenger } from '../core/port.ts'
 import { SallyportError } from '../wire/errors.ts'
-import { type AuthContext, type AuthUser, isBanned, keepsSessionRows } from './better-auth-sessions.ts'
+import { type AuthUser, isBanned, keepsSessionRows } from './better-auth-sessions.ts'
 import { type Announce, announcing } from './announcing.ts'
 
 /** What {@link revocations} needs. */
@@ -18,7 +18,7 @@ export interface RevocationsOptions {
 
 /** What is used of the context that a plugin is started with. */
 export interface InitContext {
-  readonly options: AuthContext['options']
+  readonly options: object
   readonly logger: { error(message: string, ...more: unknown[]): void }
 }
 

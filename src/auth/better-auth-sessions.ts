@@ -41,10 +41,7 @@ export interface BetterAuth<S extends SignedIn = SignedIn> {
 export interface AuthContext {
   readonly secret: string
   readonly authCookies: { readonly sessionToken: { readonly name: string } }
-  readonly options: {
-    readonly secondaryStorage?: unknown
-    readonly session?: object | undefined
-  }
+  readonly options: object
   readonly adapter: {
     findOne(asked: { model: string; where: { field: string; value: string }[] }): Promise<unknown>
   }
@@ -66,11 +63,17 @@ interface SessionName {
   readonly userId: string
 }
 
+/** What is looked at in the options that better-auth was made with. */
+interface StorageOptions {
+  readonly secondaryStorage?: unknown
+  readonly session?: { readonly storeSessionInDatabase?: boolean }
+}
+
 /** Whether sessions are rows of the database, and not only entries of the secondary storage. */
-export function keepsSessionRows({ secondaryStorage, session }: AuthContext['options']): boolean {
-  // a type with this one property would refuse instances that were given others alone
-  const { storeSessionInDatabase } = (session ?? {}) as { readonly storeSessionInDatabase?: unknown }
-  return secondaryStorage === undefined || storeSessionInDatabase === true
+export function keepsSessionRows(options: object): boolean {
+  // asked for by name, this type would refuse instances that were given other options alone
+  const { secondaryStorage, session } = options as StorageOptions
+  return secondaryStorage === undefined || session?.storeSessionInDatabase === true
 }
 
 /** The identity that a signed session token, the value of the session cookie, stands for. */

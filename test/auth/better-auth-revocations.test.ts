@@ -181,6 +181,28 @@ describe('a port that hears of a real better-auth', () => {
     expect(town.port.connections).toBe(2)
   })
 
+  test('asks the doors again at /update-user', async () => {
+    const town = await site()
+    const { ada } = await twoDevices(town)
+    town.orders.length = 0
+    await town.post('/update-user', { name: 'Ada Lovelace' }, { Cookie: ada.cookie })
+    await expect.poll(() => town.orders).toEqual(['recheck user'])
+  })
+
+  test('ends what an administrator has opened as somebody else at /admin/stop-impersonating', async () => {
+    const town = await site()
+    const { ada, root } = await twoDevices(town)
+    const answer = await town.post('/admin/impersonate-user', { userId: ada.id }, { Cookie: root.cookie })
+    // the session that is left is deleted first, under the same name
+    const cookies = answer.headers.getSetCookie().map((set) => set.split(';')[0] ?? '')
+    const kept = cookies.filter((cookie) => !cookie.endsWith('='))
+    const disguise = await town.inside(kept.find((cookie) => cookie.includes('.session_token=')) ?? '')
+    const stopped = await town.post('/admin/stop-impersonating', {}, { Cookie: kept.join('; ') })
+    expect(stopped.status).toBe(200)
+    expect((await disguise.ended).code).toBe(4401)
+    expect(town.port.connections).toBe(2)
+  })
+
   test('asks the doors again when a session turns to another organization', async () => {
     const town = await site()
     const { ada, here } = await twoDevices(town)
