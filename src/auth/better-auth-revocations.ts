@@ -19,18 +19,27 @@ export interface RevocationsOptions {
 /** What is used of the context that a plugin is started with. */
 export interface InitContext {
   readonly options: object
-  readonly logger: { error(message: string, ...more: unknown[]): void }
+  readonly logger: {
+    /** Writes what went wrong. */
+    error(message: string, ...more: unknown[]): void
+  }
+}
+
+/** Hears of a row that was changed or deleted; `null` when there was none. */
+export interface AfterHook<Row> {
+  /** Called when the change is in the database. */
+  after(row: Row): Promise<void>
 }
 
 /** The rows that hooks are told of. */
 export interface DatabaseHooks {
   readonly session: {
-    readonly delete: { after(session: SessionRow): Promise<void> }
-    readonly update: { after(session: SessionRow | null): Promise<void> }
+    readonly delete: AfterHook<SessionRow>
+    readonly update: AfterHook<SessionRow | null>
   }
   readonly user: {
-    readonly delete: { after(user: AuthUser): Promise<void> }
-    readonly update: { after(user: AuthUser | null): Promise<void> }
+    readonly delete: AfterHook<AuthUser>
+    readonly update: AfterHook<AuthUser | null>
   }
 }
 
@@ -42,13 +51,16 @@ export interface SessionRow {
 
 /** Something that is done around an endpoint of better-auth. */
 export interface EndpointHook {
+  /** Whether it is done around this request. */
   matcher(request: { readonly path?: string }): boolean
+  /** Does it; what comes of it as `response` is for better-auth. */
   handler(request: object): Promise<{ readonly response?: unknown }>
 }
 
 /** The plugin, as better-auth takes one. */
 export interface AuthPlugin {
   readonly id: 'sallyport'
+  /** Called by better-auth at its start. */
   init(context: InitContext): {
     options: {
       databaseHooks: DatabaseHooks

@@ -29,6 +29,7 @@ export interface SignedIn {
 export interface BetterAuth<S extends SignedIn = SignedIn> {
   readonly $Infer: { readonly Session: S }
   readonly api: {
+    /** Reads the session that a cookie stands for. */
     getSession(request: {
       readonly headers: Headers
       readonly query: { readonly disableCookieCache: true; readonly disableRefresh: true }
@@ -43,9 +44,13 @@ export interface AuthContext {
   readonly authCookies: { readonly sessionToken: { readonly name: string } }
   readonly options: object
   readonly adapter: {
+    /** Reads one row of the database. */
     findOne(asked: { model: string; where: { field: string; value: string }[] }): Promise<unknown>
   }
-  readonly internalAdapter: { listSessions(userId: string): Promise<readonly unknown[]> }
+  readonly internalAdapter: {
+    /** Reads the sessions of a user, from wherever they are kept. */
+    listSessions(userId: string): Promise<readonly unknown[]>
+  }
 }
 
 /** How a signed-in person becomes the user of a socket. */

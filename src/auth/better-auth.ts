@@ -19,6 +19,7 @@ export type {
   SignedInOptions,
 } from './better-auth-sessions.ts'
 export {
+  type AfterHook,
   type AuthPlugin,
   type DatabaseHooks,
   type EndpointHook,
@@ -83,7 +84,10 @@ export function sessionToken<S extends SignedIn, U = S['user']>(
 
 /** An instance of better-auth with its `jwt` plugin. */
 export interface SigningBetterAuth<S extends SignedIn = SignedIn> extends BetterAuth<S> {
-  readonly api: BetterAuth<S>['api'] & { getJwks(): Promise<unknown> }
+  readonly api: BetterAuth<S>['api'] & {
+    /** Reads the public keys of the plugin. */
+    getJwks(): Promise<unknown>
+  }
 }
 
 /** What {@link accessToken} needs. */
