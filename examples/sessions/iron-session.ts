@@ -1,5 +1,4 @@
-// iron-session: everything is in a sealed cookie and no store knows of it, so a copy of it outlives a sign-out.
-// What ends it early is a name of the session inside, which is revoked.
+// iron-session: no store knows of its sealed cookie; what ends a copy early is the session's name inside, revoked.
 import { randomUUID } from 'node:crypto'
 import { unsealData } from 'iron-session'
 import type { Authenticator } from 'sallyport'
@@ -23,9 +22,9 @@ export function member<U>(options: {
   readonly password: string | Record<string, string>
   find(userId: string): Promise<U | null>
 }): Authenticator<U> {
-  const { cookie, password, find } = options
+  const { password, find } = options
   return sessions({
-    cookie,
+    cookie: options.cookie,
     load: async (seal) => {
       // a seal that is expired or foreign is {}, one that was tampered with may throw as well
       const { sid, userId, at } = await unsealData<Partial<Sealed>>(seal, { password, ttl }).catch(
