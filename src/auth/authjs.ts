@@ -174,14 +174,15 @@ async function identityOf<U>(site: Site<U>, token: AuthjsToken): Promise<Identit
   if (user === null || user === undefined) return null
   const { exp, iat, sub, jti, sid } = token
   const made = iat === undefined ? null : new Date(iat * 1000)
-  const issuedAt = options.issuedAt === undefined ? made : (options.issuedAt(token) ?? null)
+  const issuedAt = options.issuedAt === undefined ? made : options.issuedAt(token)
   return {
     user,
     expires: new Date(exp * 1000),
     ...(sub === undefined ? {} : { subject: sub }),
     ...(jti === undefined ? {} : { token: jti }),
     ...(typeof sid === 'string' && sid !== '' ? { session: sid } : {}),
-    ...(issuedAt === null ? {} : { issuedAt }),
+    // renewing asks about the user alone: what does not say when it began is older than any revocation
+    issuedAt: issuedAt ?? new Date(0),
     renew: () => identityOf(site, token),
   }
 }

@@ -155,6 +155,11 @@ describe('a cookie that Auth.js has made', () => {
     const identity = await asked(`${plain}=${await made({ sub: '7', at: 1_000 })}`, { issuedAt })
     expect(identity?.issuedAt).toEqual(new Date(1_000))
   })
+
+  test('is older than any revocation where the site does not say when the sign-in was', async () => {
+    const identity = await asked(`${plain}=${await made({ sub: '7' })}`, { issuedAt: () => null })
+    expect(identity?.issuedAt).toEqual(new Date(0))
+  })
 })
 
 describe('a cookie in chunks', () => {
