@@ -1,7 +1,6 @@
 // Auth.js with sessions in a database: its own adapter finds them, and a sign-out ends what rests on them.
-import { createHash } from 'node:crypto'
 import type { Authenticator, Port } from 'sallyport'
-import { sessions } from 'sallyport/auth/sessions'
+import { fingerprint, sessions } from 'sallyport/auth/sessions'
 
 interface Session {
   readonly sessionToken: string
@@ -15,9 +14,6 @@ interface Adapter<U> {
   ): PromiseLike<{ session: Session; user: U } | null> | { session: Session; user: U } | null
 }
 
-/** The token in the cookie is the key of the session: its hash is a name that tells nothing. */
-const nameOf = (token: string): string => createHash('sha256').update(token).digest('base64url')
-
 /** The session cookie of Auth.js: `__Secure-authjs.session-token` under https. */
 export function member<U>(adapter: Adapter<U>, cookie = '__Secure-authjs.session-token'): Authenticator<U> {
   return sessions({
@@ -25,12 +21,11 @@ export function member<U>(adapter: Adapter<U>, cookie = '__Secure-authjs.session
     load: async (token) => adapter.getSessionAndUser?.(token),
     user: (found) => found.user,
     expires: (found) => found.session.expires,
-    id: (found) => nameOf(found.session.sessionToken),
   })
 }
 
 /** For `events.signOut` in the configuration of Auth.js; its adapter answers the session that it deletes. */
 export async function signedOut(port: Port, message: object): Promise<void> {
   const { session } = message as { readonly session?: Session | null } // as Auth.js calls it for this strategy
-  if (session) await port.revoke({ session: nameOf(session.sessionToken), reason: 'signed-out' })
+  if (session) await port.revoke({ session: fingerprint(session.sessionToken), reason: 'signed-out' })
 }
