@@ -103,6 +103,7 @@ export class Connection {
     const { credentials, clock } = this.#settings
     this.#retry?.cancel()
     this.#retry = null
+    this.#attempt.abort()
     this.#attempt = new AbortController()
     this.#hearer.status({ state: 'connecting' })
     const question = { path: this.#path, renew: this.#renewed, attempt: this.#attempt, clock }

@@ -189,6 +189,32 @@ test('who came in on a cookie brings a ticket: no script can read that cookie', 
   app.close()
 })
 
+test('a machine that slept through the question comes back with a fresh credential', async () => {
+  const clock = testClock()
+  const auth = jwt({ secret, user: ({ sub }) => ({ id: sub }), clock })
+  const { host } = await serving(auth, clock)
+  let asleep = false
+  const signals: AbortSignal[] = []
+  const { app, lobby, states } = await opened(
+    host,
+    bearer(({ signal }) => {
+      signals.push(signal)
+      if (asleep) return new Promise<string>(() => {})
+      return handmade({ alg: 'HS256' }, { sub: '7', exp: (clock.now() + 5 * minute) / 1000 })
+    }),
+  )
+  asleep = true
+  await clock.advance(5 * minute - 1)
+  await expect.poll(() => signals.length).toBeGreaterThan(1)
+  asleep = false
+  await clock.advance(1)
+  await until(lobby, 'connecting')
+  await until(lobby, 'open')
+  expect(states).toEqual(['connecting', 'open'])
+  expect(signals.slice(1, -1).every(({ aborted }) => aborted)).toBe(true)
+  app.close()
+})
+
 test('two tabs bring a credential each', async () => {
   const clock = testClock()
   const auth = jwt({ secret, user: ({ sub }) => ({ id: sub }), clock })
