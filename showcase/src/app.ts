@@ -2,25 +2,40 @@ import type { Server } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
 import type { Logger } from 'pino'
 import { memory, type Port, router, sallyport } from 'sallyport'
+import { access } from './access.ts'
 import { accessTokens } from './access-tokens.ts'
+import { accountSocket } from './account-socket.ts'
+import { auditSocket } from './audit-socket.ts'
+import { type AuditTrail, auditTrail } from './audit-trail.ts'
+import type { AuditWriter } from './audit-writer.ts'
 import { chatRooms } from './chat.ts'
 import { clientAddress } from './client-address.ts'
 import type { Config } from './config.ts'
+import { account } from './contracts.ts'
 import { type Database, openDatabase } from './database.ts'
+import { directory } from './directory.ts'
 import { doors } from './doors.ts'
+import { followMembership } from './endings.ts'
 import { type Front, listen } from './front.ts'
 import { http } from './http.ts'
-import { budget, signInLimiter, signUpAllowance, ticketAllowance } from './limiter.ts'
-import { endWithMembership, liveSockets } from './live-sockets.ts'
+import {
+  budget,
+  passwordChangeAllowance,
+  signInLimiter,
+  signUpAllowance,
+  ticketAllowance,
+} from './limiter.ts'
 import { logger } from './logger.ts'
 import { messages } from './messages.ts'
 import { type Metrics, metrics } from './metrics.ts'
 import { allowedOrigins } from './origins.ts'
+import { openSockets } from './open-sockets.ts'
 import type { Readiness } from './operations.ts'
 import { builtPages } from './pages.ts'
 import { argon2id, type PasswordBounds, type Passwords } from './passwords.ts'
 import { people } from './people.ts'
 import { rooms } from './rooms.ts'
+import { sessions } from './sessions.ts'
 import type { DemoUser } from './seed.ts'
 import { socketLog, socketReporter } from './socket-log.ts'
 import { prepare } from './startup.ts'
@@ -37,6 +52,8 @@ export interface AppOptions {
   readonly passwords?: PasswordBounds
 }
 
+const mostAuditRows = 200_000
+
 /** A running server. */
 export interface App {
   readonly server: Server
@@ -44,6 +61,8 @@ export interface App {
   readonly url: URL
   readonly database: Database
   readonly metrics: Metrics
+  /** Keeps what happens; flush it before looking. */
+  readonly audit: AuditTrail
   /** The demonstration's people, when this start has made them. */
   readonly demoUsers: readonly DemoUser[]
   /**
@@ -90,28 +109,36 @@ interface Fittings {
 async function assemble({ config, front, database, log, pages, passwords }: Fittings): Promise<App> {
   const { server, url } = front
   const origins = allowedOrigins(config, url)
-  const [live, layer, limiter] = [liveSockets(), memory(), signInLimiter()]
+  const [layer, limiter] = [memory(), signInLimiter()]
   const counts = metrics({ waiting: () => passwords.waiting, sockets: () => port.connections })
+  const trail = auditTrail(database, { port: () => port, log })
+  const logged = socketLog(log, counts)
   const port = sallyport({
     layer,
     origins,
     proxies: config.trustProxy,
-    on: socketLog(log, counts),
+    on: (event) => {
+      logged(event)
+      trail.writer.note(event)
+    },
     report: socketReporter(log),
   })
+  const ending = access(port)
   const { identity, demoUsers } = await prepare(config, {
     database,
     passwords,
     log,
     baseUrl: url,
     origins,
-    port,
+    port: ending,
   })
   const store = {
     people: people(database),
-    rooms: rooms(database, endWithMembership(live)),
+    rooms: rooms(database, followMembership(ending)),
     messages: messages(database),
   }
+  const sockets = openSockets((user) => void port.user(account, user).send('changed', {}))
+  const own = sessions(database, sockets, (error) => log.error({ err: error }, 'session not noted'))
   const tokens = accessTokens(identity, url.origin)
   const asked = who(identity, tokens, store.people)
   const door = doors({
@@ -120,7 +147,14 @@ async function assemble({ config, front, database, log, pages, passwords }: Fitt
     issuer: url.origin,
     layer,
   })
-  port.serve(router([chatRooms({ ...store, auth: door.auth, live })]))
+  const inside = { auth: door.auth, sockets }
+  port.serve(
+    router([
+      chatRooms({ ...store, ...inside, active: own.active }),
+      accountSocket(inside),
+      auditSocket(inside),
+    ]),
+  )
   port.attach(server)
   const readiness = { draining: false }
   const app = http({
@@ -135,6 +169,13 @@ async function assemble({ config, front, database, log, pages, passwords }: Fitt
     identity,
     limiter,
     signUps: budget(signUpAllowance),
+    passwordChanges: budget(passwordChangeAllowance),
+    directory: directory(database),
+    sessions: own,
+    sockets,
+    access: ending,
+    auditLog: trail.log,
+    auditWriter: trail.writer,
     who: asked,
     token: config.passwordGrant
       ? passwordGrant({ identity, tokens, passwords, limiter, metrics: counts })
@@ -143,8 +184,10 @@ async function assemble({ config, front, database, log, pages, passwords }: Fitt
     pages,
   })
   front.open(getRequestListener(app.fetch, { overrideGlobalObjects: false }))
-  const close = stopping({ readiness, port, front, database, stopSweeping: sweeping(database, log) })
-  return { server, url, database, metrics: counts, demoUsers, close }
+  const keep = { days: config.auditDays, rows: mostAuditRows }
+  const stopSweeping = sweeping({ database, auditLog: trail.log, keep }, log)
+  const close = stopping({ readiness, port, front, database, audit: trail.writer, stopSweeping })
+  return { server, url, database, metrics: counts, audit: trail, demoUsers, close }
 }
 
 interface Stoppable {
@@ -152,16 +195,18 @@ interface Stoppable {
   readonly port: Port
   readonly front: Front
   readonly database: Database
+  readonly audit: Pick<AuditWriter, 'close'>
   readonly stopSweeping: () => void
 }
 
 /** Stops in order, and once: not ready, sockets, requests, database. */
-function stopping({ readiness, port, front, database, stopSweeping }: Stoppable): App['close'] {
+function stopping({ readiness, port, front, database, audit, stopSweeping }: Stoppable): App['close'] {
   const close = async (withinMs: number): Promise<void> => {
     readiness.draining = true
     stopSweeping()
     await port.close({ drain: withinMs })
     await front.close(withinMs)
+    await audit.close()
     await database.close()
   }
   let closing: Promise<void> | undefined

@@ -1,8 +1,8 @@
 import { type Authenticator, consumer, deny } from 'sallyport'
 import { chat } from './contracts.ts'
 import type { Visitor } from './doors.ts'
-import type { LiveSockets } from './live-sockets.ts'
 import type { Messages } from './messages.ts'
+import type { OpenSockets } from './open-sockets.ts'
 import type { Membership, Rooms } from './rooms.ts'
 
 /** What the chat is made of. */
@@ -10,22 +10,26 @@ export interface ChatParts {
   readonly auth: Authenticator<Visitor>
   readonly rooms: Rooms
   readonly messages: Messages
-  readonly live: LiveSockets
+  readonly sockets: OpenSockets
+  /** Somebody has said something: their session is in use. */
+  readonly active: (session: string) => void
 }
 
 /**
  * The chat rooms: who is signed in and may be in the room comes in, and each message is asked for again,
- * because a role may have changed since the door.
+ * because a role may have changed since the door. Roles that change while one is inside lock the room, unlock it, or end it.
  *
  * @example port.serve(router([chatRooms(parts)]))
  */
 // the return type is what `consumer` makes of the contract
-export function chatRooms({ auth, rooms, messages, live }: ChatParts) {
+export function chatRooms({ auth, rooms, messages, sockets, active }: ChatParts) {
   return consumer(
     chat,
     {
       auth,
-      authorize: ({ user, params }) => rooms.membership(user.id, params.room),
+      lease: '60s',
+      authorize: async ({ user, params, why }) =>
+        (await rooms.membership(user.id, params.room)) ?? (why === 'open' ? null : shownOut()),
       presence: ({ user }) => ({ name: user.name }),
     },
     (socket) => {
@@ -36,8 +40,8 @@ export function chatRooms({ auth, rooms, messages, live }: ChatParts) {
       const membership = async (): Promise<Membership> => {
         const found = await rooms.membership(socket.user.id, room)
         if (found !== null) return found
-        socket.close(4403, 'forbidden: you are no longer in this room')
-        return deny(403, 'forbidden', 'You are no longer in this room.')
+        socket.close(4403, `forbidden: ${outWords}`)
+        return shownOut()
       }
       const writing = async (): Promise<void> => {
         if (!(await membership()).canWrite)
@@ -46,11 +50,12 @@ export function chatRooms({ auth, rooms, messages, live }: ChatParts) {
 
       return {
         open: () => {
-          leave = live.enter(socket)
+          leave = sockets.enter(socket, { kind: 'room', room })
         },
         on: {
           say: async ({ text }) => {
             await writing()
+            active(socket.user.session)
             await group.send('said', await messages.save(room, socket.user, text))
           },
           typing: async () => {
@@ -68,4 +73,10 @@ export function chatRooms({ auth, rooms, messages, live }: ChatParts) {
       }
     },
   )
+}
+
+const outWords = 'You are no longer in this room.'
+
+function shownOut(): never {
+  return deny(403, 'forbidden', outWords)
 }

@@ -29,6 +29,8 @@ export interface Config {
   readonly logLevel: LogLevel
   readonly metricsToken: string | undefined
   readonly passwordGrant: boolean
+  /** For how long the audit is kept. */
+  readonly auditDays: number
 }
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
@@ -104,7 +106,12 @@ export const environment = z.object({
   METRICS_TOKEN: noted(
     z.string().min(16, 'must have at least 16 characters: make one with: openssl rand -hex 16').optional(),
     'none',
-    'Lets `/metrics` be read from elsewhere with `Authorization: Bearer <token>`; without it only from this machine.',
+    'Lets `/metrics` and `/api/admin/audit` be read from elsewhere with `Authorization: Bearer <token>`; without it only from this machine, and by administrators.',
+  ),
+  AUDIT_DAYS: noted(
+    daysSchema(),
+    '30',
+    'For how many days the audit is kept, 1 to 3650; the newest 200,000 events at most.',
   ),
   PASSWORD_GRANT: noted(
     z.enum(Object.keys(switches) as SwitchWord[], 'must be on or off').optional(),
@@ -129,6 +136,16 @@ function portSchema(): z.ZodType<number> {
     .default('8000')
     .transform(Number)
     .refine((port) => port <= 65_535, message)
+}
+
+function daysSchema(): z.ZodType<number> {
+  const message = 'must be a whole number of days from 1 to 3650'
+  return z
+    .string()
+    .regex(/^\d{1,4}$/, message)
+    .default('30')
+    .transform(Number)
+    .refine((days) => days >= 1 && days <= 3650, message)
 }
 
 function originSchema(): z.ZodType<URL> {
@@ -204,6 +221,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     trustProxy: data.TRUST_PROXY,
     logLevel: data.LOG_LEVEL,
     metricsToken: data.METRICS_TOKEN,
+    auditDays: data.AUDIT_DAYS,
     passwordGrant: data.PASSWORD_GRANT === undefined ? !production : switches[data.PASSWORD_GRANT],
   }
 }

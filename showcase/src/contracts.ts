@@ -40,3 +40,38 @@ export const chat = contract('/ws/chat/:room', {
   presence: z.object({ name: z.string() }),
   history: { size: 100, for: '5m' },
 })
+
+/**
+ * The own account: says that sessions or sockets of the person have come or gone, so that a page reads them again.
+ * What it says goes to every device of one person, and its end is how a page hears that it was signed out.
+ */
+export const account = contract('/ws/account', {
+  server: { changed: event(z.object({}), { keep: false, slow: 'drop' }) },
+})
+
+/** One event of the doors, as it is kept and shown. */
+export const auditEntry = z.object({
+  /** Sorts by time, and is the cursor of pages. */
+  id: z.string(),
+  /** Milliseconds since 1970. */
+  at: z.number(),
+  type: z.string(),
+  subject: z.string().nullable(),
+  /** The name of the subject, while there is such a person. */
+  name: z.string().nullable(),
+  username: z.string().nullable(),
+  contract: z.string().nullable(),
+  address: z.string().nullable(),
+  /** The HTTP status of a refusal, or the close code. */
+  status: z.number().nullable(),
+  /** The short word for why. */
+  code: z.string().nullable(),
+  /** What a peer was told of it. */
+  ref: z.string().nullable(),
+  detail: z.record(z.string(), z.unknown()),
+})
+
+/** What happens at the doors, as it happens; for administrators. */
+export const audit = contract('/ws/admin/audit', {
+  server: { happened: event(z.object({ entries: z.array(auditEntry) }), { keep: false }) },
+})

@@ -17,7 +17,8 @@ export interface Tables {
   messages: MessageRow
   settings: { name: string; value: string }
   user: UserRow
-  session: { id: string; userId: string; expiresAt: string | Date }
+  session: SessionRow
+  audit: AuditRow
 }
 
 /**
@@ -57,7 +58,34 @@ export interface UserRow {
   email: string
   role: string | null
   banned: number | boolean | null
+  banReason: string | null
   banExpires: string | Date | null
+}
+
+/** What this server reads of a session; its token is left to the identity server. */
+export interface SessionRow {
+  id: string
+  userId: string
+  createdAt: string | Date
+  updatedAt: string | Date
+  expiresAt: string | Date
+  ipAddress: string | null
+  userAgent: string | null
+}
+
+/** One event of the doors. */
+export interface AuditRow {
+  /** Sorts by time. */
+  id: string
+  type: string
+  subject: string | null
+  contract: string | null
+  address: string | null
+  status: number | null
+  code: string | null
+  ref: string | null
+  /** A JSON object with the rest. */
+  detail: string
 }
 
 /** An open database. */

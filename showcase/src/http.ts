@@ -4,6 +4,9 @@ import { Denial } from 'sallyport'
 import { bodyBound } from './body-bound.ts'
 import type { ClientAddress } from './client-address.ts'
 import type { Env } from './env.ts'
+import { type AccountRouteParts, accountRoutes } from './account-routes.ts'
+import { type AdminRouteParts, adminRoutes } from './admin-routes.ts'
+import { type AuditRouteParts, auditRoutes } from './audit-routes.ts'
 import { type IdentityRouteParts, identityRoutes } from './identity-routes.ts'
 import { arrival, type OperationParts, operations, ourHostOnly, requestLog } from './operations.ts'
 import { pages } from './pages.ts'
@@ -15,7 +18,14 @@ import { securityHeaders } from './security-headers.ts'
 export type ClientHandler = (request: Request, client: string) => Promise<Response>
 
 /** What the HTTP side of the server is made of. */
-export interface HttpParts extends OperationParts, IdentityRouteParts, RoomRouteParts {
+export interface HttpParts
+  extends
+    OperationParts,
+    IdentityRouteParts,
+    RoomRouteParts,
+    AccountRouteParts,
+    AdminRouteParts,
+    AuditRouteParts {
   readonly log: Logger
   readonly baseUrl: URL
   readonly clientAddress: ClientAddress
@@ -41,11 +51,14 @@ export function http(parts: HttpParts): Hono<Env> {
   app.use(ourHostOnly(parts.origins), bodyBound(mostBodyBytes))
   app.route('/api/auth', identityRoutes(parts))
   app.route('/api/rooms', roomRoutes(parts))
+  app.route('/api/account', accountRoutes(parts))
+  app.route('/api/admin/audit', auditRoutes(parts))
+  app.route('/api/admin', adminRoutes(parts))
   const { token, ticket } = parts
   if (token !== undefined) app.post('/token', (c) => token(c.req.raw, c.get('client')))
   app.post('/api/ticket', (c) => ticket(c.req.raw))
   app.all('/ws/*', () => upgradeRequired())
-  app.route('/', pages(parts.pages, parts.baseUrl))
+  app.route('/', pages(parts.pages, { baseUrl: parts.baseUrl, who: parts.who }))
   app.notFound((c) => problem(new Denial(404, 'no-such-path', 'There is nothing here.'), c.get('ref')))
   app.onError((error, c) => {
     if (error instanceof Denial) return problem(error, c.get('ref'))

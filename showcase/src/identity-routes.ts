@@ -1,19 +1,26 @@
 import { type Context, Hono } from 'hono'
 import { z } from 'zod'
 import { deny } from 'sallyport'
+import type { Access } from './access.ts'
 import { networkPrefix } from './client-address.ts'
+import { endReasons } from './endings.ts'
 import type { Env } from './env.ts'
 import { clientHeader, type Identity, identityPaths } from './identity.ts'
 import { type Budget, type SignInLimiter, slowDown, type Turn } from './limiter.ts'
 import type { Metrics } from './metrics.ts'
 import { refuseForeign } from './origins.ts'
 import { demandJson } from './problem.ts'
+import type { Who } from './who.ts'
 
 /** What the mounted identity server is guarded with. */
 export interface IdentityRouteParts {
   readonly identity: Identity
   readonly limiter: SignInLimiter
   readonly signUps: Budget
+  /** How often one person may try to change a password: whoever found an open page could guess it there. */
+  readonly passwordChanges: Budget
+  readonly who: Who
+  readonly access: Access
   readonly origins: readonly string[]
   readonly metrics: Metrics
 }
@@ -71,7 +78,13 @@ interface Write {
 async function guarded(parts: IdentityRouteParts, c: Context<Env>, write: Write): Promise<Response> {
   if (write.path.startsWith('/sign-in/')) return await signIn(parts, c, write)
   if (write.path.startsWith('/sign-up/')) parts.signUps.spend(networkPrefix(c.get('client')))
-  return await parts.identity.handler(inward(c, write.body))
+  if (write.path === '/change-password') {
+    const found = await parts.who(c.req.raw.headers)
+    if (found !== null) parts.passwordChanges.spend(found.person.id)
+  }
+  return await parts.access.because(endReasons[write.path], () =>
+    parts.identity.handler(inward(c, write.body)),
+  )
 }
 
 async function signIn(

@@ -92,12 +92,12 @@ function identityOptions({ database, secret, baseUrl, origins, passwords, log, p
       password: { hash: (text) => passwords.hash(text), verify: (attempt) => passwords.verify(attempt) },
     },
     session: { expiresIn: 7 * 86_400, updateAge: 86_400 },
-    // sign-in and sign-up have a limiter of our own in front, which knows accounts as well as networks
+    // these have limiters of our own in front, which know accounts and people as well as networks
     rateLimit: {
       enabled: true,
       window: 10,
       max: 300,
-      customRules: { '/sign-in/*': false, '/sign-up/*': false },
+      customRules: { '/sign-in/*': false, '/sign-up/*': false, '/change-password': false },
     },
     advanced: { cookiePrefix: 'sallyport', ipAddress: { ipAddressHeaders: [clientHeader] } },
     logger: {

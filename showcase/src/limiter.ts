@@ -56,6 +56,9 @@ export const signUpAllowance: Allowance = { most: 20, windowMs: 600_000 }
 /** 120 tickets a minute for one person: a page that reconnects asks for one each time. */
 export const ticketAllowance: Allowance = { most: 120, windowMs: 60_000 }
 
+/** 10 changes of a password in a quarter of an hour for one person, the failed ones among them. */
+export const passwordChangeAllowance: Allowance = { most: 10, windowMs: 900_000 }
+
 /** Bounds what one network or person may do, such as making accounts. */
 export function budget(allowance: Allowance, now: () => number = Date.now): Budget {
   const spent = counter(allowance, now)

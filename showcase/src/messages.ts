@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto'
 import type { Database } from './database.ts'
+import { timeIds } from './ids.ts'
 
 /** One message as rooms show it. */
 export interface Message {
@@ -32,7 +32,7 @@ export interface Messages {
 
 /** Messages in the database. */
 export function messages({ query }: Database, now: () => number = Date.now): Messages {
-  const ids = messageIds(now)
+  const ids = timeIds(now)
   return {
     async save(room, author, text) {
       const { id, at } = ids()
@@ -62,22 +62,4 @@ export function messages({ query }: Database, now: () => number = Date.now): Mes
       return { messages: page, before: rows.length > pageSize ? (page[0]?.id ?? null) : null }
     },
   }
-}
-
-/**
- * Ids that sort by time also within one millisecond: time, a counter, and what keeps several processes apart.
- */
-function messageIds(now: () => number): () => { id: string; at: number } {
-  let last = 0
-  let count = 0
-  return () => {
-    const at = Math.max(now(), last)
-    count = at === last ? count + 1 : 0
-    last = at
-    return { id: hex(at, 12) + hex(count, 6) + randomBytes(5).toString('hex'), at }
-  }
-}
-
-function hex(value: number, digits: number): string {
-  return value.toString(16).padStart(digits, '0')
 }

@@ -1,4 +1,4 @@
-import { type Kysely, sql } from 'kysely'
+import { type Kysely, type RawBuilder, sql } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
 import type { Database } from './database.ts'
 
@@ -9,7 +9,7 @@ import type { Database } from './database.ts'
  * @throws what the database says when a step fails; each step is a transaction
  */
 export async function migrate(database: Database): Promise<void> {
-  const steps = { '2026-11-rooms': rooms(database.kind) }
+  const steps = { '2026-11-rooms': rooms(database.kind), '2026-12-audit': audit(database.kind) }
   const migrator = new Migrator({
     db: database.query,
     provider: { getMigrations: () => Promise.resolve(steps) },
@@ -20,9 +20,13 @@ export async function migrate(database: Database): Promise<void> {
   if (error !== undefined) throw error
 }
 
+/** Ids are compared bytewise in both databases, whatever the locale of the server. */
+function idType(kind: Database['kind']): RawBuilder<unknown> {
+  return kind === 'postgres' ? sql`text COLLATE "C"` : sql`text`
+}
+
 function rooms(kind: Database['kind']): Migration {
-  // ids are compared bytewise in both databases, whatever the locale of the server
-  const id = kind === 'postgres' ? sql`text COLLATE "C"` : sql`text`
+  const id = idType(kind)
   return {
     async up(db: Kysely<unknown>) {
       await db.schema
@@ -56,6 +60,28 @@ function rooms(kind: Database['kind']): Migration {
         .addColumn('at', 'bigint', (c) => c.notNull())
         .execute()
       await db.schema.createIndex('messages_by_page').on('messages').columns(['room', 'id']).execute()
+    },
+  }
+}
+
+function audit(kind: Database['kind']): Migration {
+  return {
+    async up(db: Kysely<unknown>) {
+      await db.schema
+        .createTable('audit')
+        .addColumn('id', idType(kind), (c) => c.primaryKey())
+        .addColumn('type', 'text', (c) => c.notNull())
+        .addColumn('subject', 'text')
+        .addColumn('contract', 'text')
+        .addColumn('address', 'text')
+        .addColumn('status', 'integer')
+        .addColumn('code', 'text')
+        .addColumn('ref', 'text')
+        .addColumn('detail', 'text', (c) => c.notNull())
+        .execute()
+      // both are read backwards from a moment on, which every id begins with
+      await db.schema.createIndex('audit_by_type').on('audit').columns(['type', 'id']).execute()
+      await db.schema.createIndex('audit_by_subject').on('audit').columns(['subject', 'id']).execute()
     },
   }
 }

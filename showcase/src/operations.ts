@@ -7,6 +7,8 @@ import type { ClientAddress } from './client-address.ts'
 import type { Env } from './env.ts'
 import { mayReadMetrics, type Metrics } from './metrics.ts'
 import { isOurHost } from './origins.ts'
+import { isAdmin } from './people.ts'
+import type { Who } from './who.ts'
 
 /** Whether the server takes new work. */
 export interface Readiness {
@@ -18,20 +20,28 @@ export interface OperationParts {
   readonly metrics: Metrics
   readonly metricsToken: string | undefined
   readonly readiness: Readiness
+  readonly who: Who
 }
 
-/** `/healthz` (alive), `/readyz` (503 while draining) and `/metrics` (this machine, or a token). */
-export function operations({ metrics, metricsToken, readiness }: OperationParts): Hono<Env> {
+/** `/healthz` (alive), `/readyz` (503 while draining) and `/metrics` (this machine, a token, or an administrator). */
+export function operations({ metrics, metricsToken, readiness, who }: OperationParts): Hono<Env> {
   const app = new Hono<Env>()
   app.get('/healthz', (c) => c.text('alive\n'))
   app.get('/readyz', (c) => (readiness.draining ? c.text('draining\n', 503) : c.text('ready\n')))
   app.get('/metrics', async (c) => {
     const asked = { peer: peerOf(c), headers: c.req.raw.headers }
     // 404, as for any path that is not there: strangers need not know
-    if (!mayReadMetrics(asked, metricsToken)) deny(404, 'no-such-path', 'There is nothing here.')
+    if (!mayReadMetrics(asked, metricsToken) && !(await isAdministrator(who, asked.headers)))
+      deny(404, 'no-such-path', 'There is nothing here.')
     return c.body(await metrics.registry.metrics(), 200, { 'content-type': metrics.registry.contentType })
   })
   return app
+}
+
+async function isAdministrator(who: Who, headers: Headers): Promise<boolean> {
+  // a token that is no credential of ours is the wrong METRICS_TOKEN, and answered like any stranger
+  const found = await who(headers).catch(() => null)
+  return found !== null && isAdmin(found.person)
 }
 
 /** Gives each request an id and the address of its client. */
@@ -76,7 +86,8 @@ export function ourHostOnly(origins: readonly string[]): MiddlewareHandler<Env> 
   }
 }
 
-function peerOf(c: Context<Env>): string {
+/** The address at the other end of the wire. */
+export function peerOf(c: Context<Env>): string {
   const address = c.env.incoming.socket.remoteAddress ?? ''
   return address.replace(/^::ffff:/, '')
 }

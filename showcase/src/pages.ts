@@ -4,19 +4,28 @@ import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { serveStatic } from '@hono/node-server/serve-static'
 import { Hono, type HonoRequest, type MiddlewareHandler } from 'hono'
+import { isAdmin, type SignedIn } from './people.ts'
+import type { Who } from './who.ts'
 
 /** Where the built pages are unless said otherwise. */
 export const builtPages: string = fileURLToPath(new URL('../web/dist', import.meta.url))
 /** What the build writes where a nonce belongs (`html.cspNonce` of Vite); replaced in each answer. */
 export const noncePlaceholder = 'CSP_NONCE_PLACEHOLDER'
 
+/** What the pages are served with. */
+export interface PagesParts {
+  /** The origin of the pages, for the socket addresses that they may open. */
+  readonly baseUrl: URL
+  readonly who: Who
+}
+
 /**
- * The pages: one HTML file for `/` and `/chat`, whose scripts decide what is shown, and the built assets.
+ * The pages: one HTML file for all of them, whose scripts decide what is shown, and the built assets. The page of the
+ * console is only there for administrators: 401 for who is not signed in, 404 for everybody else.
  *
  * @param directory of the build; where it is missing the pages answer 503 and say how to build them
- * @param baseUrl the origin of the pages, for the socket addresses that they may open
  */
-export function pages(directory: string, baseUrl: URL): Hono {
+export function pages(directory: string, { baseUrl, who }: PagesParts): Hono {
   const app = new Hono()
   const page = async (status = 200): Promise<Response> => {
     const html = await readFile(`${directory}/index.html`, 'utf8').catch(() => null)
@@ -29,7 +38,8 @@ export function pages(directory: string, baseUrl: URL): Hono {
     }
     return new Response(html.replaceAll(noncePlaceholder, nonce), { status, headers })
   }
-  for (const path of ['/', '/chat', '/chat/:room']) app.get(path, () => page())
+  for (const path of ['/', '/chat', '/chat/:room', '/account']) app.get(path, () => page())
+  app.get('/admin', async (c) => page(consoleStatus(await who(c.req.raw.headers).catch(() => null))))
   // serveStatic complains on the console about a directory that is not there
   if (!existsSync(directory)) return app
   app.get('/assets/*', keepForever, serveStatic({ root: directory }))
@@ -41,6 +51,11 @@ export function pages(directory: string, baseUrl: URL): Hono {
 
 function isForPeople(request: HonoRequest): boolean {
   return !/^\/(?:api|assets)\//.test(request.path) && (request.header('accept') ?? '').includes('text/html')
+}
+
+function consoleStatus(found: SignedIn | null): number {
+  if (found === null) return 401
+  return isAdmin(found.person) ? 200 : 404
 }
 
 /** The names of built assets hold a digest of what is in them. */

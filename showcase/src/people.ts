@@ -34,6 +34,11 @@ const columns = [
   'user.banExpires',
 ] as const
 
+/** Whether somebody may use the admin console; better-auth keeps several roles as one text. */
+export function isAdmin({ role }: Pick<Person, 'role'>): boolean {
+  return role.split(',').includes('admin')
+}
+
 /** People out of the identity tables; banned ones are nobody. */
 export function people({ query }: Database): People {
   return {
@@ -67,12 +72,13 @@ export function people({ query }: Database): People {
 }
 
 /** What a row of the user table says of a person; `null` for nobody and for the banned. */
-export function personOf(row: Omit<UserRow, 'email'> | undefined): Person | null {
+export function personOf(row: Omit<UserRow, 'email' | 'banReason'> | undefined): Person | null {
   if (row === undefined || isBanned(row)) return null
   return { id: row.id, name: row.name, username: row.username, role: row.role ?? 'user' }
 }
 
-function isBanned({ banned, banExpires }: Pick<UserRow, 'banned' | 'banExpires'>): boolean {
+/** Whether a ban is on now. */
+export function isBanned({ banned, banExpires }: Pick<UserRow, 'banned' | 'banExpires'>): boolean {
   const on = banned === true || banned === 1
   return on && (banExpires === null || new Date(banExpires).getTime() > Date.now())
 }

@@ -40,12 +40,10 @@ export interface NewRoom {
 export interface MembershipChange {
   readonly room: string
   readonly user: string
-  /** Whether they may not be in the room any more. */
-  readonly out: boolean
 }
 
-/** Called after a change is in the database, so that open sockets can follow. */
-export type MembershipChanged = (change: MembershipChange) => void
+/** Called after a change is in the database, so that open sockets can follow; awaited. */
+export type MembershipChanged = (change: MembershipChange) => Promise<void>
 
 /** Rooms and who may do what in them. A room that one may not know answers like one that does not exist. */
 export interface Rooms {
@@ -67,12 +65,23 @@ export interface Rooms {
   remove(by: string, room: string, user: string): Promise<void>
   /** @throws Denial 404, 409 for the last owner and in a public room, which nobody has to leave */
   leave(user: string, room: string): Promise<void>
+  /** The rooms that somebody may know, as an administrator sees them. */
+  of(user: string): Promise<readonly RoomOfPerson[]>
+  /** Gives a role, as an administrator does. @throws Denial 404, 409 for the last owner */
+  assign(room: string, change: { readonly user: string; readonly role: Role }): Promise<void>
+  /** Takes a role away, as an administrator does. @throws Denial 404, 409 for the last owner */
+  dismiss(room: string, user: string): Promise<void>
+}
+
+/** A room of somebody, and whether they were given a role there: in a public one everybody has one. */
+export interface RoomOfPerson extends Room {
+  readonly given: boolean
 }
 
 type Row = Pick<Selectable<RoomRow>, 'id' | 'title' | 'visibility' | 'read_only'> & { role: Role | null }
 
 /** Rooms in the database. */
-export function rooms(database: Database, changed: MembershipChanged = () => {}): Rooms {
+export function rooms(database: Database, changed: MembershipChanged = async () => {}): Rooms {
   const { query } = database
 
   const seenBy = (user: string) =>
@@ -130,15 +139,22 @@ export function rooms(database: Database, changed: MembershipChanged = () => {})
     },
     async invite(by, room, { user, role }) {
       await own(by, room)
-      await query.transaction().execute(async (work) => {
-        const put = work.insertInto('memberships').values({ room, user, role })
-        await put.onConflict((c) => c.columns(['room', 'user']).doUpdateSet({ role })).execute()
-        await keepAnOwner(work, room)
-      })
-      changed({ room, user, out: false })
+      await put(room, user, role)
     },
     async remove(by, room, user) {
-      await drop(await own(by, room), user)
+      await drop((await own(by, room)).id, user)
+    },
+    async of(user) {
+      const rows = await seenBy(user).orderBy('rooms.title').execute()
+      return rows.map((row) => ({ ...roomOf(row), given: row.role !== null }))
+    },
+    async assign(room, { user, role }) {
+      await existing(room)
+      await put(room, user, role)
+    },
+    async dismiss(room, user) {
+      await existing(room)
+      await drop(room, user)
     },
     async leave(user, room) {
       // in a public room a role only says more or less than everybody may: a muted reader must not shake it
@@ -146,22 +162,53 @@ export function rooms(database: Database, changed: MembershipChanged = () => {})
       const seen = await see(user, room)
       if (seen.visibility === 'public')
         deny(409, 'public-room', 'A public room is open to all: there is nothing to leave.')
-      await drop(seen, user)
+      await drop(room, user)
     },
   }
 
-  async function drop({ id: room, visibility }: Room, user: string): Promise<void> {
+  async function existing(room: string): Promise<void> {
+    const found = await query.selectFrom('rooms').select('id').where('id', '=', room).executeTakeFirst()
+    if (found === undefined) deny(404, 'no-such-room', 'There is no such room.')
+  }
+
+  async function put(room: string, user: string, role: Role): Promise<void> {
     await query.transaction().execute(async (work) => {
+      const ownerless = await loses(work, { room, user, role })
+      const given = work.insertInto('memberships').values({ room, user, role })
+      await given.onConflict((c) => c.columns(['room', 'user']).doUpdateSet({ role })).execute()
+      if (ownerless) await keepAnOwner(work, room)
+    })
+    await changed({ room, user })
+  }
+
+  async function drop(room: string, user: string): Promise<void> {
+    await query.transaction().execute(async (work) => {
+      const ownerless = await loses(work, { room, user, role: null })
       const { numDeletedRows } = await work
         .deleteFrom('memberships')
         .where('room', '=', room)
         .where('user', '=', user)
         .executeTakeFirst()
       if (numDeletedRows === 0n) deny(404, 'no-such-member', 'That person has no role in this room.')
-      await keepAnOwner(work, room)
+      if (ownerless) await keepAnOwner(work, room)
     })
-    changed({ room, user, out: visibility === 'members' })
+    await changed({ room, user })
   }
+}
+
+/** Whether a change takes the role of an owner away; a room such as the lobby never had one. */
+async function loses(
+  work: Database['query'],
+  { room, user, role }: { readonly room: string; readonly user: string; readonly role: Role | null },
+): Promise<boolean> {
+  if (role === 'owner') return false
+  const had = await work
+    .selectFrom('memberships')
+    .select('role')
+    .where('room', '=', room)
+    .where('user', '=', user)
+    .executeTakeFirst()
+  return had?.role === 'owner'
 }
 
 /** Undoes a change, by throwing out of its transaction, that would leave a room without an owner. */

@@ -1,7 +1,8 @@
 import type { Logger } from 'pino'
+import type { AuditLog, AuditRetention } from './audit-log.ts'
 import type { Database } from './database.ts'
 
-const everyMs = 3_600_000
+const everyMs = 600_000
 
 /** Deletes sessions that have ended. better-auth leaves them until somebody asks for one. */
 export async function sweepSessions({ query, kind }: Database, now: Date = new Date()): Promise<void> {
@@ -10,10 +11,19 @@ export async function sweepSessions({ query, kind }: Database, now: Date = new D
   await query.deleteFrom('session').where('expiresAt', '<', before).execute()
 }
 
-/** Sweeps now and once an hour. Answers how to stop. */
-export function sweeping(database: Database, log: Logger): () => void {
+/** What is swept. */
+export interface Swept {
+  readonly database: Database
+  readonly auditLog: Pick<AuditLog, 'sweep'>
+  readonly keep: AuditRetention
+}
+
+/** Sweeps sessions and audit now and every ten minutes. Answers how to stop. */
+export function sweeping({ database, auditLog, keep }: Swept, log: Logger): () => void {
   const sweep = (): void => {
-    sweepSessions(database).catch((error: unknown) => log.error({ err: error }, 'sweep failed'))
+    Promise.all([sweepSessions(database), auditLog.sweep(keep)]).catch((error: unknown) =>
+      log.error({ err: error }, 'sweep failed'),
+    )
   }
   sweep()
   const timer = setInterval(sweep, everyMs)

@@ -61,6 +61,8 @@ export class Connection {
   #openedAt: number | null = null
   /** Whether the credential in use was asked for because the one before was refused. */
   #renewed = false
+  /** Why the server ended the line whose credential is being renewed: it says more than that there is none. */
+  #farewell: Refusal | null = null
   /** Whether the server itself named the delay: a wake does not shorten it. */
   #asTold = false
 
@@ -109,7 +111,7 @@ export class Connection {
     const question = { path: this.#path, renew: this.#renewed, attempt: this.#attempt, clock }
     const answer = await ask(credentials, question)
     if (this.#over) return
-    if ('refusal' in answer) return this.#stop({ state: 'denied', denial: answer.refusal })
+    if ('refusal' in answer) return this.#stop({ state: 'denied', denial: this.#farewell ?? answer.refusal })
     if ('carried' in answer) return this.#dial(answer.carried)
     const { error, retryAfterMs } = answer
     this.#fail(error, `asking for a credential failed: ${nameOf(error)}`, retryAfterMs)
@@ -138,7 +140,10 @@ export class Connection {
   }
 
   #frame(frame: RawFrame): void {
-    if (frame.op === 'opened') this.#openedAt ??= this.#settings.clock.now()
+    if (frame.op === 'opened') {
+      this.#openedAt ??= this.#settings.clock.now()
+      this.#farewell = null
+    }
     if (frame.op === 'ask') void this.#refresh(frame)
     else if (frame.op !== 'auth') this.#hearer.frame(frame)
     else if (isRecord(frame['refused']))
@@ -169,6 +174,7 @@ export class Connection {
     if (next === 'retry') return this.#comeBack(end)
     if (next === 'stop' || this.#renewed) return this.#stop(stopped(end))
     this.#renewed = true
+    this.#farewell = end.refusal ?? refusalOfClose(end.code, end.reason)
     void this.#try()
   }
 

@@ -85,6 +85,39 @@ describe('what a close code leads to', () => {
     expect(server.count).toBe(2)
   })
 
+  test('where nobody is signed in any more, the reason is the one that the server gave', async () => {
+    await using server = await scriptedServer(path)
+    const { lobby } = open(server, { credentials: ({ renew }) => (renew ? null : {}) })
+    const peer = await server.next()
+    peer.open()
+    await until(lobby, 'open')
+    peer.socket.close(4401, 'revoked: this device was signed out from another one')
+    expect((await until(lobby, 'denied')).denial).toEqual({
+      status: 401,
+      code: 'revoked',
+      message: 'this device was signed out from another one',
+    })
+  })
+
+  test('a reason is not told again for a line that came after it', async () => {
+    await using server = await scriptedServer(path)
+    let signedIn = true
+    const { clock, lobby } = open(server, { credentials: () => (signedIn ? {} : null) })
+    for (const [code, reason] of [
+      [4401, 'expired: of old'],
+      [1012, 'restart'],
+    ] as const) {
+      const peer = await server.next()
+      peer.open()
+      await until(lobby, 'open')
+      signedIn = code !== 1012
+      peer.socket.close(code, reason)
+      await until(lobby, code === 4401 ? 'connecting' : 'waiting')
+    }
+    clock.advance(60_000)
+    expect((await until(lobby, 'denied')).denial).toMatchObject({ code: 'signed-out' })
+  })
+
   test('a new credential that works is asked for anew when it expires in turn', async () => {
     await using server = await scriptedServer(path)
     const { app, clock, lobby } = open(server)

@@ -1,55 +1,25 @@
-import { type Client, client, bearer, ticket } from 'sallyport/client'
+import { type Client, client, bearer } from 'sallyport/client'
 import { afterEach, expect, test } from 'vitest'
 import { chat } from '../../showcase/src/contracts.ts'
-import { askToken, demo, type Browser, type Running, signUp, type Someone, start } from './running.ts'
+import { pageClient, until } from './page-client.ts'
+import { askToken, type Browser, demo, signUp, start } from './running.ts'
 
 const clients: Client[] = []
 afterEach(() => {
   for (const one of clients.splice(0)) one.close()
 })
 
-/** The library's client on a page of the server: tickets with the page's cookie, sockets with its origin. */
-function page(running: Running, who: Pick<Someone, 'post'>): Client {
-  class PageSocket extends WebSocket {
-    constructor(url: string, protocols: string[]) {
-      // Node's constructor takes an object as its second argument:
-      // https://nodejs.org/api/globals.html#websocket
-      super(url, { protocols, headers: { origin: running.url } })
-    }
-  }
-  const fetchAsPage: typeof fetch = (_, init) => who.post('/api/ticket', JSON.parse(bodyOf(init)))
-  const credentials = ticket(`${running.url}/api/ticket`, { fetch: fetchAsPage })
-  const made = client({ url: running.url, credentials, WebSocket: PageSocket })
-  clients.push(made)
-  return made
-}
-
-function bodyOf(init: RequestInit | undefined): string {
-  if (typeof init?.body === 'string') return init.body
-  throw new TypeError('a ticket is asked for with a text')
-}
-
-type Opened = ReturnType<typeof openRoom>
 function openRoom(app: Client, room: string) {
   return app.open(chat, { room })
-}
-
-/** Waits until an opened endpoint looks as wanted. */
-async function until(opened: Opened, wanted: (opened: Opened) => boolean): Promise<void> {
-  if (wanted(opened)) return
-  await new Promise<void>((resolve) => {
-    const stop = opened.subscribe(() => {
-      if (!wanted(opened)) return
-      stop()
-      resolve()
-    })
-  })
 }
 
 test('a page with a ticket sees its grant, who is here, what is said, and what was said', async () => {
   const running = await start()
   const [ada, bob] = [await signUp(running, 'ada2'), await signUp(running, 'bob')]
-  const [one, other] = [openRoom(page(running, ada), 'lobby'), openRoom(page(running, bob), 'lobby')]
+  const [one, other] = [
+    openRoom(pageClient(running, ada), 'lobby'),
+    openRoom(pageClient(running, bob), 'lobby'),
+  ]
   await until(one, ({ members }) => members.length === 2)
   expect(one.grant).toEqual({ canWrite: true, role: 'member' })
   const people = [
@@ -79,7 +49,7 @@ test('a page with a ticket sees its grant, who is here, what is said, and what w
 test('who may only read is told so by the grant, and by the refusal of what is sent', async () => {
   const running = await start()
   const linus: Browser = await demo(running, 'linus')
-  const room = openRoom(page(running, linus), 'engineering')
+  const room = openRoom(pageClient(running, linus), 'engineering')
   await until(room, ({ state }) => state === 'open')
   expect(room.grant).toEqual({ canWrite: false, role: 'reader' })
   await expect(room.send('say', { text: 'x' })).rejects.toMatchObject({ status: 403, reason: 'read-only' })
@@ -87,7 +57,7 @@ test('who may only read is told so by the grant, and by the refusal of what is s
 
 test('a room that one may not know is denied, with a reference to the log', async () => {
   const running = await start()
-  const room = openRoom(page(running, await signUp(running, 'stranger')), 'engineering')
+  const room = openRoom(pageClient(running, await signUp(running, 'stranger')), 'engineering')
   await until(room, ({ state }) => state === 'denied')
   expect(room.denial).toMatchObject({ status: 403 })
   expect(running.logged()).toContain(`"ref":"${room.denial?.ref}"`)
@@ -111,7 +81,7 @@ test('a program with an access token is let in without an origin', async () => {
 test('signing out ends the socket, and the client does not come back', async () => {
   const running = await start()
   const ada = await signUp(running, 'ada2')
-  const room = openRoom(page(running, ada), 'lobby')
+  const room = openRoom(pageClient(running, ada), 'lobby')
   await until(room, ({ state }) => state === 'open')
   await ada.post('/api/auth/sign-out', {})
   await until(room, ({ state }) => state === 'denied')
