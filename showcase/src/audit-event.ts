@@ -13,7 +13,7 @@ export interface AuditEvent {
   readonly detail: Readonly<Record<string, unknown>>
 }
 
-const columns = new Set(['type', 'subject', 'contract', 'address', 'status', 'code', 'why', 'id'])
+const columns = new Set(['type', 'subject', 'contract', 'address', 'status', 'code', 'why', 'id', 'at'])
 /** Names that no event has, and that nothing shall be kept under if one ever does. */
 const secretName = /password|secret|cookie|authorization|credential|ticket/i
 const secretShape = /\beyJ[\w-]*\.[\w-]+\.[\w-]*/g

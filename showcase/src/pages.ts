@@ -39,7 +39,9 @@ export function pages(directory: string, { baseUrl, who }: PagesParts): Hono {
     return new Response(html.replaceAll(noncePlaceholder, nonce), { status, headers })
   }
   for (const path of ['/', '/chat', '/chat/:room', '/account']) app.get(path, () => page())
-  app.get('/admin', async (c) => page(consoleStatus(await who(c.req.raw.headers).catch(() => null))))
+  app.on('GET', ['/admin', '/admin/audit', '/admin/people/:id'], async (c) =>
+    page(consoleStatus(await who(c.req.raw.headers).catch(() => null))),
+  )
   // serveStatic complains on the console about a directory that is not there
   if (!existsSync(directory)) return app
   app.get('/assets/*', keepForever, serveStatic({ root: directory }))

@@ -1,12 +1,11 @@
-import { Center, Loader, Text } from '@mantine/core'
-import { type ReactNode, useCallback, useRef } from 'react'
+import { Text } from '@mantine/core'
+import { type ReactNode, useCallback } from 'react'
 import { useLoaded } from '../http/use-loaded.ts'
-import { Failure } from '../layout/failure.tsx'
 import { Header } from '../layout/header.tsx'
+import { SessionWatch } from '../live/session-watch.tsx'
 import { navigate } from '../routing/location.ts'
-import { SignInCard } from '../session/sign-in-card.tsx'
+import { FirstDoor } from '../session/first-door.tsx'
 import type { User } from '../session/session-api.ts'
-import { useSession } from '../session/session.ts'
 import './chat.css'
 import { RoomList } from './room-list.tsx'
 import { RoomView } from './room-view.tsx'
@@ -20,30 +19,11 @@ export function ChatPage({ room }: { readonly room: string | null }): ReactNode 
         Skip to the room
       </a>
       <Header />
-      <FirstDoor room={room} />
+      {/* another person starts afresh: nothing that one has read stays on the screen of the next */}
+      <FirstDoor title="Sign in to chat">
+        {(user) => <Chat key={user.id} user={user} room={room} />}
+      </FirstDoor>
     </div>
-  )
-}
-
-function FirstDoor({ room }: { readonly room: string | null }): ReactNode {
-  const { user, failure } = useSession()
-  const wasSignedIn = useRef(false)
-  if (user) {
-    wasSignedIn.current = true
-    // another person starts afresh: nothing that one has read stays on the screen of the next
-    return <Chat key={user.id} user={user} room={room} />
-  }
-  return (
-    <>
-      <title>Sign in · Sallyport</title>
-      <Center component="main" id="room" p="md">
-        {user === undefined && failure === null && <Loader aria-label="Asking who you are" />}
-        <Failure message={user === undefined ? failure : null} />
-        {user === null && (
-          <SignInCard title={wasSignedIn.current ? 'You are signed out' : 'Sign in to chat'} />
-        )}
-      </Center>
-    </>
   )
 }
 
@@ -68,6 +48,7 @@ function Chat({ user, room }: { readonly user: User; readonly room: string | nul
       <RoomList rooms={rooms} current={room} />
       {room === null && (
         <main className="room no-room" id="room">
+          <SessionWatch />
           <Text c="dimmed">Choose a room.</Text>
         </main>
       )}

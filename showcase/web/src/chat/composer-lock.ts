@@ -1,3 +1,4 @@
+import { sentence } from './connection-words.ts'
 import type { ChatSnapshot } from './contract.ts'
 
 /** Why nothing can be sent now. */
@@ -13,7 +14,11 @@ export interface ComposerLock {
  * @param online whether this machine has a network at all: a line is found out to be dead only by its silence
  */
 export function composerLock(
-  { state, grant }: Pick<ChatSnapshot, 'state' | 'grant'>,
+  {
+    state,
+    grant,
+    denial = null,
+  }: Pick<ChatSnapshot, 'state' | 'grant'> & Partial<Pick<ChatSnapshot, 'denial'>>,
   online: boolean,
 ): ComposerLock | null {
   if (!online && state === 'open' && grant?.canWrite === true)
@@ -22,7 +27,8 @@ export function composerLock(
   if (state === 'connecting') return { reason: 'Connecting: sending is possible in a moment.', passing: true }
   if (state === 'waiting')
     return { reason: 'Offline: your draft stays here until the line is back.', passing: true }
-  return { reason: 'This room is closed to you.', passing: false }
+  const reason = denial === null ? 'This room is closed to you.' : sentence(denial.message)
+  return { reason, passing: false }
 }
 
 function readOnly(role: string | undefined): ComposerLock {

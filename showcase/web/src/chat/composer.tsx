@@ -3,6 +3,7 @@ import { type KeyboardEvent, type ReactNode, useEffect, useId, useRef, useState 
 import { Failure } from '../layout/failure.tsx'
 import { composerLock } from './composer-lock.ts'
 import type { ChatSnapshot, OpenedChat } from './contract.ts'
+import { draftOf, keepDraft } from './drafts.ts'
 import { sendingFailure } from './sending-failure.ts'
 import { useOnline } from './use-online.ts'
 
@@ -11,17 +12,22 @@ export interface ComposerProps {
   readonly opened: OpenedChat
   readonly snapshot: ChatSnapshot
   readonly title: string
+  /** Whose draft it is. */
+  readonly me: string
+  readonly room: string
   /** Called while somebody writes. */
   readonly onTyping: () => void
 }
 
 /** Where messages are written: Enter sends, Shift and Enter makes a line. Locked with the reason where one may not. */
-export function Composer({ opened, snapshot, title, onTyping }: ComposerProps): ReactNode {
-  const [text, setText] = useState('')
+export function Composer({ opened, snapshot, title, me, room, onTyping }: ComposerProps): ReactNode {
+  const [text, setText] = useState(() => draftOf(me, room))
   const [failure, setFailure] = useState<string | null>(null)
   const field = useRef<HTMLTextAreaElement>(null)
   const reasonId = useId()
   const lock = composerLock(snapshot, useOnline())
+
+  useEffect(() => keepDraft(me, room, text), [me, room, text])
 
   useEffect(() => {
     // not on a touch screen, where it would open the keyboard over the messages
@@ -65,7 +71,8 @@ export function Composer({ opened, snapshot, title, onTyping }: ComposerProps): 
           ref={field}
           className="grow"
           aria-label={`Message to ${title}`}
-          aria-describedby={reasonId}
+          // a plain `aria-describedby` is overwritten by Mantine's own
+          attributes={{ input: { 'aria-describedby': reasonId } }}
           placeholder={lock === null ? `Message to ${title}` : ''}
           autosize
           minRows={1}

@@ -6,7 +6,11 @@ import { useNow } from './use-now.ts'
 import { useOnline } from './use-online.ts'
 
 /** The state of the connection, always visible; changes are read out, the countdown is not. */
-export function ConnectionStatus({ snapshot }: { readonly snapshot: ChatSnapshot }): ReactNode {
+export function ConnectionStatus({
+  snapshot,
+}: {
+  readonly snapshot: Omit<ChatSnapshot, 'grant'>
+}): ReactNode {
   const now = useNow(snapshot.state === 'waiting')
   const { tone, shown, spoken } = connectionWords(snapshot, { now, online: useOnline() })
   return (

@@ -8,13 +8,22 @@ import type { ChatSnapshot } from './contract.ts'
 export function Refused({
   denial,
   again,
+  wasInside = false,
 }: {
   readonly denial: ChatSnapshot['denial']
   readonly again: () => void
+  /** Whether the door has closed behind somebody who was in. */
+  readonly wasInside?: boolean
 }): ReactNode {
   return (
     <div className="refused">
-      <Alert color="red" variant="light" title="The second door stays shut" role="alert" maw={520}>
+      <Alert
+        color="red"
+        variant="light"
+        title={wasInside ? 'The door has closed' : 'The second door stays shut'}
+        role="alert"
+        maw={520}
+      >
         <Text size="sm">{sentence(denial?.message ?? 'the server gave no reason')}</Text>
         {denial !== null && (
           <Text size="xs" c="dimmed" mt="xs">

@@ -50,7 +50,14 @@ export function RoomInside({ room, title, user, onLeft, opened, snapshot }: Room
         <MessageList messages={messages} me={user.id} />
         <Announcer opened={opened} me={user.id} />
         <TypingLine names={typers} />
-        <Composer opened={opened} snapshot={snapshot} title={title} onTyping={tell} />
+        <Composer
+          opened={opened}
+          snapshot={snapshot}
+          title={title}
+          me={user.id}
+          room={room}
+          onTyping={tell}
+        />
       </main>
       <aside className="people" id="people" data-shown={peopleShown} aria-label="People in this room">
         <PeoplePanel room={about} present={members} me={user.id} onLeft={onLeft} />

@@ -1,11 +1,13 @@
-import { type ReactNode, useEffect } from 'react'
+import { type ReactNode, useEffect, useState } from 'react'
 import type { User } from '../session/session-api.ts'
-import { useSession } from '../session/session.ts'
+import { useFarewell } from '../live/use-farewell.ts'
+import { useSnapshot } from '../live/use-live.ts'
+import { Composer } from './composer.tsx'
 import type { OpenedChat } from './contract.ts'
 import { Refused } from './refused.tsx'
 import { RoomHeader } from './room-header.tsx'
 import { RoomInside } from './room-inside.tsx'
-import { useOpened, useSnapshot } from './use-opened.ts'
+import { useOpened } from './use-opened.ts'
 
 /** What a room's page is given. */
 export interface RoomViewProps {
@@ -32,13 +34,9 @@ function Knocked({
 }: RoomViewProps & { readonly opened: OpenedChat; readonly again: () => void }): ReactNode {
   const snapshot = useSnapshot(opened)
   const { state, denial } = snapshot
-  const { changed } = useSession()
+  const wasInside = useWasOpen(state)
+  useFarewell(state === 'denied' ? denial : null, again)
   const { onAnswer } = props
-  const signedOut = state === 'denied' && denial?.status === 401
-  useEffect(() => {
-    // the session has ended elsewhere: the page asks who is signed in, and shows the first door
-    if (signedOut) void changed()
-  }, [signedOut, changed])
 
   useEffect(() => {
     if (state === 'open' || state === 'denied') onAnswer(state === 'open')
@@ -48,7 +46,25 @@ function Knocked({
   return (
     <main className="room" id="room">
       <RoomHeader title={props.title} snapshot={snapshot} />
-      <Refused denial={denial} again={again} />
+      <Refused denial={denial} again={again} wasInside={wasInside} />
+      {wasInside && denial?.status !== 401 && (
+        // what was being written stays where it was, locked with the reason
+        <Composer
+          opened={opened}
+          snapshot={snapshot}
+          title={props.title}
+          me={props.user.id}
+          room={props.room}
+          onTyping={() => {}}
+        />
+      )}
     </main>
   )
+}
+
+/** Whether it was open once. */
+function useWasOpen(state: OpenedChat['state']): boolean {
+  const [was, setWas] = useState(false)
+  if (state === 'open' && !was) setWas(true)
+  return was
 }

@@ -16,4 +16,12 @@ export const doors: readonly { readonly title: string; readonly text: string }[]
     title: 'Nothing secret in a URL',
     text: 'The page asks for a ticket that is good once and for half a minute, and carries it in the list of subprotocols, where no access log keeps it.',
   },
+  {
+    title: 'Signed out means out',
+    text: 'Sign in on two browsers, open a room in one, and sign that one out from the account page of the other: its socket closes at once, and says why.',
+  },
+  {
+    title: 'A ban does not wait',
+    text: 'Ban or demote someone from the console while they are typing: the room locks under their hands, with the reason, and what they wrote stays.',
+  },
 ]

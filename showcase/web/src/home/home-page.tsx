@@ -2,9 +2,12 @@ import { Card, Container, Group, Loader, SimpleGrid, Text, Title } from '@mantin
 import type { ReactNode } from 'react'
 import { Failure } from '../layout/failure.tsx'
 import { Header } from '../layout/header.tsx'
+import { SessionWatch } from '../live/session-watch.tsx'
 import { follow } from '../routing/follow.ts'
 import { useSession } from '../session/session.ts'
+import { isAdmin, type User } from '../session/session-api.ts'
 import { SignInCard } from '../session/sign-in-card.tsx'
+import { applications } from './applications.ts'
 import { doors } from './doors.ts'
 
 /** What Sallyport shows, and the way in. */
@@ -45,26 +48,34 @@ function Entrance(): ReactNode {
       {user === undefined && failure === null && <Loader aria-label="Asking who you are" />}
       <Failure message={user === undefined ? failure : null} />
       {user === null && <SignInCard title="The first door: who are you?" />}
-      {user && <Applications name={user.name} />}
+      {user && <SessionWatch />}
+      {user && <Applications user={user} />}
     </Group>
   )
 }
 
-function Applications({ name }: { readonly name: string }): ReactNode {
+function Applications({ user }: { readonly user: User }): ReactNode {
   return (
     <nav aria-label="Applications">
-      <Text mb="sm">Welcome, {name}. Choose a room behind the second door:</Text>
-      <Card withBorder component="a" href="/chat" onClick={follow} className="application" maw={420}>
-        <Text fw={650} size="lg">
-          Chat
-        </Text>
-        <Text size="sm" mt={4}>
-          Public, members-only and read-only rooms; who is here, who is typing, and what was said before.
-        </Text>
-        <Text mt="sm" className="link-words" aria-hidden>
-          Open the chat →
-        </Text>
-      </Card>
+      <Text mb="sm">Welcome, {user.name}. Choose a room behind the second door:</Text>
+      <SimpleGrid cols={{ base: 1, sm: 3 }}>
+        {applications.map(
+          ({ href, title, text, open, forAdmins }) =>
+            (!forAdmins || isAdmin(user)) && (
+              <Card key={href} withBorder component="a" href={href} onClick={follow} className="application">
+                <Text fw={650} size="lg">
+                  {title}
+                </Text>
+                <Text size="sm" mt={4}>
+                  {text}
+                </Text>
+                <Text mt="sm" className="link-words" aria-hidden>
+                  {open} →
+                </Text>
+              </Card>
+            ),
+        )}
+      </SimpleGrid>
     </nav>
   )
 }

@@ -2,6 +2,7 @@ import { Anchor, Group, Text } from '@mantine/core'
 import type { ReactNode } from 'react'
 import { follow } from '../routing/follow.ts'
 import { useSession } from '../session/session.ts'
+import { isAdmin } from '../session/session-api.ts'
 import { SignOutButton } from '../session/sign-out-button.tsx'
 import { ColourSchemeSwitch } from './colour-scheme-switch.tsx'
 import { Logo } from './logo.tsx'
@@ -23,9 +24,21 @@ export function Header({ children }: { readonly children?: ReactNode }): ReactNo
       <Group gap="xs" wrap="nowrap" miw={0}>
         {user && (
           <>
-            <Text size="sm" truncate visibleFrom="xs" title={user.username ?? undefined}>
+            {isAdmin(user) && (
+              <Anchor href="/admin" onClick={follow} size="sm" c="inherit">
+                Admin
+              </Anchor>
+            )}
+            <Anchor
+              href="/account"
+              onClick={follow}
+              size="sm"
+              c="inherit"
+              className="own-name"
+              title={`Your account${user.username ? `: ${user.username}` : ''}`}
+            >
               {user.name}
-            </Text>
+            </Anchor>
             <SignOutButton />
           </>
         )}

@@ -9,16 +9,24 @@ export function NotFound(): ReactNode {
     <>
       <title>Nothing here · Sallyport</title>
       <Header />
-      <Container component="main" py="xl">
-        <Title order={1} size="h2">
-          There is nothing here
-        </Title>
-        <Text mt="sm">
-          <Anchor href="/" onClick={follow}>
-            Back to the entrance
-          </Anchor>
-        </Text>
-      </Container>
+      <NothingHere />
     </>
+  )
+}
+
+/** That there is nothing here, and the way back. */
+export function NothingHere(): ReactNode {
+  return (
+    <Container component="main" py="xl">
+      <title>Nothing here · Sallyport</title>
+      <Title order={1} size="h2">
+        There is nothing here
+      </Title>
+      <Text mt="sm">
+        <Anchor href="/" onClick={follow}>
+          Back to the entrance
+        </Anchor>
+      </Text>
+    </Container>
   )
 }

@@ -5,6 +5,7 @@ const user = z.object({
   id: z.string(),
   name: z.string(),
   username: z.string().nullish(),
+  role: z.string().nullish(),
 })
 const session = z.object({ user }).nullable()
 
@@ -22,6 +23,11 @@ export interface NewUser {
 /** Who is signed in; `null` for nobody. @throws Problem */
 export async function whoIsSignedIn(): Promise<User | null> {
   return (await request('/api/auth/get-session', session))?.user ?? null
+}
+
+/** Whether the pages show somebody the way to the console; the server decides on its own. */
+export function isAdmin({ role }: User): boolean {
+  return (role ?? '').split(',').includes('admin')
 }
 
 /** Signs in with a user name or an e-mail address. @throws Problem */

@@ -7,8 +7,19 @@ export interface Session {
   readonly user: User | null | undefined
   /** Why it is not known; `null` when it is. */
   readonly failure: string | null
+  /** Why nobody is signed in any more, when a socket has said so. */
+  readonly farewell: string | null
   /** Asks the server again; other tabs do the same. */
   readonly changed: () => Promise<void>
+  /**
+   * A socket was ended with 401, for this reason: asks the server who is signed in. A new session may be on its way,
+   * as after a changed password: then it is waited for.
+   *
+   * @returns whether somebody still is
+   */
+  readonly ended: (reason: string) => Promise<boolean>
+  /** Runs what gives this browser a new session in place of the one it has; all tabs wait for it. */
+  readonly renewing: (work: () => Promise<void>) => Promise<void>
 }
 
 /** Carries the session to every component. */

@@ -7,18 +7,29 @@ export interface ConfirmButtonProps {
   /** The question that the first press puts; also what the button is called for screen readers. */
   readonly sure: string
   readonly busy: boolean
+  readonly disabled?: boolean
+  /** Stands alone, and not in a row of a list. */
+  readonly large?: boolean
   readonly onSure: () => void
 }
 
 /** A button that asks before it acts: the second press counts, leaving it takes the question back. */
-export function ConfirmButton({ words, sure, busy, onSure }: ConfirmButtonProps): ReactNode {
+export function ConfirmButton({
+  words,
+  sure,
+  busy,
+  disabled = false,
+  large = false,
+  onSure,
+}: ConfirmButtonProps): ReactNode {
   const [asked, setAsked] = useState(false)
   return (
     <Button
-      size="compact-xs"
-      variant={asked ? 'filled' : 'subtle'}
+      size={large ? 'sm' : 'compact-xs'}
+      variant={asked ? 'filled' : large ? 'light' : 'subtle'}
       color="red"
       loading={busy}
+      disabled={disabled}
       aria-label={asked ? `${sure} Press again to confirm.` : sure.replace('?', '')}
       onBlur={() => setAsked(false)}
       onKeyDown={(event) => {
@@ -29,7 +40,7 @@ export function ConfirmButton({ words, sure, busy, onSure }: ConfirmButtonProps)
         if (asked) onSure()
       }}
     >
-      {asked ? 'Sure?' : words}
+      {asked ? (large ? `${sure} Press again` : 'Sure?') : words}
     </Button>
   )
 }

@@ -1,0 +1,90 @@
+import { z } from 'zod'
+import { sessionOfPerson } from '../account/sessions-api.ts'
+import { type Receipt, receiptAnswer } from '../http/receipt.ts'
+import { request } from '../http/request.ts'
+
+const listed = z.object({
+  id: z.string(),
+  name: z.string(),
+  username: z.string().nullable(),
+  email: z.string(),
+  role: z.string(),
+  ban: z.object({ reason: z.string().nullable(), until: z.number().nullable() }).nullable(),
+})
+const found = z.object({ people: z.array(listed.extend({ sockets: z.number() })), more: z.boolean() })
+const roomOfPerson = z.object({
+  id: z.string(),
+  title: z.string(),
+  visibility: z.enum(['public', 'members']),
+  readOnly: z.boolean(),
+  role: z.enum(['owner', 'member', 'reader']),
+  canWrite: z.boolean(),
+  given: z.boolean(),
+})
+const details = listed.extend({ sessions: z.array(sessionOfPerson), rooms: z.array(roomOfPerson) })
+
+/** People that a search has found; `more` says that it found too many to show. */
+export type Found = z.output<typeof found>
+/** Someone in the list of people. */
+export type PersonListed = Found['people'][number]
+/** Someone with sessions, sockets and rooms. */
+export type PersonDetails = z.output<typeof details>
+/** A room that somebody may know, and what they are there. */
+export type RoomOfPerson = PersonDetails['rooms'][number]
+
+/** People by a part of name, user name or e-mail address. @throws Problem */
+export function searchPeople(text: string, signal: AbortSignal): Promise<Found> {
+  return request(`/api/admin/people?q=${encodeURIComponent(text)}`, found, { signal })
+}
+
+/** One person. @throws Problem */
+export function readPerson(id: string, signal: AbortSignal): Promise<PersonDetails> {
+  return request(at(id), details, { signal })
+}
+
+/** Shuts somebody out of everything; for good where no number of seconds is given. @throws Problem */
+export function ban(id: string, reason: string, seconds?: number): Promise<Receipt> {
+  return post(`${at(id)}/ban`, { reason, ...(seconds === undefined ? {} : { seconds }) })
+}
+
+/** Lifts a ban. @throws Problem */
+export function unban(id: string): Promise<Receipt> {
+  return post(`${at(id)}/unban`, {})
+}
+
+/** Makes somebody an administrator, or a user again. @throws Problem */
+export function setRole(id: string, role: 'admin' | 'user'): Promise<Receipt> {
+  return post(`${at(id)}/role`, { role })
+}
+
+/** Ends all sessions of somebody. @throws Problem */
+export function signOutPerson(id: string): Promise<Receipt> {
+  return post(`${at(id)}/sign-out`, {})
+}
+
+/** Gives somebody a role in a room, also in place of the one they have. @throws Problem */
+export function setRoomRole(id: string, room: string, role: RoomOfPerson['role']): Promise<Receipt> {
+  return post(inRoom(id, room), { role })
+}
+
+/** Takes somebody's role in a room away. @throws Problem */
+export async function removeFromRoom(id: string, room: string): Promise<Receipt> {
+  return (await request(inRoom(id, room), receiptAnswer, { method: 'DELETE' })).receipt
+}
+
+/** Closes somebody's sockets in one room; they may come back. @throws Problem */
+export function kick(id: string, room: string, reason: string): Promise<Receipt> {
+  return post(`${inRoom(id, room)}/kick`, { reason })
+}
+
+async function post(path: string, body: object): Promise<Receipt> {
+  return (await request(path, receiptAnswer, { method: 'POST', body })).receipt
+}
+
+function at(id: string): string {
+  return `/api/admin/people/${encodeURIComponent(id)}`
+}
+
+function inRoom(id: string, room: string): string {
+  return `${at(id)}/rooms/${encodeURIComponent(room)}`
+}

@@ -1,0 +1,47 @@
+import { Text, Title } from '@mantine/core'
+import { useDebouncedValue } from '@mantine/hooks'
+import { type ReactNode, useCallback, useState } from 'react'
+import { useLoaded } from '../http/use-loaded.ts'
+import type { AuditEntry, OpenedAudit } from './audit-api.ts'
+import { searchPeople } from './people-api.ts'
+import { PeopleList } from './people-list.tsx'
+import { PersonView } from './person-view.tsx'
+import { useHappened } from './use-happened.ts'
+
+/** What the view is given. */
+export interface PeopleViewProps {
+  /** The id of whom is looked at; `null` for nobody. */
+  readonly person: string | null
+  readonly me: string
+  readonly audit: OpenedAudit
+}
+
+const typingMs = 200
+
+/** People: the list of them, and one. */
+export function PeopleView({ person, me, audit }: PeopleViewProps): ReactNode {
+  const [text, setText] = useState('')
+  const [wanted] = useDebouncedValue(text, typingMs)
+  const found = useLoaded(useCallback((signal) => searchPeople(wanted, signal), [wanted]))
+  useHappened(audit, comesOrGoes, found.reload)
+  return (
+    <div className="admin-people" data-looking={person !== null}>
+      <PeopleList found={found} current={person} onSearch={setText} />
+      {person === null ? (
+        <main className="admin-main nobody" id="main">
+          <title>People · Sallyport</title>
+          <Title order={1} size="h3">
+            People
+          </Title>
+          <Text c="dimmed">Choose somebody, to see what is open, and to end it.</Text>
+        </main>
+      ) : (
+        <PersonView key={person} id={person} me={me} audit={audit} onChange={found.reload} />
+      )}
+    </div>
+  )
+}
+
+function comesOrGoes({ type }: AuditEntry): boolean {
+  return type === 'accepted' || type === 'left' || type.startsWith('admin-')
+}

@@ -1,0 +1,99 @@
+import { Button, Group, Text, Title } from '@mantine/core'
+import { type ReactNode, useState } from 'react'
+import { RoomMarks } from '../chat/room-list.tsx'
+import { ConfirmButton } from '../layout/confirm-button.tsx'
+import { kick, type PersonDetails, removeFromRoom, type RoomOfPerson, setRoomRole } from './people-api.ts'
+import { ReasonDialog } from './reason-dialog.tsx'
+import type { Deeds } from './use-deeds.ts'
+
+/** What the section is about. */
+export interface PersonRoomsProps {
+  readonly person: PersonDetails
+  readonly deeds: Deeds
+}
+
+/** The rooms of somebody: take the word from them, give it back, remove them, show them out. */
+export function PersonRooms({ person, deeds }: PersonRoomsProps): ReactNode {
+  return (
+    <section aria-labelledby="rooms-title">
+      <Title order={2} size="h5" id="rooms-title" mb="xs">
+        Rooms
+      </Title>
+      <ul className="plain-list" aria-label="Rooms">
+        {person.rooms.map((room) => (
+          <RoomRow key={room.id} room={room} person={person} deeds={deeds} />
+        ))}
+      </ul>
+    </section>
+  )
+}
+
+function RoomRow({ room, person, deeds }: PersonRoomsProps & { readonly room: RoomOfPerson }): ReactNode {
+  const [kicking, setKicking] = useState(false)
+  const { id, title, role, given, visibility } = room
+  const open = person.sessions.flatMap(({ sockets }) => sockets).filter((socket) => socket.room === id).length
+  const reader = role === 'reader'
+  return (
+    <li className="session" data-open={open > 0}>
+      <span className="dot" aria-hidden />
+      <div className="session-words">
+        <Group gap="xs">
+          <Text fw={650}>{title}</Text>
+          <RoomMarks room={room} />
+        </Group>
+        <Text size="sm">
+          {given ? role : `${role}, as everybody is`} ·{' '}
+          {open === 0 ? 'not inside' : `inside with ${counted(open)}`}
+        </Text>
+      </div>
+      <Group gap={4} justify="flex-end">
+        {role !== 'owner' && (
+          <Button
+            size="compact-xs"
+            variant="subtle"
+            loading={deeds.busy}
+            aria-label={reader ? `Let them write in ${title}` : `Make read-only in ${title}`}
+            onClick={() =>
+              void deeds.run(reader ? `May write in ${title} again.` : `May only read in ${title} now.`, () =>
+                setRoomRole(person.id, id, reader ? 'member' : 'reader'),
+              )
+            }
+          >
+            {reader ? 'Let them write' : 'Make read-only'}
+          </Button>
+        )}
+        {given && visibility === 'members' && (
+          <ConfirmButton
+            words="Remove"
+            sure={`Remove from ${title}?`}
+            busy={deeds.busy}
+            onSure={() => void deeds.run(`Removed from ${title}.`, () => removeFromRoom(person.id, id))}
+          />
+        )}
+        <Button
+          size="compact-xs"
+          variant="subtle"
+          color="red"
+          disabled={open === 0}
+          aria-label={`Kick from ${title}`}
+          onClick={() => setKicking(true)}
+        >
+          Kick
+        </Button>
+      </Group>
+      {kicking && (
+        <ReasonDialog
+          title={`Kick ${person.name} from ${title}`}
+          text="Their sockets in this room close at once; all others stay open, and they may come back."
+          words="Kick"
+          onClose={() => setKicking(false)}
+          onSure={(reason) => deeds.attempt(`Kicked from ${title}.`, () => kick(person.id, id, reason))}
+        />
+      )}
+    </li>
+  )
+}
+
+function counted(count: number): string {
+  return count === 1 ? '1 socket' : `${count} sockets`
+}

@@ -1,0 +1,174 @@
+import { Alert, Anchor, Button, Group, Loader, Stack, Text, Title } from '@mantine/core'
+import { type ReactNode, useCallback, useState } from 'react'
+import { SessionItem } from '../account/session-item.tsx'
+import { useNow } from '../chat/use-now.ts'
+import { useLoaded } from '../http/use-loaded.ts'
+import { ConfirmButton } from '../layout/confirm-button.tsx'
+import { Failure } from '../layout/failure.tsx'
+import { Notice } from '../layout/notice.tsx'
+import { Moment } from '../layout/time-words.tsx'
+import { follow } from '../routing/follow.ts'
+import { ban, type PersonDetails, readPerson, setRole, signOutPerson, unban } from './people-api.ts'
+import { PersonMarks } from './people-list.tsx'
+import { PersonRooms } from './person-rooms.tsx'
+import { ReasonDialog } from './reason-dialog.tsx'
+import { useHappened } from './use-happened.ts'
+import type { OpenedAudit } from './audit-api.ts'
+import { type Deeds, useDeeds } from './use-deeds.ts'
+
+/** What the view shows. */
+export interface PersonViewProps {
+  readonly id: string
+  /** The id of who looks. */
+  readonly me: string
+  /** Tells when something has happened to them. */
+  readonly audit: OpenedAudit
+  /** The list of people has changed by what was done here. */
+  readonly onChange: () => Promise<void>
+}
+
+/** One person: what is open, what they may do, and how to change that. */
+export function PersonView({ id, me, audit, onChange }: PersonViewProps): ReactNode {
+  const person = useLoaded(useCallback((signal) => readPerson(id, signal), [id]))
+  const { value, failure, reload } = person
+  const deeds = useDeeds(async () => void (await Promise.all([reload(), onChange()])))
+  useHappened(
+    audit,
+    useCallback(({ subject }) => subject === id, [id]),
+    reload,
+  )
+  return (
+    <main className="admin-main" id="main">
+      <Anchor href="/admin" onClick={follow} className="to-people" size="sm">
+        ← People
+      </Anchor>
+      <Failure message={failure ?? deeds.failure} />
+      <Notice message={deeds.done} />
+      {value === null && failure === null && <Loader size="sm" aria-label="Loading the person" />}
+      {value !== null && <Person person={value} me={me} deeds={deeds} />}
+    </main>
+  )
+}
+
+interface PersonProps {
+  readonly person: PersonDetails
+  readonly me: string
+  readonly deeds: Deeds
+}
+
+function Person({ person, me, deeds }: PersonProps): ReactNode {
+  const now = useNow(true)
+  return (
+    <Stack gap="lg" mt="xs">
+      <title>{`${person.name} · Sallyport`}</title>
+      <div>
+        <Group gap="xs">
+          <Title order={1} size="h3">
+            {person.name}
+          </Title>
+          <PersonMarks person={person} />
+        </Group>
+        <Text size="sm" c="dimmed" className="anywhere">
+          {[person.username, person.email].filter((word) => word !== null).join(' · ')}
+        </Text>
+      </div>
+      {person.ban !== null && <BanAlert ban={person.ban} />}
+      {person.id === me ? (
+        <Text size="sm" c="dimmed">
+          This is you: another administrator would have to ban you or change your role.
+        </Text>
+      ) : (
+        <PersonActions person={person} deeds={deeds} />
+      )}
+      <section aria-labelledby="open-title">
+        <Title order={2} size="h5" id="open-title">
+          Sessions and open sockets
+        </Title>
+        {person.sessions.length === 0 && (
+          <Text size="sm" c="dimmed">
+            Signed in nowhere.
+          </Text>
+        )}
+        <ul className="plain-list" aria-label="Sessions">
+          {person.sessions.map((session) => (
+            <SessionItem key={session.id} session={session} now={now} />
+          ))}
+        </ul>
+      </section>
+      <PersonRooms person={person} deeds={deeds} />
+    </Stack>
+  )
+}
+
+function BanAlert({
+  ban: { reason, until },
+}: {
+  readonly ban: NonNullable<PersonDetails['ban']>
+}): ReactNode {
+  return (
+    <Alert color="red" variant="light" title="Banned">
+      {reason ?? 'No reason was given.'}{' '}
+      {until === null ? (
+        'For good.'
+      ) : (
+        <>
+          Until <Moment at={until} />.
+        </>
+      )}
+    </Alert>
+  )
+}
+
+function PersonActions({ person, deeds }: Omit<PersonProps, 'me'>): ReactNode {
+  const [banning, setBanning] = useState(false)
+  const admin = person.role.split(',').includes('admin')
+  return (
+    <Group gap="xs" role="group" aria-label="Actions">
+      {person.ban === null ? (
+        <Button size="sm" color="red" onClick={() => setBanning(true)}>
+          Ban
+        </Button>
+      ) : (
+        <Button
+          size="sm"
+          variant="default"
+          loading={deeds.busy}
+          onClick={() => void deeds.run('The ban is lifted.', () => unban(person.id))}
+        >
+          Lift the ban
+        </Button>
+      )}
+      <ConfirmButton
+        large
+        words="Sign out everywhere"
+        sure="Sign out everywhere?"
+        busy={deeds.busy}
+        disabled={person.sessions.length === 0}
+        onSure={() => void deeds.run('Signed out everywhere.', () => signOutPerson(person.id))}
+      />
+      <ConfirmButton
+        large
+        words={admin ? 'Make a user' : 'Make an administrator'}
+        sure={admin ? 'Make a user?' : 'Make an administrator?'}
+        busy={deeds.busy}
+        onSure={() =>
+          void deeds.run(admin ? 'A user again.' : 'An administrator now.', () =>
+            setRole(person.id, admin ? 'user' : 'admin'),
+          )
+        }
+      />
+      {banning && (
+        <ReasonDialog
+          title={`Ban ${person.name}`}
+          text="Every socket and every session of theirs ends at once, and they cannot sign in."
+          words="Ban"
+          timed
+          onClose={() => setBanning(false)}
+          onSure={(reason, seconds) =>
+            deeds.attempt(`${person.name} is banned.`, () => ban(person.id, reason, seconds))
+          }
+        />
+      )}
+    </Group>
+  )
+}

@@ -1,0 +1,71 @@
+import { Button, Group, Modal, NativeSelect, Stack, Text, TextInput } from '@mantine/core'
+import type { ReactNode } from 'react'
+import { useAction } from '../http/use-action.ts'
+import { Failure } from '../layout/failure.tsx'
+import { fieldsOf } from '../layout/form-fields.ts'
+
+/** What is asked, and what is done with the answer. */
+export interface ReasonDialogProps {
+  readonly title: string
+  /** What will happen. */
+  readonly text: string
+  /** What the button says that does it. */
+  readonly words: string
+  /** Whether it can be asked for how long. */
+  readonly timed?: boolean
+  readonly onClose: () => void
+  /** Does it; the dialog stays open, and says why, when it fails. */
+  readonly onSure: (reason: string, seconds: number | undefined) => Promise<void>
+}
+
+const spans = [
+  { value: '', label: 'for good' },
+  { value: '3600', label: 'for an hour' },
+  { value: '86400', label: 'for a day' },
+  { value: '604800', label: 'for a week' },
+  { value: '2592000', label: 'for 30 days' },
+]
+
+/** Asks for the reason of something that ends access: whom it concerns will read it. */
+export function ReasonDialog(props: ReasonDialogProps): ReactNode {
+  const { title, text, words, timed = false, onClose, onSure } = props
+  const { busy, failure, run } = useAction()
+  const submit = async (form: HTMLFormElement): Promise<void> => {
+    const { reason = '', seconds = '' } = fieldsOf(form)
+    if (await run(() => onSure(reason.trim(), seconds === '' ? undefined : Number(seconds)))) onClose()
+  }
+  return (
+    <Modal opened onClose={onClose} title={title} closeButtonProps={{ 'aria-label': 'Close' }}>
+      <form
+        aria-label={title}
+        onSubmit={(event) => {
+          event.preventDefault()
+          void submit(event.currentTarget)
+        }}
+      >
+        <Stack>
+          <Text size="sm">{text}</Text>
+          <TextInput
+            name="reason"
+            label="Reason"
+            description="They will read it. Up to 80 characters."
+            maxLength={80}
+            autoComplete="off"
+            data-autofocus
+            required
+          />
+          {timed && <NativeSelect name="seconds" label="How long" data={spans} />}
+          <Failure message={failure} />
+          <Group justify="flex-end">
+            <Button variant="default" onClick={onClose}>
+              Cancel
+            </Button>
+            <Button type="submit" color="red" loading={busy}>
+              {words}
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  )
+}
