@@ -2,7 +2,7 @@ import type { Page } from 'playwright'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { start } from '../showcase/running.ts'
 import { browsers, hasBrowser } from '../support/browser.ts'
-import { buildPages, connection, enter, knock, message, passwordOf, person, say } from './pages.ts'
+import { buildPages, connection, enter, knock, message, passwordOf, person, say, signInOn } from './pages.ts'
 
 const phone = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true }
 
@@ -114,6 +114,52 @@ describe.runIf(hasBrowser)('the pages for everyone', () => {
     await expect.poll(() => scheme(page)).toBe('dark')
     await page.reload()
     await expect.poll(() => scheme(page)).toBe('dark')
+  })
+
+  test('account, console and audit fit a phone, name their controls and can be read in both colours', async () => {
+    const running = await start()
+    await enter(await browser.page(), running, 'grace', 'lobby')
+    for (const colorScheme of ['light', 'dark'] as const) {
+      const page = await browser.page({ ...phone, colorScheme })
+      await page.goto(`${running.url}/account`)
+      await signInOn(page, running, 'ada')
+      await page.getByText('1 socket open now: Account page').waitFor()
+      await check(page)
+      await page.goto(`${running.url}/admin`)
+      await page.getByRole('link', { name: /^Grace Hopper/ }).click()
+      await page.getByRole('button', { name: 'Kick from Lobby' }).waitFor()
+      await check(page)
+      await page.goto(`${running.url}/admin/audit`)
+      await page.getByRole('row').nth(1).waitFor()
+      await page.getByRole('button', { name: 'More' }).first().click()
+      await check(page)
+    }
+
+    async function check(page: Page): Promise<void> {
+      expect(await overflow(page)).toBe(0)
+      expect(await page.evaluate(unnamed)).toEqual([])
+      expect(await page.evaluate(faint)).toEqual([])
+    }
+  })
+
+  test('the keyboard alone bans someone, and the focus comes back', async () => {
+    const running = await start()
+    const page = await browser.page()
+    await page.goto(`${running.url}/admin`)
+    await signInOn(page, running, 'ada')
+    await page.getByRole('link', { name: /^Linus/ }).waitFor()
+    await tabTo(page, 'Linus Torvalds')
+    await page.keyboard.press('Enter')
+    await page.getByRole('heading', { level: 1, name: 'Linus Torvalds' }).waitFor()
+    await tabTo(page, 'Ban')
+    await page.keyboard.press('Enter')
+    await expect.poll(() => focused(page)).toContain('Reason')
+    await page.keyboard.type('spam')
+    await page.keyboard.press('Enter')
+    await page.getByRole('status').filter({ hasText: 'Linus Torvalds is banned.' }).waitFor()
+    await tabTo(page, 'Lift the ban')
+    await page.keyboard.press('Enter')
+    await page.getByRole('status').filter({ hasText: 'The ban is lifted.' }).waitFor()
   })
 
   test('every control has a name, and every text enough contrast', async () => {

@@ -139,7 +139,7 @@ describe.runIf(hasBrowser)('access ends', () => {
     expect(await describedBy(grace)).toBe('Your account is banned: spam.')
     expect(await grace.getByRole('button', { name: 'Send' }).isDisabled()).toBe(true)
     expect(await wasNotLoadedAnew(grace)).toBe(true)
-    await desk.getByText(/^spam Until/).waitFor()
+    await desk.getByText(/^Spam\. Until/).waitFor()
 
     const again = await visit(running, 'grace', '/')
     await again

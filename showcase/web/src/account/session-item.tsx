@@ -1,6 +1,6 @@
 import { Badge, Group, Text } from '@mantine/core'
 import type { ReactNode } from 'react'
-import { Moment } from '../layout/time-words.tsx'
+import { Moment } from '../layout/moment.tsx'
 import { deviceWords, type SessionOfPerson, socketWords } from './sessions-api.ts'
 
 /** What an item shows. */

@@ -36,8 +36,9 @@ export function readAudit(
   signal: AbortSignal,
 ): Promise<AuditPage> {
   const wanted = { type, person, from, to, before }
-  const given = Object.entries(wanted).filter(([, value]) => value !== null && value !== '')
-  const query = new URLSearchParams(given.map(([name, value]) => [name, String(value)]))
+  const query = new URLSearchParams()
+  for (const [name, value] of Object.entries(wanted))
+    if (value !== null && value !== '') query.set(name, String(value))
   return request(`/api/admin/audit?${query.toString()}`, page, { signal })
 }
 

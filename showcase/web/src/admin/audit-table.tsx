@@ -1,6 +1,6 @@
 import { Badge, Button, Code, Text } from '@mantine/core'
 import { type ReactNode, useState } from 'react'
-import { Moment } from '../layout/time-words.tsx'
+import { Moment } from '../layout/moment.tsx'
 import { follow } from '../routing/follow.ts'
 import type { AuditEntry } from './audit-api.ts'
 

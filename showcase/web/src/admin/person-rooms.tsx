@@ -46,7 +46,7 @@ function RoomRow({ room, person, deeds }: PersonRoomsProps & { readonly room: Ro
           {open === 0 ? 'not inside' : `inside with ${counted(open)}`}
         </Text>
       </div>
-      <Group gap={4} justify="flex-end">
+      <Group gap={4} justify="flex-end" className="session-actions">
         {role !== 'owner' && (
           <Button
             size="compact-xs"

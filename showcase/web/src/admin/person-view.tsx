@@ -1,12 +1,13 @@
 import { Alert, Anchor, Button, Group, Loader, Stack, Text, Title } from '@mantine/core'
 import { type ReactNode, useCallback, useState } from 'react'
 import { SessionItem } from '../account/session-item.tsx'
+import { sentence } from '../chat/connection-words.ts'
 import { useNow } from '../chat/use-now.ts'
 import { useLoaded } from '../http/use-loaded.ts'
 import { ConfirmButton } from '../layout/confirm-button.tsx'
 import { Failure } from '../layout/failure.tsx'
 import { Notice } from '../layout/notice.tsx'
-import { Moment } from '../layout/time-words.tsx'
+import { Moment } from '../layout/moment.tsx'
 import { follow } from '../routing/follow.ts'
 import { ban, type PersonDetails, readPerson, setRole, signOutPerson, unban } from './people-api.ts'
 import { PersonMarks } from './people-list.tsx'
@@ -107,7 +108,7 @@ function BanAlert({
 }): ReactNode {
   return (
     <Alert color="red" variant="light" title="Banned">
-      {reason ?? 'No reason was given.'}{' '}
+      {sentence(reason ?? 'no reason was given')}{' '}
       {until === null ? (
         'For good.'
       ) : (

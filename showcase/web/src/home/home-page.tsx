@@ -57,7 +57,7 @@ function Entrance(): ReactNode {
 function Applications({ user }: { readonly user: User }): ReactNode {
   return (
     <nav aria-label="Applications">
-      <Text mb="sm">Welcome, {user.name}. Choose a room behind the second door:</Text>
+      <Text mb="sm">Welcome, {user.name}. Where to?</Text>
       <SimpleGrid cols={{ base: 1, sm: 3 }}>
         {applications.map(
           ({ href, title, text, open, forAdmins }) =>

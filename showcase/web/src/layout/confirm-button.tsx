@@ -26,7 +26,7 @@ export function ConfirmButton({
   return (
     <Button
       size={large ? 'sm' : 'compact-xs'}
-      variant={asked ? 'filled' : large ? 'light' : 'subtle'}
+      variant={asked ? 'filled' : large ? 'default' : 'subtle'}
       color="red"
       loading={busy}
       disabled={disabled}

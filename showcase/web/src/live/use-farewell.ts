@@ -14,7 +14,7 @@ const leastMs = 5_000
  */
 export function useFarewell(denial: Refusal | null, again: () => void): void {
   const { ended } = useSession()
-  const reason = denial?.status === 401 ? denial.message : null
+  const reason = denial?.status === 401 ? reasonOf(denial) : null
   const knockedAt = useRef(0)
   useEffect(() => {
     if (reason === null) return
@@ -27,4 +27,9 @@ export function useFarewell(denial: Refusal | null, again: () => void): void {
     }
     void follow()
   }, [reason, ended, again])
+}
+
+/** What the server said; where it was not even asked, because there was nobody to ask for, what that means. */
+function reasonOf({ code, message }: Refusal): string {
+  return code === 'signed-out' ? 'your session has ended' : message
 }

@@ -1,6 +1,3 @@
-import type { ReactNode } from 'react'
-
-const whole = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' })
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto' })
 const units = [
   ['day', 86_400_000],
@@ -13,14 +10,4 @@ export function ago(at: number, now: number): string {
   const past = now - at
   const unit = units.find(([, ms]) => past >= ms)
   return unit === undefined ? 'just now' : relative.format(-Math.floor(past / unit[1]), unit[0])
-}
-
-/** A moment: as a date and a time, or how long ago when it is told what time it is. */
-export function Moment({ at, now }: { readonly at: number; readonly now?: number }): ReactNode {
-  const words = whole.format(at)
-  return (
-    <time dateTime={new Date(at).toISOString()} title={words}>
-      {now === undefined ? words : ago(at, now)}
-    </time>
-  )
 }
