@@ -1,5 +1,5 @@
-import { sql } from 'kysely'
 import type { z } from 'zod'
+import { contains } from './contains.ts'
 import type { auditEntry } from './contracts.ts'
 import type { AuditRow, Database } from './database.ts'
 import { idAt } from './ids.ts'
@@ -96,16 +96,10 @@ export function auditLog({ query }: Database): AuditLog {
   }
 
   function meant(person: string) {
-    const part = `%${person.toLowerCase().replace(/[\\%_]/g, '\\$&')}%`
     return query
       .selectFrom('user')
       .select('user.id')
-      .where((e) =>
-        e.or([
-          sql<boolean>`lower(${e.ref('user.name')}) like ${part} escape '\\'`,
-          sql<boolean>`lower(${e.ref('user.username')}) like ${part} escape '\\'`,
-        ]),
-      )
+      .where((e) => e.or([contains(e.ref('user.name'), person), contains(e.ref('user.username'), person)]))
   }
 }
 

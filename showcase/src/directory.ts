@@ -1,4 +1,4 @@
-import { sql } from 'kysely'
+import { contains } from './contains.ts'
 import type { Database, UserRow } from './database.ts'
 import { isBanned } from './people.ts'
 
@@ -31,15 +31,10 @@ export function directory({ query }: Database): Directory {
       .select(['id', 'name', 'username', 'email', 'role', 'banned', 'banReason', 'banExpires'])
   return {
     async search(text) {
-      const part = `%${text.toLowerCase().replace(/[\\%_]/g, '\\$&')}%`
       const rows = await all()
         .$if(text !== '', (q) =>
           q.where((e) =>
-            e.or(
-              (['name', 'username', 'email'] as const).map(
-                (column) => sql<boolean>`lower(${e.ref(column)}) like ${part} escape '\\'`,
-              ),
-            ),
+            e.or((['name', 'username', 'email'] as const).map((column) => contains(e.ref(column), text))),
           ),
         )
         .orderBy('name')
