@@ -155,7 +155,7 @@ test('a socket outlives its JWT by bringing the next one, and is closed with the
   expect([lobby.state, states]).toEqual(['open', []])
   await clock.advance(minute)
   await until(lobby, 'denied')
-  expect(lobby.denial).toMatchObject({ status: 401, code: 'signed-out' })
+  expect(lobby.denial).toMatchObject({ status: 401, code: 'expired' })
   app.close()
 })
 
