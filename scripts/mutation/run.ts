@@ -1,0 +1,94 @@
+// Takes out every check that guards a door, one at a time, and asks the tests whether they notice; lists what they do not.
+// Works on copies of the tree, so that nothing is left behind. By hand, for it takes long:
+// npm run mutate [-- part of a file's name]
+import { spawn } from 'node:child_process'
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { accepted } from './accepted.ts'
+import { type Guarded, guarded } from './guards.ts'
+import { type Mutant, mutated, mutantsOf } from './mutants.ts'
+
+/** A test run that takes longer hangs, which is noticed too. */
+const patienceMs = 180_000
+const parts = ['src', 'test', 'examples', 'showcase', 'scripts', 'package.json', 'vitest.config.ts']
+const pages = ['PROTOCOL.md', 'README.md', 'SECURITY.md', 'docs']
+
+/** A tree of its own, in which one check at a time is missing. */
+class Copy {
+  readonly #folder = mkdtempSync(join(tmpdir(), 'sallyport-mutation-'))
+
+  constructor() {
+    for (const part of [...parts, ...pages])
+      cpSync(part, join(this.#folder, part), {
+        recursive: true,
+        filter: (path) => !path.includes('node_modules'),
+      })
+    symlinkSync(resolve('node_modules'), join(this.#folder, 'node_modules'))
+  }
+
+  /** Whether these tests pass. */
+  pass(tests: readonly string[]): Promise<boolean> {
+    return new Promise((done) => {
+      const vitest = spawn(
+        join(this.#folder, 'node_modules/.bin/vitest'),
+        ['run', '--project', 'node', '--bail', '1', '--reporter', 'dot', ...tests],
+        {
+          cwd: this.#folder,
+          stdio: 'ignore',
+          env: { ...process.env, SALLYPORT_STORIES: '60' },
+          detached: true,
+        },
+      )
+      const late = setTimeout(() => process.kill(-(vitest.pid ?? 0), 'SIGKILL'), patienceMs)
+      vitest.on('exit', (code) => {
+        clearTimeout(late)
+        done(code === 0)
+      })
+    })
+  }
+
+  /** Whether a missing check is noticed. */
+  async notices({ file, tests }: Guarded, source: string, mutant: Mutant): Promise<boolean> {
+    writeFileSync(join(this.#folder, file), mutated(source, mutant))
+    const noticed = !(await this.pass(tests))
+    writeFileSync(join(this.#folder, file), source)
+    return noticed
+  }
+
+  remove(): void {
+    rmSync(this.#folder, { recursive: true })
+  }
+}
+
+const survivors: string[] = []
+let count = 0
+
+async function tryFile(copy: Copy, one: Guarded): Promise<void> {
+  const { file, tests } = one
+  if (!(await copy.pass(tests))) throw new Error(`the tests of ${file} fail before anything was taken out`)
+  const source = readFileSync(file, 'utf8')
+  const mutants = mutantsOf(source).filter(({ what }) => !accepted.has(`${file}: ${what}`))
+  let noticed = 0
+  for (const mutant of mutants) {
+    if (await copy.notices(one, source, mutant)) noticed++
+    else {
+      survivors.push(`${file}:${mutant.line}: ${mutant.what}`)
+      console.log(`  not noticed: ${survivors.at(-1)}`)
+    }
+  }
+  count += mutants.length
+  console.log(`${file}: ${noticed} of ${mutants.length} noticed`)
+}
+
+async function work(queue: Guarded[]): Promise<void> {
+  const copy = new Copy()
+  for (let one = queue.shift(); one !== undefined; one = queue.shift()) await tryFile(copy, one)
+  copy.remove()
+}
+
+const wanted = guarded.filter(({ file }) => process.argv.slice(2).every((part) => file.includes(part)))
+await Promise.all(Array.from({ length: availableParallelism() }, () => work(wanted)))
+console.log(`${count - survivors.length} of ${count} checks are missed when they are gone`)
+for (const survivor of survivors) console.log(survivor)
+process.exitCode = survivors.length === 0 ? 0 : 1
