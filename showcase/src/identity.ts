@@ -33,11 +33,10 @@ export type Identity = ReturnType<typeof createIdentity>
 
 /**
  * The paths below /api/auth that are served; everything else that better-auth could do is closed. Left out on
- * purpose: the probe for free user names, impersonation, e-mail changes and everything that needs a mailer.
+ * purpose: the probe for free user names, the list of sessions with their raw tokens, impersonation, e-mail changes and everything that needs a mailer.
  */
 export const identityPaths: ReadonlySet<string> = new Set([
   'GET /get-session',
-  'GET /list-sessions',
   'GET /token',
   'GET /jwks',
   'POST /sign-up/email',

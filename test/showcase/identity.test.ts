@@ -156,6 +156,7 @@ test('paths that better-auth would serve, but nobody needs, are closed', async (
     '//sign-in/username',
   ]
   for (const path of closed) expect((await ada.post(`/api/auth${path}`, {})).status, path).toBe(404)
+  expect((await ada.get('/api/auth/list-sessions')).status).toBe(404)
 })
 
 test('sign-in takes JSON alone, so that no form of another site can sign someone in', async () => {
@@ -214,8 +215,10 @@ test('the session remembers the address of the wire, not one that the client cla
     { username: 'ada2', password: ada.password },
     { 'x-sallyport-client': '198.51.100.1', 'x-forwarded-for': '198.51.100.1' },
   )
-  const sessions = (await (await page.get('/api/auth/list-sessions')).json()) as { ipAddress: string }[]
-  expect(sessions.map(({ ipAddress }) => ipAddress)).not.toContain('198.51.100.1')
+  const { sessions } = (await (await page.get('/api/account/sessions')).json()) as {
+    sessions: { address: string }[]
+  }
+  expect(sessions.map(({ address }) => address)).not.toContain('198.51.100.1')
 })
 
 test('behind a trusted proxy the address that it saw counts', async () => {
@@ -227,6 +230,8 @@ test('behind a trusted proxy the address that it saw counts', async () => {
     { username: 'ada2', password: ada.password },
     { 'x-forwarded-for': '6.6.6.6, 198.51.100.1' },
   )
-  const sessions = (await (await page.get('/api/auth/list-sessions')).json()) as { ipAddress: string }[]
-  expect(sessions.map(({ ipAddress }) => ipAddress)).toContain('198.51.100.1')
+  const { sessions } = (await (await page.get('/api/account/sessions')).json()) as {
+    sessions: { address: string }[]
+  }
+  expect(sessions.map(({ address }) => address)).toContain('198.51.100.1')
 })
