@@ -27,6 +27,12 @@ export interface StandingParts {
   readonly hold: (visitor: Visitor) => void
 }
 
+/** A question that waits for its turn. */
+interface Wanted {
+  readonly why: Why
+  readonly questions: Questions
+}
+
 /** Who hears what the doors have answered. */
 export interface StandingHearer {
   /** The socket stays. */
@@ -43,22 +49,34 @@ export class Standing {
   readonly #parts: StandingParts
   readonly #hearer: StandingHearer
   #asking: Promise<Outcome> | null = null
-  #again = false
+  /** What is asked after that. */
+  #wanted: Wanted | null = null
+  #next: Promise<Outcome> | null = null
 
   constructor(parts: StandingParts, hearer: StandingHearer) {
     this.#parts = parts
     this.#hearer = hearer
   }
 
-  /** Asks both doors again; a question under way may have been answered before the change, so another one follows it. */
-  async recheck(why: Why, questions: Questions): Promise<Outcome> {
+  /**
+   * Asks both doors again; a question under way may have been answered before the change, so another one follows it, for
+   * all who ask meanwhile. It never rejects.
+   */
+  recheck(why: Why, questions: Questions): Promise<Outcome> {
     if (this.#asking === null) return this.#ask(this.#reconsider(why, questions))
-    this.#again = true
-    const first = await this.#asking
-    if (!this.#again || this.#parts.opening.ended) return first
-    this.#again = false
-    const second = await this.#ask(this.#reconsider(why, questions))
-    return second === 'kept' ? first : second
+    // those of a lease may be under way since before the order that asks now
+    if (this.#wanted === null || why === 'recheck') this.#wanted = { why, questions }
+    return (this.#next ??= this.#recheckNext(this.#wanted))
+  }
+
+  async #recheckNext(first: Wanted): Promise<Outcome> {
+    let before: Outcome = 'kept'
+    while (this.#asking !== null) before = await this.#asking.catch(asBefore)
+    const { why, questions } = this.#wanted ?? first
+    this.#next = this.#wanted = null
+    if (this.#parts.opening.ended) return 'closed'
+    const outcome = await this.#ask(this.#reconsider(why, questions))
+    return outcome === 'kept' ? before : outcome
   }
 
   /**
@@ -68,7 +86,7 @@ export class Standing {
    * @throws Denial when the credential was revoked meanwhile, or the door cannot be asked: the one in use holds
    */
   async refresh(fresh: Fresh): Promise<Outcome> {
-    while (this.#asking !== null) await this.#asking
+    while (this.#asking !== null) await this.#asking.catch(asBefore)
     return this.#parts.opening.ended ? 'closed' : this.#ask(this.#adopt(fresh))
   }
 
@@ -202,6 +220,11 @@ export function assertSamePerson(
 ): void {
   if (subjectOf(identity, subject) !== subject || hub.tenant(identity) !== hub.tenant(before))
     throw new Denial(401, 'other-subject', 'this credential belongs to somebody else')
+}
+
+/** A new credential that was not taken has changed nothing; why is told to whoever brought it. */
+function asBefore(): Outcome {
+  return 'kept'
 }
 
 function notFoundOut(cause: unknown): Denial {

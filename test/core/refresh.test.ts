@@ -315,3 +315,69 @@ test('a credential fits where messages are smaller than it, while it is asked fo
   socket.send(JSON.stringify({ op: 'auth', nonce, token: longer }))
   expect((await closed)[0]).toBe(1009)
 })
+
+/** A door whose second half answers when it is told to. */
+async function midRefresh() {
+  const answers: { readonly why: string; readonly answer: PromiseWithResolvers<boolean> }[] = []
+  const clock = testClock()
+  const port = testPort({ clock, report: () => {}, limits: { pingMs: 3_600_000 } })
+  ports.push(port)
+  const began = clock.now()
+  const auth: Authenticator<User> = async ({ credentials }) => {
+    const token = credentials.of('bearer')
+    if (token === null) return null
+    return { user: ada, token, expires: new Date(began + (token === 'old' ? 10 : 20) * 60_000) }
+  }
+  const slow = consumer(
+    contract('/ws/slow', {}),
+    {
+      auth,
+      authorize: ({ why }) => {
+        if (why === 'open') return true
+        const answer = Promise.withResolvers<boolean>()
+        answers.push({ why, answer })
+        return answer.promise
+      },
+    },
+    () => ({}),
+  )
+  const alice = await visit(
+    slow,
+    {},
+    { headers: { authorization: 'Bearer old' }, refresh: () => 'new', port },
+  )
+  return { alice, answers, clock, port }
+}
+
+test('a recheck outlives a refresh that fails while it waits for it', async () => {
+  const { alice, answers, clock, port } = await midRefresh()
+  await clock.advance(10 * 60_000 - 30_000)
+  expect(answers.map(({ why }) => why)).toEqual(['refresh'])
+  const receipt = port.recheck({ user: ada.id })
+  await clock.advance(0)
+  answers[0]?.answer.reject(new Error('the directory is away'))
+  await expect.poll(() => answers.map(({ why }) => why)).toEqual(['refresh', 'recheck'])
+  answers[1]?.answer.resolve(true)
+  expect(await receipt).toMatchObject({ closed: 0, changed: 0 })
+  expect(alice.refreshes.map(({ refused }) => refused?.status)).toEqual([503])
+})
+
+test('a refresh and a recheck that wait for the same question take turns: the new credential is not undone', async () => {
+  const { alice, answers, clock, port } = await midRefresh()
+  await clock.advance(10 * 60_000 - 30_001)
+  const first = port.recheck({ user: ada.id })
+  await clock.advance(1)
+  const second = port.recheck({ user: ada.id })
+  await clock.advance(0)
+  expect(answers.map(({ why }) => why)).toEqual(['recheck'])
+  answers[0]?.answer.resolve(true)
+  await expect.poll(() => answers.length).toBe(2)
+  await clock.advance(0)
+  expect(answers.map(({ why }) => why)).toEqual(['recheck', 'refresh'])
+  answers[1]?.answer.resolve(true)
+  await expect.poll(() => answers.map(({ why }) => why)).toEqual(['recheck', 'refresh', 'recheck'])
+  answers[2]?.answer.resolve(true)
+  await Promise.all([first, second])
+  expect(alice.refreshes.map(({ dropped }) => dropped)).toEqual([[]])
+  expect((await port.revoke({ token: 'new', reason: 'stolen' })).closed).toBe(1)
+})
