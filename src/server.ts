@@ -76,7 +76,10 @@ export interface Port extends Messenger {
   ): void
   /** Listens alone; 127.0.0.1 unless told otherwise, port 0 for any that is free. */
   listen(port: number, host?: string): Promise<{ readonly port: number; readonly host: string }>
-  /** Groups and users of one tenant. */
+  /**
+   * Groups and users of one tenant. What it revokes and rechecks by `user` is that tenant's user alone; the port itself
+   * reaches a user of that name in every tenant. Sessions and tokens are one name in all of them.
+   */
   tenant(name: string): Messenger
   /** How many sockets are open in this process. */
   readonly connections: number
@@ -115,7 +118,7 @@ export function sallyport(options: Options = {}): Port {
     await transport.close()
   }
   return {
-    ...hub.port(''),
+    ...messengerOf(hub, null),
     [server]: hub,
     serve: (served) => void (application = served),
     attach: (httpServer, how) => transport.attach(httpServer, how),

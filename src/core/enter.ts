@@ -127,7 +127,7 @@ async function comeIn(
     if (handshake.signal.aborted) return places.vacate()
     assertOpen(server)
     // asked again now that nothing is awaited any more before the socket can be found: a revocation in between is not missed
-    const revoked = server.revocations.against(visitor.identity, visitor.subject, visitor.askedAt)
+    const revoked = server.revocations.against(visitor, places.tenant)
     if (revoked !== null) throw withCode(revoked, terms)
     const holder = holderOf(visitor, places)
     assertRoom(handshake, contract, holder)
@@ -159,10 +159,6 @@ async function heardOthers(server: Hub): Promise<void> {
       detail: 'listening to the other nodes',
     })
   }
-}
-
-function isRevoked({ revocations }: Hub, { identity, subject, askedAt }: Visitor): boolean {
-  return revocations.against(identity, subject, askedAt) !== null
 }
 
 function holderOf({ subject, identity }: Visitor, places: Places): Holder {
@@ -211,7 +207,7 @@ function opened(
   })
   const found: OpenSocket = {
     holder: holderOf(visitor, places),
-    isRevoked: () => isRevoked(server, opening.visitor),
+    isRevoked: () => server.revocations.against(opening.visitor, places.tenant) !== null,
     end: (why, code, reason) => opening.end(why, code, reason),
     evict(by) {
       server.emit({ type: 'evicted', contract: contract.path, by, ...place })

@@ -51,15 +51,20 @@ export function bodyFor({ type, shape, data }: Sending): Body {
   return body
 }
 
-/** The messenger of a hub for one tenant. */
-export function messengerOf(hub: Hub, tenant: string): Messenger {
+/**
+ * The messenger of a hub for one tenant, whose orders do not reach users of others that have the same name. With `null` it
+ * is the port's own: it sends to groups of no tenant, and its orders reach a user in every tenant.
+ */
+export function messengerOf(hub: Hub, scope: string | null): Messenger {
+  const tenant = scope ?? ''
   return {
     group: (contract: Contract, params: Readonly<Record<string, string>> = {}, audience?: string) =>
       groupOf(hub, groupAddress(contract, tenant, params, audience)),
     user: (contract: Contract, subject: string) => groupOf(hub, subjectAddress(contract, tenant, subject)),
     revoke: ({ reason, ...whom }: Whom & { readonly reason: string }) =>
-      reported(hub, order(hub, tenant, 'revoke', whom, reason), 'revoking'),
-    recheck: (whom: Whom) => reported(hub, order(hub, tenant, 'recheck', whom, 'recheck'), 'rechecking'),
+      reported(hub, order(hub, scope, { kind: 'revoke', whom, reason }), 'revoking'),
+    recheck: (whom: Whom) =>
+      reported(hub, order(hub, scope, { kind: 'recheck', whom, reason: 'recheck' }), 'rechecking'),
   }
 }
 
@@ -71,14 +76,13 @@ function reported<T>(hub: Hub, done: Promise<T>, doing: string): Promise<T> {
 
 async function order(
   hub: Hub,
-  tenant: string,
-  kind: Order['kind'],
-  { at, ...named }: Whom,
-  reason: string,
+  scope: string | null,
+  { kind, whom, reason }: Pick<Order, 'kind' | 'reason'> & { readonly whom: Whom },
 ): Promise<Receipt> {
-  const room = at === undefined ? null : groupAddress(at[0], tenant, at[1] ?? {})
-  const who: Selector = { ...given(named), ...(room === null ? {} : { room: room.key }) }
+  const { at, ...named } = whom
+  const room = at === undefined ? null : groupAddress(at[0], scope ?? '', at[1] ?? {})
   const path = room?.path ?? null
+  const who: Selector = { ...scoped(given(named), scope), ...(room === null ? {} : { room: room.key }) }
   if (Object.keys(who).length === 0)
     throw new TypeError(`${kind} needs a user, a session, a token or a place`)
   const now = hub.clock.now()
@@ -93,13 +97,23 @@ async function order(
   })
 }
 
-/** What is really named: a missing id must not widen an order to everyone else's. */
+/** What is really named: a missing id, or one that is misspelt, must not widen an order to everyone else's. */
 function given(named: Omit<Whom, 'at'>): Selector {
   for (const [name, value] of Object.entries(named)) {
+    if (!['user', 'session', 'token'].includes(name))
+      throw new TypeError(
+        `'${name}' names nobody: name a 'user', a 'session', a 'token', or a place with 'at'`,
+      )
     if (typeof value !== 'string' || value === '')
       throw new TypeError(`'${name}' is empty: whom is this about?`)
   }
   return named
+}
+
+/** A user's name is that of its tenant; sessions and tokens are one name everywhere, whichever tenant they are used in. */
+function scoped(who: Selector, scope: string | null): Selector {
+  const isName = who.user !== undefined && who.session === undefined && who.token === undefined
+  return isName && scope !== null ? { ...who, tenant: scope } : who
 }
 
 /** A group by its address. */

@@ -54,7 +54,13 @@ interface Counted {
 type Given = Order & { readonly node: string }
 
 const ordersTopic = 'sallyport/orders'
-const revocationLog = 'sallyport/revocations'
+/** One for each kind, so that many sign-outs do not push the bans out before their time. */
+const revocationLogs = {
+  user: 'sallyport/revocations/users',
+  session: 'sallyport/revocations/sessions',
+  token: 'sallyport/revocations/tokens',
+} as const
+/** How many of a kind a node that starts later can read. */
 const maxRemembered = 10_000
 /** For how long other nodes may take to answer. */
 const answerMs = 1_000
@@ -69,7 +75,8 @@ export class Orders {
   readonly #answers = new Map<string, (node: string, counted: Counted) => void>()
   #ready: Promise<void> | null = null
   #rechecks: { readonly who: Selector; readonly at: number }[] = []
-  #read: Position | null = null
+  /** How far each log was read. */
+  readonly #read = new Map<string, Position>()
   #poll: Timer | null = null
   #closed = false
 
@@ -119,31 +126,35 @@ export class Orders {
     const { bus, node } = this.#parts
     await bus.subscribe(ordersTopic, (bytes) => void this.#obey(bytes))
     await bus.subscribe(answersTopic(node), (bytes) => this.#answered(bytes))
-    await this.#readLog()
+    await this.#readLogs()
     this.#armPoll()
   }
 
   #armPoll(): void {
     if (this.#closed) return
     this.#poll = this.#parts.alarms.after(pollMs, () => {
-      this.#readLog()
+      this.#readLogs()
         .catch((error: unknown) => this.#parts.report(error, 'reading revocations'))
         .finally(() => this.#armPoll())
     })
   }
 
-  async #readLog(): Promise<void> {
-    const { epoch, entries } = await this.#parts.store.range(revocationLog, this.#read)
+  async #readLogs(): Promise<void> {
+    await Promise.all(Object.values(revocationLogs).map((log) => this.#readLog(log)))
+  }
+
+  async #readLog(log: string): Promise<void> {
+    const { epoch, entries } = await this.#parts.store.range(log, this.#read.get(log) ?? null)
     for (const { offset, value } of entries) {
       const order = orderOf(value)
       if (order !== null) void this.#catchUp(order)
-      this.#read = { epoch, offset }
+      this.#read.set(log, { epoch, offset })
     }
   }
 
   async #remember(order: Order): Promise<void> {
     const { store, clock, node } = this.#parts
-    await store.append(revocationLog, packed({ ...order, node }), {
+    await store.append(logOf(order.who), packed({ ...order, node }), {
       size: maxRemembered,
       forMs: Math.max(1, order.until - clock.now()),
     })
@@ -225,12 +236,18 @@ export class Orders {
   }
 }
 
+function logOf({ session, token }: Selector): string {
+  const kind = token !== undefined ? 'token' : session !== undefined ? 'session' : 'user'
+  return revocationLogs[kind]
+}
+
 /** What is told of an order that was carried out here. */
 function happeningOf(order: Given, done: Counted, fingerprint: (id: string) => string): Happening {
   const { kind, who, path, reason, node: from } = order
-  const { user, session, token } = who
+  const { user, session, token, tenant } = who
   const told = {
     ...(user === undefined ? {} : { subject: user }),
+    ...(tenant === undefined ? {} : { tenant }),
     ...(session === undefined ? {} : { session: fingerprint(session) }),
     ...(token === undefined ? {} : { token: fingerprint(token) }),
     ...(path === undefined ? {} : { path }),
@@ -277,6 +294,7 @@ function orderOf(bytes: Uint8Array): Given | null {
 }
 
 function selectorOf(who: Readonly<Record<string, unknown>>): Selector | null {
-  const named = Object.entries(who).filter(([name]) => ['user', 'session', 'token', 'room'].includes(name))
+  const names = ['user', 'session', 'token', 'room', 'tenant']
+  const named = Object.entries(who).filter(([name]) => names.includes(name))
   return named.every(([, value]) => typeof value === 'string') ? Object.fromEntries(named) : null
 }

@@ -41,7 +41,10 @@ export interface Group<S> {
 
 /** Whom `revoke` and `recheck` are about: all that is named must hold. At least one must be named. */
 export interface Whom {
-  /** The subject of an identity. */
+  /**
+   * The subject of an identity: of this tenant for `socket.port` and `port.tenant(name)`, of every tenant for the port
+   * itself. Beside a session or a token, whose names are the same everywhere, it is the subject of those.
+   */
   readonly user?: string
   readonly session?: string
   readonly token?: string
@@ -70,7 +73,8 @@ export interface Messenger {
   /**
    * Ends access now, on every node, and remembers it until nothing that it ends can still be valid. A revoked session or
    * token is refused from now on (401), of a revoked user every credential that was issued before now (403); a handshake
-   * on its way is caught. With `at` it is the kick: out of that room alone, and who may come back is for `authorize` to say.
+   * on its way is caught. A user is meant in this tenant alone, by the port itself in all of them: a ban is one everywhere.
+   * With `at` it is the kick: out of that room alone, and who may come back is for `authorize` to say.
    *
    * @returns what was closed, on which nodes, and which nodes did not answer within a second
    * @throws TypeError when nobody is named; what the layer throws, when other nodes cannot be told

@@ -33,6 +33,8 @@ export interface Selector {
   readonly token?: string
   /** The key of a room. */
   readonly room?: string
+  /** Whose user it is; one of that name in any tenant when left out. It names nobody by itself. */
+  readonly tenant?: string
 }
 
 const fields = { user: 'subject', session: 'session', token: 'token', room: 'room' } as const
@@ -40,7 +42,8 @@ const fields = { user: 'subject', session: 'session', token: 'token', room: 'roo
 /** Whether a holder is meant. @returns false for a selector that names nothing: nobody is meant by mistake */
 export function isMeant(selector: Selector, holder: Holder): boolean {
   const named = namesIn(selector)
-  return named.length > 0 && named.every(([name, value]) => holder[fields[name]] === value)
+  const isOfTenant = selector.tenant === undefined || selector.tenant === holder.tenant
+  return isOfTenant && named.length > 0 && named.every(([name, value]) => holder[fields[name]] === value)
 }
 
 function namesIn(selector: Selector): readonly (readonly [keyof typeof fields, string])[] {

@@ -47,6 +47,8 @@ interface Refused {
 /** Whom an order was about: all that is named was meant together. Ids of sessions and tokens are hashed as in {@link Place}. */
 interface Ordered {
   readonly subject?: string
+  /** Of which tenant; there for a subject that was named by somebody of a tenant, and not by the port itself. */
+  readonly tenant?: string
   readonly session?: string
   readonly token?: string
   /** The node that was told to. */

@@ -12,6 +12,17 @@ export interface Revocation {
   readonly until: number
 }
 
+/** An identity as the first door knew it. */
+export interface Asked {
+  readonly identity: Identity<unknown>
+  readonly subject: string
+  /** When the first door was asked, in wall time: what it looked up is as fresh as that. */
+  readonly askedAt: number
+}
+
+/** Those about one user, session or token: for everyone, and for narrower circles. */
+type Kept = ReadonlyMap<string, readonly Revocation[]>
+
 /** How many revocations are looked through for those that may be forgotten. */
 const sweepEvery = 256
 
@@ -20,9 +31,9 @@ const sweepEvery = 256
  * before, so that signing in again is possible. A cached verification does not help: this is asked at every handshake.
  */
 export class Revocations {
-  readonly #users = new Map<string, Revocation>()
-  readonly #sessions = new Map<string, Revocation>()
-  readonly #tokens = new Map<string, Revocation>()
+  readonly #users = new Map<string, readonly Revocation[]>()
+  readonly #sessions = new Map<string, readonly Revocation[]>()
+  readonly #tokens = new Map<string, readonly Revocation[]>()
   #added = 0
 
   /** Remembers, unless it is about one room only: who may come back there is for the second door to say. */
@@ -36,24 +47,22 @@ export class Revocations {
         : session !== undefined
           ? [this.#sessions, session]
           : [this.#users, user]
-    if (key !== undefined) keepLatest(map, key, revocation)
+    if (key !== undefined) map.set(key, withLatest(map.get(key) ?? [], revocation))
     if (++this.#added % sweepEvery === 0) this.#sweep(now)
   }
 
-  /**
-   * Why an identity is refused now, or `null`.
-   *
-   * @param askedAt when its first door was asked: what the door looked up is as fresh as that
-   */
-  against(identity: Identity<unknown>, subject: string, askedAt: number): Denial | null {
+  /** Why an identity of this tenant is refused now, or `null`. */
+  against({ identity, subject, askedAt }: Asked, tenant: string): Denial | null {
     const { session, token } = identity
-    const ended = found(this.#tokens, token, subject) ?? found(this.#sessions, session, subject)
-    if (ended !== null)
+    const isMeant = ({ who }: Revocation): boolean => who.user === undefined || who.user === subject
+    const ended = found(this.#tokens, token, isMeant) ?? found(this.#sessions, session, isMeant)
+    if (ended !== undefined)
       return new Denial(401, 'revoked', ended.reason, { challenge: 'Bearer error="invalid_token"' })
-    const user = this.#users.get(subject)
-    return user !== undefined && issuedAt(identity, askedAt) <= user.at
-      ? new Denial(403, 'revoked', user.reason)
-      : null
+    const since = issuedAt(identity, askedAt)
+    const isOlder = ({ who, at }: Revocation): boolean =>
+      since <= at && (who.tenant === undefined || who.tenant === tenant)
+    const banned = found(this.#users, subject, isOlder)
+    return banned === undefined ? null : new Denial(403, 'revoked', banned.reason)
   }
 
   get size(): number {
@@ -62,7 +71,11 @@ export class Revocations {
 
   #sweep(now: number): void {
     for (const map of [this.#users, this.#sessions, this.#tokens]) {
-      for (const [key, { until }] of map) if (until <= now) map.delete(key)
+      for (const [key, kept] of map) {
+        const left = kept.filter(({ until }) => until > now)
+        if (left.length === 0) map.delete(key)
+        else if (left.length < kept.length) map.set(key, left)
+      }
     }
   }
 }
@@ -74,18 +87,22 @@ function issuedAt(identity: Identity<unknown>, askedAt: number): number {
 }
 
 function found(
-  map: ReadonlyMap<string, Revocation>,
+  kept: Kept,
   key: string | undefined,
-  subject: string,
-): Revocation | null {
-  const revocation = key === undefined ? undefined : map.get(key)
-  if (revocation === undefined) return null
-  const { user } = revocation.who
-  return user === undefined || user === subject ? revocation : null
+  fits: (revocation: Revocation) => boolean,
+): Revocation | undefined {
+  return key === undefined ? undefined : kept.get(key)?.find(fits)
 }
 
-function keepLatest(map: Map<string, Revocation>, key: string, revocation: Revocation): void {
-  const known = map.get(key)
-  if (known === undefined || known.at < revocation.at)
-    map.set(key, { ...revocation, until: Math.max(revocation.until, known?.until ?? 0) })
+/** Of those about exactly the same the latest is kept: a narrow one takes the place of no wide one. */
+function withLatest(kept: readonly Revocation[], revocation: Revocation): readonly Revocation[] {
+  const known = kept.find(({ who }) => isSame(who, revocation.who))
+  if (known === undefined) return [...kept, revocation]
+  if (known.at >= revocation.at) return kept
+  const until = Math.max(revocation.until, known.until)
+  return [...kept.filter((one) => one !== known), { ...revocation, until }]
+}
+
+function isSame(one: Selector, other: Selector): boolean {
+  return one.user === other.user && one.session === other.session && one.tenant === other.tenant
 }

@@ -128,9 +128,9 @@ export class Standing {
     return this.#end(denial)
   }
 
-  #revoked({ identity, askedAt }: Said): Denial | null {
-    const { hub, opening } = this.#parts
-    return hub.revocations.against(identity, opening.visitor.subject, askedAt)
+  #revoked(said: Said): Denial | null {
+    const { hub, opening, places } = this.#parts
+    return hub.revocations.against({ ...said, subject: opening.visitor.subject }, places.tenant)
   }
 
   /** The answer that everybody gets who asks the same now; one that was lost with its asker is asked for again. */

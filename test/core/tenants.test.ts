@@ -1,0 +1,163 @@
+import { expect, test } from 'vitest'
+import {
+  type Authenticator,
+  consumer,
+  contract,
+  type Identity,
+  type Layer,
+  memory,
+  type Port,
+  type SallyportEvent,
+  type Store,
+} from '../../src/index.ts'
+import { settled } from '../../src/testing/clock.ts'
+import { testClock, testPort, visit } from '../../src/testing.ts'
+import type { User } from './rooms.ts'
+
+const desk = contract('/ws/desk', { client: {}, calls: {} })
+
+/** Everybody is user 7 of the tenant that a header names; who is asked again has the right to stay or has not. */
+function world({ remembered = 10_000 } = {}) {
+  const clock = testClock()
+  const { store, bus } = memory({ clock })
+  const layer: Layer = {
+    bus,
+    // so many entries in a log, instead of the thousands of a real one
+    store: Object.assign(Object.create(store) as Store, {
+      append: ((log, value, rules) =>
+        store.append(log, value, {
+          ...rules,
+          size: Math.min(rules.size, remembered),
+        })) satisfies Store['append'],
+      range: ((log, after) => store.range(log, after)) satisfies Store['range'],
+    }),
+  }
+  const events: SallyportEvent[] = []
+  const asked: string[] = []
+  const signedIn = new Date(clock.now())
+  const auth: Authenticator<User & { readonly org: string }> = async ({ headers }) => {
+    const [org = '', session = `session of ${org}`] = (headers.get('x-org') ?? '').split('/')
+    return { user: { id: '7', name: 'Ada', org }, session, issuedAt: signedIn }
+  }
+  const ports: Record<string, Pick<Port, 'revoke' | 'recheck'>> = {}
+  const room = consumer(
+    desk,
+    {
+      auth,
+      authorize: ({ user, why }) => {
+        asked.push(`${user.org} ${why}`)
+        return true
+      },
+    },
+    (socket) => {
+      ports[socket.user.org] = socket.port
+      return {}
+    },
+  )
+  const made = (node: string): Port =>
+    testPort({
+      clock,
+      layer,
+      node,
+      on: (event) => events.push(event),
+      report: () => {},
+      // every identity is one of `auth`
+      tenant: ({ user }: Identity<unknown>) => (user as { readonly org: string }).org,
+    })
+  const come = (port: Port, org: string) => visit(room, {}, { headers: { 'x-org': org }, port })
+  return { clock, events, asked, ports, made, come }
+}
+
+test('what a tenant revokes is its own user, now and later, on every node; another tenant has one of the same name', async () => {
+  const { made, come, events } = world()
+  const [one, two] = [made('one'), made('two')]
+  const inside = [
+    await come(one, 'red'),
+    await come(two, 'red'),
+    await come(one, 'blue'),
+    await come(two, 'blue'),
+  ]
+  expect(await one.tenant('red').revoke({ user: '7', reason: 'banned' })).toMatchObject({ closed: 2 })
+  expect((await inside[1]?.closed)?.code).toBe(4403)
+  for (const port of [one, two, made('late')]) {
+    await expect(come(port, 'red')).rejects.toMatchObject({ status: 403, code: 'revoked' })
+    await expect(come(port, 'blue')).resolves.toBeDefined()
+  }
+  expect(events).toContainEqual(expect.objectContaining({ type: 'revoked', subject: '7', tenant: 'red' }))
+})
+
+test('a handler reaches users of its own tenant alone, and sessions wherever they are', async () => {
+  const { made, come, ports } = world()
+  const port = made('one')
+  await come(port, 'red')
+  const other = await come(port, 'blue')
+  expect(await ports['red']?.revoke({ user: '7', reason: 'left the company' })).toMatchObject({ closed: 1 })
+  expect(port.connections).toBe(1)
+  const session = { session: 'session of blue', reason: 'signed out' }
+  expect(await ports['red']?.revoke(session)).toMatchObject({ closed: 1 })
+  expect((await other.closed).code).toBe(4401)
+})
+
+test('a session that moves to another tenant is no less revoked there', async () => {
+  const { made, come } = world()
+  const port = made('one')
+  await come(port, 'red/s1')
+  await port.tenant('red').revoke({ user: '7', session: 's1', reason: 'signed out' })
+  await expect(come(port, 'blue/s1')).rejects.toMatchObject({ status: 401, code: 'revoked' })
+})
+
+test('the port itself bans a user everywhere, and a later word of one tenant does not narrow that', async () => {
+  const { made, come, clock } = world()
+  const port = made('one')
+  await come(port, 'red')
+  await come(port, 'blue')
+  expect(await port.revoke({ user: '7', reason: 'banned' })).toMatchObject({ closed: 2 })
+  await clock.advance(1)
+  await port.tenant('red').revoke({ user: '7', reason: 'banned here too' })
+  for (const org of ['red', 'blue'])
+    await expect(come(port, org)).rejects.toMatchObject({ status: 403, code: 'revoked' })
+})
+
+test('a word about one user of a session takes the place of no word about all of it', async () => {
+  const { made, come, clock } = world()
+  const port = made('one')
+  await port.revoke({ session: 's1', reason: 'signed out' })
+  await clock.advance(1)
+  await port.revoke({ session: 's1', user: 'somebody else', reason: 'signed out' })
+  await expect(come(port, 'red/s1')).rejects.toMatchObject({ status: 401, code: 'revoked' })
+})
+
+test('a recheck of a tenant asks about its own user, also when it overtakes a handshake', async () => {
+  const { made, come, asked } = world()
+  const port = made('one')
+  await come(port, 'red')
+  await come(port, 'blue')
+  asked.length = 0
+  await port.tenant('red').recheck({ user: '7' })
+  expect(asked).toEqual(['red recheck'])
+  asked.length = 0
+  // as `why` is noted in the same millisecond, whoever comes in now was overtaken
+  await come(port, 'blue')
+  await settled()
+  expect(asked).toEqual(['blue open'])
+})
+
+test('a tenant names nobody by itself, and a name that is misspelt means nobody', async () => {
+  const { made } = world()
+  const red = made('one').tenant('red')
+  const empty = {} as { user: string }
+  const misspelt = { usre: '7' } as unknown as { user: string }
+  await expect(red.revoke({ ...empty, reason: 'x' })).rejects.toThrow('needs a user')
+  await expect(red.recheck(misspelt)).rejects.toThrow("'usre' names nobody")
+  const foreign = { user: '7', tenant: 'blue' }
+  await expect(red.recheck(foreign)).rejects.toThrow("'tenant' names nobody")
+})
+
+test('sign-outs push no ban out of what a later node reads', async () => {
+  const { made, come } = world({ remembered: 10 })
+  const port = made('one')
+  await port.revoke({ user: '7', reason: 'banned' })
+  for (let count = 0; count < 11; count++)
+    await port.revoke({ session: `session ${count}`, reason: 'signed out' })
+  await expect(come(made('late'), 'red')).rejects.toMatchObject({ status: 403, code: 'revoked' })
+})
