@@ -10,9 +10,10 @@ export interface Said {
   readonly askedAt: number
 }
 
-/** An answer of both doors, and who asked: one whose asker has gone may have been lost with it. */
+/** An answer of both doors. */
 export interface Answer {
-  readonly asker: { readonly ended: boolean }
+  /** Whether its asker had gone by then: what the doors say to nobody, whose signal is aborted, is no verdict on others. */
+  readonly isLost: boolean
   readonly said: Said | Denial
 }
 

@@ -7,6 +7,7 @@ import { dated, type Identity } from './identity.ts'
 import type { Opening } from './opening.ts'
 import type { Places } from './places.ts'
 import { denialReason, refusalOf } from './refusal.ts'
+import { isSameGrant } from './same-grant.ts'
 
 /** A new credential, as the first door knows it. */
 export interface Fresh {
@@ -138,17 +139,21 @@ export class Standing {
     const { opening, checks } = this.#parts
     const what = this.#sameness()
     const ask = (): Promise<Answer> => this.#doors(why)
-    const { asker, said } = await (what === null ? ask() : questions.once(checks, what, ask))
-    const isLost = said instanceof Denial && said.status === 503 && asker !== opening && asker.ended
-    return isLost ? (await ask()).said : said
+    for (;;) {
+      const { isLost, said } = await (what === null ? ask() : questions.once(checks, what, ask))
+      if (!isLost || opening.ended) return said
+    }
   }
 
-  /** What sockets have in common that get the same answer; `null` for one that nothing else is known to equal. */
+  /**
+   * What sockets have in common that get the same answer; `null` for one that nothing else is known to equal, such as one
+   * of several tokens of a session, each with a word of its own on who it is.
+   */
   #sameness(): string | null {
     const { opening, places } = this.#parts
     const { subject, identity } = opening.visitor
-    const { session, token, scopes } = identity
-    if (session === undefined && token === undefined) return null
+    const { session, token, scopes, renew } = identity
+    if (token === undefined && (session === undefined || renew === undefined)) return null
     return JSON.stringify([places.room.key, subject, session, token, scopes])
   }
 
@@ -161,9 +166,9 @@ export class Standing {
       const { user, scopes = [] } = identity
       const { subject, params } = visitor
       const grant = await secondDoor(checks, { user, subject, scopes, params, why, signal: opening.signal })
-      return { asker: opening, said: { identity, grant, askedAt } }
+      return { isLost: opening.ended, said: { identity, grant, askedAt } }
     } catch (error) {
-      return { asker: opening, said: error instanceof Denial ? error : notFoundOut(error) }
+      return { isLost: opening.ended, said: error instanceof Denial ? error : notFoundOut(error) }
     }
   }
 
@@ -189,7 +194,7 @@ export class Standing {
   async #take(visitor: Visitor, why: Why): Promise<Outcome> {
     const { opening, places, hold } = this.#parts
     const before = opening.visitor.grant
-    const changed = !isSame(before, visitor.grant)
+    const changed = !isSameGrant(before, visitor.grant)
     opening.become(visitor)
     hold(visitor)
     this.#hearer.confirmed()
@@ -202,7 +207,7 @@ export class Standing {
       return 'closed'
     }
     if (opening.ended) return 'closed'
-    opening.tell({ type: 'changed', why, told: !isSame(toldBefore, places.grant) })
+    opening.tell({ type: 'changed', why, told: !isSameGrant(toldBefore, places.grant) })
     opening.changed(visitor.grant, before, places.told())
     return 'changed'
   }
@@ -230,18 +235,4 @@ function asBefore(): Outcome {
 function notFoundOut(cause: unknown): Denial {
   const detail = 'renewing an identity'
   return new Denial(503, 'unavailable', 'whether you may stay could not be found out', { cause, detail })
-}
-
-function isSame(one: unknown, other: unknown): boolean {
-  if (one === other) return true
-  const spelling = spelled(one)
-  return spelling !== undefined && spelling === spelled(other)
-}
-
-function spelled(grant: unknown): string | undefined {
-  try {
-    return JSON.stringify(grant)
-  } catch {
-    return undefined
-  }
 }

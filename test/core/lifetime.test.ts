@@ -449,7 +449,7 @@ function slowDoor() {
   const slow = endpoint(
     contract('/ws/lines', { client: text, server: text }),
     {
-      auth: async () => ({ user: ada, session: 's1' }),
+      auth: async () => ({ user: ada, token: 't1' }),
       authorize: ({ why, signal }) => {
         asked.push(why)
         if (why === 'open') return true
@@ -497,4 +497,130 @@ test('an order is not answered by a question that was asked before it', async ()
   answers[1]?.resolve(false)
   await Promise.all(receipts)
   for (const one of [alice, bob]) expect((await one.closed).code).toBe(4403)
+})
+
+test('what a door says to someone who has gone is no verdict on those who stay', async () => {
+  const { port } = world()
+  const { answers, asked, slow } = slowDoor()
+  const [first] = [
+    await visit(slow, {}, { headers: {}, port }),
+    await visit(slow, {}, { headers: {}, port }),
+    await visit(slow, {}, { headers: {}, port }),
+  ]
+  const receipt = port.recheck({ user: ada.id })
+  await expect.poll(() => asked.length).toBe(4)
+  // as a door does that answers null when its look-up was called off
+  answers[0]?.resolve(false)
+  first?.leave()
+  await expect.poll(() => asked.length).toBe(5)
+  answers[1]?.resolve(true)
+  expect(await receipt).toMatchObject({ closed: 1, changed: 0 })
+  expect([port.connections, asked.length]).toEqual([2, 5])
+})
+
+test('two tokens of one session that nobody can ask again keep what each says', async () => {
+  const { port } = world()
+  const seen: string[] = []
+  const auth: Authenticator<User> = async ({ headers }) => ({
+    user: { ...ada, name: headers.get('x-role') ?? '' },
+    session: 's1',
+  })
+  const lines = consumer(
+    contract('/ws/roles', {}),
+    { auth, authorize: ({ user }) => user.name },
+    (socket) => ({
+      change: (now, before) => void seen.push(`${socket.user.name}: ${before} to ${now}`),
+    }),
+  )
+  for (const role of ['admin', 'guest']) await visit(lines, {}, { headers: { 'x-role': role }, port })
+  expect(await port.recheck({ user: ada.id })).toMatchObject({ closed: 0, changed: 0 })
+  expect(seen).toEqual([])
+})
+
+test('an order is not answered by the question of a lease from before it, through a socket that was being asked', async () => {
+  const { port, clock } = world()
+  const answers: { readonly why: string; readonly answer: PromiseWithResolvers<boolean> }[] = []
+  const slow = consumer(
+    contract('/ws/leases', {}),
+    {
+      auth: async () => ({ user: ada, token: 't1' }),
+      lease: '60s',
+      authorize: ({ why }) => {
+        if (why === 'open') return true
+        const answer = Promise.withResolvers<boolean>()
+        answers.push({ why, answer })
+        return answer.promise
+      },
+    },
+    () => ({}),
+  )
+  await visit(slow, {}, { headers: {}, port })
+  const first = port.recheck({ user: ada.id })
+  await expect.poll(() => answers.length).toBe(1)
+  await clock.advance(1)
+  // the lease of the first waits behind the order; that of the second tab is asked for now
+  await visit(slow, {}, { headers: {}, port })
+  await clock.advance(55_000)
+  await expect.poll(() => answers.map(({ why }) => why)).toEqual(['recheck', 'lease'])
+  const second = port.recheck({ user: ada.id })
+  answers[0]?.answer.resolve(true)
+  await expect.poll(() => answers.map(({ why }) => why)).toEqual(['recheck', 'lease', 'recheck'])
+  answers[1]?.answer.resolve(true)
+  await clock.advance(0)
+  answers[2]?.answer.resolve(false)
+  await Promise.all([first, second])
+  expect(port.connections).toBe(0)
+})
+
+test('a grant of another make than JSON is compared too: what a set has lost is left', async () => {
+  const { port, auth, signIn } = world()
+  const panels = { now: new Set(['insiders']) }
+  const seen: unknown[] = []
+  const board = consumer(
+    contract('/ws/board', { server: { told: z.object({ text: z.string() }) }, audiences: ['insiders'] }),
+    {
+      auth,
+      authorize: () => ({ panels: new Set(panels.now) }),
+      audience: ({ grant }) => (grant.panels.has('insiders') ? ['insiders'] : []),
+    },
+    (socket) => {
+      insiders = socket.group('insiders')
+      return { change: ({ panels: now }) => void seen.push([...now]) }
+    },
+  )
+  let insiders: { send(type: 'told', data: { text: string }): Promise<void> } | undefined
+  const alice = await visit(board, {}, { ...signIn('s1', { user: ada, session: 's1' }), port })
+  expect(await port.recheck({ user: ada.id })).toMatchObject({ changed: 0 })
+  panels.now = new Set()
+  expect(await port.recheck({ user: ada.id })).toMatchObject({ changed: 1 })
+  await insiders?.send('told', { text: 'for insiders' })
+  await alice.nothing()
+  expect(seen).toEqual([[]])
+})
+
+test('a recheck while an identity is being renewed sets no second clock, which nobody would stop', async () => {
+  const { clock, port } = world()
+  const expires = new Date(clock.now() + 100_000)
+  const slow = Promise.withResolvers<void>()
+  let renewed = 0
+  const identity: Identity<User> = {
+    user: ada,
+    session: 's1',
+    expires,
+    renew: async () => {
+      if (++renewed === 1) await slow.promise
+      return identity
+    },
+  }
+  const open = consumer(contract('/ws/open', {}), { auth: async () => identity }, () => ({}))
+  const alice = await visit(open, {}, { headers: {}, port })
+  await clock.advance(70_000)
+  await port.recheck({ user: ada.id })
+  slow.resolve()
+  await clock.advance(0)
+  expect(renewed).toBe(2)
+  alice.leave()
+  await alice.closed
+  await clock.advance(60_000)
+  expect(renewed).toBe(2)
 })
