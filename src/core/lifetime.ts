@@ -133,6 +133,8 @@ export class Lifetime implements StandingHearer {
   #armRenewal(end: number): void {
     const { alarms, clock } = this.#parts.hub
     const left = end - clock.now()
+    // one may have been set by a recheck while the identity was being renewed
+    this.#renewal?.cancel()
     if (left >= leastRenewMs)
       this.#renewal = alarms.at(end - Math.min(renewBeforeMs, left / 2), () => void this.#renew(end))
   }

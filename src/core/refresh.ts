@@ -111,6 +111,8 @@ export class Refresh {
 
   #refused(nonce: string, denial: Denial): void {
     const { hub, opening } = this.#parts
+    // what a door throws because its signal was aborted is no news
+    if (opening.ended) return
     const { contract, place } = opening.parts
     const { status, reason: code, detail, cause } = denial
     if (cause !== undefined) hub.report(cause, detail ?? 'taking a new credential')
@@ -120,7 +122,8 @@ export class Refresh {
 }
 
 function assertLater(before: Identity<unknown>, { expires }: Identity<unknown>): void {
-  const end = before.expires?.getTime() ?? Number.NEGATIVE_INFINITY
+  // one without an end may have taken the place of the one that was to be replaced
+  const end = before.expires?.getTime() ?? Number.POSITIVE_INFINITY
   if (expires !== undefined && expires.getTime() <= end)
     throw new Denial(401, 'not-later', 'this credential ends no later than the one in use')
 }

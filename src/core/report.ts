@@ -188,7 +188,7 @@ export type Happening =
  */
 export type SallyportEvent = Happening & { readonly at: number; readonly node: string }
 
-/** Hears events. It must not throw; what it throws is reported. */
+/** Hears events. It must not throw; what it throws is reported, and so is why the promise of an async one was rejected. */
 export type EventSink = (event: SallyportEvent) => void
 
 /** The one place for unexpected errors: what was being done, and the error as it was thrown. */
@@ -203,14 +203,18 @@ export function deniedEvent(denial: Denial, place: Place, suspect: Suspect = {})
   return { type: 'denied', status, code, message, detail, ...place, ...suspect }
 }
 
-/** A reporter that cannot throw: an operator's sink that fails must not take a socket with it. */
+/**
+ * A sink that cannot throw: an operator's that fails must not take a socket with it, and the rejection of one that is an
+ * async function not the process.
+ */
 export function safely<A extends unknown[]>(
-  sink: (...args: A) => void,
+  sink: (...args: A) => unknown,
   failed: (error: unknown) => void,
 ): (...args: A) => void {
   return (...args) => {
     try {
-      sink(...args)
+      const told = sink(...args)
+      if (told instanceof Promise) told.catch(failed)
     } catch (error) {
       failed(error)
     }

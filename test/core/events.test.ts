@@ -311,3 +311,11 @@ test('a sink that throws is reported and takes no socket with it', async () => {
   await tab.send('write', { text: 'hello' })
   expect(new Set(faults)).toEqual(new Set(['telling of an event']))
 })
+
+test('a sink whose promise fails is reported, and ends no process', async () => {
+  const faults: unknown[] = []
+  const gone = new Error('the audit is away')
+  const port = testPort({ on: () => Promise.reject(gone), report: (error) => faults.push(error) })
+  await port.revoke({ user: '1', reason: 'banned' })
+  await expect.poll(() => faults).toEqual([gone])
+})

@@ -381,3 +381,42 @@ test('a refresh and a recheck that wait for the same question take turns: the ne
   expect(alice.refreshes.map(({ dropped }) => dropped)).toEqual([[]])
   expect((await port.revoke({ token: 'new', reason: 'stolen' })).closed).toBe(1)
 })
+
+test('an answer to a socket that has ended meanwhile is neither told of nor reported', async () => {
+  const { clock, tokens, come, state, waiting, events, faults } = world()
+  tokens.set('old', { user: ada, minutes: 10 })
+  const alice = await come('old', 'nobody')
+  state.slow = true
+  await clock.advance(10 * 60_000)
+  await alice.closed
+  waiting.resolve()
+  await clock.advance(0)
+  expect(events.at(-1)?.type).toBe('left')
+  expect(faults).toEqual([])
+})
+
+test('a credential with an end is refused where the one in use has none by now', async () => {
+  const { clock, port } = world()
+  const began = clock.now()
+  const state = { endless: false }
+  const auth: Authenticator<User> = async ({ credentials }) => {
+    const token = credentials.of('bearer') ?? deny(401, 'no-token')
+    const expires = new Date(began + (token === 'old' ? 10 : 20) * 60_000)
+    const identity = { user: ada, token, expires }
+    return { ...identity, renew: async () => (state.endless ? { user: ada, token } : identity) }
+  }
+  const asks: Ask[] = []
+  const open = consumer(contract('/ws/open', {}), { auth }, () => ({}))
+  const alice = await visit(
+    open,
+    {},
+    { headers: { authorization: 'Bearer old' }, refresh: (ask) => (asks.push(ask), null), port },
+  )
+  await clock.advance(10 * 60_000 - 30_000)
+  state.endless = true
+  await port.recheck({ user: ada.id })
+  alice.raw(JSON.stringify({ op: 'auth', nonce: asks[0]?.nonce, token: 'new' }))
+  await clock.advance(30 * 60_000)
+  expect(alice.refreshes.map(({ refused }) => refused?.code)).toEqual(['not-later'])
+  expect(port.connections).toBe(1)
+})
