@@ -93,15 +93,24 @@ export class Orders {
     return this.#ready
   }
 
-  /** Gives an order here and everywhere. @throws what the layer throws; sockets of this node are closed all the same */
+  /**
+   * Gives an order here and everywhere.
+   *
+   * @throws what the layer throws; sockets of this node are closed all the same, and those of the others where only the
+   * store is away
+   */
   async give(order: Order): Promise<Receipt> {
     const { node, bus } = this.#parts
     const here = this.#carryOut({ ...order, node }, () => true)
     await this.ready()
     const others = (await bus.nodes()).filter((name) => name !== node)
     const answered = this.#collect(order.id, others)
-    if (order.kind === 'revoke' && order.who.room === undefined) await this.#remember(order)
-    await bus.publish(ordersTopic, () => packed({ ...order, node }))
+    try {
+      // first, so that a node which begins to listen after the message finds it in the log
+      if (order.kind === 'revoke' && order.who.room === undefined) await this.#remember(order)
+    } finally {
+      await bus.publish(ordersTopic, () => packed({ ...order, node }))
+    }
     const answers = [{ node, ...(await here) }, ...(await answered)]
     const nodes = answers.map((answer) => answer.node)
     return {
@@ -202,7 +211,11 @@ export class Orders {
   }
 
   #noteRecheck(who: Selector, now: number): void {
-    this.#rechecks = [...this.#rechecks.filter(({ at }) => now - at < recentMs), { who, at: now }]
+    const [first] = this.#rechecks
+    // half of them are old when the first is twice as old: sweeping costs what it forgets
+    if (first !== undefined && now - first.at >= 2 * recentMs)
+      this.#rechecks = this.#rechecks.filter(({ at }) => now - at < recentMs)
+    this.#rechecks.push({ who, at: now })
   }
 
   #collect(id: string, others: readonly string[]): Promise<readonly ({ readonly node: string } & Counted)[]> {

@@ -624,3 +624,16 @@ test('a recheck while an identity is being renewed sets no second clock, which n
   await clock.advance(60_000)
   expect(renewed).toBe(2)
 })
+
+test('a revocation that the store cannot keep reaches the other nodes all the same, and its caller hears of it', async () => {
+  const clock = testClock()
+  const { store, bus } = memory({ clock })
+  const append = (): Promise<never> => Promise.reject(new Error('the store is away'))
+  const range: typeof store.range = (log, after) => store.range(log, after)
+  const layer = { bus, store: Object.assign(Object.create(store) as typeof store, { append, range }) }
+  const { editor, signIn } = world()
+  const [one, two] = ['one', 'two'].map((node) => testPort({ layer, clock, node, report: () => {} }))
+  const phone = await visit(editor, at, { ...signIn('s1', { user: ada, session: 's1' }), port: two as Port })
+  await expect(one?.revoke({ session: 's1', reason: 'signed out' })).rejects.toThrow('the store is away')
+  expect((await phone.closed).code).toBe(4401)
+})
