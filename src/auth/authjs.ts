@@ -4,8 +4,8 @@ import type { Authenticator, Door } from '../core/application.ts'
 import { type Clock, systemClock } from '../core/clock.ts'
 import type { Credentials } from '../core/credentials.ts'
 import type { Identity } from '../core/identity.ts'
-import { SallyportError } from '../wire/errors.ts'
 import type { Found } from './found.ts'
+import { secretsOf } from './secrets.ts'
 
 /** What the session cookie of Auth.js holds, beside what your `jwt` callback puts there. */
 export interface AuthjsToken {
@@ -86,7 +86,7 @@ const toleranceMs = 5_000
  * and revoke that in `events.signOut`. `renew` asks `user` again, and cannot prolong anything.
  *
  * @throws SallyportError ERR_CONFIGURATION when there is no secret, or one is empty
- * @example authjs({ secret: process.env.AUTH_SECRET, user: ({ sub }) => users.find(sub) })
+ * @example authjs({ secret: process.env['AUTH_SECRET'] ?? '', user: ({ sub }) => users.find(sub) })
  */
 export function authjs<U>(options: AuthjsOptions<U>): Authenticator<U> {
   const scheme = schemes[options.version ?? 5]
@@ -111,9 +111,7 @@ interface Site<U> {
 }
 
 function keysOf(secret: string | readonly string[], scheme: Scheme, cookie: string): readonly Uint8Array[] {
-  const secrets = typeof secret === 'string' ? [secret] : secret
-  if (secrets.length === 0 || secrets.some((one) => one === ''))
-    throw new SallyportError('ERR_CONFIGURATION', "authjs() got no 'secret': give the site's AUTH_SECRET")
+  const secrets = secretsOf(secret, "authjs() got no 'secret': give the site's AUTH_SECRET")
   const [salt, info] = [scheme.salt(cookie), scheme.info(cookie)]
   return secrets.map((one) => new Uint8Array(hkdfSync('sha256', one, salt, info, scheme.bytes)))
 }

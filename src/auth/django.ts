@@ -2,10 +2,10 @@ import type { Authenticator, Door } from '../core/application.ts'
 import { type Clock, systemClock } from '../core/clock.ts'
 import type { Identity } from '../core/identity.ts'
 import { type Duration, milliseconds } from '../wire/duration.ts'
-import { SallyportError } from '../wire/errors.ts'
 import { isSameText, saltedHmac, signedObject } from './django-signing.ts'
 import { fingerprint } from './fingerprint.ts'
 import type { Found } from './found.ts'
+import { secretsOf } from './secrets.ts'
 
 /** Someone's sign-in, as `django.contrib.auth.login` wrote it into the session. */
 export interface DjangoSession {
@@ -40,7 +40,7 @@ export interface DjangoCachedSession {
 /** Where Django keeps its sessions: your own look-up of a session key. */
 export interface DjangoStore {
   /** The session of a key as it is stored, or `null` when there is none. */
-  load(sessionKey: string, door: Door): Found<DjangoSessionRow | DjangoCachedSession>
+  load(sessionKey: string): Found<DjangoSessionRow | DjangoCachedSession>
 }
 
 /** What {@link django} needs: the settings of the site, its sessions and its users. */
@@ -71,6 +71,7 @@ export interface DjangoOptions<U> {
 }
 
 const maxCookie = 4096
+const emptySecret = "django() got an empty secret: give the site's SECRET_KEY"
 /** Django's own alphabet, and the width of its column. */
 const keyShape = /^[a-z0-9]{8,40}$/
 const cookieSalt = 'django.contrib.sessions.backends.signed_cookies'
@@ -100,16 +101,15 @@ export function django<U>(options: DjangoOptions<U>): Authenticator<U> {
   const { cookie = 'sessionid', backend } = options
   const site: Site<U> = {
     options,
-    secrets: secretsOf(options),
+    secrets: secretsOf([options.secretKey, ...(options.secretKeyFallbacks ?? [])], emptySecret),
     cookieAgeMs: milliseconds(options.cookieAge ?? '14d'),
     clock: options.clock ?? systemClock,
   }
   const authenticator = async (door: Door): Promise<Identity<U> | null> => {
     const value = door.credentials.cookie(cookie)
     if (value === null || value === '' || value.length > maxCookie) return null
-    if (backend === 'signed_cookies') return identify(site, value, () => fromCookie(site, value))
-    if (!keyShape.test(value)) return null
-    return identify(site, value, async () => fromStore(site, await backend.load(value, door)))
+    if (backend === 'signed_cookies') return byCookie(site, value)
+    return keyShape.test(value) ? byKey(site, value, backend) : null
   }
   const description =
     'The session cookie of the Django site. A browser sends it by itself, so an Origin is demanded with it.'
@@ -127,16 +127,26 @@ interface Site<U> {
 
 type Read = () => Found<DjangoCachedSession>
 
-async function identify<U>(site: Site<U>, id: string, read: Read): Promise<Identity<U> | null> {
+/** What is signed in a cookie does not change: a renewal asks about the user alone, and the cookie is not kept. */
+function byCookie<U>(site: Site<U>, cookie: string): Promise<Identity<U> | null> {
+  const session = fromCookie(site, cookie)
+  return identify(site, fingerprint(cookie), () => session)
+}
+
+function byKey<U>(site: Site<U>, key: string, store: DjangoStore): Promise<Identity<U> | null> {
+  return identify(site, fingerprint(key), async () => fromStore(site, await store.load(key)))
+}
+
+async function identify<U>(site: Site<U>, name: string, read: Read): Promise<Identity<U> | null> {
   const session = await read()
   if (session === null || session === undefined || isOver(site, session)) return null
   const user = await userOf(site, session.data)
   if (user === null) return null
   return {
     user,
-    session: fingerprint(id),
+    session: name,
     ...(session.expires === null ? {} : { expires: session.expires }),
-    renew: () => identify(site, id, read),
+    renew: () => identify(site, name, read),
   }
 }
 
@@ -189,10 +199,4 @@ function ownText(data: Readonly<Record<string, unknown>>, name: string): string 
 
 function authHash(password: string, secretKey: string): string {
   return saltedHmac(hashSalt, secretKey, password).toString('hex')
-}
-
-function secretsOf<U>({ secretKey, secretKeyFallbacks = [] }: DjangoOptions<U>): readonly string[] {
-  const secrets = [secretKey, ...secretKeyFallbacks]
-  if (secrets.every((secret) => secret !== '')) return secrets
-  throw new SallyportError('ERR_CONFIGURATION', "django() got an empty secret: give the site's SECRET_KEY")
 }

@@ -2,10 +2,10 @@ import { createHmac } from 'node:crypto'
 import type { Authenticator, Door } from '../core/application.ts'
 import { type Clock, systemClock } from '../core/clock.ts'
 import type { Identity } from '../core/identity.ts'
-import { SallyportError } from '../wire/errors.ts'
 import { fingerprint } from './fingerprint.ts'
 import type { Found } from './found.ts'
 import { isSame } from './hmac.ts'
+import { secretsOf } from './secrets.ts'
 
 export { fingerprint } from './fingerprint.ts'
 
@@ -15,9 +15,9 @@ export interface SessionOptions<S, U> {
   readonly cookie: string
   /**
    * The session with this id, from the store of your site; `null` or `undefined` when there is none. Asked
-   * again at each renewal.
+   * again at each renewal, when nothing is left of the handshake: a socket keeps the id and no other header.
    */
-  load(id: string, door: Door): Found<S>
+  load(id: string): Found<S>
   /** The user whose session it is; `null` or `undefined` when there is none any more. */
   user(session: S): Found<U>
   /** When the session ends, if it does; an ended one is no session. */
@@ -38,6 +38,7 @@ export interface SessionOptions<S, U> {
 }
 
 const maxLength = 4096
+const emptySecret = "the 'secret' of a session cookie is empty: give the one that signs the site's cookies"
 
 /**
  * The session cookie that a site already has: cookie to session to user. A cookie that is unknown, stale or
@@ -50,12 +51,12 @@ const maxLength = 4096
  * sessions({ cookie: 'sid', load: (id) => store.session(id), user: ({ userId }) => users.find(userId) })
  */
 export function sessions<S, U>(options: SessionOptions<S, U>): Authenticator<U> {
-  const secrets = secretsOf(options.secret)
+  const secrets = options.secret === undefined ? null : secretsOf(options.secret, emptySecret)
   const authenticator = async (door: Door): Promise<Identity<U> | null> => {
     const cookie = door.credentials.cookie(options.cookie)
     if (cookie === null || cookie === '' || cookie.length > maxLength) return null
     const id = secrets === null ? cookie : unsigned(cookie, secrets)
-    return id === null ? null : find(options, id, door)
+    return id === null ? null : find(options, id)
   }
   const description =
     'The session cookie of the site. A browser sends it by itself, so an Origin is demanded with it.'
@@ -64,12 +65,8 @@ export function sessions<S, U>(options: SessionOptions<S, U>): Authenticator<U> 
   })
 }
 
-async function find<S, U>(
-  options: SessionOptions<S, U>,
-  id: string,
-  door: Door,
-): Promise<Identity<U> | null> {
-  const session = await options.load(id, door)
+async function find<S, U>(options: SessionOptions<S, U>, id: string): Promise<Identity<U> | null> {
+  const session = await options.load(id)
   if (session === null || session === undefined) return null
   const expires = options.expires?.(session) ?? null
   const now = (options.clock ?? systemClock).now()
@@ -83,19 +80,8 @@ async function find<S, U>(
     session: options.id?.(session) ?? fingerprint(id),
     ...(expires === null ? {} : { expires }),
     ...(issuedAt === null ? {} : { issuedAt }),
-    renew: () => find(options, id, door),
+    renew: () => find(options, id),
   }
-}
-
-function secretsOf(secret: string | readonly string[] | undefined): readonly string[] | null {
-  if (secret === undefined) return null
-  const secrets = typeof secret === 'string' ? [secret] : secret
-  // what comes from the environment may be undefined, whatever its type says
-  if (secrets.length > 0 && secrets.every((one) => typeof one === 'string' && one !== '')) return secrets
-  throw new SallyportError(
-    'ERR_CONFIGURATION',
-    "the 'secret' of a session cookie is empty: give the one that signs the site's cookies",
-  )
 }
 
 /**

@@ -200,7 +200,9 @@ test('the cookie of next-auth 4, as its own encode has made it, is read with ver
   ).toBeNull()
 })
 
-test.for([{ secret: '' }, { secret: [] }, { secret: [secret, ''] }])(
+// as the environment has it when nobody has set it
+const missing = undefined as unknown as string
+test.for([{ secret: '' }, { secret: [] }, { secret: [secret, ''] }, { secret: missing }])(
   'a missing secret stops the start',
   (options) => {
     expect(() => authjs({ ...options, user })).toThrow('AUTH_SECRET')

@@ -89,6 +89,12 @@ describe('a key that is being replaced', () => {
   test.each([{ secretKey: '' }, { secretKeyFallbacks: [''] }])('must not be empty', (more) => {
     expect(() => site(more)).toThrow(SallyportError)
   })
+
+  test('must not be missing, whatever its type says: anybody could sign with the word undefined', () => {
+    const { SECRET_KEY_OF_NOBODY: missing = undefined as unknown as string } = process.env
+    expect(() => site({ secretKey: missing })).toThrow(SallyportError)
+    expect(() => site({ secretKeyFallbacks: [missing] })).toThrow(SallyportError)
+  })
 })
 
 describe('a session of the table', () => {

@@ -69,17 +69,6 @@ describe('a session cookie', () => {
     }
   })
 
-  test('is loaded with the door beside it', async () => {
-    const paths: string[] = []
-    const seeing = sessions({
-      cookie: 'sid',
-      load: (_id, { path }) => void paths.push(path),
-      user: () => null,
-    })
-    await seeing(cookie('c1'))
-    expect(paths).toEqual(['/ws/chat/lobby'])
-  })
-
   test('is no verdict when the store is away', async () => {
     const failing = sessions({
       cookie: 'sid',

@@ -88,7 +88,8 @@ const scheme: SecurityScheme = {
 }
 
 function answersOf<U>({ provider, client, endpoint, keep = '30s' }: IntrospectionOptions<U>): Answers {
-  if (client.id === '' || client.secret === '')
+  // what comes from the environment may be undefined, whatever its type says
+  if (![client.id, client.secret].every((one) => typeof one === 'string' && one !== ''))
     throw new TypeError(
       "introspection() needs a 'client' with id and secret: the endpoint must know who asks",
     )

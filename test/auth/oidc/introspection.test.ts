@@ -393,6 +393,11 @@ describe('an endpoint', () => {
 describe('a configuration is refused at start', () => {
   test.each<[string, Partial<IntrospectionOptions<User>>, string]>([
     ['without a secret', { client: { id: 'chat', secret: '' } }, 'an id and a secret|id and secret'],
+    [
+      'with a secret that the environment does not have',
+      { client: { id: 'chat', secret: undefined as unknown as string } },
+      'id and secret',
+    ],
     ['without a client', { client: { id: '', secret: 'secret' } }, 'id and secret'],
     ['that keeps answers for more than five minutes', { keep: '6m' }, '5 minutes'],
     [
