@@ -5,7 +5,8 @@ import session from 'express-session'
 import passport from 'passport'
 import { Strategy } from 'passport-local'
 import { expressSession, followSessions } from 'sallyport/auth/express-session'
-import { attachRoom, chat, find, secret, type Site, text, type User, verify } from './room.ts'
+import { find, secret, type User, verify } from './people.ts'
+import { attachRoom, type Site } from './room.ts'
 
 declare module 'express-session' {
   interface SessionData {
@@ -16,7 +17,7 @@ declare module 'express-session' {
 export function expressSite(): Site {
   const store = new session.MemoryStore()
   const login = new passport.Passport()
-  login.use(new Strategy((name, password, done) => done(null, verify(name, password) ?? false)))
+  login.use(new Strategy((username, password, done) => done(null, verify({ username, password }) ?? false)))
   login.serializeUser((user, done) => done(null, (user as User).id)) // the strategy gives a User
   login.deserializeUser((id, done) => done(null, find(id)))
   const app = express()
@@ -31,11 +32,8 @@ export function expressSite(): Site {
   app.post('/logout', (request, response, next) => {
     request.logout((error) => (error ? next(error) : response.sendStatus(204)))
   })
-  app.post('/rooms/:room', async ({ user, params, body }, response) => {
-    if (user === undefined) return void response.sendStatus(401)
-    const said = { from: (user as User).name, text: text.parse(body).text }
-    await site.port.group(chat, { room: params.room }).send('said', said)
-    response.sendStatus(204)
+  app.post('/rooms/:room', async ({ session: own, params, body }, response) => {
+    response.sendStatus(await site.say(params.room, find(owner(own)), body))
   })
   return site
 }

@@ -3,7 +3,8 @@ import cookies from '@fastify/cookie'
 import session from '@fastify/session'
 import fastify, { type Session } from 'fastify'
 import { expressSession, followSessions } from 'sallyport/auth/express-session'
-import { attachRoom, chat, find, secret, type Site, text, verify } from './room.ts'
+import { find, secret, verify } from './people.ts'
+import { attachRoom, type Site } from './room.ts'
 
 declare module 'fastify' {
   interface Session {
@@ -20,8 +21,8 @@ export async function fastifySite(): Promise<Site> {
   const user = ({ userId }: Session) => find(userId)
   const site = attachRoom(app.server, expressSession({ cookie: 'sessionId', secret, store, user }))
   followSessions(store, site.port, { owner: ({ userId }) => userId })
-  app.post<{ Body: { username: string; password: string } }>('/login', async (request, reply) => {
-    const person = verify(request.body.username, request.body.password)
+  app.post('/login', async (request, reply) => {
+    const person = verify(request.body)
     if (person === null) return reply.code(401).send()
     await request.session.regenerate()
     request.session.userId = person.id
@@ -31,13 +32,9 @@ export async function fastifySite(): Promise<Site> {
     await request.session.destroy()
     return reply.code(204).send()
   })
-  app.post<{ Params: { room: string } }>('/rooms/:room', async (request, reply) => {
-    const person = find(request.session.userId)
-    if (person === null) return reply.code(401).send()
-    const said = { from: person.name, ...text.parse(request.body) }
-    await site.port.group(chat, request.params).send('said', said)
-    return reply.code(204).send()
-  })
+  app.post<{ Params: { room: string } }>('/rooms/:room', async ({ params, session: own, body }, reply) =>
+    reply.code(await site.say(params.room, find(own.userId), body)).send(),
+  )
   await app.ready()
   return site
 }

@@ -3,38 +3,33 @@ import { createServer } from 'node:http'
 import { json } from 'node:stream/consumers'
 import Koa from 'koa'
 import { createSession } from 'koa-session'
-import { fingerprint, sessions } from 'sallyport/auth/sessions'
-import { attachRoom, chat, find, secret, type Site, text, verify } from './room.ts'
+import { sessions } from 'sallyport/auth/sessions'
+import { find, secret, verify } from './people.ts'
+import { attachRoom, type Site } from './room.ts'
+import { type Kept, storage } from './storage.ts'
 
 export function koaSite(): Site {
-  const kept = new Map<string, Record<string, unknown>>()
-  const destroy = async (id: string) => {
-    kept.delete(id)
-    await site.port.revoke({ session: fingerprint(id), reason: 'signed out' })
-  }
-  const set = async (id: string, session: object) => void kept.set(id, { ...session })
-  const store = { get: async (id: string) => kept.get(id), set, destroy }
+  const kept = storage((session) => site.port.revoke({ session, reason: 'signed out' }))
+  const store = { ...kept, destroy: kept.end }
   const app = new Koa()
   app.keys = [secret]
   app.use(createSession({ key: 'koa.sess', store, httpOnly: true, sameSite: 'lax' }, app))
-  const load = (id: string) => kept.get(id)
-  const expires = ({ _expire }: Record<string, unknown>) => new Date(Number(_expire))
-  const door = sessions({ cookie: 'koa.sess', load, expires, user: ({ userId }) => find(userId) })
-  const site = attachRoom(createServer(), door)
+  const expires = ({ _expire }: Kept) => new Date(Number(_expire))
+  const user = ({ userId }: Kept) => find(userId)
+  const site = attachRoom(createServer(), sessions({ cookie: 'koa.sess', load: kept.get, expires, user }))
   app.use(async (context) => {
-    const [, first, room] = context.path.split('/')
-    if (context.method !== 'POST' || !['login', 'logout', 'rooms'].includes(first ?? '')) return
-    if ((context.request.length ?? Infinity) > 16_384) return void (context.status = 413)
+    const [, first = '', room = ''] = context.path.split('/')
+    if (context.method !== 'POST' || !['login', 'logout', 'rooms'].includes(first)) return
+    if ((context.request.length ?? Infinity) > 16_384) return context.throw(413)
     context.status = 204
     if (first === 'logout') return void (context.session = null)
-    const body = await json(context.req)
-    const { username, password } = Object(body)
-    const person = first === 'login' ? verify(username, password) : find(context.session?.['userId'])
-    if (person === null) return void (context.status = 401)
-    if (first === 'login') context.session = { userId: person.id }
-    else if (room !== undefined) {
-      const said = { from: person.name, text: text.parse(body).text }
-      await site.port.group(chat, { room }).send('said', said)
+    const body = await json(context.req).catch(() => context.throw(400))
+    if (first === 'login') {
+      const person = verify(body) ?? context.throw(401)
+      context.session = { userId: person.id }
+      await context.session.regenerate() // assigning keeps the id, which somebody may have planted
+    } else {
+      context.status = await site.say(room, find(context.session?.['userId']), body)
     }
   })
   site.server.on('request', app.callback())

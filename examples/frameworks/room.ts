@@ -1,40 +1,37 @@
-// What every framework's example shares: people with passwords, and one room that is heard by whoever has signed in.
-import { randomBytes, scryptSync, timingSafeEqual } from 'node:crypto'
+// What every framework's example shares: one room that is heard by whoever has signed in.
 import type { Server } from 'node:http'
 import { type Authenticator, consumer, contract, type Port, sallyport } from 'sallyport'
 import { z } from 'zod'
-
-export type User = { readonly id: string; readonly name: string }
+import type { User } from './people.ts'
 
 /** A framework's HTTP server with the room attached. */
-export type Site = { readonly server: Server; readonly port: Port }
-
-export const secret: string = randomBytes(32).toString('base64url')
-export const text: z.ZodObject<{ text: z.ZodString }> = z.object({ text: z.string().min(1).max(2000) })
-export const chat = contract('/ws/rooms/:room', {
-  client: { say: text },
-  server: { said: z.object({ from: z.string(), text: z.string() }) },
-})
-
-const salt = randomBytes(16)
-const derive = (password: string): Buffer => scryptSync(password, salt, 32)
-const ada = {
-  id: '1',
-  name: 'ada',
-  hash: derive(process.env['ADA_PASSWORD'] ?? randomBytes(16).toString('hex')),
+export interface Site {
+  readonly server: Server
+  readonly port: Port
+  /** What a route of HTTP publishes in a room, and the status that it answers. */
+  say(room: string, from: User | null, body: unknown): Promise<204 | 400 | 401>
 }
 
-export const find = (id: unknown): User | null => (id === ada.id ? { id: ada.id, name: ada.name } : null)
-export const verify = (name: unknown, password: unknown): User | null =>
-  timingSafeEqual(derive(String(password)), ada.hash) && name === ada.name ? find(ada.id) : null
+const message = z.object({ text: z.string().min(1).max(2000) })
+const chat = contract('/ws/rooms/:room', {
+  client: { say: message },
+  server: { said: z.object({ from: z.string(), text: z.string() }) },
+})
 
 /** The room on a port of its own; the path of anything else is left to the framework's other upgrade listeners. */
 export function attachRoom(server: Server, auth: Authenticator<User>): Site {
   const room = consumer(chat, { auth, authorize: () => true }, (socket) => ({
-    on: { say: (said) => socket.group().send('said', { from: socket.user.name, text: said.text }) },
+    on: { say: ({ text }) => socket.group().send('said', { from: socket.user.name, text }) },
   }))
   const port = sallyport()
   port.serve(room)
   port.attach(server, { accepts: (path) => path.startsWith('/ws/rooms/') })
-  return { server, port }
+  const say: Site['say'] = async (name, from, body) => {
+    if (from === null) return 401
+    const { data } = message.safeParse(body)
+    if (data === undefined || !/^[\w-]{1,64}$/.test(name)) return 400
+    await port.group(chat, { room: name }).send('said', { from: from.name, text: data.text })
+    return 204
+  }
+  return { server, port, say }
 }

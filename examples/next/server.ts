@@ -4,13 +4,13 @@ import express from 'express'
 import session from 'express-session'
 import next from 'next'
 import { expressSession, followSessions } from 'sallyport/auth/express-session'
-import { attachRoom, find, secret, verify } from '../frameworks/room.ts'
+import { secret } from '../frameworks/people.ts'
+import { attachRoom } from '../frameworks/room.ts'
+import { signIn, signOut, user } from '../frameworks/signing-in.ts'
 
-type Kept = session.SessionData & { userId?: string }
 const store = new session.MemoryStore()
 const web = express()
 const server = createServer(web)
-const user = ({ userId }: Kept) => find(userId)
 const { port } = attachRoom(server, expressSession({ store, secret, user }))
 followSessions(store, port)
 
@@ -28,15 +28,10 @@ server.on('upgrade', (request, socket, head) => {
 const cookie = { sameSite: 'lax' } as const
 web.use(session({ secret, store, cookie, resave: false, saveUninitialized: false }))
 web.post('/login', express.json(), (request, response, failed) => {
-  const person = verify(request.body?.username, request.body?.password)
-  if (person === null) return void response.sendStatus(401)
-  request.session.regenerate((error) => {
-    Object.assign(request.session, { userId: person.id })
-    return error ? failed(error) : response.sendStatus(204)
-  })
+  signIn(request).then((status) => response.sendStatus(status), failed)
 })
 web.post('/logout', (request, response, failed) => {
-  request.session.destroy((error) => (error ? failed(error) : response.sendStatus(204)))
+  signOut(request).then((status) => response.sendStatus(status), failed)
 })
 web.use((request, response) => pages(request, response))
 const at = Number(process.env['PORT'] ?? 3000)

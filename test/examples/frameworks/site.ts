@@ -15,7 +15,7 @@ export interface Started {
   readonly site: Site
   post(path: string, body: unknown, cookie?: string): Promise<Response>
   /** Signs ada in, and answers the cookies to send. */
-  login(): Promise<string>
+  login(before?: string): Promise<string>
 }
 
 /** Starts a site on a free port; the end of the test stops it. */
@@ -37,8 +37,8 @@ export async function begin(make: () => Site | Promise<Site>): Promise<Started> 
       headers: { 'Content-Type': 'application/json', Origin: origin, Cookie: cookie },
       body: JSON.stringify(body),
     })
-  const login = async (): Promise<string> => {
-    const answer = await post('/login', { username: 'ada', password })
+  const login = async (before = ''): Promise<string> => {
+    const answer = await post('/login', { username: 'ada', password }, before)
     expect(answer.status).toBe(204)
     return answer.headers
       .getSetCookie()
@@ -76,6 +76,31 @@ export function behaves(make: () => Site | Promise<Site>): void {
     expect((await listen(new Ws(url, { headers })).ended).code).toBe(4401)
     stranger.send('{"type":"say","text":"still here"}')
     expect(JSON.parse(await other.next())).toMatchObject({ text: 'still here' })
+  })
+
+  test('signing in makes another session of one that is there: whoever had planted it is out', async () => {
+    const { origin, url, login } = await begin(make)
+    const planted = await login()
+    const socket = new Ws(url, { headers: { Cookie: planted, Origin: origin } })
+    const attacker = listen(socket)
+    await once(socket, 'open')
+    const cookie = await login(planted)
+    expect(cookie).not.toBe(planted)
+    expect((await attacker.ended).code).toBe(4401)
+    const [again, ada] = [planted, cookie].map((one) => ({ headers: { Cookie: one, Origin: origin } }))
+    expect((await listen(new Ws(url, again)).ended).code).toBe(4401)
+    await once(new Ws(url, ada), 'open')
+  })
+
+  test('what is no message is 400, and is not published', async () => {
+    const { origin, login, post } = await begin(make)
+    const cookie = await login()
+    const raw = { Cookie: cookie, Origin: origin, 'Content-Type': 'application/json' }
+    const broken = await fetch(`${origin}/rooms/lobby`, { method: 'POST', headers: raw, body: '{"text":' })
+    expect(broken.status).toBe(400)
+    for (const body of [{}, { text: '' }, { text: 7 }, { text: 'x'.repeat(2001) }, 'text', [], null])
+      expect((await post('/rooms/lobby', body, cookie)).status).toBe(400)
+    expect((await post('/rooms/caf%C3%A9', { text: 'hello' }, cookie)).status).toBe(400)
   })
 
   test('without a session a tool is refused with 401, and a page with 4401', async () => {
