@@ -1,8 +1,10 @@
-import { generateKeyPairSync, sign } from 'node:crypto'
+import { createHmac, generateKeyPairSync, sign } from 'node:crypto'
 import { apiKeys } from '../../src/auth/api-keys.ts'
 import { basic } from '../../src/auth/basic.ts'
 import { django } from '../../src/auth/django.ts'
+import { expressSession } from '../../src/auth/express-session.ts'
 import { jwt } from '../../src/auth/jwt.ts'
+import { introspection, provider } from '../../src/auth/oidc.ts'
 import { sessions } from '../../src/auth/sessions.ts'
 import { type Tickets, tickets } from '../../src/auth/tickets.ts'
 import { anyOf, type Authenticator, type Clock, type Store } from '../../src/index.ts'
@@ -29,8 +31,20 @@ export interface MarkedCredentials {
   readonly keys: Readonly<Record<'good' | 'bad' | 'away', string>>
   readonly pairs: Readonly<Record<'good' | 'bad' | 'away', string>>
   readonly cookies: Readonly<Record<'good' | 'bad' | 'away', string>>
+  /** The same as express-session signs them. */
+  readonly signedCookies: Readonly<Record<'good' | 'bad' | 'away', string>>
   /** What must be met nowhere, by a name for reports. */
   readonly secrets: Readonly<Record<string, string>>
+}
+
+const clientSecret = mark()
+
+/** A provider of opaque tokens, whose answers and faults hold none: it is asked for each, and away for some. */
+const introspecting: typeof fetch = async (_url, init) => {
+  const token = new URLSearchParams(String(init?.body)).get('token') ?? ''
+  if (token.startsWith('opaque-away')) return new Response('away', { status: 503 })
+  const statement = { sub: '7', token_type: 'bearer', exp }
+  return Response.json(token.startsWith('opaque-good') ? { active: true, ...statement } : { active: false })
 }
 
 /** Makes the credentials anew, so that no two tests share a mark. */
@@ -50,15 +64,28 @@ export function markedCredentials(): MarkedCredentials {
     { alg: 'HS256', kid: of('good token') },
     { sub: '7', exp: exp + 600, iss: hmacIssuer, marked: of('good token') },
   )
-  const bearers = each((state) => tokensOf(state, of(`${state} token`)))
+  const cookies = each((state) => `${state}.${of(`${state} cookie`)}`)
+  const bearers = each((state) => [
+    ...tokensOf(state, of(`${state} token`)),
+    `opaque-${state}-${of(`${state} token`)}`,
+  ])
   return {
     later,
     bearers: { ...bearers, bad: [...bearers.bad, of('bad token'), `sk_${of('bad key')}`] },
     keys: each((state) => `sk_${state}_${of(`${state} key`)}`),
     pairs: each((state) => Buffer.from(`${state}:${of(`${state} password`)}`).toString('base64')),
-    cookies: each((state) => `${state}.${of(`${state} cookie`)}`),
-    secrets: { ...marks, ...signatures([later, ...Object.values(bearers).flat()]) },
+    cookies,
+    signedCookies: each((state) => signedCookie(cookies[state], state === 'bad' ? 'another secret' : secret)),
+    secrets: {
+      ...marks,
+      'client secret': clientSecret,
+      ...signatures([later, ...Object.values(bearers).flat()]),
+    },
   }
+}
+
+function signedCookie(id: string, key: string): string {
+  return `s:${id}.${createHmac('sha256', key).update(id).digest('base64').replace(/=+$/, '')}`
 }
 
 /** The signature of a token is what makes it worth something. */
@@ -130,6 +157,20 @@ export function markedDoors(
       cookie: 'sid',
       load: (id) => (id.startsWith('away') ? away() : id.startsWith('good') ? { id } : null),
       user: () => user,
+    }),
+    expressSession({
+      secret,
+      store: {
+        get: (id: string, done: (error: unknown, session?: { cookie: object } | null) => void) =>
+          id.startsWith('away') ? done(new Error('the store is away')) : done(null, { cookie: {} }),
+      },
+      user: () => user,
+    }),
+    introspection({
+      provider: provider({ issuer: 'https://id.example', clock, fetch: introspecting }),
+      client: { id: 'chat', secret: clientSecret },
+      endpoint: new URL('https://id.example/introspect'),
+      user: known,
     }),
     sessions({ cookie: 'signed', secret, load: (id) => ({ id }), user: () => user }),
     django<Marked>({ secretKey: secret, backend: 'signed_cookies', user: () => null }),

@@ -154,8 +154,8 @@ function keyAttempts(key: string): readonly Attempt[] {
   ]
 }
 
-const cookieAttempt = (cookie: string): Attempt => ({
-  headers: { Cookie: `lang=en; sid=${cookie}`, Origin: origin },
+const cookieAttempt = (name: string, cookie: string): Attempt => ({
+  headers: { Cookie: `lang=en; ${name}=${cookie}`, Origin: origin },
 })
 
 /** The three kinds of peers: a tool, a browser, a client of ours; the faces of a refusal differ. */
@@ -167,7 +167,7 @@ function asEachPeer(attempt: Attempt): readonly Attempt[] {
 }
 
 function attemptsOf(
-  { bearers, keys, pairs, cookies }: MarkedCredentials,
+  { bearers, keys, pairs, cookies, signedCookies }: MarkedCredentials,
   state: 'good' | 'bad' | 'away',
 ): readonly Attempt[] {
   return [
@@ -176,7 +176,10 @@ function attemptsOf(
     { headers: { Authorization: `Basic ${pairs[state]}` } },
   ]
     .flatMap(asEachPeer)
-    .concat(cookieAttempt(cookies[state]))
+    .concat(
+      cookieAttempt('sid', cookies[state]),
+      cookieAttempt('connect.sid', encodeURIComponent(signedCookies[state])),
+    )
 }
 
 /** Requests that are refused before anybody looks at their credentials, or because of how these came. */
