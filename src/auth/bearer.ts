@@ -50,12 +50,11 @@ export async function heldBy<U, C>(
 ): Promise<Identity<U> | null> {
   const user = await holders.user(claims)
   if (user === null || user === undefined) return null
-  const subject = await holders.subject?.(claims)
-  if (holders.subject !== undefined && (subject === null || subject === undefined)) return null
+  const subject = (await holders.subject?.(claims)) ?? null
+  if (holders.subject !== undefined && subject === null) return null
   return {
     ...facts,
-    // the line above has ruled out null
-    ...(subject === null || subject === undefined ? {} : { subject }),
+    ...(subject === null ? {} : { subject }),
     user,
     renew: () => heldBy(holders, claims, facts),
   }

@@ -40,10 +40,21 @@ describe('an API key', () => {
     ])
   })
 
+  test.each([null, undefined])('that the site answers %s for is refused', async (none) => {
+    expect(await verdict(make({ find: () => none }), inHeader(key))).toBe('401 invalid-key')
+  })
+
   test('that is too long is not looked up', async () => {
     const any = make({ find: () => robot })
     expect(await verdict(any, inHeader('x'.repeat(513)))).toBe('401 invalid-key')
     expect(await verdict(any, inHeader('x'.repeat(512)))).toMatchObject(robot)
+  })
+
+  test('that ends later is good until then', async () => {
+    const expires = new Date(clock.now() + 1)
+    expect(await verdict(make({ find: () => ({ ...robot, expires }) }), inHeader(key))).toMatchObject({
+      expires,
+    })
   })
 
   test('that has ended is refused', async () => {
@@ -78,5 +89,9 @@ describe('an API key', () => {
       { type: 'httpApiKey', in: 'header', name: 'X-API-Key' },
       { type: 'http', scheme: 'bearer' },
     ])
+  })
+
+  test('is described in its header alone where it has no prefix', () => {
+    expect(make().schemes).toMatchObject([{ type: 'httpApiKey', in: 'header', name: 'X-API-Key' }])
   })
 })

@@ -174,6 +174,11 @@ describe('a cookie in chunks', () => {
     expect((await asked(chunked(value, Math.ceil(value.length / 8))))?.user.name).toBe('ada')
   })
 
+  test('is read beside an emptied cookie of its name', async () => {
+    const value = await made({ sub: '7', name: 'ada' })
+    expect((await asked(`${plain}=; ${chunked(value, value.length)}`))?.user.name).toBe('ada')
+  })
+
   test('of more than eight is no session', async () => {
     const value = await made({ sub: '7', name: 'ada' })
     expect(await asked(chunked(value, Math.ceil(value.length / 9)))).toBeNull()

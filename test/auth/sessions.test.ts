@@ -52,6 +52,27 @@ describe('a session cookie', () => {
     },
   )
 
+  test.each([null, undefined])(
+    'is none when the site has no such session, or no such user: %s',
+    async (none) => {
+      const unknown = sessions({ cookie: 'sid', load: () => none, user: () => ({ id: '7' }) })
+      expect(await verdict(unknown, cookie('c1'))).toBeNull()
+      const orphaned = sessions({ cookie: 'sid', load, user: () => none })
+      expect(await verdict(orphaned, cookie('c1'))).toBeNull()
+    },
+  )
+
+  test('of no value, or of more than 4096 characters, is not looked up', async () => {
+    const looked: string[] = []
+    const any = sessions({ cookie: 'sid', load: (id) => void looked.push(id), user: () => null })
+    for (const id of ['', 'x'.repeat(4097)]) await any(cookie(id))
+    expect(looked).toEqual([])
+  })
+
+  test('says nothing of its beginning where the site does not', async () => {
+    expect(await member(cookie('c1'))).not.toHaveProperty('issuedAt')
+  })
+
   test('of another name is not looked at', async () => {
     expect(await member(doorOf({ headers: { cookie: 'other=c1; sid2=c1', origin } }))).toBeNull()
   })
@@ -137,7 +158,9 @@ describe('a cookie signed as Express does it', () => {
   })
 
   test('needs a secret that is not empty', () => {
-    for (const secret of ['', [], ['good', '']])
+    // what a variable of the environment is that nobody has set
+    const unset = process.env['SALLYPORT_NO_SUCH_SECRET'] as string
+    for (const secret of ['', [], ['good', ''], ['good', unset]])
       expect(() => sessions({ cookie: 'sid', load, user, secret })).toThrow(SallyportError)
   })
 })

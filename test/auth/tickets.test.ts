@@ -147,6 +147,12 @@ describe('a ticket', () => {
     expect(await verdict(one, door(ticket))).toBe('401 invalid-ticket')
   })
 
+  test.each([null, undefined])('is refused when the site answers %s for its user', async (none) => {
+    const without = tickets({ store: layer.store, clock, user: () => none })
+    const { ticket } = await without.mint(request)
+    expect(await verdict(without, door(ticket))).toBe('401 invalid-ticket')
+  })
+
   test('has one text for every refusal, and the reason for operators', async () => {
     const used = await one.mint(request)
     await one(door(used.ticket))
@@ -216,6 +222,29 @@ describe('the store', () => {
       expect(await verdict(one, door(ticket))).toBe('401 invalid-ticket')
     },
   )
+
+  test.each([
+    { subject: 7 },
+    { session: 7 },
+    { token: 7 },
+    { scopes: 'admin' },
+    { scopes: [7] },
+    { issuedAt: 7 },
+    { issuedAt: 'no date' },
+    { expires: 7 },
+    { expires: 'no date' },
+    { origin: 7 },
+    { path: 7 },
+    { until: 'never' },
+  ])('that holds a record with a field of another kind refuses it: %j', async (field) => {
+    const { ticket } = await one.mint(request)
+    const key = `ticket/${createHash('sha256').update(ticket).digest('hex')}`
+    const record = JSON.parse(
+      new TextDecoder().decode((await layer.store.take(key)) ?? new Uint8Array()),
+    ) as object
+    await layer.store.put(key, new TextEncoder().encode(JSON.stringify({ ...record, ...field })), 1000)
+    expect((await denialOf(() => one(door(ticket)))).detail).toBe('the ticket is unknown, used or expired')
+  })
 })
 
 const mint = (changed: object): Promise<Ticket> => one.mint({ ...request, ...changed })
@@ -247,13 +276,17 @@ describe('minting', () => {
     expect((await denialOf(() => mint({ path: bad }))).reason).toBe('bad-path')
   })
 
+  test('refuses a path in a list, which reads like one', async () => {
+    expect((await denialOf(() => mint({ path: [path] }))).reason).toBe('bad-path')
+  })
+
   test('refuses an identity that has ended', async () => {
     expect((await denialOf(() => mint({ expires: new Date(clock.now()) }))).status).toBe(401)
     expect((await denialOf(() => mint({ expires: new Date(Number.NaN) }))).status).toBe(401)
   })
 
   test('without a subject is a mistake of the program', async () => {
-    await expect(mint({ subject: '' })).rejects.toThrow(TypeError)
+    for (const subject of ['', 7, undefined]) await expect(mint({ subject })).rejects.toThrow(TypeError)
   })
 
   test.each(['6m', 0, '1d'] as const)('for %s is a wrong configuration', (ttl) => {

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { maxJsonDepth, parseJson } from '../../src/wire/json.ts'
+import { isRecord, maxJsonDepth, parseJson } from '../../src/wire/json.ts'
 
 const nested = (depth: number, [open, close]: readonly [string, string] = ['[', ']']): string =>
   open.repeat(depth) + (open === '[' ? '' : '1') + close.repeat(depth)
@@ -43,9 +43,19 @@ describe('parsing JSON from a peer', () => {
     expect(parseJson(nested(1_000_000)).ok).toBe(false)
   })
 
+  test('counts what is open, not what has been closed', () => {
+    for (const empty of ['[]', '{}'])
+      expect(parseJson(`[${Array.from({ length: 100 }, () => empty).join()}]`).ok).toBe(true)
+  })
+
   test('does not count brackets inside texts', () => {
     const text = JSON.stringify({ text: `${'['.repeat(1000)}"\\"{{` })
     expect(parseJson(text)).toEqual({ ok: true, value: JSON.parse(text) as unknown })
+  })
+
+  test('knows where a text ends that holds a quotation mark', () => {
+    expect(parseJson(JSON.stringify(`"${'['.repeat(100)}`)).ok).toBe(true)
+    expect(parseJson(String.raw`["\"",${nested(maxJsonDepth)}]`).ok).toBe(false)
   })
 
   test.each([
@@ -60,6 +70,11 @@ describe('parsing JSON from a peer', () => {
   })
 
   test('takes such a word as a value', () => {
-    expect(parseJson('{"text":"__proto__ and constructor"}').ok).toBe(true)
+    expect(parseJson('{"text":"__proto__ and constructor","none":null}').ok).toBe(true)
   })
+})
+
+test('a record is an object, and no list, null or plain value', () => {
+  expect(isRecord({})).toBe(true)
+  for (const other of [[], null, undefined, 'text', 7, () => null]) expect(isRecord(other)).toBe(false)
 })

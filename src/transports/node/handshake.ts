@@ -1,7 +1,6 @@
 import { type Door, door, type Handshake, hub } from '../../core/application.ts'
 import { type Credentials, keyHeaderNames, separate, type Separated } from '../../core/credentials.ts'
 import type { Hub } from '../../core/hub.ts'
-import { isHttpToken } from '../../wire/carrier.ts'
 import { switchingProtocols } from './answer.ts'
 import { type House, NodeConnection } from './connection.ts'
 import type { Knocking } from './knocking.ts'
@@ -85,7 +84,8 @@ class NodeHandshake implements Handshake {
    */
   accept(protocol: string | null, messageBytes?: number): NodeConnection {
     const { knocking, request, house, id } = this.#parts
-    if (protocol !== null && !(isHttpToken(protocol) && this.protocols.includes(protocol)))
+    // each of them is an HTTP token, which the answer's header may hold
+    if (protocol !== null && !this.protocols.includes(protocol))
       throw new TypeError('only a subprotocol that was offered can be answered')
     const socket = knocking.take()
     const head = switchingProtocols(request.key, protocol)

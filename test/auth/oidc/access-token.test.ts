@@ -74,6 +74,7 @@ test.each([
   ['not valid yet', { nbf: 8e12 }],
   ['from the future', { iat: 8e12 }],
   ['of a client that is no text', { client_id: 7 }],
+  ['of a client without a name', { client_id: '' }],
   ['bound to a key of its holder', { cnf: { jkt: 'a' } }],
 ])('a token is refused that is %s', async (_what, changed) => {
   expect(await asked(changed)).toBe('401 invalid-token')
@@ -98,10 +99,11 @@ test('the provider names subjects in one place, and may ask for that', async () 
   const named = provider({
     issuer: issuer.issuer,
     clock,
-    subject: async ({ iss, sub }) => (sub === '7' ? `${iss} ${sub}` : null),
+    subject: async ({ iss, sub }) => (sub === '7' ? `${iss} ${sub}` : sub === '8' ? null : undefined),
   })
   expect(await asked({}, undefined, { provider: named })).toMatchObject({ subject: `${issuer.issuer} 7` })
-  expect(await asked({ sub: '8' }, undefined, { provider: named })).toBe('401 invalid-token')
+  for (const sub of ['8', '9'])
+    expect(await asked({ sub }, undefined, { provider: named })).toBe('401 invalid-token')
 })
 
 test('only the algorithms that were configured are taken', async () => {

@@ -3,7 +3,7 @@ import { introspection, type IntrospectionOptions, provider } from '../../../src
 import type { Authenticator } from '../../../src/core/application.ts'
 import { authenticate } from '../../../src/core/authenticate.ts'
 import { type TestClock, testClock } from '../../../src/testing/clock.ts'
-import { bearerDoor, denialOf, verdict } from '../../support/door.ts'
+import { bearerDoor, denialOf, doorOf, verdict } from '../../support/door.ts'
 import { heldBack, scriptedIssuer, type ScriptedIssuer } from '../../support/scripted-issuer.ts'
 import { seconds } from '../../support/tokens.ts'
 
@@ -69,6 +69,11 @@ describe('what is asked', () => {
       'secret',
       undefined,
     ])
+  })
+
+  test('nothing is asked of a door at which nobody shows a token', async () => {
+    expect(await verdict(auth, doorOf({}))).toBeNull()
+    expect(issuer.introspected).toEqual([])
   })
 
   test('nothing is asked about a signed token, nor about one that is too long', async () => {
