@@ -19,7 +19,16 @@ const node = inFolder('transports/node')
 
 /** Handshake, credential, token, origin, authorization and lifetime. */
 export const guarded: readonly Guarded[] = [
-  core('admit', 'core/doors', 'core/enter', 'core/gate', 'core/endpoint', 'transports/faces'),
+  core(
+    'admit',
+    'core/admit',
+    'core/doors',
+    'core/gate',
+    'core/endpoint',
+    'core/events',
+    'transports/faces',
+    'security/credential-guessing',
+  ),
   core('authenticate', 'core/doors', 'core/endpoint', 'auth/sessions', 'core/events'),
   core(
     'credentials',
@@ -29,8 +38,18 @@ export const guarded: readonly Guarded[] = [
     'security/query',
     'auth/basic',
   ),
-  core('doors', 'core/doors', 'core/endpoint', 'core/enter'),
-  core('enter', 'core/enter', 'core/endpoint', 'core/lifetime', 'core/first-message', 'core/connection-cap'),
+  core('doors', 'core/doors', 'core/endpoint', 'core/enter', 'core/first-message'),
+  core(
+    'enter',
+    'core/enter',
+    'core/endpoint',
+    'core/lifetime',
+    'core/first-message',
+    'core/connection-cap',
+    'core/identity-rate',
+    'security/late-credential',
+    'security/credential-guessing',
+  ),
   core('first-message', 'core/first-message', 'core/limits-at-the-edge', 'security/late-credential'),
   core('gate', 'core/gate', 'core/limits-at-the-edge'),
   core('guesses', 'core/gate', 'core/allowances', 'security/', 'core/events'),

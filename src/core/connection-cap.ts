@@ -25,8 +25,7 @@ export function assertRoom(handshake: Handshake, contract: Contract, holder: Hol
  * code after which a client stops: one that came back would evict another, which would come back in its turn, for ever.
  */
 export function evictOldest(handshake: Handshake, holder: Holder): void {
-  const { registry, limits, whenFull } = handshake[hub]
-  if (whenFull === 'refuse') return
+  const { registry, limits } = handshake[hub]
   const sockets = registry.of(holder)
   for (const socket of sockets.slice(0, -limits.connectionsPerIdentity)) socket.evict(handshake.id)
 }

@@ -136,7 +136,6 @@ async function comeIn(
     listen(opening)
     begin(opening, lifetime, entering, places)
     evictOldest(handshake, holder)
-    if (opening.ended) return
     if (server.orders.hasOvertaken(holder, visitor.askedAt)) void lifetime.recheck('recheck', new Flights())
   } catch (error) {
     places.vacate()

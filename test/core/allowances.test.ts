@@ -5,7 +5,8 @@ import { testClock } from '../../src/testing.ts'
 
 function allowances(rate: { most: number; eachMs: number; burst: number } | null) {
   const clock = testClock()
-  return { clock, known: new Allowances(rate, clock, new Alarms(clock)) }
+  const alarms = new Alarms(clock)
+  return { clock, alarms, known: new Allowances(rate, clock, alarms) }
 }
 
 const two = { most: 1, eachMs: 1_000, burst: 2 }
@@ -53,6 +54,14 @@ test('nothing is remembered once all is quiet, and what is short stays', async (
   expect(known.size).toBe(1)
   await clock.advance(4_000)
   expect(known.size).toBe(0)
+})
+
+test('however many keys are short, one alarm waits for all of them', async () => {
+  const { clock, alarms, known } = allowances(two)
+  for (let key = 0; key < 1_000; key++) known.take(`key ${key}`)
+  expect(alarms.size).toBe(1)
+  await clock.advance(2_000)
+  expect(alarms.size).toBe(0)
 })
 
 test('a flood of keys costs bounded memory', () => {

@@ -97,6 +97,16 @@ describe('a cookie', () => {
     expect(credentials({ cookie: 'sid=a=b==' }).cookie('sid')).toBe('a=b==')
   })
 
+  test('has an equal sign: a word whose beginning is its name is none', () => {
+    expect(credentials({ cookie: 'sids; sid' }).cookie('sid')).toBeNull()
+  })
+
+  test('loses its quotes when it has both of them, and nothing otherwise', () => {
+    const found = credentials({ cookie: 'open="x; shut=x"; lone="; none=x; empty=""' })
+    const values = ['open', 'shut', 'lone', 'none', 'empty'].map((name) => found.cookie(name))
+    expect(values).toEqual(['"x', 'x"', '"', 'x', ''])
+  })
+
   test('is counted when it was found, so that the origin rule knows', () => {
     const found = credentials({ cookie: 'sid=1' })
     found.cookie('other')
@@ -173,7 +183,7 @@ describe('a Basic pair', () => {
     )
   })
 
-  test.each(['', '%', 'YQ', '/zo=', 'YTpi YTpi'])('is not %j', (value) => {
+  test.each(['', '%', 'YQ', '/zo=', 'YTpi YTpi', 'YTpi=x', 'YTpi===', 'YTpi=YTpi'])('is not %j', (value) => {
     expect(basicPair(value)).toBeNull()
   })
 })

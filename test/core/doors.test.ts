@@ -87,6 +87,11 @@ test('a session cookie without an Origin is refused, unless something else says 
   ).resolves.toBeDefined()
 })
 
+test('a session cookie that comes from a page of this server is let in', async () => {
+  const visitor = await visit(who(byCookie), {}, { headers: { ...origin, cookie: 'who=Ada' } })
+  expect(await visitor.next()).toBe('1')
+})
+
 test('an authenticator that throws is 503, whoever else could be asked', async () => {
   const port = testPort({ report: () => {} })
   const broken: Authenticator<User> = async () => Promise.reject(new Error('database away'))
@@ -189,6 +194,27 @@ test('an identity without an id and a subject is a fault, not a guest', async ()
   })
   await expect(visit(who(nameless), {}, { port, headers: {} })).rejects.toMatchObject({ status: 503 })
   expect(faults).toHaveLength(1)
+})
+
+test('a user that is a mere name is a fault that says what it lacks', async () => {
+  const faults: unknown[] = []
+  const port = testPort({ report: (error) => faults.push(error) })
+  const auth: Authenticator<string> = async () => ({ user: 'Ada' })
+  await expect(visit(who(auth), {}, { port, headers: {} })).rejects.toMatchObject({ status: 503 })
+  expect(String(faults[0])).toContain('an identity needs a subject')
+})
+
+test.each([
+  ['by its subject, whatever its user is called', { user: { id: '1' }, subject: 'robot:7' }, 'robot:7'],
+  ['by its subject, where its user has no id', { user: { name: 'x' }, subject: 'robot:7' }, 'robot:7'],
+  ['by an id that is a number', { user: { id: 7 } }, '7'],
+])('an identity is named %s', async (_, identity: Identity<object>, subject) => {
+  const visitor = await visit(
+    who(async () => identity),
+    {},
+    { headers: {} },
+  )
+  expect(await visitor.next()).toBe(subject)
 })
 
 test('a router finds the endpoint of a path, asks wrappers in between, and answers 404 for the rest', async () => {

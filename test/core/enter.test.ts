@@ -1,9 +1,19 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
+import { knock } from '../../src/core/admit.ts'
 import { hub } from '../../src/core/application.ts'
 import type { Layer } from '../../src/core/layer.ts'
-import { anyone, type Authenticator, consumer, contract, endpoint, memory } from '../../src/index.ts'
+import {
+  anyone,
+  type Authenticator,
+  consumer,
+  contract,
+  endpoint,
+  memory,
+  type SallyportEvent,
+} from '../../src/index.ts'
 import { settled, testClock } from '../../src/testing/clock.ts'
+import { memoryHandshake } from '../../src/transports/memory.ts'
 import { testPort, visit } from '../../src/testing.ts'
 import { ada, byName, grace, room, type User } from './rooms.ts'
 
@@ -76,6 +86,35 @@ test('whoever comes while the server drains is told so, however far they have co
   expect(port.connections).toBe(1)
   finish()
   await closed
+})
+
+test('whoever comes while the server drains costs the layer nothing', async () => {
+  const { promise: handled, resolve: finish } = Promise.withResolvers<void>()
+  const topics: string[] = []
+  const port = testPort({ layer: changed(memory(), (topic) => (topics.push(topic), null)) })
+  const busy = consumer(contract('/ws/busy', {}), { auth: byName }, () => ({ open: () => handled }))
+  await visit(busy, {}, { user: grace, port })
+  const closed = port.close({ drain: '5s' })
+  const before = [...topics]
+  await expect(visit(room, { room: 'lobby' }, { user: ada, port })).rejects.toMatchObject({ code: 'restart' })
+  expect(topics).toEqual(before)
+  finish()
+  await closed
+})
+
+test('whoever has gone while the layer was asked is neither inside nor refused', async () => {
+  const { promise: layerAnswers, resolve: answer } = Promise.withResolvers<void>()
+  const events: SallyportEvent[] = []
+  const port = testPort({ layer: slowLayer(layerAnswers), on: (event) => events.push(event) })
+  const visitor = { path: '/ws/chat/lobby', query: '', headers: new Headers(), address: '192.0.2.1' }
+  const silent = { message: () => {}, ended: () => {} }
+  const { handshake, host, far } = memoryHandshake(port[hub], { ...visitor, known: { user: ada } }, silent)
+  const coming = knock(room, { handshake, host })
+  await settled()
+  far.cut()
+  answer()
+  expect(await coming).toBeNull()
+  expect([events, port.connections, port[hub].groups.size]).toEqual([[], 0, 0])
 })
 
 test('a layer that cannot subscribe lets nobody in, and nobody is half inside', async () => {

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
 import { afterEach, expect, test } from 'vitest'
 import WebSocket from 'ws'
 import { hub } from '../../src/core/application.ts'
@@ -13,8 +14,9 @@ import {
   sallyport,
   text,
 } from '../../src/index.ts'
-import { testClock } from '../../src/testing.ts'
-import { ada, type User } from './rooms.ts'
+import { settled } from '../../src/testing/clock.ts'
+import { testClock, testPort, visit } from '../../src/testing.ts'
+import { ada, byName, type User } from './rooms.ts'
 
 const ports: Port[] = []
 afterEach(() => Promise.all(ports.splice(0).map((port) => port.close({ drain: 0 }))))
@@ -107,6 +109,70 @@ test('a first message that is no credential closes with 4401, and its refusal is
   expect(events).toMatchObject([{ type: 'denied', status: 401, code: 'unauthenticated' }])
 })
 
+test.each([
+  'null',
+  '[]',
+  '"auth"',
+  '{"type":"say","token":"good"}',
+  '{"type":"auth","token":7}',
+  '{"type":"auth","token":""}',
+  '{"type":"auth"}',
+])('a first message that holds no credential closes with 4401, and nobody is asked: %s', async (line) => {
+  const { url, asked, faults } = await serving()
+  const ws = await arrived(url)
+  ws.send(line)
+  const [code, reason] = (await once(ws, 'close')) as [number, Buffer]
+  expect([code, reason.toString()]).toEqual([4401, 'unauthenticated: the first message must be a credential'])
+  expect([asked, faults]).toEqual([[], []])
+})
+
+test('someone who came in with a first message and leaves is gone', async () => {
+  const { url, port } = await serving()
+  const ws = await arrived(url)
+  ws.send(auth('good'))
+  ws.send('one')
+  await expect.poll(() => ws.got).toEqual(['heard one'])
+  expect(port.connections).toBe(1)
+  ws.close()
+  await expect.poll(() => port.connections).toBe(0)
+  expect(port[hub].groups.size).toBe(0)
+})
+
+test.each([
+  ['a bad token in a header', { authorization: 'Bearer bad' }, 401],
+  ['a header of a kind that nobody knows', { authorization: 'Digest abc' }, 401],
+])('%s gets no second try in a message', async (_, headers, status) => {
+  const { url } = await serving()
+  const ws = new WebSocket(url, { headers })
+  ws.on('error', () => {})
+  const [, response] = (await once(ws, 'unexpected-response')) as [unknown, IncomingMessage]
+  expect(response.statusCode).toBe(status)
+})
+
+test('who is known and not admitted gets no second try in a message', async () => {
+  const port = testPort({ carriers: { message: true } })
+  const shut = consumer(lines, { auth: byName, authorize: () => null }, () => ({ message: () => {} }))
+  const page = { host: 'localhost', origin: 'http://localhost' }
+  await expect(visit(shut, {}, { port, headers: { ...page, cookie: 'who=Ada' } })).rejects.toMatchObject({
+    status: 403,
+  })
+  const strict = consumer(lines, { auth: byName, authorize: () => deny(401, 'again') }, () => ({
+    message: () => {},
+  }))
+  await expect(visit(strict, {}, { port, user: ada })).rejects.toMatchObject({ status: 401 })
+})
+
+test('a fault that only looks like a denial is not told with the code of one', async () => {
+  const tenant = (): never => {
+    throw Object.assign(new Error('the directory refuses us'), { status: 401 })
+  }
+  const { url, faults } = await serving({ tenant }, { code: 4003 })
+  const ws = await arrived(url)
+  ws.send(auth('good'))
+  expect((await once(ws, 'close'))[0]).toBe(4503)
+  expect(faults).toHaveLength(1)
+})
+
 test('no first message in time closes with 4408, and its refusal is an event', async () => {
   const { url, events } = await serving({ limits: { firstMessageMs: 50 } })
   const ws = await arrived(url)
@@ -160,7 +226,7 @@ test('a peer that leaves while its token is judged leaves nothing behind, and it
 
 test('a token that is judged for too long closes with 4408', async () => {
   const clock = testClock()
-  const { url, asked, port } = await serving({ clock })
+  const { url, asked, answer, port, events } = await serving({ clock })
   const ws = await arrived(url)
   ws.send(auth('slow'))
   await expect.poll(() => asked.length).toBe(1)
@@ -168,7 +234,11 @@ test('a token that is judged for too long closes with 4408', async () => {
   await clock.advance(5_000)
   expect((await closed)[0]).toBe(4408)
   expect(asked[0]?.aborted).toBe(true)
+  answer(true)
+  await settled()
+  expect(events.map(({ type }) => type)).toEqual(['denied'])
   expect(port.connections).toBe(0)
+  expect(port[hub].groups.size).toBe(0)
 })
 
 test('whoever talks on while the token is judged is not read', async () => {

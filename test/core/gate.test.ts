@@ -100,3 +100,12 @@ test('an application that never settles does not shut its address out for good',
   await honest
   expect(port[hub].gate.size).toBe(0)
 })
+
+test('whoever has gone before they had to wait does not stand in line', async () => {
+  const { gate: door } = gate()
+  const [first] = [await door.enter('192.0.2.1', never()), await door.enter('192.0.2.1', never())]
+  await expect(door.enter('192.0.2.1', AbortSignal.abort())).rejects.toMatchObject({ status: 503 })
+  const waiting = door.enter('192.0.2.1', never())
+  first()
+  await expect(waiting).resolves.toBeTypeOf('function')
+})

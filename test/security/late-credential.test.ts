@@ -72,6 +72,25 @@ test('any other first message of theirs is heard, and what follows it', async ()
   await once(ws, 'open')
   ws.send('hello')
   ws.send('{"type":"auth"}')
-  await expect.poll(() => heard, { interval: 5 }).toEqual(['hello', '{"type":"auth"}'])
+  ws.send('{"type":"auth","token":"of another protocol"}')
+  await expect
+    .poll(() => heard, { interval: 5 })
+    .toEqual(['hello', '{"type":"auth"}', '{"type":"auth","token":"of another protocol"}'])
+  ws.terminate()
+})
+
+test.each([
+  'null',
+  '[]',
+  '"auth"',
+  '{"type":"say","token":"a"}',
+  '{"type":"auth","token":7}',
+  '{"type":"auth","token":""}',
+])('a first message that holds no credential is heard: %s', async (line) => {
+  const { heard, number } = await serving()
+  const ws = new WebSocket(`ws://127.0.0.1:${number}/ws/lines`)
+  await once(ws, 'open')
+  ws.send(line)
+  await expect.poll(() => heard, { interval: 5 }).toEqual([line])
   ws.terminate()
 })
