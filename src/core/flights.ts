@@ -3,17 +3,14 @@
  * one question. What asks the same is said by an object and a text, which both must be the same.
  */
 export class Flights<T> {
-  readonly #underWay = new Map<object, Map<string, Promise<T>>>()
+  readonly #underWay = new WeakMap<object, Map<string, Promise<T>>>()
 
   /** Asks, or waits for whoever is asking already. */
   once(whom: object, what: string, ask: () => Promise<T>): Promise<T> {
     const questions = this.#underWay.get(whom) ?? new Map<string, Promise<T>>()
     const known = questions.get(what)
     if (known !== undefined) return known
-    const asking = ask().finally(() => {
-      questions.delete(what)
-      if (questions.size === 0) this.#underWay.delete(whom)
-    })
+    const asking = ask().finally(() => questions.delete(what))
     this.#underWay.set(whom, questions.set(what, asking))
     return asking
   }

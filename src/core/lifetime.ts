@@ -101,7 +101,7 @@ export class Lifetime implements StandingHearer {
     if (denial.cause !== undefined) hub.report(denial.cause, denial.detail ?? 'asking a door again')
     const { status, reason: code, detail } = denial
     opening.tell({ type: 'unanswered', why, status, code, detail })
-    if (span.leaseMs === null || this.#leaseEnd === null) {
+    if (span.leaseMs === null) {
       opening.end('denied', denial.closeCode, denialReason(denial))
       return 'closed'
     }
@@ -183,7 +183,6 @@ export class Lifetime implements StandingHearer {
 
   #expire(cause: 'credential' | 'idle' | 'absolute', code: number, reason: string): void {
     const { opening } = this.#parts
-    if (opening.ended) return
     opening.tell({ type: 'expired', cause })
     opening.end('expired', code, reason)
   }

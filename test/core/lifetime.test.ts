@@ -97,14 +97,74 @@ test('a socket is closed at the expiry of its identity, and not before', async (
 test('a session that slides is read again before it expires, and the socket lives on', async () => {
   const { clock, editor, signIn, port } = world()
   const who = signIn('s1', { user: ada, session: 's1', expires: new Date(clock.now() + 100_000) })
-  const alice = await visit(editor, at, { ...who, port })
+  const asks: unknown[] = []
+  const refresh = (ask: unknown) => (asks.push(ask), null)
+  const alice = await visit(editor, at, { ...who, refresh, port })
   await clock.advance(60_000)
   signIn('s1', { user: ada, session: 's1', expires: new Date(clock.now() + 100_000) })
-  await clock.advance(90_000)
+  await clock.advance(30_000)
+  expect(asks).toEqual([])
+  await clock.advance(60_000)
   await alice.send('write', { text: 'slid' })
   await clock.advance(100_000)
   expect((await alice.closed).code).toBe(4401)
 })
+
+test('a session that has no end any more lives on', async () => {
+  const { clock, editor, signIn, port } = world()
+  const who = signIn('s1', { user: ada, session: 's1', expires: new Date(clock.now() + 100_000) })
+  const alice = await visit(editor, at, { ...who, port })
+  signIn('s1', { user: ada, session: 's1' })
+  await clock.advance(1_000_000)
+  await alice.send('write', { text: 'still here' })
+})
+
+test('a session that is gone before its end is no fault', async () => {
+  const { clock, auth, identities, signIn } = world()
+  const faults: unknown[] = []
+  const port = testPort({ clock, report: (error) => faults.push(error) })
+  const open = consumer(contract('/ws/open', {}), { auth }, () => ({}))
+  const who = signIn('s1', { user: ada, session: 's1', expires: new Date(clock.now() + 100_000) })
+  const alice = await visit(open, {}, { ...who, port })
+  identities.delete('s1')
+  await clock.advance(100_000)
+  expect((await alice.closed).code).toBe(4401)
+  expect(faults).toEqual([])
+})
+
+test.each([
+  ['has slid', 1_000_000],
+  ['has not', 100_000],
+])(
+  'of someone who left while their session was read again, which %s, nothing is asked any more',
+  async (_, ms) => {
+    const clock = testClock()
+    const { promise: waiting, resolve: answer } = Promise.withResolvers<void>()
+    const asked: string[] = []
+    const began = clock.now()
+    const renew = async (): Promise<Identity<User>> => {
+      asked.push('renew')
+      await waiting
+      return { user: ada, session: 's1', expires: new Date(began + ms), renew }
+    }
+    const sliding = consumer(
+      contract('/ws/sliding', {}),
+      {
+        auth: async () => ({ user: ada, session: 's1', expires: new Date(began + 100_000), renew }),
+        authorize: ({ why }) => asked.push(why) > 0,
+      },
+      () => ({}),
+    )
+    const alice = await visit(sliding, {}, { headers: {}, port: testPort({ clock }) })
+    await clock.advance(70_000)
+    expect(asked).toEqual(['open', 'renew'])
+    alice.leave()
+    await alice.closed
+    answer()
+    await clock.advance(100_000)
+    expect(asked).toEqual(['open', 'renew'])
+  },
+)
 
 test('a session that slides within its last seconds lives on too', async () => {
   const { clock, auth, signIn, port } = world()
@@ -268,6 +328,15 @@ test('a kick ends one room alone, and who may come back is for authorize to say'
   expect(await here.closed).toEqual({ code: 4403, reason: 'revoked: be nice' })
   await there.send('write', { text: 'still here' })
   await expect(visit(editor, at, { ...who, port })).resolves.toBeDefined()
+})
+
+test('a kick of one ends nobody else in that room, and the same person nowhere else', async () => {
+  const { editor, signIn, port } = world()
+  const [one, other] = [signIn('s1', { user: ada }), signIn('s2', { user: grace })]
+  for (const who of [one, other])
+    for (const id of ['doc', 'other']) await visit(editor, { id }, { ...who, port })
+  expect(await port.revoke({ user: ada.id, at: [notes, at], reason: 'be nice' })).toMatchObject({ closed: 1 })
+  expect(port.connections).toBe(3)
 })
 
 test('whoever names nobody is told so, and closes nobody', async () => {

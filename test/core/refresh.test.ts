@@ -10,6 +10,7 @@ import {
   type Identity,
   type Port,
   type SallyportEvent,
+  text,
 } from '../../src/index.ts'
 import { type Ask, testClock, testPort, visit } from '../../src/testing.ts'
 import { ada, grace, type User } from './rooms.ts'
@@ -40,7 +41,8 @@ function world() {
     if (state.slow) await waiting.promise
     doors.push({ path, origin, url: url.href })
     const { minutes, ...token } = tokens.get(name) ?? deny(401, 'invalid-token')
-    return { token: name, ...token, expires: new Date(began + minutes * 60_000) }
+    const lives = minutes === Infinity ? {} : { expires: new Date(began + minutes * 60_000) }
+    return { token: name, ...token, ...lives }
   }
   const asked: string[] = []
   const changes: unknown[] = []
@@ -114,6 +116,28 @@ test('a new credential lets a socket live on, and both doors are asked with it',
   await alice.send('write', { text: 'still here' })
   await clock.advance(30_000)
   expect((await alice.closed).code).toBe(4401)
+})
+
+test('a new credential may have no end', async () => {
+  const { clock, tokens, come, asks, events } = world()
+  tokens.set('old', { user: ada, minutes: 10 }).set('new', { user: ada, minutes: Infinity })
+  const alice = await come('old', 'new')
+  await clock.advance(60 * 60_000)
+  expect(alice.refreshes).toEqual([{ op: 'auth', nonce: asks[0]?.nonce, dropped: [] }])
+  expect(events).toContainEqual(expect.objectContaining({ type: 'refreshed', expires: null }))
+  await alice.send('write', { text: 'still here' })
+})
+
+test('while an answer is looked at nothing else is asked', async () => {
+  const { clock, tokens, come, asks, state, waiting } = world()
+  tokens.set('old', { user: ada, minutes: 10 }).set('new', { user: ada, minutes: 20 })
+  const alice = await come('old', 'new')
+  state.slow = true
+  await clock.advance(10 * 60_000 - 1)
+  expect(asks).toHaveLength(1)
+  waiting.resolve()
+  await clock.advance(0)
+  expect(alice.refreshes).toMatchObject([{ nonce: asks[0]?.nonce, expiresInMs: 600_001 }])
 })
 
 test('the question comes at half of a life that is shorter than a minute', async () => {
@@ -419,4 +443,16 @@ test('a credential with an end is refused where the one in use has none by now',
   await clock.advance(30 * 60_000)
   expect(alice.refreshes.map(({ refused }) => refused?.code)).toEqual(['not-later'])
   expect(port.connections).toBe(1)
+})
+
+test('whoever cannot be asked for a credential may not send larger messages for it', async () => {
+  const { clock, tokens, auth, port, doors } = world()
+  const lines = contract('/ws/notes/:id', { client: text, server: text })
+  port.serve(consumer(lines, { auth, limits: { message: 100 } }, () => ({ message: () => {} })))
+  tokens.set('old', { user: ada, minutes: 10 })
+  const { socket, closed } = await connect(port, [], 'old')
+  await expect.poll(() => doors.length).toBe(1)
+  await clock.advance(10 * 60_000 - 30_000)
+  socket.send('x'.repeat(101))
+  expect((await closed)[0]).toBe(1009)
 })

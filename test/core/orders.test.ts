@@ -1,0 +1,151 @@
+import { expect, test } from 'vitest'
+import { hub } from '../../src/core/application.ts'
+import {
+  consumer,
+  contract,
+  type Layer,
+  memory,
+  type Port,
+  type SallyportEvent,
+  type Store,
+  text,
+} from '../../src/index.ts'
+import { settled, testClock } from '../../src/testing/clock.ts'
+import { testPort, visit } from '../../src/testing.ts'
+import { ada, byName, grace } from './rooms.ts'
+
+const lines = contract('/ws/lines', { client: text, server: text })
+const room = consumer(lines, { auth: byName }, () => ({ message: () => {} }))
+const encoded = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value))
+
+test('a kick and a change of rights are not kept for nodes that come later: a revocation is', async () => {
+  const layer = memory()
+  const port = testPort({ layer })
+  const kept = async () => (await layer.store.range('sallyport/revocations', null)).entries.length
+  await port.recheck({ user: ada.id })
+  await port.revoke({ user: ada.id, at: [lines], reason: 'kicked' })
+  expect(await kept()).toBe(0)
+  await port.revoke({ user: ada.id, reason: 'banned' })
+  expect(await kept()).toBe(1)
+})
+
+test.each([
+  ['about somebody else', (port: Port) => port.recheck({ user: grace.id }), 0],
+  ['that was given before they came', (port: Port) => port.recheck({ user: ada.id }), 1],
+])('a change of rights %s has nobody asked about again', async (_, give, waitMs) => {
+  const clock = testClock()
+  const port = testPort({ clock })
+  const asked: string[] = []
+  const { promise: waiting, resolve: answer } = Promise.withResolvers<void>()
+  const slow = consumer(
+    lines,
+    {
+      auth: byName,
+      authorize: async ({ why }) => {
+        asked.push(why)
+        await waiting
+        return true
+      },
+    },
+    () => ({ message: () => {} }),
+  )
+  if (waitMs > 0) await give(port)
+  await clock.advance(waitMs)
+  const coming = visit(slow, {}, { user: ada, port })
+  await settled()
+  if (waitMs === 0) await give(port)
+  answer()
+  await coming
+  await settled()
+  expect(asked).toEqual(['open'])
+})
+
+test('a server that was closed while it read what was revoked does not read on', async () => {
+  const clock = testClock()
+  const { store, bus } = memory({ clock })
+  const { promise: waiting, resolve: answer } = Promise.withResolvers<void>()
+  let reads = 0
+  const range: Store['range'] = async (log, after) => {
+    reads++
+    if (reads === 2) await waiting
+    return store.range(log, after)
+  }
+  const layer: Layer = {
+    bus,
+    store: {
+      range,
+      put: (key, value, ttlMs) => store.put(key, value, ttlMs),
+      take: (key) => store.take(key),
+      append: (log, value, rules) => store.append(log, value, rules),
+      expire: (key, ttlMs) => store.expire(key, ttlMs),
+      claim: (key, owner, ttlMs) => store.claim(key, owner, ttlMs),
+    },
+  }
+  const port = testPort({ clock, layer })
+  await port[hub].orders.ready()
+  await clock.advance(10_000)
+  await port.close({ drain: 0 })
+  answer()
+  await settled()
+  await clock.advance(60_000)
+  expect(reads).toBe(2)
+})
+
+const order = { id: 'o1', kind: 'revoke', who: { user: ada.id }, reason: 'x', at: 0, until: 1, node: 'evil' }
+
+test.each([
+  ['no JSON', new TextEncoder().encode('{')],
+  ['null', encoded(null)],
+  ['of another kind', encoded({ ...order, kind: 'reward' })],
+  ['without an id', encoded({ ...order, id: 7 })],
+  ['without a reason', encoded({ ...order, reason: undefined })],
+  ['given at no time', encoded({ ...order, at: '2030' })],
+  ['of no end', encoded({ ...order, until: null })],
+  ['from a node without a name', encoded({ ...order, node: 7 })],
+  ['about nobody', encoded({ ...order, who: null })],
+  ['about what is no name', encoded({ ...order, who: { user: { $ne: '' } } })],
+])('an order from the layer that is %s is reported, and nobody is closed out', async (_, bytes) => {
+  const layer = memory()
+  const faults: unknown[] = []
+  const port = testPort({ layer, report: (error) => faults.push(error) })
+  await visit(room, {}, { user: ada, port })
+  await layer.bus('other').publish('sallyport/orders', () => bytes)
+  await settled()
+  expect(faults.map(String)).toEqual(['TypeError: an order from the layer is malformed'])
+  expect(port.connections).toBe(1)
+  await visit(room, {}, { user: ada, port })
+})
+
+test.each([
+  ['no JSON', () => new TextEncoder().encode('{')],
+  ['null', () => encoded(null)],
+  ['an answer without its order', () => encoded({ node: 'two', closed: 1, changed: 0 })],
+  ['an answer of nobody', (id: string) => encoded({ id, closed: 1, changed: 0 })],
+  ['an answer that counts nothing', (id: string) => encoded({ id, node: 'two', changed: 0 })],
+  ['an answer that counts in words', (id: string) => encoded({ id, node: 'two', closed: 'all', changed: 0 })],
+  ['an answer without changes', (id: string) => encoded({ id, node: 'two', closed: 1 })],
+])('%s is not taken for what another node did', async (_, answer) => {
+  const clock = testClock()
+  const layer = memory({ clock })
+  const faults: unknown[] = []
+  const port = testPort({ layer, clock, node: 'one', report: (error) => faults.push(error) })
+  const two = layer.bus('two')
+  await two.subscribe('sallyport/orders', (bytes) => {
+    const { id } = JSON.parse(new TextDecoder().decode(bytes)) as { id: string }
+    void two.publish('sallyport/answers/one', () => answer(id))
+  })
+  const receipt = port.revoke({ user: ada.id, reason: 'x' })
+  await clock.advance(1_000)
+  expect(await receipt).toEqual({ closed: 0, changed: 0, nodes: ['one'], silent: ['two'] })
+  expect(faults).toEqual([])
+})
+
+test('a node that reads in the log what ended nobody of its own does not tell of it', async () => {
+  const layer = memory()
+  await testPort({ layer }).revoke({ user: ada.id, reason: 'banned' })
+  const events: SallyportEvent[] = []
+  const late = testPort({ layer, on: (event) => events.push(event) })
+  await late[hub].orders.ready()
+  await settled()
+  expect(events).toEqual([])
+})
