@@ -1,2 +1,71 @@
 /** Checks whose absence changes nothing that can be seen, each with the reason. */
-export const accepted: ReadonlyMap<string, string> = new Map([])
+export const accepted: ReadonlyMap<string, string> = new Map([
+  [
+    "src/core/authenticate.ts: without && 'id' in user",
+    'For the types: an object without an id has `undefined` there.',
+  ],
+  [
+    'src/core/credentials.ts: without scheme === undefined ||',
+    'For the types: the expression finds both of its groups or none.',
+  ],
+  [
+    'src/core/credentials.ts: without || value === undefined',
+    'For the types: the expression finds both of its groups or none.',
+  ],
+  [
+    "src/core/credentials.ts: if (query === '') never",
+    'For speed: most handshakes have no query, and in an empty one nothing is found.',
+  ],
+  [
+    'src/core/credentials.ts: without first === undefined ||',
+    'For the types: whoever asks has found at least one value.',
+  ],
+  [
+    'src/core/credentials.ts: if (bytes === null) never',
+    'For the types: decoding `null` throws, which is caught, and is no pair either.',
+  ],
+  [
+    'src/core/enter.ts: without error instanceof Denial &&',
+    'For the types: whatever else the doors throw has no status.',
+  ],
+  [
+    'src/core/first-message.ts: without !parsed.ok ||',
+    'For the types: what could not be parsed has no value, and so is no record.',
+  ],
+  [
+    "src/core/network.ts: if (!address.includes(':')) never",
+    'For speed: an address without a colon is no IPv6 address, and stands for itself then.',
+  ],
+  [
+    'src/core/allowances.ts: without || this.#rate === null',
+    'For the types: without a rate nothing is ever added.',
+  ],
+  [
+    'src/core/standing.ts: without said instanceof Denial &&',
+    'For the types: what is no denial has no status.',
+  ],
+  [
+    "src/core/orders.ts: without || typeof id !== 'string'",
+    'For the types: no order waits for an answer under what is no text.',
+  ],
+  [
+    'src/core/orders.ts: without parsed.ok &&',
+    'For the types: what could not be parsed has no value, and so is no record.',
+  ],
+  [
+    'src/core/registry.ts: if (key === undefined) never',
+    'For memory: nobody is looked up by what they do not hold.',
+  ],
+  [
+    'src/core/alarms.ts: without run === null ||',
+    'For memory: what was called off leaves the heap at its time then, and does nothing.',
+  ],
+  [
+    'src/core/alarms.ts: without parent === undefined ||',
+    'For the types: above an entry of a heap there is one.',
+  ],
+  [
+    'src/core/alarms.ts: if (monotonic - this.#checked < checkMs) never',
+    'For speed: the clocks are compared more often then, and agree.',
+  ],
+])

@@ -79,7 +79,7 @@ export class Alarms {
     const [first] = this.#heap
     if (first === undefined) return
     const due = Math.min(first.due, this.#clock.monotonic() + checkMs)
-    if (this.#timer !== null && this.#armed <= due) return
+    if (this.#armed <= due) return
     this.#timer?.cancel()
     this.#armed = due
     this.#timer = this.#clock.after(Math.max(0, Math.ceil(due - this.#clock.monotonic())), () => this.#ring())

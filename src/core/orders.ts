@@ -236,11 +236,10 @@ export class Orders {
   }
 
   #answered(bytes: Uint8Array): void {
-    const answer = recordOf(bytes)
-    const { id, node, closed, changed } = answer ?? {}
+    const { id, node, closed, changed } = recordOf(bytes)
     if (
-      typeof id !== 'string' ||
       typeof node !== 'string' ||
+      typeof id !== 'string' ||
       typeof closed !== 'number' ||
       typeof changed !== 'number'
     )
@@ -288,14 +287,15 @@ function packed(value: object): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(value))
 }
 
-function recordOf(bytes: Uint8Array): Readonly<Record<string, unknown>> | null {
+/** What another node or the store gave; nothing is in what is no record. */
+function recordOf(bytes: Uint8Array): Readonly<Record<string, unknown>> {
   const parsed = parseJson(new TextDecoder().decode(bytes))
-  return parsed.ok && isRecord(parsed.value) ? parsed.value : null
+  return parsed.ok && isRecord(parsed.value) ? parsed.value : {}
 }
 
 /** Reads what another node or the store gave; `null` when it is no order. */
 function orderOf(bytes: Uint8Array): Given | null {
-  const { id, kind, who, path, reason, at, until, node = '' } = recordOf(bytes) ?? {}
+  const { id, kind, who, path, reason, at, until, node = '' } = recordOf(bytes)
   if (typeof id !== 'string' || (kind !== 'revoke' && kind !== 'recheck') || typeof reason !== 'string')
     return null
   if (typeof at !== 'number' || typeof until !== 'number' || typeof node !== 'string' || !isRecord(who))

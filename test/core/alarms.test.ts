@@ -3,6 +3,7 @@ import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Alarms } from '../../src/core/alarms.ts'
+import type { Clock } from '../../src/core/clock.ts'
 import { testClock } from '../../src/testing.ts'
 
 test('alarms ring in order of their times, however they were set, and those called off do not', async () => {
@@ -75,6 +76,41 @@ test('alarms that were called off do not wait for their time in memory, with all
   for (const timer of kept) timer.cancel()
   alarms.close()
   expect(alarms.size).toBe(0)
+})
+
+test('up to as many as there are others may wait there, and one that is called off twice is one', () => {
+  const alarms = new Alarms(testClock())
+  const timers = Array.from({ length: 1_000 }, () => alarms.after(86_400_000, () => {}))
+  for (const timer of timers.slice(0, 400)) timer.cancel()
+  expect(alarms.size).toBe(1_000)
+  for (let again = 0; again < 1_000; again++) timers[0]?.cancel()
+  expect(alarms.size).toBe(1_000)
+})
+
+test('any number of alarms wait on one timer', async () => {
+  const clock = testClock()
+  let timers = 0
+  const counting: Clock = {
+    now: () => clock.now(),
+    monotonic: () => clock.monotonic(),
+    after: (ms, run) => (timers++, clock.after(ms, run)),
+  }
+  const alarms = new Alarms(counting)
+  for (let second = 1; second <= 50; second++) alarms.after(second * 1_000, () => {})
+  expect(timers).toBe(1)
+  await clock.advance(50_000)
+  expect(timers).toBe(50)
+})
+
+test('a wall time that a jump has brought forward comes before the spans that were due sooner', async () => {
+  const clock = testClock()
+  const rung: string[] = []
+  const alarms = new Alarms(clock)
+  alarms.after(100_000, () => rung.push('span'))
+  alarms.at(clock.now() + 10 * 3_600_000, () => rung.push('expiry'))
+  clock.jump(10 * 3_600_000)
+  await clock.advance(60_000)
+  expect(rung).toEqual(['expiry'])
 })
 
 test('what an alarm holds is let go of when it is called off', async () => {
