@@ -59,10 +59,10 @@ function authority(protocol: string, host: string): string | null {
   }
 }
 
+/** An origin as browsers write it; no text is equal to that of one without host, or of what is none. */
 function canonicalOrigin(origin: string): string | null {
   try {
-    const url = new URL(origin)
-    return url.protocol === 'https:' || url.protocol === 'http:' || url.origin !== 'null' ? url.origin : null
+    return new URL(origin).origin
   } catch {
     return null
   }

@@ -87,6 +87,12 @@ test('a session cookie without an Origin is refused, unless something else says 
   ).resolves.toBeDefined()
 })
 
+test('where guests may come in, someone who signed in is no guest', async () => {
+  const auth = optional(anyOf(byToken, byCookie))
+  for (const headers of [{ ...origin, cookie: 'who=Ada' }, { authorization: 'Bearer good' }])
+    expect(await (await visit(who(auth), {}, { headers })).next()).toBe('1')
+})
+
 test('a session cookie that comes from a page of this server is let in', async () => {
   const visitor = await visit(who(byCookie), {}, { headers: { ...origin, cookie: 'who=Ada' } })
   expect(await visitor.next()).toBe('1')
@@ -180,10 +186,63 @@ test('listed origins are let in exactly, and a host that is neither listed nor l
   await expect(knock({ host: 'a b' })).rejects.toMatchObject({ status: 400, code: 'bad-host' })
 })
 
+test('listed hosts are enough against a name that was rebound to this server', async () => {
+  const port = testPort({ hosts: ['app.example'] })
+  const knock = (host: string) =>
+    visit(who(byName), {}, { port, headers: { 'x-test-user': 'Ada', host, origin: `http://${host}` } })
+  await expect(knock('rebound.example')).rejects.toMatchObject({ status: 403, code: 'host-not-allowed' })
+  for (const host of ['app.example', 'app.example:8000']) await expect(knock(host)).resolves.toBeDefined()
+})
+
+test.each(['localhost', 'app.localhost:8000', '127.0.0.1', '127.8.8.8:80', '[::1]:8000'])(
+  'a server with a list answers its own machine: %s',
+  async (host) => {
+    const port = testPort({ hosts: ['app.example'] })
+    const headers = { 'x-test-user': 'Ada', host }
+    await expect(visit(who(byName), {}, { port, headers })).resolves.toBeDefined()
+  },
+)
+
+test.each([
+  'app.example@evil.example',
+  'app.example/x',
+  'app.example?x',
+  'app.example#x',
+  'app.example:',
+  'app.example:123456',
+  'app.example:99999',
+  '[::1',
+  'localhost\\x',
+  '',
+])('a malformed Host is 400 before anyone is asked: %j', async (host) => {
+  const asked: string[] = []
+  const auth: Authenticator<User> = async () => (asked.push('asked'), { user: ada })
+  await expect(visit(who(auth), {}, { headers: { host } })).rejects.toMatchObject({
+    status: 400,
+    code: 'bad-host',
+  })
+  expect(asked).toEqual([])
+})
+
+test.each([
+  'file:///x',
+  'data:text/plain,x',
+  'blob:http://localhost/x',
+  'http://localhost/',
+  'HTTP://localhost',
+])('what is written in Origin as no browser writes it is refused: %s', async (origin) => {
+  await expect(
+    visit(who(byName), {}, { headers: { 'x-test-user': 'Ada', host: 'localhost', origin } }),
+  ).rejects.toMatchObject({ status: 403, code: 'origin-not-allowed' })
+})
+
 test('an origin or host option that is none is a TypeError at start', () => {
   expect(() => sallyport({ origins: ['app.example'] })).toThrow(TypeError)
   expect(() => sallyport({ origins: ['https://app.example/'] })).toThrow(TypeError)
+  expect(() => sallyport({ origins: ['file:///'] })).toThrow(TypeError)
+  expect(() => sallyport({ origins: ['null'] })).toThrow(TypeError)
   expect(() => sallyport({ hosts: ['https://app.example'] })).toThrow(TypeError)
+  expect(() => sallyport({ hosts: ['*.app.example'] })).toThrow(TypeError)
 })
 
 test('an identity without an id and a subject is a fault, not a guest', async () => {

@@ -1,6 +1,13 @@
 import { expect, test } from 'vitest'
 import { basicPair } from '../../src/core/credentials.ts'
-import { defaultLimits, type Limits, limitsWith } from '../../src/core/limits.ts'
+import {
+  defaultLimits,
+  isWider,
+  type Limits,
+  limitsWith,
+  type Rate,
+  type RateOption,
+} from '../../src/core/limits.ts'
 import { consumer, contract, sallyport, anyone } from '../../src/index.ts'
 
 test('limits that are left out keep their defaults', () => {
@@ -26,6 +33,29 @@ test.each([
 test('a message bound of an endpoint that the frame parser cannot count is refused too', () => {
   const huge = { auth: anyone, limits: { message: 2 ** 31 } }
   expect(() => consumer(contract('/ws/huge', {}), huge, () => ({}))).toThrow(TypeError)
+})
+
+test.each([
+  ['no message', { each: '1s', most: 0 }],
+  ['no message at once', { each: '1s', most: 1, burst: 0 }],
+  ['no number of them', { each: '1s', most: Number.NaN }],
+  ['messages in no time', { each: 0, most: 1 }],
+] as const)('a rate that allows %s is refused at start', (_, rate) => {
+  const rated = { auth: anyone, limits: { rate: rate as RateOption } }
+  expect(() => consumer(contract('/ws/rated', {}), rated, () => ({}))).toThrow(TypeError)
+})
+
+test.each([
+  [2, 1, true],
+  [1, 1, false],
+  [1, 2, false],
+  [null, 1, true],
+  [1, null, false],
+  [null, null, false],
+])('%j a second is wider than %j: %s', (one, other, wider) => {
+  const rate = (most: number | null): Rate | null =>
+    most === null ? null : { most, eachMs: 1_000, burst: 1 }
+  expect(isWider(rate(one), rate(other))).toBe(wider)
 })
 
 test('a rate may be switched off', () => {

@@ -45,6 +45,11 @@ describe('an endpoint that requires scopes', () => {
   })
 })
 
+test('whoever requires nothing is told so at start: nobody would be refused', () => {
+  const requiresNothing = requires as unknown as () => void
+  expect(() => requiresNothing()).toThrow(TypeError)
+})
+
 test.each(['', 'chat write', 'a"b', 'a\\b', 'a\nb'])('%j is no scope', (scope) => {
   expect(() => requires(scope)).toThrow(TypeError)
 })
