@@ -65,6 +65,22 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     'For the types: above an entry of a heap there is one.',
   ],
   [
+    'src/core/alarms.ts: without last !== undefined &&',
+    'For the types: a heap that is not empty has had a last entry.',
+  ],
+  [
+    'src/core/alarms.ts: without left !== undefined &&',
+    'For the types: where there is a right one there is a left one.',
+  ],
+  [
+    "src/core/limits.ts: without typeof value === 'number' &&",
+    'For the types: what is no number is no integer.',
+  ],
+  [
+    "src/core/limits.ts: if (typeof value !== 'object') never",
+    'For the types: what is no object has none of the three numbers.',
+  ],
+  [
     'src/core/alarms.ts: if (monotonic - this.#checked < checkMs) never',
     'For speed: the clocks are compared more often then, and agree.',
   ],

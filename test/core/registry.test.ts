@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
 import { type Holder, isMeant, Registry } from '../../src/core/registry.ts'
 
@@ -32,4 +34,21 @@ test('a socket that has ended is not found by what it would hold now', () => {
   registry.delete(socket)
   registry.move(socket, { ...holder, session: 's2' })
   expect(registry.find({ session: 's2' })).toEqual([])
+})
+
+test('of sockets that have ended nothing is kept, however many people had two of them', () => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const registry = new Registry()
+  collect()
+  const before = process.memoryUsage().heapUsed
+  for (let person = 0; person < 50_000; person++) {
+    const theirs = { ...holder, subject: `person ${person}` }
+    const sockets = [{ holder: theirs }, { holder: theirs }]
+    for (const socket of sockets) registry.add(socket)
+    for (const socket of sockets) registry.delete(socket)
+  }
+  collect()
+  expect(process.memoryUsage().heapUsed - before).toBeLessThan(2_000_000)
+  expect(registry.size).toBe(0)
 })
