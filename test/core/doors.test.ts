@@ -35,10 +35,10 @@ function who<U>(auth: Authenticator<U>) {
   }))
 }
 
-const origin = { origin: 'http://localhost' }
+const page = { origin: 'http://localhost' }
 
 test('an explicit credential beats a cookie', async () => {
-  const headers = { ...origin, authorization: 'Bearer bad', cookie: 'who=Ada' }
+  const headers = { ...page, authorization: 'Bearer bad', cookie: 'who=Ada' }
   await expect(visit(who(anyOf(byToken, byCookie)), {}, { headers })).rejects.toMatchObject({
     status: 401,
     code: 'invalid-token',
@@ -47,7 +47,7 @@ test('an explicit credential beats a cookie', async () => {
 
 test('an explicit credential that nobody claims is 401, with or without a cookie, and never a guest', async () => {
   for (const auth of [byCookie, optional(byCookie), anyone] as Authenticator<User | null>[]) {
-    const headers = { ...origin, authorization: 'Digest abc', cookie: 'who=Ada' }
+    const headers = { ...page, authorization: 'Digest abc', cookie: 'who=Ada' }
     await expect(visit(who(auth), {}, { headers })).rejects.toMatchObject({
       status: 401,
       code: 'unknown-credential',
@@ -64,7 +64,7 @@ test('a key that was sent in the place of a scheme is not told to operators', as
 })
 
 test('a stale cookie is no session: the next authenticator is asked, and a guest stays a guest', async () => {
-  const headers = { ...origin, cookie: 'who=Nobody' }
+  const headers = { ...page, cookie: 'who=Nobody' }
   const visitor = await visit(who(optional(anyOf(byToken, byCookie))), {}, { headers })
   expect(await visitor.next()).toMatch(/^guest:/)
 })
@@ -89,12 +89,12 @@ test('a session cookie without an Origin is refused, unless something else says 
 
 test('where guests may come in, someone who signed in is no guest', async () => {
   const auth = optional(anyOf(byToken, byCookie))
-  for (const headers of [{ ...origin, cookie: 'who=Ada' }, { authorization: 'Bearer good' }])
+  for (const headers of [{ ...page, cookie: 'who=Ada' }, { authorization: 'Bearer good' }])
     expect(await (await visit(who(auth), {}, { headers })).next()).toBe('1')
 })
 
 test('a session cookie that comes from a page of this server is let in', async () => {
-  const visitor = await visit(who(byCookie), {}, { headers: { ...origin, cookie: 'who=Ada' } })
+  const visitor = await visit(who(byCookie), {}, { headers: { ...page, cookie: 'who=Ada' } })
   expect(await visitor.next()).toBe('1')
 })
 

@@ -156,7 +156,7 @@ test('who is known and not admitted gets no second try in a message', async () =
   await expect(visit(shut, {}, { port, headers: { ...page, cookie: 'who=Ada' } })).rejects.toMatchObject({
     status: 403,
   })
-  const strict = consumer(lines, { auth: byName, authorize: () => deny(401, 'again') }, () => ({
+  const strict = consumer(lines, { auth: byName, authorize: (): true => deny(401, 'again') }, () => ({
     message: () => {},
   }))
   await expect(visit(strict, {}, { port, user: ada })).rejects.toMatchObject({ status: 401 })

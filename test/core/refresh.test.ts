@@ -56,7 +56,7 @@ function world() {
       },
     },
     (socket) => ({
-      on: { write: ({ text }) => socket.group().send('wrote', { text }) },
+      on: { write: (note) => socket.group().send('wrote', note) },
       change: (now, before) => void changes.push([before, now]),
     }),
   )

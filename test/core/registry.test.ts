@@ -13,7 +13,7 @@ test('who names nobody means nobody', () => {
 test.each(selectors)(
   'a socket that has ended is not found by %j, whoever shared that with it',
   (selector) => {
-    const registry = new Registry()
+    const registry = new Registry<{ holder: Holder }>()
     const [one, other] = [{ holder }, { holder }]
     registry.add(one)
     expect(registry.find(selector)).toEqual([one])
@@ -28,7 +28,7 @@ test.each(selectors)(
 )
 
 test('a socket that has ended is not found by what it would hold now', () => {
-  const registry = new Registry()
+  const registry = new Registry<{ holder: Holder }>()
   const socket = { holder }
   registry.add(socket)
   registry.delete(socket)
@@ -39,7 +39,7 @@ test('a socket that has ended is not found by what it would hold now', () => {
 test('of sockets that have ended nothing is kept, however many people had two of them', () => {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
-  const registry = new Registry()
+  const registry = new Registry<{ holder: Holder }>()
   collect()
   const before = process.memoryUsage().heapUsed
   for (let person = 0; person < 50_000; person++) {

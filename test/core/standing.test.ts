@@ -18,7 +18,7 @@ import { ada, type User } from './rooms.ts'
 const lines = contract('/ws/lines', { client: text, server: text })
 
 /** A server that keeps what it tells, and a door whose second answers are given by hand, however long that takes. */
-function world(identity: Partial<Identity<User>> = { session: 's1' }, layer: Layer = memory()) {
+function world(identity: Partial<Identity<User>> = { token: 't1' }, layer: Layer = memory()) {
   const events: SallyportEvent[] = []
   const faults: unknown[] = []
   const clock = testClock()
@@ -88,18 +88,23 @@ test('who leaves while they are asked about does not stand any more, whatever th
 test.each([
   ['a yes', true, 1],
   ['a no', false, 0],
-])('%s is good for the others, though its asker has left', async (_, answer, inside) => {
-  const { port, asked, answers, come, recheck } = world()
-  const [first] = [await come(), await come()]
-  const receipt = recheck()
-  await settled()
-  first.leave()
-  await first.closed
-  answers[0]?.resolve(answer)
-  await receipt
-  expect(asked).toEqual(['open', 'open', 'recheck'])
-  expect(port.connections).toBe(inside)
-})
+])(
+  '%s that was said to whom has left is no answer for the others, who ask again',
+  async (_, answer, inside) => {
+    const { port, asked, answers, come, recheck } = world()
+    const [first] = [await come(), await come()]
+    const receipt = recheck()
+    await settled()
+    first.leave()
+    await first.closed
+    answers[0]?.resolve(!answer)
+    await settled()
+    answers[1]?.resolve(answer)
+    await receipt
+    expect(asked).toEqual(['open', 'open', 'recheck', 'recheck'])
+    expect(port.connections).toBe(inside)
+  },
+)
 
 test('a database that is away is asked once for all tabs of a session', async () => {
   const { asked, answers, come, recheck } = world()
@@ -127,8 +132,8 @@ test('a grant is never that of another socket, where neither rests on a session 
     user: { ...ada, role: headers.get('x-role') ?? '' },
   })
   const roles = consumer(
-    contract('/ws/roles', { grant: z.string() }),
-    { auth, authorize: ({ user, why }) => `${user.role} ${why}` },
+    contract('/ws/roles', { grant: z.object({ as: z.string() }) }),
+    { auth, authorize: ({ user, why }) => ({ as: `${user.role} ${why}` }) },
     () => ({}),
   )
   const [reader, admin] = [
@@ -137,7 +142,7 @@ test('a grant is never that of another socket, where neither rests on a session 
   ]
   await port.recheck({ user: ada.id })
   await settled()
-  expect([reader.grant, admin.grant]).toEqual(['reader recheck', 'admin recheck'])
+  expect([reader.grant, admin.grant]).toEqual([{ as: 'reader recheck' }, { as: 'admin recheck' }])
 })
 
 test('without a lease nobody stays whose right cannot be found out', async () => {
