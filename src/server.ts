@@ -147,7 +147,7 @@ function hubOf(options: Options): {
   const alarms = new Alarms(clock)
   const revocations = new Revocations()
   const emit = teller(options.on, { node, clock, report })
-  const fingerprint = (id: string): string => hash('sha256', id).slice(0, 16)
+  const fingerprint = (id: string): string => hash('sha256', id, 'buffer').toString('hex', 0, 8)
   let draining = false
   const hub: Hub = {
     node,

@@ -41,8 +41,9 @@ export function peersBehind(proxies: readonly string[]): PeerOf {
  * Whether a peer has reset before its address could be asked for. It would be counted under no address, so it is not let in;
  * a socket of the file system has no address at either end.
  */
-export function hasVanished({ remoteAddress, localAddress }: Socket): boolean {
-  return remoteAddress === undefined && localAddress !== undefined
+export function hasVanished(socket: Socket): boolean {
+  // the own address is a system call, and is kept with the socket: it is asked for only where the other one is missing
+  return socket.remoteAddress === undefined && socket.localAddress !== undefined
 }
 
 /**

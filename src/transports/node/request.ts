@@ -142,12 +142,20 @@ function listed(value: string): readonly string[] {
  */
 function target(url: string): { readonly path: string; readonly query: string } {
   const mark = url.indexOf('?')
-  const path = mark === -1 ? url : url.slice(0, mark)
+  const path = mark === -1 ? url : copied(url.slice(0, mark))
   const query = mark === -1 ? '' : url.slice(mark + 1)
   if (!/^\/[\w\-.~!$&'()*+,;=:@%/]*$/.test(path) || path.startsWith('//') || !/^[!"$-~]*$/.test(query))
     bad('the request target is malformed')
   if (/\/(?:\.|%2e){1,2}(?:\/|$)/i.test(path)) bad('the request target holds a dot segment')
   return { path, query }
+}
+
+/**
+ * V8 keeps the whole of what a text was cut out of. A path lives as long as its socket, and a credential in the query that
+ * stood behind it must not.
+ */
+function copied(text: string): string {
+  return Buffer.from(text).toString()
 }
 
 function hostOf(host: string | null): string {
