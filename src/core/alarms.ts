@@ -1,12 +1,31 @@
 import type { Clock, Timer } from './clock.ts'
 
-interface Entry {
+/** One alarm: it is its own timer, because a socket has two or three of them for as long as it is open. */
+class Alarm implements Timer {
   /** When it is due, on the monotonic clock. */
   due: number
   /** The wall time that it stands for; `null` for a mere span of time. */
   readonly at: number | null
   /** `null` when it was called off or has rung: nothing is held for it any more. */
   run: (() => void) | null
+  readonly #calledOff: () => void
+
+  constructor(
+    due: number,
+    at: number | null,
+    how: { readonly run: () => void; readonly calledOff: () => void },
+  ) {
+    this.due = due
+    this.at = at
+    this.run = how.run
+    this.#calledOff = how.calledOff
+  }
+
+  cancel(): void {
+    if (this.run === null) return
+    this.run = null
+    this.#calledOff()
+  }
 }
 
 /** How often wall times are compared with the monotonic clock: a jump of the wall clock shows within so long. */
@@ -21,7 +40,7 @@ const restMost = 64
  */
 export class Alarms {
   readonly #clock: Clock
-  #heap: Entry[] = []
+  #heap: Alarm[] = []
   /** How many in the heap were called off. */
   #rest = 0
   #timer: Timer | null = null
@@ -34,12 +53,12 @@ export class Alarms {
 
   /** Runs something at a wall time, at once when that is past. */
   at(wallMs: number, run: () => void): Timer {
-    return this.#add({ due: this.#clock.monotonic() + wallMs - this.#clock.now(), at: wallMs, run })
+    return this.#add(this.#clock.monotonic() + wallMs - this.#clock.now(), wallMs, run)
   }
 
   /** Runs something after a span of time. */
   after(ms: number, run: () => void): Timer {
-    return this.#add({ due: this.#clock.monotonic() + ms, at: null, run })
+    return this.#add(this.#clock.monotonic() + ms, null, run)
   }
 
   /** How many are set, a few that were called off among them. */
@@ -53,19 +72,18 @@ export class Alarms {
     this.#rest = 0
   }
 
-  #add(entry: Entry): Timer {
-    push(this.#heap, entry)
+  #add(due: number, at: number | null, run: () => void): Timer {
+    const alarm = new Alarm(due, at, { run, calledOff: this.#calledOff })
+    push(this.#heap, alarm)
     this.#arm()
-    return { cancel: () => this.#callOff(entry) }
+    return alarm
   }
 
   /**
    * An alarm may be set for days ahead and called off at once, with each socket that comes and goes: it must not keep the
    * socket until then, nor its place.
    */
-  #callOff(entry: Entry): void {
-    if (entry.run === null) return
-    entry.run = null
+  readonly #calledOff = (): void => {
     this.#rest++
     if (this.#rest > restMost && 2 * this.#rest > this.#heap.length) this.#sweep()
   }
@@ -124,11 +142,11 @@ export class Alarms {
   }
 }
 
-function isOver({ run, due }: Entry, now: number): boolean {
+function isOver({ run, due }: Alarm, now: number): boolean {
   return run === null || due <= now
 }
 
-function push(heap: Entry[], entry: Entry): void {
+function push(heap: Alarm[], entry: Alarm): void {
   let index = heap.length
   heap.push(entry)
   while (index > 0) {
@@ -141,13 +159,13 @@ function push(heap: Entry[], entry: Entry): void {
   heap[index] = entry
 }
 
-function pop(heap: Entry[]): void {
+function pop(heap: Alarm[]): void {
   const last = heap.pop()
   if (last !== undefined && heap.length > 0) sink(heap, last, 0)
 }
 
 /** Puts an entry in a place, or below it where sooner ones are. */
-function sink(heap: Entry[], entry: Entry, place: number): void {
+function sink(heap: Alarm[], entry: Alarm, place: number): void {
   let index = place
   for (;;) {
     const [left, right] = [heap[2 * index + 1], heap[2 * index + 2]]
@@ -161,7 +179,7 @@ function sink(heap: Entry[], entry: Entry, place: number): void {
 }
 
 /** Makes a heap of a list, in its place. */
-function heaped(list: Entry[]): Entry[] {
+function heaped(list: Alarm[]): Alarm[] {
   for (let index = (list.length >> 1) - 1; index >= 0; index--) {
     const entry = list[index]
     if (entry !== undefined) sink(list, entry, index)
