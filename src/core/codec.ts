@@ -71,15 +71,30 @@ export function plainCodec(client: Direction, server: Direction): Codec {
 
 /** The frames of `sallyport.v1`, for the endpoint at this path. */
 export function frameCodec(path: string): Codec {
-  return {
-    framed: true,
-    message: (type, body) => encodeMessage({ in: path, type }, body),
-    denial: (denial, id, ref) =>
-      encodeFrame({ op: 'err', in: path, ...(id === null ? {} : { id }), ...refusalOf(denial, ref) }),
-    read(payload) {
-      const reading = decodeFrame(payload)
-      return reading.ok ? commandOf(reading.frame, path) : invalid(reading.issue)
-    },
+  return new FrameCodec(path)
+}
+
+/** A class, because each socket has its own: three closures for each of them were 250 bytes. */
+class FrameCodec implements Codec {
+  readonly framed = true
+  readonly #path: string
+
+  constructor(path: string) {
+    this.#path = path
+  }
+
+  message(type: string | null, body: Body): Payload {
+    return encodeMessage({ in: this.#path, type }, body)
+  }
+
+  denial(denial: Denial, id: string | null, ref: string): Payload {
+    const refusal = refusalOf(denial, ref)
+    return encodeFrame({ op: 'err', in: this.#path, ...(id === null ? {} : { id }), ...refusal })
+  }
+
+  read(payload: Payload): Command {
+    const reading = decodeFrame(payload)
+    return reading.ok ? commandOf(reading.frame, this.#path) : invalid(reading.issue)
   }
 }
 

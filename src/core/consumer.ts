@@ -38,9 +38,10 @@ export function consumer<
   const terms = termsOf(plain, demands)
   // View is the untyped form of the socket, and LooseTable that of the table, that this contract and these demands describe
   const inside = (opening: Opening): Inside =>
-    handling(plain, run(new View(opening) as unknown as Parameters<typeof run>[0]) as LooseTable)
+    new Handling(plain, run(new View(opening) as unknown as Parameters<typeof run>[0]) as LooseTable)
+  const entering = { contract: plain, terms, run: inside }
   const application: (handshake: Parameters<Endpoint>[0]) => Promise<void> = (handshake) =>
-    enter(handshake, { contract: plain, terms, run: inside })
+    enter(handshake, entering)
   return Object.assign(application, { contract: plain, auth: terms.auth })
 }
 
@@ -56,27 +57,54 @@ interface LooseTable {
   calls?: Readonly<Record<string, Responder>>
 }
 
-function handling(contract: Contract, table: LooseTable): Inside {
-  const on = complete(contract, 'on', isSchema(contract.client) ? {} : contract.client, table.on)
-  const calls = complete(contract, 'calls', contract.calls, table.calls)
-  return {
-    open: () => table.open?.(),
+/** What runs inside is the table: one object for each socket, and no closure for what it may be asked. */
+class Handling implements Inside {
+  readonly #table: LooseTable
+  readonly #on: Readonly<Record<string, Handler>>
+  readonly #calls: Readonly<Record<string, Responder>>
+
+  constructor(contract: Contract, table: LooseTable) {
+    this.#table = table
+    this.#on = complete(contract, 'on', isSchema(contract.client) ? none : contract.client, table.on)
+    this.#calls = complete(contract, 'calls', contract.calls, table.calls)
+  }
+
+  open(): unknown {
+    return this.#table.open?.()
+  }
+
+  message(type: string | null, data: unknown): unknown {
     // the contract knows these names, and `complete` has found an own handler for each
-    message: (type, data) => (type === null ? table.message?.(data) : on[type]?.(data)),
-    call: (name, input, signal) => calls[name]?.(input, { signal }),
-    change: (grant, before) => table.change?.(grant, before),
-    // its handlers are what the inbox waits for
-    rested: () => Promise.resolve(),
-    stop: () => {},
-    close: (leave) => table.close?.(leave),
+    return type === null ? this.#table.message?.(data) : this.#on[type]?.(data)
+  }
+
+  call(name: string, input: unknown, signal: AbortSignal): unknown {
+    return this.#calls[name]?.(input, { signal })
+  }
+
+  change(grant: unknown, before: unknown): unknown {
+    return this.#table.change?.(grant, before)
+  }
+
+  /** Its handlers are what the inbox waits for. */
+  rested(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  stop(): void {}
+
+  close(leave: Leave): unknown {
+    return this.#table.close?.(leave)
   }
 }
+
+const none: Readonly<Record<string, never>> = {}
 
 function complete<F>(
   contract: Contract,
   part: string,
   names: object,
-  given: Readonly<Record<string, F>> = {},
+  given: Readonly<Record<string, F>> = none,
 ): Readonly<Record<string, F>> {
   const missing = Object.keys(names).find(
     (name) => !Object.hasOwn(given, name) || typeof given[name] !== 'function',

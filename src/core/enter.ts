@@ -4,37 +4,20 @@ import type { Contract } from '../wire/contract.ts'
 import { Denial, deny } from '../wire/errors.ts'
 import { asDenial, tellOf } from './admit.ts'
 import { type Door, type Handshake, hub } from './application.ts'
-import { frameCodec, plainCodec } from './codec.ts'
 import { assertRoom, evictOldest } from './connection-cap.ts'
 import type { Connection } from './connection.ts'
-import { type Checks, paramsOf, passDoors, type Visitor, withCode } from './doors.ts'
+import { paramsOf, passDoors, type Visitor, withCode } from './doors.ts'
 import { Early, mayAuthenticateLate, refusingCredential } from './first-message.ts'
 import { Flights } from './flights.ts'
 import type { Hub } from './hub.ts'
 import { assertNotGuessing, noteGuess } from './guesses.ts'
-import { identityKey } from './keys.ts'
-import { Lifetime, type Span } from './lifetime.ts'
-import { isWider, type Rate } from './limits.ts'
-import { type Inside, Opening } from './opening.ts'
-import { placeOf, suspect } from './place.ts'
-import { findPlaces, type Places, type Seating } from './places.ts'
-import type { Holder, OpenSocket } from './registry.ts'
-import { thresholdOf } from './refresh.ts'
+import { holderOf, Occupant } from './occupant.ts'
+import type { Opening } from './opening.ts'
+import { suspect } from './place.ts'
+import { findPlaces } from './places.ts'
 import { answeredProtocol } from './refusal.ts'
+import type { Entering, Terms } from './terms.ts'
 import { handshakeWork, traced } from './tracer.ts'
-
-/** An endpoint's demands as the engine takes them: `endpoint` and `consumer` have checked their types. */
-export interface Terms extends Checks, Seating {
-  readonly span: Span
-  readonly limits: { readonly message: number | undefined; readonly rate: Rate | null | undefined }
-}
-
-/** What is entered, and how: a contract, the terms, and what runs inside. */
-export interface Entering {
-  readonly contract: Contract
-  readonly terms: Terms
-  readonly run: (opening: Opening) => Inside
-}
 
 /** A wire that was accepted. */
 interface Wire {
@@ -132,11 +115,12 @@ async function comeIn(
     const holder = holderOf(visitor, places)
     assertRoom(handshake, contract, holder)
     const { connection, listen } = accept()
-    const { opening, lifetime } = opened(handshake, entering, visitor, { socket, places, connection })
-    listen(opening)
-    begin(opening, lifetime, entering, places)
+    const occupant = new Occupant(handshake, entering, { id: socket, visitor, places, holder, connection })
+    server.registry.add(occupant)
+    listen(occupant.opening)
+    begin(occupant, entering)
     evictOldest(handshake, holder)
-    if (server.orders.hasOvertaken(holder, visitor.askedAt)) void lifetime.recheck('recheck', new Flights())
+    if (server.orders.hasOvertaken(holder, visitor.askedAt)) void occupant.recheck(new Flights())
   } catch (error) {
     places.vacate()
     suspect(handshake, contract, visitor)
@@ -160,96 +144,24 @@ async function heardOthers(server: Hub): Promise<void> {
   }
 }
 
-function holderOf({ subject, identity }: Visitor, places: Places): Holder {
-  const { session, token } = identity
-  return { tenant: places.tenant, subject, session, token, room: places.room.key }
-}
-
-/** Makes the socket, and the lifetime that watches over it: until it ends, it can be found by all that it holds. */
-function opened(
-  handshake: Handshake,
-  { contract, terms }: Entering,
-  visitor: Visitor,
-  { socket, places, connection }: { socket: string; places: Places; connection: Connection },
-): { readonly opening: Opening; readonly lifetime: Lifetime } {
-  const server = handshake[hub]
-  const framed = connection.protocol === protocolName
-  const codec = framed ? frameCodec(visitor.path) : plainCodec(contract.client, contract.server)
-  const rate = terms.limits.rate === undefined ? server.limits.rate : terms.limits.rate
-  const place = placeOf(handshake, visitor)
-  const vacate = (): void => {
-    lifetime.stop()
-    server.registry.delete(found)
-    places.vacate()
-  }
-  const opening = new Opening(socket, {
-    hub: server,
-    contract,
-    visitor,
-    connection,
-    codec,
-    place,
-    rate,
-    identity: isCounted(server, terms) ? identityKey(places.tenant, visitor.subject) : null,
-    vacate,
-    refresh: (credential) => void lifetime.refresh(credential),
-  })
-  const lifetime = new Lifetime({
-    hub: server,
-    opening,
-    checks: terms,
-    places,
-    span: terms.span,
-    threshold: thresholdOf(handshake),
-    messageBytes: messageBytes(handshake, terms),
-    hold: (now) => server.registry.move(found, holderOf(now, places)),
-  })
-  const found: OpenSocket = {
-    holder: holderOf(visitor, places),
-    isRevoked: () => server.revocations.against(opening.visitor, places.tenant) !== null,
-    end: (why, code, reason) => opening.end(why, code, reason),
-    evict(by) {
-      server.emit({ type: 'evicted', contract: contract.path, by, ...place })
-      opening.end('evicted', 4409, 'replaced: you have opened too many connections since')
-    },
-    drain: (retryAfterMs) => opening.drain(retryAfterMs),
-    recheck: (questions) => lifetime.recheck('recheck', questions),
-  }
-  server.registry.add(found)
-  return { opening, lifetime }
-}
-
-/** An endpoint that allows each of its sockets more than an identity may send has said that this is fine. */
-function isCounted({ limits }: Hub, terms: Terms): boolean {
-  const { rate } = terms.limits
-  return rate === undefined || !isWider(rate, limits.identityRate)
-}
-
 /** Greets, seats and runs; whatever goes wrong from here on ends the socket, for it is open. */
-function begin(opening: Opening, lifetime: Lifetime, entering: Entering, places: Places): void {
-  const { hub: server, connection, visitor, codec, place } = opening.parts
+function begin(occupant: Occupant, entering: Entering): void {
+  const { hub: server, opening, places, place } = occupant
   server.emit({ type: 'accepted', contract: entering.contract.path, ...place })
   try {
     places.appear()
-    greet(opening, entering.terms, places)
-    places.take({ id: opening.id, path: visitor.path, framed: codec.framed, connection })
+    greet(occupant)
+    places.take(occupant)
     const inside = entering.run(opening)
     void opening.start(inside)
-    if (!opening.ended) lifetime.start()
+    if (!opening.ended) occupant.lifetime.start()
   } catch (error) {
     opening.fail(error)
   }
 }
 
-function greet(opening: Opening, { limits }: Terms, places: Places): void {
-  const { hub: server, visitor, place } = opening.parts
-  const { pingMs, messageBytes: message } = server.limits
-  opening.frame({
-    op: 'hello',
-    version: 1,
-    id: place.id,
-    pingMs,
-    limits: { message: limits.message ?? message },
-  })
-  opening.frame({ op: 'opened', in: visitor.path, id: opening.id, ...places.told() })
+function greet({ hub: server, opening, id, path, place, places, messageBytes: message }: Occupant): void {
+  const { pingMs } = server.limits
+  opening.frame({ op: 'hello', version: 1, id: place.id, pingMs, limits: { message } })
+  opening.frame({ op: 'opened', in: path, id, ...places.told() })
 }

@@ -20,6 +20,8 @@ export interface Member {
 
 /** A held place in a group: reserved before the door opens, taken when it has. */
 export interface Seat {
+  /** The group; one object for everyone who sits in it. */
+  readonly address: Address
   take(member: Member): void
   leave(): void
 }
@@ -62,7 +64,7 @@ export class Groups {
       this.#release(room)
       throw error
     }
-    return this.#seat(room)
+    return new HeldSeat(room, this.#release)
   }
 
   /** Sends to everyone: local members at once, the others through the bus. Resolves when the layer has accepted it. */
@@ -143,28 +145,40 @@ export class Groups {
     else if (room !== undefined) deliver(room, dispatch)
   }
 
-  #seat(room: Room): Seat {
-    let member: Member | null = null
-    let held = true
-    return {
-      take: (taker) => {
-        if (!held) return
-        member = taker
-        room.members.add(taker)
-      },
-      leave: () => {
-        if (!held) return
-        held = false
-        if (member !== null) room.members.delete(member)
-        this.#release(room)
-      },
-    }
-  }
-
-  #release(room: Room): void {
+  readonly #release = (room: Room): void => {
     if (--room.holders > 0) return
     this.#rooms.delete(room.address.key)
     leaveTopic(room.ready, (error) => this.#report(error, `leaving ${room.address.contract.path}`))
+  }
+}
+
+/** A class, because each socket has at least two: as closures with what they share they were four times as large. */
+class HeldSeat implements Seat {
+  readonly #room: Room
+  readonly #release: (room: Room) => void
+  #member: Member | null = null
+  #held = true
+
+  constructor(room: Room, release: (room: Room) => void) {
+    this.#room = room
+    this.#release = release
+  }
+
+  get address(): Address {
+    return this.#room.address
+  }
+
+  take(member: Member): void {
+    if (!this.#held) return
+    this.#member = member
+    this.#room.members.add(member)
+  }
+
+  leave(): void {
+    if (!this.#held) return
+    this.#held = false
+    if (this.#member !== null) this.#room.members.delete(this.#member)
+    this.#release(this.#room)
   }
 }
 

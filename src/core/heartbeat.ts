@@ -1,3 +1,4 @@
+import type { Alarms } from './alarms.ts'
 import type { Clock, Timer } from './clock.ts'
 
 /** What a heartbeat needs of its socket. */
@@ -5,9 +6,16 @@ export interface Pulse {
   /** Asks the peer for a sign of life. */
   ping(): void
   /** True while nothing can be heard because we do not read. */
-  paused(): boolean
+  readonly paused: boolean
   /** The peer has been silent for too long. */
   lost(): void
+}
+
+/** What the heartbeats of a server share. Their waits stand in its heap of alarms: a timer of the runtime for each socket is 500 bytes more. */
+export interface Rhythm {
+  readonly clock: Clock
+  readonly alarms: Pick<Alarms, 'after'>
+  readonly limits: { readonly pingMs: number; readonly pongMs: number }
 }
 
 /**
@@ -21,15 +29,13 @@ export class Heartbeat {
   #heard = true
   #due = 0
   #timer: Timer
-  readonly #clock: Clock
-  readonly #every: { readonly pingMs: number; readonly pongMs: number }
+  readonly #rhythm: Rhythm
   readonly #pulse: Pulse
 
-  constructor(clock: Clock, every: { readonly pingMs: number; readonly pongMs: number }, pulse: Pulse) {
-    this.#clock = clock
-    this.#every = every
+  constructor(rhythm: Rhythm, pulse: Pulse) {
+    this.#rhythm = rhythm
     this.#pulse = pulse
-    this.#timer = clock.after(every.pingMs, () => this.#ping())
+    this.#timer = this.#pingAfter(rhythm.limits.pingMs)
   }
 
   /** A sign of life. */
@@ -41,19 +47,28 @@ export class Heartbeat {
     this.#timer.cancel()
   }
 
+  #pingAfter(ms: number): Timer {
+    return this.#rhythm.alarms.after(ms, () => this.#ping())
+  }
+
   #ping(): void {
+    const { clock, limits } = this.#rhythm
     this.#heard = false
     this.#pulse.ping()
-    this.#due = this.#clock.monotonic() + this.#every.pongMs
-    this.#timer = this.#clock.after(this.#every.pongMs, () => this.#verdict(true))
+    this.#due = clock.monotonic() + limits.pongMs
+    this.#judgeAfter(limits.pongMs, true)
+  }
+
+  #judgeAfter(ms: number, lookAgain: boolean): void {
+    this.#timer = this.#rhythm.alarms.after(ms, () => this.#verdict(lookAgain))
   }
 
   #verdict(lookAgain: boolean): void {
-    const { pingMs, pongMs } = this.#every
-    if (this.#heard || this.#pulse.paused())
-      this.#timer = this.#clock.after(Math.max(1, pingMs - pongMs), () => this.#ping())
-    else if (lookAgain && this.#clock.monotonic() - this.#due > lastLookMs) this.#ping()
-    else if (lookAgain) this.#timer = this.#clock.after(lastLookMs, () => this.#verdict(false))
+    const { clock, limits } = this.#rhythm
+    if (this.#heard || this.#pulse.paused)
+      this.#timer = this.#pingAfter(Math.max(1, limits.pingMs - limits.pongMs))
+    else if (lookAgain && clock.monotonic() - this.#due > lastLookMs) this.#ping()
+    else if (lookAgain) this.#judgeAfter(lastLookMs, false)
     else this.#pulse.lost()
   }
 }

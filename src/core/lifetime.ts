@@ -6,7 +6,7 @@ import type { Checks, Visitor, Why } from './doors.ts'
 import type { Hub } from './hub.ts'
 import type { Opening } from './opening.ts'
 import type { Places } from './places.ts'
-import { Refresh, type Threshold } from './refresh.ts'
+import { Refresh } from './refresh.ts'
 import { denialReason } from './refusal.ts'
 import { Standing, type StandingHearer } from './standing.ts'
 
@@ -26,11 +26,12 @@ export interface LifetimeParts {
   readonly checks: Checks
   readonly places: Places
   readonly span: Span
-  readonly threshold: Threshold
+  /** What was asked for at the handshake, without credentials; `null` for whoever is never asked for another one. */
+  readonly href: string | null
   /** The bound of the peer's messages. */
   readonly messageBytes: number
   /** Lets the socket be found by what its visitor holds now. */
-  readonly hold: (visitor: Visitor) => void
+  hold(visitor: Visitor): void
 }
 
 /** A lease is asked for again after this part of it, and up to so much later: not everyone's at once. */
@@ -47,18 +48,18 @@ const leastRetryMs = 100
  */
 export class Lifetime implements StandingHearer {
   readonly #parts: LifetimeParts
-  readonly #standing: Standing
-  /** Made when it is needed: few sockets are older than their credential. */
+  /** These two are made when they are needed: few sockets are older than their credential. */
+  #standing: Standing | null = null
   #refresher: Refresh | null = null
   #expiry: Timer | null = null
   #renewal: Timer | null = null
   #lease: Timer | null = null
   #leaseEnd: Timer | null = null
-  #bounds: Timer[] = []
+  #absolute: Timer | null = null
+  #idle: Timer | null = null
 
   constructor(parts: LifetimeParts) {
     this.#parts = parts
-    this.#standing = new Standing(parts, this)
   }
 
   start(): void {
@@ -66,22 +67,24 @@ export class Lifetime implements StandingHearer {
     this.confirmed()
     const { absoluteMs, idleMs } = span
     if (absoluteMs !== null)
-      this.#bounds.push(
-        hub.alarms.after(absoluteMs, () =>
-          this.#expire('absolute', 4401, 'expired: this session has lasted long enough'),
-        ),
+      this.#absolute = hub.alarms.after(absoluteMs, () =>
+        this.#expire('absolute', 4401, 'expired: this session has lasted long enough'),
       )
     if (idleMs !== null) this.#watchIdle(idleMs)
   }
 
   stop(): void {
-    for (const timer of [this.#expiry, this.#renewal, this.#lease, this.#leaseEnd, ...this.#bounds])
-      timer?.cancel()
+    this.#expiry?.cancel()
+    this.#renewal?.cancel()
+    this.#lease?.cancel()
+    this.#leaseEnd?.cancel()
+    this.#absolute?.cancel()
+    this.#idle?.cancel()
   }
 
   /** Asks both doors again, with whoever else asks the same at this moment. */
   recheck(why: Why, questions: Questions = this.#parts.hub.questions): Promise<Outcome> {
-    return this.#standing.recheck(why, questions)
+    return this.#stands.recheck(why, questions)
   }
 
   /** Takes a new credential of the peer. */
@@ -113,30 +116,43 @@ export class Lifetime implements StandingHearer {
     return 'kept'
   }
 
+  get #stands(): Standing {
+    return (this.#standing ??= new Standing(this.#parts, this))
+  }
+
   get #refresh(): Refresh {
-    return (this.#refresher ??= new Refresh(this.#parts, this.#standing))
+    return (this.#refresher ??= new Refresh(this.#parts, this.#stands))
   }
 
   #armExpiry(): void {
-    const { hub, opening } = this.#parts
-    const { expires } = opening.visitor.identity
+    const { expires } = this.#parts.opening.visitor.identity
     this.#expiry?.cancel()
+    this.#expiry = null
     this.#renewal?.cancel()
     if (expires === undefined) return
     const end = expires.getTime()
-    this.#expiry = hub.alarms.at(end, () =>
-      this.#expire('credential', 4401, 'expired: your credential has expired'),
-    )
-    this.#armRenewal(end)
+    // until the renewal is due that alone is set, and the end after it: one alarm less for as long as a socket is young
+    if (!this.#armRenewal(end)) this.#armEnd(end)
   }
 
-  #armRenewal(end: number): void {
+  #armEnd(end: number): void {
+    this.#expiry = this.#parts.hub.alarms.at(end, () =>
+      this.#expire('credential', 4401, 'expired: your credential has expired'),
+    )
+  }
+
+  /** False when what is left is too little for it. */
+  #armRenewal(end: number): boolean {
     const { alarms, clock } = this.#parts.hub
     const left = end - clock.now()
     // one may have been set by a recheck while the identity was being renewed
     this.#renewal?.cancel()
-    if (left >= leastRenewMs)
-      this.#renewal = alarms.at(end - Math.min(renewBeforeMs, left / 2), () => void this.#renew(end))
+    if (left < leastRenewMs) return false
+    this.#renewal = alarms.at(end - Math.min(renewBeforeMs, left / 2), () => {
+      if (this.#expiry === null) this.#armEnd(end)
+      void this.#renew(end)
+    })
+    return true
   }
 
   /** A session that slides has a later end by now; for any other the peer is asked for a new credential. */
@@ -178,7 +194,7 @@ export class Lifetime implements StandingHearer {
     const { hub, opening } = this.#parts
     const left = opening.activeAt + idleMs - hub.clock.monotonic()
     if (left <= 0) return this.#expire('idle', 4408, 'idle: nothing was heard from you for too long')
-    this.#bounds.push(hub.alarms.after(left, () => this.#watchIdle(idleMs)))
+    this.#idle = hub.alarms.after(left, () => this.#watchIdle(idleMs))
   }
 
   #expire(cause: 'credential' | 'idle' | 'absolute', code: number, reason: string): void {

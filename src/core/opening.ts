@@ -10,7 +10,7 @@ import { Conduct, type Verdict } from './conduct.ts'
 import { type Connection, Packet, type Receiver } from './connection.ts'
 import type { Leave } from './demands.ts'
 import type { Visitor } from './doors.ts'
-import { Heartbeat } from './heartbeat.ts'
+import { Heartbeat, type Pulse } from './heartbeat.ts'
 import type { Hub } from './hub.ts'
 import { Inbox } from './inbox.ts'
 import type { Limits, Rate } from './limits.ts'
@@ -36,8 +36,9 @@ export interface Inside {
 /** What an opening is made of. */
 export interface OpeningParts {
   readonly hub: Hub
+  /** The id of the socket. */
+  readonly id: string
   readonly contract: Contract
-  readonly visitor: Visitor
   readonly connection: Connection
   readonly codec: Codec
   readonly place: Place
@@ -45,26 +46,27 @@ export interface OpeningParts {
   /** What the rate of its identity is kept by; `null` where its messages do not count. */
   readonly identity: string | null
   /** Gives up the places in groups and presence. */
-  readonly vacate: () => void
+  vacate(): void
   /** The peer brings a new credential; it passes the queue of the handlers by. */
-  readonly refresh: (credential: NewCredential) => void
+  refresh(credential: NewCredential): void
 }
 
 /**
  * One opening of an endpoint on a connection: reads commands, checks them, runs handlers one at a time, and ends once.
  * Its owner makes it, starts it with what runs inside, and never hears an error: they go to the sender, or to the reporter.
  */
-export class Opening implements Receiver {
-  readonly id: string
+export class Opening implements Receiver, Pulse {
   readonly parts: OpeningParts
-  readonly #inbox: Inbox
-  readonly #conduct: Conduct
+  /** These two are made for the first message: many sockets only listen. */
+  #inbox: Inbox | null = null
+  #conduct: Conduct | null = null
   readonly #heartbeat: Heartbeat
   readonly #since: number
   /** The calls under way; few sockets ever make one. */
   #calls: Map<string, AbortController> | null = null
   #inside: Inside | null = null
   #opened: Promise<unknown> | null = null
+  #started = false
   #draining = false
   #ended = false
   /** How it ended, where that was before anything could run inside. */
@@ -76,20 +78,17 @@ export class Opening implements Receiver {
   #turned: PromiseWithResolvers<void> | null = null
   #abort: AbortController | null = null
 
-  constructor(id: string, parts: OpeningParts) {
-    const { hub, connection } = parts
-    this.id = id
+  constructor(parts: OpeningParts, visitor: Visitor) {
+    const { hub } = parts
     this.parts = parts
     this.#since = hub.clock.now()
-    this.#visitor = parts.visitor
+    this.#visitor = visitor
     this.#activeAt = hub.clock.monotonic()
-    this.#inbox = new Inbox(hub.limits.inbox, connection)
-    this.#conduct = conductOf(parts, this.#since)
-    this.#heartbeat = new Heartbeat(hub.clock, hub.limits, {
-      ping: () => this.#ping(),
-      paused: () => this.#inbox.paused,
-      lost: () => this.end('lost', 4408, 'no sign of life'),
-    })
+    this.#heartbeat = new Heartbeat(hub, this)
+  }
+
+  get id(): string {
+    return this.parts.id
   }
 
   /** Aborted when the socket has ended; made when somebody asks for it. */
@@ -152,7 +151,8 @@ export class Opening implements Receiver {
     } catch (error) {
       return this.fail(error)
     }
-    this.#inbox.start()
+    this.#started = true
+    this.#inbox?.start()
   }
 
   /** Sends to this socket alone; the arguments are those of `socket.send`. */
@@ -197,7 +197,7 @@ export class Opening implements Receiver {
       this.#draining = true
       this.frame({ op: 'bye', retryAfterMs })
       await this.#opened?.catch(() => {})
-      await this.#inbox.drained()
+      await this.#inbox?.drained()
       await this.#inside?.rested()
       this.end('drain', 1012, 'restart')
     }
@@ -212,6 +212,22 @@ export class Opening implements Receiver {
 
   alive(): void {
     this.#heartbeat.heard()
+  }
+
+  /** Asks the peer for a sign of life. */
+  ping(): void {
+    if (this.parts.codec.framed) this.frame({ op: 'ping' })
+    else this.parts.connection.ping()
+  }
+
+  /** Whether nothing can be heard because more waits for the handlers than is taken. */
+  get paused(): boolean {
+    return this.#inbox?.paused ?? false
+  }
+
+  /** The peer has been silent for too long. */
+  lost(): void {
+    this.end('lost', 4408, 'no sign of life')
   }
 
   closed(code: number, _reason: string): void {
@@ -229,6 +245,18 @@ export class Opening implements Receiver {
     this.#leave({ why, code, mayReturn: retryAfterClose(code) === 'retry' })
   }
 
+  get #queue(): Inbox {
+    if (this.#inbox !== null) return this.#inbox
+    const { hub, connection } = this.parts
+    this.#inbox = new Inbox(hub.limits.inbox, connection)
+    if (this.#started) this.#inbox.start()
+    return this.#inbox
+  }
+
+  get #judge(): Conduct {
+    return (this.#conduct ??= conductOf(this.parts))
+  }
+
   #obey(command: Command): void {
     if (command.do === 'invalid')
       return command.mismatch && !this.parts.codec.framed
@@ -236,7 +264,7 @@ export class Opening implements Receiver {
         : this.#invalid(command.issue, command.id)
     const message = command.do === 'message' || command.do === 'call' ? command : null
     // whatever a peer says has cost us the reading of it
-    const verdict = this.#conduct.message(this.parts.hub.clock.now())
+    const verdict = this.#judge.message(this.parts.hub.clock.now())
     if (verdict !== 'pass') this.#punish(verdict, tooMany(), message?.id ?? null)
     else if (message !== null) this.#take(message)
     else if (command.do === 'cancel') this.#calls?.get(command.id)?.abort()
@@ -258,7 +286,7 @@ export class Opening implements Receiver {
     const checked = this.#checked(() => check(shape.schema, data))
     if (checked === null) return
     if (!checked.ok) return this.#invalid(checked.issue, id)
-    this.#inbox.add(() =>
+    this.#queue.add(() =>
       this.#run(
         id,
         this.#traced({ kind: 'message', type, trace }, () => this.#inside?.message(type, checked.value)),
@@ -291,7 +319,7 @@ export class Opening implements Receiver {
       }
     }
     const asked = this.#traced({ kind: 'call', type, trace }, ask)
-    this.#inbox.add(() => {
+    this.#queue.add(() => {
       if (abort.signal.aborted) return this.#run(id, cancelled, answer, () => this.#calls?.delete(id))
       return this.#run(id, asked, answer, () => this.#calls?.delete(id))
     })
@@ -368,7 +396,7 @@ export class Opening implements Receiver {
 
   #invalid(issue: string, id: string | null): void {
     this.#punish(
-      this.#conduct.invalid(this.parts.hub.clock.now()),
+      this.#judge.invalid(this.parts.hub.clock.now()),
       new Denial(400, 'invalid-message', issue),
       id,
     )
@@ -396,11 +424,6 @@ export class Opening implements Receiver {
     }
   }
 
-  #ping(): void {
-    if (this.parts.codec.framed) this.frame({ op: 'ping' })
-    else this.parts.connection.ping()
-  }
-
   #turn(): void {
     this.#turned?.resolve()
     this.#turned = null
@@ -411,14 +434,14 @@ export class Opening implements Receiver {
   }
 
   #leave(leave: Leave): void {
-    const { hub, contract, place, vacate } = this.parts
+    const { hub, contract, place } = this.parts
     this.#ended = true
     this.#heartbeat.stop()
     if (leave.why !== 'peer' && leave.why !== 'lost') {
-      this.#inbox.close()
+      this.#inbox?.close()
       this.#inside?.stop()
     }
-    vacate()
+    this.parts.vacate()
     this.#abort?.abort()
     this.#turn()
     for (const call of this.#calls?.values() ?? []) call.abort()
@@ -439,7 +462,7 @@ export class Opening implements Receiver {
       // a turn later it is known whether `open`, which may have ended the socket itself, is still at work
       await Promise.resolve()
       await this.#opened?.catch(() => {})
-      await this.#inbox.drained()
+      await this.#inbox?.drained()
       await this.#inside?.close(leave)
     } catch (error) {
       this.parts.hub.report(error, `closing ${this.parts.contract.path}`)
@@ -447,13 +470,13 @@ export class Opening implements Receiver {
   }
 }
 
-function conductOf(parts: OpeningParts, now: number): Conduct {
+function conductOf(parts: OpeningParts): Conduct {
   const { hub, rate, identity } = parts
-  const { limits, identityRates } = hub
+  const { limits, identityRates, clock } = hub
   return new Conduct({
     limits,
     rate,
-    now,
+    now: clock.now(),
     shared: () => identity === null || identityRates.take(identity),
     limited: (limit) => tellLimit(parts, limit),
   })

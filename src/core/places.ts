@@ -49,21 +49,17 @@ export async function findPlaces(parts: PlacesParts, visitor: Visitor): Promise<
   }
 }
 
-interface Taken {
-  readonly key: string
-  readonly seat: Seat
-}
+const none: readonly Seat[] = []
 
 /** The places of one socket: reserved before the door opens, so that nothing is missed once it has. */
 export class Places {
-  /** The room itself. */
-  readonly room: Address
   /** Whose room it is, where several tenants share a server. */
   readonly tenant: string
   readonly #parts: PlacesParts
-  /** The seats with the keys of their groups: two, and one for each audience. */
-  #seats: readonly Taken[] = []
-  readonly #subject: Address
+  /** Two, and one for each audience. */
+  #seats: readonly Seat[] = none
+  #room: Address
+  #subject: Address
   #spot: Spot | null = null
   /** What the others are shown. */
   #shown: Present | null = null
@@ -74,14 +70,22 @@ export class Places {
   constructor(parts: PlacesParts, { identity, params, subject }: Visitor) {
     this.#parts = parts
     this.tenant = parts.hub.tenant(identity)
-    this.room = groupAddress(parts.contract, this.tenant, params)
+    this.#room = groupAddress(parts.contract, this.tenant, params)
     this.#subject = subjectAddress(parts.contract, this.tenant, subject)
+  }
+
+  /** The room itself. */
+  get room(): Address {
+    return this.#room
   }
 
   async find(visitor: Visitor): Promise<void> {
     const { hub, contract, seating, socket } = this.#parts
     this.#grant = toldGrant(contract, visitor.grant)
-    for (const address of [this.room, this.#subject, ...this.#audiences(visitor)]) await this.#sit(address)
+    // from here on the addresses that all who sit there share: the keys are most of what a place needs
+    this.#room = await this.#sit(this.#room)
+    this.#subject = await this.#sit(this.#subject)
+    for (const address of this.#audiences(visitor)) await this.#sit(address)
     const info = seating.presence?.(whoIs(visitor)) ?? null
     if (info === null) return
     this.#shown = { user: visitor.subject, info: seen(contract, info) }
@@ -97,7 +101,7 @@ export class Places {
 
   take(member: Member): void {
     this.#member = member
-    for (const { seat } of this.#seats) seat.take(member)
+    for (const seat of this.#seats) seat.take(member)
   }
 
   /**
@@ -108,7 +112,7 @@ export class Places {
   async move(visitor: Visitor): Promise<void> {
     const wanted = this.#audiences(visitor)
     const keys = new Set([this.room, this.#subject, ...wanted].map(({ key }) => key))
-    this.#rise(this.#seats.filter(({ key }) => !keys.has(key)))
+    this.#rise(this.#seats.filter(({ address }) => !keys.has(address.key)))
     this.#grant = toldGrant(this.#parts.contract, visitor.grant)
     for (const address of wanted) if (!this.#has(address)) await this.#sit(address)
   }
@@ -134,20 +138,24 @@ export class Places {
     }
   }
 
-  async #sit(address: Address): Promise<void> {
+  async #sit(address: Address): Promise<Address> {
     const seat = await this.#parts.hub.groups.reserve(address)
-    if (this.#vacated || this.#has(address)) return seat.leave()
-    this.#seats = [...this.#seats, { key: address.key, seat }]
-    if (this.#member !== null) seat.take(this.#member)
+    if (this.#vacated || this.#has(address)) seat.leave()
+    else {
+      // `concat`, because what is spread into a new array leaves it with room for 16 more
+      this.#seats = this.#seats.concat(seat)
+      if (this.#member !== null) seat.take(this.#member)
+    }
+    return seat.address
   }
 
   #has({ key }: Address): boolean {
-    return this.#seats.some((one) => one.key === key)
+    return this.#seats.some(({ address }) => address.key === key)
   }
 
-  #rise(left: readonly Taken[]): void {
+  #rise(left: readonly Seat[]): void {
     this.#seats = this.#seats.filter((one) => !left.includes(one))
-    for (const { seat } of left) seat.leave()
+    for (const seat of left) seat.leave()
   }
 
   #audiences(visitor: Visitor): readonly Address[] {

@@ -25,7 +25,7 @@ export interface StandingParts {
   readonly checks: Checks
   readonly places: Places
   /** Lets the socket be found by what its visitor holds now. */
-  readonly hold: (visitor: Visitor) => void
+  hold(visitor: Visitor): void
 }
 
 /** A question that waits for its turn. */
@@ -192,11 +192,11 @@ export class Standing {
   }
 
   async #take(visitor: Visitor, why: Why): Promise<Outcome> {
-    const { opening, places, hold } = this.#parts
+    const { opening, places } = this.#parts
     const before = opening.visitor.grant
     const changed = !isSameGrant(before, visitor.grant)
     opening.become(visitor)
-    hold(visitor)
+    this.#parts.hold(visitor)
     this.#hearer.confirmed()
     if (!changed) return 'kept'
     const toldBefore = places.grant

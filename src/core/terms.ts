@@ -1,8 +1,27 @@
 import type { Contract } from '../wire/contract.ts'
 import { type Duration, milliseconds } from '../wire/duration.ts'
 import type { Authenticator } from './application.ts'
-import type { Terms } from './enter.ts'
-import { isBound, rateOf } from './limits.ts'
+import { type Codec, plainCodec } from './codec.ts'
+import type { Checks } from './doors.ts'
+import type { Span } from './lifetime.ts'
+import { isBound, type Rate, rateOf } from './limits.ts'
+import type { Inside, Opening } from './opening.ts'
+import type { Seating } from './places.ts'
+
+/** An endpoint's demands as the engine takes them: `endpoint` and `consumer` have checked their types. */
+export interface Terms extends Checks, Seating {
+  readonly span: Span
+  readonly limits: { readonly message: number | undefined; readonly rate: Rate | null | undefined }
+  /** Reads and writes for those who speak the plain wire: one for all of them. */
+  readonly plain: Codec
+}
+
+/** What is entered, and how: a contract, the terms, and what runs inside. */
+export interface Entering {
+  readonly contract: Contract
+  readonly terms: Terms
+  readonly run: (opening: Opening) => Inside
+}
 
 /** Demands as they arrive from `endpoint` and `consumer`, their types already checked there. */
 export interface LooseDemands {
@@ -49,6 +68,7 @@ export function termsOf(contract: Contract, demands: LooseDemands): Terms {
       absoluteMs: spanOf('absolute', absolute),
     },
     limits: { message, rate: rate === undefined || rate === null ? rate : rateOf(rate) },
+    plain: plainCodec(contract.client, contract.server),
   }
 }
 

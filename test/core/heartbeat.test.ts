@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { Alarms } from '../../src/core/alarms.ts'
 import { Heartbeat } from '../../src/core/heartbeat.ts'
 import { type TestClock, testClock } from '../../src/testing/clock.ts'
 
@@ -25,9 +26,12 @@ function watched(): Watched {
   const pings: number[] = []
   const lost: number[] = []
   const state = { paused: false }
-  const heart = new Heartbeat(late, every, {
+  const rhythm = { clock: late, alarms: new Alarms(late), limits: every }
+  const heart = new Heartbeat(rhythm, {
     ping: () => pings.push(late.monotonic()),
-    paused: () => state.paused,
+    get paused() {
+      return state.paused
+    },
     lost: () => lost.push(late.monotonic()),
   })
   return {

@@ -1,0 +1,135 @@
+import { protocolName } from '../wire/carrier.ts'
+import type { Contract } from '../wire/contract.ts'
+import type { Outcome, Questions } from './answer.ts'
+import { type Handshake, hub } from './application.ts'
+import { type Codec, frameCodec, type NewCredential } from './codec.ts'
+import type { Connection } from './connection.ts'
+import type { Visitor } from './doors.ts'
+import type { Member } from './groups.ts'
+import type { Hub } from './hub.ts'
+import { identityKey } from './keys.ts'
+import { Lifetime, type LifetimeParts, type Span } from './lifetime.ts'
+import { isWider, type Rate } from './limits.ts'
+import { Opening, type OpeningParts } from './opening.ts'
+import { placeOf } from './place.ts'
+import type { Places } from './places.ts'
+import { hrefFor } from './refresh.ts'
+import type { Holder, OpenSocket } from './registry.ts'
+import type { LeaveReason, Place } from './report.ts'
+import type { Entering, Terms } from './terms.ts'
+
+/** What someone brings in. */
+export interface OccupantParts {
+  /** The id of the socket. */
+  readonly id: string
+  readonly visitor: Visitor
+  readonly places: Places
+  readonly holder: Holder
+  readonly connection: Connection
+}
+
+/**
+ * Someone who is inside, with all that is theirs, until their socket ends. The opening, the lifetime, the groups and the
+ * registry see the same record, each its own side of it: ten thousand are open at once, and what each of these would note
+ * for itself, with a closure for whatever may happen, was a quarter of what an idle socket holds. Nothing of the handshake
+ * is kept but what {@link Place} says, and an address without credentials for those who may be asked for another one.
+ */
+export class Occupant implements OpeningParts, LifetimeParts, OpenSocket, Member {
+  readonly id: string
+  readonly hub: Hub
+  readonly contract: Contract
+  readonly checks: Terms
+  readonly connection: Connection
+  readonly codec: Codec
+  readonly framed: boolean
+  readonly path: string
+  readonly place: Place
+  readonly places: Places
+  readonly href: string | null
+  readonly opening: Opening
+  readonly lifetime: Lifetime
+  holder: Holder
+
+  constructor(handshake: Handshake, { contract, terms }: Entering, parts: OccupantParts) {
+    const { id, visitor, places, holder, connection } = parts
+    this.id = id
+    this.hub = handshake[hub]
+    this.contract = contract
+    this.checks = terms
+    this.connection = connection
+    this.codec = codecOf(connection, terms, visitor)
+    this.framed = this.codec.framed
+    this.path = visitor.path
+    this.place = placeOf(handshake, visitor)
+    this.places = places
+    this.href = this.framed ? hrefFor(visitor.identity, handshake) : null
+    this.holder = holder
+    this.opening = new Opening(this, visitor)
+    this.lifetime = new Lifetime(this)
+  }
+
+  get span(): Span {
+    return this.checks.span
+  }
+
+  get messageBytes(): number {
+    return this.checks.limits.message ?? this.hub.limits.messageBytes
+  }
+
+  get rate(): Rate | null {
+    const { rate } = this.checks.limits
+    return rate === undefined ? this.hub.limits.rate : rate
+  }
+
+  /** An endpoint that allows each of its sockets more than an identity may send has said that this is fine. */
+  get identity(): string | null {
+    const { rate } = this.checks.limits
+    const isCounted = rate === undefined || !isWider(rate, this.hub.limits.identityRate)
+    return isCounted ? identityKey(this.places.tenant, this.holder.subject) : null
+  }
+
+  vacate(): void {
+    this.lifetime.stop()
+    this.hub.registry.delete(this)
+    this.places.vacate()
+  }
+
+  refresh(credential: NewCredential): void {
+    void this.lifetime.refresh(credential)
+  }
+
+  hold(visitor: Visitor): void {
+    this.hub.registry.move(this, holderOf(visitor, this.places))
+  }
+
+  isRevoked(): boolean {
+    return this.hub.revocations.against(this.opening.visitor, this.places.tenant) !== null
+  }
+
+  end(why: LeaveReason, code: number, reason: string): void {
+    this.opening.end(why, code, reason)
+  }
+
+  evict(by: string): void {
+    this.hub.emit({ type: 'evicted', contract: this.contract.path, by, ...this.place })
+    this.end('evicted', 4409, 'replaced: you have opened too many connections since')
+  }
+
+  drain(retryAfterMs: number): Promise<void> {
+    return this.opening.drain(retryAfterMs)
+  }
+
+  recheck(questions: Questions): Promise<Outcome> {
+    return this.lifetime.recheck('recheck', questions)
+  }
+}
+
+/** What a visitor can be found by. */
+export function holderOf({ subject, identity }: Visitor, places: Places): Holder {
+  const { session, token } = identity
+  return { tenant: places.tenant, subject, session, token, room: places.room.key }
+}
+
+function codecOf({ protocol }: Connection, { plain }: Terms, { path }: Visitor): Codec {
+  return protocol === protocolName ? frameCodec(path) : plain
+}
