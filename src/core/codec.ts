@@ -74,7 +74,7 @@ export function frameCodec(path: string): Codec {
   return new FrameCodec(path)
 }
 
-/** A class, because each socket has its own: three closures for each of them were 250 bytes. */
+/** A class, because each socket has its own: three closures for each of them hold more. */
 class FrameCodec implements Codec {
   readonly framed = true
   readonly #path: string

@@ -152,7 +152,7 @@ export class Groups {
   }
 }
 
-/** A class, because each socket has at least two: as closures with what they share they were four times as large. */
+/** A class, because each socket has at least two: closures with what they share are larger. */
 class HeldSeat implements Seat {
   readonly #room: Room
   readonly #release: (room: Room) => void

@@ -11,7 +11,7 @@ export interface Pulse {
   lost(): void
 }
 
-/** What the heartbeats of a server share. Their waits stand in its heap of alarms: a timer of the runtime for each socket is 500 bytes more. */
+/** What the heartbeats of a server share. Their waits stand in its heap of alarms, which holds less than a timer of the runtime for each socket. */
 export interface Rhythm {
   readonly clock: Clock
   readonly alarms: Pick<Alarms, 'after'>

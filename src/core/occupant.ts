@@ -30,8 +30,8 @@ export interface OccupantParts {
 
 /**
  * Someone who is inside, with all that is theirs, until their socket ends. The opening, the lifetime, the groups and the
- * registry see the same record, each its own side of it: ten thousand are open at once, and what each of these would note
- * for itself, with a closure for whatever may happen, was a quarter of what an idle socket holds. Nothing of the handshake
+ * registry see the same record, each its own side of it: ten thousand are open at once, and each of these
+ * would otherwise note the same for itself, with a closure for whatever may happen. Nothing of the handshake
  * is kept but what {@link Place} says, and an address without credentials for those who may be asked for another one.
  */
 export class Occupant implements OpeningParts, LifetimeParts, OpenSocket, Member {

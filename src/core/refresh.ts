@@ -24,8 +24,8 @@ export interface RefreshParts {
 }
 
 /**
- * The address for the first door of a later credential. It is made, and kept, only for those who may be asked for one: making
- * it costs 4 microseconds of a handshake.
+ * The address for the first door of a later credential. It is made, and kept, only for those who may be asked for one: a URL is
+ * parsed for it.
  */
 export function hrefFor({ expires, renew }: Identity<unknown>, handshake: Handshake): string | null {
   // an identity without an end may be renewed into one that has one

@@ -175,3 +175,18 @@ function hooked(
     },
   }
 }
+
+test('someone whose presence is null is inside, hears the others and is shown to nobody', async () => {
+  const port = testPort()
+  const discreet = consumer(
+    hall,
+    { auth: byName, presence: ({ user }) => (user.id === grace.id ? null : { name: user.name }) },
+    () => ({}),
+  )
+  const alice = await visit(discreet, {}, { user: ada, port })
+  const hidden = await visit(discreet, {}, { user: grace, port })
+  await settled()
+  expect(names(alice.members)).toEqual([ada.id])
+  expect(names(hidden.members)).toEqual([ada.id])
+  expect(port.connections).toBe(2)
+})
