@@ -72,10 +72,11 @@ function secretKey(secret: Secret, allowed: ReadonlySet<HmacAlgorithm>): KeyObje
 }
 
 function bytesOf(secret: string | Uint8Array): Uint8Array {
+  const bytes = typeof secret === 'string' ? new TextEncoder().encode(secret) : secret
   // a public key is known to everyone: whoever can read it could sign
-  const isPem = typeof secret === 'string' && secret.includes('-----BEGIN')
-  if (isPem) throw wrong("the secret is a PEM key: give the public key as 'key'")
-  return typeof secret === 'string' ? new TextEncoder().encode(secret) : secret
+  if (new TextDecoder().decode(bytes).includes('-----BEGIN'))
+    throw wrong("the secret is a PEM key: give the public key as 'key'")
+  return bytes
 }
 
 function wrong(message: string): SallyportError {

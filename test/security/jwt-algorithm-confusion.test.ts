@@ -135,3 +135,13 @@ test('an HMAC that is cut short or made longer is refused', async () => {
       '401 invalid-token',
     )
 })
+
+test.each(Object.entries(pairs))(
+  'a public PEM of kind %s is no shared secret, as text or as bytes',
+  (_kind, pair) => {
+    const pem = pair.publicKey.export({ type: 'spki', format: 'pem' }).toString()
+    for (const known of [pem, Buffer.from(pem), new Uint8Array(Buffer.from(pem))])
+      for (const given of [known, [secret, known]])
+        expect(() => jwt({ secret: given, clock, user })).toThrow('the secret is a PEM key')
+  },
+)
