@@ -127,12 +127,11 @@ export class Lifetime implements StandingHearer {
   #armExpiry(): void {
     const { expires } = this.#parts.opening.visitor.identity
     this.#expiry?.cancel()
-    this.#expiry = null
     this.#renewal?.cancel()
     if (expires === undefined) return
     const end = expires.getTime()
-    // until the renewal is due that alone is set, and the end after it: one alarm less for as long as a socket is young
-    if (!this.#armRenewal(end)) this.#armEnd(end)
+    this.#armEnd(end)
+    this.#armRenewal(end)
   }
 
   #armEnd(end: number): void {
@@ -141,18 +140,13 @@ export class Lifetime implements StandingHearer {
     )
   }
 
-  /** False when what is left is too little for it. */
-  #armRenewal(end: number): boolean {
+  #armRenewal(end: number): void {
     const { alarms, clock } = this.#parts.hub
     const left = end - clock.now()
     // one may have been set by a recheck while the identity was being renewed
     this.#renewal?.cancel()
-    if (left < leastRenewMs) return false
-    this.#renewal = alarms.at(end - Math.min(renewBeforeMs, left / 2), () => {
-      if (this.#expiry === null) this.#armEnd(end)
-      void this.#renew(end)
-    })
-    return true
+    if (left >= leastRenewMs)
+      this.#renewal = alarms.at(end - Math.min(renewBeforeMs, left / 2), () => void this.#renew(end))
   }
 
   /** A session that slides has a later end by now; for any other the peer is asked for a new credential. */

@@ -706,3 +706,14 @@ test('a revocation that the store cannot keep reaches the other nodes all the sa
   await expect(one?.revoke({ session: 's1', reason: 'signed out' })).rejects.toThrow('the store is away')
   expect((await phone.closed).code).toBe(4401)
 })
+
+test('a wall clock that jumps back before the renewal keeps nobody in beyond the end', async () => {
+  const { clock, auth, signIn, port } = world()
+  const plain = consumer(contract('/ws/plain', {}), { auth }, () => ({}))
+  const who = signIn('s1', { user: ada, session: 's1', expires: new Date(clock.now() + 50_000) })
+  const alice = await visit(plain, {}, { ...who, port })
+  await clock.advance(10_000)
+  clock.jump(-3_600_000)
+  await clock.advance(40_000)
+  expect((await alice.closed).code).toBe(4401)
+})
