@@ -1,4 +1,4 @@
-import { type Authenticator, contract, text } from 'sallyport'
+import { type Authenticator, contract, type Options, text } from 'sallyport'
 
 export const room = contract('/ws/room', { client: text, server: text })
 
@@ -9,3 +9,6 @@ export const auth: Authenticator<{ readonly id: string }> = async ({ headers }) 
   const ends = expires === null ? {} : { expires: new Date(Number(expires)) }
   return { user: { id }, issuedAt: new Date(0), ...ends }
 }
+
+/** A user may have a hundred sockets, and the beginning of access may take its time on a busy machine. */
+export const options: Options = { limits: { connectionsPerIdentity: 100, handshakeMs: 60_000 } }

@@ -1,10 +1,9 @@
 // A server of its own process, told by messages what to do: its clock is the machine's, so both ends read the same one.
 import { endpoint, sallyport } from 'sallyport'
 import type { Order, Told } from './orders.ts'
-import { auth, room } from './room.ts'
+import { auth, options, room } from './room.ts'
 
-// the beginning of access is not measured: on a busy machine it may take its time
-const port = sallyport({ limits: { handshakeMs: 60_000 } })
+const port = sallyport(options)
 port.serve(
   endpoint(room, { auth }, async (socket) => {
     for await (const line of socket) socket.send(line)

@@ -2,7 +2,7 @@ import { endpoint, sallyport } from 'sallyport'
 import { visit } from 'sallyport/testing'
 import { type Invited, type Member, open } from './crowd.ts'
 import { startHouse } from './house.ts'
-import { auth, room } from './room.ts'
+import { auth, options, room } from './room.ts'
 
 /** A place where sockets are open and users are revoked; all times are nanoseconds of the machine's clock. */
 export interface Venue {
@@ -37,7 +37,7 @@ export async function overSockets(): Promise<Venue> {
 
 /** Wires in memory, both ends in this process: as many as memory holds, where descriptors are fewer. */
 export async function inMemory(): Promise<Venue> {
-  const port = sallyport()
+  const port = sallyport(options)
   const echo = endpoint(room, { auth }, async (socket) => {
     for await (const line of socket) socket.send(line)
   })

@@ -51,6 +51,8 @@ export class Lifetime implements StandingHearer {
   /** These two are made when they are needed: few sockets are older than their credential. */
   #standing: Standing | null = null
   #refresher: Refresh | null = null
+  /** The wall time that the end of the identity is armed for. */
+  #end: number | null = null
   #expiry: Timer | null = null
   #renewal: Timer | null = null
   #lease: Timer | null = null
@@ -125,11 +127,13 @@ export class Lifetime implements StandingHearer {
   }
 
   #armExpiry(): void {
-    const { expires } = this.#parts.opening.visitor.identity
+    const end = this.#parts.opening.visitor.identity.expires?.getTime() ?? null
+    // armed once: by a wall clock that has jumped back since, the same end would come later
+    if (end === this.#end) return
+    this.#end = end
     this.#expiry?.cancel()
     this.#renewal?.cancel()
-    if (expires === undefined) return
-    const end = expires.getTime()
+    if (end === null) return
     this.#armEnd(end)
     this.#armRenewal(end)
   }

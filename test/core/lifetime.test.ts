@@ -717,3 +717,13 @@ test('a wall clock that jumps back before the renewal keeps nobody in beyond the
   await clock.advance(40_000)
   expect((await alice.closed).code).toBe(4401)
 })
+
+test('nor does one that jumps back before the doors are asked again', async () => {
+  const { clock, auth, signIn, port } = world()
+  const leased = consumer(contract('/ws/leased', {}), { auth, lease: '5s' }, () => ({}))
+  const who = signIn('s1', { user: ada, session: 's1', expires: new Date(clock.now() + 50_000) })
+  const alice = await visit(leased, {}, { ...who, port })
+  clock.jump(-3_600_000)
+  await clock.advance(50_000)
+  expect((await alice.closed).code).toBe(4401)
+})
