@@ -4,7 +4,7 @@
 import { spawn } from 'node:child_process'
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { accepted } from './accepted.ts'
 import { type Guarded, guarded } from './guards.ts'
 import { type Mutant, mutated, mutantsOf } from './mutants.ts'
@@ -61,35 +61,65 @@ class Copy {
   }
 }
 
+/** What became of the checks of one folder. */
+interface Score {
+  readonly files: number
+  readonly noticed: number
+  readonly survived: number
+  readonly accepted: number
+}
+
 const survivors: string[] = []
-let count = 0
+const scores = new Map<string, Score>()
 
 async function tryFile(copy: Copy, one: Guarded): Promise<void> {
   const { file, tests } = one
   if (!(await copy.pass(tests))) throw new Error(`the tests of ${file} fail before anything was taken out`)
   const source = readFileSync(file, 'utf8')
-  const mutants = mutantsOf(source).filter(({ what }) => !accepted.has(`${file}: ${what}`))
-  let noticed = 0
+  const all = mutantsOf(source)
+  assertKnown(file, all)
+  const mutants = all.filter(({ what }) => !accepted.has(`${file}: ${what}`))
+  const before = survivors.length
   for (const mutant of mutants) {
-    if (await copy.notices(one, source, mutant)) noticed++
-    else {
-      survivors.push(`${file}:${mutant.line}: ${mutant.what}`)
-      console.log(`  not noticed: ${survivors.at(-1)}`)
-    }
+    if (await copy.notices(one, source, mutant)) continue
+    survivors.push(`${file}: ${mutant.what}`)
+    console.log(`  not noticed, line ${mutant.line}: ${survivors.at(-1)}`)
   }
-  count += mutants.length
+  const survived = survivors.length - before
+  const noticed = mutants.length - survived
   console.log(`${file}: ${noticed} of ${mutants.length} noticed`)
+  score(file, { files: 1, noticed, survived, accepted: all.length - mutants.length })
+}
+
+/** Whatever is accepted must be there: a check that has changed is another one. */
+function assertKnown(file: string, mutants: readonly Mutant[]): void {
+  const there = new Set(mutants.map(({ what }) => `${file}: ${what}`))
+  const stale = [...accepted.keys()].find((key) => key.startsWith(`${file}: `) && !there.has(key))
+  if (stale !== undefined) throw new Error(`accepted.ts lists what is not there any more: ${stale}`)
+}
+
+function score(file: string, more: Score): void {
+  const sum = scores.get(dirname(file)) ?? { files: 0, noticed: 0, survived: 0, accepted: 0 }
+  scores.set(dirname(file), {
+    files: sum.files + more.files,
+    noticed: sum.noticed + more.noticed,
+    survived: sum.survived + more.survived,
+    accepted: sum.accepted + more.accepted,
+  })
 }
 
 async function work(queue: Guarded[]): Promise<void> {
   const copy = new Copy()
-  for (let one = queue.shift(); one !== undefined; one = queue.shift()) await tryFile(copy, one)
-  copy.remove()
+  try {
+    for (let one = queue.shift(); one !== undefined; one = queue.shift()) await tryFile(copy, one)
+  } finally {
+    copy.remove()
+  }
 }
 
 const asked = process.argv.slice(2)
 const wanted = guarded.filter(({ file }) => asked.length === 0 || asked.some((part) => file.includes(part)))
 await Promise.all(Array.from({ length: availableParallelism() }, () => work(wanted)))
-console.log(`${count - survivors.length} of ${count} checks are missed when they are gone`)
+console.table(Object.fromEntries(scores))
 for (const survivor of survivors) console.log(survivor)
 process.exitCode = survivors.length === 0 ? 0 : 1
