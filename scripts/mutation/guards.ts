@@ -52,7 +52,7 @@ export const guarded: readonly Guarded[] = [
   ),
   core('first-message', 'core/first-message', 'core/limits-at-the-edge', 'security/late-credential'),
   core('gate', 'core/gate', 'core/limits-at-the-edge'),
-  core('guesses', 'core/gate', 'core/allowances', 'security/', 'core/events'),
+  core('guesses', 'core/gate', 'core/allowances', 'security/credential-guessing', 'core/events'),
   core('network', 'core/network'),
   core('connection-cap', 'core/connection-cap'),
   core('allowances', 'core/allowances', 'core/identity-rate'),
