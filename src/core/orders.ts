@@ -1,5 +1,6 @@
 import { closeReason } from '../wire/close.ts'
 import { isRecord, parseJson } from '../wire/json.ts'
+import { SallyportError } from '../wire/errors.ts'
 import type { Position } from '../wire/frame.ts'
 import type { Questions } from './answer.ts'
 import type { Alarms } from './alarms.ts'
@@ -61,7 +62,10 @@ const revocationLogs = {
   token: 'sallyport/revocations/tokens',
 } as const
 /** How many of a kind a node that starts later can read. */
-const maxRemembered = 10_000
+const maxRemembered = 100_000
+const tooMany =
+  `${maxRemembered} revocations of one kind are remembered, and no more: older ones may be forgotten before their time. ` +
+  "Let credentials expire sooner, and set 'remember' to the longest life of one"
 /** For how long other nodes may take to answer. */
 const answerMs = 1_000
 /** How often the log is read for a revocation whose message was lost. */
@@ -153,7 +157,10 @@ export class Orders {
   }
 
   async #readLog(log: string): Promise<void> {
-    const { epoch, entries } = await this.#parts.store.range(log, this.#read.get(log) ?? null)
+    const { store, report } = this.#parts
+    const { epoch, entries } = await store.range(log, this.#read.get(log) ?? null)
+    if (entries.length >= maxRemembered)
+      report(new SallyportError('ERR_LAYER', tooMany), 'reading revocations')
     for (const { offset, value } of entries) {
       const order = orderOf(value)
       if (order !== null) void this.#catchUp(order)

@@ -157,19 +157,34 @@ export class Standing {
     return JSON.stringify([places.room.key, subject, session, token, scopes])
   }
 
+  /** What both doors answer within the time of a handshake: whoever asks is not kept waiting by one that never does. */
   async #doors(why: Why, fresh?: Fresh): Promise<Answer> {
+    const { hub, opening } = this.#parts
+    const { handshakeMs } = hub.limits
+    const late = new AbortController()
+    const timer = hub.alarms.after(handshakeMs, () =>
+      late.abort(new TypeError(`no answer within ${handshakeMs} ms`)),
+    )
+    try {
+      const said = await Promise.race([this.#asked(why, late.signal, fresh), ended(late.signal)])
+      return { isLost: opening.ended, said }
+    } catch (error) {
+      return { isLost: opening.ended, said: error instanceof Denial ? error : notFoundOut(error) }
+    } finally {
+      timer.cancel()
+    }
+  }
+
+  async #asked(why: Why, late: AbortSignal, fresh?: Fresh): Promise<Said> {
     const { hub, opening, checks } = this.#parts
     const { visitor } = opening
     const askedAt = fresh?.askedAt ?? hub.clock.now()
-    try {
-      const identity = fresh?.identity ?? (await this.#renewed(visitor))
-      const { user, scopes = [] } = identity
-      const { subject, params } = visitor
-      const grant = await secondDoor(checks, { user, subject, scopes, params, why, signal: opening.signal })
-      return { isLost: opening.ended, said: { identity, grant, askedAt } }
-    } catch (error) {
-      return { isLost: opening.ended, said: error instanceof Denial ? error : notFoundOut(error) }
-    }
+    const identity = fresh?.identity ?? (await this.#renewed(visitor))
+    const { user, scopes = [] } = identity
+    const { subject, params } = visitor
+    const signal = AbortSignal.any([opening.signal, late])
+    const grant = await secondDoor(checks, { user, subject, scopes, params, why, signal })
+    return { identity, grant, askedAt }
   }
 
   /** The identity as it is now. @throws Denial 401 when it is nobody, or somebody else, any more */
@@ -232,7 +247,14 @@ function asBefore(): Outcome {
   return 'kept'
 }
 
+/** Rejects with what a signal is aborted for. */
+function ended(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  })
+}
+
 function notFoundOut(cause: unknown): Denial {
-  const detail = 'renewing an identity'
+  const detail = 'asking the doors again'
   return new Denial(503, 'unavailable', 'whether you may stay could not be found out', { cause, detail })
 }

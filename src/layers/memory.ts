@@ -114,8 +114,10 @@ interface Log {
   /** The offset of the last entry that was appended, kept or not. */
   last: number
   bytes: number
-  /** Oldest first. */
-  entries: readonly (LogEntry & { readonly until: number })[]
+  /** Nothing before this offset is kept. */
+  first: number
+  /** By offset. */
+  readonly entries: Map<number, { readonly value: Uint8Array; readonly until: number }>
 }
 
 const sweepMs = 30_000
@@ -170,11 +172,17 @@ class MemoryStore implements Store {
     rules: { readonly size: number; readonly forMs: number },
   ): Promise<Position> {
     const until = this.#until(rules.forMs)
-    const log = this.#logs.get(name) ?? { epoch: randomUUID(), last: 0, bytes: 0, entries: [] }
+    const log = this.#logs.get(name) ?? {
+      epoch: randomUUID(),
+      last: 0,
+      first: 1,
+      bytes: 0,
+      entries: new Map(),
+    }
     log.last++
-    const entry = { offset: log.last, value, until }
-    const all = [...this.#current(log), entry]
-    this.#keep(log, all.slice(Math.max(0, all.length - rules.size)))
+    log.entries.set(log.last, { value, until })
+    this.#count(log, value.length)
+    this.#trim(log, rules.size)
     // last in the map is last to go
     this.#logs.delete(name)
     this.#logs.set(name, log)
@@ -185,31 +193,42 @@ class MemoryStore implements Store {
   async range(name: string, after: Position | null): Promise<LogRange> {
     const log = this.#logs.get(name)
     if (log === undefined) return { epoch: '', entries: [], complete: after === null }
-    const kept = this.#current(log)
     const from = after?.epoch === log.epoch && after.offset <= log.last ? after.offset : null
-    const entries = kept
-      .filter(({ offset }) => offset > (from ?? 0))
-      .map(({ offset, value }) => ({ offset, value }))
+    const now = this.#clock.now()
+    const entries: LogEntry[] = []
+    for (let offset = Math.max(log.first, (from ?? 0) + 1); offset <= log.last; offset++) {
+      const entry = log.entries.get(offset)
+      if (entry !== undefined && entry.until > now) entries.push({ offset, value: entry.value })
+    }
     const isKnown = after === null || from !== null
     return { epoch: log.epoch, entries, complete: isKnown && (from ?? 0) + entries.length === log.last }
   }
 
-  #current(log: Log): Log['entries'] {
+  /** Drops the oldest beyond a size, and whatever is over before them. */
+  #trim(log: Log, size: number): void {
     const now = this.#clock.now()
-    return log.entries.filter(({ until }) => until > now)
+    for (; log.first <= log.last; log.first++) {
+      const entry = log.entries.get(log.first)
+      if (entry === undefined) continue
+      if (log.entries.size <= size && entry.until > now) return
+      this.#drop(log, log.first)
+    }
   }
 
-  #keep(log: Log, entries: Log['entries']): void {
-    const bytes = entries.reduce((sum, { value }) => sum + value.length, 0)
-    this.#logBytes += bytes - log.bytes
-    log.bytes = bytes
-    log.entries = entries
+  #drop(log: Log, offset: number): void {
+    this.#count(log, -(log.entries.get(offset)?.value.length ?? 0))
+    log.entries.delete(offset)
+  }
+
+  #count(log: Log, bytes: number): void {
+    log.bytes += bytes
+    this.#logBytes += bytes
   }
 
   #dropOldLogs(): void {
     for (const [name, log] of this.#logs) {
       if (this.#logs.size <= this.#most.logs && this.#logBytes <= this.#most.logBytes) return
-      this.#keep(log, [])
+      this.#trim(log, 0)
       this.#logs.delete(name)
     }
   }
@@ -241,7 +260,6 @@ class MemoryStore implements Store {
     this.#clock.after(sweepMs, () => {
       this.#isSweeping = false
       this.#dropExpired()
-      for (const log of this.#logs.values()) this.#keep(log, this.#current(log))
       if (this.#values.size + this.#claims.size + this.#logBytes > 0) this.#sweepLater()
     })
   }
@@ -250,5 +268,7 @@ class MemoryStore implements Store {
     const now = this.#clock.now()
     for (const [key, { until }] of this.#values) if (until <= now) this.#values.delete(key)
     for (const [key, { until }] of this.#claims) if (until <= now) this.#claims.delete(key)
+    for (const log of this.#logs.values())
+      for (const [offset, { until }] of log.entries) if (until <= now) this.#drop(log, offset)
   }
 }

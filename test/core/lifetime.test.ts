@@ -613,7 +613,7 @@ test('an order is not answered by the question of a lease from before it, throug
     contract('/ws/leases', {}),
     {
       auth: async () => ({ user: ada, token: 't1' }),
-      lease: '60s',
+      lease: '4s',
       authorize: ({ why }) => {
         if (why === 'open') return true
         const answer = Promise.withResolvers<boolean>()
@@ -629,7 +629,7 @@ test('an order is not answered by the question of a lease from before it, throug
   await clock.advance(1)
   // the lease of the first waits behind the order; that of the second tab is asked for now
   await visit(slow, {}, { headers: {}, port })
-  await clock.advance(55_000)
+  await clock.advance(3_650)
   await expect.poll(() => answers.map(({ why }) => why)).toEqual(['recheck', 'lease'])
   const second = port.recheck({ user: ada.id })
   answers[0]?.answer.resolve(true)

@@ -154,3 +154,14 @@ test('a node that reads in the log what ended nobody of its own does not tell of
   await settled()
   expect(events).toEqual([])
 })
+
+test('a node that finds as many revocations as are ever kept says that older ones may be lost', async () => {
+  const layer = memory()
+  const faults: unknown[] = []
+  const kept = encoded({ ...order, until: Date.now() + 60_000 })
+  for (let count = 1; count <= 100_001; count++)
+    await layer.store.append('sallyport/revocations/tokens', kept, { size: 100_000, forMs: 60_000 })
+  const port = testPort({ layer, report: (error) => faults.push(error) })
+  await port[hub].orders.ready()
+  expect(faults).toMatchObject([{ code: 'ERR_LAYER', message: expect.stringMatching(/^100000 revocations/) }])
+})

@@ -258,3 +258,37 @@ test('who leaves while their new credential is judged has refreshed nothing', as
   expect(told).toEqual(['accepted', 'left'])
   expect(alice.refreshes).toEqual([])
 })
+
+test.each([
+  ['without a lease is closed', {}, 4503],
+  ['stays to the end of its lease', { lease: '60s' } as const, null],
+])(
+  'whoever is inside of a door that never answers %s, and keeps no recheck waiting',
+  async (_, lease, code) => {
+    const clock = testClock()
+    const faults: unknown[] = []
+    const port = testPort({ clock, report: (error) => faults.push(error) })
+    const signals: AbortSignal[] = []
+    const silent = consumer(
+      lines,
+      {
+        auth: async () => ({ user: ada }),
+        ...lease,
+        authorize: ({ why, signal }) => {
+          if (why === 'open') return true
+          signals.push(signal)
+          return new Promise<boolean>(() => {})
+        },
+      },
+      () => ({ message: () => {} }),
+    )
+    const alice = await visit(silent, {}, { headers: {}, port })
+    const receipt = port.recheck({ user: ada.id })
+    await clock.advance(5_000)
+    expect(await receipt).toMatchObject({ closed: code === null ? 0 : 1 })
+    expect(faults).toMatchObject([{ message: 'no answer within 5000 ms' }])
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true])
+    expect(port.connections).toBe(code === null ? 1 : 0)
+    if (code !== null) expect((await alice.closed).code).toBe(code)
+  },
+)
