@@ -17,8 +17,10 @@ const pages = ['PROTOCOL.md', 'README.md', 'SECURITY.md', 'docs']
 /** A tree of its own, in which one check at a time is missing. */
 class Copy {
   readonly #folder = mkdtempSync(join(tmpdir(), 'sallyport-mutation-'))
+  #stop: () => void = () => {}
 
   constructor() {
+    process.on('exit', () => this.remove())
     for (const part of [...parts, ...pages])
       cpSync(part, join(this.#folder, part), {
         recursive: true,
@@ -40,9 +42,11 @@ class Copy {
           detached: true,
         },
       )
-      const late = setTimeout(() => process.kill(-(vitest.pid ?? 0), 'SIGKILL'), patienceMs)
+      this.#stop = () => process.kill(-(vitest.pid ?? 0), 'SIGKILL')
+      const late = setTimeout(this.#stop, patienceMs)
       vitest.on('exit', (code) => {
         clearTimeout(late)
+        this.#stop = () => {}
         done(code === 0)
       })
     })
@@ -57,7 +61,8 @@ class Copy {
   }
 
   remove(): void {
-    rmSync(this.#folder, { recursive: true })
+    this.#stop()
+    rmSync(this.#folder, { recursive: true, force: true })
   }
 }
 
@@ -114,13 +119,11 @@ function score(file: string, more: Score): void {
 
 async function work(queue: Guarded[]): Promise<void> {
   const copy = new Copy()
-  try {
-    for (let one = queue.shift(); one !== undefined; one = queue.shift()) await tryFile(copy, one)
-  } finally {
-    copy.remove()
-  }
+  for (let one = queue.shift(); one !== undefined; one = queue.shift()) await tryFile(copy, one)
 }
 
+// what is under way is ended, and the copies go, however this ends
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(1))
 const asked = process.argv.slice(2)
 const wanted = guarded.filter(({ file }) => asked.length === 0 || asked.some((part) => file.includes(part)))
 await Promise.all(Array.from({ length: availableParallelism() }, () => work(wanted)))
