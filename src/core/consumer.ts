@@ -1,7 +1,19 @@
 import { type Calls, type Contract, type Direction } from '../wire/contract.ts'
 import { isSchema, type Schema } from '../wire/schema.ts'
 import type { Authenticator, UserOf } from './application.ts'
-import type { Answer, Demands, Endpoint, Granted, Known, Leave, Socket, Sound, Table } from './demands.ts'
+import type {
+  Answer,
+  Demands,
+  Endpoint,
+  Granted,
+  Known,
+  Leave,
+  NoGrant,
+  Socket,
+  Sound,
+  Table,
+  Unanswered,
+} from './demands.ts'
 import { enter } from './enter.ts'
 import type { Inside, Opening } from './opening.ts'
 import { termsOf } from './terms.ts'
@@ -26,7 +38,7 @@ export function consumer<
   Au extends string,
   R extends Schema | undefined,
   A extends Authenticator<unknown>,
-  G extends Answer<R> | null | false | void = true & Answer<R>,
+  G extends Answer<R> | NoGrant = Unanswered<R>,
   T extends Table<C, K, Granted<G>> = Table<C, K, Granted<G>>,
 >(
   contract: Contract<P, C, S, K, Au, R>,

@@ -7,8 +7,10 @@ import type { Why } from './doors.ts'
 import type { Group, Messenger, SendOptions } from './port.ts'
 import type { LeaveReason } from './report.ts'
 
+/** What `authorize` answers where it lets nobody in; always nothing is a mistake, see {@link Sound}. */
+export type NoGrant = null | false | void
 /** A grant as handlers see it: what `authorize` answers, without its ways of refusing. */
-export type Granted<G> = NonNullable<Exclude<G, false | void>>
+export type Granted<G> = NonNullable<Exclude<G, NoGrant>>
 
 /** What `authorize` is asked with. */
 export interface Question<P extends string, U> {
@@ -23,15 +25,35 @@ export interface Question<P extends string, U> {
   readonly signal: AbortSignal
 }
 
-type Authorize<P extends string, A, G> = (question: Question<P, UserOf<A>>) => G | Promise<G>
 /** What `authorize` must answer where the contract says what travels of a grant. */
 export type Answer<R> = R extends Schema ? InputOf<R> : unknown
+type Authorize<P extends string, A, G, R> = (question: Question<P, UserOf<A>>) => Returned<G, NoInfer<R>>
+
+declare const unread: unique symbol
+interface Unread {
+  readonly [unread]: true
+}
+/**
+ * The grant as long as the compiler has not read `authorize`: `true` where it may be left out; else what the contract says,
+ * with a mark that no answer bears.
+ */
+export type Unanswered<R> = R extends Schema ? InputOf<R> & Unread : true
+/**
+ * What `authorize` returns: its answer, or a promise of it. As long as it has not been read it is all of that at once, for
+ * the compiler keeps `async () => 'read'` from being a promise of any `string` only where all that may be returned has a
+ * `then`, which in `G | Promise<G>` the answer itself has not.
+ */
+type Returned<G, R> = [G] extends [Unread] ? Both<Answer<R>, Answer<R> | NoGrant> : G | Promise<G>
+type Both<T, Promised> = (T & Promise<Promised>) | Promise<Promised>
 
 /** What an endpoint demands of who wants to come in, and how it treats them. */
 export type Demands<P extends string, A, G, Au extends string, R> = {
   /** The first door: who is it. `anyone` must be written out. */
   readonly auth: A
-  /** Told of each other: what members see of this one; `null` keeps it unseen. The contract's `presence` schema fits it. */
+  /**
+   * Told of each other: what members see of this one; `null` keeps it unseen. The contract's `presence` schema fits it. It
+   * stands after `authorize`, by which the compiler knows the grant, as does `audience`.
+   */
   readonly presence?: (who: { readonly user: UserOf<A>; readonly grant: Granted<G> }) => object | null
   /** Which of the contract's audiences this one hears. */
   readonly audience?: (who: { readonly user: UserOf<A>; readonly grant: Granted<G> }) => readonly Au[]
@@ -48,25 +70,18 @@ export type Demands<P extends string, A, G, Au extends string, R> = {
   readonly absolute?: Duration
   /** The close code for 401 and 403, such as 4003 or 1008; 4401 and 4403 unless said otherwise. */
   readonly refuse?: { readonly code: number }
-} & (R extends Schema
-  ? {
-      /** The second door: `false`, `null` and `undefined` refuse with 403, anything else is the grant. */ readonly authorize: Authorize<
-        P,
-        A,
-        G
-      >
-    }
-  : {
-      /** The second door: `false`, `null` and `undefined` refuse with 403, anything else is the grant. */ readonly authorize?: Authorize<
-        P,
-        A,
-        G
-      >
-    })
+} & (R extends Schema ? Asking<P, A, G, R> : Partial<Asking<P, A, G, R>>)
 
-/** A programmer's error, said as a sentence: an `authorize` without an answer. */
+interface Asking<P extends string, A, G, R> {
+  /** The second door: `false`, `null` and `undefined` refuse with 403, anything else is the grant. */
+  readonly authorize: Authorize<P, A, G, R>
+}
+
+/** A programmer's error, said as a sentence: an `authorize` without an answer. `any`, of which alone 0 is a `1 & G`, may be one. */
 export type Sound<G> = [G] extends [void]
-  ? 'authorize returned nothing: return the grant, or null to refuse'
+  ? 0 extends 1 & G
+    ? unknown
+    : 'authorize returned nothing: return the grant, or null to refuse'
   : unknown
 
 /** How a socket has ended. */

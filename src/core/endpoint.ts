@@ -1,7 +1,7 @@
 import type { Calls, Contract, Direction } from '../wire/contract.ts'
 import type { Schema } from '../wire/schema.ts'
 import type { Authenticator, UserOf } from './application.ts'
-import type { Answer, Demands, Endpoint, Granted, LoopSocket, Sound } from './demands.ts'
+import type { Answer, Demands, Endpoint, Granted, LoopSocket, NoGrant, Sound, Unanswered } from './demands.ts'
 import { enter } from './enter.ts'
 import { Loop, tagged } from './loop.ts'
 import type { Inside, Opening } from './opening.ts'
@@ -26,7 +26,7 @@ export function endpoint<
   Au extends string,
   R extends Schema | undefined,
   A extends Authenticator<unknown>,
-  G extends Answer<R> | null | false | void = true & Answer<R>,
+  G extends Answer<R> | NoGrant = Unanswered<R>,
 >(
   contract: Contract<P, C, S, K, Au, R> &
     ({} extends K ? unknown : 'a contract with calls needs a consumer: a loop has nowhere to answer them'),
