@@ -52,10 +52,11 @@ export type Demands<P extends string, A, G, Au extends string, R> = {
   readonly auth: A
   /**
    * Told of each other: what members see of this one; `null` keeps it unseen. The contract's `presence` schema fits it. It
-   * stands after `authorize`, by which the compiler knows the grant, as does `audience`.
+   * stands after `authorize`, by which the compiler knows the grant, as does `audience`. Both are asked again whenever the
+   * doors have answered again, and the others are told when what they see has changed: leave times and counters out of it.
    */
   readonly presence?: (who: { readonly user: UserOf<A>; readonly grant: Granted<G> }) => object | null
-  /** Which of the contract's audiences this one hears. */
+  /** Which of the contract's audiences this one hears; those that are lost are left before anything else happens. */
   readonly audience?: (who: { readonly user: UserOf<A>; readonly grant: Granted<G> }) => readonly Au[]
   /** Bounds of this endpoint: bytes of a message, and its rate (`null` switches the rate off). */
   readonly limits?: {

@@ -86,9 +86,9 @@ export class Places {
     this.#room = await this.#sit(this.#room)
     this.#subject = await this.#sit(this.#subject)
     for (const address of this.#audiences(visitor)) await this.#sit(address)
-    const info = seating.presence?.(whoIs(visitor)) ?? null
-    if (info === null) return
-    this.#shown = { user: visitor.subject, info: seen(contract, info) }
+    if (seating.presence === undefined) return
+    this.#shown = this.#seenOf(visitor)
+    // also for somebody whom nobody sees: they see the others, and may be shown later
     const spot = await hub.presence.reserve(this.room, socket)
     if (this.#vacated) spot.leave()
     else this.#spot = spot
@@ -105,14 +105,17 @@ export class Places {
   }
 
   /**
-   * Moves to the audiences of a changed grant: those that are lost are left at once, before anything is awaited.
+   * Moves to where somebody belongs about whom the doors have answered again: audiences that are lost are left, and the
+   * others see what is to be seen now, at once, before anything is awaited.
    *
-   * @throws what the layer throws, or a TypeError when the grant does not fit the contract
+   * @throws what the endpoint or the layer throws, or a TypeError when what the endpoint answers does not fit its contract
    */
   async move(visitor: Visitor): Promise<void> {
     const wanted = this.#audiences(visitor)
+    const shown = this.#seenOf(visitor)
     const keys = new Set([this.room, this.#subject, ...wanted].map(({ key }) => key))
     this.#rise(this.#seats.filter(({ address }) => !keys.has(address.key)))
+    this.#show(shown)
     this.#grant = toldGrant(this.#parts.contract, visitor.grant)
     for (const address of wanted) if (!this.#has(address)) await this.#sit(address)
   }
@@ -147,6 +150,21 @@ export class Places {
       if (this.#member !== null) seat.take(this.#member)
     }
     return seat.address
+  }
+
+  #show(shown: Present | null): void {
+    const before = this.#shown
+    this.#shown = shown
+    if (JSON.stringify(shown) === JSON.stringify(before)) return
+    if (shown === null) this.#spot?.hide()
+    else this.#spot?.take(shown)
+  }
+
+  /** What the others are to see; `null` for nothing. */
+  #seenOf(visitor: Visitor): Present | null {
+    const { contract, seating } = this.#parts
+    const info = seating.presence?.(whoIs(visitor)) ?? null
+    return info === null ? null : { user: visitor.subject, info: seen(contract, info) }
   }
 
   #has({ key }: Address): boolean {

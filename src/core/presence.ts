@@ -7,23 +7,31 @@ import type { Address } from './keys.ts'
 import { type Bus, leaveTopic, type Unsubscribe } from './layer.ts'
 import type { Reporter } from './report.ts'
 
+/** What one socket shows of its user. */
+interface Said extends Present {
+  /** When, in wall time, and in any case after all that its node knew of: of two tabs the later one is seen, on every node. */
+  readonly at: number
+}
+
 /** What nodes tell each other: my members now, or please tell me yours. */
 type Notice =
   | { readonly kind: 'ask'; readonly node: string }
-  | { readonly kind: 'state'; readonly node: string; readonly members: readonly Present[] }
+  | { readonly kind: 'state'; readonly node: string; readonly members: readonly Said[] }
 
 interface Here {
-  info: unknown
-  readonly sockets: Set<string>
+  /** What is seen here: what was said last. */
+  shown: Said
+  /** What each socket shows, the latest last. */
+  readonly sockets: Map<string, Said>
   leaving: Timer | null
 }
 
 interface Watch {
   readonly address: Address
   readonly here: Map<string, Here>
-  readonly elsewhere: Map<string, readonly Present[]>
-  /** What members have been told. */
-  told: Map<string, string>
+  readonly elsewhere: Map<string, readonly Said[]>
+  /** What members have been told, spelled. */
+  told: Map<string, { readonly info: string; readonly at: number }>
   /** How many rely on it: those who are here or on their way in, and those who ask. */
   holders: number
   /** The question to the other nodes that is under way. */
@@ -35,6 +43,9 @@ interface Watch {
 export interface Spot {
   /** Shows one socket of a subject to the others; once more with something new about it. */
   take(member: Present): void
+  /** Shows it no more, at once; it may be taken again. */
+  hide(): void
+  /** Gives the place up. Whoever has no other is seen for the grace of a reload. */
   leave(): void
 }
 
@@ -83,7 +94,7 @@ export class Presence {
   /** The members of a group as this node knows them. */
   members(address: Address): readonly Present[] {
     const watch = this.#watches.get(address.key)
-    return watch === undefined ? [] : listed(watch)
+    return watch === undefined ? [] : listed(merged(watch))
   }
 
   /** The members of a group, asking the other nodes when nobody here is in it. */
@@ -91,7 +102,7 @@ export class Presence {
     const known = this.#watches.get(address.key)
     if (known === undefined) return this.#findElsewhere(address)
     await known.asking
-    return listed(known)
+    return listed(merged(known))
   }
 
   /** Forgets everyone: the node leaves. */
@@ -110,7 +121,7 @@ export class Presence {
     try {
       await watch.ready
       await (watch.asking ??= this.#answered(watch, others))
-      return listed(watch)
+      return listed(merged(watch))
     } finally {
       watch.asking = null
       this.#release(watch)
@@ -150,6 +161,10 @@ export class Presence {
         user = member.user
         this.#enter(watch, socket, member)
       },
+      hide: () => {
+        if (user !== null && this.#withdraw(watch, user, socket) !== null) this.#gone(watch, user)
+        user = null
+      },
       leave: () => {
         if (!held) return
         held = false
@@ -160,22 +175,40 @@ export class Presence {
   }
 
   #enter(watch: Watch, socket: string, { user, info }: Present): void {
-    const here = watch.here.get(user) ?? { info, sockets: new Set(), leaving: null }
-    here.leaving?.cancel()
-    Object.assign(here, { info, leaving: null })
-    here.sockets.add(socket)
-    watch.here.set(user, here)
+    const at = Math.max(this.#parts.clock.now(), (watch.told.get(user)?.at ?? 0) + 1)
+    const shown: Said = { user, info, at }
+    const { sockets, leaving } = watch.here.get(user) ?? { sockets: new Map<string, Said>(), leaving: null }
+    leaving?.cancel()
+    // set anew, it stands behind the other tabs
+    sockets.delete(socket)
+    sockets.set(socket, shown)
+    watch.here.set(user, { shown, sockets, leaving: null })
     this.#changed(watch)
   }
 
   #leave(watch: Watch, user: string, socket: string): void {
+    const here = this.#withdraw(watch, user, socket)
+    if (here !== null)
+      here.leaving = this.#parts.clock.after(this.#parts.graceMs, () => this.#gone(watch, user))
+  }
+
+  /** Answers a user of whom this was the last socket; of any other it is seen what the other tabs show. */
+  #withdraw(watch: Watch, user: string, socket: string): Here | null {
     const here = watch.here.get(user)
-    if (here === undefined || !here.sockets.delete(socket) || here.sockets.size > 0 || this.#closed) return
-    here.leaving = this.#parts.clock.after(this.#parts.graceMs, () => {
-      watch.here.delete(user)
+    if (here === undefined || !here.sockets.delete(socket) || this.#closed) return null
+    const latest = [...here.sockets.values()].at(-1)
+    if (latest === undefined) return here
+    if (latest.at < here.shown.at) {
+      here.shown = latest
       this.#changed(watch)
-      this.#dropIfIdle(watch)
-    })
+    }
+    return null
+  }
+
+  #gone(watch: Watch, user: string): void {
+    watch.here.delete(user)
+    this.#changed(watch)
+    this.#dropIfIdle(watch)
   }
 
   #changed(watch: Watch): void {
@@ -196,8 +229,8 @@ export class Presence {
   /** Tells local members what has changed since they were told last. */
   #tell(watch: Watch): void {
     const now = merged(watch)
-    const told = new Map([...now].map(([user, { info }]) => [user, JSON.stringify(info)]))
-    const joins = [...now.values()].filter(({ user }) => watch.told.get(user) !== told.get(user))
+    const told = new Map([...now].map(([user, { info, at }]) => [user, { info: JSON.stringify(info), at }]))
+    const joins = listed(now).filter(({ user }) => watch.told.get(user)?.info !== told.get(user)?.info)
     const leaves = [...watch.told.keys()].filter((user) => !now.has(user))
     watch.told = told
     const { path, key } = watch.address
@@ -264,18 +297,21 @@ function topicOf(address: Address): string {
   return `presence/${address.key}`
 }
 
-function mine(watch: Watch): readonly Present[] {
-  return [...watch.here].map(([user, { info }]) => ({ user, info }))
+function mine(watch: Watch): readonly Said[] {
+  return [...watch.here.values()].map(({ shown }) => shown)
 }
 
-function listed(watch: Watch): readonly Present[] {
-  return [...merged(watch).values()]
+/** The members as peers know them. */
+function listed(members: ReadonlyMap<string, Said>): readonly Present[] {
+  return [...members.values()].map(({ user, info }) => ({ user, info }))
 }
 
-/** Each subject once; this node's own knowledge wins. */
-function merged(watch: Watch): ReadonlyMap<string, Present> {
-  const all = [...[...watch.elsewhere.values()].flat(), ...mine(watch)]
-  return new Map(all.map((member) => [member.user, member]))
+/** Each subject once, as it was shown last; of two at the same time this node's own wins. */
+function merged(watch: Watch): ReadonlyMap<string, Said> {
+  const latest = new Map<string, Said>()
+  for (const said of [...[...watch.elsewhere.values()].flat(), ...mine(watch)])
+    if (said.at >= (latest.get(said.user)?.at ?? 0)) latest.set(said.user, said)
+  return latest
 }
 
 function noticeOf(bytes: Uint8Array): Notice | null {
@@ -285,10 +321,9 @@ function noticeOf(bytes: Uint8Array): Notice | null {
   if (typeof node !== 'string') return null
   if (kind === 'ask') return { kind, node }
   if (kind !== 'state' || !Array.isArray(members)) return null
-  return { kind, node, members: members.filter(isRecord).flatMap(presentOf) }
+  return { kind, node, members: members.filter(isRecord).flatMap(saidOf) }
 }
 
-function presentOf(value: Readonly<Record<string, unknown>>): readonly Present[] {
-  const { user, info } = value
-  return typeof user === 'string' ? [{ user, info }] : []
+function saidOf({ user, info, at }: Readonly<Record<string, unknown>>): readonly Said[] {
+  return typeof user === 'string' && typeof at === 'number' ? [{ user, info, at }] : []
 }

@@ -213,15 +213,16 @@ export class Standing {
     opening.become(visitor)
     this.#parts.hold(visitor)
     this.#hearer.confirmed()
-    if (!changed) return 'kept'
     const toldBefore = places.grant
     try {
+      // under the same grant too: places follow the user as well, who may have another name or team by now
       await places.move(visitor)
     } catch (error) {
       opening.fail(error)
       return 'closed'
     }
     if (opening.ended) return 'closed'
+    if (!changed) return 'kept'
     opening.tell({ type: 'changed', why, told: !isSameGrant(toldBefore, places.grant) })
     opening.changed(visitor.grant, before, places.told())
     return 'changed'

@@ -139,8 +139,10 @@ export class Inside implements FarReceiver {
   #presence(frame: RawFrame): void {
     // as above
     const { joins, leaves } = frame as unknown as { joins: readonly Member[]; leaves: readonly string[] }
-    const gone = new Set([...leaves, ...joins.map(({ user }) => user)])
-    this.members = [...this.members.filter(({ user }) => !gone.has(user)), ...joins]
+    const members = new Map(this.members.map((one) => [one.user, one]))
+    for (const user of leaves) members.delete(user)
+    for (const one of joins) members.set(one.user, one)
+    this.members = [...members.values()]
   }
 
   #take(message: Got): void {
