@@ -61,13 +61,12 @@ export function compactToken(text: string): CompactToken {
 
 /**
  * The issuer that a token names, before anything is verified: good only for choosing whose token it may be.
- * `null` when it names none or cannot be read.
+ * Whatever stands there; `undefined` when it names none, cannot be read or is longer than a token may be.
  */
-export function unverifiedIssuer(text: string): string | null {
-  const bytes = text.length > maxLength ? null : fromBase64url(text.split('.')[1] ?? '')
-  const claims = bytes === null ? null : jsonObject(bytes)
-  const issuer = claims?.['iss']
-  return typeof issuer === 'string' ? issuer : null
+export function unverifiedIssuer(text: string): unknown {
+  if (text.length > maxLength) return undefined
+  const bytes = fromBase64url(text.split('.')[1] ?? '') ?? new Uint8Array()
+  return jsonObject(bytes)?.['iss']
 }
 
 /** The JSON object that these bytes spell in UTF-8, or `null`. */

@@ -6,19 +6,17 @@ import { invalid } from './invalid-token.ts'
 /** A secret that both ends share: text counts as its UTF-8 bytes. */
 export type Secret = string | Uint8Array | KeyObject
 
-const hashes = {
-  HS256: { hash: 'sha256', bytes: 32 },
-  HS384: { hash: 'sha384', bytes: 48 },
-  HS512: { hash: 'sha512', bytes: 64 },
-} as const
-
-/** The names of the HMAC algorithms (RFC 7518 section 3.2). */
-export type HmacAlgorithm = keyof typeof hashes
-
-/** Whether this is the name of an HMAC algorithm. */
-export function isHmac(alg: string): alg is HmacAlgorithm {
-  return Object.hasOwn(hashes, alg)
+interface Hash {
+  readonly hash: string
+  readonly bytes: number
 }
+
+/** The HMAC algorithms (RFC 7518 section 3.2). */
+const hashes: ReadonlyMap<string, Hash> = new Map([
+  ['HS256', { hash: 'sha256', bytes: 32 }],
+  ['HS384', { hash: 'sha384', bytes: 48 }],
+  ['HS512', { hash: 'sha512', bytes: 64 }],
+])
 
 /**
  * Verifies HMAC signatures without leaving the turn: `node:crypto` with keys that are made once, where
@@ -33,13 +31,13 @@ export function hmacVerifier(
   secrets: readonly Secret[],
   algorithms: readonly string[],
 ): (token: CompactToken) => void {
-  const allowed = new Set(algorithms.map(named))
-  const keys = secrets.map((secret) => secretKey(secret, allowed))
+  const allowed = new Map(algorithms.map((alg) => [alg, hashOf(alg)]))
+  const longest = Math.max(...[...allowed.values()].map(({ bytes }) => bytes))
+  const keys = secrets.map((secret) => secretKey(secret, longest))
   if (keys.length === 0 || allowed.size === 0)
     throw wrong('jwt() needs at least one secret and one algorithm')
   return ({ alg, signed, signature }) => {
-    if (!isHmac(alg) || !allowed.has(alg)) invalid('the algorithm is not allowed for a shared secret')
-    const { hash } = hashes[alg]
+    const { hash } = allowed.get(alg) ?? invalid('the algorithm is not allowed for a shared secret')
     const signs = (key: KeyObject): boolean =>
       isSame(createHmac(hash, key).update(signed).digest(), signature)
     if (!keys.some(signs)) invalid('the signature is wrong')
@@ -51,18 +49,18 @@ export function isSame(one: Uint8Array, other: Uint8Array): boolean {
   return one.length === other.length && timingSafeEqual(one, other)
 }
 
-function named(alg: string): HmacAlgorithm {
-  if (isHmac(alg)) return alg
+function hashOf(alg: string): Hash {
+  const found = hashes.get(alg)
+  if (found !== undefined) return found
   throw wrong(
     `'${alg}' does not go with a shared secret: use HS256, HS384 or HS512, or give a public key as 'key'`,
   )
 }
 
-function secretKey(secret: Secret, allowed: ReadonlySet<HmacAlgorithm>): KeyObject {
+function secretKey(secret: Secret, longest: number): KeyObject {
   const key = secret instanceof KeyObject ? secret : createSecretKey(bytesOf(secret))
   if (key.type !== 'secret')
     throw wrong("a public or private key is no shared secret: give the public key as 'key'")
-  const longest = Math.max(...[...allowed].map((alg) => hashes[alg].bytes))
   const size = key.symmetricKeySize ?? 0
   if (size >= longest) return key
   throw wrong(

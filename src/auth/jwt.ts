@@ -75,8 +75,8 @@ const usualTypes: readonly (string | null)[] = [null, 'application/jwt', 'applic
 export function jwt<U, C = Claims>(options: JwtOptions<U, C>): Authenticator<U> {
   const rules = rulesOf(options)
   const authenticator = async (door: Door): Promise<Identity<U> | null> => {
-    const value = door.credentials.of('bearer')
-    if (value === null || !isTokenOf(rules.claims.issuers, value)) return null
+    const value = door.credentials.of('bearer') ?? ''
+    if (!isTokenOf(rules.claims.issuers, value)) return null
     return refusingBad(async () => {
       const verified = await verifiedToken(value, rules)
       return heldBy(options, shaped(options, verified.claims), factsOf(verified, rules))

@@ -12,6 +12,12 @@ export interface RemoteParts<T> {
   readonly staleMs: number
 }
 
+/** A document, and when it came. */
+interface Dated<T> {
+  readonly value: T
+  readonly at: number
+}
+
 /** For how long the last good one holds while its server cannot be reached. */
 const lastGoodMs = 24 * 3_600_000
 /** How soon it may be fetched again. */
@@ -26,7 +32,7 @@ const emptyCoolDownMs = 1_000
  */
 export class Remote<T> {
   readonly #parts: RemoteParts<T>
-  #document: { readonly value: T; readonly at: number } | null = null
+  #document: Dated<T> | null = null
   #triedAt = Number.NEGATIVE_INFINITY
   #failures = 0
   /** Why the last fetch failed; `null` when it did not. */
@@ -40,10 +46,9 @@ export class Remote<T> {
   /** The document as it is known. @throws TypeError when it cannot be had */
   async current(): Promise<T> {
     const { staleMs, oldMs } = this.#parts
-    if (!this.#isWithin(staleMs)) await this.#refresh()
-    else if (!this.#isWithin(oldMs)) void this.#refresh()
-    if (this.#document === null || !this.#isWithin(lastGoodMs)) return this.#unreachable()
-    return this.#document.value
+    if (this.#within(staleMs) === null) await this.#refresh()
+    else if (this.#within(oldMs) === null) void this.#refresh()
+    return (this.#within(lastGoodMs) ?? this.#unreachable()).value
   }
 
   /**
@@ -53,14 +58,15 @@ export class Remote<T> {
    */
   async latest(): Promise<T> {
     await this.#refresh()
-    if (this.#document === null || this.#failure !== null) return this.#unreachable()
-    return this.#document.value
+    if (this.#failure !== null) return this.#unreachable()
+    return (this.#document ?? this.#unreachable()).value
   }
 
-  #isWithin(ms: number): boolean {
-    if (this.#document === null) return false
+  /** The last good one, if it is younger than that. */
+  #within(ms: number): Dated<T> | null {
+    if (this.#document === null) return null
     const age = this.#parts.clock.now() - this.#document.at
-    return age >= 0 && age < ms
+    return age >= 0 && age < ms ? this.#document : null
   }
 
   #unreachable(): never {

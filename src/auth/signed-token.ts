@@ -22,7 +22,9 @@ export interface VerifiedToken {
 /** Whether a credential is written like a signed token of one of these issuers; of any when they are `null`. */
 export function isTokenOf(issuers: readonly string[] | null, value: string): boolean {
   if (!looksLikeToken(value)) return false
-  return issuers === null || issuers.includes(unverifiedIssuer(value) ?? '')
+  if (issuers === null) return true
+  const issuer = unverifiedIssuer(value)
+  return issuers.some((one) => one === issuer)
 }
 
 /**

@@ -36,7 +36,7 @@ const minRsaBits = 2048
  */
 export function verificationKey(input: PublicKey, allowed: readonly string[] | null): VerificationKey {
   const key = publicKey(input)
-  const found = pinned(key, statedBy(input), kidOf(input), allowed)
+  const found = pinned(key, statedBy(input), textOf(input, 'kid'), allowed)
   if (found !== null) return found
   const purpose = allowed === null ? '' : ` with ${allowed.join(', ')}`
   throw wrong(
@@ -52,7 +52,7 @@ export function verificationKey(input: PublicKey, allowed: readonly string[] | n
  * @throws TypeError when it is no JWK set, or has more than 100 keys
  */
 export function keysOfSet(jwks: unknown, allowed: readonly string[] | null): readonly VerificationKey[] {
-  const keys = isRecord(jwks) ? jwks['keys'] : null
+  const { keys } = isRecord(jwks) ? jwks : {}
   if (!Array.isArray(keys)) throw new TypeError("a JWK set is an object with a list of 'keys'")
   if (keys.length > 100) throw new TypeError('a JWK set has 100 keys at most')
   return keys
@@ -66,7 +66,7 @@ function keyOfSet(
   allowed: readonly string[] | null,
 ): readonly VerificationKey[] {
   try {
-    const found = pinned(publicKey(jwk), statedBy(jwk), kidOf(jwk), allowed)
+    const found = pinned(publicKey(jwk), statedBy(jwk), textOf(jwk, 'kid'), allowed)
     return found === null ? [] : [found]
   } catch {
     // a kind of key that this runtime does not know is ignored (RFC 7517 section 5)
@@ -151,16 +151,15 @@ function isCryptoKey(input: unknown): input is webcrypto.CryptoKey {
   return input instanceof CryptoKey
 }
 
-function kidOf(input: unknown): string | null {
-  const kid = isRecord(input) && !(input instanceof KeyObject) ? input['kid'] : null
-  return typeof kid === 'string' ? kid : null
+/** A member of a JWK that is a text; other kinds of key have none. */
+function textOf(input: unknown, name: 'kid' | 'alg'): string | null {
+  const value = isRecord(input) ? input[name] : undefined
+  return typeof value === 'string' ? value : null
 }
 
 /** The one algorithm that a JWK or a WebCrypto key names itself. */
 function statedBy(input: unknown): string | null {
-  if (isCryptoKey(input)) return webCryptoAlgorithm(input)
-  const alg = isRecord(input) && !(input instanceof KeyObject) ? input['alg'] : null
-  return typeof alg === 'string' ? alg : null
+  return isCryptoKey(input) ? webCryptoAlgorithm(input) : textOf(input, 'alg')
 }
 
 function webCryptoAlgorithm({ algorithm }: webcrypto.CryptoKey): string | null {

@@ -106,6 +106,14 @@ test('keys that grow old are fetched beside the answer', async () => {
   await expect.poll(() => asked('old')).toBe('401 invalid-token')
 })
 
+test('a set that seems to come from the future, after the wall clock was set back, is fetched again', async () => {
+  await asked('old')
+  answer = await publishing({ next: next.publicKey })
+  clock.jump(-minute)
+  expect(await asked('old')).toBe('401 invalid-token')
+  expect(fetches).toBe(2)
+})
+
 test('the last good set holds for a day while the server is away, and no longer', async () => {
   await asked('old')
   answer = broken
@@ -178,6 +186,20 @@ test('a redirect to another origin is not followed, although the keys are there'
   })
   expect(fetches).toBe(1)
 })
+
+test.each([200, 404, 503])(
+  'a location in an answer %i, which is no redirect, is not followed',
+  async (status) => {
+    const published = await publishing({ old: old.publicKey })
+    const asks: (string | undefined)[] = []
+    answer = (request, response) => {
+      asks.push(request.url)
+      published(request, response.writeHead(status, { location: '/moved' }))
+    }
+    await verdict(one, bearerDoor(await token('old'))).catch(() => {})
+    expect(asks).toEqual(['/jwks'])
+  },
+)
 
 test('a redirect on the same server is followed', async () => {
   const published = await publishing({ old: old.publicKey })

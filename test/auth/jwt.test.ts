@@ -314,6 +314,30 @@ describe('a fixed key set', () => {
     })
   })
 
+  test('takes keys that say that they are for signatures', async () => {
+    const keys = [await jwk('ES256', { use: 'sig' }), await jwk('EdDSA', { key_ops: ['encrypt', 'verify'] })]
+    const one = jwt({ jwks: { keys }, clock, user })
+    for (const alg of ['ES256', 'EdDSA'])
+      expect(await verdict(one, bearerDoor(await signedAs(alg)))).toMatchObject({ user: { id: '7' } })
+  })
+
+  test('of one key with a name verifies no token that names another', async () => {
+    const one = jwt({ jwks: { keys: [await jwk('ES256', { kid: 'a' })] }, clock, user })
+    expect(await verdict(one, bearerDoor(await signedAs('ES256', 'b')))).toBe('401 invalid-token')
+  })
+
+  test.each([7, null, ['a'], {}])('takes a name or algorithm that is no text for none: %j', async (odd) => {
+    const one = jwt({ jwks: { keys: [await jwk('ES256', { kid: odd, alg: odd })] }, clock, user })
+    expect(await verdict(one, bearerDoor(await signedAs('ES256', 'a')))).toMatchObject({ user: { id: '7' } })
+  })
+
+  test.each([null, 'keys', [], {}, { keys: {} }])('is none without a list of keys: %j', (jwks) => {
+    // what a program without types could write
+    expect(() => jwt({ jwks: jwks as { keys: object[] }, user })).toThrow(
+      "is an object with a list of 'keys'",
+    )
+  })
+
   test('leaves out keys that are private, symmetric, for encryption, weak or unknown', async () => {
     const weak = await exportJWK(generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey)
     const keys = [
@@ -321,6 +345,7 @@ describe('a fixed key set', () => {
       { kty: 'oct', k: 'c2VjcmV0' },
       await jwk('ES256', { use: 'enc' }),
       await jwk('ES256', { key_ops: ['sign'] }),
+      await jwk('ES256', { key_ops: 'verify' }),
       { kty: 'future' },
       weak,
     ]

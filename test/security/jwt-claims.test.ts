@@ -19,9 +19,10 @@ const without = (claim: string): object =>
 
 describe('a token is refused', () => {
   test.each(['exp', 'aud', 'sub'])('without %s', async (claim) => {
-    expect(await verdict(one, bearerDoor(handmade({ alg: 'HS256' }, without(claim))))).toBe(
-      '401 invalid-token',
+    const { status, detail } = await denialOf(() =>
+      one(bearerDoor(handmade({ alg: 'HS256' }, without(claim)))),
     )
+    expect([status, detail]).toEqual([401, expect.stringContaining(`the claim ${claim} is missing`)])
   })
 
   test.each<unknown>([
@@ -59,7 +60,9 @@ describe('a token is refused', () => {
     ['it is not valid yet, beyond the tolerance', { nbf: now + 6 }],
     ['it was issued in the future, so that no revocation would reach it', { iat: now + 6 }],
     ['nbf is a text', { nbf: '0' }],
+    ['nbf is negative', { nbf: -1 }],
     ['iat is a text', { iat: '0' }],
+    ['iat is negative', { iat: -1 }],
     ['it is for another audience', { aud: 'admin' }],
     ['it is for a longer audience', { aud: 'chat2' }],
     ['it is for another case of the audience', { aud: 'Chat' }],
@@ -83,6 +86,12 @@ describe('a token is refused', () => {
       )
     },
   )
+
+  test.each([7, null, [issuer], {}])('when its issuer is %j, also where any will do', async (iss) => {
+    const lenient = jwt({ secret, clock, user })
+    const token = handmade({ alg: 'HS256' }, { sub: '7', exp: now + 60, iss })
+    expect(await verdict(lenient, bearerDoor(token))).toBe('401 invalid-token')
+  })
 
   test('when it has an audience and none was configured', async () => {
     const denial = await denialOf(() =>

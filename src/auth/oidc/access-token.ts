@@ -58,8 +58,8 @@ export function oidc<U>(options: OidcOptions<U>): Authenticator<U> {
     subject: (claims: AccessClaims) => provider.subject(claims),
   }
   const authenticator = async (door: Door): Promise<Identity<U> | null> => {
-    const value = door.credentials.of('bearer')
-    if (value === null || !isTokenOf(rules.claims.issuers, value)) return null
+    const value = door.credentials.of('bearer') ?? ''
+    if (!isTokenOf(rules.claims.issuers, value)) return null
     return refusingBad(async () => {
       const verified = await verifiedToken(value, rules)
       return heldBy(holders, accessClaims(verified.claims), factsOf(verified, rules))

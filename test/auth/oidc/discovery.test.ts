@@ -182,6 +182,13 @@ describe('a document is refused', () => {
   })
 })
 
+test.each(['https://id.example/tenant', 'http://localhost:1', 'http://127.0.0.1:1', 'http://[::1]:1'])(
+  'an issuer may be %s',
+  (good) => {
+    expect(provider({ issuer: good }).issuer).toBe(good)
+  },
+)
+
 describe('a configuration is refused at start', () => {
   test.each([
     ['with plain http', 'http://id.example'],
@@ -189,8 +196,11 @@ describe('a configuration is refused at start', () => {
     ['with a fragment', 'https://id.example/#a'],
     ['with an empty query', 'https://id.example/?'],
     ['with a password', 'https://a:b@id.example'],
+    ['with a password of nobody', 'https://:b@id.example'],
+    ['with a name', 'https://a@id.example'],
     ['without a URL', 'id.example'],
     ['with another protocol', 'ftp://id.example'],
+    ['with another protocol to this machine', 'ftp://127.0.0.1'],
   ])('%s', (_what, wrong) => {
     expect(() => provider({ issuer: wrong })).toThrow("'issuer' must be an https URL")
   })
