@@ -1,5 +1,5 @@
 import { fromBase64url } from '../wire/from-base64url.ts'
-import { isRecord, parseJson } from '../wire/json.ts'
+import { parseRecord } from '../wire/json.ts'
 import { invalid } from './invalid-token.ts'
 
 /**
@@ -72,8 +72,7 @@ export function unverifiedIssuer(text: string): unknown {
 /** The JSON object that these bytes spell in UTF-8, or `null`. */
 export function jsonObject(bytes: Uint8Array): Readonly<Record<string, unknown>> | null {
   try {
-    const parsed = parseJson(utf8.decode(bytes))
-    return parsed.ok && isRecord(parsed.value) ? parsed.value : null
+    return parseRecord(utf8.decode(bytes))
   } catch {
     return null
   }

@@ -6,7 +6,7 @@ import type { Store } from '../core/layer.ts'
 import { toBase64url } from '../wire/to-base64url.ts'
 import { type Duration, milliseconds } from '../wire/duration.ts'
 import { deny, SallyportError } from '../wire/errors.ts'
-import { isRecord, parseJson } from '../wire/json.ts'
+import { parseRecord } from '../wire/json.ts'
 import { fingerprint, sha256Hex } from './fingerprint.ts'
 import type { Found } from './found.ts'
 
@@ -196,9 +196,9 @@ function packed(record: TicketRecord, until: number): Uint8Array {
 
 /** A record as the store gives it back: others may write there, so each field is looked at. */
 function unpacked(bytes: Uint8Array): { readonly record: TicketRecord; readonly until: number } | null {
-  const parsed = parseJson(new TextDecoder().decode(bytes))
-  if (!parsed.ok || !isRecord(parsed.value)) return null
-  const { subject, session, token, scopes, issuedAt, expires, origin, path, until } = parsed.value
+  const kept = parseRecord(new TextDecoder().decode(bytes))
+  if (kept === null) return null
+  const { subject, session, token, scopes, issuedAt, expires, origin, path, until } = kept
   if (typeof subject !== 'string' || typeof path !== 'string' || typeof until !== 'number') return null
   if (!isTextOrNull(session) || !isTextOrNull(token) || !isTextOrNull(origin) || !isTextsOrNull(scopes))
     return null

@@ -22,6 +22,13 @@ export function parseJson(text: string): Parsed {
   return { ok: true, value }
 }
 
+/** The object that a text is, or `null` when it is none or is refused as {@link parseJson} does. */
+export function parseRecord(text: string): Readonly<Record<string, unknown>> | null {
+  const parsed = parseJson(text)
+  const value = parsed.ok ? parsed.value : undefined
+  return isRecord(value) ? value : null
+}
+
 /** An object that is no array. */
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -141,6 +141,11 @@ describe('claiming', () => {
     expect(await ours(bearerDoor(handmade({ alg: 'HS256' }, { sub: '7', exp: now + 60 })))).toBeNull()
   })
 
+  test('leaves a token that is too long to be read to the next authenticator', async () => {
+    const long = { sub: '7', iss: 'https://a.example', exp: now + 60, more: 'x'.repeat(16_384) }
+    expect(await ours(bearerDoor(handmade({ alg: 'HS256' }, long)))).toBeNull()
+  })
+
   test('means that a bad token of the own issuer ends the search', async () => {
     const forged = handmade(
       { alg: 'HS256' },
@@ -222,6 +227,24 @@ describe('a public key', () => {
     const one = jwt({ key, clock, user })
     expect(await verdict(one, bearerDoor(await signed('PS256')))).toMatchObject({ user: { id: '7' } })
     expect(await verdict(one, bearerDoor(await signed('RS256', 'PS256')))).toBe('401 invalid-token')
+  })
+
+  test('as a WebCrypto key for RS512 takes that alone', async () => {
+    const { publicKey } = pairOf('RS256')
+    const key = publicKey.toCryptoKey({ name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-512' }, true, ['verify'])
+    const one = jwt({ key, clock, user })
+    expect(await verdict(one, bearerDoor(await signed('RS512', 'RS256')))).toMatchObject({
+      user: { id: '7' },
+    })
+    for (const alg of ['RS256', 'PS512'])
+      expect(await verdict(one, bearerDoor(await signed(alg, 'RS256')))).toBe('401 invalid-token')
+  })
+
+  test('as a WebCrypto key of a curve has its algorithm from that', async () => {
+    const { publicKey } = pairOf('ES256')
+    const key = publicKey.toCryptoKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['verify'])
+    const one = jwt({ key, clock, user })
+    expect(await verdict(one, bearerDoor(await signed('ES256')))).toMatchObject({ user: { id: '7' } })
   })
 
   test('of RSA takes RS256 alone unless it is told otherwise', async () => {

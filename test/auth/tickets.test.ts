@@ -258,7 +258,8 @@ describe('minting', () => {
     '',
     'javascript:alert(1)',
     7,
-  ])('refuses an origin that is none: %s', async (bad) => {
+    { toString: 7 },
+  ])('refuses an origin that is none: %j', async (bad) => {
     expect((await denialOf(() => mint({ origin: bad }))).reason).toBe('bad-origin')
   })
 

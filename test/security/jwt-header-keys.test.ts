@@ -5,7 +5,7 @@ import { exportJWK, SignJWT } from 'jose'
 import { expect, test } from 'vitest'
 import { jwt } from '../../src/auth/jwt.ts'
 import { testClock } from '../../src/testing/clock.ts'
-import { bearerDoor, verdict } from '../support/door.ts'
+import { bearerDoor, denialOf, verdict } from '../support/door.ts'
 import { handmade, seconds, secret } from '../support/tokens.ts'
 
 // A header may choose among configured keys and nothing else (RFC 8725 section 3.10).
@@ -83,6 +83,15 @@ test.each<unknown>([7, null, true, [], ['a'], {}])('a kid that is no text is ref
   const one = jwt({ secret, clock, user })
   expect(await verdict(one, bearerDoor(handmade({ alg: 'HS256', kid }, claims)))).toBe('401 invalid-token')
 })
+
+test.each<unknown>([undefined, null, 7, ['HS256'], {}])(
+  'a header without an algorithm is refused, and operators are told: %j',
+  async (alg) => {
+    const token = handmade({ alg }, claims)
+    const { status, detail } = await denialOf(() => jwt({ secret, clock, user })(bearerDoor(token)))
+    expect([status, detail]).toEqual([401, 'the header has no alg'])
+  },
+)
 
 test.each(['logout+jwt', 'secevent+jwt', 'dpop+jwt', 'application/secevent+jwt', '', 'jwt '])(
   'a token of another kind is refused: %j (RFC 8725 section 3.11)',

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { isRecord, maxJsonDepth, parseJson } from '../../src/wire/json.ts'
+import { isRecord, maxJsonDepth, parseJson, parseRecord } from '../../src/wire/json.ts'
 
 const nested = (depth: number, [open, close]: readonly [string, string] = ['[', ']']): string =>
   open.repeat(depth) + (open === '[' ? '' : '1') + close.repeat(depth)
@@ -77,4 +77,10 @@ describe('parsing JSON from a peer', () => {
 test('a record is an object, and no list, null or plain value', () => {
   expect(isRecord({})).toBe(true)
   for (const other of [[], null, undefined, 'text', 7, () => null]) expect(isRecord(other)).toBe(false)
+})
+
+test('an object is parsed where one is wanted, and nothing else for one', () => {
+  expect(parseRecord('{"a":[1]}')).toEqual({ a: [1] })
+  for (const text of ['[]', 'null', '7', '"text"', '{', '', '{"constructor":1}', '{"a":'.repeat(65)])
+    expect(parseRecord(text)).toBeNull()
 })

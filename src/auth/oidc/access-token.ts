@@ -69,8 +69,8 @@ export function oidc<U>(options: OidcOptions<U>): Authenticator<U> {
 }
 
 function rulesOf<U>({ provider, audience, clockTolerance = '5s' }: OidcOptions<U>): TokenRules {
-  const audiences = listed(audience)
-  if (audiences === null || audiences.length === 0 || audiences.includes(''))
+  const audiences = listed(audience) ?? []
+  if (audiences.length === 0 || audiences.includes(''))
     throw new TypeError("oidc() needs an 'audience': the name of your API at the provider")
   return {
     verify: signatureVerifier(provider.keys),

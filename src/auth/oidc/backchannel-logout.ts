@@ -95,8 +95,8 @@ async function outcome(
 }
 
 function rulesOf({ provider, client, clockTolerance = '5s' }: BackchannelLogoutOptions): TokenRules {
-  const audiences = listed(client)
-  if (audiences === null || audiences.length === 0 || audiences.includes(''))
+  const audiences = listed(client) ?? []
+  if (audiences.length === 0 || audiences.includes(''))
     throw new TypeError("backchannelLogout() needs the id of your 'client' at the provider")
   return {
     verify: signatureVerifier(provider.keys),

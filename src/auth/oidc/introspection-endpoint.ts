@@ -1,4 +1,4 @@
-import { isRecord, parseJson } from '../../wire/json.ts'
+import { parseRecord } from '../../wire/json.ts'
 import { boundedFetch, UnexpectedStatus } from '../bounded-fetch.ts'
 import type { Answer } from './answers.ts'
 import type { Provider } from './provider.ts'
@@ -94,8 +94,7 @@ function formEncoded(text: string): string {
 }
 
 function answerIn(text: string): Answer {
-  const parsed = parseJson(text)
-  const { active, ...statement } = parsed.ok && isRecord(parsed.value) ? parsed.value : {}
+  const { active, ...statement } = parseRecord(text) ?? {}
   if (typeof active === 'boolean') return active ? statement : null
   throw new TypeError('the answer does not say whether the token is active')
 }

@@ -1,5 +1,5 @@
 import { SallyportError } from '../../wire/errors.ts'
-import { isRecord, parseJson } from '../../wire/json.ts'
+import { parseRecord } from '../../wire/json.ts'
 import { isSecureUrl } from '../secure-url.ts'
 
 /** Where a provider describes itself: OpenID Connect Discovery 1.0 section 4, or RFC 8414 section 3. */
@@ -43,9 +43,9 @@ export function documentUrl(issuer: string, wellKnown: WellKnown): URL {
  * @throws TypeError when it is not to be believed
  */
 export function readMetadata(text: string, issuer: string, hosts: readonly string[]): ProviderMetadata {
-  const parsed = parseJson(text)
-  if (!parsed.ok || !isRecord(parsed.value)) throw new TypeError("the provider's document is no JSON object")
-  const { issuer: stated, jwks_uri: jwks, introspection_endpoint: introspection } = parsed.value
+  const document = parseRecord(text)
+  if (document === null) throw new TypeError("the provider's document is no JSON object")
+  const { issuer: stated, jwks_uri: jwks, introspection_endpoint: introspection } = document
   if (stated !== issuer)
     throw new TypeError("the provider's document is of another issuer than the configured one")
   return {

@@ -31,3 +31,25 @@ test.each(Array.from({ length: 12 }, (_, turns) => [turns]))(
     expect(most).toBe(1)
   },
 )
+
+test('a question that follows another takes its place, where no further one could leave', async () => {
+  const landings: (() => void)[] = []
+  const answers = new Answers({
+    clock: testClock(),
+    keepMs: 30_000,
+    ask: async () => {
+      const landing = Promise.withResolvers<void>()
+      landings.push(landing.resolve)
+      await landing.promise
+      return { sub: '7' }
+    },
+  })
+  const asked = Array.from({ length: 64 }, (_, index) => answers.known(`token-${index}`))
+  const following = answers.fresh('token-0')
+  await expect(answers.known('one-more')).rejects.toMatchObject({ status: 503 })
+  landings[0]?.()
+  await expect.poll(() => landings.length).toBe(65)
+  for (const land of landings) land()
+  expect(await following).toEqual({ sub: '7' })
+  await Promise.all(asked)
+})

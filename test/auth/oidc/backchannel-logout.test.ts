@@ -107,6 +107,12 @@ describe('a logout', () => {
     expect(revoked).toEqual([{ session: 'session-1', reason }])
   })
 
+  test('of a session that names no user looks for none', async () => {
+    const named = provider({ issuer: issuer.issuer, clock, subject: ({ sub }) => `user:${sub}` })
+    expect(await send(await token({ sub: undefined }), make({ provider: named }))).toBe(200)
+    expect(revoked).toEqual([{ session: 'session-1', reason }])
+  })
+
   test('names the user as the provider was told to', async () => {
     const named = provider({
       issuer: issuer.issuer,
@@ -271,6 +277,7 @@ describe('a logout that fails', () => {
   })
 })
 
-test.each(['', []])('the client %j is none', (client) => {
-  expect(() => make({ client })).toThrow("needs the id of your 'client'")
+test.each(['', [], ['site', ''], undefined])('the client %j is none', (client) => {
+  // what a program without types could write
+  expect(() => make({ client: client as string })).toThrow("needs the id of your 'client'")
 })

@@ -138,15 +138,22 @@ describe('a document is refused', () => {
     (_request, response) =>
       response.end(JSON.stringify(body))
 
-  test.each<[string, RequestListener]>([
-    ['that is no JSON', (_request, response) => response.end('<html>')],
-    ['that is a list', json([])],
-    ['that is nested too deep', (_request, response) => response.end('['.repeat(200) + ']'.repeat(200))],
-    ['that is not there', (_request, response) => response.writeHead(404).end()],
-    ['without issuer and keys', json({})],
-  ])('%s', async (_what, listener) => {
+  test.each<[string, string, RequestListener]>([
+    ['that is no JSON', 'no JSON object', (_request, response) => response.end('<html>')],
+    ['that is a list', 'no JSON object', json([])],
+    [
+      'that is nested too deep',
+      'no JSON object',
+      (_request, response) => response.end('['.repeat(200) + ']'.repeat(200)),
+    ],
+    ['that is not there', 'answered 404', (_request, response) => response.writeHead(404).end()],
+    ['without issuer and keys', 'another issuer', json({})],
+  ])('%s', async (_what, why, listener) => {
     issuer.answer('openid', listener)
-    expect(await refused()).toMatchObject({ message: expect.stringContaining('could not be fetched') })
+    expect(await refused()).toMatchObject({
+      message: expect.stringContaining('could not be fetched'),
+      cause: { message: expect.stringContaining(why) },
+    })
   })
 
   test.each([
@@ -162,6 +169,11 @@ describe('a document is refused', () => {
     expect(await refused()).toMatchObject({
       cause: { message: expect.stringMatching(/issuer|https URL|'hosts'/) },
     })
+  })
+
+  test('with keys in a list, which reads like a URL', async () => {
+    issuer.document['jwks_uri'] = [`${issuer.issuer}/jwks`]
+    expect(await refused()).toMatchObject({ cause: { message: "the provider's jwks_uri is no https URL" } })
   })
 
   test('that is behind a redirect, even to the same server', async () => {
