@@ -163,6 +163,12 @@ describe('what is answered', () => {
     expect(await ask('opaque', make({ untyped: true }))).toMatchObject({ user: { id: '7' } })
   })
 
+  test('an answer about nobody is refused, whatever name the site would make of that', async () => {
+    const named = provider({ issuer: issuer.issuer, clock, subject: ({ sub }) => `user:${sub}` })
+    issuer.tokens.set('opaque', about({ sub: undefined }))
+    expect(await ask('opaque', make({ provider: named }))).toBe('401 invalid-token')
+  })
+
   test('the audience must be among those that are configured', async () => {
     const strict = make({ audience: ['api'] })
     expect(await ask('opaque', strict)).toBe('401 invalid-token')
@@ -345,6 +351,15 @@ describe('an endpoint', () => {
       await clock.advance(500)
     }
     expect(times).toEqual([0, 0.5, 1.5, 3.5, 7.5, 12.5, 17.5])
+  })
+
+  test('that breaks off is left alone as well', async () => {
+    issuer.answer('introspection', (request) => request.socket.destroy())
+    await expect(ask('first')).rejects.toThrow('gave no answer')
+    await expect(ask('second')).rejects.toThrow('did not answer a moment ago')
+    issuer.answer('introspection', null)
+    await clock.advance(500)
+    expect(await ask()).toMatchObject({ user: { id: '7' } })
   })
 
   test('that has answered in between is left alone for half a second again', async () => {
