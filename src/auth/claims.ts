@@ -106,7 +106,8 @@ function seconds(claims: Readonly<Record<string, unknown>>, name: string, missin
 
 function checkIssuer(iss: unknown, issuers: readonly string[] | null): void {
   if (iss !== undefined && typeof iss !== 'string') invalid('the claim iss is no text')
-  if (issuers !== null && !issuers.some((one) => one === iss)) invalid('the token is from another issuer')
+  if (issuers !== null && (iss === undefined || !issuers.includes(iss)))
+    invalid('the token is from another issuer')
 }
 
 function checkAudience(aud: unknown, audiences: readonly string[] | null): void {

@@ -23,7 +23,7 @@ export interface VerifiedToken {
 export function isTokenOf(issuers: readonly string[] | null, value: string): boolean {
   if (!looksLikeToken(value)) return false
   if (issuers === null) return true
-  const issuer = unverifiedIssuer(value)
+  const issuer = unverifiedIssuer(value) ?? ''
   return issuers.some((one) => one === issuer)
 }
 

@@ -13,6 +13,14 @@ test.each([{}, { iss: 'https://b.example' }, { iss: 7 }, { iss: ['https://a.exam
   },
 )
 
+test('claims without an issuer are refused, also where the environment lacks the one that is wanted', () => {
+  // what a variable of the environment is that nobody has set
+  const unset = process.env['SALLYPORT_NO_SUCH_ISSUER'] as string
+  expect(() => checkedClaims(bytes({ exp: 2 }), { ...rules, issuers: [unset] }, 1_000)).toThrow(
+    'another issuer',
+  )
+})
+
 test('claims that are no UTF-8 are refused', () => {
   const payload = Uint8Array.of(
     ...bytes({ exp: 2, iss: 'https://a.example', x: '' }).slice(0, -2),

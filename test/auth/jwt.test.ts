@@ -141,6 +141,13 @@ describe('claiming', () => {
     expect(await ours(bearerDoor(handmade({ alg: 'HS256' }, { sub: '7', exp: now + 60 })))).toBeNull()
   })
 
+  test('leaves the tokens of none to the next one, also where the environment lacks the issuer', async () => {
+    // what a variable of the environment is that nobody has set
+    const unset = process.env['SALLYPORT_NO_SUCH_ISSUER'] as string
+    const lacking = jwt({ issuer: [unset], secret, clock, user })
+    expect(await lacking(bearerDoor(handmade({ alg: 'HS256' }, { sub: '7', exp: now + 60 })))).toBeNull()
+  })
+
   test('leaves a token that is too long to be read to the next authenticator', async () => {
     const long = { sub: '7', iss: 'https://a.example', exp: now + 60, more: 'x'.repeat(16_384) }
     expect(await ours(bearerDoor(handmade({ alg: 'HS256' }, long)))).toBeNull()
