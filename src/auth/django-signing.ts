@@ -14,8 +14,8 @@ export interface SignedObject {
 /** How much text is looked at, and how much it may inflate to, in bytes. */
 const maxBytes = 1_048_576
 const base62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
-/** The longest timestamp that is exact in a double and in a `Date`. */
-const timestampShape = /^[0-9A-Za-z]{1,7}$/
+/** Payload, timestamp and signature; the longest timestamp that is exact in a double and in a `Date`. */
+const shape = /^(\.?[\w-]*):([0-9A-Za-z]{1,7}):([\w-]+)$/
 /** The first byte of every pickle since protocol 2. */
 const pickleMark = 0x80
 
@@ -36,16 +36,18 @@ export function saltedHmac(salt: string, secret: string, value: string): Buffer 
  * @throws SallyportError ERR_CONFIGURATION when the site has pickled it: a pickle is a program, and is not run
  */
 export function signedObject(text: string, salt: string, secrets: readonly string[]): SignedObject | null {
-  const [end, middle] = separators(text)
-  if (text.length > maxBytes || middle < 1) return null
-  const signed = text.slice(0, end)
-  const signature = bytesOf(text.slice(end + 1))
+  const parts = text.length > maxBytes ? null : shape.exec(text)
+  if (parts === null) return null
+  const [, payload = '', timestamp = '', signature = ''] = parts
   const signs = (secret: string): boolean =>
-    isSame(bytesOf(saltedHmac(`${salt}signer`, secret, signed).toString('base64url')), signature)
+    isSameText(signatureOf(`${payload}:${timestamp}`, salt, secret), signature)
   if (!secrets.some(signs)) return null
-  const signedAtMs = timestamp(signed.slice(middle + 1))
-  const value = objectOf(signed.slice(0, middle))
-  return signedAtMs === null || value === null ? null : { value, signedAtMs }
+  const value = objectOf(payload)
+  return value === null ? null : { value, signedAtMs: milliseconds(timestamp) }
+}
+
+function signatureOf(signed: string, salt: string, secret: string): string {
+  return saltedHmac(`${salt}signer`, secret, signed).toString('base64url')
 }
 
 /** Whether two texts are the same, in constant time. */
@@ -53,31 +55,28 @@ export function isSameText(one: string, other: string): boolean {
   return isSame(bytesOf(one), bytesOf(other))
 }
 
-/** Where the last two colons are: before the signature, and before the timestamp. */
-function separators(text: string): readonly [end: number, middle: number] {
-  const end = text.lastIndexOf(':')
-  return [end, end < 1 ? -1 : text.lastIndexOf(':', end - 1)]
-}
-
-function timestamp(text: string): number | null {
-  if (!timestampShape.test(text)) return null
-  return text.split('').reduce((value, digit) => value * 62 + base62.indexOf(digit), 0) * 1000
+function milliseconds(timestamp: string): number {
+  return timestamp.split('').reduce((value, digit) => value * 62 + base62.indexOf(digit), 0) * 1000
 }
 
 function objectOf(payload: string): Readonly<Record<string, unknown>> | null {
-  const isCompressed = payload.startsWith('.')
-  const bytes = fromBase64url(isCompressed ? payload.slice(1) : payload)
-  const plain = bytes !== null && isCompressed ? inflated(bytes) : bytes
-  if (plain === null) return null
+  const plain = payload.startsWith('.') ? inflated(bytesIn(payload.slice(1))) : bytesIn(payload)
   if (plain[0] === pickleMark) throw pickled()
   return jsonObject(plain)
 }
 
-function inflated(bytes: Uint8Array): Uint8Array | null {
+/** What cannot be read is as good as nothing, which is no JSON either. */
+const nothing: Uint8Array = new Uint8Array()
+
+function bytesIn(encoded: string): Uint8Array {
+  return fromBase64url(encoded) ?? nothing
+}
+
+function inflated(bytes: Uint8Array): Uint8Array {
   try {
     return inflateSync(bytes, { maxOutputLength: maxBytes })
   } catch {
-    return null
+    return nothing
   }
 }
 

@@ -107,7 +107,7 @@ export function django<U>(options: DjangoOptions<U>): Authenticator<U> {
   }
   const authenticator = async (door: Door): Promise<Identity<U> | null> => {
     const value = door.credentials.cookie(cookie)
-    if (value === null || value === '' || value.length > maxCookie) return null
+    if (value === null || value.length > maxCookie) return null
     if (backend === 'signed_cookies') return byCookie(site, value)
     return keyShape.test(value) ? byKey(site, value, backend) : null
   }
@@ -125,7 +125,8 @@ interface Site<U> {
   readonly clock: Clock
 }
 
-type Read = () => Found<DjangoCachedSession>
+type Session = DjangoCachedSession | null
+type Read = () => Session | Promise<Session>
 
 /** What is signed in a cookie does not change: a renewal asks about the user alone, and the cookie is not kept. */
 function byCookie<U>(site: Site<U>, cookie: string): Promise<Identity<U> | null> {
@@ -134,12 +135,12 @@ function byCookie<U>(site: Site<U>, cookie: string): Promise<Identity<U> | null>
 }
 
 function byKey<U>(site: Site<U>, key: string, store: DjangoStore): Promise<Identity<U> | null> {
-  return identify(site, fingerprint(key), async () => fromStore(site, await store.load(key)))
+  return identify(site, fingerprint(key), async () => fromStore(site, (await store.load(key)) ?? null))
 }
 
 async function identify<U>(site: Site<U>, name: string, read: Read): Promise<Identity<U> | null> {
   const session = await read()
-  if (session === null || session === undefined || isOver(site, session)) return null
+  if (session === null || isOver(site, session)) return null
   const user = await userOf(site, session.data)
   if (user === null) return null
   return {
@@ -155,24 +156,25 @@ function isOver<U>({ clock }: Site<U>, { expires }: DjangoCachedSession): boolea
   return expires !== null && !(expires.getTime() > clock.now())
 }
 
-function fromCookie<U>({ secrets, cookieAgeMs }: Site<U>, cookie: string): DjangoCachedSession | null {
+function fromCookie<U>({ secrets, cookieAgeMs }: Site<U>, cookie: string): Session {
   const signed = signedObject(cookie, cookieSalt, secrets)
   if (signed === null) return null
   const { value: data, signedAtMs } = signed
-  return { data, expires: new Date(signedAtMs + Math.min(cookieAgeMs, ownAgeMs(data))) }
+  return { data, expires: new Date(Math.min(signedAtMs + cookieAgeMs, ownEndMs(data, signedAtMs))) }
 }
 
-/** What `set_expiry` set, in milliseconds: Django leaves it to the browser, which a thief's script is not. */
-function ownAgeMs(data: Readonly<Record<string, unknown>>): number {
-  const seconds = data['_session_expiry']
-  return typeof seconds === 'number' && seconds > 0 ? seconds * 1000 : Number.POSITIVE_INFINITY
+/**
+ * What `set_expiry` set: seconds since the signature, where 0 is the end of the browser, or the ISO 8601 text of a date.
+ * Django leaves it to the browser, which a thief's script is not. A text that is no date makes an invalid end.
+ */
+function ownEndMs(data: Readonly<Record<string, unknown>>, signedAtMs: number): number {
+  const { _session_expiry: own } = data
+  if (typeof own === 'string') return Date.parse(own)
+  return typeof own === 'number' && own !== 0 ? signedAtMs + own * 1000 : Number.POSITIVE_INFINITY
 }
 
-function fromStore<U>(
-  { secrets }: Site<U>,
-  stored: DjangoSessionRow | DjangoCachedSession | null | undefined,
-): DjangoCachedSession | null {
-  if (stored === null || stored === undefined) return null
+function fromStore<U>({ secrets }: Site<U>, stored: DjangoSessionRow | Session): Session {
+  if (stored === null) return null
   if ('data' in stored) return stored
   const signed = signedObject(stored.session_data, storeSalt, secrets)
   return signed === null ? null : { data: signed.value, expires: stored.expire_date }
@@ -181,20 +183,20 @@ function fromStore<U>(
 async function userOf<U>(site: Site<U>, data: Readonly<Record<string, unknown>>): Promise<U | null> {
   const { options, secrets } = site
   const { authenticationBackends = [modelBackend], sessionAuthHash = authHash } = options
-  const [userId, backend, hash] = ['_auth_user_id', '_auth_user_backend', '_auth_user_hash'].map((name) =>
-    ownText(data, name),
-  )
-  if (userId === undefined || backend === undefined || hash === undefined) return null
-  if (!authenticationBackends.includes(backend)) return null
-  const account = await options.user({ userId, backend, data })
-  if (account === null || account === undefined) return null
+  const userId = ownText(data, '_auth_user_id')
+  const backend = ownText(data, '_auth_user_backend')
+  const hash = ownText(data, '_auth_user_hash')
+  if (userId === '' || hash === '' || !authenticationBackends.includes(backend)) return null
+  const account = (await options.user({ userId, backend, data })) ?? null
+  if (account === null) return null
   const { user, password } = account
   return secrets.some((secret) => isSameText(sessionAuthHash(password, secret), hash)) ? user : null
 }
 
-function ownText(data: Readonly<Record<string, unknown>>, name: string): string | undefined {
-  const value = Object.hasOwn(data, name) ? data[name] : undefined
-  return typeof value === 'string' && value !== '' ? value : undefined
+/** A text that the session holds itself; empty when it holds none. */
+function ownText(data: Readonly<Record<string, unknown>>, name: string): string {
+  const value = Object.hasOwn(data, name) ? data[name] : ''
+  return typeof value === 'string' ? value : ''
 }
 
 function authHash(password: string, secretKey: string): string {

@@ -34,6 +34,10 @@ function signed(payload: string, { salt = storeSalt, at = '1x8elk' } = {}): stri
   return `${payload}:${at}:${signature}`
 }
 const storeSalt = 'django.contrib.sessions.SessionStore'
+const cookieSalt = 'django.contrib.sessions.backends.signed_cookies'
+/** A signed cookie after `set_expiry`. */
+const ending = (own: unknown): string =>
+  signed(json({ ...claims, _session_expiry: own }), { salt: cookieSalt })
 const json = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url')
 const hash = '502853f1839e2cc6fad353dcb99ba34ec45fe8b6b22e391e84ddab9a9d151005'
 const claims = {
@@ -54,14 +58,31 @@ describe('a signed cookie', () => {
   })
 
   test('ends earlier where the session itself says so', async () => {
-    const short = signed(json({ ...claims, _session_expiry: 90_000 }), {
-      salt: 'django.contrib.sessions.backends.signed_cookies',
-    })
-    expect(await ask(site(), short)).toMatchObject({ expires: new Date(signedAtMs + 90_000_000) })
+    expect(await ask(site(), ending(90_000))).toMatchObject({ expires: new Date(signedAtMs + 90_000_000) })
+    expect(await ask(site(), ending(80_000))).toBeNull()
+    expect(await ask(site(), ending(-1))).toBeNull()
+  })
+
+  test('ends on the date that set_expiry has put into it as text, whatever its cookie says', async () => {
+    const soon = new Date(signedAtMs + dayMs + 60_000)
+    // as Python's isoformat() has it, which a timedelta becomes as well
+    const text = soon.toISOString().replace('Z', '123+00:00')
+    expect(await ask(site(), ending(text))).toMatchObject({ expires: soon })
+    expect(await ask(site(), ending(new Date(signedAtMs + dayMs - 1).toISOString()))).toBeNull()
+    expect(await ask(site(), ending('no date'))).toBeNull()
+  })
+
+  test('that ends with the browser is kept no longer than any other', async () => {
+    const expires = new Date(signedAtMs + 14 * dayMs)
+    for (const none of [0, null]) expect(await ask(site(), ending(none))).toMatchObject({ expires })
+  })
+
+  test('that is not there is no session', async () => {
+    expect(await verdict(site(), doorOf({ headers: { origin: 'https://app.example' } }))).toBeNull()
   })
 
   test('is no session when it is longer than browsers keep', async () => {
-    const salt = 'django.contrib.sessions.backends.signed_cookies'
+    const salt = cookieSalt
     const long = (size: number): string => signed(json({ ...claims, note: 'x'.repeat(size) }), { salt })
     expect(await ask(site(), long(2_000))).not.toBeNull()
     expect(await ask(site(), long(4_000))).toBeNull()
@@ -157,6 +178,25 @@ describe('a session of the table', () => {
     ]
     for (const one of others) expect(await ask(table(signed(json(one))))).toBeNull()
     expect(await ask(table(signed(json(claims))))).not.toBeNull()
+  })
+
+  test('that lacks one of the three claims is nobody’s, and nobody is looked up', async () => {
+    const asked: string[] = []
+    const user = ({ userId }: { userId: string }): { user: Person; password: string } => {
+      asked.push(userId)
+      return { user: { id: userId }, password }
+    }
+    // the hash of no password at all, and of a model that has made none
+    const more = { user, sessionAuthHash: () => '' }
+    for (const name of Object.keys(claims))
+      for (const value of [undefined, null, '', 7, ['7']])
+        expect(await ask(table(signed(json({ ...claims, [name]: value })), more))).toBeNull()
+    expect(asked).toEqual([])
+  })
+
+  test.each([null, undefined])('is none when there is no such row, or no such user: %s', async (none) => {
+    expect(await ask(site({ backend: { load: () => none } }))).toBeNull()
+    expect(await ask(table(recorded.present.row, { user: () => none }))).toBeNull()
   })
 
   test('is its user where the site lists that backend', async () => {
