@@ -43,7 +43,7 @@ export interface SubprotocolList {
  */
 export function subprotocols(offered: readonly string[]): SubprotocolList | null {
   if (offered.some((one) => !isHttpToken(one)) || new Set(offered).size !== offered.length) return null
-  if (offered[0] === tokenMarker) return tokenPair(offered)
+  if (offered[0] === tokenMarker) return tokenPair(offered.slice(1))
   const names: string[] = []
   const credentials: { scheme: SubprotocolScheme; value: string }[] = []
   for (const entry of offered) {
@@ -60,11 +60,10 @@ export function subprotocols(offered: readonly string[]): SubprotocolList | null
   return credentials.length > 0 && names.length === 0 ? null : { names, credentials }
 }
 
-function tokenPair(offered: readonly string[]): SubprotocolList | null {
-  const [name, value] = offered
-  if (offered.length !== 2 || name === undefined || value === undefined || schemeOf(value) !== null)
-    return null
-  return { names: [name], credentials: [{ scheme: 'bearer', value }] }
+/** What stands behind the marker is one token and nothing else. */
+function tokenPair([value, ...more]: readonly string[]): SubprotocolList | null {
+  if (value === undefined || more.length > 0 || schemeOf(value) !== null) return null
+  return { names: [tokenMarker], credentials: [{ scheme: 'bearer', value }] }
 }
 
 function schemeOf(entry: string): SubprotocolScheme | null {

@@ -58,7 +58,6 @@ function mayHoldForbiddenKey(text: string): boolean {
 
 function holdsForbiddenKey(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false
-  if (Array.isArray(value)) return value.some(holdsForbiddenKey)
   return Object.entries(value).some(
     ([key, one]) => key === '__proto__' || key === 'constructor' || holdsForbiddenKey(one),
   )

@@ -72,18 +72,22 @@ function match(segments: readonly Segment[], path: string): Readonly<Record<stri
 }
 
 function decoded(name: string, part: string): string {
-  const value = percentDecoded(part)
-  const fault = value === null ? 'is not valid percent-encoded UTF-8' : paramFault(value)
-  if (value !== null && fault === null) return value
-  throw new Denial(400, 'bad-path', `the path parameter '${name}' ${fault}`, { httpOnly: true })
+  const value = percentDecoded(name, part)
+  const fault = paramFault(value)
+  if (fault !== null) throw badPath(name, fault)
+  return value
 }
 
-function percentDecoded(part: string): string | null {
+function percentDecoded(name: string, part: string): string {
   try {
     return decodeURIComponent(part)
   } catch {
-    return null
+    throw badPath(name, 'is not valid percent-encoded UTF-8')
   }
+}
+
+function badPath(name: string, fault: string): Denial {
+  return new Denial(400, 'bad-path', `the path parameter '${name}' ${fault}`, { httpOnly: true })
 }
 
 function paramFault(value: string): string | null {

@@ -47,6 +47,7 @@ describe('a credential in the subprotocol list', () => {
     ['its marker alone', ['token']],
     ['its marker and more', ['token', jwt, 'chat']],
     ['its marker elsewhere', ['chat', 'token', jwt]],
+    ['its marker at the end', ['chat', 'token']],
     ['its marker twice', ['token', 'token']],
     ['a carrier behind its marker', ['token', carrierProtocol('bearer', 'a')]],
     ['a bare token', ['chat', jwt]],

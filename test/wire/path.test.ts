@@ -39,6 +39,7 @@ describe('a path template', () => {
     '/ws/chat/a/b',
     '/ws/Chat/a',
     'ws/chat/a',
+    'https:/ws/chat/a',
     '//ws/chat/a',
     '/ws/chat/../chat/a',
     '',
@@ -123,6 +124,10 @@ describe('a path template', () => {
       // what an untyped caller may pass
       expect(() => chat.build({ room } as Record<string, string>)).toThrow(TypeError)
     }
+  })
+
+  test('says which parameter is missing', () => {
+    expect(() => chat.build({})).toThrow("the path '/ws/chat/:room' needs the parameter 'room'")
   })
 
   test.each([
