@@ -144,7 +144,7 @@ export const guarded: readonly Guarded[] = [
   wire('path', 'wire/path'),
   wire('json', 'wire/json', 'security/jwt-claims'),
   wire('from-base64url', 'wire/base64url'),
-  node('request', 'transports/handshake', 'transports/attach', 'security/header-smuggling'),
+  node('request', 'transports/request', 'transports/attach', 'security/header-smuggling'),
   node('handshake', 'transports/handshake', 'transports/wire', 'security/subprotocol-echo'),
   node(
     'knocking',

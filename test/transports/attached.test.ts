@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
 import WebSocket from 'ws'
 import { type Options, type Port, type SallyportEvent, sallyport } from '../../src/index.ts'
+import { testClock } from '../../src/testing.ts'
 import { echo } from '../core/rooms.ts'
 import { answerTo, knock, statusOf, upgradeHead } from './upgrade-head.ts'
 
@@ -106,6 +107,47 @@ test('as many headers as the server keeps are refused: there may have been more'
     statusOf(await answerTo(number, upgradeHead('/ws/nowhere', {}, more(count))))
   expect(await status(2)).toBe(404)
   expect(await status(3)).toBe(431)
+})
+
+test('a server that keeps all headers is asked for no fewer', async () => {
+  const server = createServer()
+  server.maxHeadersCount = 0
+  echoing().attach(server)
+  await (
+    await canary(await listening(server))
+  )()
+})
+
+test('an upgrade that was handed on when its peer had gone is over at once, and its signal says so', async () => {
+  const reasons: unknown[] = []
+  const port = sallyport({ clock: testClock() })
+  ports.push(port)
+  port.serve(async ({ signal }) => void reasons.push(signal.reason))
+  const [front, back] = [createServer(), createServer()]
+  port.attach(back)
+  const { promise: handed, resolve: hand } = Promise.withResolvers<void>()
+  front.on('upgrade', (request, socket, head) => {
+    hand()
+    socket.on('error', () => {}).resume()
+    socket.on('close', () => setImmediate(() => back.emit('upgrade', request, socket, head)))
+  })
+  const socket = await knock(await listening(front), upgradeHead('/ws/lines'))
+  await handed
+  socket.resetAndDestroy()
+  await expect.poll(() => reasons, { interval: 1 }).toMatchObject([{ status: 499, reason: 'gone' }])
+})
+
+test('an upgrade that another listener has answered and ended is not written to', async () => {
+  const faults: unknown[] = []
+  const server = createServer()
+  server.on('upgrade', (_request, socket) => {
+    socket.on('error', (error) => faults.push(error))
+    socket.end('HTTP/1.1 410 Gone\r\n\r\n')
+  })
+  echoing().attach(server)
+  const number = await listening(server)
+  expect(statusOf(await answerTo(number, upgradeHead('/ws/nowhere')))).toBe(410)
+  expect(faults).toEqual([])
 })
 
 test('the timeout of the server does not cut a socket that was let in', async () => {

@@ -161,6 +161,18 @@ test('an application that fails after it has accepted does not cut the connectio
   socket.destroy()
 })
 
+test('an application that denies after it has accepted sends no second answer', async () => {
+  const { number, events } = await serving(async (handshake) => {
+    handshake.accept(null).listen(silent)
+    deny(403, 'too-late', 'this comes too late', { httpOnly: true })
+  })
+  const socket = await knock(number, upgradeHead())
+  const [head] = (await once(socket, 'data')) as [Buffer]
+  expect(head.toString()).toMatch(/^HTTP\/1\.1 101 .*\r\n\r\n$/s)
+  await expect.poll(() => events.length, { interval: 1 }).toBe(1)
+  socket.destroy()
+})
+
 test('an application that neither accepts nor denies is answered 503 for, and reported', async () => {
   const { number, faults } = await serving(async () => {})
   expect(statusOf(await answerTo(number, upgradeHead()))).toBe(503)
@@ -211,6 +223,18 @@ test('a peer that leaves while it waits aborts the signal with a denial, not wit
   expect(reasons).toMatchObject([{ status: 499, reason: 'gone' }])
   expect(events).toMatchObject([{ type: 'denied', status: 499, code: 'gone' }])
   expect(faults).toEqual([])
+})
+
+test('a peer that leaves after it was refused calls nothing off', async () => {
+  const signals: AbortSignal[] = []
+  const { number } = await serving(async ({ signal }) => {
+    signals.push(signal)
+    deny(403, 'no', 'no', { httpOnly: true })
+  })
+  const socket = await knock(number, upgradeHead())
+  await once(socket.resume(), 'close')
+  await answerTo(number, upgradeHead())
+  expect(signals.map(({ aborted }) => aborted)).toEqual([false, false])
 })
 
 test('a malformed request is an event of its own, without its query', async () => {

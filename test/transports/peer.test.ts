@@ -1,7 +1,13 @@
-import { afterEach, expect, test } from 'vitest'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, expect, onTestFinished, test } from 'vitest'
 import { deny, type Handshake, type Port, sallyport } from '../../src/index.ts'
 import { canonicalAddress, peersBehind } from '../../src/transports/node/peer.ts'
-import { answerTo, upgradeHead } from './upgrade-head.ts'
+import { answerTo, statusOf, upgradeHead } from './upgrade-head.ts'
 
 const ports: Port[] = []
 afterEach(async () => {
@@ -64,9 +70,43 @@ test('the scheme is what a trusted proxy says', async () => {
   expect((await seen(here, { 'X-Forwarded-Proto': 'http' })).url.protocol).toBe('ws:')
 })
 
+test('a proxy may be a plain address, of either family, and its neighbours are none', async () => {
+  expect(await addressOf(['127.0.0.1'], '192.0.2.7')).toBe('192.0.2.7')
+  expect(await addressOf(['127.0.0.2'], '192.0.2.7')).toBe('127.0.0.1')
+  const [inside, outside] = ['2001:db8::1', '2001:db8::2'].map((hop) =>
+    addressOf([...here, '2001:db8::1'], `192.0.2.7, ${hop}`),
+  )
+  expect([await inside, await outside]).toEqual(['192.0.2.7', '2001:db8::2'])
+})
+
+test('whoever comes over a socket of the file system has no address, and is let in beside proxies', async () => {
+  const handshakes: Handshake[] = []
+  const port = sallyport({ proxies: here })
+  ports.push(port)
+  port.serve(async (handshake) => {
+    handshakes.push(handshake)
+    deny(403, 'seen', 'that was all', { httpOnly: true })
+  })
+  const [server, folder] = [createServer(), mkdtempSync(join(tmpdir(), 'sallyport-peer-'))]
+  onTestFinished(() => {
+    server.close().closeAllConnections()
+    rmSync(folder, { recursive: true })
+  })
+  port.attach(server)
+  await once(server.listen(join(folder, 'socket')), 'listening')
+  const socket = connect(join(folder, 'socket'))
+  socket.write(upgradeHead('/', { 'X-Forwarded-For': '192.0.2.7' }))
+  const [answer] = (await once(socket, 'data')) as [Buffer]
+  expect([statusOf(answer.toString()), handshakes[0]?.address]).toEqual([403, ''])
+  socket.destroy()
+})
+
 test.each([
   '',
   'proxy.example',
+  '10.0.0.0/8/',
+  '10.0.0.0/255',
+  'proxy.example/8',
   '10.0.0.0/33',
   '10.0.0.0/-1',
   '10.0.0.0/8/8',
@@ -74,7 +114,9 @@ test.each([
   '10.0.0.256',
   '10.0.0.0/',
 ])("'%s' is no proxy, and the server says so at its start", (proxy) => {
-  expect(() => peersBehind([proxy])).toThrow(TypeError)
+  expect(() => peersBehind([proxy])).toThrow(
+    new TypeError(`'${proxy}' is no proxy: write an address or a range, such as '10.0.0.0/8'`),
+  )
 })
 
 test.each([

@@ -23,6 +23,8 @@ function written(socket: Duplex & { readonly bytesWritten?: Socket['bytesWritten
  * Whether the answer to an earlier request is still to come on this socket (HTTP pipelining): node:http would write it
  * between the frames. It keeps that answer under this name.
  */
-export function isAnswering(socket: Duplex): boolean {
-  return '_httpMessage' in socket && socket._httpMessage !== null && socket._httpMessage !== undefined
+export function isAnswering({
+  _httpMessage: answer = null,
+}: Duplex & { readonly _httpMessage?: unknown }): boolean {
+  return answer !== null
 }

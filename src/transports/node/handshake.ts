@@ -62,11 +62,7 @@ class NodeHandshake implements Handshake {
   }
 
   get headers(): Headers {
-    if (this.#headers !== null) return this.#headers
-    const headers = this.#headersWithout([...secretHeaders, ...keyHeaderNames(this[hub].carriers)])
-    if (this.protocols.length > 0) headers.set('sec-websocket-protocol', this.protocols.join(', '))
-    else headers.delete('sec-websocket-protocol')
-    return (this.#headers = headers)
+    return (this.#headers ??= this.#makeHeaders())
   }
 
   get [door](): Door {
@@ -105,6 +101,13 @@ class NodeHandshake implements Handshake {
     return new URL(
       `${peer.secure ? 'wss' : 'ws'}://${request.host}${request.path}${query === '' ? '' : `?${query}`}`,
     )
+  }
+
+  #makeHeaders(): Headers {
+    const headers = this.#headersWithout([...secretHeaders, ...keyHeaderNames(this[hub].carriers)])
+    if (this.protocols.length > 0) headers.set('sec-websocket-protocol', this.protocols.join(', '))
+    else headers.delete('sec-websocket-protocol')
+    return headers
   }
 
   #headersWithout(names: readonly string[]): Headers {

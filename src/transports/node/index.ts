@@ -45,8 +45,8 @@ interface Knock {
   readonly head: Buffer
   /** Whether its path is one of ours. */
   readonly ours: boolean
-  /** How many headers the server keeps; `null` and 0 are its default and none. */
-  readonly headers: number | null
+  /** How many headers the server keeps; 0 when it has no bound of its own. */
+  readonly headers: number
 }
 
 const vanished = new Denial(499, 'gone', 'the peer has gone')
@@ -98,7 +98,7 @@ class Transport implements NodeTransport {
       const { clock, limits } = this.#hub
       // with nobody else there to answer, it is for us to say so
       if (!ours && server.listenerCount('upgrade') > 1) leaveToOthers(socket, clock, 2 * limits.handshakeMs)
-      else this.#knocked(request, socket, { head, ours, headers: server.maxHeadersCount })
+      else this.#knocked(request, socket, { head, ours, headers: server.maxHeadersCount ?? 0 })
     }
     this.#attached.set(server, listener)
     server.on('upgrade', listener)
@@ -161,7 +161,7 @@ class Transport implements NodeTransport {
   /** @throws Denial when the request is malformed, or when whoever admits has answered nothing */
   async #lead(
     id: string,
-    { request, headers }: { readonly request: IncomingMessage; readonly headers: number | null },
+    { request, headers }: { readonly request: IncomingMessage; readonly headers: number },
     knocking: Knocking,
   ): Promise<void> {
     const { limits, carriers } = this.#hub

@@ -26,6 +26,7 @@ export class Knocking implements Holder {
   readonly #done: () => void
   #timer: Timer
   #abort: AbortController | null = null
+  #why: Denial | null = null
   #state: 'waiting' | 'late' | 'answered' | 'gone' = 'waiting'
 
   /** Calls `late` with the denial to answer when the time is over, and `done` when it was answered or the peer has gone. */
@@ -44,12 +45,12 @@ export class Knocking implements Holder {
     if (socket.destroyed) this.gone()
   }
 
-  /** Aborted when the peer has gone or the time is over. */
+  /** Aborted when the peer has gone or the time is over, before it was answered. */
   get signal(): AbortSignal {
-    if (this.#abort !== null) return this.#abort.signal
-    this.#abort = new AbortController()
-    if (this.#state === 'gone' || this.#state === 'late')
-      this.#abort.abort(this.#state === 'gone' ? peerGone : tooLate)
+    if (this.#abort === null) {
+      this.#abort = new AbortController()
+      if (this.#why !== null) this.#abort.abort(this.#why)
+    }
     return this.#abort.signal
   }
 
@@ -94,6 +95,7 @@ export class Knocking implements Holder {
   #callOff(state: 'late' | 'gone', why: Denial): void {
     if (!this.isOpen) return
     this.#state = state
+    this.#why = why
     this.#abort?.abort(why)
   }
 }

@@ -24,8 +24,8 @@ export type PeerOf = (socket: Socket, header: (name: string) => string | null) =
 export function peersBehind(proxies: readonly string[]): PeerOf {
   const trusted = new BlockList()
   for (const proxy of proxies) add(trusted, proxy)
-  const isTrusted = (address: string): boolean =>
-    proxies.length > 0 && isIP(address) !== 0 && trusted.check(address, familyOf(address))
+  // what is no address, as that of a socket of the file system, is in no list
+  const isTrusted = (address: string): boolean => trusted.check(address, familyOf(address))
   return (socket, header) => {
     const direct = canonicalAddress(socket.remoteAddress ?? '')
     const secure = socket instanceof TLSSocket
@@ -69,15 +69,13 @@ function withoutPort(hop: string): string {
 }
 
 function add(list: BlockList, proxy: string): void {
-  const [address = '', bits, ...rest] = proxy.split('/')
-  const family = isIP(address) === 0 ? null : familyOf(address)
-  const isRange =
-    bits !== undefined && /^\d{1,3}$/.test(bits) && Number(bits) <= (family === 'ipv4' ? 32 : 128)
-  if (family === null || rest.length > 0 || (bits !== undefined && !isRange)) {
+  const [address = '', ...range] = proxy.split('/')
+  const width = isIPv4(address) ? 32 : 128
+  const [bits = String(width), ...rest] = range
+  const isRange = /^\d{1,3}$/.test(bits) && Number(bits) <= width
+  if (isIP(address) === 0 || rest.length > 0 || !isRange)
     throw new TypeError(`'${proxy}' is no proxy: write an address or a range, such as '10.0.0.0/8'`)
-  }
-  if (bits === undefined) list.addAddress(address, family)
-  else list.addSubnet(address, Number(bits), family)
+  list.addSubnet(address, Number(bits), familyOf(address))
 }
 
 /**

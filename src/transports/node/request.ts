@@ -69,7 +69,7 @@ export function readUpgrade(
     ...target(request.url ?? ''),
     host: hostOf(one('host')),
     origin: one('origin'),
-    key: keyOf(one('sec-websocket-key')),
+    key: keyOf(one('sec-websocket-key') ?? ''),
     offered: (headers.get('sec-websocket-protocol') ?? []).flatMap(listed),
     headers,
   }
@@ -86,14 +86,13 @@ export function pathOf({ url = '' }: IncomingMessage): string {
 }
 
 /**
- * Refuses a request that has as many headers as its server keeps: some versions of Node cut the rest off without a word, and
- * what is cut may be the second opinion or the proxy's own (CVE-2024-37890).
+ * Refuses a request that has as many headers as its server keeps, where 0 is all of them: some versions of Node cut the rest
+ * off without a word, and what is cut may be the second opinion or the proxy's own (CVE-2024-37890).
  *
  * @throws Denial 431
  */
-export function assertWhole({ rawHeaders }: IncomingMessage, most: number | null): void {
-  if (most !== null && most > 0 && rawHeaders.length >= 2 * most)
-    tooLarge(`there are ${most} header lines or more`)
+export function assertWhole({ rawHeaders }: IncomingMessage, most: number): void {
+  if (most > 0 && rawHeaders.length >= 2 * most) tooLarge(`there are ${most} header lines or more`)
 }
 
 function headersOf(raw: readonly string[], headerBytes: number): HeaderLines {
@@ -131,8 +130,7 @@ function connectionUpgrades(headers: HeaderLines): boolean {
 }
 
 function listed(value: string): readonly string[] {
-  const parts = value.split(',').map((part) => part.trim())
-  return parts.length === 1 && parts[0] === '' ? [] : parts
+  return value.trim() === '' ? [] : value.split(',').map((part) => part.trim())
 }
 
 /**
@@ -165,10 +163,8 @@ function hostOf(host: string | null): string {
 }
 
 /** The key is 16 bytes of base64 (RFC 6455 section 4.1). */
-function keyOf(key: string | null): string {
-  return key !== null && /^[A-Za-z0-9+/]{21}[AQgw]==$/.test(key)
-    ? key
-    : bad('the Sec-WebSocket-Key is missing or malformed')
+function keyOf(key: string): string {
+  return /^[A-Za-z0-9+/]{21}[AQgw]==$/.test(key) ? key : bad('the Sec-WebSocket-Key is missing or malformed')
 }
 
 function bad(message: string): never {
