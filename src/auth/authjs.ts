@@ -94,7 +94,7 @@ export function authjs<U>(options: AuthjsOptions<U>): Authenticator<U> {
   const site: Site<U> = { options, enc: scheme.enc, keys: keysOf(options.secret, scheme, cookie) }
   const authenticator = async ({ credentials }: Door): Promise<Identity<U> | null> => {
     const value = joined(credentials, cookie)
-    const token = value === null || !shape.test(value) ? null : await decrypted(site, value)
+    const token = shape.test(value) ? await decrypted(site, value) : null
     return token === null ? null : identityOf(site, token)
   }
   const description =
@@ -116,8 +116,10 @@ function keysOf(secret: string | readonly string[], scheme: Scheme, cookie: stri
   return secrets.map((one) => new Uint8Array(hkdfSync('sha256', one, salt, info, scheme.bytes)))
 }
 
-/** The value of the cookie, or of its chunks `.0`, `.1`, ... up to the first that is missing. */
-function joined(credentials: Credentials, name: string): string | null {
+/**
+ * The value of the cookie, or of its chunks `.0`, `.1`, ... up to the first that is missing; empty when there are too many.
+ */
+function joined(credentials: Credentials, name: string): string {
   const whole = credentials.cookie(name)
   if (whole !== null && whole !== '') return whole
   const chunks: string[] = []
@@ -126,7 +128,7 @@ function joined(credentials: Credentials, name: string): string | null {
     if (chunk === null) break
     chunks.push(chunk)
   }
-  return chunks.length > maxChunks ? null : chunks.join('')
+  return chunks.length > maxChunks ? '' : chunks.join('')
 }
 
 async function decrypted<U>(site: Site<U>, value: string): Promise<AuthjsToken | null> {
@@ -134,7 +136,7 @@ async function decrypted<U>(site: Site<U>, value: string): Promise<AuthjsToken |
   for (const key of site.keys) {
     const token = await decryptedWith(key, site.enc, { value, now })
     // what comes from the future would outlive a revocation, which refuses what was issued before it
-    if (token !== null) return token.iat !== undefined && token.iat * 1000 > now + toleranceMs ? null : token
+    if (token !== null) return (token.iat ?? 0) * 1000 > now + toleranceMs ? null : token
   }
   return null
 }
@@ -157,10 +159,10 @@ async function decryptedWith(
   }
 }
 
-/** The payload, when the claims that are used here are what jose takes them for. */
+/** The payload, when the claims that are used here are what they should be; jose has seen to the dates that are there. */
 function tokenOf(payload: JWTPayload): AuthjsToken | null {
-  const { exp, iat, sub, jti } = payload
-  if (exp === undefined || (iat !== undefined && typeof iat !== 'number')) return null
+  const { exp, sub, jti } = payload
+  if (exp === undefined) return null
   if ([sub, jti].some((name) => name !== undefined && (typeof name !== 'string' || name === ''))) return null
   return { ...payload, exp }
 }
@@ -168,11 +170,10 @@ function tokenOf(payload: JWTPayload): AuthjsToken | null {
 async function identityOf<U>(site: Site<U>, token: AuthjsToken): Promise<Identity<U> | null> {
   const { options } = site
   if (token.exp * 1000 <= (options.clock ?? systemClock).now()) return null
-  const user = await options.user(token)
-  if (user === null || user === undefined) return null
-  const { exp, iat, sub, jti, sid } = token
-  const made = iat === undefined ? null : new Date(iat * 1000)
-  const issuedAt = options.issuedAt === undefined ? made : options.issuedAt(token)
+  const user = (await options.user(token)) ?? null
+  if (user === null) return null
+  const { exp, iat = 0, sub, jti, sid } = token
+  const issuedAt = options.issuedAt === undefined ? new Date(iat * 1000) : options.issuedAt(token)
   return {
     user,
     expires: new Date(exp * 1000),

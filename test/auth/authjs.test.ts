@@ -23,6 +23,12 @@ const asked = (cookie: string, options: Partial<AuthjsOptions<User>> = {}): Prom
 /** A cookie as Auth.js itself makes one. */
 const made = (token: object, { salt = plain, from = secret, maxAge = 3600 } = {}): Promise<string> =>
   encode({ token: { ...token }, secret: from, salt, maxAge })
+/** One with claims that Auth.js would not write. */
+function encrypted(claims: object): Promise<string> {
+  const key = hkdfSync('sha256', secret, plain, `Auth.js Generated Encryption Key (${plain})`, 64)
+  const header = { alg: 'dir', enc: 'A256CBC-HS512' }
+  return new EncryptJWT({ ...claims }).setProtectedHeader(header).encrypt(new Uint8Array(key))
+}
 
 describe('the cookie of a real Auth.js', () => {
   test('opens a socket to whoever has signed in', async () => {
@@ -121,10 +127,39 @@ describe('a cookie that Auth.js has made', () => {
   })
 
   test('that never ends is no session', async () => {
-    const key = hkdfSync('sha256', secret, plain, `Auth.js Generated Encryption Key (${plain})`, 64)
-    const header = { alg: 'dir', enc: 'A256CBC-HS512' }
-    const endless = new EncryptJWT({ sub: '7' }).setProtectedHeader(header).encrypt(new Uint8Array(key))
-    expect(await asked(`${plain}=${await endless}`)).toBeNull()
+    expect(await asked(`${plain}=${await encrypted({ sub: '7' })}`)).toBeNull()
+  })
+
+  test.for([
+    { sub: 7 },
+    { sub: null },
+    { sub: '7', jti: 7 },
+    { sub: '7', jti: '' },
+    { sub: '7', iat: 'yesterday' },
+    { sub: '7', exp: '9999999999' },
+  ])('whose claims are of other kinds is no session: %o', async (claims) => {
+    const exp = Math.floor(Date.now() / 1000) + 60
+    expect(await asked(`${plain}=${await encrypted({ sub: '7', exp })}`)).not.toBeNull()
+    expect(await asked(`${plain}=${await encrypted({ exp, ...claims })}`)).toBeNull()
+  })
+
+  test('that says neither who it is about nor when it was made is older than any revocation', async () => {
+    const exp = Math.floor(Date.now() / 1000) + 60
+    const identity = await asked(`${plain}=${await encrypted({ exp, name: 'ada' })}`)
+    expect(identity).toMatchObject({ user: { name: 'ada' }, issuedAt: new Date(0) })
+    expect(identity).not.toHaveProperty('subject')
+    expect(identity).not.toHaveProperty('token')
+  })
+
+  test('whose sid is no text, or an empty one, names no session', async () => {
+    for (const sid of ['', 7, null])
+      expect(await asked(`${plain}=${await made({ sub: '7', sid })}`)).not.toHaveProperty('session')
+  })
+
+  test('that is spelled in another way is no session', async () => {
+    const value = await made({ sub: '7', name: 'ada' })
+    expect(await asked(`${plain}=${value}`)).not.toBeNull()
+    expect(await asked(`${plain}=${value}=`)).toBeNull()
   })
 
   test('from the future is no session: it would outlive a revocation', async () => {
@@ -132,8 +167,8 @@ describe('a cookie that Auth.js has made', () => {
     expect(await asked(`${plain}=${await made({ sub: '7' })}`, { clock })).toBeNull()
   })
 
-  test('of nobody any more is no session', async () => {
-    expect(await asked(`${plain}=${await made({ sub: '7' })}`, { user: () => null })).toBeNull()
+  test.for([null, undefined])('of nobody any more is no session: %s', async (none) => {
+    expect(await asked(`${plain}=${await made({ sub: '7' })}`, { user: () => none })).toBeNull()
   })
 
   test('is renewed by asking for its user, until it ends', async () => {
