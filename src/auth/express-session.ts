@@ -1,5 +1,6 @@
 import type { Authenticator } from '../core/application.ts'
 import { type Clock, systemClock } from '../core/clock.ts'
+import { isRecord } from '../wire/json.ts'
 import type { Found } from './found.ts'
 import { sessions } from './sessions.ts'
 
@@ -99,13 +100,14 @@ function read<S>(store: ExpressStore<S>, id: string): Promise<S | null> {
 }
 
 /** How long connect-redis keeps a session, which `touch` prolongs without a change of the session itself. */
-async function redisTtl(store: object, id: string): Promise<number | null> {
-  if (!('client' in store && 'prefix' in store) || typeof store.prefix !== 'string') return null
-  const { client } = store
-  if (!isRecord(client) || typeof client['pTTL'] !== 'function') return null
-  const leftMs: unknown = await client['pTTL'](store.prefix + id)
+async function redisTtl<S>({ client, prefix }: MaybeRedis<S>, id: string): Promise<number | null> {
+  if (typeof prefix !== 'string' || !isRecord(client) || typeof client['pTTL'] !== 'function') return null
+  const leftMs: unknown = await client['pTTL'](prefix + id)
   return typeof leftMs === 'number' ? leftMs : null
 }
+
+/** A store that may be that of connect-redis, which shows these two. */
+type MaybeRedis<S> = ExpressStore<S> & { readonly client?: unknown; readonly prefix?: unknown }
 
 /** `null` for a session that ends with the browser: the date in it, unless the store has let it live on. */
 function dateIn(
@@ -116,8 +118,4 @@ function dateIn(
   if (!(expires instanceof Date) && typeof expires !== 'string') return null
   const date = new Date(expires)
   return date.getTime() <= now && isTouched ? new Date(now + heldMs) : date
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null
 }

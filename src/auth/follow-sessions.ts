@@ -125,8 +125,10 @@ class Followed<S extends object> {
   #learn(id: string, owner: Owner): void {
     this.#known.delete(id)
     this.#known.set(id, owner)
-    if (this.#known.size <= maxKnown) return
-    const [oldest] = this.#known.keys()
-    if (oldest !== undefined) this.#known.delete(oldest)
+    // the oldest stand first
+    for (const oldest of this.#known.keys()) {
+      if (this.#known.size <= maxKnown) return
+      this.#known.delete(oldest)
+    }
   }
 }

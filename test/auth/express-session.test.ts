@@ -252,6 +252,39 @@ describe('the end of a session', () => {
     expect((await identified(store, { clock }))?.expires).toEqual(at(60_000))
   })
 
+  test('is its date where that is to come, though the store could prolong it', async () => {
+    const store = holding(at(5_000), { touch: () => {} })
+    expect((await identified(store, { clock }))?.expires).toEqual(at(5_000))
+  })
+
+  test('is what connect-redis says, which may be that there is none', async () => {
+    const asked: unknown[] = []
+    const redis = (answer: unknown): object => ({
+      prefix: 'sess:',
+      client: { pTTL: async (key: string) => (asked.push(key), answer) },
+    })
+    const ends = async (answer: unknown): Promise<Date | null | undefined> =>
+      (await identified(holding(at(5_000), redis(answer)), { clock }))?.expires
+    expect(await ends(9_000)).toEqual(at(9_000))
+    expect(await ends(-1)).toEqual(at(5_000))
+    expect(await ends(-2)).toBeUndefined()
+    expect(asked).toEqual(['sess:id', 'sess:id', 'sess:id'])
+  })
+
+  test('is its date where a store only looks like that of connect-redis, or answers what is no time', async () => {
+    const pTTL = async (): Promise<unknown> => 9_000
+    for (const odd of [
+      { client: { pTTL } },
+      { client: { pTTL }, prefix: null },
+      { client: null, prefix: 'sess:' },
+      { client: 'redis://127.0.0.1', prefix: 'sess:' },
+      { client: { pttl: pTTL }, prefix: 'sess:' },
+      { client: { pTTL: async () => '9000' }, prefix: 'sess:' },
+      { client: { pTTL: async () => null }, prefix: 'sess:' },
+    ])
+      expect((await identified(holding(at(5_000), odd), { clock }))?.expires).toEqual(at(5_000))
+  })
+
   test('is what the site says where the site knows it better', async () => {
     const options = { clock, expires: () => at(7_000) }
     expect((await identified(holding(at(-1)), options))?.expires).toEqual(at(7_000))
@@ -262,6 +295,68 @@ test('a session whose file is gone is none, and any other fault of the store is 
   const failing = (error: Error) => ({ get: (_: string, done: (error: unknown) => void) => done(error) })
   expect(await identified(failing(Object.assign(new Error('gone'), { code: 'ENOENT' })))).toBeNull()
   await expect(identified(failing(new Error('disk full')))).rejects.toThrow('disk full')
+})
+
+test.each([null, undefined])('a store that answers %s for the fault has none to tell of', async (none) => {
+  const answering = (found?: session.SessionData) => ({
+    get: (_: string, done: (error: unknown, found?: session.SessionData) => void) => done(none, found),
+  })
+  const hers = { cookie: new session.Cookie(), userId: 'ada' }
+  expect(await identified(answering(hers))).toMatchObject({ user: 'ada' })
+  expect(await identified(answering())).toBeNull()
+})
+
+describe('followed sessions', () => {
+  interface Person {
+    readonly userId?: string
+  }
+  /** A store that answers at once, with its own word for nothing; what is changed in `rows` it does not hear of. */
+  function followed(none: null | undefined) {
+    const rows = new Map<string, Person>()
+    const told: string[] = []
+    const store = {
+      get: (id: string, done: (error: unknown, found?: Person | null) => unknown) =>
+        done(null, rows.get(id) ?? none),
+      set: (id: string, person: Person, done?: (error?: unknown) => void) => {
+        rows.set(id, person)
+        done?.()
+      },
+      destroy: (id: string, done?: (error?: unknown) => void) => {
+        rows.delete(id)
+        done?.()
+      },
+    }
+    const noting = (what: string) => async (): Promise<Receipt> => (told.push(what), nothingClosed)
+    followSessions(
+      store,
+      { revoke: noting('revoke'), recheck: noting('recheck') },
+      { owner: ({ userId }) => userId },
+    )
+    return { rows, told, store }
+  }
+
+  test.each([null, undefined])('that are unknown are nobody’s, whether read or ended: %s', async (none) => {
+    const { store, told } = followed(none)
+    const found = await new Promise((done) => store.get('unknown', (_, row) => done(row)))
+    await new Promise<void>((done) => store.destroy('unknown', () => done()))
+    expect([found, told]).toEqual([none, []])
+  })
+
+  test('that others have written are asked again when one is read here and handed to somebody else', async () => {
+    const { store, rows, told } = followed(null)
+    rows.set('id', { userId: 'ada' })
+    store.get('id', () => {})
+    store.set('id', { userId: 'grace' })
+    await expect.poll(() => told).toEqual(['recheck'])
+  })
+
+  test('that ended behind the back of the store are revoked when they are destroyed here', () => {
+    const { store, rows, told } = followed(null)
+    store.set('id', { userId: 'ada' })
+    rows.clear()
+    store.destroy('id')
+    expect(told).toEqual(['revoke'])
+  })
 })
 
 test('a secret that is missing or empty stops the start', () => {
