@@ -118,6 +118,7 @@ export const guarded: readonly Guarded[] = [
   auth('django-signing', 'auth/django-sessions'),
   auth('express-session', 'auth/express-session'),
   auth('follow-sessions', 'auth/express-session'),
+  auth('better-auth', 'auth/better-auth.test'),
   auth('better-auth-sessions', 'auth/better-auth.test', 'auth/better-auth-revocations'),
   auth('better-auth-revocations', 'auth/better-auth-revocations'),
   auth('authjs', 'auth/authjs'),
@@ -144,6 +145,7 @@ export const guarded: readonly Guarded[] = [
   wire('path', 'wire/path'),
   wire('json', 'wire/json', 'security/jwt-claims'),
   wire('from-base64url', 'wire/base64url'),
+  node('index', 'transports/attach', 'transports/handshake'),
   node('request', 'transports/request', 'transports/attach', 'security/header-smuggling'),
   node('handshake', 'transports/handshake', 'transports/wire', 'security/subprotocol-echo'),
   node(

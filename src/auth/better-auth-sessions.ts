@@ -98,8 +98,8 @@ export async function bySessionId<S extends SignedIn, U>(
   name: SessionName,
 ): Promise<Identity<U> | null> {
   const context = await auth.$context
-  const token = await tokenOf(context, name)
-  return token === null ? null : bySignedToken(auth, options, signed(token, context.secret))
+  const row = await rowOf(context, name)
+  return row === null ? null : bySignedToken(auth, options, signed(row.token, context.secret))
 }
 
 async function identityOf<S extends SignedIn, U>(
@@ -108,8 +108,9 @@ async function identityOf<S extends SignedIn, U>(
   signedIn: S,
 ): Promise<Identity<U> | null> {
   // without the option U is the user of S
-  const user = options.user === undefined ? (signedIn.user as unknown as U) : await options.user(signedIn)
-  if (user === null || user === undefined) return null
+  const found = options.user === undefined ? (signedIn.user as unknown as U) : await options.user(signedIn)
+  const user = found ?? null
+  if (user === null) return null
   const { id, createdAt, expiresAt } = signedIn.session
   const userId = signedIn.user.id
   return {
@@ -143,15 +144,20 @@ export function isBanned({ banned, banExpires }: AuthUser, now: number): boolean
   return banned === true && !(banExpires instanceof Date && banExpires.getTime() <= now)
 }
 
-/** The token of a session, for better-auth's own check of it; it does not leave this module. */
-async function tokenOf(context: AuthContext, { id, userId }: SessionName): Promise<string | null> {
+/** The columns that are used of better-auth's session table. */
+interface Row extends SessionName {
+  readonly token: string
+}
+
+/** The row of a session, for better-auth's own check of its token, which does not leave this module. */
+async function rowOf(context: AuthContext, { id, userId }: SessionName): Promise<Row | null> {
   // rows are asked by id: a list of sessions ends after the first hundred
   const candidates = keepsSessionRows(context.options)
     ? [await context.adapter.findOne({ model: 'session', where: [{ field: 'id', value: id }] })]
     : await context.internalAdapter.listSessions(userId)
-  // the columns of better-auth's session table
-  const rows = candidates as readonly ({ id: string; userId: string; token: string } | null)[]
-  return rows.find((row) => row?.id === id && row.userId === userId)?.token ?? null
+  // it answers whole rows, or null where there is none
+  const rows = candidates as readonly (Row | null)[]
+  return rows.find((row) => row?.id === id && row.userId === userId) ?? null
 }
 
 /** A token as it stands in the cookie: with its HMAC-SHA-256 in base64, as better-call signs cookies. */

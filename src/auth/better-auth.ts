@@ -51,8 +51,8 @@ export function sessionCookie<S extends SignedIn, U = S['user']>(
 ): Authenticator<U> {
   const authenticator = async ({ credentials }: Door): Promise<Identity<U> | null> => {
     const { authCookies } = await auth.$context
-    const value = credentials.cookie(authCookies.sessionToken.name)
-    return value === null || !signedShape.test(value) ? null : bySignedToken(auth, options, value)
+    const value = credentials.cookie(authCookies.sessionToken.name) ?? ''
+    return signedShape.test(value) ? bySignedToken(auth, options, value) : null
   }
   const description =
     'The session cookie of the site. A browser sends it by itself, so an Origin is demanded with it.'
@@ -73,8 +73,8 @@ export function sessionToken<S extends SignedIn, U = S['user']>(
   options: SignedInOptions<S, U> = {},
 ): Authenticator<U> {
   const authenticator = async ({ credentials }: Door): Promise<Identity<U> | null> => {
-    const value = credentials.of('bearer')
-    if (value === null || !signedShape.test(value)) return null
+    const value = credentials.of('bearer') ?? ''
+    if (!signedShape.test(value)) return null
     return (await bySignedToken(auth, options, value)) ?? refuse('the session is unknown or has ended')
   }
   return Object.assign(authenticator, {
@@ -144,9 +144,10 @@ function withSession<U>(token: Identity<Identity<U>> | null): Identity<U> | null
   }
 }
 
-function earlier(one: Date | undefined, other: Date | undefined): { readonly expires?: Date } {
-  if (one === undefined || other === undefined) return {}
-  return { expires: one < other ? one : other }
+function earlier(...ends: readonly (Date | undefined)[]): { readonly expires?: Date } {
+  const known = ends.filter((end) => end !== undefined)
+  const [expires] = known.toSorted((one, other) => one.getTime() - other.getTime())
+  return expires === undefined ? {} : { expires }
 }
 
 function refuse(why: string): never {

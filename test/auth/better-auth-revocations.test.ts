@@ -149,6 +149,37 @@ describe('a port that hears of a real better-auth', () => {
     expect(town.orders).toContain(order)
   })
 
+  test('leaves the sessions of somebody alone whose password others may not set', async () => {
+    const town = await site()
+    const { ada } = await twoDevices(town)
+    const mallory = await town.signUp('mallory')
+    const body = { userId: ada.id, newPassword: 'another horse' }
+    const answer = await town.post('/admin/set-user-password', body, { Cookie: mallory.cookie })
+    expect(answer.status).toBe(403)
+    expect(await town.inside(ada.cookie)).toBeDefined()
+    expect(town.port.connections).toBe(3)
+  })
+
+  test('asks about a person once, however many of their sessions end together', async () => {
+    const town = await site()
+    const { ada, other, tokenOf } = await twoDevices(town)
+    town.orders.length = 0
+    const { internalAdapter } = await town.auth.$context
+    await internalAdapter.deleteSessions([tokenOf(ada), tokenOf(other)])
+    await expect.poll(() => town.orders.at(-1)).toBe('recheck user')
+    expect(town.orders.filter((order) => order === 'recheck user')).toHaveLength(1)
+  })
+
+  test('hears of no change where there was no such session or person', async () => {
+    const town = await site()
+    await twoDevices(town)
+    town.orders.length = 0
+    const { internalAdapter } = await town.auth.$context
+    await internalAdapter.updateSession('unknown', { ipAddress: '192.0.2.7' })
+    await internalAdapter.updateUser('unknown', { name: 'Nobody' })
+    expect(town.orders).toEqual([])
+  })
+
   test('publishes nothing but a question when somebody is unbanned', async () => {
     const town = await site()
     const { ada, root } = await twoDevices(town)

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { accessToken, sessionCookie, sessionToken } from '../../src/auth/better-auth.ts'
+import { accessToken, type BetterAuth, sessionCookie, sessionToken } from '../../src/auth/better-auth.ts'
+import type { Door } from '../../src/core/application.ts'
 import { refusal } from '../examples/running.ts'
-import { bearerDoor, doorOf } from '../support/door.ts'
+import { bearerDoor, doorOf, verdict } from '../support/door.ts'
 import { site, stored } from './better-auth-site.ts'
 
 const origin = 'http://127.0.0.1'
@@ -36,6 +37,24 @@ describe('the session cookie of a real better-auth', () => {
     const { signUp, refusedCookie } = await site()
     const [name = '', value = ''] = (await signUp('ada')).cookie.split('=')
     expect(await refusedCookie(`${name}=${altered(value)}`)).toBe(4401)
+  })
+
+  test('is not looked for under what is no token, whatever better-auth would say', async () => {
+    const { signUp, auth } = await site()
+    const [name = '', value = ''] = (await signUp('ada')).cookie.split('=')
+    const asked: Headers[] = []
+    const noting: BetterAuth = {
+      $Infer: auth.$Infer,
+      $context: auth.$context,
+      api: { getSession: async ({ headers }) => (asked.push(headers), null) },
+    }
+    const member = sessionCookie(noting)
+    const sending = (sent: string): Door => doorOf({ headers: { cookie: `${name}=${sent}` } })
+    const long = `${'a'.repeat(257)}${value.slice(value.indexOf('.'))}`
+    for (const odd of ['', 'a.b', long]) expect(await member(sending(odd))).toBeNull()
+    expect(asked).toEqual([])
+    await member(sending(value))
+    expect(asked).toHaveLength(1)
   })
 
   test('that has expired is no session', async () => {
@@ -91,6 +110,19 @@ describe('the session cookie of a real better-auth', () => {
     expect(await identity?.renew?.()).toBeNull()
   })
 
+  test('opens none to someone whose ban ends later', async () => {
+    const { signUp, auth, database } = await site()
+    const { cookie } = await signUp('ada')
+    database.exec(`update user set banned = 1, banExpires = '2999-01-01T00:00:00.000Z'`)
+    expect(await sessionCookie(auth)(doorOf({ headers: { cookie } }))).toBeNull()
+  })
+
+  test.for([null, undefined])('opens none where the site has no user for it: %s', async (none) => {
+    const { signUp, auth } = await site()
+    const { cookie } = await signUp('ada')
+    expect(await sessionCookie(auth, { user: () => none })(doorOf({ headers: { cookie } }))).toBeNull()
+  })
+
   test('opens a socket again to someone whose ban is over', async () => {
     const { signUp, auth, database } = await site()
     const { cookie } = await signUp('ada')
@@ -144,11 +176,12 @@ describe('a token of its bearer plugin', () => {
       expect(await sessionToken(auth)(bearerDoor(value))).toBeNull()
   })
 
-  test('is 401 after the sign-out', async () => {
-    const { signUp, post, host } = await site()
+  test('is 401 after the sign-out, and left to nobody else', async () => {
+    const { auth, signUp, post, host } = await site()
     const { token } = await signUp('ada')
     await post('/sign-out', {}, bearer(token))
     expect(await refusal(`ws://${host}/line`, bearer(token))).toMatchObject({ status: 401 })
+    expect(await verdict(sessionToken(auth), bearerDoor(token))).toBe('401 invalid-token')
   })
 })
 
@@ -175,12 +208,14 @@ describe('an access token of its jwt plugin', () => {
 
   test('that names no session, or the session of somebody else, is 401', async () => {
     const { signUp, auth, database, host } = await site()
+    const tokens = accessToken(auth, { issuer: origin, audience: 'line' })
     const [ada] = [await signUp('ada'), await signUp('grace')]
     const [, other] = database.prepare('select id from session order by createdAt').all()
     for (const sid of [undefined, String(other?.['id'])]) {
       const payload = { sub: ada.id, ...(sid === undefined ? {} : { sid }) }
       const { token } = await auth.api.signJWT({ body: { payload } })
       expect(await refusal(`ws://${host}/line`, bearer(token))).toMatchObject({ status: 401 })
+      expect(await verdict(tokens, bearerDoor(token))).toMatch(/^401 /)
     }
   })
 
@@ -198,8 +233,10 @@ describe('an access token of its jwt plugin', () => {
 
 test('sessions in a secondary storage alone are read and renewed by id', async () => {
   const { secondaryStorage } = stored({})
-  const { signUp, auth, post } = await site({ storage: { secondaryStorage }, revoking: false })
-  const { cookie } = await signUp('ada')
+  const { signUp, signIn, auth, post } = await site({ storage: { secondaryStorage }, revoking: false })
+  await signUp('ada')
+  const { cookie } = await signIn({ email: 'ada@example.com' })
+  await signIn({ email: 'ada@example.com' })
   const identity = await sessionCookie(auth)(doorOf({ headers: { cookie } }))
   expect(await identity?.renew?.()).toMatchObject({ session: identity?.session, user: { name: 'ada' } })
   await post('/sign-out', {}, { Cookie: cookie })

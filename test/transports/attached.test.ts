@@ -150,14 +150,18 @@ test('an upgrade that another listener has answered and ended is not written to'
   expect(faults).toEqual([])
 })
 
-test('the timeout of the server does not cut a socket that was let in', async () => {
+test('a timeout that the site has set for its requests does not hold for a socket that was let in', async () => {
+  const timeouts: (() => number | undefined)[] = []
   const server = createServer()
-  server.setTimeout(50)
-  server.on('timeout', (socket) => socket.destroy())
+  server.on('connection', (socket) => {
+    socket.setTimeout(60_000, () => socket.destroy())
+    timeouts.push(() => socket.timeout)
+  })
   echoing().attach(server)
-  const alive = await canary(await listening(server))
-  await new Promise((resolve) => setTimeout(resolve, 150))
-  await alive()
+  await (
+    await canary(await listening(server))
+  )()
+  expect(timeouts.map((timeout) => timeout())).toEqual([0])
 })
 
 test('a target with a password in it is refused, and the event does not repeat it', async () => {

@@ -146,6 +146,7 @@ class Transport implements NodeTransport {
     // the doors may have an answer of their own to the end of the wait: they are asked first
     const late = (denial: Denial): void => void setImmediate(() => refuse(denial))
     const done = (): void => void this.#knocking.delete(id)
+    this.#knocking.set(id, refuse)
     const knocking = new Knocking(socket, { clock, ms: this.#timeFor(socket), late, done })
     const hopeless = hasVanished(request.socket) ? vanished : isAnswering(socket) ? pipelined : null
     if (hopeless !== null) {
@@ -154,7 +155,6 @@ class Transport implements NodeTransport {
     }
     if (head.length > 0) socket.unshift(head)
     if (!ours) return refuse(new Denial(404, 'not-found', 'there is no such endpoint'))
-    if (knocking.isOpen) this.#knocking.set(id, refuse)
     this.#lead(id, { request, headers }, knocking).catch((error: unknown) => refuse(this.#asDenial(error)))
   }
 
