@@ -10,7 +10,10 @@ import {
   type SallyportEvent,
   sallyport,
 } from '../../src/index.ts'
+import { testClock } from '../../src/testing.ts'
+import type { Payload } from '../../src/wire/body.ts'
 import { carrierProtocol } from '../../src/wire/carrier.ts'
+import { say } from './raw-client.ts'
 import { answerTo, knock, statusOf, upgradeHead } from './upgrade-head.ts'
 
 const ports: Port[] = []
@@ -235,6 +238,34 @@ test('a peer that leaves after it was refused calls nothing off', async () => {
   await once(socket.resume(), 'close')
   await answerTo(number, upgradeHead())
   expect(signals.map(({ aborted }) => aborted)).toEqual([false, false])
+})
+
+test('a wait that is called off at its end is one event, though whoever waited refuses too', async () => {
+  const clock = testClock()
+  const { promise: arrived, resolve: arrive } = Promise.withResolvers<void>()
+  const { number, events, faults } = await serving(
+    async ({ signal }) => {
+      arrive()
+      await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)))
+    },
+    { clock },
+  )
+  const answer = answerTo(number, upgradeHead())
+  await arrived
+  await clock.advance(5_000)
+  expect(statusOf(await answer)).toBe(408)
+  expect(events).toMatchObject([{ type: 'denied', status: 408, code: 'timeout' }])
+  expect(faults).toEqual([])
+})
+
+test('what comes in one piece with the request is heard once somebody listens', async () => {
+  const { promise, resolve } = Promise.withResolvers<Payload>()
+  const { number } = await serving(async (handshake) => {
+    handshake.accept(null).listen({ ...silent, message: resolve })
+  })
+  const socket = await knock(number, upgradeHead() + say('early').toString('latin1'))
+  expect(await promise).toBe('early')
+  socket.destroy()
 })
 
 test('a malformed request is an event of its own, without its query', async () => {
