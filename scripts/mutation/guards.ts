@@ -79,7 +79,7 @@ export const guarded: readonly Guarded[] = [
   core('limits', 'core/limits', 'core/endpoint', 'core/identity-rate'),
   core('places', 'core/groups', 'core/presence', 'core/enter', 'core/lifetime'),
   core('keys', 'core/groups'),
-  core('occupant', 'core/lifetime', 'core/endpoint', 'core/refresh', 'core/events'),
+  core('occupant', 'core/lifetime', 'core/endpoint', 'core/refresh', 'core/events', 'core/identity-rate'),
   core(
     'opening',
     'core/opening',
@@ -88,6 +88,9 @@ export const guarded: readonly Guarded[] = [
     'core/inside',
     'core/sending',
     'core/events',
+    'core/enter',
+    'core/first-message',
+    'core/limits-at-the-edge',
   ),
   core('same-grant', 'core/same-grant'),
   auth('sessions', 'auth/sessions', 'security/cookie-twice'),

@@ -117,7 +117,7 @@ export class Alarms {
 
   #ringUntil(now: number): void {
     // read again each time: whoever rings may set alarms and call others off
-    for (let [first] = this.#heap; first !== undefined && isOver(first, now); [first] = this.#heap) {
+    for (let [first] = this.#heap; first !== undefined && first.due <= now; [first] = this.#heap) {
       pop(this.#heap)
       const { run } = first
       first.run = null
@@ -140,10 +140,6 @@ export class Alarms {
     }
     if (moved) this.#sweep()
   }
-}
-
-function isOver({ run, due }: Alarm, now: number): boolean {
-  return run === null || due <= now
 }
 
 function push(heap: Alarm[], entry: Alarm): void {

@@ -24,9 +24,11 @@ export class Allowances {
 
   /** Takes one from a key's allowance; false when nothing is left of it. */
   take(key: string): boolean {
-    if (this.#rate === null) return true
+    const rate = this.#rate
+    if (rate === null) return true
     const now = this.#clock.monotonic()
-    const bucket = this.#known.get(key) ?? this.#add(key, new Bucket(this.#rate, now))
+    const bucket = this.#known.get(key) ?? this.#add(key, new Bucket(rate, now))
+    this.#sweepLater(rate)
     return bucket.take(now)
   }
 
@@ -44,22 +46,21 @@ export class Allowances {
     const [oldest] = this.#known.size < maxKnown ? [] : this.#known.keys()
     if (oldest !== undefined) this.#known.delete(oldest)
     this.#known.set(key, bucket)
-    this.#sweepLater()
     return bucket
   }
 
   /** After the time in which any bucket fills up. */
-  #sweepLater(): void {
-    if (this.#sweeping || this.#rate === null) return
+  #sweepLater(rate: Rate): void {
+    if (this.#sweeping) return
     this.#sweeping = true
-    const { most, eachMs, burst } = this.#rate
-    this.#alarms.after((burst * eachMs) / most, () => this.#sweep())
+    const { most, eachMs, burst } = rate
+    this.#alarms.after((burst * eachMs) / most, () => this.#sweep(rate))
   }
 
-  #sweep(): void {
+  #sweep(rate: Rate): void {
     this.#sweeping = false
     const now = this.#clock.monotonic()
     for (const [key, bucket] of this.#known) if (bucket.isFull(now)) this.#known.delete(key)
-    if (this.#known.size > 0) this.#sweepLater()
+    if (this.#known.size > 0) this.#sweepLater(rate)
   }
 }

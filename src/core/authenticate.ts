@@ -1,4 +1,5 @@
 import { Denial, deny } from '../wire/errors.ts'
+import { isRecord } from '../wire/json.ts'
 import type { Authenticator, Door, SecurityScheme } from './application.ts'
 import { dated, type Identity } from './identity.ts'
 
@@ -120,7 +121,7 @@ export function subjectOf(identity: Identity<unknown>, handshakeId: string): str
   const { subject, user } = identity
   if (subject !== undefined) return subject
   if (user === null) return `guest:${handshakeId}`
-  const id = typeof user === 'object' && 'id' in user ? user.id : undefined
+  const id = isRecord(user) ? user['id'] : undefined
   if (typeof id === 'string' || typeof id === 'number') return String(id)
   throw new TypeError("an identity needs a subject: give its user an 'id', or return { user, subject }")
 }

@@ -117,9 +117,8 @@ function onlyOne(found: readonly Explicit[]): Explicit | null {
 
 function authorization(header: string | null): readonly Explicit[] {
   if (header === null) return []
-  const [, scheme, value] = /^([A-Za-z][A-Za-z0-9-]*) +(\S(?:.*\S)?) *$/.exec(header) ?? []
-  if (scheme === undefined || value === undefined)
-    return refuse('authorization', 'is malformed: send "Authorization: Bearer <token>"')
+  const [, scheme = '', value = ''] = /^([A-Za-z][A-Za-z0-9-]*) +(\S(?:.*\S)?) *$/.exec(header) ?? []
+  if (value === '') return refuse('authorization', 'is malformed: send "Authorization: Bearer <token>"')
   // RFC 6750 section 2.1: b64token; anything else in a bearer token is two headers joined, or not a token
   if (scheme.toLowerCase() === 'bearer' && !/^[A-Za-z0-9\-._~+/]+=*$/.test(value))
     return refuse('authorization', 'holds a malformed bearer token')
@@ -163,8 +162,8 @@ function queryValues(query: string, name: string): readonly string[] {
  * because it is part of base64 and no token holds a space.
  */
 function queryValue(name: string, values: readonly string[]): string {
-  const [first] = values
-  if (first === undefined || values.length > 1) return refuse('query', `holds '${name}' more than once`)
+  const [first = '', ...more] = values
+  if (more.length > 0) return refuse('query', `holds '${name}' more than once`)
   const value = percentDecoded(first)
   return value === null || value === '' ? refuse('query', `holds a malformed '${name}'`) : value
 }

@@ -48,7 +48,7 @@ function doorsTraced(handshake: Handshake, { path }: Contract, lead: () => Promi
 async function enterLate(handshake: Handshake, entering: Entering): Promise<void> {
   const { contract, terms } = entering
   const visitor = await passDoors(handshake, contract, terms).catch((error: unknown) => {
-    if (error instanceof Denial && error.status === 401) return null
+    if (asDenial(error).status === 401) return null
     throw error
   })
   if (visitor !== null)

@@ -120,7 +120,8 @@ function wanted(name: string): string {
 
 /** Whether a number can bound something. */
 export function isBound(value: unknown): value is number {
-  return typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= largest
+  // a whole number is a number: `Number` says so to the compiler
+  return Number.isInteger(value) && Number(value) >= 1 && Number(value) <= largest
 }
 
 function isRate(value: unknown): boolean {
@@ -140,8 +141,8 @@ export function rateOf(option: RateOption): Rate {
 
 /** Whether one rate allows more in the long run than another; `null` allows everything. */
 export function isWider(one: Rate | null, other: Rate | null): boolean {
-  if (one === null || other === null) return one === null && other !== null
-  return one.most / one.eachMs > other.most / other.eachMs
+  if (other === null) return false
+  return one === null || one.most / one.eachMs > other.most / other.eachMs
 }
 
 /** A token bucket on an injected clock; it starts full. */

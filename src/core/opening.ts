@@ -157,19 +157,16 @@ export class Opening implements Receiver, Pulse {
 
   /** Sends to this socket alone; the arguments are those of `socket.send`. */
   send(args: readonly unknown[]): void {
-    const { contract, codec, connection, hub } = this.parts
+    const { contract, codec, hub } = this.parts
     const sending = sendingOf(contract, args, hub.checkOutgoing)
     const { type, shape, options } = sending
     const payload = codec.message(type, bodyFor(sending))
-    if (this.#ended) return
-    connection.send(
-      new Packet(payload, options.slow ?? shape.rules.slow, `${type ?? ''}/${options.key ?? ''}`),
-    )
+    this.#write(new Packet(payload, options.slow ?? shape.rules.slow, `${type ?? ''}/${options.key ?? ''}`))
   }
 
   /** Sends a frame to a socket that speaks `sallyport.v1`; a plain one is not told. */
   frame(frame: ServerFrame): void {
-    if (this.parts.codec.framed) this.#write(encodeFrame(frame))
+    if (this.parts.codec.framed) this.#write(new Packet(encodeFrame(frame)))
   }
 
   /** Ends the socket for what was thrown: a denial closes with its code, anything else is reported and closes 1011. */
@@ -193,14 +190,12 @@ export class Opening implements Receiver, Pulse {
    * when the last handler has.
    */
   async drain(retryAfterMs: number): Promise<void> {
-    if (!this.#ended && !this.#draining) {
-      this.#draining = true
-      this.frame({ op: 'bye', retryAfterMs })
-      await this.#opened?.catch(() => {})
-      await this.#inbox?.drained()
-      await this.#inside?.rested()
-      this.end('drain', 1012, 'restart')
-    }
+    this.#draining = true
+    this.frame({ op: 'bye', retryAfterMs })
+    await this.#opened?.catch(() => {})
+    await this.#inbox?.drained()
+    await this.#inside?.rested()
+    this.end('drain', 1012, 'restart')
     await this.#gone
   }
 
@@ -259,9 +254,7 @@ export class Opening implements Receiver, Pulse {
 
   #obey(command: Command): void {
     if (command.do === 'invalid')
-      return command.mismatch && !this.parts.codec.framed
-        ? this.#mismatch(command)
-        : this.#invalid(command.issue, command.id)
+      return command.mismatch ? this.#mismatch(command) : this.#invalid(command.issue, command.id)
     const message = command.do === 'message' || command.do === 'call' ? command : null
     // whatever a peer says has cost us the reading of it
     const verdict = this.#judge.message(this.parts.hub.clock.now())
@@ -375,7 +368,6 @@ export class Opening implements Receiver, Pulse {
   }
 
   #threw(id: string | null, error: unknown): void {
-    if (this.#ended && isAbort(error)) return
     if (error instanceof Denial) this.#refuse(error, id)
     else this.fail(error)
   }
@@ -391,7 +383,7 @@ export class Opening implements Receiver, Pulse {
     })
     const payload = codec.denial(denial, id, place.id)
     if (payload === null) this.end('denied', denial.closeCode, denialReason(denial))
-    else this.#write(payload)
+    else this.#write(new Packet(payload))
   }
 
   #invalid(issue: string, id: string | null): void {
@@ -429,8 +421,8 @@ export class Opening implements Receiver, Pulse {
     this.#turned = null
   }
 
-  #write(payload: Payload): void {
-    if (!this.#ended) this.parts.connection.send(new Packet(payload))
+  #write(packet: Packet): void {
+    if (!this.#ended) this.parts.connection.send(packet)
   }
 
   #leave(leave: Leave): void {

@@ -89,9 +89,7 @@ export class Places {
     if (seating.presence === undefined) return
     this.#shown = this.#seenOf(visitor)
     // also for somebody whom nobody sees: they see the others, and may be shown later
-    const spot = await hub.presence.reserve(this.room, socket)
-    if (this.#vacated) spot.leave()
-    else this.#spot = spot
+    this.#spot = await hub.presence.reserve(this.room, socket)
   }
 
   /** Shows the visitor to the others: the door is open. */
@@ -120,7 +118,7 @@ export class Places {
     for (const address of wanted) if (!this.#has(address)) await this.#sit(address)
   }
 
-  /** Gives everything up; more than once does no harm. */
+  /** Gives everything up, also what is still being looked for; more than once does no harm. */
   vacate(): void {
     this.#vacated = true
     this.#rise(this.#seats)
@@ -143,7 +141,7 @@ export class Places {
 
   async #sit(address: Address): Promise<Address> {
     const seat = await this.#parts.hub.groups.reserve(address)
-    if (this.#vacated || this.#has(address)) seat.leave()
+    if (this.#vacated) seat.leave()
     else {
       // `concat`, because what is spread into a new array leaves it with room for 16 more
       this.#seats = this.#seats.concat(seat)

@@ -17,7 +17,10 @@ export interface RefreshParts {
   readonly hub: Hub
   readonly opening: Opening
   readonly checks: Checks
-  /** What was asked for at the handshake, without credentials; `null` for whoever is never asked for another one. */
+  /**
+   * What was asked for at the handshake, without credentials; `null` for whoever is never asked for another one, such as
+   * those who speak the plain wire.
+   */
   readonly href: string | null
   /** The bound of the peer's messages; while it is asked for a credential, one of those fits as well. */
   readonly messageBytes: number
@@ -49,10 +52,10 @@ export class Refresh {
     this.#standing = standing
   }
 
-  /** Asks, unless an answer is being looked at; whoever speaks the plain wire cannot be asked. */
+  /** Asks whoever can be asked, unless an answer is being looked at. */
   ask(withinMs: number): void {
-    const { opening, hub } = this.#parts
-    if (this.#looking > 0 || !opening.parts.codec.framed) return
+    const { opening, hub, href } = this.#parts
+    if (this.#looking > 0 || href === null) return
     this.#nonce = newId()
     this.#bound(hub.limits.firstMessageBytes)
     opening.frame({ op: 'ask', nonce: this.#nonce, withinMs: Math.floor(withinMs) })

@@ -8,6 +8,7 @@ import {
   type Authenticator,
   consumer,
   contract,
+  deny,
   endpoint,
   memory,
   type SallyportEvent,
@@ -164,6 +165,42 @@ test('an endpoint that ends its socket at once leaves no open socket', async () 
   const loop = endpoint(contract('/ws/loop', {}), { auth: anyone }, async (socket) => socket.close())
   expect(await (await visit(loop, {}, { headers: {}, port })).closed).toMatchObject({ code: 1000 })
   expect(port.connections).toBe(0)
+})
+
+test('whoever goes while the layer is asked for a new audience keeps no seat in it', async () => {
+  const { promise: layerAnswers, resolve: answer } = Promise.withResolvers<void>()
+  const port = testPort({ layer: slowLayer(layerAnswers, '6:admins') })
+  let isAdmin = false
+  const panels = consumer(
+    contract('/ws/panels', { audiences: ['admins'] }),
+    {
+      auth: byName,
+      authorize: () => ({ isAdmin }),
+      audience: ({ grant }) => (grant.isAdmin ? ['admins'] : []),
+    },
+    () => ({}),
+  )
+  const alice = await visit(panels, {}, { user: ada, port })
+  isAdmin = true
+  const receipt = port.recheck({ user: ada.id })
+  await settled()
+  alice.leave()
+  await alice.closed
+  expect(port[hub].groups.size).toBe(1)
+  answer()
+  await receipt
+  expect(port[hub].groups.size).toBe(0)
+})
+
+test('an endpoint may refuse while it says where someone sits, in its own words', async () => {
+  const full = consumer(
+    contract('/ws/full', {}),
+    { auth: anyone, presence: () => deny(409, 'full', 'all places are taken') },
+    () => ({}),
+  )
+  const port = testPort()
+  await expect(visit(full, {}, { headers: {}, port })).rejects.toMatchObject({ status: 409, code: 'full' })
+  expect(port[hub].groups.size).toBe(0)
 })
 
 /** A layer whose groups are subscribed to only when it is told. */

@@ -258,3 +258,19 @@ test('whoever talks on while the token is judged is not read', async () => {
   answer(true)
   await expect.poll(() => heard.length, { timeout: 10_000 }).toBe(5_000)
 })
+
+test('what comes in one piece with a credential is not heard by a socket that has ended at once', async () => {
+  const { port, url } = await serving()
+  const told: string[] = []
+  port.serve(
+    consumer(lines, { auth: waiting().auth }, (socket) => ({
+      open: () => socket.close(4000, 'not today'),
+      message: (line) => void told.push(line),
+      close: () => void told.push('closed'),
+    })),
+  )
+  const ws = await arrived(url)
+  for (const line of [auth('good'), 'one', 'two']) ws.send(line)
+  expect((await once(ws, 'close'))[0]).toBe(4000)
+  expect(told).toEqual(['closed'])
+})

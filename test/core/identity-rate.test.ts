@@ -87,6 +87,15 @@ test.each([
   await Promise.all(Array.from({ length: 100 }, () => player.send('move')))
 })
 
+test('an endpoint whose own rate is no wider is counted, however much it allows at once', async () => {
+  const { port } = world()
+  const rate = { each: '1s', most: 2, burst: 100 } as const
+  const bursting = consumer(lines, { auth: byName, limits: { rate } }, () => ({ message: () => {} }))
+  const tab = await visit(bursting, {}, { user: ada, port })
+  const sent = await Promise.allSettled(Array.from({ length: 5 }, () => tab.send('hello')))
+  expect(sent.map(({ status }) => status).filter((status) => status === 'rejected')).toHaveLength(1)
+})
+
 test('it may be switched off', async () => {
   const { port } = world({ limits: { identityRate: null } })
   const tabs = await Promise.all([1, 2, 3, 4, 5].map(() => visit(listening, {}, { user: ada, port })))

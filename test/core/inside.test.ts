@@ -127,8 +127,14 @@ describe('on the plain wire', () => {
     () => ({ message: () => deny(403, 'read-only', 'you may only read here') }),
   )
 
+  const shoutingAtShapes = consumer(
+    contract('/ws/mixed', { client: z.object({ message: z.string() }), server: text }),
+    { auth: byName },
+    () => ({ message: () => {} }),
+  )
+
   async function refused(path: string, payload: string | Uint8Array): Promise<unknown> {
-    const { number } = await besieged({}, refusing, refusingBytes, refusingShape)
+    const { number } = await besieged({}, refusing, refusingBytes, refusingShape, shoutingAtShapes)
     const ws = new WebSocket(`ws://127.0.0.1:${number}${path}`, { headers: { 'x-test-user': 'Ada' } })
     await once(ws, 'open')
     const said = once(ws, 'message').then(([data]): unknown => JSON.parse(String(data)))
@@ -150,6 +156,10 @@ describe('on the plain wire', () => {
   test('text where bytes belong closes with 1003, and the reverse', async () => {
     expect(await refused('/ws/raw-bytes', 'hello')).toMatchObject([1003, expect.any(String)])
     expect(await refused('/ws/raw-text', Uint8Array.of(1))).toMatchObject([1003, expect.any(String)])
+  })
+
+  test('what is invalid where text is answered closes with 4400: it was of the right kind', async () => {
+    expect(await refused('/ws/mixed', '{"message":7}')).toMatchObject([4400, expect.any(String)])
   })
 
   test('beside an unnamed shape a denial stands under error, and so does what is invalid', async () => {

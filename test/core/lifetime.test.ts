@@ -110,10 +110,13 @@ test('a session that slides is read again before it expires, and the socket live
   expect((await alice.closed).code).toBe(4401)
 })
 
-test('a session that has no end any more lives on', async () => {
-  const { clock, editor, signIn, port } = world()
+test('a session that has no end any more lives on, also where no lease asks for it', async () => {
+  const { clock, auth, signIn, port } = world()
+  const unleased = consumer(notes, { auth, authorize: () => ({ canWrite: true }) }, () => ({
+    on: { write: () => {} },
+  }))
   const who = signIn('s1', { user: ada, session: 's1', expires: new Date(clock.now() + 100_000) })
-  const alice = await visit(editor, at, { ...who, port })
+  const alice = await visit(unleased, at, { ...who, port })
   signIn('s1', { user: ada, session: 's1' })
   await clock.advance(1_000_000)
   await alice.send('write', { text: 'still here' })

@@ -37,6 +37,7 @@ test('a message bound of an endpoint that the frame parser cannot count is refus
 
 test.each([
   ['no message', { each: '1s', most: 0 }],
+  ['no message in the long run', { each: '1s', most: 0, burst: 1 }],
   ['no message at once', { each: '1s', most: 1, burst: 0 }],
   ['no number of them', { each: '1s', most: Number.NaN }],
   ['messages in no time', { each: 0, most: 1 }],
@@ -72,9 +73,10 @@ test.each(['identityRate', 'failedHandshakes'] as const)(
   '%s may be switched off, and is checked like the rate',
   (name) => {
     expect(limitsWith({ [name]: null })[name]).toBeNull()
-    expect(() => limitsWith({ [name]: 5 })).toThrow(
-      "the limit '" + name + "' is null or { most, eachMs, burst }",
-    )
+    for (const none of [5, undefined])
+      expect(() => limitsWith({ [name]: none })).toThrow(
+        "the limit '" + name + "' is null or { most, eachMs, burst }",
+      )
   },
 )
 

@@ -1,8 +1,11 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
+import { knock } from '../../src/core/admit.ts'
+import { hub } from '../../src/core/application.ts'
 import { anyone, consumer, contract, deny, endpoint, memory, text } from '../../src/index.ts'
 import { settled, testClock } from '../../src/testing/clock.ts'
 import { testPort, visit } from '../../src/testing.ts'
+import { memoryHandshake } from '../../src/transports/memory.ts'
 import { ada, byName, lines } from './rooms.ts'
 
 const commands = contract('/ws/commands', { client: { go: z.object({}) } })
@@ -206,4 +209,129 @@ test('a loop that leaves its loop and goes on is not stuck on what it did not ta
   await settled()
   expect(events).toEqual(['one', 'finished'])
   expect(port.connections).toBe(0)
+})
+
+test('a signal that is asked for after the end has been given', async () => {
+  const { promise: closed, resolve: close } = Promise.withResolvers<boolean>()
+  const late = consumer(contract('/ws/late', {}), { auth: anyone }, (socket) => ({
+    close: () => close(socket.signal.aborted),
+  }))
+  const alice = await visit(late, {}, guest)
+  alice.leave()
+  expect(await closed).toBe(true)
+})
+
+test('a change handler that fails a turn later ends its socket, and not the process', async () => {
+  const faults: unknown[] = []
+  const port = testPort({ report: (error) => faults.push(error) })
+  let grant = 1
+  const changing = consumer(contract('/ws/changing', {}), { auth: byName, authorize: () => grant }, () => ({
+    change: async () => Promise.reject(new Error('a fault of the handler')),
+  }))
+  const alice = await visit(changing, {}, { user: ada, port })
+  grant = 2
+  await port.recheck({ user: ada.id })
+  expect(await alice.closed).toMatchObject({ code: 1011 })
+  expect(faults).toEqual([new Error('a fault of the handler')])
+})
+
+/** What a `fetch` rejects with that was called off. */
+function aborted(): Error {
+  return Object.assign(new Error('aborted'), { name: 'AbortError' })
+}
+
+test('what was called off while its socket is open is a fault: nobody has called that off', async () => {
+  const faults: unknown[] = []
+  const port = testPort({ report: (error) => faults.push(error) })
+  const calledOff = consumer(commands, { auth: anyone }, () => ({
+    on: { go: async () => Promise.reject(aborted()) },
+  }))
+  const alice = await visit(calledOff, {}, { ...guest, port })
+  await expect(alice.send('go', {})).rejects.toMatchObject({ code: 'ERR_CLOSED' })
+  expect(await alice.closed).toMatchObject({ code: 1011 })
+  expect(faults).toEqual([aborted()])
+})
+
+test('a handler that fails after its socket has ended is reported all the same', async () => {
+  const faults: unknown[] = []
+  const { promise: saved, reject: fail } = Promise.withResolvers<void>()
+  const port = testPort({ report: (error) => faults.push(error) })
+  const saving = consumer(commands, { auth: anyone }, () => ({ on: { go: () => saved } }))
+  const alice = await visit(saving, {}, { ...guest, port })
+  alice.raw('{"op":"msg","in":"/ws/commands","type":"go","data":{}}')
+  alice.leave()
+  await alice.closed
+  fail(new Error('the disk is full'))
+  await settled()
+  expect(faults).toEqual([new Error('the disk is full')])
+})
+
+test('a socket that is ended twice has ended once', async () => {
+  const told: string[] = []
+  const port = testPort({ on: (event) => event.type === 'left' && told.push(`left ${event.code}`) })
+  const ending = consumer(commands, { auth: anyone }, (socket) => ({
+    on: {
+      go: () => {
+        socket.close(4000, 'first')
+        socket.close(4001, 'second')
+      },
+    },
+    close: ({ code }) => told.push(`closed ${code}`),
+  }))
+  const alice = await visit(ending, {}, { ...guest, port })
+  alice.raw('{"op":"msg","in":"/ws/commands","type":"go","data":{}}')
+  expect(await alice.closed).toEqual({ code: 4000, reason: 'first' })
+  await settled()
+  expect(told).toEqual(['left 4000', 'closed 4000'])
+})
+
+test.each([
+  [1000, 'peer'],
+  [4000, 'peer'],
+  [1002, 'abuse'],
+  [1007, 'abuse'],
+  [1009, 'abuse'],
+  [4508, 'slow'],
+  [1006, 'lost'],
+])('a wire that has ended with %i has ended because of: %s', async (code, why) => {
+  const told: string[] = []
+  const port = testPort({ on: (event) => event.type === 'left' && told.push(event.why) })
+  const quiet = consumer(contract('/ws/quiet', {}), { auth: anyone }, () => ({}))
+  const alice = await visit(quiet, {}, { ...guest, port })
+  alice.leave(code)
+  await alice.closed
+  await settled()
+  expect(told).toEqual([why])
+})
+
+test('nothing is handed to a wire that has ended: not what a handler says, nor what it refuses', async () => {
+  const port = testPort()
+  const { promise: waiting, resolve: go } = Promise.withResolvers<void>()
+  const parting = consumer(lines, { auth: byName }, (socket) => ({
+    message: async () => {
+      await waiting
+      socket.send('too late')
+      deny(409, 'too-late')
+    },
+    close: () => socket.send('goodbye'),
+  }))
+  const headers = new Headers({ 'x-test-user': 'Ada', 'sec-websocket-protocol': 'sallyport.v1' })
+  const { handshake, host, far } = memoryHandshake(
+    port[hub],
+    { path: '/ws/lines', query: '', headers, address: '192.0.2.1', known: null },
+    { message: () => {}, ended: () => {} },
+  )
+  let sent = 0
+  const accept: typeof handshake.accept = (...how) => {
+    const wire = handshake.accept(...how)
+    return { ...wire, send: (packet) => (sent++, wire.send(packet)) }
+  }
+  expect(await knock(parting, { handshake: { ...handshake, accept }, host })).toBeNull()
+  far.send('{"op":"msg","in":"/ws/lines","id":"1","data":"hello"}')
+  far.cut()
+  await settled()
+  const before = sent
+  go()
+  await settled()
+  expect([before, sent]).toEqual([2, 2])
 })

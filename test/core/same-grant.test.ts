@@ -18,6 +18,11 @@ class Sealed {
   }
 }
 
+/** A row whose field may be missing. */
+class Badge {
+  declare readonly level: string
+}
+
 function cyclic(): object {
   const self: Record<string, unknown> = {}
   return Object.assign(self, { self, again: self })
@@ -27,6 +32,8 @@ test.each([
   ['texts', 'editor', 'editor'],
   ['objects', { role: 'editor', in: ['a', { b: 1 }] }, { role: 'editor', in: ['a', { b: 1 }] }],
   ['nothing at all', {}, {}],
+  ['empty lists', [], []],
+  ['records without a prototype', Object.create(null), Object.create(null)],
   ['sets', new Set(['a']), new Set(['a'])],
   ['maps', new Map([['a', { level: 1 }]]), new Map([['a', { level: 1 }]])],
   ['dates', new Date(1), new Date(1)],
@@ -40,9 +47,15 @@ test.each([
   ['a number and its text', 1, '1'],
   ['objects', { role: 'editor' }, { role: 'viewer' }],
   ['one that has lost a field', { role: 'editor', beta: true }, { role: 'editor' }],
+  ['one that has got a field', { role: 'editor' }, { role: 'editor', beta: true }],
+  ['a row that has lost its only field', Object.assign(new Badge(), { level: 'gold' }), new Badge()],
+  ['a row that has got its first field', new Badge(), Object.assign(new Badge(), { level: 'gold' })],
+  ['what is not there and a date', { until: undefined }, { until: new Date(1) }],
   ['sets', { panels: new Set(['a']) }, { panels: new Set() }],
   ['maps', new Map([['a', { level: 1 }]]), new Map([['a', { level: 2 }]])],
   ['dates', new Date(1), new Date(2)],
+  ['no end and a date', { until: null }, { until: new Date(1) }],
+  ['a date and no end', { until: new Date(1) }, { until: null }],
   ['rows of a class', new Row('editor'), new Row('viewer')],
   ['a row and what looks like it', new Row('editor'), { role: 'editor' }],
   ['a list and a set', ['a'], new Set(['a'])],

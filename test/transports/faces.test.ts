@@ -35,10 +35,21 @@ const refusing = consumer(
   () => ({ message: () => {} }),
 )
 
+/** The same, with a challenge of its own. */
+const challenging = consumer(
+  contract('/ws/challenge/:status', {}),
+  {
+    auth: everyone,
+    authorize: ({ params }): boolean =>
+      deny(Number(params.status), 'because', 'for a reason', { challenge: 'Bearer scope="more"' }),
+  },
+  () => ({}),
+)
+
 async function serving(options: Options = {}): Promise<string> {
   const port = sallyport({ report: () => {}, ...options })
   ports.push(port)
-  port.serve(router([refusing]))
+  port.serve(router([refusing, challenging]))
   const { port: number } = await port.listen(0)
   return `ws://127.0.0.1:${number}`
 }
@@ -124,6 +135,17 @@ describe.each([401, 403, 404, 409, 429, 503, 418])('a denial of %i', (status) =>
     const seen = await face(`${url}/ws/refuse/${status}`, { ...bearer, origin, accept }, ['sallyport.v1'])
     expect(seen.status).toBe(status)
   })
+})
+
+test.each([
+  [401, 'is told to a program', 'Bearer scope="more"'],
+  [403, 'is told to a program', 'Bearer scope="more"'],
+  [429, 'is not told: no other credential would help', undefined],
+  [503, 'is not told: no other credential would help', undefined],
+])('a challenge with a denial of %i %s', async (status, _, challenge) => {
+  const url = await serving()
+  const { headers } = await face(`${url}/ws/challenge/${status}`, bearer)
+  expect(headers?.['www-authenticate']).toBe(challenge)
 })
 
 describe('even to a page it is a status, before the upgrade', () => {
