@@ -178,6 +178,7 @@ function hubOf(options: Options): {
       report,
       emit,
       fingerprint,
+      handshakeMs: limits.handshakeMs,
     }),
     questions: new Flights(),
     get draining() {

@@ -83,6 +83,7 @@ export const guarded: readonly Guarded[] = [
   core(
     'opening',
     'core/opening',
+    'core/calls',
     'core/endpoint',
     'core/lifetime',
     'core/inside',
@@ -91,6 +92,8 @@ export const guarded: readonly Guarded[] = [
     'core/enter',
     'core/first-message',
     'core/limits-at-the-edge',
+    'core/ping',
+    'core/refresh',
   ),
   core('same-grant', 'core/same-grant'),
   auth('sessions', 'auth/sessions', 'security/cookie-twice'),

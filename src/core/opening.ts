@@ -363,7 +363,7 @@ export class Opening implements Receiver, Pulse {
   }
 
   #done(id: string | null, data: unknown): void {
-    if (id === null || this.#ended) return
+    if (id === null) return
     this.frame({ op: 'ok', in: this.#visitor.path, id, ...(data === undefined ? {} : { data }) })
   }
 

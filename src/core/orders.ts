@@ -44,6 +44,8 @@ export interface OrdersParts {
   readonly report: Reporter
   readonly emit: (happening: Happening) => void
   readonly fingerprint: (id: string) => string
+  /** For how long a handshake may be on its way. */
+  readonly handshakeMs: number
 }
 
 interface Counted {
@@ -70,15 +72,15 @@ const tooMany =
 const answerMs = 1_000
 /** How often the log is read for a revocation whose message was lost. */
 const pollMs = 10_000
-/** A handshake is over within so long: a recheck that is older cannot have overtaken one. */
-const recentMs = 60_000
+/** Longer than a handshake takes to be over by this much, a recheck cannot have overtaken one any more. */
+const slackMs = 60_000
 
 /** Ends and rechecks access on every node, and counts what came of it. */
 export class Orders {
   readonly #parts: OrdersParts
   readonly #answers = new Map<string, (node: string, counted: Counted) => void>()
   #ready: Promise<void> | null = null
-  #rechecks: { readonly who: Selector; readonly at: number }[] = []
+  readonly #rechecks = new Set<{ readonly who: Selector; readonly at: number }>()
   /** How far each log was read. */
   readonly #read = new Map<string, Position>()
   #poll: Timer | null = null
@@ -127,7 +129,7 @@ export class Orders {
 
   /** Whether somebody said that rights have changed after this holder's doors were asked. */
   hasOvertaken(holder: Holder, askedAt: number): boolean {
-    return this.#rechecks.some(({ who, at }) => at >= askedAt && isMeant(who, holder))
+    return [...this.#rechecks].some(({ who, at }) => at >= askedAt && isMeant(who, holder))
   }
 
   close(): void {
@@ -218,11 +220,10 @@ export class Orders {
   }
 
   #noteRecheck(who: Selector, now: number): void {
-    const [first] = this.#rechecks
-    // half of them are old when the first is twice as old: sweeping costs what it forgets
-    if (first !== undefined && now - first.at >= 2 * recentMs)
-      this.#rechecks = this.#rechecks.filter(({ at }) => now - at < recentMs)
-    this.#rechecks.push({ who, at: now })
+    const noted = { who, at: now }
+    this.#rechecks.add(noted)
+    const { alarms, handshakeMs } = this.#parts
+    alarms.after(handshakeMs + slackMs, () => this.#rechecks.delete(noted))
   }
 
   #collect(id: string, others: readonly string[]): Promise<readonly ({ readonly node: string } & Counted)[]> {

@@ -145,6 +145,26 @@ test('draining waits for the message that a loop is at, and for its clean-up', a
   expect(events).toEqual(['cleaned up'])
 })
 
+test('what comes while the server drains runs no handler', async () => {
+  const { promise: saved, resolve: save } = Promise.withResolvers<void>()
+  const ran: string[] = []
+  const port = testPort()
+  const slow = consumer(lines, { auth: byName }, () => ({
+    message: async (line) => {
+      ran.push(line)
+      await saved
+    },
+  }))
+  const alice = await visit(slow, {}, { user: ada, port })
+  alice.raw('{"op":"msg","in":"/ws/lines","data":"one"}')
+  const closed = port.close({ drain: '5s' })
+  await settled()
+  alice.raw('{"op":"msg","in":"/ws/lines","data":"too late"}')
+  save()
+  await closed
+  expect(ran).toEqual(['one'])
+})
+
 test('draining does not wait for a loop that is at no message', async () => {
   const port = testPort()
   const pushing = endpoint(lines, { auth: byName }, async (socket) => {

@@ -64,6 +64,36 @@ test.each([
   expect(asked).toEqual(['open'])
 })
 
+test.each([
+  ['for as long as a handshake may take', 599_000, ['open', 'recheck']],
+  ['and no longer', 661_000, ['open']],
+])('a change of rights is remembered for those on their way in %s', async (_, takes, expected) => {
+  const clock = testClock()
+  const port = testPort({ clock, limits: { handshakeMs: 600_000 } })
+  const asked: string[] = []
+  const { promise: waiting, resolve: answer } = Promise.withResolvers<void>()
+  const slow = consumer(
+    lines,
+    {
+      auth: byName,
+      authorize: async ({ why }) => {
+        asked.push(why)
+        await waiting
+        return true
+      },
+    },
+    () => ({ message: () => {} }),
+  )
+  const coming = visit(slow, {}, { user: ada, port })
+  await settled()
+  await port.recheck({ user: ada.id })
+  await clock.advance(takes)
+  answer()
+  await coming
+  await settled()
+  expect(asked).toEqual(expected)
+})
+
 test('a server that was closed while it read what was revoked does not read on', async () => {
   const clock = testClock()
   const { store, bus } = memory({ clock })
@@ -164,4 +194,52 @@ test('a node that finds as many revocations as are ever kept says that older one
   const port = testPort({ layer, report: (error) => faults.push(error) })
   await port[hub].orders.ready()
   expect(faults).toMatchObject([{ code: 'ERR_LAYER', message: expect.stringMatching(/^100000 revocations/) }])
+})
+
+test('a node that has missed the message ends in time whom it reads of in the log, and tells of it', async () => {
+  const clock = testClock()
+  const { store, bus } = memory({ clock })
+  const deaf: Layer = {
+    store,
+    bus: (node) => {
+      const real = bus(node)
+      return {
+        publish: (topic, pack) => real.publish(topic, pack),
+        subscribe: async (topic, hear) =>
+          topic === 'sallyport/orders' ? () => {} : real.subscribe(topic, hear),
+        nodes: () => real.nodes(),
+        close: () => real.close(),
+      }
+    },
+  }
+  const events: SallyportEvent[] = []
+  const [here, there] = [
+    testPort({ layer: { store, bus }, clock, node: 'here' }),
+    testPort({ layer: deaf, clock, node: 'there', on: (event) => events.push(event) }),
+  ]
+  const alice = await visit(room, {}, { user: ada, port: there })
+  const receipt = here.revoke({ user: ada.id, reason: 'banned' })
+  await clock.advance(1_000)
+  expect(await receipt).toMatchObject({ closed: 0, silent: ['there'] })
+  await clock.advance(10_000)
+  expect((await alice.closed).code).toBe(4403)
+  expect(events.filter(({ type }) => type === 'revoked')).toEqual([
+    expect.objectContaining({ closed: 1, from: 'here', node: 'there' }),
+  ])
+})
+
+test('a change of rights reaches every node', async () => {
+  const layer = memory()
+  const [here, there] = [testPort({ layer, node: 'here' }), testPort({ layer, node: 'there' })]
+  let right = true
+  const ruled = consumer(lines, { auth: byName, authorize: () => right }, () => ({ message: () => {} }))
+  const alice = await visit(ruled, {}, { user: ada, port: there })
+  right = false
+  expect(await here.recheck({ user: ada.id })).toEqual({
+    closed: 1,
+    changed: 0,
+    nodes: ['here', 'there'],
+    silent: [],
+  })
+  expect((await alice.closed).code).toBe(4403)
 })
