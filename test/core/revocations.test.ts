@@ -25,3 +25,32 @@ test('what is over is forgotten, so that years of sign-outs cost no memory', () 
   const last = { user: null, session: 's2559' }
   expect(revocations.against({ identity: last, subject: 'ada', askedAt: 2_559 }, '')).not.toBeNull()
 })
+
+const ada = { subject: 'ada', askedAt: 0 }
+const issued = (at: number) => ({ user: null, issuedAt: new Date(at) })
+
+test('a ban that is heard of late, and was said before, does not let in again whom a later one keeps out', () => {
+  const revocations = new Revocations()
+  for (const at of [10, 5]) revocations.add({ who: { user: 'ada' }, reason, at, until: 100 }, 10)
+  expect(revocations.against({ ...ada, identity: issued(7) }, '')).toMatchObject({ status: 403 })
+  expect(revocations.against({ ...ada, identity: issued(11) }, '')).toBeNull()
+})
+
+test('a session that was revoked of one user, and then of another, is refused to both', () => {
+  const revocations = new Revocations()
+  for (const [at, user] of ['ada', 'grace'].entries())
+    revocations.add({ who: { user, session: 's1' }, reason, at, until: 100 }, at)
+  for (const subject of ['ada', 'grace'])
+    expect(revocations.against({ identity, subject, askedAt: 50 }, '')).toMatchObject({ status: 401 })
+  expect(revocations.against({ identity, subject: 'mallory', askedAt: 50 }, '')).toBeNull()
+})
+
+test('a ban that is over in one tenant is forgotten there, though the one in another tenant is not', () => {
+  const revocations = new Revocations()
+  for (const [tenant, until] of Object.entries({ red: 100, blue: 10_000 }))
+    revocations.add({ who: { user: 'ada', tenant }, reason, at: 1, until }, 1)
+  for (let count = 0; count < 256; count++)
+    revocations.add({ who: { session: `s${count}` }, reason, at: 200, until: 10_000 }, 200)
+  expect(revocations.against({ ...ada, identity: issued(0) }, 'red')).toBeNull()
+  expect(revocations.against({ ...ada, identity: issued(0) }, 'blue')).toMatchObject({ status: 403 })
+})
