@@ -292,3 +292,30 @@ test.each([
     if (code !== null) expect((await alice.closed).code).toBe(code)
   },
 )
+
+test('a lease that is due while the doors are asked is asked for after that', async () => {
+  const clock = testClock()
+  const port = testPort({ clock, limits: { handshakeMs: 600_000 } })
+  const asked: string[] = []
+  const { promise: judged, resolve: judge } = Promise.withResolvers<boolean>()
+  const leased = consumer(
+    lines,
+    {
+      auth: async () => ({ user: ada, token: 't1' }),
+      lease: '60s',
+      authorize: ({ why }) => {
+        asked.push(why)
+        return why !== 'recheck' || judged
+      },
+    },
+    () => ({ message: () => {} }),
+  )
+  await visit(leased, {}, { headers: {}, port })
+  const receipt = port.recheck({ user: ada.id })
+  await clock.advance(59_000)
+  expect(asked).toEqual(['open', 'recheck'])
+  judge(true)
+  expect(await receipt).toMatchObject({ closed: 0, changed: 0 })
+  await settled()
+  expect(asked).toEqual(['open', 'recheck', 'lease'])
+})
