@@ -41,6 +41,14 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     'For the types: where there is a right one there is a left one.',
   ],
   [
+    "src/core/opening.ts: isThenable: without && typeof value['then'] === 'function'",
+    'For speed: what is no promise is waited for then, too, a turn more than it takes.',
+  ],
+  [
+    'src/core/refresh.ts: hrefFor: without null',
+    'For speed: of whoever is never asked for another credential no address is parsed, and none is kept.',
+  ],
+  [
     'src/core/alarms.ts: Alarms: #compareClocks: if (monotonic - this.#checked < checkMs) never',
     'For speed: the clocks are compared more often then, and agree.',
   ],

@@ -85,7 +85,7 @@ export const guarded: readonly Guarded[] = [
     'core/identity-rate',
   ),
   core('limits', 'core/limits', 'core/endpoint', 'core/identity-rate'),
-  core('places', 'core/groups', 'core/presence', 'core/enter', 'core/lifetime'),
+  core('places', 'core/groups', 'core/presence', 'core/presence-follows', 'core/enter', 'core/lifetime'),
   core('keys', 'core/groups'),
   core('occupant', 'core/lifetime', 'core/endpoint', 'core/refresh', 'core/events', 'core/identity-rate'),
   core(
@@ -102,6 +102,7 @@ export const guarded: readonly Guarded[] = [
     'core/limits-at-the-edge',
     'core/ping',
     'core/refresh',
+    'core/identity-rate',
   ),
   core('same-grant', 'core/same-grant'),
   auth('sessions', 'auth/sessions', 'security/cookie-twice'),

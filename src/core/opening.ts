@@ -3,6 +3,7 @@ import { retryAfterClose } from '../wire/close.ts'
 import { type Contract, shapeOf } from '../wire/contract.ts'
 import { Denial } from '../wire/errors.ts'
 import { encodeFrame, type ServerFrame } from '../wire/frame.ts'
+import { isRecord } from '../wire/json.ts'
 import { check } from '../wire/schema.ts'
 import { traceOf } from '../wire/trace.ts'
 import type { Codec, Command, NewCredential } from './codec.ts'
@@ -495,7 +496,7 @@ function cancelled(): never {
 
 /** A promise of whatever make: query builders answer their own, which run only when they are awaited. */
 function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+  return isRecord(value) && typeof value['then'] === 'function'
 }
 
 function isAbort(error: unknown): boolean {

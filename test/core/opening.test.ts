@@ -85,6 +85,37 @@ test('a promise of any make is awaited: handlers run one at a time, and its reje
   expect(events).toEqual(['open', 'begin 1', 'end 1', 'begin 2'])
 })
 
+test.each([
+  ['says goodbye', (visitor: { leave(): void }) => visitor.leave()],
+  ['is cut off', (visitor: { cut(): void }) => visitor.cut()],
+])('a peer that %s is heard to the end: what it had said before is not lost', async (_, go) => {
+  const { promise: saved, resolve: save } = Promise.withResolvers<void>()
+  const heard: string[] = []
+  const saving = consumer(lines, { auth: byName }, () => ({
+    message: async (line) => {
+      await saved
+      heard.push(line)
+    },
+  }))
+  const alice = await visit(saving, {}, { user: ada, port: testPort() })
+  for (const data of ['one', 'two']) alice.raw(JSON.stringify({ op: 'msg', in: '/ws/lines', data }))
+  go(alice)
+  await alice.closed
+  save()
+  await settled()
+  expect(heard).toEqual(['one', 'two'])
+})
+
+test('a handler may answer nothing in any way', async () => {
+  const faults: unknown[] = []
+  const port = testPort({ report: (error) => faults.push(error) })
+  for (const nothing of [null, undefined, 7, { saved: true }]) {
+    const quiet = consumer(commands, { auth: anyone }, () => ({ on: { go: () => nothing } }))
+    await (await visit(quiet, {}, { ...guest, port })).send('go', {})
+  }
+  expect(faults).toEqual([])
+})
+
 test('what waits for something when the peer leaves is told by the signal, and that is no fault', async () => {
   const faults: unknown[] = []
   const port = testPort({ report: (error) => faults.push(error) })
@@ -272,7 +303,10 @@ test('what was called off while its socket is open is a fault: nobody has called
   expect(faults).toEqual([aborted()])
 })
 
-test('a handler that fails after its socket has ended is reported all the same', async () => {
+test.each([
+  ['in an ordinary way', new Error('the disk is full')],
+  ['for no reason at all', undefined],
+])('a handler that fails %s after its socket has ended is reported all the same', async (_, fault) => {
   const faults: unknown[] = []
   const { promise: saved, reject: fail } = Promise.withResolvers<void>()
   const port = testPort({ report: (error) => faults.push(error) })
@@ -281,9 +315,9 @@ test('a handler that fails after its socket has ended is reported all the same',
   alice.raw('{"op":"msg","in":"/ws/commands","type":"go","data":{}}')
   alice.leave()
   await alice.closed
-  fail(new Error('the disk is full'))
+  fail(fault)
   await settled()
-  expect(faults).toEqual([new Error('the disk is full')])
+  expect(faults).toEqual([fault])
 })
 
 test('a socket that is ended twice has ended once', async () => {

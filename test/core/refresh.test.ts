@@ -456,3 +456,24 @@ test('whoever cannot be asked for a credential may not send larger messages for 
   socket.send('x'.repeat(101))
   expect((await closed)[0]).toBe(1009)
 })
+
+test('whose identity has got an end by being renewed is asked for a new credential before it', async () => {
+  const { clock, port } = world()
+  const began = clock.now()
+  const auth: Authenticator<User> = async ({ credentials }) => {
+    const token = credentials.of('bearer') ?? deny(401, 'no-token')
+    const expires = new Date(began + (token === 'old' ? 10 : 20) * 60_000)
+    return {
+      user: ada,
+      token,
+      ...(token === 'old' ? {} : { expires }),
+      renew: async () => ({ user: ada, token, expires }),
+    }
+  }
+  const open = consumer(contract('/ws/open', {}), { auth }, () => ({}))
+  const headers = { authorization: 'Bearer old' }
+  const alice = await visit(open, {}, { headers, refresh: () => 'new', port })
+  await port.recheck({ user: ada.id })
+  await clock.advance(10 * 60_000 - 30_000)
+  expect(alice.refreshes).toMatchObject([{ op: 'auth', expiresInMs: 630_000 }])
+})

@@ -126,24 +126,31 @@ test('tabs of one token cost one question', async () => {
   expect(asked.filter((why) => why === 'recheck')).toEqual(['recheck'])
 })
 
-test('a grant is never that of another socket, where neither rests on a session or a token', async () => {
-  const port = testPort()
-  const auth: Authenticator<User & { readonly role: string }> = async ({ headers }) => ({
-    user: { ...ada, role: headers.get('x-role') ?? '' },
-  })
-  const roles = consumer(
-    contract('/ws/roles', { grant: z.string() }),
-    { auth, authorize: ({ user, why }) => `${user.role} ${why}` },
-    () => ({}),
-  )
-  const [reader, admin] = [
-    await visit(roles, {}, { headers: { 'x-role': 'reader' }, port }),
-    await visit(roles, {}, { headers: { 'x-role': 'admin' }, port }),
-  ]
-  await port.recheck({ user: ada.id })
-  await settled()
-  expect([reader.grant, admin.grant]).toEqual(['reader recheck', 'admin recheck'])
-})
+test.each([
+  ['cannot be asked again', false],
+  ['can be asked again', true],
+])(
+  'a grant is never that of another socket, where neither rests on a session or a token: who %s',
+  async (_, can) => {
+    const port = testPort()
+    const auth: Authenticator<User & { readonly role: string }> = async ({ headers }) => {
+      const identity = { user: { ...ada, role: headers.get('x-role') ?? '' } }
+      return can ? { ...identity, renew: async () => identity } : identity
+    }
+    const roles = consumer(
+      contract('/ws/roles', { grant: z.string() }),
+      { auth, authorize: ({ user, why }) => `${user.role} ${why}` },
+      () => ({}),
+    )
+    const [reader, admin] = [
+      await visit(roles, {}, { headers: { 'x-role': 'reader' }, port }),
+      await visit(roles, {}, { headers: { 'x-role': 'admin' }, port }),
+    ]
+    await port.recheck({ user: ada.id })
+    await settled()
+    expect([reader.grant, admin.grant]).toEqual(['reader recheck', 'admin recheck'])
+  },
+)
 
 test('without a lease nobody stays whose right cannot be found out', async () => {
   const { faults, answers, come, recheck } = world()
