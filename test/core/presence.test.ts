@@ -190,3 +190,11 @@ test('someone whose presence is null is inside, hears the others and is shown to
   expect(names(hidden.members)).toEqual([ada.id])
   expect(port.connections).toBe(2)
 })
+
+test('an endpoint that shows nobody costs the layer nothing for it', async () => {
+  const topics = new Set<string>()
+  const port = testPort({ layer: watched(memory(), topics) })
+  const plain = consumer(contract('/ws/plain', {}), { auth: byName }, () => ({}))
+  await visit(plain, {}, { user: ada, port })
+  expect([...topics].filter((topic) => topic.startsWith('presence/'))).toEqual([])
+})
