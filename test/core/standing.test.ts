@@ -261,7 +261,8 @@ test('who leaves while their new credential is judged has refreshed nothing', as
   alice.leave()
   await alice.closed
   judge(true)
-  await clock.advance(0)
+  // beyond the end of the new one, which is nobody's
+  await clock.advance(30 * 60_000)
   expect(told).toEqual(['accepted', 'left'])
   expect(alice.refreshes).toEqual([])
 })
@@ -325,4 +326,32 @@ test('a lease that is due while the doors are asked is asked for after that', as
   expect(await receipt).toMatchObject({ closed: 0, changed: 0 })
   await settled()
   expect(asked).toEqual(['open', 'recheck', 'lease'])
+})
+
+test('of someone who has left while they were asked about nothing is asked when their lease would be over', async () => {
+  const clock = testClock()
+  const asked: string[] = []
+  const { promise: judged, resolve: judge } = Promise.withResolvers<boolean>()
+  const leased = consumer(
+    lines,
+    {
+      auth: async () => ({ user: ada, token: 't1' }),
+      lease: '60s',
+      authorize: ({ why }) => {
+        asked.push(why)
+        return why === 'open' || judged
+      },
+    },
+    () => ({ message: () => {} }),
+  )
+  const port = testPort({ clock })
+  const alice = await visit(leased, {}, { headers: {}, port })
+  const receipt = port.recheck({ user: ada.id })
+  await settled()
+  alice.leave()
+  await alice.closed
+  judge(true)
+  await receipt
+  await clock.advance(120_000)
+  expect(asked).toEqual(['open', 'recheck'])
 })
