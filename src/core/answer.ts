@@ -8,6 +8,8 @@ export interface Said {
   readonly grant: unknown
   /** When the first door was asked, in wall time. */
   readonly askedAt: number
+  /** How many orders had been given by then. */
+  readonly asOf: number
 }
 
 /** An answer of both doors. */

@@ -25,6 +25,8 @@ export interface Visitor {
   readonly grant: unknown
   /** When the first door was asked, in wall time. */
   readonly askedAt: number
+  /** How many orders had been given by then: one that was given later may know better. */
+  readonly asOf: number
 }
 
 /** The parameters of a contract in the path of a handshake. @throws Denial 404 when it is another path */
@@ -45,7 +47,8 @@ export async function passDoors(
 ): Promise<Visitor> {
   let known: Known | null = null
   try {
-    const askedAt = handshake[hub].clock.now()
+    const { clock, orders } = handshake[hub]
+    const [askedAt, asOf] = [clock.now(), orders.given]
     const params = paramsOf(contract, handshake)
     const identity = await authenticate(checks.auth, asked)
     const subject = subjectOf(identity, handshake.id)
@@ -58,7 +61,7 @@ export async function passDoors(
       why: 'open',
       signal: asked.signal,
     })
-    return { identity, subject, params, path: contract.template.build(params), grant, askedAt }
+    return { identity, subject, params, path: contract.template.build(params), grant, askedAt, asOf }
   } catch (error) {
     suspect(handshake, contract, known)
     throw withCode(error, checks)

@@ -120,7 +120,7 @@ async function comeIn(
     listen(occupant.opening)
     begin(occupant, entering)
     evictOldest(handshake, holder)
-    if (server.orders.hasOvertaken(holder, visitor.askedAt)) void occupant.recheck(new Flights())
+    if (occupant.isOvertaken(visitor)) void occupant.recheck(new Flights())
   } catch (error) {
     places.vacate()
     suspect(handshake, contract, visitor)

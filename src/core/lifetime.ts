@@ -4,6 +4,7 @@ import type { Timer } from './clock.ts'
 import type { NewCredential } from './codec.ts'
 import type { Checks, Visitor, Why } from './doors.ts'
 import type { Hub } from './hub.ts'
+import { inTime } from './in-time.ts'
 import type { Opening } from './opening.ts'
 import type { Places } from './places.ts'
 import { Refresh } from './refresh.ts'
@@ -32,6 +33,8 @@ export interface LifetimeParts {
   readonly messageBytes: number
   /** Lets the socket be found by what its visitor holds now. */
   hold(visitor: Visitor): void
+  /** Whether somebody has said that rights have changed since the first door was asked. */
+  isOvertaken(visitor: Visitor): boolean
 }
 
 /** A lease is asked for again after this part of it, and up to so much later: not everyone's at once. */
@@ -40,7 +43,9 @@ const spread = 0.15
 /** A credential is renewed at the lesser of this and half of what is left, and again at half of what is left then. */
 const renewBeforeMs = 30_000
 const leastRenewMs = 1_000
+/** A door that could not be asked is tried again after a twentieth of the lease, within these. */
 const leastRetryMs = 100
+const mostRetryMs = 30_000
 
 /**
  * Keeps access true while a socket is open: ends it at the expiry of its identity, which it has renewed before, and at its
@@ -112,7 +117,7 @@ export class Lifetime implements StandingHearer {
     }
     this.#lease?.cancel()
     this.#lease = hub.alarms.after(
-      Math.max(leastRetryMs, span.leaseMs / 20),
+      Math.min(mostRetryMs, Math.max(leastRetryMs, span.leaseMs / 20)),
       () => void this.recheck('lease'),
     )
     return 'kept'
@@ -165,7 +170,7 @@ export class Lifetime implements StandingHearer {
   async #hasSlid(end: number): Promise<boolean> {
     const { opening, hub } = this.#parts
     try {
-      const identity = await opening.visitor.identity.renew?.()
+      const identity = await inTime(hub, async () => opening.visitor.identity.renew?.())
       if (identity === null || identity === undefined) return false
       return identity.expires === undefined || identity.expires.getTime() > end
     } catch (error) {

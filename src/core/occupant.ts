@@ -102,6 +102,10 @@ export class Occupant implements OpeningParts, LifetimeParts, OpenSocket, Member
     this.hub.registry.move(this, holderOf(visitor, this.places))
   }
 
+  isOvertaken(visitor: Visitor): boolean {
+    return this.hub.orders.hasOvertaken(holderOf(visitor, this.places), visitor.asOf)
+  }
+
   isRevoked(): boolean {
     return this.hub.revocations.against(this.opening.visitor, this.places.tenant) !== null
   }

@@ -62,6 +62,7 @@ export class Opening implements Receiver, Pulse {
   #inbox: Inbox | null = null
   #conduct: Conduct | null = null
   readonly #heartbeat: Heartbeat
+  /** When it was opened, on the monotonic clock. */
   readonly #since: number
   /** The calls under way; few sockets ever make one. */
   #calls: Map<string, AbortController> | null = null
@@ -82,9 +83,9 @@ export class Opening implements Receiver, Pulse {
   constructor(parts: OpeningParts, visitor: Visitor) {
     const { hub } = parts
     this.parts = parts
-    this.#since = hub.clock.now()
+    this.#since = hub.clock.monotonic()
     this.#visitor = visitor
-    this.#activeAt = hub.clock.monotonic()
+    this.#activeAt = this.#since
     this.#heartbeat = new Heartbeat(hub, this)
   }
 
@@ -443,7 +444,7 @@ export class Opening implements Receiver, Pulse {
       contract: contract.path,
       why: leave.why,
       code: leave.code,
-      ms: hub.clock.now() - this.#since,
+      ms: Math.round(hub.clock.monotonic() - this.#since),
       ...place,
     })
     if (this.#inside === null) this.#left = leave

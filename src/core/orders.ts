@@ -80,7 +80,9 @@ export class Orders {
   readonly #parts: OrdersParts
   readonly #answers = new Map<string, (node: string, counted: Counted) => void>()
   #ready: Promise<void> | null = null
-  readonly #rechecks = new Set<{ readonly who: Selector; readonly at: number }>()
+  /** The latest, each with its number. */
+  readonly #rechecks = new Set<{ readonly who: Selector; readonly number: number }>()
+  #given = 0
   /** How far each log was read. */
   readonly #read = new Map<string, Position>()
   #poll: Timer | null = null
@@ -127,9 +129,14 @@ export class Orders {
     }
   }
 
-  /** Whether somebody said that rights have changed after this holder's doors were asked. */
-  hasOvertaken(holder: Holder, askedAt: number): boolean {
-    return [...this.#rechecks].some(({ who, at }) => at >= askedAt && isMeant(who, holder))
+  /** How many changes of rights this node was told of: counted, because a wall clock may jump in between. */
+  get given(): number {
+    return this.#given
+  }
+
+  /** Whether somebody said that rights have changed after this holder's doors were asked, when so many had been given. */
+  hasOvertaken(holder: Holder, asOf: number): boolean {
+    return [...this.#rechecks].some(({ who, number }) => number > asOf && isMeant(who, holder))
   }
 
   close(): void {
@@ -208,7 +215,7 @@ export class Orders {
     const { kind, who, reason, at, until } = order
     if (kind === 'revoke') revocations.add({ who, reason, at, until }, clock.now())
     // a kick is not remembered: whoever is on the way into that room has the doors asked again
-    if (kind === 'recheck' || who.room !== undefined) this.#noteRecheck(who, clock.now())
+    if (kind === 'recheck' || who.room !== undefined) this.#noteRecheck(who)
     const sockets = registry.find(who).filter(applies)
     // questions of their own: one that was asked before the order may have been answered before the change
     const questions: Questions = new Flights()
@@ -219,8 +226,8 @@ export class Orders {
     return { closed: sockets.length, changed: 0 }
   }
 
-  #noteRecheck(who: Selector, now: number): void {
-    const noted = { who, at: now }
+  #noteRecheck(who: Selector): void {
+    const noted = { who, number: ++this.#given }
     this.#rechecks.add(noted)
     const { alarms, handshakeMs } = this.#parts
     alarms.after(handshakeMs + slackMs, () => this.#rechecks.delete(noted))

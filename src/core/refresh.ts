@@ -7,6 +7,7 @@ import { explicitCredentials } from './credentials.ts'
 import type { Checks } from './doors.ts'
 import type { Hub } from './hub.ts'
 import type { Identity } from './identity.ts'
+import { inTime } from './in-time.ts'
 import { newId } from './new-id.ts'
 import type { Opening } from './opening.ts'
 import { refusalOf } from './refusal.ts'
@@ -86,19 +87,22 @@ export class Refresh {
       throw new Denial(409, 'not-asked', 'this question was answered already, or never asked')
     this.#nonce = null
     this.#bound(0)
-    const askedAt = hub.clock.now()
+    const [askedAt, asOf] = [hub.clock.now(), hub.orders.given]
     const credentials = explicitCredentials({ scheme, value, carrier: 'refresh' })
-    const identity = await authenticate(checks.auth, { ...this.#door(), credentials })
+    const identity = await inTime(hub, (late) =>
+      authenticate(checks.auth, { ...this.#door(late), credentials }),
+    )
     assertSamePerson(hub, opening.visitor, identity)
     assertLater(opening.visitor.identity, identity)
-    return { identity, nonce, askedAt }
+    return { identity, nonce, askedAt, asOf }
   }
 
-  #door(): Omit<Door, 'credentials'> {
+  #door(late: AbortSignal): Omit<Door, 'credentials'> {
     const { opening, href } = this.#parts
     const { id, path, origin, address } = opening.parts.place
     const url = new URL(href ?? unasked())
-    return { id, path, origin, address, url, headers: new Headers(), signal: opening.signal }
+    const signal = AbortSignal.any([opening.signal, late])
+    return { id, path, origin, address, url, headers: new Headers(), signal }
   }
 
   #bound(least: number): void {

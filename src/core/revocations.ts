@@ -54,7 +54,9 @@ export class Revocations {
   /** Why an identity of this tenant is refused now, or `null`. */
   against({ identity, subject, askedAt }: Asked, tenant: string): Denial | null {
     const { session, token } = identity
-    const isMeant = ({ who }: Revocation): boolean => who.user === undefined || who.user === subject
+    const isMeant = ({ who }: Revocation): boolean =>
+      (who.user === undefined || who.user === subject) &&
+      (who.session === undefined || who.session === session)
     const ended = found(this.#tokens, token, isMeant) ?? found(this.#sessions, session, isMeant)
     if (ended !== undefined)
       return new Denial(401, 'revoked', ended.reason, { challenge: 'Bearer error="invalid_token"' })

@@ -3,6 +3,7 @@ import type { Answer, Outcome, Questions, Said } from './answer.ts'
 import { subjectOf } from './authenticate.ts'
 import { type Checks, secondDoor, type Visitor, type Why } from './doors.ts'
 import type { Hub } from './hub.ts'
+import { inTime } from './in-time.ts'
 import { dated, type Identity } from './identity.ts'
 import type { Opening } from './opening.ts'
 import type { Places } from './places.ts'
@@ -16,6 +17,8 @@ export interface Fresh {
   readonly nonce: string
   /** When the first door was asked, in wall time. */
   readonly askedAt: number
+  /** How many orders had been given by then. */
+  readonly asOf: number
 }
 
 /** What the standing of one socket is made of. */
@@ -26,6 +29,8 @@ export interface StandingParts {
   readonly places: Places
   /** Lets the socket be found by what its visitor holds now. */
   hold(visitor: Visitor): void
+  /** Whether somebody has said that rights have changed since the first door was asked. */
+  isOvertaken(visitor: Visitor): boolean
 }
 
 /** A question that waits for its turn. */
@@ -147,44 +152,44 @@ export class Standing {
 
   /**
    * What sockets have in common that get the same answer; `null` for one that nothing else is known to equal, such as one
-   * of several tokens of a session, each with a word of its own on who it is.
+   * of several tokens of a session, each with a word of its own on who it is. What was asked before an order is not shared
+   * after it: it may have been answered before the change.
    */
   #sameness(): string | null {
-    const { opening, places } = this.#parts
+    const { hub, opening, places } = this.#parts
     const { subject, identity } = opening.visitor
     const { session, token, scopes, renew } = identity
     if (token === undefined && (session === undefined || renew === undefined)) return null
-    return JSON.stringify([places.room.key, subject, session, token, scopes])
+    return JSON.stringify([places.room.key, subject, session, token, scopes, hub.orders.given])
   }
 
-  /** What both doors answer within the time of a handshake: whoever asks is not kept waiting by one that never does. */
+  /** What both doors answer within the time of a handshake. */
   async #doors(why: Why, fresh?: Fresh): Promise<Answer> {
     const { hub, opening } = this.#parts
-    const { handshakeMs } = hub.limits
-    const late = new AbortController()
-    const timer = hub.alarms.after(handshakeMs, () =>
-      late.abort(new TypeError(`no answer within ${handshakeMs} ms`)),
-    )
     try {
-      const said = await Promise.race([this.#asked(why, late.signal, fresh), ended(late.signal)])
+      const said = await inTime(hub, (late) => this.#asked(why, late, fresh))
       return { isLost: opening.ended, said }
     } catch (error) {
       return { isLost: opening.ended, said: error instanceof Denial ? error : notFoundOut(error) }
-    } finally {
-      timer.cancel()
     }
   }
 
   async #asked(why: Why, late: AbortSignal, fresh?: Fresh): Promise<Said> {
     const { hub, opening, checks } = this.#parts
     const { visitor } = opening
-    const askedAt = fresh?.askedAt ?? hub.clock.now()
-    const identity = fresh?.identity ?? (await this.#renewed(visitor))
+    const { askedAt, asOf } = fresh ?? { askedAt: hub.clock.now(), asOf: hub.orders.given }
+    const identity = fresh === undefined ? await this.#renewed(visitor) : await this.#upToDate(fresh)
     const { user, scopes = [] } = identity
     const { subject, params } = visitor
     const signal = AbortSignal.any([opening.signal, late])
     const grant = await secondDoor(checks, { user, subject, scopes, params, why, signal })
-    return { identity, grant, askedAt }
+    return { identity, grant, askedAt, asOf }
+  }
+
+  /** Whoever has brought a new credential, as a recheck that has overtaken it would find them: that one was not asked about it. */
+  async #upToDate(fresh: Fresh): Promise<Identity<unknown>> {
+    const visitor = { ...this.#parts.opening.visitor, ...fresh }
+    return this.#parts.isOvertaken(visitor) ? this.#renewed(visitor) : fresh.identity
   }
 
   /** The identity as it is now. @throws Denial 401 when it is nobody, or somebody else, any more */
@@ -246,13 +251,6 @@ export function assertSamePerson(
 /** A new credential that was not taken has changed nothing; why is told to whoever brought it. */
 function asBefore(): Outcome {
   return 'kept'
-}
-
-/** Rejects with what a signal is aborted for. */
-function ended(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-  })
 }
 
 function notFoundOut(cause: unknown): Denial {

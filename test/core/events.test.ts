@@ -321,3 +321,13 @@ test('a sink whose promise fails is reported, and ends no process', async () => 
   await port.revoke({ user: '1', reason: 'banned' })
   await expect.poll(() => faults).toEqual([gone])
 })
+
+test('how long a socket was open is told right, though the wall clock has jumped back meanwhile', async () => {
+  const { clock, come, of } = world()
+  const alice = await come()
+  clock.jump(-3_600_000)
+  await clock.advance(1_500)
+  alice.leave()
+  await alice.closed
+  expect(of('left')).toEqual([expect.objectContaining({ ms: 1_500 })])
+})

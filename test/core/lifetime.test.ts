@@ -730,3 +730,83 @@ test('nor does one that jumps back before the doors are asked again', async () =
   await clock.advance(50_000)
   expect((await alice.closed).code).toBe(4401)
 })
+
+test('however long a lease is, a door that could not be asked is asked again within half a minute', async () => {
+  const { clock, auth, signIn, port, state } = world()
+  const daily = consumer(
+    contract('/ws/daily', {}),
+    {
+      auth,
+      lease: '24h',
+      authorize: () => {
+        if (state.away) throw new Error('database away')
+        return state.right
+      },
+    },
+    () => ({}),
+  )
+  const alice = await visit(daily, {}, { ...signIn('s1', { user: ada }), port })
+  state.away = true
+  expect(await port.recheck({ user: ada.id })).toMatchObject({ closed: 0 })
+  state.away = false
+  state.right = null
+  await clock.advance(30_000)
+  expect((await alice.closed).code).toBe(4403)
+})
+
+test('an identity whose renewal never answers has its client asked for a new credential all the same', async () => {
+  const { clock, port } = world()
+  const expires = new Date(clock.now() + 600_000)
+  const auth: Authenticator<User> = async () => ({ user: ada, expires, renew: () => new Promise(() => {}) })
+  const bell = consumer(contract('/ws/bell', {}), { auth }, () => ({}))
+  const asked: number[] = []
+  const refresh = ({ withinMs }: { readonly withinMs: number }): null => {
+    asked.push(withinMs)
+    return null
+  }
+  await visit(bell, {}, { headers: {}, refresh, port })
+  await clock.advance(600_000 - 20_000)
+  expect(asked).toEqual([25_000])
+})
+
+test('nobody joins a question of a lease from before a change of rights, however late it is answered', async () => {
+  const clock = testClock()
+  const port = testPort({ clock, limits: { handshakeMs: 60_000 } })
+  const { promise: late, resolve: answer } = Promise.withResolvers<void>()
+  const state = { canWrite: true, ends: undefined as Date | undefined }
+  const renew = async (): Promise<Identity<User>> => ({
+    user: ada,
+    session: 's1',
+    renew,
+    ...(state.ends && { expires: state.ends }),
+  })
+  const asked: string[] = []
+  const editor = consumer(
+    notes,
+    {
+      auth: () => renew(),
+      lease: '60s',
+      authorize: async ({ why }) => {
+        const { canWrite } = state
+        if (asked.push(why) === 2) await late
+        return { canWrite }
+      },
+    },
+    () => ({ on: { write: () => {} } }),
+  )
+  const one = await visit(editor, at, { headers: {}, port })
+  await clock.advance(54_000)
+  expect(asked).toEqual(['open', 'lease'])
+  state.ends = new Date(clock.now() + 2_000)
+  const other = await visit(editor, at, { headers: {}, port })
+  state.canWrite = false
+  const receipt = port.recheck({ user: ada.id })
+  await clock.advance(0)
+  expect(other.grant).toEqual({ canWrite: false })
+  state.ends = undefined
+  // the session of the other has slid: its doors are asked again, while those of the first have not answered yet
+  await clock.advance(1_000)
+  answer()
+  expect(await receipt).toMatchObject({ changed: 2 })
+  expect([one.grant, other.grant]).toEqual([{ canWrite: false }, { canWrite: false }])
+})

@@ -243,3 +243,30 @@ test('a change of rights reaches every node', async () => {
   })
   expect((await alice.closed).code).toBe(4403)
 })
+
+test('a change of rights overtakes a handshake though the wall clock jumps back in between', async () => {
+  const clock = testClock()
+  const port = testPort({ clock })
+  const { promise: waiting, resolve: answer } = Promise.withResolvers<void>()
+  const asked: string[] = []
+  const slow = consumer(
+    lines,
+    {
+      auth: byName,
+      authorize: async ({ why }) => {
+        asked.push(why)
+        if (why === 'open') await waiting
+        return true
+      },
+    },
+    () => ({ message: () => {} }),
+  )
+  const coming = visit(slow, {}, { user: ada, port })
+  await settled()
+  clock.jump(-1_000)
+  await port.recheck({ user: ada.id })
+  answer()
+  await coming
+  await settled()
+  expect(asked).toEqual(['open', 'recheck'])
+})

@@ -24,10 +24,13 @@ const notes = contract('/ws/notes/:id', {
 const ports: Port[] = []
 afterEach(() => Promise.all(ports.splice(0).map((port) => port.close({ drain: 0 }))))
 
+/** For doors that take their time. */
+const aDay = 86_400_000
+
 type Token = Omit<Identity<User>, 'expires'> & { readonly minutes: number }
 
 /** People with tokens that run out, in a place whose rights can change. */
-function world() {
+function world(handshakeMs = 5_000) {
   const clock = testClock()
   const began = clock.now()
   const tokens = new Map<string, Token>()
@@ -66,7 +69,7 @@ function world() {
     clock,
     on: (event) => events.push(event),
     report: (error) => faults.push(error),
-    limits: { pingMs: 3_600_000 },
+    limits: { pingMs: 3_600_000, handshakeMs },
     tenant: ({ scopes = [''] }) => scopes[0] ?? '',
   })
   ports.push(port)
@@ -129,7 +132,7 @@ test('a new credential may have no end', async () => {
 })
 
 test('while an answer is looked at nothing else is asked', async () => {
-  const { clock, tokens, come, asks, state, waiting } = world()
+  const { clock, tokens, come, asks, state, waiting } = world(aDay)
   tokens.set('old', { user: ada, minutes: 10 }).set('new', { user: ada, minutes: 20 })
   const alice = await come('old', 'new')
   state.slow = true
@@ -263,7 +266,7 @@ test('a credential that cannot be looked at now is refused with 503, and asked f
 })
 
 test('a refresh that is answered after the end is too late', async () => {
-  const { clock, tokens, come, state, waiting } = world()
+  const { clock, tokens, come, state, waiting } = world(aDay)
   tokens.set('old', { user: ada, minutes: 10 }).set('new', { user: ada, minutes: 20 })
   const alice = await come('old', 'new')
   state.slow = true
@@ -407,7 +410,7 @@ test('a refresh and a recheck that wait for the same question take turns: the ne
 })
 
 test('an answer to a socket that has ended meanwhile is neither told of nor reported', async () => {
-  const { clock, tokens, come, state, waiting, events, faults } = world()
+  const { clock, tokens, come, state, waiting, events, faults } = world(aDay)
   tokens.set('old', { user: ada, minutes: 10 })
   const alice = await come('old', 'nobody')
   state.slow = true
@@ -476,4 +479,48 @@ test('whose identity has got an end by being renewed is asked for a new credenti
   await port.recheck({ user: ada.id })
   await clock.advance(10 * 60_000 - 30_000)
   expect(alice.refreshes).toMatchObject([{ op: 'auth', expiresInMs: 630_000 }])
+})
+
+test('a change of rights that overtakes a refresh at the first door is not undone by it', async () => {
+  const clock = testClock()
+  const began = clock.now()
+  const port = testPort({ clock, report: () => {}, limits: { pingMs: 3_600_000 } })
+  ports.push(port)
+  const { promise: waiting, resolve: answer } = Promise.withResolvers<void>()
+  let role = 'editor'
+  const auth: Authenticator<User & { readonly role: string }> = async ({ credentials }) => {
+    const token = credentials.of('bearer')
+    if (token === null) return null
+    const expires = new Date(began + (token === 'old' ? 10 : 20) * 60_000)
+    const read = () => ({ user: { ...ada, role }, token, expires, renew: async () => read() })
+    const found = read()
+    if (token === 'new') await waiting
+    return found
+  }
+  const editor = consumer(
+    notes,
+    { auth, authorize: ({ user }) => ({ canWrite: user.role === 'editor' }) },
+    () => ({ on: { write: () => {} } }),
+  )
+  const headers = { authorization: 'Bearer old' }
+  const alice = await visit(editor, { id: 'doc' }, { headers, refresh: () => 'new', port })
+  await clock.advance(10 * 60_000 - 30_000)
+  role = 'viewer'
+  expect(await port.recheck({ user: ada.id })).toMatchObject({ changed: 1 })
+  answer()
+  await clock.advance(0)
+  expect(alice.refreshes).toEqual([expect.objectContaining({ dropped: [] })])
+  expect(alice.grant).toEqual({ canWrite: false })
+})
+
+test('a first door that says nothing about a new credential is waited for no longer than at a handshake', async () => {
+  const { clock, tokens, come, asks, state, faults } = world()
+  tokens.set('old', { user: ada, minutes: 10 })
+  const alice = await come('old', 'new')
+  state.slow = true
+  await clock.advance(10 * 60_000 - 30_000 + 5_000)
+  expect(alice.refreshes.map(({ refused }) => refused?.status)).toEqual([503])
+  expect(String(faults[0])).toContain('no answer within 5000 ms')
+  await clock.advance(10_000)
+  expect(asks).toHaveLength(2)
 })

@@ -54,3 +54,13 @@ test('a ban that is over in one tenant is forgotten there, though the one in ano
   expect(revocations.against({ ...ada, identity: issued(0) }, 'red')).toBeNull()
   expect(revocations.against({ ...ada, identity: issued(0) }, 'blue')).toMatchObject({ status: 403 })
 })
+
+test('of a token and a session that were revoked together neither is refused without the other', () => {
+  const revocations = new Revocations()
+  revocations.add({ who: { session: 's1', token: 't1' }, reason, at: 1, until: 100 }, 1)
+  const against = (held: { session: string; token: string }) =>
+    revocations.against({ identity: { user: null, ...held }, subject: 'ada', askedAt: 50 }, '')
+  expect(against({ session: 's1', token: 't1' })).toMatchObject({ status: 401 })
+  expect(against({ session: 's2', token: 't1' })).toBeNull()
+  expect(against({ session: 's1', token: 't2' })).toBeNull()
+})
