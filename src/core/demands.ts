@@ -103,10 +103,16 @@ export interface Socket<P extends string, S, A extends string, U, G> {
   readonly subject: string
   readonly scopes: readonly string[]
   readonly params: Params<P>
+  /** What `authorize` answered last, for as long as the socket is open: ask it again after every `await`. */
   readonly grant: G
   /** The grant, now and whenever it changes, until the socket ends. */
   grants(): AsyncIterable<G>
-  /** Aborted when the socket has ended. */
+  /**
+   * Aborted when the socket has ended. A handler that waits at that moment is not stopped: ask after the wait, or it goes on
+   * in the name of somebody who is out. What this throws then is no fault, and is not reported.
+   *
+   * @example socket.signal.throwIfAborted()
+   */
   readonly signal: AbortSignal
   /** The way to groups and users; a test's own in a test. */
   readonly port: Messenger

@@ -12,6 +12,7 @@ import {
   type Port,
   text,
 } from '../../src/index.ts'
+import { settled } from '../../src/testing/clock.ts'
 import { testClock, testPort, visit } from '../../src/testing.ts'
 import { ada, grace, type User } from './rooms.ts'
 
@@ -809,4 +810,32 @@ test('nobody joins a question of a lease from before a change of rights, however
   answer()
   expect(await receipt).toMatchObject({ changed: 2 })
   expect([one.grant, other.grant]).toEqual([{ canWrite: false }, { canWrite: false }])
+})
+
+test.each([
+  ['is revoked', (port: Port) => port.revoke({ user: ada.id, reason: 'banned' })],
+  ['is kicked', (port: Port) => port.revoke({ user: ada.id, at: [notes, at], reason: 'be nice' })],
+])('a handler that asks after its wait says nothing for somebody who %s meanwhile', async (_what, end) => {
+  const faults: unknown[] = []
+  const port = testPort({ report: (error) => faults.push(error) })
+  const { promise: saved, resolve: save } = Promise.withResolvers<void>()
+  const auth: Authenticator<User> = async () => null
+  const editor = consumer(notes, { auth, authorize: () => ({ canWrite: true }) }, (socket) => ({
+    on: {
+      write: async ({ text: line }) => {
+        await saved
+        socket.signal.throwIfAborted()
+        await socket.group().send('wrote', { text: line })
+      },
+    },
+  }))
+  const alice = await visit(editor, at, { user: ada, port })
+  const bob = await visit(editor, at, { user: grace, port })
+  alice.send('write', { text: 'too late' }).catch(() => {})
+  await settled()
+  await end(port)
+  save()
+  await settled()
+  await bob.nothing()
+  expect(faults).toEqual([])
 })

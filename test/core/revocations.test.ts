@@ -64,3 +64,19 @@ test('of a token and a session that were revoked together neither is refused wit
   expect(against({ session: 's2', token: 't1' })).toBeNull()
   expect(against({ session: 's1', token: 't2' })).toBeNull()
 })
+
+const before = new Date(9)
+const after = new Date(11)
+const renew = async () => null
+test.each([
+  ['one that was issued before is', { issuedAt: before, renew }, true],
+  ['one that was issued in the same moment is', { issuedAt: new Date(10), renew }, true],
+  ['one that was issued since is not', { issuedAt: after }, false],
+  ['one without an age that nobody can ask about is', {}, true],
+  ['one without an age that its store has just said is good is not', { renew }, false],
+])('of the credentials of a user who was revoked %s refused', (_, credential, isRefused) => {
+  const revocations = new Revocations()
+  revocations.add({ who: { user: 'ada' }, reason, at: 10, until: 100 }, 10)
+  const asked = { identity: { user: null, ...credential }, subject: 'ada', askedAt: 50 }
+  expect(revocations.against(asked, '') !== null).toBe(isRefused)
+})
