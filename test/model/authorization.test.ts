@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { test } from 'vitest'
+import { expect, test } from 'vitest'
 import { step } from './steps.ts'
 import { World } from './world.ts'
 
@@ -7,6 +7,7 @@ import { World } from './world.ts'
 const stories = Number(process.env['SALLYPORT_STORIES'] ?? 500)
 
 test('whatever happens in whatever order, nobody hears or says anything without the right to', async () => {
+  const happened: Record<string, number> = {}
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 50, maxLength: 50, size: 'max' }), async (story) => {
       const world = new World()
@@ -15,7 +16,10 @@ test('whatever happens in whatever order, nobody hears or says anything without 
         await world.agree()
       }
       await world.silence()
+      for (const [what, often] of Object.entries(world.happened))
+        happened[what] = (happened[what] ?? 0) + often
     }),
     { numRuns: stories },
   )
+  for (const often of Object.values(happened)) expect(often).toBeGreaterThan(stories / 4)
 }, 1_200_000)

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 export const users = ['ada', 'bob', 'eve'] as const
 export const rooms = ['lobby', 'board'] as const
 export const rights = ['none', 'read', 'write'] as const
-const sessionsEach = 2
+export const slots = [0, 1] as const
 
 export type User = (typeof users)[number]
 export type Room = (typeof rooms)[number]
@@ -29,8 +29,9 @@ export type Step =
   | ({ readonly do: 'signIn' | 'issue' } & Who)
   | ({ readonly do: 'signOut'; readonly told: boolean } & Who)
   | ({ readonly do: 'join' | 'knock' } & Joining)
-  | { readonly do: 'say' | 'leave' | 'comeBack'; readonly which: number }
-  | { readonly do: 'letIn' }
+  | { readonly do: 'say' | 'mumble' | 'leave' | 'comeBack'; readonly which: number }
+  | { readonly do: 'letIn' | 'hearOut' }
+  | { readonly do: 'dally'; readonly slow: boolean }
   | {
       readonly do: 'setRight'
       readonly user: User
@@ -44,7 +45,7 @@ export type Step =
   | { readonly do: 'pass'; readonly minutes: number }
 
 const user = fc.constantFrom(...users)
-const slot = fc.nat(sessionsEach - 1)
+const slot = fc.constantFrom(...slots)
 const room = fc.constantFrom(...rooms)
 const node = fc.nat(1)
 const which = fc.nat(9)
@@ -63,6 +64,9 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ do: fc.constant('knock' as const), ...joining }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('letIn' as const) }) },
   { weight: 7, arbitrary: fc.record({ do: fc.constant('say' as const), which }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('mumble' as const), which }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('hearOut' as const) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('dally' as const), slow: fc.boolean() }) },
   {
     weight: 3,
     arbitrary: fc.record({ do: fc.constantFrom('leave' as const, 'comeBack' as const), which }),
@@ -73,7 +77,8 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
       do: fc.constant('setRight' as const),
       user,
       room,
-      right: fc.constantFrom(...rights),
+      // whoever may nothing is of no interest for long
+      right: fc.constantFrom(...rights, 'write', 'write'),
       told,
     }),
   },

@@ -29,7 +29,7 @@ export class Truth {
   #count = 0
 
   right(user: User, room: Room): Right {
-    return this.#rights.get(`${user}/${room}`) ?? 'none'
+    return this.#rights.get(`${user}/${room}`) ?? 'write'
   }
 
   setRight(user: User, room: Room, right: Right): void {

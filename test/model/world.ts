@@ -10,17 +10,19 @@ import {
   type Port,
 } from '../../src/index.ts'
 import { type Ask, testClock, type TestClock, testPort, visit } from '../../src/testing.ts'
-import type { Manner, Right, Room, Step, User } from './steps.ts'
+import { type Manner, type Right, type Room, slots, type Step, type User, users } from './steps.ts'
 import { type Credential, keyOf, Truth } from './truth.ts'
 
 const chat = contract('/ws/chat/:room', {
-  client: { say: z.object({ text: z.string() }) },
+  client: { say: z.object({ text: z.string() }), mumble: z.object({ text: z.string() }) },
   server: { said: z.object({ text: z.string() }) },
   grant: z.object({ canWrite: z.boolean() }),
 })
 
+/** A user as the first door loads it: the second one looks no further, so that a late answer of the first is a stale one. */
 interface Person {
   readonly id: User
+  readonly rights: Readonly<Record<Room, Right>>
 }
 type Visitor = Awaited<
   ReturnType<typeof visit<'/ws/chat/:room', typeof chat.client, typeof chat.server, {}, Person>>
@@ -35,6 +37,23 @@ interface Inside {
   /** The right as both doors answered it last. */
   right: Right
   closed: boolean
+}
+
+/** Someone inside whose new credential the first door has not answered yet. */
+interface Refreshing {
+  readonly inside: Inside
+  readonly credential: Credential
+  readonly right: Right
+  overtaken: boolean
+  readonly answer: () => void
+}
+
+/** A message whose handler waits for something. */
+interface Mumbling {
+  readonly inside: Inside
+  readonly text: string
+  readonly sent: Promise<unknown>
+  readonly goOn: () => void
 }
 
 /** Someone who waits at the second door, which has not answered yet. */
@@ -53,27 +72,40 @@ interface Knocking {
 }
 
 const minuteMs = 60_000
+const dayMs = 86_400_000
 
 /**
  * The real system on a clock that stands still, two nodes on one layer, beside a model that says after each step who must
  * be inside, with which right, and who hears what.
  */
 export class World {
+  /** How much of interest has happened: a story of people who never come in proves nothing. */
+  readonly happened = { cameIn: 0, heard: 0, refreshed: 0, revoked: 0 }
   readonly #clock: TestClock = testClock()
   readonly #truth = new Truth()
   readonly #ports: readonly Port[]
   readonly #inside: Inside[] = []
   readonly #knocking: Knocking[] = []
+  readonly #refreshing: Refreshing[] = []
+  readonly #mumbling: Mumbling[] = []
   /** Where the second door waits, when it does. */
   #gate: Promise<void> | null = null
   #manner: Manner = 'honest'
+  /** Whether the first door takes its time with new credentials. */
+  #dallies = false
+  readonly #waits = new Map<string, Promise<void>>()
   #count = 0
 
   constructor() {
     const layer = memory({ clock: this.#clock })
     this.#ports = ['one', 'two'].map((name) =>
-      testPort({ layer, node: name, clock: this.#clock, limits: { rate: null } }),
+      testPort({ layer, node: name, clock: this.#clock, limits: { rate: null, handshakeMs: dayMs } }),
     )
+    for (const user of users)
+      for (const slot of slots) {
+        this.#truth.signIn(user, slot, this.#now)
+        this.#issue(user, slot)
+      }
   }
 
   async carryOut(step: Step): Promise<void> {
@@ -91,13 +123,21 @@ export class World {
       case 'knock':
         return this.#knock(step)
       case 'letIn':
+        await this.#answerRefresh()
         return this.#letIn()
+      case 'dally':
+        this.#dallies = step.slow
+        return
       case 'say':
-        return this.#say(this.#inside[step.which])
+        return this.#say(oneOf(this.#inside, step.which))
+      case 'mumble':
+        return this.#mumble(oneOf(this.#present, step.which))
+      case 'hearOut':
+        return this.#hearOut()
       case 'leave':
-        return this.#leave(this.#inside[step.which])
+        return this.#leave(oneOf(this.#present, step.which))
       case 'comeBack':
-        return this.#comeBack(this.#inside[step.which])
+        return this.#comeBack(oneOf(this.#inside, step.which))
       case 'setRight':
         return this.#setRight(step)
       case 'revoke':
@@ -131,6 +171,7 @@ export class World {
   /** Nobody has heard anything that the model does not know of. */
   async silence(): Promise<void> {
     await this.#letAllIn()
+    await this.#hearAllOut()
     for (const { visitor } of this.#inside) await visitor.nothing()
   }
 
@@ -209,6 +250,7 @@ export class World {
   }
 
   async #letAllIn(): Promise<void> {
+    while (this.#refreshing.length > 0) await this.#answerRefresh()
     while (this.#knocking.length > 0) await this.#letIn()
   }
 
@@ -233,6 +275,7 @@ export class World {
     const inside = { room, node, credential, right, visitor, closed: false }
     self.inside = inside
     this.#inside.push(inside)
+    this.happened.cameIn++
     return inside
   }
 
@@ -253,11 +296,37 @@ export class World {
         visitor.raw(JSON.stringify({ op: 'auth', nonce: `${nonce}x`, token: this.#fresh(credential).id }))
         return null
       case 'honest':
-        inside.credential = this.#fresh(credential)
-        inside.right = this.#truth.right(credential.user, inside.room)
-        inside.closed ||= inside.right === 'none'
-        return inside.credential.id
+        return this.#refresh(inside, this.#fresh(credential)).id
     }
+  }
+
+  #adopt(inside: Inside, credential: Credential, right: Right): void {
+    inside.credential = credential
+    inside.right = right
+    inside.closed ||= right === 'none'
+    this.happened.refreshed++
+  }
+
+  #refresh(inside: Inside, credential: Credential): Credential {
+    const right = this.#truth.right(credential.user, inside.room)
+    if (this.#dallies) {
+      const { promise, resolve: answer } = Promise.withResolvers<void>()
+      this.#waits.set(credential.id, promise)
+      this.#refreshing.push({ inside, credential, right, overtaken: false, answer })
+    } else this.#adopt(inside, credential, right)
+    return credential
+  }
+
+  /** The first door answers to whoever's new credential it was given first. */
+  async #answerRefresh(): Promise<void> {
+    const refreshing = this.#refreshing.shift()
+    if (refreshing === undefined) return
+    const { inside, credential, overtaken, answer } = refreshing
+    answer()
+    await this.#clock.advance(0)
+    if (inside.closed || this.#truth.isRevoked(credential)) return
+    const right = overtaken ? this.#truth.right(credential.user, inside.room) : refreshing.right
+    this.#adopt(inside, credential, right)
   }
 
   #fresh(credential: Credential): Credential {
@@ -280,17 +349,57 @@ export class World {
     if (inside === undefined) return
     const text = `message ${++this.#count}`
     if (inside.closed) return inside.visitor.raw(JSON.stringify(sayFrame(inside.room, text)))
+    // one handler at a time
+    await this.#hearAllOut()
     const saying = inside.visitor.send('say', { text })
     if (inside.right !== 'write') return expect(saying).rejects.toMatchObject({ status: 403 })
     await saying
-    for (const other of this.#present)
-      if (other.room === inside.room) expect(await other.visitor.next('said')).toEqual({ text })
+    await this.#heard(inside, text)
+  }
+
+  /** Says something whose handler has to wait. */
+  async #mumble(inside: Inside | undefined): Promise<void> {
+    if (inside === undefined || inside.closed || this.#mumbling.some((one) => one.inside === inside)) return
+    const text = `message ${++this.#count}`
+    const { promise, resolve: goOn } = Promise.withResolvers<void>()
+    this.#waits.set(text, promise)
+    const sent = inside.visitor.send('mumble', { text })
+    sent.catch(() => {})
+    await this.#clock.advance(0)
+    this.#mumbling.push({ inside, text, sent, goOn })
+  }
+
+  /** The handler that has waited longest goes on: for nobody, when its socket has ended meanwhile. */
+  async #hearOut(): Promise<void> {
+    const mumbling = this.#mumbling.shift()
+    if (mumbling === undefined) return
+    const { inside, text, sent, goOn } = mumbling
+    goOn()
+    await this.#clock.advance(0)
+    if (inside.closed) return
+    if (inside.right !== 'write') return expect(sent).rejects.toMatchObject({ status: 403 })
+    await sent
+    await this.#heard(inside, text)
+  }
+
+  /** Everyone in the room hears it. */
+  async #heard({ room }: Inside, text: string): Promise<void> {
+    for (const other of this.#present) {
+      if (other.room !== room) continue
+      expect(await other.visitor.next('said')).toEqual({ text })
+      this.happened.heard++
+    }
+  }
+
+  async #hearAllOut(): Promise<void> {
+    while (this.#mumbling.length > 0) await this.#hearOut()
   }
 
   async #setRight({ user, room, right, told }: Step & { readonly do: 'setRight' }): Promise<void> {
     this.#truth.setRight(user, room, right)
     if (!told) return
-    for (const one of this.#knocking) if (one.credential.user === user) one.overtaken = true
+    for (const one of [...this.#knocking, ...this.#refreshing])
+      if (one.credential.user === user) one.overtaken = true
     await this.#ports[0]?.recheck({ user })
     for (const one of this.#present) if (one.credential.user === user) this.#asked(one)
     await this.#later()
@@ -319,8 +428,8 @@ export class World {
   }
 
   async #pass(minutes: number): Promise<void> {
-    await this.#letAllIn()
     for (let minute = 0; minute < minutes; minute++) {
+      await this.#letAllIn()
       await this.#clock.advance(minuteMs)
       // a lease of a minute is asked for within a minute
       for (const one of this.#present) this.#asked(one)
@@ -328,7 +437,10 @@ export class World {
   }
 
   #closeRevoked(): void {
-    for (const one of this.#present) one.closed ||= this.#truth.isRevoked(one.credential)
+    for (const one of this.#present) {
+      one.closed = this.#truth.isRevoked(one.credential)
+      if (one.closed) this.happened.revoked++
+    }
   }
 
   #expireAll(): void {
@@ -344,14 +456,31 @@ export class World {
 
   readonly #auth: Authenticator<Person> = async ({ headers, credentials }) => {
     const token = credentials.of('bearer')
-    if (token !== null) return identityOf(this.#truth.issued.get(token), this.#now) ?? deny(401, 'bad-token')
     const id = headers.get('x-session')
     const read = (): Identity<Person> | null => {
-      const session = [...this.#truth.sessions.values()].find((one) => one.id === id)
-      const identity = identityOf(session, this.#now)
+      const found =
+        token === null
+          ? [...this.#truth.sessions.values()].find((one) => one.id === id)
+          : this.#truth.issued.get(token)
+      const identity = this.#identityOf(found)
       return identity && { ...identity, renew: async () => read() }
     }
-    return read() ?? deny(401, 'no-session')
+    const identity = read() ?? deny(401, 'nobody')
+    await this.#waits.get(token ?? '')
+    return identity
+  }
+
+  #identityOf(credential: Credential | undefined): Identity<Person> | null {
+    if (credential === undefined || credential.expires <= this.#now) return null
+    const { kind, id, user, session, issuedAt, expires } = credential
+    const right = (room: Room): Right => this.#truth.right(user, room)
+    return {
+      user: { id: user, rights: { lobby: right('lobby'), board: right('board') } },
+      session,
+      issuedAt: new Date(issuedAt),
+      expires: new Date(expires),
+      ...(kind === 'token' ? { token: id } : {}),
+    }
   }
 
   readonly #endpoint = consumer(
@@ -359,7 +488,7 @@ export class World {
     {
       auth: this.#auth,
       authorize: async ({ user, params }) => {
-        const right = this.#truth.right(user.id, params.room as Room)
+        const right = user.rights[params.room as Room]
         await this.#gate
         return grantOf(right)
       },
@@ -371,9 +500,21 @@ export class World {
           if (!socket.grant.canWrite) deny(403, 'read-only')
           await socket.group().send('said', { text })
         },
+        mumble: async ({ text }) => {
+          await this.#waits.get(text)
+          socket.signal.throwIfAborted()
+
+          if (!socket.grant.canWrite) deny(403, 'read-only')
+          await socket.group().send('said', { text })
+        },
       },
     }),
   )
+}
+
+/** Any of a list, unless it is empty. */
+function oneOf<T>(list: readonly T[], which: number): T | undefined {
+  return list[which % list.length]
 }
 
 function sayFrame(room: Room, text: string): object {
@@ -382,16 +523,4 @@ function sayFrame(room: Room, text: string): object {
 
 function grantOf(right: Right): { canWrite: boolean } | null {
   return right === 'none' ? null : { canWrite: right === 'write' }
-}
-
-function identityOf(credential: Credential | undefined, now: number): Identity<Person> | null {
-  if (credential === undefined || credential.expires <= now) return null
-  const { kind, id, user, session, issuedAt, expires } = credential
-  return {
-    user: { id: user },
-    session,
-    issuedAt: new Date(issuedAt),
-    expires: new Date(expires),
-    ...(kind === 'token' ? { token: id } : {}),
-  }
 }
