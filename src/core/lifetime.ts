@@ -99,6 +99,11 @@ export class Lifetime implements StandingHearer {
     return this.#refresh.take(credential)
   }
 
+  /** The identity has ended: its alarm has rung, or a message has come later than that. */
+  lapse(): void {
+    this.#expire('credential', 4401, 'expired: your credential has expired')
+  }
+
   /** Heard from the standing: the doors have answered, and everything begins anew. */
   confirmed(): void {
     this.#armExpiry()
@@ -144,9 +149,7 @@ export class Lifetime implements StandingHearer {
   }
 
   #armEnd(end: number): void {
-    this.#expiry = this.#parts.hub.alarms.at(end, () =>
-      this.#expire('credential', 4401, 'expired: your credential has expired'),
-    )
+    this.#expiry = this.#parts.hub.alarms.at(end, () => this.lapse())
   }
 
   #armRenewal(end: number): void {

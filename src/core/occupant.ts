@@ -94,6 +94,10 @@ export class Occupant implements OpeningParts, LifetimeParts, OpenSocket, Member
     this.places.vacate()
   }
 
+  lapse(): void {
+    this.lifetime.lapse()
+  }
+
   refresh(credential: NewCredential): void {
     void this.lifetime.refresh(credential)
   }

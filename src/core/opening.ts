@@ -48,6 +48,8 @@ export interface OpeningParts {
   readonly identity: string | null
   /** Gives up the places in groups and presence. */
   vacate(): void
+  /** The credential has ended before its alarm has rung. */
+  lapse(): void
   /** The peer brings a new credential; it passes the queue of the handlers by. */
   refresh(credential: NewCredential): void
 }
@@ -258,13 +260,21 @@ export class Opening implements Receiver, Pulse {
     if (command.do === 'invalid')
       return command.mismatch ? this.#mismatch(command) : this.#invalid(command.issue, command.id)
     const message = command.do === 'message' || command.do === 'call' ? command : null
+    const now = this.parts.hub.clock.now()
+    // a process that was stopped, or a clock that has jumped, reads what came meanwhile before it hears its alarms
+    if (this.#hasEnded(now)) return this.parts.lapse()
     // whatever a peer says has cost us the reading of it
-    const verdict = this.#judge.message(this.parts.hub.clock.now())
+    const verdict = this.#judge.message(now)
     if (verdict !== 'pass') this.#punish(verdict, tooMany(), message?.id ?? null)
     else if (message !== null) this.#take(message)
     else if (command.do === 'cancel') this.#calls?.get(command.id)?.abort()
     else if (command.do === 'refresh') this.parts.refresh(command)
     else if (command.do === 'ping') this.frame({ op: 'pong' })
+  }
+
+  #hasEnded(now: number): boolean {
+    const { expires } = this.#visitor.identity
+    return expires !== undefined && expires.getTime() <= now
   }
 
   #take(command: Command & { readonly do: 'message' | 'call' }): void {

@@ -10,6 +10,7 @@ import {
   type Identity,
   memory,
   type Port,
+  type SallyportEvent,
   text,
 } from '../../src/index.ts'
 import { settled } from '../../src/testing/clock.ts'
@@ -838,4 +839,23 @@ test.each([
   await settled()
   await bob.nothing()
   expect(faults).toEqual([])
+})
+
+test('what comes after the end of a credential is not heard, though the alarm of a process that slept has not rung yet', async () => {
+  const { clock, auth, signIn } = world()
+  const events: SallyportEvent[] = []
+  const port = testPort({ clock, on: (event) => events.push(event) })
+  const heard: string[] = []
+  const editor = consumer(notes, { auth, authorize: () => ({ canWrite: true }) }, () => ({
+    on: { write: ({ text: line }) => void heard.push(line) },
+  }))
+  const identity = { user: ada, expires: new Date(clock.now() + 600_000) }
+  const alice = await visit(editor, at, { ...signIn('s1', identity), port })
+  clock.jump(599_999)
+  await alice.send('write', { text: 'in time' })
+  clock.jump(1)
+  alice.send('write', { text: 'too late' }).catch(() => {})
+  expect((await alice.closed).code).toBe(4401)
+  expect(heard).toEqual(['in time'])
+  expect(events).toContainEqual(expect.objectContaining({ type: 'expired', cause: 'credential' }))
 })
