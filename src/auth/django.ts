@@ -35,6 +35,8 @@ export interface DjangoCachedSession {
   readonly data: Readonly<Record<string, unknown>>
   /** When the cache drops it; `null` when only the cache knows. */
   readonly expires: Date | null
+  /** When they signed in, where the site keeps it: a revocation of the user refuses sessions from before. */
+  readonly issuedAt?: Date
 }
 
 /** Where Django keeps its sessions: your own look-up of a session key. */
@@ -147,6 +149,7 @@ async function identify<U>(site: Site<U>, name: string, read: Read): Promise<Ide
     user,
     session: name,
     ...(session.expires === null ? {} : { expires: session.expires }),
+    ...(session.issuedAt === undefined ? {} : { issuedAt: session.issuedAt }),
     renew: () => identify(site, name, read),
   }
 }
@@ -160,7 +163,9 @@ function fromCookie<U>({ secrets, cookieAgeMs }: Site<U>, cookie: string): Sessi
   const signed = signedObject(cookie, cookieSalt, secrets)
   if (signed === null) return null
   const { value: data, signedAtMs } = signed
-  return { data, expires: new Date(Math.min(signedAtMs + cookieAgeMs, ownEndMs(data, signedAtMs))) }
+  const expires = new Date(Math.min(signedAtMs + cookieAgeMs, ownEndMs(data, signedAtMs)))
+  // no store can say that it has ended since: what proves its age is the signature alone
+  return { data, expires, issuedAt: new Date(signedAtMs) }
 }
 
 /**

@@ -3,7 +3,8 @@ import { deflateSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { django, type DjangoOptions } from '../../src/auth/django.ts'
 import type { Authenticator } from '../../src/core/application.ts'
-import { testClock } from '../../src/testing/clock.ts'
+import { contract, endpoint, text } from '../../src/index.ts'
+import { testClock, testPort, visit } from '../../src/testing.ts'
 import { SallyportError } from '../../src/wire/errors.ts'
 import { formerKey, password, presentKey, recorded, signedAtMs } from '../support/django-recorded.ts'
 import { doorOf, verdict } from '../support/door.ts'
@@ -92,6 +93,22 @@ describe('a signed cookie', () => {
     expect(await ask(table(recorded.present.cookie))).toBeNull()
     expect(await ask(site(), recorded.present.row)).toBeNull()
   })
+})
+
+test('a signed cookie from before a revocation of its user opens nothing, and one from after does', async () => {
+  const clock = testClock(signedAtMs + dayMs)
+  const port = testPort({ clock, origins: ['https://app.example'] })
+  const line = contract('/line', { client: text, server: text })
+  const greeting = endpoint(line, { auth: site({ clock }) }, async (socket) => socket.send('welcome'))
+  const headers = { cookie: `sessionid=${recorded.present.cookie}`, origin: 'https://app.example' }
+  expect(await (await visit(greeting, {}, { headers, port })).next()).toBe('welcome')
+  await port.revoke({ user: '7', reason: 'stolen' })
+  await clock.advance(60_000)
+  await expect(visit(greeting, {}, { headers, port })).rejects.toMatchObject({ status: 403, code: 'revoked' })
+  const salt = 'django.contrib.sessions.backends.signed_cookies'
+  const later = signed(json(claims), { salt, at: '1x91FS' })
+  const again = { ...headers, cookie: `sessionid=${later}` }
+  expect(await (await visit(greeting, {}, { headers: again, port })).next()).toBe('welcome')
 })
 
 describe('a key that is being replaced', () => {
@@ -228,6 +245,13 @@ test('a session of the cache is taken as it is unpacked', async () => {
     site({ backend: { load: () => ({ data: claims, expires }) } })
   expect(await ask(cached(null))).toMatchObject({ user: { id: '7' } })
   expect(await ask(cached(new Date(signedAtMs)))).toBeNull()
+})
+
+test('a session of the cache is as old as the site says, and as its look-up where it does not', async () => {
+  const issuedAt = new Date(signedAtMs)
+  const load = (more: object) => () => ({ data: claims, expires: null, ...more })
+  expect(await ask(site({ backend: { load: load({ issuedAt }) } }))).toMatchObject({ issuedAt })
+  expect(await ask(site({ backend: { load: load({}) } }))).not.toHaveProperty('issuedAt')
 })
 
 test('a user model may have a hash of its own', async () => {
