@@ -60,6 +60,7 @@ class Followed<S extends object> {
   readonly #port: Pick<Messenger, 'revoke' | 'recheck'>
   readonly #owner: (session: S) => Owner
   readonly #known = new Map<string, Owner>()
+  #hasForgotten = false
 
   constructor(
     store: FollowedStore<S>,
@@ -80,21 +81,12 @@ class Followed<S extends object> {
   }
 
   set(id: string, session: S, done?: StoreDone): unknown {
-    const owner = this.#owner(session)
-    const before = this.#known.get(id)
-    this.#learn(id, owner)
     // what this process has never seen is new: nobody can have come in with it
-    if (before === undefined || before === owner) return this.#store.set(id, session, done)
-    const again = (goOn?: () => void): void =>
-      void this.#told(this.#port.recheck({ session: fingerprint(id) }), goOn)
-    if (done !== undefined) return this.#store.set(id, session, (error) => again(() => done(error)))
-    const stored = this.#store.set(id, session)
-    // whoever called holds the promise and hears of its failure
-    Promise.resolve(stored).then(
-      () => again(),
-      () => {},
-    )
-    return stored
+    if (this.#known.has(id) || !this.#hasForgotten) return this.#save(id, session, done)
+    return this.#store.get(id, (_, found) => {
+      if (found !== null && found !== undefined) this.#learn(id, this.#owner(found))
+      return this.#save(id, session, done)
+    })
   }
 
   destroy(id: string, done?: StoreDone): unknown {
@@ -106,6 +98,31 @@ class Followed<S extends object> {
       // a store of promises waits for what its callback returns
       return isOwned ? this.#end(id, done) : this.#store.destroy(id, done)
     })
+  }
+
+  #save(id: string, session: S, done: StoreDone | undefined): unknown {
+    const owner = this.#owner(session)
+    const before = this.#known.get(id)
+    if (before !== undefined && before !== owner) return this.#handOver(id, { session, owner }, done)
+    this.#learn(id, owner)
+    return this.#store.set(id, session, done)
+  }
+
+  /** Saves a session that has another owner from now on, and has its sockets asked again. */
+  #handOver(id: string, { session, owner }: { session: S; owner: Owner }, done?: StoreDone): unknown {
+    const again = (error?: unknown): Promise<void> => {
+      // after a fault it is still whose it was, so that another attempt is a change as well
+      if (!error) this.#learn(id, owner)
+      return this.#told(this.#port.recheck({ session: fingerprint(id) }), () => done?.(error))
+    }
+    if (done !== undefined) return this.#store.set(id, session, (error) => void again(error))
+    const stored = this.#store.set(id, session)
+    // whoever called holds the promise and hears of its failure
+    Promise.resolve(stored).then(
+      () => again(),
+      () => {},
+    )
+    return stored
   }
 
   #end(id: string, done: StoreDone | undefined): unknown {
@@ -129,6 +146,7 @@ class Followed<S extends object> {
     for (const oldest of this.#known.keys()) {
       if (this.#known.size <= maxKnown) return
       this.#known.delete(oldest)
+      this.#hasForgotten = true
     }
   }
 }

@@ -142,6 +142,24 @@ describe.each(stores.filter(([, , isThere]) => isThere))('a session %s', (_where
     expect(told).toEqual([named, { ...named, reason: 'signed out' }])
   })
 
+  test('is followed though ten thousand others were saved since: whose it was is asked of the store then', async () => {
+    const store = await makeStore()
+    const told: unknown[] = []
+    const order = async (whom: object): Promise<Receipt> => (told.push(whom), nothingClosed)
+    followSessions(store, { revoke: order, recheck: order }, { owner })
+    const cookie = new session.Cookie()
+    const set = (id: string, userId: string | null): Promise<void> =>
+      new Promise((done) => store.set(id, { cookie, userId }, () => done()))
+    await set('hers', 'ada')
+    await Promise.all(Array.from({ length: 10_000 }, (_, at) => set(`other ${at}`, 'grace')))
+    await set('new', 'ada')
+    await set('hers', 'ada')
+    expect(told).toEqual([])
+    await Promise.all(Array.from({ length: 10_000 }, (_, at) => set(`other ${at}`, 'grace')))
+    await set('hers', null)
+    expect(told).toEqual([{ session: fingerprint('hers') }])
+  })
+
   test('calls back when the other nodes have answered, and not before', async () => {
     const store = await makeStore()
     const answers: (() => void)[] = []
@@ -363,6 +381,25 @@ test('a secret that is missing or empty stops the start', () => {
   const store = new session.MemoryStore()
   for (const none of ['', [], [''], undefined as unknown as string])
     expect(() => expressSession({ store, secret: none, user: () => null })).toThrow(SallyportError)
+})
+
+test('a session whose end could not be saved is followed when it is saved again', async () => {
+  const told: unknown[] = []
+  const order = async (whom: object): Promise<Receipt> => (told.push(whom), nothingClosed)
+  const store = new session.MemoryStore()
+  const save = store.set.bind(store)
+  let fault: Error | null = null
+  store.set = (id, held, done) => (fault === null ? save(id, held, done) : done?.(fault))
+  followSessions(store, { revoke: order, recheck: order }, { owner })
+  const set = (userId: string | null): Promise<unknown> =>
+    new Promise((done) => store.set('hers', { cookie: new session.Cookie(), userId }, done))
+  await set('ada')
+  fault = new Error('away')
+  expect(await set(null)).toBe(fault)
+  fault = null
+  told.length = 0
+  await set(null)
+  expect(told).toEqual([{ session: fingerprint('hers') }])
 })
 
 test('what is no store is said at once', () => {
