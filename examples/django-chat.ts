@@ -22,13 +22,10 @@ export function djangoChat(site: Site): Port {
   })
   const bearer = jwt({ secret: site.secret, audience: 'chat', user: ({ sub }) => site.user(sub) })
 
-  const room = consumer(chat, { auth: anyOf(bearer, member), refuse: { code: 4003 } }, (socket) => {
-    const { username } = socket.user
-    return {
-      open: () => socket.send({ message: `Welcome, ${username}!` }),
-      message: ({ message }) => socket.group().send({ message, username }),
-    }
-  })
+  const room = consumer(chat, { auth: anyOf(bearer, member), refuse: { code: 4003 } }, (socket) => ({
+    open: () => socket.send({ message: `Welcome, ${socket.user.username}!` }),
+    message: ({ message }) => socket.group().send({ message, username: socket.user.username }),
+  }))
 
   const port = sallyport({ carriers: { query: { bearer: 'token' } } })
   port.serve(room)

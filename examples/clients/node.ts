@@ -16,23 +16,16 @@ export function open(carrier: Carrier, { chat, base, room }: Where, token: strin
   // the Django URL ends with a slash, and a trailing slash counts
   const url = `${base}/ws/chat/${encodeURIComponent(room)}${chat === 'django' ? '/' : ''}`
   const headers = { Authorization: `Bearer ${token}` }
-  switch (carrier) {
-    case 'query':
-      return new WebSocket(`${url}?token=${encodeURIComponent(token)}`)
-    case 'pair':
-      return new WebSocket(url, ['token', token])
-    case 'header':
-      return new WebSocket(url, { headers })
-    case 'ws-header':
-      return new Ws(url, { headers })
-  }
+  if (carrier === 'query') return new WebSocket(`${url}?token=${encodeURIComponent(token)}`)
+  if (carrier === 'pair') return new WebSocket(url, ['token', token])
+  return carrier === 'header' ? new WebSocket(url, { headers }) : new Ws(url, { headers })
 }
 
 if (import.meta.main) {
   const [chat = 'django', carrier = 'header', base = 'ws://localhost:8000', room = 'lobby', line = 'hello'] =
     process.argv.slice(2)
   const token = process.env['TOKEN'] ?? ''
-  // what stands on a command line is a text; anything but the four carriers and two chats ends in a refusal
+  // what stands on a command line is a text; another carrier is taken for `ws-header`, another chat ends in a refusal
   const socket = open(carrier as Carrier, { chat: chat as Where['chat'], base, room }, token) as WebSocket
   socket.addEventListener('open', () =>
     socket.send(chat === 'django' ? JSON.stringify({ message: line }) : line),
