@@ -26,7 +26,7 @@ export function tokens(secretKey: string, find: FindUser): Authenticator<User> {
 /** A room that takes the scope `chat:write`: `Security(get_current_active_user, scopes=['chat:write'])`. */
 export function chat(secretKey: string, find: FindUser): Port {
   const room = contract('/ws/chat/:room', { client: text, server: text })
-  const demands = { auth: tokens(secretKey, find), authorize: requires('chat:write') }
+  const demands = { auth: tokens(secretKey, find), authorize: requires('chat:write'), lease: '60s' } as const
   const port = sallyport()
   port.serve(
     endpoint(room, demands, async (socket) => {

@@ -7,6 +7,8 @@ import { fingerprint } from './fingerprint.ts'
 import type { Found } from './found.ts'
 import { secretsOf } from './secrets.ts'
 
+export { fingerprint } from './fingerprint.ts'
+
 /** Someone's sign-in, as `django.contrib.auth.login` wrote it into the session. */
 export interface DjangoSession {
   /** The primary key of the user, as text: `_auth_user_id`. */

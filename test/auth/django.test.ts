@@ -4,9 +4,9 @@ import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { WebSocket as Ws } from 'ws'
 import { accessTokens, type Keys } from '../../examples/django/simplejwt.ts'
-import { django, type DjangoStore } from '../../src/auth/django.ts'
+import { django, type DjangoStore, fingerprint } from '../../src/auth/django.ts'
 import { anyOf, contract, endpoint, type Port, sallyport, text } from '../../src/index.ts'
-import { listen, refusal } from '../examples/running.ts'
+import { listen, refusal, type Talk } from '../examples/running.ts'
 import { type PythonSite, pythonSite } from '../support/python-site.ts'
 import { available } from '../support/require.ts'
 
@@ -60,8 +60,8 @@ describe.runIf(available('django')).for(['db', 'cache', 'signed_cookies'] as con
       const answer = await post('token', { username: 'ada', password })
       return ((await answer.json()) as Record<typeof kind, string>)[kind]
     }
-    const welcome = (headers: Record<string, string>): Promise<string> =>
-      listen(new Ws(`${base}/line`, { headers })).next()
+    const open = (headers: Record<string, string>): Talk => listen(new Ws(`${base}/line`, { headers }))
+    const welcome = (headers: Record<string, string>): Promise<string> => open(headers).next()
     const close = async (cookie: string): Promise<number> =>
       (await listen(new Ws(`${base}/line`, { headers: { Cookie: cookie, Origin: origin } })).ended).code
     const bearer = (value: string): Record<string, string> => ({ Authorization: `Bearer ${value}` })
@@ -84,28 +84,54 @@ describe.runIf(available('django')).for(['db', 'cache', 'signed_cookies'] as con
       expect(await refusal(`${base}/line`, bearer(await token('refresh')))).toMatchObject({ status: 401 })
     })
 
-    test('opens none with a token that is on its blacklist', async () => {
+    test('opens none with a token that is on its blacklist, and closes what it has opened at the lease', async () => {
       const access = await token('access')
+      const { next, ended } = open(bearer(access))
+      expect(await next()).toBe('welcome, ada')
       expect((await post('blacklist', { token: access })).status).toBe(204)
       expect(await refusal(`${base}/line`, bearer(access))).toMatchObject({ status: 401 })
+      expect((await ended).code).toBe(4401)
     })
 
     const afterLogout =
       engine === 'signed_cookies' ? 'still opens one, as every page of Django does' : 'opens none'
     test(`with a copy of its cookie ${afterLogout}, after a logout`, async () => {
       const cookie = await signIn()
+      const { next, ended } = open({ Cookie: cookie, Origin: origin })
+      expect(await next()).toBe('welcome, ada')
       expect((await post('sign-out', {}, cookie)).status).toBe(204)
-      if (engine === 'signed_cookies')
+      if (engine === 'signed_cookies') {
         expect(await welcome({ Cookie: cookie, Origin: origin })).toBe('welcome, ada')
-      else expect(await close(cookie)).toBe(4401)
+        return
+      }
+      expect(await close(cookie)).toBe(4401)
+      expect((await ended).code).toBe(4401)
     })
 
-    test('opens none with a session from before a change of password', async () => {
+    // the cookies of two sign-ins in one second are the same where they are the session
+    if (engine !== 'signed_cookies')
+      test('whose receiver tells the port of a logout closes the sockets of that session at once', async () => {
+        const [cookie, other] = [await signIn(), await signIn()]
+        const [hers, elsewhere] = [cookie, other].map((one) => open({ Cookie: one, Origin: origin }))
+        expect(await Promise.all([hers?.next(), elsewhere?.next()])).toEqual(['welcome, ada', 'welcome, ada'])
+        const session = fingerprint(cookie.slice('sessionid='.length))
+        expect(await port.revoke({ session, reason: 'signed out' })).toMatchObject({ closed: 1 })
+        expect(await hers?.ended).toEqual({ code: 4401, reason: 'revoked: signed out' })
+        expect(await close(cookie)).toBe(4401)
+        expect(await welcome({ Cookie: other, Origin: origin })).toBe('welcome, ada')
+      })
+
+    test('opens none with a session from before a change of password, which ends what is open at the lease', async () => {
       const [mine, stolen] = [await signIn(), await signIn()]
-      expect(await welcome({ Cookie: stolen, Origin: origin })).toBe('welcome, ada')
+      const { next, ended } = open({ Cookie: stolen, Origin: origin })
+      expect(await next()).toBe('welcome, ada')
       password = 'another horse battery'
       expect((await post('password', { password }, mine)).status).toBe(204)
       expect([await close(mine), await close(stolen)]).toEqual([4401, 4401])
+      expect(await ended).toMatchObject({
+        code: 4401,
+        reason: expect.stringContaining('no longer signed in'),
+      })
       expect(await welcome({ Cookie: await signIn(), Origin: origin })).toBe('welcome, ada')
     })
   },
@@ -157,10 +183,14 @@ function greeting(site: PythonSite, engine: Engine): Port {
   )
   const port = sallyport({ origins: [origin] })
   port.serve(
-    endpoint(contract('/line', { client: text, server: text }), { auth }, async (socket) => {
-      socket.send(`welcome, ${socket.user.username}`)
-      for await (const line of socket) socket.send(line)
-    }),
+    endpoint(
+      contract('/line', { client: text, server: text }),
+      { auth, authorize: () => true, lease: '1s' },
+      async (socket) => {
+        socket.send(`welcome, ${socket.user.username}`)
+        for await (const line of socket) socket.send(line)
+      },
+    ),
   )
   return port
 }

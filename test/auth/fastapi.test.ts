@@ -60,9 +60,15 @@ describe.runIf(available('fastapi'))("the server of FastAPI's tutorial", () => {
       })
   })
 
-  test('opens none once the user is disabled', async () => {
+  test('opens none once the user is disabled, and closes what is open when it is asked again', async () => {
     const headers = await token('alice', 'chat:write')
+    const inside = new Ws(room, { headers })
+    const { next, ended } = listen(inside)
+    inside.on('open', () => inside.send('hello'))
+    expect(await next()).toBe('alice: hello')
     expect((await ask('alice/disable', 'POST')).status).toBe(200)
+    expect(await port.recheck({ user: 'alice' })).toMatchObject({ closed: 1 })
+    expect((await ended).code).toBe(4401)
     expect(await refusal(room, headers)).toMatchObject({ status: 401, body: { code: 'invalid-token' } })
   })
 

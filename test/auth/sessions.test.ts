@@ -1,9 +1,10 @@
 import { createHmac } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { sessions } from '../../src/auth/sessions.ts'
-import type { Door } from '../../src/core/application.ts'
+import type { Authenticator, Door } from '../../src/core/application.ts'
 import { anyOf, authenticate } from '../../src/core/authenticate.ts'
-import { testClock } from '../../src/testing/clock.ts'
+import { contract, endpoint, text } from '../../src/index.ts'
+import { testClock, testPort, visit } from '../../src/testing.ts'
 import { SallyportError } from '../../src/wire/errors.ts'
 import { denialOf, doorOf, verdict } from '../support/door.ts'
 
@@ -163,4 +164,22 @@ describe('a cookie signed as Express does it', () => {
     for (const secret of ['', [], ['good', ''], ['good', unset]])
       expect(() => sessions({ cookie: 'sid', load, user, secret })).toThrow(SallyportError)
   })
+})
+
+test('after its user was revoked a session comes back while its store has it, unless it says how old it is', async () => {
+  const port = testPort({ clock, origins: [origin] })
+  const line = contract('/line', { client: text, server: text })
+  const headers = { cookie: 'sid=c1', origin }
+  const came = (auth: Authenticator<{ id: string }>): Promise<unknown> =>
+    visit(
+      endpoint(line, { auth }, async (socket) => socket.send('welcome')),
+      {},
+      { headers, port },
+    )
+  await came(member)
+  await port.revoke({ user: '7', reason: 'stolen' })
+  await clock.advance(1)
+  await came(member)
+  const dated = sessions({ cookie: 'sid', load, user, issuedAt: () => at(-60_000), clock })
+  await expect(came(dated)).rejects.toMatchObject({ status: 403, code: 'revoked' })
 })
