@@ -96,18 +96,18 @@ describe('a signed cookie', () => {
 })
 
 test('a signed cookie from before a revocation of its user opens nothing, and one from after does', async () => {
-  const clock = testClock(signedAtMs + dayMs)
-  const port = testPort({ clock, origins: ['https://app.example'] })
+  const later = testClock(signedAtMs + dayMs)
+  const port = testPort({ clock: later, origins: ['https://app.example'] })
   const line = contract('/line', { client: text, server: text })
-  const greeting = endpoint(line, { auth: site({ clock }) }, async (socket) => socket.send('welcome'))
+  const greeting = endpoint(line, { auth: site({ clock: later }) }, async (socket) => socket.send('welcome'))
   const headers = { cookie: `sessionid=${recorded.present.cookie}`, origin: 'https://app.example' }
   expect(await (await visit(greeting, {}, { headers, port })).next()).toBe('welcome')
   await port.revoke({ user: '7', reason: 'stolen' })
-  await clock.advance(60_000)
+  await later.advance(60_000)
   await expect(visit(greeting, {}, { headers, port })).rejects.toMatchObject({ status: 403, code: 'revoked' })
   const salt = 'django.contrib.sessions.backends.signed_cookies'
-  const later = signed(json(claims), { salt, at: '1x91FS' })
-  const again = { ...headers, cookie: `sessionid=${later}` }
+  const newer = signed(json(claims), { salt, at: '1x91FS' })
+  const again = { ...headers, cookie: `sessionid=${newer}` }
   expect(await (await visit(greeting, {}, { headers: again, port })).next()).toBe('welcome')
 })
 
