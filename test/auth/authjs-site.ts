@@ -1,18 +1,12 @@
 import { randomUUID } from 'node:crypto'
-import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { buffer } from 'node:stream/consumers'
 import { Auth, type AuthConfig } from '@auth/core'
 import credentials from '@auth/core/providers/credentials'
-import { afterEach } from 'vitest'
 import { WebSocket as Ws } from 'ws'
 import { type Authenticator, contract, endpoint, type Port, sallyport, text } from '../../src/index.ts'
 import { listen, type Talk } from '../examples/running.ts'
-
-const ends: (() => Promise<unknown>)[] = []
-afterEach(async () => {
-  await Promise.all(ends.splice(0).map((end) => end()))
-})
+import { serving } from '../support/serving.ts'
 
 const line = contract('/line', { client: text, server: text })
 const origin = 'http://127.0.0.1'
@@ -60,15 +54,7 @@ export async function authjsSite(
   }
   const server = createServer((request, response) => void answer(request, response, config))
   port.attach(server)
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  const host = `127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`
-  ends.push(async () => {
-    await port.close({ drain: 100 })
-    server.closeAllConnections()
-    server.close()
-  })
+  const host = await serving(server, port)
   const browser = browserOf(`http://${host}/auth`)
   const open = (cookie = browser.cookies()): Talk =>
     listen(new Ws(`ws://${host}/line`, { headers: { Cookie: cookie, Origin: origin } }))

@@ -1,12 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { DatabaseSync } from 'node:sqlite'
 import { betterAuth, type BetterAuthOptions } from 'better-auth'
 import { getMigrations } from 'better-auth/db/migration'
 import { toNodeHandler } from 'better-auth/node'
 import { admin, bearer, jwt, organization } from 'better-auth/plugins'
-import { afterEach } from 'vitest'
 import { WebSocket as Ws } from 'ws'
 import { accessToken, revocations, sessionCookie, sessionToken } from '../../src/auth/better-auth.ts'
 import {
@@ -21,6 +19,7 @@ import {
   type UserOf,
 } from '../../src/index.ts'
 import { listen, type Talk } from '../examples/running.ts'
+import { serving } from '../support/serving.ts'
 
 /** How a test's better-auth differs from the usual one. */
 export interface SiteOptions {
@@ -41,11 +40,6 @@ export interface Person {
   /** What the bearer plugin has issued. */
   readonly token: string
 }
-
-const ends: (() => Promise<unknown>)[] = []
-afterEach(async () => {
-  await Promise.all(ends.splice(0).map((end) => end()))
-})
 
 const line = contract('/line', { client: text, server: text })
 export const password = 'correct horse battery'
@@ -125,15 +119,7 @@ export async function site(options: SiteOptions = {}) {
   serve(port, auth)
   const server = createServer(toNodeHandler(auth))
   port.attach(server)
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  const host = `127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`
-  ends.push(async () => {
-    await port.close({ drain: 100 })
-    server.closeAllConnections()
-    server.close()
-  })
+  const host = await serving(server, port)
 
   const post = (path: string, body: object, headers: Record<string, string> = {}): Promise<Response> =>
     fetch(`http://${host}/api/auth${path}`, {

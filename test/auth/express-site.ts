@@ -1,9 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import express from 'express'
 import session from 'express-session'
-import { onTestFinished } from 'vitest'
 import { WebSocket as Ws } from 'ws'
 import { expressSession, followSessions } from '../../src/auth/express-session.ts'
 import {
@@ -16,6 +14,7 @@ import {
   text,
 } from '../../src/index.ts'
 import { listen, type Talk } from '../examples/running.ts'
+import { serving } from '../support/serving.ts'
 
 declare module 'express-session' {
   interface SessionData {
@@ -143,16 +142,8 @@ function routes(): express.Router {
   return router
 }
 
-async function listening(port: Port, app: express.Express): Promise<string> {
+function listening(port: Port, app: express.Express): Promise<string> {
   const server = createServer(app)
   port.attach(server)
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  onTestFinished(async () => {
-    await port.close({ drain: 100 })
-    server.closeAllConnections()
-    server.close()
-  })
-  // it listens on TCP
-  return `127.0.0.1:${(server.address() as AddressInfo).port}`
+  return serving(server, port)
 }

@@ -1,11 +1,11 @@
-import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { getIronSession, sealData } from 'iron-session'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { WebSocket as Ws } from 'ws'
 import { begin, member, type Sealed, ttl } from '../../examples/sessions/iron-session.ts'
 import { contract, endpoint, sallyport, text } from '../../src/index.ts'
 import { listen, refusal, type Talk } from './running.ts'
+import { serving } from '../support/serving.ts'
 
 const origin = 'http://127.0.0.1'
 const line = contract('/line', { client: text, server: text })
@@ -39,15 +39,7 @@ async function site() {
     response.end()
   })
   port.attach(server)
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  const host = `127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`
-  onTestFinished(async () => {
-    await port.close({ drain: 100 })
-    server.closeAllConnections()
-    server.close()
-  })
+  const host = await serving(server, port)
   const post = (path: string, cookie = ''): Promise<Response> =>
     fetch(`http://${host}${path}`, { method: 'POST', headers: { Cookie: cookie } })
   return {

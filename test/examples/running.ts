@@ -7,6 +7,7 @@ import { afterEach } from 'vitest'
 import { WebSocket as Ws } from 'ws'
 import { openSite, type Site } from '../../examples/site.ts'
 import type { Port } from '../../src/index.ts'
+import { serving } from '../support/serving.ts'
 
 const run = promisify(execFile)
 
@@ -32,15 +33,7 @@ export async function start(chat: (site: Site) => Port, script: string): Promise
   const server = site.serve(script)
   const port = chat(site)
   port.attach(server)
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  const host = `127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`
-  ends.push(async () => {
-    await port.close({ drain: 100 })
-    server.closeAllConnections()
-    server.close()
-  })
+  const host = await serving(server, port)
   return {
     origin: `http://${host}`,
     base: `ws://${host}`,

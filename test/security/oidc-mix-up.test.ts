@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { backchannelLogout, introspection, provider } from '../../src/auth/oidc.ts'
+import { introspection, provider } from '../../src/auth/oidc.ts'
 import { anyOf, memory } from '../../src/index.ts'
 import { testClock } from '../../src/testing/clock.ts'
 import { bearerDoor, verdict } from '../support/door.ts'
-import { accessToken, accessTokens, logoutClaims, logoutRequest } from '../support/oidc-house.ts'
+import { accessToken, accessTokens, logoutClaims, logoutSite } from '../support/oidc-house.ts'
 import { scriptedIssuer, type ScriptedIssuer } from '../support/scripted-issuer.ts'
 
 // RFC 9700 section 4.4: of two providers that are both trusted, one must not be able to speak for the other. Both call
@@ -52,35 +52,20 @@ test('an answer about a token in the name of the other is refused', async () => 
 })
 
 test('a logout in the name of the other ends nobody, and one in its own nobody of the other', async () => {
-  const ended: object[] = []
-  const logoutOf = ({ issuer }: ScriptedIssuer) =>
-    backchannelLogout({
-      provider: provider({ issuer, clock, subject }),
-      client: 'site',
-      port: { revoke: async (whom) => (ended.push(whom), { closed: 0, changed: 0, nodes: [], silent: [] }) },
-      store: memory({ clock }).store,
-      on: () => {},
-    })
+  const sites = [honest, rogue].map(({ issuer }) => logoutSite(issuer, { clock, subject }))
   const typ = { typ: 'logout+jwt' }
   const forged = await rogue.sign(logoutClaims(honest.issuer, clock, 'forged'), typ)
-  for (const one of [honest, rogue]) expect((await logoutOf(one)(logoutRequest(forged))).status).toBe(400)
-  expect(ended).toEqual([])
+  for (const { logout } of sites) expect(await logout(forged)).toBe(400)
   const own = await rogue.sign(logoutClaims(rogue.issuer, clock, 'own'), typ)
-  expect((await logoutOf(rogue)(logoutRequest(own))).status).toBe(200)
-  expect(ended).toMatchObject([{ user: `${rogue.issuer} 7` }])
+  expect(await sites[1]?.logout(own)).toBe(200)
+  expect(sites.map(({ ended }) => ended)).toMatchObject([[], [{ user: `${rogue.issuer} 7` }]])
 })
 
 test('a logout token that one provider has used is not used up for the other', async () => {
   const { store } = memory({ clock })
   for (const one of [honest, rogue]) {
-    const logout = backchannelLogout({
-      provider: provider({ issuer: one.issuer, clock, subject }),
-      client: 'site',
-      port: { revoke: async () => ({ closed: 0, changed: 0, nodes: [], silent: [] }) },
-      store,
-      on: () => {},
-    })
+    const { logout } = logoutSite(one.issuer, { clock, subject }, store)
     const token = await one.sign(logoutClaims(one.issuer, clock, 'same name'), { typ: 'logout+jwt' })
-    expect((await logout(logoutRequest(token))).status).toBe(200)
+    expect(await logout(token)).toBe(200)
   }
 })

@@ -1,16 +1,8 @@
 import { exportJWK } from 'jose'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { backchannelLogout, provider } from '../../src/auth/oidc.ts'
-import { memory } from '../../src/index.ts'
 import { testClock } from '../../src/testing/clock.ts'
 import { bearerDoor, verdict } from '../support/door.ts'
-import {
-  accessClaims,
-  accessToken,
-  accessTokens,
-  logoutClaims,
-  logoutRequest,
-} from '../support/oidc-house.ts'
+import { accessClaims, accessToken, accessTokens, logoutClaims, logoutSite } from '../support/oidc-house.ts'
 import { scriptedIssuer, type ScriptedIssuer } from '../support/scripted-issuer.ts'
 import { handmade, secret } from '../support/tokens.ts'
 
@@ -49,21 +41,12 @@ test('no access token that a shared secret, a public key or nothing has signed i
 })
 
 test('no logout token that a shared secret, a public key or nothing has signed ends anybody', async () => {
-  const ended: object[] = []
-  const logout = backchannelLogout({
-    provider: provider({ issuer: issuer.issuer, clock }),
-    client: 'site',
-    port: { revoke: async (whom) => (ended.push(whom), { closed: 0, changed: 0, nodes: [], silent: [] }) },
-    store: memory({ clock }).store,
-    on: () => {},
-  })
+  const { ended, logout } = logoutSite(issuer.issuer, { clock })
   for (const key of await keys())
     for (const header of headers('logout+jwt'))
-      expect(
-        (await logout(logoutRequest(handmade(header, logoutClaims(issuer.issuer, clock, 'j'), key)))).status,
-      ).toBe(400)
+      expect(await logout(handmade(header, logoutClaims(issuer.issuer, clock, 'j'), key))).toBe(400)
   expect(ended).toEqual([])
   const good = await issuer.sign(logoutClaims(issuer.issuer, clock, 'j'), { typ: 'logout+jwt' })
-  expect((await logout(logoutRequest(good))).status).toBe(200)
+  expect(await logout(good)).toBe(200)
   expect(ended).toHaveLength(1)
 })

@@ -1,15 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { backchannelLogout, provider } from '../../src/auth/oidc.ts'
-import { memory } from '../../src/index.ts'
 import { testClock } from '../../src/testing/clock.ts'
 import { bearerDoor, denialOf, verdict } from '../support/door.ts'
-import {
-  accessClaims,
-  accessToken,
-  accessTokens,
-  logoutClaims,
-  logoutRequest,
-} from '../support/oidc-house.ts'
+import { accessClaims, accessToken, accessTokens, logoutClaims, logoutSite } from '../support/oidc-house.ts'
 import { scriptedIssuer, type ScriptedIssuer } from '../support/scripted-issuer.ts'
 
 // RFC 8725 sections 3.11 and 3.12: one provider signs tokens of many kinds with one key, for many APIs.
@@ -42,15 +34,10 @@ test('a logout token is no access token, and an access token no logout token', a
     ...logoutClaims(issuer.issuer, clock, 'j'),
     aud: ['api', 'site'],
   }
-  const logout = backchannelLogout({
-    provider: provider({ issuer: issuer.issuer, clock }),
-    client: 'site',
-    port: { revoke: () => Promise.reject(new Error('somebody was logged out')) },
-    store: memory({ clock }).store,
-    on: () => {},
-  })
+  const { ended, logout } = logoutSite(issuer.issuer, { clock })
   expect(await refused(await issuer.sign(all, { typ: 'logout+jwt' }))).toBe('the token is of another type')
-  expect((await logout(logoutRequest(await issuer.sign(all, { typ: 'at+jwt' })))).status).toBe(400)
+  expect(await logout(await issuer.sign(all, { typ: 'at+jwt' }))).toBe(400)
+  expect(ended).toEqual([])
 })
 
 describe('a token for another API opens nothing', () => {

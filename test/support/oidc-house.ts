@@ -1,5 +1,6 @@
-import { oidc, provider, type ProviderOptions } from '../../src/auth/oidc.ts'
+import { backchannelLogout, oidc, provider, type ProviderOptions } from '../../src/auth/oidc.ts'
 import type { Authenticator } from '../../src/core/application.ts'
+import { memory, type Store } from '../../src/index.ts'
 import type { ScriptedIssuer } from './scripted-issuer.ts'
 import { seconds } from './tokens.ts'
 
@@ -44,4 +45,28 @@ export function logoutRequest(token: string): Request {
     method: 'POST',
     body: new URLSearchParams({ logout_token: token }),
   })
+}
+
+/** A site that hears of logouts, and whom they have ended there. */
+export interface LogoutSite {
+  readonly ended: readonly object[]
+  /** Posts a logout token, and answers the status. */
+  logout(token: string): Promise<number>
+}
+
+/** The site of the client `site`; tokens that were used are remembered in a store of its own, or in this one. */
+export function logoutSite(
+  issuer: string,
+  options: Omit<ProviderOptions, 'issuer'>,
+  store: Pick<Store, 'claim'> = memory(options).store,
+): LogoutSite {
+  const ended: object[] = []
+  const handler = backchannelLogout({
+    provider: provider({ issuer, ...options }),
+    client: 'site',
+    port: { revoke: async (whom) => (ended.push(whom), { closed: 0, changed: 0, nodes: [], silent: [] }) },
+    store,
+    on: () => {},
+  })
+  return { ended, logout: async (token) => (await handler(logoutRequest(token))).status }
 }

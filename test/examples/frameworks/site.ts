@@ -1,8 +1,9 @@
 import { once } from 'node:events'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { WebSocket as Ws } from 'ws'
 import type { Site } from '../../../examples/frameworks/room.ts'
 import { listen, refusal } from '../running.ts'
+import { serving } from '../../support/serving.ts'
 
 const password = 'correct horse'
 // read once, when the room's file is loaded: every test imports it after this file
@@ -21,16 +22,8 @@ export interface Started {
 /** Starts a site on a free port; the end of the test stops it. */
 export async function begin(make: () => Site | Promise<Site>): Promise<Started> {
   const site = await make()
-  site.server.listen(0, '127.0.0.1')
-  await once(site.server, 'listening')
-  const address = site.server.address()
-  const host = `127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`
+  const host = await serving(site.server, site.port)
   const origin = `http://${host}`
-  onTestFinished(async () => {
-    await site.port.close({ drain: 100 })
-    site.server.closeAllConnections()
-    site.server.close()
-  })
   const post: Started['post'] = (path, body, cookie = '') =>
     fetch(origin + path, {
       method: 'POST',
