@@ -6,20 +6,19 @@ import { networkPrefix } from './client-address.ts'
 import { endReasons } from './endings.ts'
 import type { Env } from './env.ts'
 import { clientHeader, type Identity, identityPaths } from './identity.ts'
+import { type DeedParts, noted } from './identity-deeds.ts'
 import { type Budget, type SignInLimiter, slowDown, type Turn } from './limiter.ts'
 import type { Metrics } from './metrics.ts'
 import { refuseForeign } from './origins.ts'
 import { demandJson } from './problem.ts'
-import type { Who } from './who.ts'
 
 /** What the mounted identity server is guarded with. */
-export interface IdentityRouteParts {
+export interface IdentityRouteParts extends DeedParts {
   readonly identity: Identity
   readonly limiter: SignInLimiter
   readonly signUps: Budget
   /** How often one person may try to change a password: whoever found an open page could guess it there. */
   readonly passwordChanges: Budget
-  readonly who: Who
   readonly access: Access
   readonly origins: readonly string[]
   readonly metrics: Metrics
@@ -82,9 +81,9 @@ async function guarded(parts: IdentityRouteParts, c: Context<Env>, write: Write)
     const found = await parts.who(c.req.raw.headers)
     if (found !== null) parts.passwordChanges.spend(found.person.id)
   }
-  return await parts.access.because(endReasons[write.path], () =>
-    parts.identity.handler(inward(c, write.body)),
-  )
+  const work = (): Promise<Response> =>
+    parts.access.because(endReasons[write.path], () => parts.identity.handler(inward(c, write.body)))
+  return await noted(parts, c, { path: write.path, body: parsed(write.body), work })
 }
 
 async function signIn(

@@ -33,7 +33,8 @@ export type Identity = ReturnType<typeof createIdentity>
 
 /**
  * The paths below /api/auth that are served; everything else that better-auth could do is closed. Left out on
- * purpose: the probe for free user names, the list of sessions with their raw tokens, impersonation, e-mail changes and everything that needs a mailer.
+ * purpose: the probe for free user names, the lists of sessions with their raw tokens, impersonation, e-mail changes,
+ * everything that needs a mailer, and what the console does better: roles, of which an administrator keeps their own.
  */
 export const identityPaths: ReadonlySet<string> = new Set([
   'GET /get-session',
@@ -48,14 +49,11 @@ export const identityPaths: ReadonlySet<string> = new Set([
   'POST /revoke-other-sessions',
   'POST /change-password',
   'POST /update-user',
-  'GET /admin/list-users',
   'POST /admin/create-user',
   'POST /admin/remove-user',
-  'POST /admin/set-role',
   'POST /admin/ban-user',
   'POST /admin/unban-user',
   'POST /admin/set-user-password',
-  'POST /admin/list-user-sessions',
   'POST /admin/revoke-user-session',
   'POST /admin/revoke-user-sessions',
 ])

@@ -173,6 +173,49 @@ test('no administrator bans or demotes themselves, nor takes the last owner from
   expect((await people(ada, 'lovelace'))[0]).toMatchObject({ role: 'admin', ban: null })
 })
 
+test('what an administrator does through the identity server is in the audit too, without the password', async () => {
+  const running = await start()
+  const [ada, bob] = [await demo(running, 'ada'), await signUp(running, 'bob')]
+  const by = await idOf(ada, 'ada')
+  const newPassword = 'a password that nobody reads'
+  const made = { name: 'Cat', email: 'cat@example.test', password: newPassword }
+  const { user } = (await (await ada.post('/api/auth/admin/create-user', made)).json()) as {
+    user: { id: string }
+  }
+  for (const [path, body] of Object.entries({
+    'set-user-password': { userId: bob.id, newPassword },
+    'revoke-user-sessions': { userId: bob.id },
+    'ban-user': { userId: bob.id, banReason: 'spam' },
+    'unban-user': { userId: bob.id },
+    'remove-user': { userId: bob.id },
+  }))
+    expect((await ada.post(`/api/auth/admin/${path}`, body)).status, path).toBe(200)
+  expect((await bob.post('/api/auth/admin/ban-user', { userId: by })).status).toBeGreaterThanOrEqual(401)
+  await running.app.audit.writer.flush()
+  const { entries } = await running.app.audit.log.page({})
+  const deeds = entries.filter(({ type }) => type.startsWith('admin-')).toReversed()
+  expect(deeds.map(({ type, subject, detail }) => [type, subject, detail['by']])).toEqual([
+    ['admin-created', user.id, by],
+    ['admin-password', bob.id, by],
+    ['admin-signed-out', bob.id, by],
+    ['admin-banned', bob.id, by],
+    ['admin-unbanned', bob.id, by],
+    ['admin-deleted', bob.id, by],
+  ])
+  expect(deeds[3]?.detail['reason']).toBe('spam')
+  expect(JSON.stringify(entries)).not.toContain(newPassword)
+})
+
+test('the identity server hands nobody the sessions of others, and lets no administrator lose the role', async () => {
+  const running = await start()
+  const ada = await demo(running, 'ada')
+  const userId = await idOf(ada, 'ada')
+  expect((await ada.post('/api/auth/admin/list-user-sessions', { userId })).status).toBe(404)
+  expect((await ada.get('/api/auth/admin/list-users')).status).toBe(404)
+  expect((await ada.post('/api/auth/admin/set-role', { userId, role: 'user' })).status).toBe(404)
+  expect((await people(ada, 'lovelace'))[0]).toMatchObject({ role: 'admin' })
+})
+
 test('what does not fit is refused in words, and changes nothing', async () => {
   const running = await start()
   const [ada, bob] = [await demo(running, 'ada'), await signUp(running, 'bob')]
