@@ -75,6 +75,8 @@ export interface DjangoOptions<U> {
 }
 
 const maxCookie = 4096
+/** How far in the future a cookie may be signed: clocks differ. */
+const toleranceMs = 5_000
 const emptySecret = "django() got an empty secret: give the site's SECRET_KEY"
 /** Django's own alphabet, and the width of its column. */
 const keyShape = /^[a-z0-9]{8,40}$/
@@ -161,10 +163,12 @@ function isOver<U>({ clock }: Site<U>, { expires }: DjangoCachedSession): boolea
   return expires !== null && !(expires.getTime() > clock.now())
 }
 
-function fromCookie<U>({ secrets, cookieAgeMs }: Site<U>, cookie: string): Session {
+function fromCookie<U>({ secrets, cookieAgeMs, clock }: Site<U>, cookie: string): Session {
   const signed = signedObject(cookie, cookieSalt, secrets)
   if (signed === null) return null
   const { value: data, signedAtMs } = signed
+  // what comes from the future would outlive a revocation, which refuses what was issued before it
+  if (signedAtMs > clock.now() + toleranceMs) return null
   const expires = new Date(Math.min(signedAtMs + cookieAgeMs, ownEndMs(data, signedAtMs)))
   // no store can say that it has ended since: what proves its age is the signature alone
   return { data, expires, issuedAt: new Date(signedAtMs) }

@@ -58,6 +58,12 @@ describe('a signed cookie', () => {
     expect(await ask(site({ cookieAge: '25h' }), recorded.present.cookie)).not.toBeNull()
   })
 
+  test('from the future is no session: it would outlive a revocation', async () => {
+    const before = (ms: number): Authenticator<Person> => site({ clock: testClock(signedAtMs - ms) })
+    expect(await ask(before(5_001), recorded.present.cookie)).toBeNull()
+    expect(await ask(before(5_000), recorded.present.cookie)).not.toBeNull()
+  })
+
   test('ends earlier where the session itself says so', async () => {
     expect(await ask(site(), ending(90_000))).toMatchObject({ expires: new Date(signedAtMs + 90_000_000) })
     expect(await ask(site(), ending(80_000))).toBeNull()

@@ -78,4 +78,10 @@ describe.runIf(available('fastapi'))("the server of FastAPI's tutorial", () => {
     const other = `${head}.${body}.${signature.startsWith('A') ? 'B' : 'A'}${signature.slice(1)}`
     expect(await refusal(room, { Authorization: other })).toMatchObject({ status: 401 })
   })
+
+  test('keeps a revoked user out, with a new token too, because its tokens do not say how old they are', async () => {
+    await port.revoke({ user: 'johndoe', reason: 'stolen' })
+    const headers = await token('johndoe', 'chat:write')
+    expect(await refusal(room, headers)).toMatchObject({ status: 403, body: { code: 'revoked' } })
+  })
 })
