@@ -73,8 +73,8 @@ describe('a signed cookie', () => {
   test('ends on the date that set_expiry has put into it as text, whatever its cookie says', async () => {
     const soon = new Date(signedAtMs + dayMs + 60_000)
     // as Python's isoformat() has it, which a timedelta becomes as well
-    const text = soon.toISOString().replace('Z', '123+00:00')
-    expect(await ask(site(), ending(text))).toMatchObject({ expires: soon })
+    const date = soon.toISOString().replace('Z', '123+00:00')
+    expect(await ask(site(), ending(date))).toMatchObject({ expires: soon })
     expect(await ask(site(), ending(new Date(signedAtMs + dayMs - 1).toISOString()))).toBeNull()
     expect(await ask(site(), ending('no date'))).toBeNull()
   })
