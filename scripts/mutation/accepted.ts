@@ -49,8 +49,8 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     'For speed: of whoever is never asked for another credential no address is parsed, and none is kept.',
   ],
   [
-    'src/core/alarms.ts: Alarms: #compareClocks: if (monotonic - this.#checked < checkMs) never',
-    'For speed: the clocks are compared more often then, and agree.',
+    'src/core/alarms.ts: Alarms: #compareClocks: if (ahead - this.#ahead < apartMs) never',
+    'For speed: all alarms are looked through then, and none is moved.',
   ],
   [
     'src/wire/json.ts: parseJson: without mayHoldForbiddenKey(text) &&',

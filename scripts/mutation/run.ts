@@ -10,7 +10,7 @@ import { type Guarded, guarded } from './guards.ts'
 import { type Mutant, mutated, mutantsOf } from './mutants.ts'
 
 /** A test run that takes longer hangs, which is noticed too. */
-const patienceMs = 180_000
+const patienceMs = 90_000
 const parts = ['src', 'test', 'examples', 'showcase', 'scripts', 'package.json', 'vitest.config.ts']
 const pages = ['PROTOCOL.md', 'README.md', 'SECURITY.md', 'docs']
 

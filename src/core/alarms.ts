@@ -28,8 +28,10 @@ class Alarm implements Timer {
   }
 }
 
-/** How often wall times are compared with the monotonic clock: a jump of the wall clock shows within so long. */
-const checkMs = 60_000
+/** How often, at least, wall times are compared with the monotonic clock: a jump of the wall clock shows within so long. */
+const checkMs = 10_000
+/** By so much the clocks may go apart, for one is slewed, and each is read in its own steps. */
+const apartMs = 100
 /** Up to so many that were called off may wait in the heap, or as many as there are others: sweeping costs what it walks. */
 const restMost = 64
 
@@ -45,7 +47,8 @@ export class Alarms {
   #rest = 0
   #timer: Timer | null = null
   #armed = Number.POSITIVE_INFINITY
-  #checked = 0
+  /** The least by which the wall clock was ahead of the monotonic one when an alarm was set that may still be due too late. */
+  #ahead = Number.POSITIVE_INFINITY
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -53,7 +56,9 @@ export class Alarms {
 
   /** Runs something at a wall time, at once when that is past. */
   at(wallMs: number, run: () => void): Timer {
-    return this.#add(this.#clock.monotonic() + wallMs - this.#clock.now(), wallMs, run)
+    const ahead = this.#clock.now() - this.#clock.monotonic()
+    this.#ahead = Math.min(this.#ahead, ahead)
+    return this.#add(wallMs - ahead, wallMs, run)
   }
 
   /** Runs something after a span of time. */
@@ -128,17 +133,11 @@ export class Alarms {
 
   /** Brings forward what the wall clock says is due sooner than was thought. */
   #compareClocks(): void {
-    const monotonic = this.#clock.monotonic()
-    if (monotonic - this.#checked < checkMs) return
-    this.#checked = monotonic
-    const ahead = this.#clock.now() - monotonic
-    let moved = false
-    for (const entry of this.#heap) {
-      if (entry.at === null || entry.at - ahead >= entry.due) continue
-      entry.due = entry.at - ahead
-      moved = true
-    }
-    if (moved) this.#sweep()
+    const ahead = this.#clock.now() - this.#clock.monotonic()
+    if (ahead - this.#ahead < apartMs) return
+    this.#ahead = ahead
+    for (const entry of this.#heap) if (entry.at !== null) entry.due = Math.min(entry.due, entry.at - ahead)
+    this.#sweep()
   }
 }
 

@@ -127,8 +127,9 @@ export class Occupant implements OpeningParts, LifetimeParts, OpenSocket, Member
     return this.opening.drain(retryAfterMs)
   }
 
-  recheck(questions: Questions): Promise<Outcome> {
-    return this.lifetime.recheck('recheck', questions)
+  async recheck(questions: Questions): Promise<Outcome> {
+    // whoever has left while others were asked about was closed by nobody
+    return this.opening.ended ? 'kept' : this.lifetime.recheck('recheck', questions)
   }
 }
 

@@ -70,6 +70,8 @@ const tooMany =
   "Let credentials expire sooner, and set 'remember' to the longest life of one"
 /** For how long other nodes may take to answer. */
 const answerMs = 1_000
+/** How many sockets are asked about at once: the rights of a full room are read from a database that others need too. */
+const recheckedAtOnce = 64
 /** How often the log is read for a revocation whose message was lost. */
 const pollMs = 10_000
 /** Longer than a handshake takes to be over by this much, a recheck cannot have overtaken one any more. */
@@ -219,8 +221,7 @@ export class Orders {
     const sockets = registry.find(who).filter(applies)
     // questions of their own: one that was asked before the order may have been answered before the change
     const questions: Questions = new Flights()
-    if (kind === 'recheck')
-      return counted(await Promise.all(sockets.map((socket) => socket.recheck(questions))))
+    if (kind === 'recheck') return counted(await someAtOnce(sockets, (socket) => socket.recheck(questions)))
     const code = who.session === undefined && who.token === undefined ? 4403 : 4401
     for (const socket of sockets) socket.end('revoked', code, closeReason(`revoked: ${reason}`))
     return { closed: sockets.length, changed: 0 }
@@ -287,6 +288,16 @@ function happeningOf(order: Given, done: Counted, fingerprint: (id: string) => s
 
 function answersTopic(node: string): string {
   return `sallyport/answers/${node}`
+}
+
+async function someAtOnce<T, R>(all: readonly T[], ask: (one: T) => Promise<R>): Promise<readonly R[]> {
+  const answers: R[] = []
+  const line = all.values()
+  const work = async (): Promise<void> => {
+    for (const one of line) answers.push(await ask(one))
+  }
+  await Promise.all(Array.from({ length: recheckedAtOnce }, work))
+  return answers
 }
 
 function counted(outcomes: readonly string[]): Counted {

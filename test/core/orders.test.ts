@@ -270,3 +270,36 @@ test('a change of rights overtakes a handshake though the wall clock jumps back 
   await settled()
   expect(asked).toEqual(['open', 'recheck'])
 })
+
+test('a full room is asked about 64 at a time, each once, and whoever leaves meanwhile is neither asked about nor counted', async () => {
+  const port = testPort({})
+  const asked: string[] = []
+  const waiting: (() => void)[] = []
+  const hall = consumer(
+    lines,
+    {
+      auth: byName,
+      authorize: async ({ why, user }) => {
+        if (why === 'open') return true
+        asked.push(user.id)
+        await new Promise<void>((answer) => waiting.push(answer))
+        return false
+      },
+    },
+    () => ({ message: () => {} }),
+  )
+  const people = await Promise.all(
+    Array.from({ length: 100 }, (_, id) => visit(hall, {}, { user: { ...ada, id: `u${id}` }, port })),
+  )
+  const receipt = port.recheck({ at: [lines] })
+  await settled()
+  expect(waiting).toHaveLength(64)
+  people.at(-1)?.leave()
+  await settled()
+  while (waiting.length > 0) {
+    for (const answer of waiting.splice(0)) answer()
+    await settled()
+  }
+  expect(await receipt).toMatchObject({ closed: 99 })
+  expect(asked).toHaveLength(99)
+})
