@@ -105,6 +105,11 @@ class Handling implements Inside {
 
   stop(): void {}
 
+  /** No handler is at work when `close` runs. */
+  told(back: () => void): void {
+    back()
+  }
+
   close(leave: Leave): unknown {
     return this.#table.close?.(leave)
   }

@@ -108,8 +108,9 @@ export interface Socket<P extends string, S, A extends string, U, G> {
   /** The grant, now and whenever it changes, until the socket ends. */
   grants(): AsyncIterable<G>
   /**
-   * Aborted when the socket has ended. A handler that waits at that moment is not stopped: ask after the wait, or it goes on
-   * in the name of somebody who is out. What this throws then is no fault, and is not reported.
+   * Aborted when the socket has ended. A handler that waits at that moment is not stopped, though it can send nothing any
+   * more when a right was lost: ask after the wait, or it saves in the name of somebody who is out. What this throws then is
+   * no fault, and is not reported.
    *
    * @example socket.signal.throwIfAborted()
    */

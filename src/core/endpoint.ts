@@ -76,6 +76,7 @@ function looping(opening: Opening, run: (view: LoopView) => Promise<void>): Insi
     change: () => undefined,
     rested: () => loop.rested(),
     stop: () => loop.end(),
+    told: (back) => loop.told(back),
     async close() {
       loop.end()
       await running

@@ -9,9 +9,12 @@ export class Loop implements AsyncIterableIterator<unknown> {
   #offered: { readonly value: unknown; readonly taken: () => void } | null = null
   #wanted: ((result: IteratorResult<unknown>) => void) | null = null
   #ended = false
+  /** Whether whoever reads was told that nothing more comes. */
+  #isOver = false
   /** Whether a message was taken, and no other was asked for since. */
   #working = false
   #rested: (() => void)[] = []
+  #tell: (() => void) | null = null
 
   /** Hands a message over; settles when the loop has taken it. */
   offer(value: unknown): void | Promise<void> {
@@ -33,13 +36,19 @@ export class Loop implements AsyncIterableIterator<unknown> {
     this.#rest()
     this.#offered?.taken()
     this.#offered = null
-    this.#wanted?.({ value: undefined, done: true })
+    if (this.#wanted !== null) this.#wanted(this.#over())
     this.#wanted = null
   }
 
   /** Settles when the message that was taken last has been worked off: the loop asks for the next, or leaves. */
   rested(): Promise<void> {
     return this.#working ? new Promise((resolve) => this.#rested.push(resolve)) : Promise.resolve()
+  }
+
+  /** Calls back when whoever reads is told that nothing more comes, for which they ask in vain, or leaves. */
+  told(back: () => void): void {
+    if (this.#isOver) back()
+    else this.#tell = back
   }
 
   next(): Promise<IteratorResult<unknown>> {
@@ -51,7 +60,7 @@ export class Loop implements AsyncIterableIterator<unknown> {
       offered.taken()
       return Promise.resolve({ value: offered.value, done: false })
     }
-    if (this.#ended) return Promise.resolve({ value: undefined, done: true })
+    if (this.#ended) return Promise.resolve(this.#over())
     return new Promise((resolve) => {
       this.#wanted = resolve
     })
@@ -59,11 +68,17 @@ export class Loop implements AsyncIterableIterator<unknown> {
 
   return(): Promise<IteratorResult<unknown>> {
     this.#rest()
-    return Promise.resolve({ value: undefined, done: true })
+    return Promise.resolve(this.#over())
   }
 
   [Symbol.asyncIterator](): this {
     return this
+  }
+
+  #over(): IteratorResult<unknown> {
+    this.#isOver = true
+    this.#tell?.()
+    return { value: undefined, done: true }
   }
 
   #rest(): void {

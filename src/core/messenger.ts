@@ -1,3 +1,4 @@
+import { Denial } from '../wire/errors.ts'
 import { newId } from './new-id.ts'
 import { assertValid, type Body, bodyOf } from '../wire/body.ts'
 import { type Contract, type Direction, type EventShape, shapeOf } from '../wire/contract.ts'
@@ -70,7 +71,10 @@ export function messengerOf(hub: Hub, scope: string | null): Messenger {
 
 /** What nobody awaits must not end the process when the layer is away; whoever awaits sees the error too. */
 function reported<T>(hub: Hub, done: Promise<T>, doing: string): Promise<T> {
-  done.catch((error: unknown) => hub.report(error, doing))
+  done.catch((error: unknown) => {
+    // whoever is refused is no fault
+    if (!(error instanceof Denial)) hub.report(error, doing)
+  })
   return done
 }
 
@@ -116,18 +120,28 @@ function scoped(who: Selector, scope: string | null): Selector {
   return isName && scope !== null ? { ...who, tenant: scope } : who
 }
 
-/** A group by its address. */
-export function groupOf(hub: Hub, address: Address): Group<Direction> {
+/**
+ * A group by its address.
+ *
+ * @param assertHeard throws a denial where nothing may be sent any more in the name of whoever has the group
+ */
+export function groupOf(hub: Hub, address: Address, assertHeard = (): void => {}): Group<Direction> {
   return {
     send: (...args: readonly unknown[]) =>
-      reported(hub, send(hub, address, args), `sending to ${address.contract.path}`),
+      reported(hub, send(hub, { address, assertHeard }, args), `sending to ${address.contract.path}`),
     members: () => hub.presence.find(address),
     history: (after: Position | null = null) => history(hub, address, after),
   }
 }
 
-async function send(hub: Hub, address: Address, args: readonly unknown[]): Promise<void> {
+interface Speaking {
+  readonly address: Address
+  assertHeard(): void
+}
+
+async function send(hub: Hub, { address, assertHeard }: Speaking, args: readonly unknown[]): Promise<void> {
   const { contract } = address
+  assertHeard()
   const sending = sendingOf(contract, args, hub.checkOutgoing)
   const { type, shape, options } = sending
   const { slow = shape.rules.slow ?? 'close', keep = shape.rules.keep ?? true, key = '', except } = options

@@ -30,6 +30,8 @@ export interface Inside {
   rested(): Promise<void>
   /** Access has ended: nothing more is to be taken. A peer that leaves by itself is still heard to the end. */
   stop(): void
+  /** Calls back as soon as what was at work when access ended has been told so, and may say its farewell. */
+  told(back: () => void): void
   /** Runs last, after every handler has settled. */
   close(leave: Leave): unknown
 }
@@ -73,6 +75,8 @@ export class Opening implements Receiver, Pulse {
   #started = false
   #draining = false
   #ended = false
+  /** Whether a right was lost, and what was at work then does not know of it yet, or has said its farewell. */
+  #silenced = false
   /** How it ended, where that was before anything could run inside. */
   #left: Leave | null = null
   /** Settles when the last handler has. */
@@ -137,6 +141,11 @@ export class Opening implements Receiver, Pulse {
 
   get ended(): boolean {
     return this.#ended
+  }
+
+  /** Refuses to publish what a handler was at work on when its right ended. @throws Denial 403 then */
+  assertHeard(): void {
+    if (this.#silenced) throw new Denial(403, 'ended', 'access has ended: this was not sent')
   }
 
   /** Tells operators what has happened to this socket. */
@@ -440,6 +449,7 @@ export class Opening implements Receiver, Pulse {
   #leave(leave: Leave): void {
     const { hub, contract, place } = this.parts
     this.#ended = true
+    this.#silenced = isLoss(leave.why)
     this.#heartbeat.stop()
     if (leave.why !== 'peer' && leave.why !== 'lost') {
       this.#inbox?.close()
@@ -467,9 +477,14 @@ export class Opening implements Receiver, Pulse {
       await Promise.resolve()
       await this.#opened?.catch(() => {})
       await this.#inbox?.drained()
+      this.#inside?.told(() => {
+        this.#silenced = false
+      })
       await this.#inside?.close(leave)
     } catch (error) {
       this.parts.hub.report(error, `closing ${this.parts.contract.path}`)
+    } finally {
+      this.#silenced = isLoss(leave.why)
     }
   }
 }
@@ -495,6 +510,11 @@ function tellLimit({ hub, contract, place }: OpeningParts, limit: keyof Limits):
 function limitOf(code: number): keyof Limits | null {
   if (code === 1009) return 'messageBytes'
   return code === 4508 ? 'outboundBytes' : null
+}
+
+/** Whether whoever has left may not be here any more, or somebody could not find out that they may. */
+function isLoss(why: LeaveReason): boolean {
+  return why === 'revoked' || why === 'denied' || why === 'expired'
 }
 
 function tooMany(): Denial {

@@ -28,7 +28,8 @@ export interface Group<S> {
   /**
    * Sends to everyone in the group, on every node. Resolves when local delivery is queued and the layer has accepted it.
    *
-   * @throws TypeError when the data cannot be sent; SallyportError `ERR_LAYER` when the layer is away
+   * @throws TypeError when the data cannot be sent; SallyportError `ERR_LAYER` when the layer is away; a denial 403 `ended`
+   * through `socket.group()`, when the right of that socket was lost while a handler was at work
    */
   send(...message: Outgoing<S, SendOptions>): Promise<void>
   /** Who is here, each subject once; empty unless the endpoint declares presence. */

@@ -64,7 +64,8 @@ export class View {
   #group(audience?: string): Group<Direction> {
     const { visitor } = this.#opening
     const { hub, contract } = this.#opening.parts
-    return groupOf(hub, groupAddress(contract, this.#tenant, visitor.params, audience))
+    const address = groupAddress(contract, this.#tenant, visitor.params, audience)
+    return groupOf(hub, address, () => this.#opening.assertHeard())
   }
 
   close(code = 1000, reason = ''): void {

@@ -816,16 +816,19 @@ test('nobody joins a question of a lease from before a change of rights, however
 test.each([
   ['is revoked', (port: Port) => port.revoke({ user: ada.id, reason: 'banned' })],
   ['is kicked', (port: Port) => port.revoke({ user: ada.id, at: [notes, at], reason: 'be nice' })],
-])('a handler that asks after its wait says nothing for somebody who %s meanwhile', async (_what, end) => {
+])('what a handler is at work on says nothing for somebody who %s meanwhile', async (_what, end) => {
   const faults: unknown[] = []
-  const port = testPort({ report: (error) => faults.push(error) })
+  const refused: SallyportEvent[] = []
+  const port = testPort({
+    report: (error) => faults.push(error),
+    on: (event) => void (event.type === 'refused-message' && refused.push(event)),
+  })
   const { promise: saved, resolve: save } = Promise.withResolvers<void>()
   const auth: Authenticator<User> = async () => null
   const editor = consumer(notes, { auth, authorize: () => ({ canWrite: true }) }, (socket) => ({
     on: {
       write: async ({ text: line }) => {
         await saved
-        socket.signal.throwIfAborted()
         await socket.group().send('wrote', { text: line })
       },
     },
@@ -839,6 +842,99 @@ test.each([
   await settled()
   await bob.nothing()
   expect(faults).toEqual([])
+  expect(refused).toEqual([expect.objectContaining({ status: 403, code: 'ended', subject: ada.id })])
+})
+
+test('a farewell is heard of whoever was revoked, and nothing after it', async () => {
+  const port = testPort({})
+  const auth: Authenticator<User> = async () => null
+  let late: () => Promise<unknown> = async () => {}
+  const editor = consumer(notes, { auth, authorize: () => ({ canWrite: true }) }, (socket) => {
+    late = () => socket.group().send('wrote', { text: 'after all' })
+    return {
+      on: { write: () => {} },
+      close: () => socket.group().send('wrote', { text: `${socket.user.name} has left` }),
+    }
+  })
+  const bob = await visit(editor, at, { user: grace, port })
+  await visit(editor, at, { user: ada, port })
+  await port.revoke({ user: ada.id, reason: 'banned' })
+  expect(await bob.next()).toMatchObject({ type: 'wrote', text: `${ada.name} has left` })
+  await settled()
+  await expect(late()).rejects.toMatchObject({ status: 403, reason: 'ended' })
+  await bob.nothing()
+})
+
+test('whoever leaves by themselves is heard to the end', async () => {
+  const port = testPort({})
+  const { promise: saved, resolve: save } = Promise.withResolvers<void>()
+  const auth: Authenticator<User> = async () => null
+  const editor = consumer(notes, { auth, authorize: () => ({ canWrite: true }) }, (socket) => ({
+    on: {
+      write: async ({ text: line }) => {
+        await saved
+        await socket.group().send('wrote', { text: line })
+      },
+    },
+  }))
+  const bob = await visit(editor, at, { user: grace, port })
+  const alice = await visit(editor, at, { user: ada, port })
+  alice.send('write', { text: 'goodbye' }).catch(() => {})
+  await settled()
+  alice.leave()
+  save()
+  expect(await bob.next()).toMatchObject({ text: 'goodbye' })
+})
+
+test.each([
+  ['before it reads', 'early'],
+  ['at a message', 'late'],
+])('a loop that is at work %s when its right ends says nothing, but its farewell', async (_where, when) => {
+  const port = testPort({})
+  const waits = { early: Promise.withResolvers<void>(), late: Promise.withResolvers<void>() }
+  waits[when === 'early' ? 'late' : 'early'].resolve()
+  const refusals: unknown[] = []
+  const auth: Authenticator<User> = async () => null
+  const hall = endpoint(contract('/ws/hall', { client: text, server: text }), { auth }, async (socket) => {
+    const say = (line: string) =>
+      socket
+        .group()
+        .send(line)
+        .catch((error: unknown) => refusals.push(error))
+    if (socket.user.id === ada.id) await waits.early.promise
+    if (when === 'early' && socket.user.id === ada.id) await say('hello')
+    for await (const line of socket) {
+      await waits.late.promise
+      await say(line)
+    }
+    await say(`${socket.user.name} has left`)
+  })
+  const bob = await visit(hall, {}, { user: grace, port })
+  const alice = await visit(hall, {}, { user: ada, port })
+  if (when === 'late') alice.send('too late').catch(() => {})
+  await settled()
+  await port.revoke({ user: ada.id, reason: 'banned' })
+  waits.early.resolve()
+  waits.late.resolve()
+  expect(await bob.next()).toBe(`${ada.name} has left`)
+  expect(refusals).toMatchObject([{ status: 403, reason: 'ended' }])
+})
+
+test('a loop that ends its socket by denying what it reads says nothing more either', async () => {
+  const port = testPort({})
+  const auth: Authenticator<User> = async () => null
+  const { promise: refused, resolve: tell } = Promise.withResolvers<unknown>()
+  const hall = endpoint(contract('/ws/hall', { client: text, server: text }), { auth }, async (socket) => {
+    try {
+      for await (const line of socket) deny(403, 'rude', line)
+    } finally {
+      setImmediate(() => socket.group().send('after all').then(tell, tell))
+    }
+  })
+  const alice = await visit(hall, {}, { user: ada, port })
+  alice.send('a rude word').catch(() => {})
+  expect((await alice.closed).code).toBe(4403)
+  expect(await refused).toMatchObject({ status: 403, reason: 'ended' })
 })
 
 test('what comes after the end of a credential is not heard, though the alarm of a process that slept has not rung yet', async () => {
