@@ -104,6 +104,8 @@ export const guarded: readonly Guarded[] = [
     'core/refresh',
     'core/identity-rate',
   ),
+  core('loop', 'core/endpoint', 'core/lifetime', 'core/inside'),
+  core('in-time', 'core/lifetime', 'core/standing', 'core/refresh'),
   core('same-grant', 'core/same-grant'),
   auth('sessions', 'auth/sessions', 'security/cookie-twice'),
   auth('jwt', 'auth/jwt', 'security/jwt', 'auth/jwks'),

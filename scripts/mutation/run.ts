@@ -88,13 +88,13 @@ async function tryFile(copy: Copy, one: Guarded): Promise<void> {
   const all = mutantsOf(source)
   assertKnown(file, all)
   const mutants = all.filter(({ what }) => !accepted.has(`${file}: ${what}`))
-  const before = survivors.length
+  let survived = 0
   for (const mutant of mutants) {
     if (await copy.notices(one, source, mutant)) continue
+    survived++
     survivors.push(`${file}: ${mutant.what}`)
     console.log(`  not noticed, line ${mutant.line}: ${survivors.at(-1)}`)
   }
-  const survived = survivors.length - before
   const noticed = mutants.length - survived
   console.log(`${file}: ${noticed} of ${mutants.length} noticed`)
   score(file, { files: 1, noticed, survived, accepted: all.length - mutants.length })

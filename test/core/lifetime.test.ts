@@ -14,7 +14,7 @@ import {
   text,
 } from '../../src/index.ts'
 import { settled } from '../../src/testing/clock.ts'
-import { testClock, testPort, visit } from '../../src/testing.ts'
+import { type TestClock, testClock, testPort, visit } from '../../src/testing.ts'
 import { ada, grace, type User } from './rooms.ts'
 
 const notes = contract('/ws/notes/:id', {
@@ -816,15 +816,17 @@ test('nobody joins a question of a lease from before a change of rights, however
 test.each([
   ['is revoked', (port: Port) => port.revoke({ user: ada.id, reason: 'banned' })],
   ['is kicked', (port: Port) => port.revoke({ user: ada.id, at: [notes, at], reason: 'be nice' })],
+  ['expires', (_: Port, { advance }: TestClock) => advance(10_000)],
 ])('what a handler is at work on says nothing for somebody who %s meanwhile', async (_what, end) => {
+  const { clock, auth, signIn } = world()
   const faults: unknown[] = []
   const refused: SallyportEvent[] = []
   const port = testPort({
+    clock,
     report: (error) => faults.push(error),
     on: (event) => void (event.type === 'refused-message' && refused.push(event)),
   })
   const { promise: saved, resolve: save } = Promise.withResolvers<void>()
-  const auth: Authenticator<User> = async () => null
   const editor = consumer(notes, { auth, authorize: () => ({ canWrite: true }) }, (socket) => ({
     on: {
       write: async ({ text: line }) => {
@@ -833,11 +835,12 @@ test.each([
       },
     },
   }))
-  const alice = await visit(editor, at, { user: ada, port })
+  const expires = new Date(clock.now() + 10_000)
+  const alice = await visit(editor, at, { ...signIn('s1', { user: ada, session: 's1', expires }), port })
   const bob = await visit(editor, at, { user: grace, port })
   alice.send('write', { text: 'too late' }).catch(() => {})
   await settled()
-  await end(port)
+  await end(port, clock)
   save()
   await settled()
   await bob.nothing()
