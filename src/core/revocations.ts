@@ -96,7 +96,7 @@ function found(
   return key === undefined ? undefined : kept.get(key)?.find(fits)
 }
 
-/** Of those about the same user in the same tenant the latest is kept: a narrow one takes the place of no wide one. */
+/** Of those about exactly the same the latest is kept: a narrow one takes the place of no wide one. */
 function withLatest(kept: readonly Revocation[], revocation: Revocation): readonly Revocation[] {
   const known = kept.find(({ who }) => isSame(who, revocation.who))
   if (known === undefined) return [...kept, revocation]
@@ -106,5 +106,5 @@ function withLatest(kept: readonly Revocation[], revocation: Revocation): readon
 }
 
 function isSame(one: Selector, other: Selector): boolean {
-  return one.user === other.user && one.tenant === other.tenant
+  return one.user === other.user && one.session === other.session && one.tenant === other.tenant
 }

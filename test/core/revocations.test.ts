@@ -65,6 +65,16 @@ test('of a token and a session that were revoked together neither is refused wit
   expect(against({ session: 's1', token: 't2' })).toBeNull()
 })
 
+test.each([
+  ['alone', {}],
+  ['with another session', { session: 's1' }],
+])('a token that was revoked %s is refused as before when it is revoked with one more session', (_, what) => {
+  const revocations = new Revocations()
+  revocations.add({ who: { token: 't1', ...what }, reason, at: 1, until: 100 }, 1)
+  revocations.add({ who: { token: 't1', session: 's2' }, reason, at: 2, until: 100 }, 2)
+  expect(revocations.against({ identity, subject: 'ada', askedAt: 50 }, '')).toMatchObject({ status: 401 })
+})
+
 const before = new Date(9)
 const after = new Date(11)
 const renew = async () => null
