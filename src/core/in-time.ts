@@ -3,20 +3,26 @@ import type { Hub } from './hub.ts'
 /**
  * What is answered within the time of a handshake: whoever asks is not kept waiting by a door that never says anything.
  *
- * @throws TypeError when that time is over, which aborts the signal too; whatever asking throws
+ * @param ask gets a signal that is aborted when that time is over, or when the asker's is
+ * @param asker aborted when nobody wants to know any more
+ * @throws TypeError when the time is over; the reason of `asker` when that is aborted; whatever asking throws
  */
 export async function inTime<T>(
   { alarms, limits: { handshakeMs } }: Pick<Hub, 'alarms' | 'limits'>,
-  ask: (late: AbortSignal) => Promise<T>,
+  ask: (signal: AbortSignal) => Promise<T>,
+  asker?: AbortSignal,
 ): Promise<T> {
-  const late = new AbortController()
-  const timer = alarms.after(handshakeMs, () =>
-    late.abort(new TypeError(`no answer within ${handshakeMs} ms`)),
-  )
+  const asking = new AbortController()
+  // not `AbortSignal.any`: Node 22 keeps something of each for as long as there is the asker
+  const gone = (): void => asking.abort(asker?.reason)
+  asker?.addEventListener('abort', gone)
+  const late = (): void => asking.abort(new TypeError(`no answer within ${handshakeMs} ms`))
+  const timer = alarms.after(handshakeMs, late)
   try {
-    return await Promise.race([ask(late.signal), aborted(late.signal)])
+    return await Promise.race([ask(asking.signal), aborted(asking.signal)])
   } finally {
     timer.cancel()
+    asker?.removeEventListener('abort', gone)
   }
 }
 

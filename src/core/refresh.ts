@@ -89,19 +89,20 @@ export class Refresh {
     this.#bound(0)
     const [askedAt, asOf] = [hub.clock.now(), hub.orders.given]
     const credentials = explicitCredentials({ scheme, value, carrier: 'refresh' })
-    const identity = await inTime(hub, (late) =>
-      authenticate(checks.auth, { ...this.#door(late), credentials }),
+    const identity = await inTime(
+      hub,
+      (signal) => authenticate(checks.auth, { ...this.#door(signal), credentials }),
+      opening.signal,
     )
     assertSamePerson(hub, opening.visitor, identity)
     assertLater(opening.visitor.identity, identity)
     return { identity, nonce, askedAt, asOf }
   }
 
-  #door(late: AbortSignal): Omit<Door, 'credentials'> {
+  #door(signal: AbortSignal): Omit<Door, 'credentials'> {
     const { opening, href } = this.#parts
     const { id, path, origin, address } = opening.parts.place
     const url = new URL(href ?? unasked())
-    const signal = AbortSignal.any([opening.signal, late])
     return { id, path, origin, address, url, headers: new Headers(), signal }
   }
 

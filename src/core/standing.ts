@@ -167,21 +167,20 @@ export class Standing {
   async #doors(why: Why, fresh?: Fresh): Promise<Answer> {
     const { hub, opening } = this.#parts
     try {
-      const said = await inTime(hub, (late) => this.#asked(why, late, fresh))
+      const said = await inTime(hub, (signal) => this.#asked(why, signal, fresh), opening.signal)
       return { isLost: opening.ended, said }
     } catch (error) {
       return { isLost: opening.ended, said: error instanceof Denial ? error : notFoundOut(error) }
     }
   }
 
-  async #asked(why: Why, late: AbortSignal, fresh?: Fresh): Promise<Said> {
+  async #asked(why: Why, signal: AbortSignal, fresh?: Fresh): Promise<Said> {
     const { hub, opening, checks } = this.#parts
     const { visitor } = opening
     const { askedAt, asOf } = fresh ?? { askedAt: hub.clock.now(), asOf: hub.orders.given }
     const identity = fresh === undefined ? await this.#renewed(visitor) : await this.#upToDate(fresh)
     const { user, scopes = [] } = identity
     const { subject, params } = visitor
-    const signal = AbortSignal.any([opening.signal, late])
     const grant = await secondDoor(checks, { user, subject, scopes, params, why, signal })
     return { identity, grant, askedAt, asOf }
   }

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import {
@@ -354,4 +355,16 @@ test('of someone who has left while they were asked about nothing is asked when 
   await receipt
   await clock.advance(120_000)
   expect(asked).toEqual(['open', 'recheck'])
+})
+
+test('however often the doors of a socket are asked again, nothing of it stays with its signal', async () => {
+  const port = testPort()
+  const signals: AbortSignal[] = []
+  const quiet = consumer(contract('/ws/quiet', {}), { auth: async () => ({ user: ada }) }, ({ signal }) => {
+    signals.push(signal)
+    return {}
+  })
+  await visit(quiet, {}, { headers: {}, port })
+  await port.recheck({ user: ada.id })
+  expect(signals.map((signal) => getEventListeners(signal, 'abort').length)).toEqual([0])
 })
