@@ -74,6 +74,8 @@ class Handling implements Inside {
   readonly #table: LooseTable
   readonly #on: Readonly<Record<string, Handler>>
   readonly #calls: Readonly<Record<string, Responder>>
+  /** No handler is at work while `close` runs. */
+  isParting = false
 
   constructor(contract: Contract, table: LooseTable) {
     this.#table = table
@@ -105,13 +107,13 @@ class Handling implements Inside {
 
   stop(): void {}
 
-  /** No handler is at work when `close` runs. */
-  told(back: () => void): void {
-    back()
-  }
-
-  close(leave: Leave): unknown {
-    return this.#table.close?.(leave)
+  async close(leave: Leave): Promise<void> {
+    this.isParting = true
+    try {
+      await this.#table.close?.(leave)
+    } finally {
+      this.isParting = false
+    }
   }
 }
 

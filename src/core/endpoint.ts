@@ -61,6 +61,7 @@ function looping(opening: Opening, run: (view: LoopView) => Promise<void>): Insi
   const loop = new Loop()
   const { contract } = opening.parts
   let running: Promise<void> = Promise.resolve()
+  let isDone = false
   return {
     open() {
       running = run(new LoopView(opening, loop))
@@ -68,15 +69,20 @@ function looping(opening: Opening, run: (view: LoopView) => Promise<void>): Insi
           () => opening.end('done', 1000, ''),
           (error: unknown) => opening.fail(error),
         )
-        // what it has not taken by now, nobody will
-        .then(() => loop.end())
+        .finally(() => {
+          isDone = true
+          // what it has not taken by now, nobody will
+          loop.end()
+        })
     },
     message: (type, data) => loop.offer(tagged(contract, type, data)),
     call: () => undefined,
     change: () => undefined,
     rested: () => loop.rested(),
     stop: () => loop.end(),
-    told: (back) => loop.told(back),
+    get isParting() {
+      return loop.isOver && !isDone
+    },
     async close() {
       loop.end()
       await running

@@ -9,12 +9,10 @@ export class Loop implements AsyncIterableIterator<unknown> {
   #offered: { readonly value: unknown; readonly taken: () => void } | null = null
   #wanted: ((result: IteratorResult<unknown>) => void) | null = null
   #ended = false
-  /** Whether whoever reads was told that nothing more comes. */
   #isOver = false
   /** Whether a message was taken, and no other was asked for since. */
   #working = false
   #rested: (() => void)[] = []
-  #tell: (() => void) | null = null
 
   /** Hands a message over; settles when the loop has taken it. */
   offer(value: unknown): void | Promise<void> {
@@ -45,10 +43,9 @@ export class Loop implements AsyncIterableIterator<unknown> {
     return this.#working ? new Promise((resolve) => this.#rested.push(resolve)) : Promise.resolve()
   }
 
-  /** Calls back when whoever reads is told that nothing more comes, for which they ask in vain, or leaves. */
-  told(back: () => void): void {
-    if (this.#isOver) back()
-    else this.#tell = back
+  /** Whether whoever reads knows that it has ended: they asked in vain for more, or have left since. */
+  get isOver(): boolean {
+    return this.#isOver
   }
 
   next(): Promise<IteratorResult<unknown>> {
@@ -76,8 +73,8 @@ export class Loop implements AsyncIterableIterator<unknown> {
   }
 
   #over(): IteratorResult<unknown> {
-    this.#isOver = true
-    this.#tell?.()
+    // whoever leaves sooner may be back, in a loop of its own for each part
+    this.#isOver = this.#ended
     return { value: undefined, done: true }
   }
 

@@ -30,8 +30,8 @@ export interface Inside {
   rested(): Promise<void>
   /** Access has ended: nothing more is to be taken. A peer that leaves by itself is still heard to the end. */
   stop(): void
-  /** Calls back as soon as what was at work when access ended has been told so, and may say its farewell. */
-  told(back: () => void): void
+  /** Whether it has been told that access has ended, and says its farewell: no longer, and not yet what was at work then. */
+  readonly isParting: boolean
   /** Runs last, after every handler has settled. */
   close(leave: Leave): unknown
 }
@@ -75,8 +75,8 @@ export class Opening implements Receiver, Pulse {
   #started = false
   #draining = false
   #ended = false
-  /** Whether a right was lost, and what was at work then does not know of it yet, or has said its farewell. */
-  #silenced = false
+  /** Whether it has ended because a right was lost. */
+  #lost = false
   /** How it ended, where that was before anything could run inside. */
   #left: Leave | null = null
   /** Settles when the last handler has. */
@@ -145,7 +145,8 @@ export class Opening implements Receiver, Pulse {
 
   /** Refuses to publish what a handler was at work on when its right ended. @throws Denial 403 then */
   assertHeard(): void {
-    if (this.#silenced) throw new Denial(403, 'ended', 'access has ended: this was not sent')
+    if (this.#lost && this.#inside?.isParting !== true)
+      throw new Denial(403, 'ended', 'access has ended: this was not sent')
   }
 
   /** Tells operators what has happened to this socket. */
@@ -449,7 +450,7 @@ export class Opening implements Receiver, Pulse {
   #leave(leave: Leave): void {
     const { hub, contract, place } = this.parts
     this.#ended = true
-    this.#silenced = isLoss(leave.why)
+    this.#lost = isLoss(leave.why)
     this.#heartbeat.stop()
     if (leave.why !== 'peer' && leave.why !== 'lost') {
       this.#inbox?.close()
@@ -477,14 +478,9 @@ export class Opening implements Receiver, Pulse {
       await Promise.resolve()
       await this.#opened?.catch(() => {})
       await this.#inbox?.drained()
-      this.#inside?.told(() => {
-        this.#silenced = false
-      })
       await this.#inside?.close(leave)
     } catch (error) {
       this.parts.hub.report(error, `closing ${this.parts.contract.path}`)
-    } finally {
-      this.#silenced = isLoss(leave.why)
     }
   }
 }

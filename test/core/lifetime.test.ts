@@ -923,6 +923,45 @@ test.each([
   expect(refusals).toMatchObject([{ status: 403, reason: 'ended' }])
 })
 
+test('a loop that has left another one before says no more than any when its right ends', async () => {
+  const port = testPort({})
+  const auth: Authenticator<User> = async () => null
+  const { promise: saved, resolve: save } = Promise.withResolvers<void>()
+  const hall = endpoint(contract('/ws/hall', { client: text, server: text }), { auth }, async (socket) => {
+    for await (const introduction of socket) if (introduction !== '') break
+    for await (const line of socket) {
+      await saved
+      await socket.group().send(line)
+    }
+  })
+  const bob = await visit(hall, {}, { user: grace, port })
+  const alice = await visit(hall, {}, { user: ada, port })
+  for (const line of ['hello', 'too late']) alice.send(line).catch(() => {})
+  await settled()
+  await port.revoke({ user: ada.id, reason: 'banned' })
+  save()
+  await settled()
+  await bob.nothing()
+})
+
+test('a loop that waits for the next message when its right ends is heard with its farewell, and not after it', async () => {
+  const port = testPort({})
+  const auth: Authenticator<User> = async () => null
+  let late: () => Promise<unknown> = async () => {}
+  const hall = endpoint(contract('/ws/hall', { client: text, server: text }), { auth }, async (socket) => {
+    late = () => socket.group().send('after all')
+    for await (const line of socket) await socket.group().send(line)
+    await socket.group().send(`${socket.user.name} has left`)
+  })
+  const bob = await visit(hall, {}, { user: grace, port })
+  await visit(hall, {}, { user: ada, port })
+  await port.revoke({ user: ada.id, reason: 'banned' })
+  expect(await bob.next()).toBe(`${ada.name} has left`)
+  await settled()
+  await expect(late()).rejects.toMatchObject({ status: 403, reason: 'ended' })
+  await bob.nothing()
+})
+
 test('a loop that ends its socket by denying what it reads says nothing more either', async () => {
   const port = testPort({})
   const auth: Authenticator<User> = async () => null
