@@ -9,16 +9,8 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     'For the types: decoding `null` throws, which is caught, and is no pair either.',
   ],
   [
-    'src/core/first-message.ts: tokenOf: without !parsed.ok ||',
-    'For the types: what could not be parsed has no value, and so is no record.',
-  ],
-  [
     "src/core/orders.ts: Orders: #answered: without || typeof id !== 'string'",
     'For the types: no order waits for an answer under what is no text.',
-  ],
-  [
-    'src/core/orders.ts: recordOf: without parsed.ok &&',
-    'For the types: what could not be parsed has no value, and so is no record.',
   ],
   [
     'src/core/registry.ts: Index: add: if (key === undefined) never',

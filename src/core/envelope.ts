@@ -1,7 +1,7 @@
 import type { Body } from '../wire/body.ts'
 import type { SlowPolicy } from '../wire/contract.ts'
 import type { Position } from '../wire/frame.ts'
-import { isRecord, parseJson } from '../wire/json.ts'
+import { isRecord, parseRecord } from '../wire/json.ts'
 import { type TraceContext, traceOf } from '../wire/trace.ts'
 
 /** One group message on its way: what every node needs to encode it for its own members. */
@@ -36,8 +36,8 @@ export function unpackDispatch(packed: Uint8Array): Dispatch | null {
   if (packed.length < 4) return null
   const end = 4 + new DataView(packed.buffer, packed.byteOffset).getUint32(0)
   if (packed.length < end) return null
-  const head = parseJson(new TextDecoder().decode(packed.subarray(4, end)))
-  return head.ok && isRecord(head.value) ? dispatchOf(head.value, packed.subarray(end)) : null
+  const head = parseRecord(new TextDecoder().decode(packed.subarray(4, end)))
+  return head === null ? null : dispatchOf(head, packed.subarray(end))
 }
 
 function dispatchOf(head: Readonly<Record<string, unknown>>, data: Uint8Array): Dispatch | null {

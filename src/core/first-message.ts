@@ -1,6 +1,6 @@
 import type { Payload } from '../wire/body.ts'
 import { Denial } from '../wire/errors.ts'
-import { isRecord, parseJson } from '../wire/json.ts'
+import { parseRecord } from '../wire/json.ts'
 import { type Door, door, type Handshake, hub } from './application.ts'
 import type { Timer } from './clock.ts'
 import type { Connection, Receiver } from './connection.ts'
@@ -134,8 +134,6 @@ export function refusingCredential(inside: Receiver & { fail(error: unknown): vo
 }
 
 function tokenOf(payload: Payload): string | null {
-  const parsed = typeof payload === 'string' ? parseJson(payload) : { ok: false as const }
-  if (!parsed.ok || !isRecord(parsed.value)) return null
-  const { type, op, token } = parsed.value
+  const { type, op, token } = (typeof payload === 'string' ? parseRecord(payload) : null) ?? {}
   return (type ?? op) === 'auth' && typeof token === 'string' && token !== '' ? token : null
 }

@@ -1,5 +1,5 @@
 import { closeReason } from '../wire/close.ts'
-import { isRecord, parseJson } from '../wire/json.ts'
+import { isRecord, parseRecord } from '../wire/json.ts'
 import { SallyportError } from '../wire/errors.ts'
 import type { Position } from '../wire/frame.ts'
 import type { Questions } from './answer.ts'
@@ -315,8 +315,7 @@ function packed(value: object): Uint8Array {
 
 /** What another node or the store gave; nothing is in what is no record. */
 function recordOf(bytes: Uint8Array): Readonly<Record<string, unknown>> {
-  const parsed = parseJson(new TextDecoder().decode(bytes))
-  return parsed.ok && isRecord(parsed.value) ? parsed.value : {}
+  return parseRecord(new TextDecoder().decode(bytes)) ?? {}
 }
 
 /** Reads what another node or the store gave; `null` when it is no order. */

@@ -1,5 +1,5 @@
 import { encodeFrame, type Member as Present } from '../wire/frame.ts'
-import { isRecord, parseJson } from '../wire/json.ts'
+import { isRecord, parseRecord } from '../wire/json.ts'
 import type { Clock, Timer } from './clock.ts'
 import { Packet } from './connection.ts'
 import type { Groups } from './groups.ts'
@@ -315,9 +315,7 @@ function merged(watch: Watch): ReadonlyMap<string, Said> {
 }
 
 function noticeOf(bytes: Uint8Array): Notice | null {
-  const parsed = parseJson(new TextDecoder().decode(bytes))
-  if (!parsed.ok || !isRecord(parsed.value)) return null
-  const { kind, node, members } = parsed.value
+  const { kind, node, members } = parseRecord(new TextDecoder().decode(bytes)) ?? {}
   if (typeof node !== 'string') return null
   if (kind === 'ask') return { kind, node }
   if (kind !== 'state' || !Array.isArray(members)) return null
