@@ -49,7 +49,8 @@ export function followSessions<S extends object>(
   store.destroy = (id, done) => followed.destroy(id, done)
 }
 
-type Owner = string | number | null
+/** `null` where it is nobody's, `undefined` where nobody knows. */
+type Owner = string | number | null | undefined
 
 /** How many owners are remembered: a session is mostly saved by the process that has just read it. */
 const maxKnown = 10_000
@@ -83,8 +84,9 @@ class Followed<S extends object> {
   set(id: string, session: S, done?: StoreDone): unknown {
     // what this process has never seen is new: nobody can have come in with it
     if (this.#known.has(id) || !this.#hasForgotten) return this.#save(id, session, done)
-    return this.#store.get(id, (_, found) => {
+    return this.#store.get(id, (error, found) => {
       if (found !== null && found !== undefined) this.#learn(id, this.#owner(found))
+      else if (error) this.#learn(id, undefined)
       return this.#save(id, session, done)
     })
   }
@@ -102,8 +104,8 @@ class Followed<S extends object> {
 
   #save(id: string, session: S, done: StoreDone | undefined): unknown {
     const owner = this.#owner(session)
-    const before = this.#known.get(id)
-    if (before !== undefined && before !== owner) return this.#handOver(id, { session, owner }, done)
+    if (this.#known.has(id) && this.#known.get(id) !== owner)
+      return this.#handOver(id, { session, owner }, done)
     this.#learn(id, owner)
     return this.#store.set(id, session, done)
   }

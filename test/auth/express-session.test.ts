@@ -402,6 +402,23 @@ test('a session whose end could not be saved is followed when it is saved again'
   expect(told).toEqual([{ session: fingerprint('hers') }])
 })
 
+test('a forgotten session whose store cannot say whose it was is asked again when it is saved', async () => {
+  const told: unknown[] = []
+  const order = async (whom: object): Promise<Receipt> => (told.push(whom), nothingClosed)
+  const store = new session.MemoryStore()
+  const read = store.get.bind(store)
+  let isAway = false
+  store.get = (id, done) => (isAway ? done(new Error('away')) : read(id, done))
+  followSessions(store, { revoke: order, recheck: order }, { owner })
+  const set = (id: string, userId: string | null): Promise<unknown> =>
+    new Promise((done) => store.set(id, { cookie: new session.Cookie(), userId }, done))
+  await set('hers', 'ada')
+  await Promise.all(Array.from({ length: 10_000 }, (_, at) => set(`other ${at}`, 'grace')))
+  isAway = true
+  await set('hers', null)
+  expect(told).toEqual([{ session: fingerprint('hers') }])
+})
+
 test('what is no store is said at once', () => {
   const port = sallyport()
   expect(() => followSessions({} as session.Store, port)).toThrow("the store of sessions has no 'get'")
