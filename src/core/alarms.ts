@@ -37,7 +37,7 @@ const restMost = 64
 
 /**
  * Many alarms on one timer, in a heap: an alarm costs its entry, whatever their number. One for a wall time, such as a
- * token's expiry, never comes late: when the wall clock jumps forward it comes at once, and a clock that jumps back, or
+ * token's expiry, comes in time: within ten seconds when the wall clock jumps forward past it, and a clock that jumps back, or
  * a span beyond the 24.8 days of a timer, does not put it off.
  */
 export class Alarms {

@@ -21,7 +21,7 @@ export interface Question<P extends string, U> {
   readonly params: Params<P>
   /** Why it is asked: someone is at the door, or somebody inside is asked again. */
   readonly why: Why
-  /** Aborted when the peer has gone. */
+  /** Aborted when the peer has gone, or the time for an answer is over. */
   readonly signal: AbortSignal
 }
 
