@@ -160,6 +160,21 @@ describe.each(stores.filter(([, , isThere]) => isThere))('a session %s', (_where
     expect(told).toEqual([{ session: fingerprint('hers') }])
   })
 
+  test('costs no look-up when it is new, as long as none was forgotten', async () => {
+    const store = await makeStore()
+    const get = store.get.bind(store)
+    let reads = 0
+    store.get = (id, done) => {
+      reads++
+      get(id, done)
+    }
+    const order = async (): Promise<Receipt> => nothingClosed
+    followSessions(store, { revoke: order, recheck: order }, { owner })
+    const cookie = new session.Cookie()
+    await new Promise<void>((done) => store.set('new', { cookie, userId: 'ada' }, () => done()))
+    expect(reads).toBe(0)
+  })
+
   test('calls back when the other nodes have answered, and not before', async () => {
     const store = await makeStore()
     const answers: (() => void)[] = []
