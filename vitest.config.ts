@@ -7,7 +7,7 @@ export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
-    reporters: ['default', './test/plain-reporter.ts'],
+    reporters: ['default', './test/plain-reporter.ts', './test/secrets-reporter.ts'],
     projects: [
       {
         extends: true,
