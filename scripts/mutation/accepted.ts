@@ -9,6 +9,14 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     'For the types: decoding `null` throws, which is caught, and is no pair either.',
   ],
   [
+    'src/core/loop.ts: Loop: offer: if (this.#ended) never',
+    'For memory: what a peer that has left sent to a loop that is over would wait for ever.',
+  ],
+  [
+    'src/core/first-message.ts: tokenOf: without null',
+    'For the types: what a parser makes of bytes is no record.',
+  ],
+  [
     "src/core/orders.ts: Orders: #answered: without || typeof id !== 'string'",
     'For the types: no order waits for an answer under what is no text.',
   ],

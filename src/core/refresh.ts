@@ -67,7 +67,8 @@ export class Refresh {
     this.#looking++
     try {
       const fresh = await this.#identify(credential)
-      if ((await this.#standing.refresh(fresh)) !== 'closed') this.#accepted(fresh.nonce)
+      await this.#standing.refresh(fresh)
+      if (!this.#parts.opening.ended) this.#accepted(fresh.nonce)
     } catch (error) {
       this.#refused(credential.nonce, asDenial(error))
     } finally {

@@ -268,6 +268,20 @@ test('who leaves while their new credential is judged has refreshed nothing', as
   expect(alice.refreshes).toEqual([])
 })
 
+test('nor is anything told of whoever leaves between the answer to their new credential and the taking of it', async () => {
+  for (let turns = 0; turns < 20; turns++) {
+    const { promise: judged, resolve: judge } = Promise.withResolvers<boolean>()
+    const { clock, told, come } = renewing(() => judged)
+    const alice = await come()
+    await clock.advance(10 * 60_000 - 30_000)
+    judge(true)
+    for (let turn = 0; turn < turns; turn++) await Promise.resolve()
+    alice.leave()
+    await clock.advance(30 * 60_000)
+    expect(told.at(-1)).toBe('left')
+  }
+})
+
 test.each([
   ['without a lease is closed', {}, 4503],
   ['stays to the end of its lease', { lease: '60s' } as const, null],
