@@ -59,7 +59,6 @@ class LoopView extends View implements AsyncIterable<unknown> {
 
 function looping(opening: Opening, run: (view: LoopView) => Promise<void>): Inside {
   const loop = new Loop()
-  const { contract } = opening.parts
   let running: Promise<void> = Promise.resolve()
   let isDone = false
   return {
@@ -75,7 +74,7 @@ function looping(opening: Opening, run: (view: LoopView) => Promise<void>): Insi
           loop.end()
         })
     },
-    message: (type, data) => loop.offer(tagged(contract, type, data)),
+    message: (type, data) => loop.offer(tagged(type, data)),
     call: () => undefined,
     change: () => undefined,
     rested: () => loop.rested(),

@@ -1,6 +1,3 @@
-import { rawKind, shapeOf } from '../wire/contract.ts'
-import type { Contract } from '../wire/contract.ts'
-
 /**
  * The messages of a socket as a loop reads them. A message is taken when the loop asks for it: until then its sender has
  * no acknowledgement, and no other message is read.
@@ -84,11 +81,8 @@ export class Loop implements AsyncIterableIterator<unknown> {
   }
 }
 
-/** A message as a loop sees it: flat and tagged with its type; raw ones under `data`; an unnamed shape as it is. */
-export function tagged(contract: Contract, type: string | null, data: unknown): unknown {
+/** A message as a loop sees it: flat and tagged with its type; text and bytes under `data`; an unnamed shape as it is. */
+export function tagged(type: string | null, data: unknown): unknown {
   if (type === null) return data
-  const shape = shapeOf(contract.client, type)
-  if (shape !== null && rawKind(shape.schema) !== null) return { type, data }
-  // a named message is an object: the contract's types and its schema say so
-  return { type, ...(data as object) }
+  return typeof data === 'object' && !(data instanceof Uint8Array) ? { type, ...data } : { type, data }
 }

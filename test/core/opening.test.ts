@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { knock } from '../../src/core/admit.ts'
 import { hub } from '../../src/core/application.ts'
-import { anyone, consumer, contract, deny, endpoint, memory, text } from '../../src/index.ts'
+import { anyone, binary, consumer, contract, deny, endpoint, memory, text } from '../../src/index.ts'
 import { settled, testClock } from '../../src/testing/clock.ts'
 import { testPort, visit } from '../../src/testing.ts'
 import { memoryHandshake } from '../../src/transports/memory.ts'
@@ -236,6 +236,25 @@ test('a peer that answers pings is not lost while a handler holds up the drain',
   save()
   await closed
   expect(await alice.closed).toMatchObject({ code: 1012 })
+})
+
+test('a loop reads objects flat beside their type, and text and bytes under data', async () => {
+  const mixed = contract('/ws/mixed', {
+    client: { say: z.object({ text: z.string() }), note: text, blob: binary },
+  })
+  const read: unknown[] = []
+  const loop = endpoint(mixed, { auth: anyone }, async (socket) => {
+    for await (const message of socket) read.push(message)
+  })
+  const alice = await visit(loop, {}, { ...guest, port: testPort() })
+  await alice.send('say', { text: 'hello' })
+  await alice.send('note', 'to self')
+  await alice.send('blob', new Uint8Array([1, 2]))
+  expect(read).toEqual([
+    { type: 'say', text: 'hello' },
+    { type: 'note', data: 'to self' },
+    { type: 'blob', data: new Uint8Array([1, 2]) },
+  ])
 })
 
 test('a loop that leaves its loop and goes on is not stuck on what it did not take', async () => {
