@@ -104,7 +104,7 @@ export const guarded: readonly Guarded[] = [
     'core/refresh',
     'core/identity-rate',
   ),
-  core('loop', 'core/endpoint', 'core/lifetime', 'core/opening'),
+  core('loop', 'core/endpoint', 'core/lifetime', 'core/opening', 'core/inside'),
   core('same-grant', 'core/same-grant'),
   auth('sessions', 'auth/sessions', 'security/cookie-twice'),
   auth('jwt', 'auth/jwt', 'security/jwt', 'auth/jwks'),

@@ -160,7 +160,7 @@ describe.each(stores.filter(([, , isThere]) => isThere))('a session %s', (_where
     expect(told).toEqual([{ session: fingerprint('hers') }])
   })
 
-  test('costs no look-up when it is new, as long as none was forgotten', async () => {
+  test('costs no look-up when it is new, as long as none was forgotten, nor when it is known', async () => {
     const store = await makeStore()
     const get = store.get.bind(store)
     let reads = 0
@@ -171,8 +171,14 @@ describe.each(stores.filter(([, , isThere]) => isThere))('a session %s', (_where
     const order = async (): Promise<Receipt> => nothingClosed
     followSessions(store, { revoke: order, recheck: order }, { owner })
     const cookie = new session.Cookie()
-    await new Promise<void>((done) => store.set('new', { cookie, userId: 'ada' }, () => done()))
+    const set = (id: string): Promise<void> =>
+      new Promise((done) => store.set(id, { cookie, userId: 'ada' }, () => done()))
+    await Promise.all(Array.from({ length: 10_001 }, (_, at) => set(`session ${at}`)))
     expect(reads).toBe(0)
+    await set('session 10000')
+    expect(reads).toBe(0)
+    await set('session 0')
+    expect(reads).toBe(1)
   })
 
   test('calls back when the other nodes have answered, and not before', async () => {
