@@ -138,7 +138,8 @@ export class Orders {
 
   /** Whether somebody said that rights have changed after this holder's doors were asked, when so many had been given. */
   hasOvertaken(holder: Holder, asOf: number): boolean {
-    return [...this.#rechecks].some(({ who, number }) => number > asOf && isMeant(who, holder))
+    for (const { who, number } of this.#rechecks) if (number > asOf && isMeant(who, holder)) return true
+    return false
   }
 
   close(): void {

@@ -33,12 +33,8 @@ test('a kick and a change of rights are not kept for nodes that come later: a re
   expect(await kept()).toBe(1)
 })
 
-test.each([
-  ['about somebody else', (port: Port) => port.recheck({ user: grace.id }), 0],
-  ['that was given before they came', (port: Port) => port.recheck({ user: ada.id }), 1],
-])('a change of rights %s has nobody asked about again', async (_, give, waitMs) => {
-  const clock = testClock()
-  const port = testPort({ clock })
+/** A room whose second door says nothing until it is told to, and what it was asked. */
+function waitingRoom() {
   const asked: string[] = []
   const { promise: waiting, resolve: answer } = Promise.withResolvers<void>()
   const slow = consumer(
@@ -53,6 +49,16 @@ test.each([
     },
     () => ({ message: () => {} }),
   )
+  return { slow, asked, answer }
+}
+
+test.each([
+  ['about somebody else', (port: Port) => port.recheck({ user: grace.id }), 0],
+  ['that was given before they came', (port: Port) => port.recheck({ user: ada.id }), 1],
+])('a change of rights %s has nobody asked about again', async (_, give, waitMs) => {
+  const clock = testClock()
+  const port = testPort({ clock })
+  const { slow, asked, answer } = waitingRoom()
   if (waitMs > 0) await give(port)
   await clock.advance(waitMs)
   const coming = visit(slow, {}, { user: ada, port })
@@ -70,20 +76,7 @@ test.each([
 ])('a change of rights is remembered for those on their way in %s', async (_, takes, expected) => {
   const clock = testClock()
   const port = testPort({ clock, limits: { handshakeMs: 600_000 } })
-  const asked: string[] = []
-  const { promise: waiting, resolve: answer } = Promise.withResolvers<void>()
-  const slow = consumer(
-    lines,
-    {
-      auth: byName,
-      authorize: async ({ why }) => {
-        asked.push(why)
-        await waiting
-        return true
-      },
-    },
-    () => ({ message: () => {} }),
-  )
+  const { slow, asked, answer } = waitingRoom()
   const coming = visit(slow, {}, { user: ada, port })
   await settled()
   await port.recheck({ user: ada.id })
@@ -247,20 +240,7 @@ test('a change of rights reaches every node', async () => {
 test('a change of rights overtakes a handshake though the wall clock jumps back in between', async () => {
   const clock = testClock()
   const port = testPort({ clock })
-  const { promise: waiting, resolve: answer } = Promise.withResolvers<void>()
-  const asked: string[] = []
-  const slow = consumer(
-    lines,
-    {
-      auth: byName,
-      authorize: async ({ why }) => {
-        asked.push(why)
-        if (why === 'open') await waiting
-        return true
-      },
-    },
-    () => ({ message: () => {} }),
-  )
+  const { slow, asked, answer } = waitingRoom()
   const coming = visit(slow, {}, { user: ada, port })
   await settled()
   clock.jump(-1_000)

@@ -316,9 +316,8 @@ test.each([
   },
 )
 
-test('a lease that is due while the doors are asked is asked for after that', async () => {
-  const clock = testClock()
-  const port = testPort({ clock, limits: { handshakeMs: 600_000 } })
+/** A room whose rechecks are answered by hand, and what its second door was asked. */
+function judgedLease() {
   const asked: string[] = []
   const { promise: judged, resolve: judge } = Promise.withResolvers<boolean>()
   const leased = consumer(
@@ -333,6 +332,13 @@ test('a lease that is due while the doors are asked is asked for after that', as
     },
     () => ({ message: () => {} }),
   )
+  return { leased, asked, judge }
+}
+
+test('a lease that is due while the doors are asked is asked for after that', async () => {
+  const clock = testClock()
+  const port = testPort({ clock, limits: { handshakeMs: 600_000 } })
+  const { leased, asked, judge } = judgedLease()
   await visit(leased, {}, { headers: {}, port })
   const receipt = port.recheck({ user: ada.id })
   await clock.advance(59_000)
@@ -345,20 +351,7 @@ test('a lease that is due while the doors are asked is asked for after that', as
 
 test('of someone who has left while they were asked about nothing is asked when their lease would be over', async () => {
   const clock = testClock()
-  const asked: string[] = []
-  const { promise: judged, resolve: judge } = Promise.withResolvers<boolean>()
-  const leased = consumer(
-    lines,
-    {
-      auth: async () => ({ user: ada, token: 't1' }),
-      lease: '60s',
-      authorize: ({ why }) => {
-        asked.push(why)
-        return why === 'open' || judged
-      },
-    },
-    () => ({ message: () => {} }),
-  )
+  const { leased, asked, judge } = judgedLease()
   const port = testPort({ clock })
   const alice = await visit(leased, {}, { headers: {}, port })
   const receipt = port.recheck({ user: ada.id })
