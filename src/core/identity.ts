@@ -23,3 +23,8 @@ export function dated<I extends Identity<unknown> | null>(identity: I): I {
       throw new TypeError("the dates of an identity ('expires', 'issuedAt') are valid Date objects")
   return identity
 }
+
+/** Whether an identity names nobody: it has no user, and no subject of its own. */
+export function isGuest({ user, subject }: Identity<unknown>): boolean {
+  return user === null && subject === undefined
+}

@@ -1,4 +1,6 @@
 import type { Contract } from '../wire/contract.ts'
+import { type Identity, isGuest } from './identity.ts'
+import { networkOf } from './network.ts'
 
 /** A group as the layer knows it, and as its members are told of it. */
 export interface Address {
@@ -35,6 +37,21 @@ export function subjectAddress(contract: Contract, tenant: string, subject: stri
 /** What limits of an identity are kept by: two tenants may each have a user of that name. */
 export function identityKey(tenant: string, subject: string): string {
   return joined('identity', tenant, subject)
+}
+
+/**
+ * The account that pays for what a socket costs: that of its identity. A guest pays from the account of its network, so
+ * that a guest who reconnects, or opens many sockets, has one account. No tenant is in that one: guests of one network
+ * share it.
+ *
+ * @param address of the peer, behind the trusted proxies
+ */
+export function accountKey(
+  tenant: string,
+  { identity, subject }: { readonly identity: Identity<unknown>; readonly subject: string },
+  address: string,
+): string {
+  return isGuest(identity) ? joined('network', networkOf(address)) : identityKey(tenant, subject)
 }
 
 /** Length-prefixed, so that no part can hold a separator and be taken for two. */

@@ -7,7 +7,7 @@ import type { Connection } from './connection.ts'
 import type { Visitor } from './doors.ts'
 import type { Member } from './groups.ts'
 import type { Hub } from './hub.ts'
-import { identityKey } from './keys.ts'
+import { accountKey, identityKey } from './keys.ts'
 import { Lifetime, type LifetimeParts, type Span } from './lifetime.ts'
 import { isWider, type Rate } from './limits.ts'
 import { Opening, type OpeningParts } from './opening.ts'
@@ -46,6 +46,8 @@ export class Occupant implements OpeningParts, LifetimeParts, OpenSocket, Member
   readonly place: Place
   readonly places: Places
   readonly href: string | null
+  /** The account that pays for what this socket costs; see {@link accountKey}. */
+  readonly account: string
   readonly opening: Opening
   readonly lifetime: Lifetime
   holder: Holder
@@ -63,6 +65,7 @@ export class Occupant implements OpeningParts, LifetimeParts, OpenSocket, Member
     this.place = placeOf(handshake, visitor)
     this.places = places
     this.href = this.framed ? hrefFor(visitor.identity, handshake) : null
+    this.account = accountKey(places.tenant, visitor, handshake.address)
     this.holder = holder
     this.opening = new Opening(this, visitor)
     this.lifetime = new Lifetime(this)
