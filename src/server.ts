@@ -8,7 +8,7 @@ import type { Identity } from './core/identity.ts'
 import { Alarms } from './core/alarms.ts'
 import { Allowances } from './core/allowances.ts'
 import { type Clock, systemClock } from './core/clock.ts'
-import type { Carriers } from './core/credentials.ts'
+import { type Carriers, checkedCarriers } from './core/credentials.ts'
 import { Flights } from './core/flights.ts'
 import { Gate } from './core/gate.ts'
 import { Groups } from './core/groups.ts'
@@ -28,6 +28,18 @@ import { memory } from './layers/memory.ts'
 import { nodeTransport } from './transports/node/index.ts'
 import { Denial } from './wire/errors.ts'
 import { type Duration, milliseconds } from './wire/duration.ts'
+import {
+  aBoolean,
+  aDuration,
+  aFunction,
+  anObject,
+  aString,
+  assertOptions,
+  having,
+  type Kinds,
+  oneOf,
+  strings,
+} from './wire/options.ts'
 
 /** What a server is made with; everything has a sane default. */
 export interface Options {
@@ -65,6 +77,24 @@ export interface Options {
   readonly checkOutgoing?: boolean
 }
 
+const optionKinds: Kinds<Options> = {
+  layer: having('bus'),
+  origins: strings,
+  hosts: strings,
+  proxies: strings,
+  tenant: aFunction,
+  carriers: anObject,
+  limits: anObject,
+  whenFull: oneOf('evict', 'refuse'),
+  clock: having('now', 'monotonic', 'after'),
+  report: aFunction,
+  on: aFunction,
+  tracer: having('run'),
+  remember: aDuration,
+  node: aString,
+  checkOutgoing: aBoolean,
+}
+
 /** The server's handle. */
 export interface Port extends Messenger {
   /** Says what answers handshakes; until then every one is 503. */
@@ -96,13 +126,14 @@ export interface Port extends Messenger {
  * Makes a server. It serves nothing until `serve`, and listens to nothing until `attach` or `listen`, so a worker that
  * only publishes makes one too.
  *
- * @throws TypeError when an option is malformed
+ * @throws TypeError when an option is unknown or malformed; `undefined` is no value for one
  * @example
  * const port = sallyport({ origins: ['https://app.example'] })
  * port.serve(router([room, bell]))
  * await port.listen(8000)
  */
 export function sallyport(options: Options = {}): Port {
+  assertOptions('sallyport()', options, optionKinds)
   const { hub, drain } = hubOf(options)
   let application: Application = async () => {
     throw new Denial(503, 'not-serving', 'this server serves nothing yet', { httpOnly: true })
@@ -156,12 +187,12 @@ function hubOf(options: Options): {
     layer,
     groups,
     report,
-    carriers: options.carriers ?? {},
+    carriers: checkedCarriers(options.carriers ?? {}),
     origins: originRules(options.origins, options.hosts),
     gate: new Gate(limits, clock),
     identityRates: new Allowances(limits.identityRate, clock, alarms),
     failures: new Allowances(limits.failedHandshakes, clock, alarms),
-    whenFull: whenFullOf(options.whenFull),
+    whenFull: options.whenFull ?? 'evict',
     presence: new Presence({ node, bus, groups, clock, report, graceMs: limits.presenceGraceMs }),
     registry,
     alarms,
@@ -202,12 +233,6 @@ function hubOf(options: Options): {
   // a process that only publishes answers orders too: nobody has to wait for it
   hub.orders.ready().catch((error: unknown) => report(error, 'listening to the other nodes'))
   return { hub, drain }
-}
-
-/** @throws TypeError when it is neither of the two: a cap that was misspelt must not be another one */
-function whenFullOf(whenFull: Options['whenFull'] = 'evict'): 'evict' | 'refuse' {
-  if (whenFull === 'evict' || whenFull === 'refuse') return whenFull
-  throw new TypeError(`'whenFull' is 'evict' or 'refuse', not ${JSON.stringify(whenFull)}`)
 }
 
 /** Adds time and node to what is told; with nobody to hear it, nothing is done. */

@@ -1,6 +1,7 @@
 import { fromBase64url } from '../wire/from-base64url.ts'
 import { subprotocols } from '../wire/carrier.ts'
 import { deny } from '../wire/errors.ts'
+import { aBoolean, anObject, aString, assertOptions, type Kinds, strings } from '../wire/options.ts'
 
 /** Where a credential rode. */
 export type Carrier = 'authorization' | 'subprotocol' | 'ticket' | 'header' | 'query' | 'message' | 'refresh'
@@ -39,6 +40,16 @@ export interface Carriers {
   readonly headers?: readonly string[]
   /** Whether a credential may come as the first message, `{"type":"auth","token":"..."}`; off unless asked for. */
   readonly message?: boolean
+}
+
+const carrierKinds: Kinds<Carriers> = { query: anObject, headers: strings, message: aBoolean }
+const queryKinds: Kinds<Carriers['query'] & {}> = { bearer: aString, ticket: aString, key: aString }
+
+/** Carriers as they were given. @throws TypeError when there is no such carrier, or it is of the wrong kind */
+export function checkedCarriers(carriers: Carriers): Carriers {
+  assertOptions("'carriers'", carriers, carrierKinds)
+  if (carriers.query !== undefined) assertOptions("'carriers.query'", carriers.query, queryKinds)
+  return carriers
 }
 
 /** The parts of a request that can hold credentials, as a transport read them. */

@@ -1,4 +1,5 @@
 import { type Duration, milliseconds } from '../wire/duration.ts'
+import { aDuration, assertOptions, type Kind, type Kinds } from '../wire/options.ts'
 
 /** Bounds that are on by default; each may be changed, none can be left out. */
 export interface Limits {
@@ -124,19 +125,25 @@ export function isBound(value: unknown): value is number {
   return Number.isInteger(value) && Number(value) >= 1 && Number(value) <= largest
 }
 
+/** What can bound something. */
+export const aBound: Kind = { wanted: `a whole number from 1 to ${largest}`, is: isBound }
+
 function isRate(value: unknown): boolean {
   if (value === null) return true
   if (typeof value !== 'object') return false
-  const { most, eachMs, burst }: { most?: unknown; eachMs?: unknown; burst?: unknown } = value
-  return [most, eachMs, burst].every(isBound)
+  const { most, eachMs, burst, ...rest }: { most?: unknown; eachMs?: unknown; burst?: unknown } = value
+  return [most, eachMs, burst].every(isBound) && Object.keys(rest).length === 0
 }
+
+const rateKinds: Kinds<RateOption> = { each: aDuration, most: aBound, burst: aBound }
 
 /** A rate option in numbers. @throws TypeError when it allows nothing */
 export function rateOf(option: RateOption): Rate {
+  assertOptions('a rate', option, rateKinds)
   const { most, burst = 2 * most } = option
   const eachMs = milliseconds(option.each)
   if (most >= 1 && burst >= 1 && eachMs > 0) return { most, burst, eachMs }
-  throw new TypeError('a rate allows at least one message, in a time above zero')
+  throw new TypeError("a rate says 'each' and 'most': at least one message, in a time above zero")
 }
 
 /** Whether one rate allows more in the long run than another; `null` allows everything. */

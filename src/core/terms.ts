@@ -1,10 +1,11 @@
 import type { Contract } from '../wire/contract.ts'
 import { type Duration, milliseconds } from '../wire/duration.ts'
+import { aDuration, aFunction, anObject, assertOptions, either, type Kinds, oneOf } from '../wire/options.ts'
 import type { Authenticator } from './application.ts'
 import { type Codec, plainCodec } from './codec.ts'
 import type { Checks } from './doors.ts'
 import type { Span } from './lifetime.ts'
-import { isBound, type Rate, rateOf } from './limits.ts'
+import { aBound, type Rate, rateOf } from './limits.ts'
 import type { Inside, Opening } from './opening.ts'
 import type { Seating } from './places.ts'
 
@@ -36,30 +37,47 @@ export interface LooseDemands {
   readonly absolute?: Duration
 }
 
+const demandKinds: Kinds<LooseDemands> = {
+  auth: aFunction,
+  authorize: aFunction,
+  presence: aFunction,
+  audience: aFunction,
+  limits: anObject,
+  refuse: anObject,
+  lease: aDuration,
+  idle: aDuration,
+  absolute: aDuration,
+}
+const limitKinds: Kinds<LooseDemands['limits'] & {}> = {
+  message: aBound,
+  rate: either(anObject, oneOf(null)),
+}
+const refuseKinds: Kinds<LooseDemands['refuse'] & {}> = {
+  code: { wanted: '1008 or 3000 to 4999', is: isRefusalCode },
+}
+
 /**
  * Checks demands once, at definition, and takes them apart for the engine.
  *
- * @throws TypeError when `auth` is missing, a limit is senseless, or the refusal code cannot be sent
+ * @throws TypeError when `auth` is missing, an option is unknown or of the wrong kind (`undefined` is one), a limit is
+ * senseless, the refusal code cannot be sent, or the contract has a grant that no `authorize` gives
  */
 export function termsOf(contract: Contract, demands: LooseDemands): Terms {
+  const where = `the endpoint at '${contract.path}'`
+  assertOptions(where, demands, demandKinds)
   const { auth, authorize, presence, audience, limits = {}, refuse, lease, idle, absolute } = demands
-  if (typeof auth !== 'function')
-    throw new TypeError(
-      `the endpoint at '${contract.path}' needs an 'auth': write 'auth: anyone' to let everyone in`,
-    )
-  if (refuse !== undefined && !isRefusalCode(refuse.code)) {
-    throw new TypeError(
-      `the endpoint at '${contract.path}' cannot refuse with ${refuse.code}: choose 1008 or 3000 to 4999`,
-    )
-  }
+  if (auth === undefined)
+    throw new TypeError(`${where} needs an 'auth': write 'auth: anyone' to let everyone in`)
+  if (authorize === undefined && contract.grant !== undefined)
+    throw new TypeError(`${where} needs an 'authorize': its contract says what clients are told of the grant`)
+  assertOptions(`'limits' of ${where}`, limits, limitKinds)
+  if (refuse !== undefined) assertOptions(`'refuse' of ${where}`, refuse, refuseKinds)
   const { message, rate } = limits
-  if (message !== undefined && !isBound(message))
-    throw new TypeError("'limits.message' is a whole number of bytes, at least 1 and less than 2 GiB")
   return {
     auth,
-    ...(typeof authorize === 'function' ? { authorize: callable(authorize) } : {}),
+    // the typed surfaces of `endpoint` and `consumer` let only functions of these types through
+    ...(authorize === undefined ? {} : { authorize: authorize as NonNullable<Terms['authorize']> }),
     ...(refuse === undefined ? {} : { refuse }),
-    // the typed surfaces of `endpoint` and `consumer` let only these functions through
     presence: presence as Terms['presence'],
     audience: audience as Terms['audience'],
     span: {
@@ -79,11 +97,6 @@ function spanOf(name: string, duration: Duration | undefined): number | null {
   throw new TypeError(`'${name}' is a time above zero`)
 }
 
-function callable(authorize: Function): (question: object) => unknown {
-  // as above: the surface has checked what it takes and answers
-  return (question) => (authorize as (question: object) => unknown)(question)
-}
-
-function isRefusalCode(code: number): boolean {
-  return code === 1008 || (Number.isInteger(code) && code >= 3000 && code <= 4999)
+function isRefusalCode(code: unknown): boolean {
+  return code === 1008 || (Number.isInteger(code) && Number(code) >= 3000 && Number(code) <= 4999)
 }

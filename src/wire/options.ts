@@ -1,0 +1,139 @@
+import { type Duration, milliseconds } from './duration.ts'
+import { isRecord } from './json.ts'
+
+/** What a value may be. */
+export interface Kind {
+  /** What people call it, such as `a function`. */
+  readonly wanted: string
+  readonly is: (value: unknown) => boolean
+  /** Whether an error may repeat a text that is wrong: never where it may be a secret. */
+  readonly isTold?: boolean
+}
+
+/** A kind for each option of `T`: an option without a kind does not compile. */
+export type Kinds<T> = { readonly [K in keyof T]-?: Kind }
+
+/** A function. */
+export const aFunction: Kind = { wanted: 'a function', is: (value) => typeof value === 'function' }
+/** A text that is not empty. */
+export const aString: Kind = {
+  wanted: 'a string that is not empty',
+  is: (value) => typeof value === 'string' && value !== '',
+}
+/** `true` or `false`. */
+export const aBoolean: Kind = { wanted: 'true or false', is: (value) => typeof value === 'boolean' }
+/** An object that is no array. */
+export const anObject: Kind = { wanted: 'an object', is: isRecord }
+/** Several texts that are not empty. */
+export const strings: Kind = {
+  wanted: 'an array of strings that are not empty',
+  is: (value) => Array.isArray(value) && value.every(aString.is),
+}
+/** A `Duration`. */
+export const aDuration: Kind = {
+  wanted: "a duration: milliseconds, or a number with its unit as in '30s'",
+  is: isDuration,
+  isTold: true,
+}
+
+/** A whole number that is not smaller than the least. */
+export function wholeFrom(least: number): Kind {
+  return {
+    wanted: `a whole number from ${least}`,
+    is: (value) => Number.isSafeInteger(value) && Number(value) >= least,
+  }
+}
+
+/** One of some values. */
+export function oneOf(...values: readonly (string | number | null)[]): Kind {
+  const all: readonly unknown[] = values
+  return {
+    wanted: values.map((value) => JSON.stringify(value).replaceAll('"', "'")).join(' or '),
+    is: (value) => all.includes(value),
+    isTold: true,
+  }
+}
+
+/** An object with these methods, such as a clock. */
+export function having(...methods: readonly string[]): Kind {
+  return {
+    wanted: `an object with ${methods.map((name) => `${name}()`).join(' and ')}`,
+    is: (value) => isRecord(value) && methods.every((name) => typeof value[name] === 'function'),
+  }
+}
+
+/** One of two kinds. */
+export function either(one: Kind, other: Kind): Kind {
+  return { wanted: `${one.wanted}, or ${other.wanted}`, is: (value) => one.is(value) || other.is(value) }
+}
+
+/** A kind whose option counts as left out when it is `undefined`: for options that decide nothing about access. */
+export function orUndefined(kind: Kind): Kind {
+  return { ...kind, is: (value) => value === undefined || kind.is(value) }
+}
+
+/**
+ * Checks an object of options before anything is done with it: what is there must be known and of its kind. `undefined`
+ * counts as there: a typo in `rules['chat']` must not decide that everybody may come in.
+ *
+ * @param where whose options they are, for the error, such as `memory()`
+ * @throws TypeError that names the option, and the one that was probably meant
+ */
+export function assertOptions(where: string, options: unknown, kinds: Readonly<Record<string, Kind>>): void {
+  if (!isRecord(options)) throw new TypeError(`${where} takes an object of options, not ${toldOf(options)}`)
+  for (const name of Object.keys(options)) {
+    const kind = Object.hasOwn(kinds, name) ? kinds[name] : undefined
+    if (kind === undefined) throw new TypeError(`${where} has no option '${name}': ${hint(name, kinds)}`)
+    assertKind(`${where}: the option '${name}'`, options[name], kind)
+  }
+}
+
+/**
+ * Checks one value, such as an argument.
+ *
+ * @param what the value's name, for the error
+ * @throws TypeError when the value is of another kind
+ */
+export function assertKind(what: string, value: unknown, { wanted, is, isTold }: Kind): void {
+  if (is(value)) return
+  const told = isTold === true && typeof value === 'string' ? `'${value}'` : toldOf(value)
+  throw new TypeError(`${what} is ${wanted}, not ${told}`)
+}
+
+function isDuration(value: unknown): boolean {
+  if (typeof value !== 'string' && typeof value !== 'number') return false
+  try {
+    // whatever is no duration throws
+    return milliseconds(value as Duration) >= 0
+  } catch {
+    return false
+  }
+}
+
+/** What a wrong value is, without a text that may be a secret. */
+function toldOf(value: unknown): string {
+  if (value === null || value === undefined || typeof value === 'number') return String(value)
+  if (Array.isArray(value)) return 'an array'
+  if (value instanceof Promise) return 'a promise'
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`
+}
+
+function hint(name: string, kinds: object): string {
+  const names = Object.keys(kinds)
+  const meant = names.find((one) => isClose(one, name, name.length > 4 ? 2 : 1))
+  return meant === undefined ? `it takes ${names.join(', ')}` : `did you mean '${meant}'?`
+}
+
+/** Whether a name becomes another with at most so many letters added, dropped or replaced. */
+function isClose(one: string, other: string, edits: number): boolean {
+  if (one === other) return true
+  if (edits === 0) return false
+  let at = 0
+  while (one[at] === other[at]) at++
+  const [a, b] = [one.slice(at), other.slice(at)]
+  return [
+    [a.slice(1), b],
+    [a, b.slice(1)],
+    [a.slice(1), b.slice(1)],
+  ].some(([left = '', right = '']) => isClose(left, right, edits - 1))
+}

@@ -1,0 +1,98 @@
+import { describe, expect, it } from 'vitest'
+import {
+  aDuration,
+  aFunction,
+  assertOptions,
+  aString,
+  either,
+  having,
+  oneOf,
+  orUndefined,
+  strings,
+  wholeFrom,
+} from '../../src/wire/options.ts'
+
+const kinds = { authorize: aFunction, lease: aDuration, secret: aString, on: orUndefined(aFunction) }
+const refusal = (options: unknown): string => {
+  try {
+    assertOptions('the endpoint', options, kinds)
+    return 'taken'
+  } catch (error) {
+    return String(error)
+  }
+}
+
+describe('options', () => {
+  it('takes what is known and of its kind, and nothing at all', () => {
+    expect(refusal({ authorize: () => true, lease: '5m', secret: 's' })).toBe('taken')
+    expect(refusal({})).toBe('taken')
+  })
+
+  it.each([
+    ['authorise', 'authorize'],
+    ['autorize', 'authorize'],
+    ['Authorize', 'authorize'],
+    ['leese', 'lease'],
+    ['laese', 'lease'],
+    ['leas', 'lease'],
+    ['om', 'on'],
+  ])('refuses %s and names %s', (name, meant) => {
+    expect(refusal({ [name]: 1 })).toBe(
+      `TypeError: the endpoint has no option '${name}': did you mean '${meant}'?`,
+    )
+  })
+
+  it('lists what there is when nothing is close', () => {
+    expect(refusal({ colour: 1 })).toBe(
+      "TypeError: the endpoint has no option 'colour': it takes authorize, lease, secret, on",
+    )
+  })
+
+  it.each(['__proto__', 'constructor', 'toString'])('refuses %s, which every object inherits', (name) => {
+    const options = JSON.parse(`{"${name}":1}`) as unknown
+    expect(refusal(options)).toContain(`has no option '${name}'`)
+  })
+
+  it.each([
+    [undefined, 'undefined'],
+    [null, 'null'],
+    ['secret', 'a string'],
+    [Promise.resolve(), 'a promise'],
+    [{}, 'an object'],
+    [[], 'an array'],
+    [Number.NaN, 'NaN'],
+    [true, 'a boolean'],
+  ])('refuses %o where a function belongs', (value, told) => {
+    expect(refusal({ authorize: value })).toBe(
+      `TypeError: the endpoint: the option 'authorize' is a function, not ${told}`,
+    )
+  })
+
+  it('takes undefined for an option that may be it, and no other wrong value', () => {
+    expect(refusal({ on: undefined })).toBe('taken')
+    expect(refusal({ on: null })).toContain("the option 'on' is a function, not null")
+  })
+
+  it.each([null, undefined, 'x', 5, []])('refuses %o for the object of options', (options) => {
+    expect(refusal(options)).toContain('the endpoint takes an object of options, not ')
+  })
+
+  it('repeats a wrong duration, and never a text that may be a secret', () => {
+    expect(refusal({ lease: '5 min' })).toContain("not '5 min'")
+    expect(refusal({ secret: ['hunter2'] })).not.toContain('hunter2')
+    expect(refusal({ authorize: 'hunter2' })).not.toContain('hunter2')
+  })
+
+  it.each([
+    [aDuration, [0, 250, '30s', '1.5h'], [-1, Number.NaN, Infinity, '', '5', ['5s'], null, 5n]],
+    [aString, ['x'], ['', 5, null, undefined]],
+    [strings, [[], ['a']], ['a', [''], [5], null]],
+    [wholeFrom(1), [1, 2 ** 40], [0, 1.5, '1', Infinity, Number.NaN, null, 1n]],
+    [oneOf('a', 4, null), ['a', 4, null], ['b', '4', undefined]],
+    [either(aFunction, oneOf(null)), [null, () => {}], [undefined, {}]],
+    [having('now'), [{ now: () => 0 }], [{}, null, 'now', { now: 5 }]],
+  ])('tells apart what is $wanted', (kind, right, wrong) => {
+    for (const value of right) expect(kind.is(value)).toBe(true)
+    for (const value of wrong) expect(kind.is(value)).toBe(false)
+  })
+})
