@@ -2,7 +2,8 @@
 import { gzipSync } from 'node:zlib'
 import { build } from 'vite'
 
-const budgetBytes = 6 * 1024
+// debug output, a queue bounded in bytes and failures that say what they can mean cost 0.6 KiB of it
+const budgetBytes = 7 * 1024
 const forbidden =
   /(?:^|\/)(?:src\/(?:core|server|auth|layers|transports|testing)|node_modules\/(?:ws|jose))\//
 

@@ -31,6 +31,12 @@ export class Backoff {
     return minMs + random() * (ceiling - minMs)
   }
 
+  /** A delay for a server that may never answer: half of the most, or more. */
+  slowest(): number {
+    const { maxMs, random } = this.#range
+    return (maxMs * (1 + random())) / 2
+  }
+
   /** Forgets the failures: the last line was good. */
   reset(): void {
     this.#failures = 0

@@ -6,6 +6,7 @@ import { type Clock, systemClock } from './clock.ts'
 import type { Settings } from './connection.ts'
 import type { Credentials } from './credentials.ts'
 import type { Opened } from './opened.ts'
+import { debugOutput } from './debug.ts'
 import { Opening } from './opening.ts'
 import { platformWebSocket, type WebSocketClass } from './web-socket.ts'
 
@@ -38,6 +39,8 @@ export interface ClientOptions {
   readonly clock?: Clock
   /** How many messages may wait while nothing is open; 100, then `ERR_QUEUE_FULL`. */
   readonly queue?: number
+  /** How many bytes those may have together; 1 MiB, then `ERR_QUEUE_FULL`. A text has one for each UTF-16 code unit. */
+  readonly queueBytes?: number
   /** How long `send` and `call` wait for their answer; 10 s. */
   readonly timeout?: Duration
   /**
@@ -45,6 +48,12 @@ export interface ClientOptions {
    * server that sends nonsense. Your own error is passed on as it is.
    */
   readonly report?: (error: unknown, doing: string) => void
+  /**
+   * Hears a line for each step: attempts, ends with their codes, refusals. No line holds a credential or what was sent.
+   * `console.debug` when Node's variable `DEBUG`, or `localStorage.debug` of a page, names `sallyport` or
+   * `sallyport:client`; nothing otherwise.
+   */
+  readonly debug?: (line: string) => void
 }
 
 /** The grant as the client sees it. */
@@ -88,7 +97,7 @@ export interface Client {
  * await lobby.send('say', { text: 'hello' })
  */
 export function client(options: ClientOptions = {}): Client {
-  const { queue = 100, timeout = '10s' } = options
+  const { queue = 100, queueBytes = 1_048_576, timeout = '10s' } = options
   const openings = new Set<Opening>()
   const nextId = ids()
   let closed = false
@@ -99,7 +108,7 @@ export function client(options: ClientOptions = {}): Client {
         path: contract.template.build(params),
         unnamed: isSchema(contract.client),
         settings: settingsOf(options),
-        queue,
+        queue: { messages: queue, bytes: queueBytes },
         timeout,
         nextId,
         ended: () => openings.delete(opening),
@@ -124,6 +133,7 @@ function settingsOf(options: ClientOptions): Settings {
     clock: options.clock ?? systemClock,
     backoff: { minMs: milliseconds(min), maxMs: milliseconds(max), random },
     report: options.report ?? (() => {}),
+    debug: options.debug ?? debugOutput(),
   }
 }
 

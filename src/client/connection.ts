@@ -11,7 +11,7 @@ import { type End, Line } from './line.ts'
 import { denialOf, refusalOf, refusalOfClose } from './refusal.ts'
 import { endpointUrl } from './url.ts'
 import { onWake, type WakeScope } from './wake.ts'
-import type { WebSocketClass } from './web-socket.ts'
+import type { WebSocketClass, WebSocketLike } from './web-socket.ts'
 
 /** What all connections of a client share. */
 export interface Settings {
@@ -21,6 +21,8 @@ export interface Settings {
   readonly clock: Clock
   readonly backoff: BackoffRange
   readonly report: (error: unknown, doing: string) => void
+  /** Hears each step; `undefined` when nobody wants to see them. */
+  readonly debug: ((line: string) => void) | undefined
 }
 
 /** Where a connection stands; that it is open is told by the frame `opened`. */
@@ -40,6 +42,8 @@ export interface ConnectionHearer {
 const goodMs = 5_000
 /** The longest delay that a server may ask for. */
 const longestWaitMs = 3_600_000
+/** After so many attempts in a row none of which ever reached a server, the client is slow to come back. */
+const patientAfter = 5
 /** Bytes that may wait in the socket before more is refused. */
 const clogBytes = 1_048_576
 
@@ -59,6 +63,8 @@ export class Connection {
   #line: Line | null = null
   #retry: Timer | null = null
   #openedAt: number | null = null
+  /** Attempts so far that reached no server; `null` once one did: that a server was there is known then. */
+  #unreached: number | null = 0
   /** Whether the credential in use was asked for because the one before was refused. */
   #renewed = false
   /** Why the server ended the line whose credential is being renewed: it says more than that there is none. */
@@ -107,7 +113,7 @@ export class Connection {
     this.#retry = null
     this.#attempt.abort()
     this.#attempt = new AbortController()
-    this.#hearer.status({ state: 'connecting' })
+    this.#tell({ state: 'connecting' })
     const question = { path: this.#path, renew: this.#renewed, attempt: this.#attempt, clock }
     const answer = await ask(credentials, question)
     if (this.#over) return
@@ -123,10 +129,7 @@ export class Connection {
     for (const [name, value] of Object.entries(query ?? {})) url.searchParams.set(name, value)
     const offered = [protocolName, ...protocols]
     try {
-      // Node's WebSocket takes headers in an object at this place; only `headers()` asks for them
-      const second =
-        headers === undefined ? offered : ({ protocols: offered, headers } as unknown as string[])
-      const line = new Line(new WebSocket(url.href, second), clock, {
+      const line = new Line(made(WebSocket, url.href, { protocols: offered, headers }), clock, {
         frame: (frame) => this.#frame(frame),
         ended: (end) => this.#ended(end),
         garbled: () => report(new Error('the server sent what is no frame'), 'reading a frame'),
@@ -141,6 +144,7 @@ export class Connection {
 
   #frame(frame: RawFrame): void {
     if (frame.op === 'opened') {
+      this.#settings.debug?.(`${this.#path} open`)
       this.#openedAt ??= this.#settings.clock.now()
       this.#farewell = null
     }
@@ -165,6 +169,8 @@ export class Connection {
 
   #ended(end: End): void {
     this.#line = null
+    if (end.reached) this.#unreached = null
+    else if (this.#unreached !== null) this.#unreached++
     if (this.#openedAt !== null && this.#settings.clock.now() - this.#openedAt >= goodMs) {
       this.#backoff.reset()
       this.#renewed = false
@@ -192,7 +198,9 @@ export class Connection {
   }
 
   #backOff(failure: string, toldMs = 0): void {
-    this.#wait(Math.max(0, toldMs) + this.#backoff.next(), failure, toldMs > 0)
+    const isPatient = (this.#unreached ?? 0) >= patientAfter
+    const delay = isPatient ? this.#backoff.slowest() : this.#backoff.next()
+    this.#wait(Math.max(0, toldMs) + delay, failure, toldMs > 0)
   }
 
   #wait(ms: number, failure: string, asTold: boolean): void {
@@ -200,7 +208,7 @@ export class Connection {
     const delay = Math.min(ms, longestWaitMs)
     this.#asTold = asTold
     this.#retry = clock.after(delay, () => void this.#try())
-    this.#hearer.status({ state: 'waiting', retryAt: clock.now() + delay, failure })
+    this.#tell({ state: 'waiting', retryAt: clock.now() + delay, failure })
   }
 
   #wake(): void {
@@ -215,8 +223,27 @@ export class Connection {
     this.#retry?.cancel()
     this.#retry = null
     this.#unwake()
+    this.#tell(status)
+  }
+
+  #tell(status: Status): void {
+    this.#settings.debug?.(`${this.#path} ${JSON.stringify(status)}`)
     this.#hearer.status(status)
   }
+}
+
+/**
+ * Only `headers()` asks for headers. React Native's class and that of the package `ws` take them in a third argument,
+ * Node's in an object in place of the second; a browser's takes none.
+ */
+function made(
+  WebSocket: WebSocketClass,
+  url: string,
+  { protocols, headers }: { readonly protocols: string[]; readonly headers: Carried['headers'] },
+): WebSocketLike {
+  if (headers === undefined) return new WebSocket(url, protocols)
+  if (WebSocket.length > 2) return new WebSocket(url, protocols, { headers })
+  return new WebSocket(url, { protocols, headers } as unknown as string[])
 }
 
 function stopped(end: End): Status {

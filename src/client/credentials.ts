@@ -16,7 +16,7 @@ export interface Asking {
 export interface Carried {
   readonly protocols?: readonly string[]
   readonly query?: Readonly<Record<string, string>>
-  /** Only Node's WebSocket can send them. */
+  /** No browser can send them. */
   readonly headers?: Readonly<Record<string, string>>
   /**
    * The same credential for a line that is open, when the server asks for a new one before the one in use
@@ -47,6 +47,11 @@ export function bearer(token: Token): Credentials {
 export interface TicketOptions {
   /** Instead of the platform's: with headers of its own, or in a test. */
   readonly fetch?: typeof fetch
+  /**
+   * Whether the page's cookies travel: `'same-origin'` unless said otherwise. `'include'` is for a server of another
+   * origin, which must allow this page's origin and its credentials (CORS).
+   */
+  readonly credentials?: 'same-origin' | 'include' | 'omit'
 }
 
 /**
@@ -61,7 +66,7 @@ export interface TicketOptions {
 export function ticket(url: string | URL, options: TicketOptions = {}): Credentials {
   return carrying(
     'ticket',
-    (asking) => fetchTicket(url, options.fetch ?? fetch, asking),
+    (asking) => fetchTicket(url, options, asking),
     (secret) => ({ protocols: [carrierProtocol('ticket', secret)] }),
   )
 }
@@ -77,7 +82,8 @@ export function query(name: string, token: Token): Credentials {
 }
 
 /**
- * Request headers such as `Authorization`, for Node's own WebSocket; a browser cannot send them.
+ * Request headers such as `Authorization`, for the WebSocket of Node, of React Native and of the package `ws`; a browser
+ * cannot send them.
  *
  * @example client({ url, credentials: headers(() => ({ 'x-api-key': key })) })
  */
@@ -99,12 +105,16 @@ function carrying(scheme: 'bearer' | 'ticket', ask: Token, carry: (secret: strin
   }
 }
 
-async function fetchTicket(url: string | URL, ask: typeof fetch, { path, signal }: Asking): Promise<string> {
+async function fetchTicket(
+  url: string | URL,
+  { fetch: ask = fetch, credentials = 'same-origin' }: TicketOptions,
+  { path, signal }: Asking,
+): Promise<string> {
   const response = await ask(url, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ path }),
-    credentials: 'same-origin',
+    credentials,
     // a redirect to a sign-in page is no ticket
     redirect: 'error',
     signal,

@@ -12,6 +12,8 @@ export interface End {
   /** The close code; 1006 when there was none. */
   readonly code: number
   readonly reason: string
+  /** Whether a WebSocket was open: a server was there and did not refuse it with an HTTP status. */
+  readonly reached: boolean
   /** What the server said before it closed, or what we found out ourselves. */
   readonly refusal: Refusal | null
   /** The server drains: come back after a random part of so many milliseconds. */
@@ -39,6 +41,11 @@ const lastLookMs = 50
 /** The server's ping interval until its `hello`, and the longest that is believed. */
 const usualPingMs = 25_000
 const longestPingMs = 600_000
+
+/** An HTTP status cannot be seen from a WebSocket, nor a missing subprotocol, nor that no server was there. */
+const unreached =
+  `nothing that speaks ${protocolName} answered there, or the server refused this page's origin, the host name, ` +
+  'the path or the request: a page cannot see which, the log of the server can'
 
 const ping: string = encodeFrame({ op: 'ping' })
 const pong: string = encodeFrame({ op: 'pong' })
@@ -174,9 +181,9 @@ export class Line {
   #end(code: number, reason: string, closeCode?: number): void {
     if (this.#over) return
     this.close(closeCode, closeCode === undefined ? '' : reason)
-    // neither an HTTP refusal nor a missing subprotocol can be seen from here: both look like nobody at all
-    const why = this.#connected ? reason : `nothing that speaks ${protocolName} answered`
-    this.#hearer.ended({ code, reason: why, refusal: this.#refusal, byeMs: this.#byeMs })
+    const reached = this.#connected
+    const why = reached ? reason : unreached
+    this.#hearer.ended({ code, reason: why, reached, refusal: this.#refusal, byeMs: this.#byeMs })
   }
 }
 

@@ -22,7 +22,10 @@ export interface Snapshot<G = unknown> {
   readonly retryAt: number | null
   /** When denied: what the server told of it; `ref` is what its operator finds it by. */
   readonly denial: Refusal | null
-  /** Why the last line ended or the last attempt failed, for people and logs; it holds no secret. */
+  /**
+   * Why the last line ended or the last attempt failed, for people and logs; it holds no secret. A page cannot tell a
+   * server that is not there from one that refused its origin, the host name or the path: the text names both.
+   */
   readonly failure: string | null
   /**
    * What the server tells of the grant; the last one known while waiting, `undefined` once denied or closed.
@@ -69,7 +72,8 @@ export interface Opened<C extends Direction, S extends Direction, K extends Call
   on<T extends Heard<S>>(type: T, handler: (data: HeardData<S, T>) => unknown): () => void
   /**
    * Sends a message: type and data, or data alone for an unnamed shape. It resolves when its handler on the
-   * server has settled. While nothing is open it waits, in order, up to the client's bound.
+   * server has settled. While nothing is open it waits, in order, up to the client's bounds. A caller that does not wait
+   * for the promise need not handle its rejection.
    *
    * @throws (rejects with) Denial when the server refuses it; SallyportError `ERR_TIMEOUT`, `ERR_QUEUE_FULL`,
    * `ERR_INVALID_MESSAGE` (too large), or `ERR_CLOSED`: the line broke after it was sent, so that its outcome

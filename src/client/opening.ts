@@ -1,11 +1,12 @@
 import { binaryFrame, encodeFrame, type Member, type RawFrame } from '../wire/frame.ts'
 import { SallyportError } from '../wire/errors.ts'
+import { isBytes } from '../wire/is-bytes.ts'
 import { type Duration, milliseconds } from '../wire/duration.ts'
 import type { Payload } from '../wire/body.ts'
 import { Connection, type ConnectionHearer, type Settings, type Status } from './connection.ts'
 import { membersAfter, membersOf } from './members.ts'
 import type { SendOptions, Snapshot, State } from './opened.ts'
-import { Outbox } from './outbox.ts'
+import { Outbox, type QueueBound } from './outbox.ts'
 import { denialOf } from './refusal.ts'
 
 /** What an opening is made of. */
@@ -14,8 +15,8 @@ export interface OpeningParts {
   /** Whether what clients send has no name. */
   readonly unnamed: boolean
   readonly settings: Settings
-  /** How many messages may wait while nothing is open. */
-  readonly queue: number
+  /** What may wait while nothing is open. */
+  readonly queue: QueueBound
   /** How long an answer may take unless said otherwise. */
   readonly timeout: Duration
   /** A message id that no other message ever has. */
@@ -103,18 +104,12 @@ export class Opening implements Snapshot, ConnectionHearer {
     return () => void handlers.delete(one)
   }
 
-  async send(...args: readonly unknown[]): Promise<void> {
-    const [type, data, options] = this.#parts.unnamed ? [undefined, ...args] : args
-    const id = this.#parts.nextId()
-    // the types of `Opened` let only a name and these options through
-    const payload = this.#encode(id, type as string | undefined, data)
-    await this.#errand(id, payload, null, options as SendOptions | undefined)
+  send(...args: readonly unknown[]): Promise<void> {
+    return optional(this.#send(args).then(() => undefined))
   }
 
-  async call(name: string, input: unknown, options?: SendOptions): Promise<unknown> {
-    const id = this.#parts.nextId()
-    const payload = encodeFrame({ op: 'call', in: this.path, id, type: name, data: input })
-    return this.#errand(id, payload, encodeFrame({ op: 'cancel', in: this.path, id }), options)
+  call(name: string, input: unknown, options?: SendOptions): Promise<unknown> {
+    return optional(this.#call(name, input, options))
   }
 
   close(): void {
@@ -169,11 +164,24 @@ export class Opening implements Snapshot, ConnectionHearer {
     for (const handler of Array.from(this.#handlers.get(String(type)) ?? [])) safely(() => handler(data))
   }
 
+  // these two are asynchronous so that data that cannot be sent is a rejection too; neither waits and so holds the data
+  async #send(args: readonly unknown[]): Promise<unknown> {
+    const [type, data, options] = this.#parts.unnamed ? [undefined, ...args] : args
+    const id = this.#parts.nextId()
+    // the types of `Opened` let only a name and these options through
+    const payload = this.#encode(id, type as string | undefined, data)
+    return this.#errand(id, payload, null, options as SendOptions | undefined)
+  }
+
+  async #call(name: string, input: unknown, options?: SendOptions): Promise<unknown> {
+    const id = this.#parts.nextId()
+    const payload = encodeFrame({ op: 'call', in: this.path, id, type: name, data: input })
+    return this.#errand(id, payload, encodeFrame({ op: 'cancel', in: this.path, id }), options)
+  }
+
   #encode(id: string, type: string | undefined, data: unknown): Payload {
     const head = { op: 'msg', in: this.path, id, ...(type === undefined ? {} : { type }) }
-    return data instanceof Uint8Array
-      ? binaryFrame(JSON.stringify(head), data)
-      : JSON.stringify({ ...head, data })
+    return isBytes(data) ? binaryFrame(JSON.stringify(head), data) : JSON.stringify({ ...head, data })
   }
 
   #errand(id: string, payload: Payload, cancel: Payload | null, options: SendOptions = {}): Promise<unknown> {
@@ -196,6 +204,15 @@ function safely(run: () => unknown): void {
       throw error
     })
   }
+}
+
+/**
+ * A promise whose rejection may be left alone: a message that is sent without `await` must not end a Node process when
+ * the server restarts. A caller that waits for the promise is told as ever.
+ */
+function optional<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {})
+  return promise
 }
 
 function closedForGood(): SallyportError {

@@ -14,16 +14,24 @@ export interface Errand {
   readonly signal: AbortSignal | undefined
 }
 
-interface Pending extends Errand {
-  written: boolean
+interface Pending {
+  readonly cancel: Payload | null
+  /** What is still to be written; `null` once it was: only its answer is waited for then. */
+  payload: Payload | null
   settle(error: unknown, data?: unknown): void
+}
+
+/** What may wait while nothing is open. */
+export interface QueueBound {
+  readonly messages: number
+  /** Bytes; a text has one for each UTF-16 code unit. A message that waits alone may be larger. */
+  readonly bytes: number
 }
 
 /** What an outbox is made of. */
 export interface OutboxParts {
   readonly clock: Clock
-  /** How many may wait while nothing is open. */
-  readonly bound: number
+  readonly bound: QueueBound
   /** Whether the line takes no more at the moment. */
   clogged(): boolean
   /** @returns false when the payload is larger than the server takes */
@@ -31,12 +39,15 @@ export interface OutboxParts {
 }
 
 /**
- * What was sent and is not answered yet. What was never written waits for the next line, in order and with
- * its id; what was written when a line broke is rejected, for nobody knows whether it took effect.
+ * What was sent and is not answered yet. A message that was never written waits for the next line, in order and
+ * with its id. A message that was written when its line broke is rejected: its outcome is unknown.
  */
 export class Outbox {
   readonly #parts: OutboxParts
   readonly #pending = new Map<string, Pending>()
+  /** Of those that were never written. */
+  #waiting = 0
+  #waitingBytes = 0
   #open = false
   #ended: Error | null = null
 
@@ -54,7 +65,7 @@ export class Outbox {
     return new Promise((resolve, reject) => {
       if (this.#ended !== null) return reject(this.#ended)
       if (errand.signal?.aborted === true) return reject(errand.signal.reason)
-      if (this.#full()) return reject(queueFull())
+      if (this.#isFull(errand.payload.length)) return reject(queueFull())
       const pending = this.#take(errand, resolve, reject)
       if (this.#open) this.#write(pending)
     })
@@ -63,7 +74,7 @@ export class Outbox {
   /** Something is open: writes what has waited. */
   open(): void {
     this.#open = true
-    for (const pending of this.#pending.values()) if (!pending.written) this.#write(pending)
+    for (const pending of this.#pending.values()) this.#write(pending)
   }
 
   /** The server reads no more: what comes now waits for the next line. */
@@ -74,7 +85,8 @@ export class Outbox {
   /** The line broke. */
   broke(): void {
     this.#open = false
-    for (const pending of this.#pending.values()) if (pending.written) pending.settle(unknownOutcome())
+    for (const pending of this.#pending.values())
+      if (pending.payload === null) pending.settle(unknownOutcome())
   }
 
   /** Nothing will be open any more: everything is rejected, now and later. */
@@ -91,39 +103,54 @@ export class Outbox {
     pending?.settle(op === 'err' ? denialOf(refusalOf(frame)) : null, data)
   }
 
-  #full(): boolean {
-    if (this.#open) return this.#parts.clogged()
-    const waiting = [...this.#pending.values()].filter((one) => !one.written)
-    return waiting.length >= this.#parts.bound
+  #isFull(bytes: number): boolean {
+    const { bound, clogged } = this.#parts
+    if (this.#open) return clogged()
+    return this.#waiting > 0 && (this.#waiting >= bound.messages || this.#waitingBytes + bytes > bound.bytes)
   }
 
   #take(errand: Errand, resolve: (data: unknown) => void, reject: (error: unknown) => void): Pending {
-    const { id, signal, timeoutMs } = errand
+    // the closures below share what is named here: the payload is held by the pending message alone
+    const { id, signal, timeoutMs, cancel } = errand
     const giveUp = (error: unknown): void => {
-      if (pending.written && errand.cancel !== null) this.#parts.write(errand.cancel)
+      if (pending.payload === null && cancel !== null) this.#parts.write(cancel)
       pending.settle(error)
     }
     const aborted = (): void => giveUp(signal?.reason)
-    const timer = this.#parts.clock.after(timeoutMs, () => giveUp(timedOut(timeoutMs, pending.written)))
+    const timer = this.#parts.clock.after(timeoutMs, () =>
+      giveUp(timedOut(timeoutMs, pending.payload === null)),
+    )
     const pending: Pending = {
-      ...errand,
-      written: false,
+      cancel,
+      payload: errand.payload,
       settle: (error, data) => {
         timer.cancel()
         signal?.removeEventListener('abort', aborted)
         this.#pending.delete(id)
+        this.#letGo(pending)
         if (error === null) resolve(data)
         else reject(error)
       },
     }
     signal?.addEventListener('abort', aborted)
     this.#pending.set(id, pending)
+    this.#waiting++
+    this.#waitingBytes += errand.payload.length
     return pending
   }
 
   #write(pending: Pending): void {
-    pending.written = this.#parts.write(pending.payload)
-    if (!pending.written) pending.settle(tooLarge())
+    if (pending.payload === null) return
+    if (this.#parts.write(pending.payload)) this.#letGo(pending)
+    else pending.settle(tooLarge())
+  }
+
+  /** It waits no more. */
+  #letGo(pending: Pending): void {
+    if (pending.payload === null) return
+    this.#waiting--
+    this.#waitingBytes -= pending.payload.length
+    pending.payload = null
   }
 }
 

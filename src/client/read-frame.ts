@@ -10,11 +10,16 @@ import { isRecord } from '../wire/json.ts'
  */
 export function readFrame(received: unknown): RawFrame | null {
   if (typeof received === 'string') return parsed(received)
-  if (!(received instanceof ArrayBuffer) || received.byteLength < 2) return null
+  if (!isBuffer(received) || received.byteLength < 2) return null
   const end = 2 + new DataView(received).getUint16(0)
   if (received.byteLength < end) return null
-  const header = parsed(new TextDecoder().decode(received.slice(2, end)))
+  const header = parsed(new TextDecoder('utf-8', { ignoreBOM: true }).decode(received.slice(2, end)))
   return header && { ...header, data: new Uint8Array(received, end) }
+}
+
+/** Also one of another realm, such as a test's. */
+function isBuffer(value: unknown): value is ArrayBuffer {
+  return Object.prototype.toString.call(value) === '[object ArrayBuffer]'
 }
 
 function parsed(text: string): RawFrame | null {

@@ -19,7 +19,11 @@ export interface WebSocketLike {
 }
 
 /** The class of it. */
-export type WebSocketClass = new (url: string, protocols: string[]) => WebSocketLike
+export type WebSocketClass = new (
+  url: string,
+  protocols: string[],
+  options?: { headers: Readonly<Record<string, string>> },
+) => WebSocketLike
 
 /**
  * The platform's class: browsers and Node from 22 on have it.

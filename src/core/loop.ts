@@ -1,3 +1,5 @@
+import { isBytes } from '../wire/is-bytes.ts'
+
 /**
  * The messages of a socket as a loop reads them. A message is taken when the loop asks for it: until then its sender has
  * no acknowledgement, and no other message is read.
@@ -84,5 +86,5 @@ export class Loop implements AsyncIterableIterator<unknown> {
 /** A message as a loop sees it: flat and tagged with its type; text and bytes under `data`; an unnamed shape as it is. */
 export function tagged(type: string | null, data: unknown): unknown {
   if (type === null) return data
-  return typeof data === 'object' && !(data instanceof Uint8Array) ? { type, ...data } : { type, data }
+  return typeof data === 'object' && !isBytes(data) ? { type, ...data } : { type, data }
 }

@@ -1,4 +1,5 @@
 import { rawKind } from './contract.ts'
+import { isBytes } from './is-bytes.ts'
 import { check, type Schema } from './schema.ts'
 
 /** The data of one message, serialised once for every wire: JSON text, raw text or bytes. */
@@ -18,7 +19,7 @@ export type Payload = string | Uint8Array
  */
 export function bodyOf(schema: Schema, data: unknown): Body {
   const kind = rawKind(schema)
-  if (kind === 'binary' && data instanceof Uint8Array) return { kind, bytes: data }
+  if (kind === 'binary' && isBytes(data)) return { kind, bytes: data }
   if (kind === 'text' && typeof data === 'string') return { kind, text: data }
   if (kind !== null) throw new TypeError(`the contract says ${kind}, but the data is ${typeof data}`)
   const json: string | undefined = JSON.stringify(data)

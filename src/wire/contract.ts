@@ -1,4 +1,5 @@
 import { type Duration, milliseconds } from './duration.ts'
+import { isBytes } from './is-bytes.ts'
 import { type Params, type PathTemplate, pathTemplate } from './path.ts'
 import { check, type InputOf, isSchema, type OutputOf, type Schema } from './schema.ts'
 
@@ -120,7 +121,7 @@ export type Outgoing<D, O> = D extends Schema
 export type ParamsArg<P extends string> = {} extends Params<P> ? [params?: {}] : [params: Params<P>]
 
 /** Bytes as they are; on the wire a binary frame. */
-export const binary: Raw<Uint8Array, 'binary'> = rawSchema('binary', (value) => value instanceof Uint8Array)
+export const binary: Raw<Uint8Array, 'binary'> = rawSchema('binary', isBytes)
 /** Text as it is; on the wire a text frame without JSON. */
 export const text: Raw<string, 'text'> = rawSchema('text', (value) => typeof value === 'string')
 

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, test, vi } from 'vitest'
+import { WebSocket as PackageWebSocket } from 'ws'
 import {
   bearer,
   client,
@@ -10,6 +11,7 @@ import {
   headers,
   query,
   ticket,
+  type WebSocketClass,
 } from '../../src/client/index.ts'
 import { subprotocols } from '../../src/wire/carrier.ts'
 import { chat } from './contracts.ts'
@@ -86,6 +88,47 @@ describe('credentials', () => {
     expect(peer.request.headers['sec-websocket-protocol']).toBe('sallyport.v1')
     peer.open()
     await until(lobby, 'open')
+    app.close()
+  })
+
+  test('headers travel with the class of the package ws, which takes a third argument', async () => {
+    await using server = await scriptedServer(path)
+    const { app, lobby } = open(
+      server,
+      headers(() => ({ 'x-api-key': 'k-1' })),
+      // the types of its events are wider than those of the platform's class
+      { WebSocket: PackageWebSocket as unknown as WebSocketClass },
+    )
+    const peer = await server.next()
+    expect(peer.request.headers['x-api-key']).toBe('k-1')
+    expect(peer.request.headers['sec-websocket-protocol']).toBe('sallyport.v1')
+    peer.open()
+    await until(lobby, 'open')
+    app.close()
+  })
+
+  test('a class of React Native gets its headers in the third argument', async () => {
+    const made: unknown[] = []
+    const ReactNative = class extends EventTarget {
+      binaryType = ''
+      readonly protocol = ''
+      readonly bufferedAmount = 0
+      constructor(url: string, protocols: string[], options: { headers: object }) {
+        super()
+        made.push([url, protocols, options])
+      }
+      send(): void {}
+      close(): void {}
+    }
+    const app = client({
+      url: 'ws://127.0.0.1:1',
+      clock: manualClock(),
+      credentials: headers(() => ({ authorization: 'k-1' })),
+      WebSocket: ReactNative as unknown as WebSocketClass,
+    })
+    app.open(chat, { room: 'lobby' })
+    const third = { headers: { authorization: 'k-1' } }
+    await vi.waitFor(() => expect(made).toEqual([[`ws://127.0.0.1:1${path}`, ['sallyport.v1'], third]]))
     app.close()
   })
 

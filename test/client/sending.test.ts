@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, test, vi } from 'vitest'
 import { client, type ClientOptions, Denial, SallyportError } from '../../src/client/index.ts'
 import { article, chat, game, log, notes } from './contracts.ts'
@@ -254,6 +256,94 @@ describe('sending', () => {
     expect(await first).toMatchObject({ code: 'ERR_CLOSED' })
   })
 
+  test('messages that wait are bounded in bytes too', async () => {
+    await using server = await scriptedServer(path)
+    const { app, lobby } = open(server, { queueBytes: 1_000 })
+    const first = lobby.send('say', { text: 'a'.repeat(600) })
+    const second = await rejection(lobby.send('say', { text: 'b'.repeat(600) }))
+    expect(second).toMatchObject({ code: 'ERR_QUEUE_FULL' })
+    const peer = await server.next()
+    peer.open()
+    const { id } = await peer.next()
+    peer.send({ op: 'ok', in: path, id })
+    await first
+    app.close()
+  })
+
+  test('a message that leaves the queue gives its bytes back', async () => {
+    await using server = await scriptedServer(path)
+    const { app, lobby } = open(server, { queueBytes: 1_000 })
+    for (const text of ['a', 'b', 'c']) {
+      const abort = new AbortController()
+      const gone = rejection(lobby.send('say', { text: text.repeat(600) }, { signal: abort.signal }))
+      abort.abort()
+      await gone
+    }
+    const peer = await server.next()
+    const last = lobby.send('say', { text: 'd'.repeat(600) })
+    peer.open()
+    const { id } = await peer.next()
+    peer.send({ op: 'ok', in: path, id })
+    await last
+    app.close()
+  })
+
+  test('one message that is larger than the bound may wait alone', async () => {
+    await using server = await scriptedServer(path)
+    const { app, lobby } = open(server, { queueBytes: 10 })
+    const sent = lobby.send('say', { text: 'hello' })
+    const peer = await server.next()
+    peer.open()
+    const { id } = await peer.next()
+    peer.send({ op: 'ok', in: path, id })
+    await sent
+    app.close()
+  })
+
+  test('a message that was written is not held until its answer comes', async () => {
+    await using server = await scriptedServer('/ws/notes')
+    const app = client({ url: server.url, clock: manualClock(), WebSocket: Unbuffered })
+    const opening = app.open(notes)
+    const peer = await server.next()
+    peer.send({ op: 'hello', version: 1, id: 'h', pingMs: 25_000, limits: { message: 2_000_000 } })
+    peer.send({ op: 'opened', in: '/ws/notes', id: 'o' })
+    await until(opening, 'open')
+    const before = heapAfterCollection()
+    const sent = Array.from({ length: 20 }, () => opening.send(new Uint8Array(1_000_000)))
+    // buffers are given back in the background
+    await vi.waitFor(() => expect(heapAfterCollection() - before).toBeLessThan(5_000_000))
+    expect(sent).toHaveLength(20)
+    app.close()
+  })
+
+  test('a message whose promise was left alone is no uncaught error when it is refused', async () => {
+    await using server = await scriptedServer(path)
+    const uncaught: unknown[] = []
+    const hear = (error: unknown): void => void uncaught.push(error)
+    process.on('unhandledRejection', hear)
+    const { app, lobby, peer } = await opened(server)
+    void lobby.send('say', { text: 'hello' })
+    void lobby.call('history', {})
+    await peer.next()
+    peer.socket.terminate()
+    await until(lobby, 'waiting')
+    await new Promise((resolve) => setImmediate(resolve))
+    process.off('unhandledRejection', hear)
+    expect(uncaught).toEqual([])
+    app.close()
+  })
+
+  test('bytes of another realm are bytes', async () => {
+    await using server = await scriptedServer('/ws/notes')
+    const app = client({ url: server.url, clock: manualClock() })
+    const opening = app.open(notes)
+    const peer = await server.next()
+    peer.open()
+    void opening.send(runInNewContext('Uint8Array.of(1, 2, 255)') as Uint8Array)
+    expect((await peer.next()).data).toEqual(Uint8Array.of(1, 2, 255))
+    app.close()
+  })
+
   test('what was written when the line broke is rejected: its outcome is unknown', async () => {
     await using server = await scriptedServer(path)
     const { app, lobby, peer } = await opened(server)
@@ -487,6 +577,21 @@ describe('calling', () => {
     app.close()
   })
 })
+
+/** A WebSocket that sends what it is told, and keeps nothing of it. */
+class Unbuffered extends WebSocket {
+  override send(): void {}
+}
+
+/** Bytes of the heap and of buffers outside of it that are reachable. */
+function heapAfterCollection(): number {
+  setFlagsFromString('--expose-gc')
+  // what the flag adds to a new context is the function that collects
+  const collect = runInNewContext('gc') as () => void
+  collect()
+  const { heapUsed, external } = process.memoryUsage()
+  return heapUsed + external
+}
 
 function binaryFrame(header: object, bytes: Uint8Array): Uint8Array {
   const head = Buffer.from(JSON.stringify(header))
