@@ -19,7 +19,8 @@ export class Packet {
 
 /** What hears a connection. A transport calls `closed` exactly once, last. */
 export interface Receiver {
-  message(payload: Payload): void
+  /** @param bytes the size of the payload on the wire: a text has more of them than characters */
+  message(payload: Payload, bytes: number): void
   /** A protocol pong, or any other sign of life that is no message. */
   alive(): void
   /** The wire has ended: the close code that came or was sent, 1006 when it was cut. */
@@ -42,7 +43,10 @@ export interface Connection {
   ping(): void
   /** Bounds the size of messages from now on; 1009 above. */
   bound(messageBytes: number): void
-  /** Stops reading, so that a fast sender feels it. */
+  /**
+   * Stops reading, so that a fast sender feels it. No message is handed over until `resume`, except when the peer leaves:
+   * then what came before its end is handed over, all of it, and its end after that.
+   */
   pause(): void
   resume(): void
   /** Sends what is queued, then a close frame; cuts the wire when the peer does not answer in time. */

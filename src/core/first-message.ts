@@ -28,8 +28,6 @@ export class Early implements Receiver {
   #time: Timer
   #isOver: Denial | null = null
   #got = false
-  /** What came in one piece with the first message. */
-  #waiting: Payload[] = []
   #ended: { readonly code: number; readonly reason: string } | null = null
   #target: Receiver | null = null
 
@@ -73,9 +71,10 @@ export class Early implements Receiver {
     sayDenied(this.#connection, this.#handshake, denial)
   }
 
-  message(payload: Payload): void {
-    if (this.#target !== null) return this.#target.message(payload)
-    if (this.#got) return void this.#waiting.push(payload)
+  message(payload: Payload, bytes: number): void {
+    if (this.#target !== null) return this.#target.message(payload, bytes)
+    // nothing more is handed over until the doors have answered, except when the peer leaves: then it was never let in
+    if (this.#got) return
     this.#got = true
     this.#connection.pause()
     this.#time.cancel()
@@ -99,7 +98,6 @@ export class Early implements Receiver {
 
   #giveUp(denial: Denial): void {
     this.#isOver ??= denial
-    this.#waiting = []
     this.#abort.abort(denial)
     this.#over.reject(denial)
   }
@@ -108,7 +106,6 @@ export class Early implements Receiver {
   #hand(receiver: Receiver): void {
     queueMicrotask(() => {
       this.#target = receiver
-      for (const payload of this.#waiting.splice(0)) receiver.message(payload)
       if (this.#ended === null) this.#connection.resume()
       else receiver.closed(this.#ended.code, this.#ended.reason)
     })
@@ -122,11 +119,11 @@ export class Early implements Receiver {
 export function refusingCredential(inside: Receiver & { fail(error: unknown): void }): Receiver {
   let isFirst = true
   return {
-    message(payload) {
+    message(payload, bytes) {
       const isCredential = isFirst && tokenOf(payload) !== null
       isFirst = false
       if (isCredential) inside.fail(new Denial(400, 'unexpected-credential', 'you are in already without it'))
-      else inside.message(payload)
+      else inside.message(payload, bytes)
     },
     alive: () => inside.alive(),
     closed: (code, reason) => inside.closed(code, reason),

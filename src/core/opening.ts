@@ -213,7 +213,7 @@ export class Opening implements Receiver, Pulse {
     await this.#gone
   }
 
-  message(payload: Payload): void {
+  message(payload: Payload, _bytes: number): void {
     if (this.#ended) return
     this.#heartbeat.heard()
     this.#obey(this.parts.codec.read(payload))

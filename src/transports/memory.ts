@@ -97,6 +97,7 @@ function without(headers: Headers, names: readonly string[]): Headers {
 class MemoryWire {
   readonly #hears: FarReceiver
   #receiver: Receiver | null = null
+  /** What the receiver has paused before; a network would leave most of it with its sender. */
   #held: Payload[] = []
   #paused = false
   #closed = false
@@ -133,6 +134,8 @@ class MemoryWire {
   far(left: () => void): FarEnd {
     const end = (code: number, reason: string): void => {
       left()
+      // as over a network: what came before the end is heard before it
+      this.#handOver(() => false)
       this.#end(code, reason)
     }
     return { send: (payload) => this.#fromVisitor(payload), close: end, cut: () => end(1006, '') }
@@ -146,15 +149,19 @@ class MemoryWire {
     if (this.#closed) return
     if (sizeOf(payload) > this.#bound) return this.#end(1009, 'message too large')
     if (this.#receiver === null || this.#paused) this.#held.push(payload)
-    else this.#receiver.message(payload)
+    else this.#receiver.message(payload, sizeOf(payload))
   }
 
   #resume(): void {
     this.#paused = false
-    while (this.#receiver !== null && !this.#paused) {
+    this.#handOver(() => this.#paused)
+  }
+
+  #handOver(stops: () => boolean): void {
+    while (this.#receiver !== null && !stops()) {
       const payload = this.#held.shift()
       if (payload === undefined) return
-      this.#receiver.message(payload)
+      this.#receiver.message(payload, sizeOf(payload))
     }
   }
 

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { expect, test } from 'vitest'
 import WebSocket from 'ws'
-import { Packet } from '../../src/core/connection.ts'
+import { type Connection, Packet } from '../../src/core/connection.ts'
 import { testClock } from '../../src/testing.ts'
 import { openHouse } from './open-house.ts'
 import { frame, goodbye, rawClient, say } from './raw-client.ts'
@@ -91,6 +91,55 @@ test('a paused connection is not read, and goes on where it was', async () => {
   expect(socket.writableLength).toBeGreaterThan(0)
   guest?.connection.resume()
   await expect.poll(() => guest?.got.length, soon).toBe(sent)
+})
+
+/** A server whose receiver pauses at a message that says so, and what it has heard. */
+async function pausing() {
+  const house = await openHouse()
+  const heard: unknown[] = []
+  const connections: Connection[] = []
+  house.port.serve(async (handshake) => {
+    const connection = handshake.accept(null)
+    connections.push(connection)
+    connection.listen({
+      message: (payload, bytes) => {
+        heard.push([payload, bytes])
+        if (payload === 'pause') connection.pause()
+        if (payload === 'close') connection.close(4000, '')
+      },
+      alive: () => heard.push('alive'),
+      closed: (code) => heard.push(code),
+    })
+  })
+  const { socket } = await rawClient(house.number, '/')
+  const write = (...frames: Buffer[]): boolean => socket.write(Buffer.concat(frames))
+  return { heard, write, resume: () => connections[0]?.resume() }
+}
+
+test('messages behind a pause in one piece wait for the end of the pause', async () => {
+  const { heard, write, resume } = await pausing()
+  write(say('pause'), say('é'), say('pause'), say('c'), frame({ opcode: 9 }))
+  // the ping behind them has been read
+  await expect.poll(() => heard, soon).toEqual([['pause', 5], 'alive'])
+  resume()
+  expect(heard.slice(2)).toEqual([
+    ['é', 2],
+    ['pause', 5],
+  ])
+  resume()
+  expect(heard.slice(4)).toEqual([['c', 1]])
+})
+
+test('a peer that leaves is heard to the end, and its end after that, though its receiver has paused', async () => {
+  const { heard, write } = await pausing()
+  write(say('pause'), say('b'), say('pause'), say('c'), goodbye(1000))
+  await expect.poll(() => heard, soon).toEqual([['pause', 5], ['b', 1], ['pause', 5], ['c', 1], 1000])
+})
+
+test('a peer that leaves behind a pause is heard until its receiver closes, and no longer', async () => {
+  const { heard, write } = await pausing()
+  write(say('pause'), say('b'), say('close'), say('c'), goodbye(1000))
+  await expect.poll(() => heard, soon).toEqual([['pause', 5], ['b', 1], ['close', 5], 4000])
 })
 
 test('a ping of the peer and its pong are signs of life', async () => {

@@ -28,6 +28,12 @@ export interface ConnectionParts {
   readonly head: Uint8Array
 }
 
+/** A message that has not been handed over yet. */
+interface Heard {
+  readonly payload: Payload
+  readonly bytes: number
+}
+
 /** For how long a peer that broke a rule, or was too slow, may take to hear why it is cut. */
 const lastWordMs = 1_000
 
@@ -47,6 +53,8 @@ export class NodeConnection implements Connection, Holder, Hearer {
   #receiver: Receiver | null = null
   #phase: 'open' | 'closing' | 'deaf' | 'over' = 'open'
   #paused = false
+  /** What came in one piece with the message at which the receiver paused: at most one chunk of the socket. */
+  #held: Heard[] | null = null
   #timer: Timer | null = null
   #code = 1006
   #reason = ''
@@ -96,7 +104,8 @@ export class NodeConnection implements Connection, Holder, Hearer {
   resume(): void {
     if (!this.#paused) return
     this.#paused = false
-    if (this.#inlet?.writableNeedDrain !== true) this.#socket.resume()
+    this.#handOver(() => this.#paused)
+    if (!this.#paused && this.#inlet?.writableNeedDrain !== true) this.#socket.resume()
   }
 
   close(code: number, reason: string): void {
@@ -126,12 +135,15 @@ export class NodeConnection implements Connection, Holder, Hearer {
   }
 
   gone(): void {
+    this.#handOver(() => false)
     this.#end()
     this.#tell()
   }
 
-  message(payload: Payload): void {
-    if (this.#phase === 'open') this.#receiver?.message(payload)
+  message(payload: Payload, bytes: number): void {
+    if (this.#phase !== 'open') return
+    if (this.#paused) (this.#held ??= []).push({ payload, bytes })
+    else this.#hand({ payload, bytes })
   }
 
   pinged(data: Uint8Array): void {
@@ -150,6 +162,7 @@ export class NodeConnection implements Connection, Holder, Hearer {
    */
   concluded(code: number, reason: string): void {
     const { closeMs } = this.#house.hub.limits
+    this.#handOver(() => false)
     this.#lastFrame(code, '', { discard: false, withinMs: closeMs })
     if (!this.#deafen(closeMs)) return
     if (this.#reason === '') this.#reason = reason
@@ -164,6 +177,25 @@ export class NodeConnection implements Connection, Holder, Hearer {
     if (!this.#deafen(lastWordMs)) return
     this.#outlet.end()
     this.#tell()
+  }
+
+  /** Hands over what was held, in order, for as long as nothing stops it; after our own close nothing is heard. */
+  #handOver(stops: () => boolean): void {
+    while (this.#held !== null && this.#phase === 'open' && !stops()) {
+      const heard = this.#held.shift()
+      if (heard === undefined) this.#held = null
+      else this.#hand(heard)
+    }
+  }
+
+  #hand({ payload, bytes }: Heard): void {
+    try {
+      this.#receiver?.message(payload, bytes)
+    } catch (error) {
+      // one bad input ends one connection, never the process
+      this.#house.hub.report(error, 'hearing a connection')
+      this.broken(1011)
+    }
   }
 
   #tooSlow(): void {
@@ -193,6 +225,7 @@ export class NodeConnection implements Connection, Holder, Hearer {
   ): void {
     if (this.#phase !== 'open') return
     this.#phase = 'closing'
+    this.#held = null
     this.#code = code
     this.#reason = reason
     this.#outlet.last(closeFrame(code, reason), how.discard)
@@ -225,6 +258,7 @@ export class NodeConnection implements Connection, Holder, Hearer {
     if (this.#phase === 'over') return
     this.#phase = 'over'
     this.#inlet = null
+    this.#held = null
     this.#timer?.cancel()
     this.#socket.destroy()
     const { connections } = this.#house

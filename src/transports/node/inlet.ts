@@ -3,7 +3,7 @@ import type { Payload } from '../../wire/body.ts'
 
 /** What hears the frames of a peer. */
 export interface Hearer {
-  message(payload: Payload): void
+  message(payload: Payload, bytes: number): void
   pinged(data: Uint8Array): void
   ponged(): void
   /** The peer has sent its close frame; 1005 when it named no code. */
@@ -66,7 +66,7 @@ export class Inlet extends FrameParser {
 function onMessage(this: Inlet, data: Buffer, isBinary: boolean): void {
   // a copy: the buffer beneath belongs to the socket's reads, or to everybody's, and whoever keeps a view
   // keeps all of it
-  this.hearer.message(isBinary ? new Uint8Array(data) : data.toString('utf8'))
+  this.hearer.message(isBinary ? new Uint8Array(data) : data.toString('utf8'), data.length)
 }
 
 function onPing(this: Inlet, data: Buffer): void {
