@@ -34,11 +34,19 @@ export interface Connection {
   readonly protocol: string | null
   /** Bytes accepted and not handed to the kernel yet. */
   readonly queued: number
+  /** Whether the sender should wait: half of the outbound bound or more waits for the reader. */
+  readonly isFull: boolean
   /**
-   * Sends in order. Beyond the outbound bound the packet's policy holds: `close` ends the connection with 4508, `drop`
-   * loses it, `latest` keeps one per key until the reader has caught up. Nothing happens after `close`.
+   * Sends in order. While less than half of the outbound bound waits, a packet of any size is taken. Beyond the bound the
+   * packet's policy holds: `close` ends the connection with 4508, `drop` loses it, `latest` keeps one per key until the
+   * reader has caught up. Nothing happens after `close`.
    */
   send(packet: Packet): void
+  /**
+   * Calls back once, later and never within this call, when less than a quarter of the outbound bound waits. A new callback takes the place
+   * of the one before; a connection that has ended calls back no more.
+   */
+  whenDrained(run: () => void): void
   /** A protocol ping (RFC 6455 section 5.5.2). */
   ping(): void
   /** Bounds the size of messages from now on; 1009 above. */

@@ -120,9 +120,20 @@ export interface Socket<P extends string, S, A extends string, U, G> {
   /**
    * Sends to this socket alone.
    *
+   * @returns whether there is room for more: less than half of `limits.outboundBytes` waits for the reader. On `false` wait for
+   * {@link Socket.drained}; who sends on meets the policy of the message (4508, `drop`, `latest`) at the whole bound. `false` may
+   * also mean that this message was dropped, where that is its policy, or that the socket has ended
    * @throws TypeError when the data cannot be sent
    */
-  send(...message: Outgoing<S, SendOptions>): void
+  send(...message: Outgoing<S, SendOptions>): boolean
+  /**
+   * Resolves, at the earliest in the next turn, when less than a quarter of `limits.outboundBytes` waits for the reader. Several
+   * that wait go on one by one. After `limits.outboundMs` (60 s) the socket is closed with 4508.
+   *
+   * @throws (rejects with) an `AbortError` when the socket has ended or ends meanwhile; what a handler throws then is not reported
+   * @example for await (const row of rows) if (!socket.send('row', row)) await socket.drained()
+   */
+  drained(): Promise<void>
   /** The group of this contract and these params, or one of its audiences. The socket is in it already. */
   group(audience?: A): Group<S>
   /**

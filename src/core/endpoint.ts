@@ -31,7 +31,7 @@ export function endpoint<
   contract: Contract<P, C, S, K, Au, R> &
     ({} extends K ? unknown : 'a contract with calls needs a consumer: a loop has nowhere to answer them'),
   demands: Demands<P, A, G, Au, R> & Sound<G>,
-  run: (socket: LoopSocket<P, C, S, Au, UserOf<A>, Granted<G>>) => Promise<void>,
+  run: (socket: LoopSocket<P, C, S, Au, UserOf<A>, Granted<G>>) => Promise<unknown>,
 ): Endpoint<P, C, S, {}, UserOf<A>, LoopSocket<P, C, S, Au, UserOf<A>, Granted<G>>> {
   // Contract is read-only data: widening its types hides nothing from the engine
   const plain = contract as unknown as Contract<P>
@@ -57,7 +57,7 @@ class LoopView extends View implements AsyncIterable<unknown> {
   }
 }
 
-function looping(opening: Opening, run: (view: LoopView) => Promise<void>): Inside {
+function looping(opening: Opening, run: (view: LoopView) => Promise<unknown>): Inside {
   const loop = new Loop()
   let running: Promise<void> = Promise.resolve()
   let isDone = false

@@ -39,6 +39,8 @@ export interface Limits {
   readonly inbox: number
   /** Bytes that wait for a slow reader before the policy of the message holds; 1 MiB. */
   readonly outboundBytes: number
+  /** How long a handler waits for a slow reader in `socket.drained()` before 4508; 60 s. */
+  readonly outboundMs: number
   /** How often a silent peer is pinged; 25 s. */
   readonly pingMs: number
   /** For how long it may then stay silent before it counts as lost; 10 s. */
@@ -83,6 +85,7 @@ export const defaultLimits: Limits = {
   invalidMessages: 10,
   inbox: 256,
   outboundBytes: 1_048_576,
+  outboundMs: 60_000,
   pingMs: 25_000,
   pongMs: 10_000,
   closeMs: 5_000,

@@ -11,6 +11,7 @@ import { Conduct, type Verdict } from './conduct.ts'
 import { type Connection, Packet, type Receiver } from './connection.ts'
 import type { Leave } from './demands.ts'
 import type { Visitor } from './doors.ts'
+import { DrainWaiters } from './drain-waiters.ts'
 import { Heartbeat, type Pulse } from './heartbeat.ts'
 import type { Hub } from './hub.ts'
 import { Inbox } from './inbox.ts'
@@ -85,6 +86,8 @@ export class Opening implements Receiver, Pulse {
   #activeAt: number
   #turned: PromiseWithResolvers<void> | null = null
   #abort: AbortController | null = null
+  /** Handlers that wait for a slow reader. */
+  #drains: DrainWaiters | null = null
 
   constructor(parts: OpeningParts, visitor: Visitor) {
     const { hub } = parts
@@ -169,13 +172,28 @@ export class Opening implements Receiver, Pulse {
     this.#inbox?.start()
   }
 
-  /** Sends to this socket alone; the arguments are those of `socket.send`. */
-  send(args: readonly unknown[]): void {
+  /** Sends to this socket alone; the arguments are those of `socket.send`. Answers whether there is room for more. */
+  send(args: readonly unknown[]): boolean {
     const { contract, codec, hub } = this.parts
     const sending = sendingOf(contract, args, hub.checkOutgoing)
     const { type, shape, options } = sending
     const payload = codec.message(type, bodyFor(sending))
     this.#write(new Packet(payload, options.slow ?? shape.rules.slow, `${type ?? ''}/${options.key ?? ''}`))
+    return !this.#ended && !this.parts.connection.isFull
+  }
+
+  /** Resolves when the reader has taken most of what waits. @throws (rejects with) an AbortError when the socket ends */
+  drained(): Promise<void> {
+    const { connection, hub } = this.parts
+    this.#drains ??= new DrainWaiters({
+      connection,
+      alarms: hub.alarms,
+      withinMs: hub.limits.outboundMs,
+      late: () => this.#tooSlow(),
+    })
+    const drained = this.#drains.wait()
+    if (this.#ended) this.#drains.end(this.signal.reason)
+    return drained
   }
 
   /** Sends a frame to a socket that speaks `sallyport.v1`; a plain one is not told. */
@@ -443,6 +461,12 @@ export class Opening implements Receiver, Pulse {
     this.#turned = null
   }
 
+  /** A reader that takes a little now and then must not hold a handler, and what that holds, for as long as it likes. */
+  #tooSlow(): void {
+    tellLimit(this.parts, 'outboundMs')
+    this.end('slow', 4508, 'too-slow: you read more slowly than the endpoint speaks')
+  }
+
   #write(packet: Packet): void {
     if (!this.#ended) this.parts.connection.send(packet)
   }
@@ -458,6 +482,7 @@ export class Opening implements Receiver, Pulse {
     }
     this.parts.vacate()
     this.#abort?.abort()
+    this.#drains?.end(this.signal.reason)
     this.#turn()
     for (const call of this.#calls?.values() ?? []) call.abort()
     hub.emit({

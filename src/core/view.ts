@@ -53,8 +53,12 @@ export class View {
     return this.#opening.parts.hub.port(this.#tenant)
   }
 
-  send(...args: readonly unknown[]): void {
-    this.#opening.send(args)
+  send(...args: readonly unknown[]): boolean {
+    return this.#opening.send(args)
+  }
+
+  drained(): Promise<void> {
+    return this.#opening.drained()
   }
 
   group(audience?: string): Group<Direction> {

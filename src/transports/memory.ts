@@ -117,7 +117,10 @@ class MemoryWire {
       id: newId(),
       protocol,
       queued: 0,
+      isFull: false,
       send: (packet) => this.#toVisitor(packet),
+      // the visitor takes everything at once
+      whenDrained: (run) => queueMicrotask(() => this.#closed || run()),
       ping: () => this.#receiver?.alive(),
       bound: (messageBytes) => void (this.#bound = messageBytes),
       pause: () => void (this.#paused = true),

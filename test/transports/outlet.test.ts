@@ -172,12 +172,64 @@ test('a burst of one turn above the bound is no slow reader: it has not been off
   for (let count = 0; count < 50; count++) expect(out.send(new Packet('x'.repeat(100)))).toBe(true)
 })
 
-test('a message larger than the bound goes to a reader with nothing to take, and to no other', async () => {
+test('a message larger than the bound is taken while less than half of it waits, and not above', async () => {
   const { out, wire } = await open(new Writer(), 500)
   expect(out.send(new Packet('x'.repeat(2_000)))).toBe(true)
   expect(out.send(new Packet('y'))).toBe(false)
   await turn()
   expect(wire.written[0]).toHaveLength(2_004)
+  const few = await behind(249, 500)
+  expect(few.out.send(new Packet('x'.repeat(2_000)))).toBe(true)
+  const many = await behind(250, 500)
+  expect(many.out.send(new Packet('x'.repeat(2_000)))).toBe(false)
+})
+
+test.each([
+  ['queue', 'close'],
+  ['keyed messages', 'latest'],
+] as const)('the %s of a reader is full when half of the bound waits', async (_, slow) => {
+  const { out } = await behind(200, 500)
+  out.send(new Packet('x'.repeat(47), slow, 'a'))
+  expect(out.isFull).toBe(false)
+  out.send(new Packet('', slow, 'b'))
+  expect(out.isFull).toBe(true)
+})
+
+test('a sender hears once that less than a quarter of the bound waits, and not before', async () => {
+  const { out, wire } = await behind(200, 500)
+  let drained = 0
+  out.whenDrained(() => drained++)
+  out.send(new Packet('x'.repeat(121)))
+  await turn()
+  expect([out.queued, drained]).toEqual([323, 0])
+  await wire.catchUp()
+  await turn()
+  expect([out.queued, drained]).toEqual([0, 1])
+  out.send(new Packet('again'))
+  await turn()
+  await wire.catchUp()
+  expect(drained).toBe(1)
+})
+
+test('a sender that asks where nothing waits hears it at the end of the turn', async () => {
+  const { out, wire } = await open(new Writer())
+  let drained = 0
+  out.whenDrained(() => drained++)
+  expect(drained).toBe(0)
+  await turn()
+  expect([drained, wire.written]).toEqual([1, []])
+})
+
+test('a sender hears no more of room after the last frame', async () => {
+  const { out, wire } = await behind(200, 500)
+  let drained = 0
+  out.whenDrained(() => drained++)
+  out.last(Buffer.from('LAST'), false)
+  out.whenDrained(() => drained++)
+  await turn()
+  await wire.catchUp()
+  await turn()
+  expect(drained).toBe(0)
 })
 
 test('a slow reader gets what waited in order, and the socket holds no more than it can take', async () => {

@@ -76,6 +76,14 @@ export class NodeConnection implements Connection, Holder, Hearer {
     return this.#outlet.queued
   }
 
+  get isFull(): boolean {
+    return this.#outlet.isFull
+  }
+
+  whenDrained(run: () => void): void {
+    this.#outlet.whenDrained(run)
+  }
+
   listen(receiver: Receiver): void {
     this.#receiver = receiver
     if (this.#phase === 'deaf' || this.#phase === 'over') queueMicrotask(() => this.#tell())

@@ -24,6 +24,8 @@ export class Outlet implements Flushed {
   /** Whether the kernel has not taken the last write yet. */
   #isBehind = false
   #closed = false
+  /** Called back once when little waits. */
+  #drained: (() => void) | null = null
 
   constructor(socket: HeldSocket, writer: Writer, head: Uint8Array, bound: number) {
     this.#socket = socket
@@ -36,6 +38,19 @@ export class Outlet implements Flushed {
   /** Bytes that the kernel has not taken yet. */
   get queued(): number {
     return this.#socket.writableLength + this.#heldBytes + (this.#batch?.bytes ?? 0)
+  }
+
+  /** Whether half of the bound or more waits, under `latest` too. */
+  get isFull(): boolean {
+    return this.#waiting >= this.#bound / 2
+  }
+
+  /** Calls back once, at the end of this turn or later, when less than a quarter of the bound waits. */
+  whenDrained(run: () => void): void {
+    if (this.#closed) return
+    this.#drained = run
+    // the end of the turn is where it is looked at
+    this.#batch ??= this.#writer.begin(this)
   }
 
   /** Sends as the packet's policy says; false when the reader is too slow for it, and must go. */
@@ -77,6 +92,7 @@ export class Outlet implements Flushed {
     const bytes = this.#take()
     if (bytes !== null) this.#write(bytes)
     if (this.#latest !== null && !this.#isBehind) this.#release()
+    this.#tellDrained()
   }
 
   /** The kernel has taken everything: what waited goes next. */
@@ -84,9 +100,24 @@ export class Outlet implements Flushed {
     this.#isBehind = false
     if (this.#held.length > 0) this.#writeHeld()
     if (!this.#isBehind) this.#release()
+    this.#tellDrained()
   }
 
-  /** A message larger than the bound may be the only one that waits; else nobody could ever be sent it. */
+  #tellDrained(): void {
+    const drained = this.#drained
+    if (drained === null || this.#closed || this.#waiting >= this.#bound / 4) return
+    this.#drained = null
+    drained()
+  }
+
+  get #waiting(): number {
+    return this.queued + this.#latestBytes
+  }
+
+  /**
+   * A frame that is larger than the room is taken while less than half of the bound waits: a sender that waits when half is
+   * reached is never refused, whatever the size of its messages. So a reader holds the bound, or half of it and one frame.
+   */
   #fits(frame: Uint8Array): boolean {
     if (this.#hasRoom(frame)) return true
     // what was sent in this turn has not been offered to the kernel yet: a fast reader has room for it
@@ -96,7 +127,7 @@ export class Outlet implements Flushed {
 
   #hasRoom(frame: Uint8Array): boolean {
     const { queued } = this
-    return queued === 0 || queued + frame.length <= this.#bound
+    return queued < this.#bound / 2 || queued + frame.length <= this.#bound
   }
 
   #put(frame: Uint8Array): void {
