@@ -176,9 +176,9 @@ function hubOf(options: Options): {
   const groups = new Groups(bus, layer.store, report)
   const registry: Registry = new Registry()
   const alarms = new Alarms(clock)
-  const revocations = new Revocations()
-  const emit = teller(options.on, { node, clock, report })
   const fingerprint = (id: string): string => hash('sha256', id, 'buffer').toString('hex', 0, 8)
+  const revocations = new Revocations({ clock, report, fingerprint })
+  const emit = teller(options.on, { node, clock, report })
   let draining = false
   const hub: Hub = {
     node,

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from './clock.ts'
+import { heaped, pop, push } from './heap.ts'
 
 /** One alarm: it is its own timer, because a socket has two or three of them for as long as it is open. */
 class Alarm implements Timer {
@@ -139,45 +140,4 @@ export class Alarms {
     for (const entry of this.#heap) if (entry.at !== null) entry.due = Math.min(entry.due, entry.at - ahead)
     this.#sweep()
   }
-}
-
-function push(heap: Alarm[], entry: Alarm): void {
-  let index = heap.length
-  heap.push(entry)
-  while (index > 0) {
-    const above = (index - 1) >> 1
-    const parent = heap[above]
-    if (parent === undefined || parent.due <= entry.due) break
-    heap[index] = parent
-    index = above
-  }
-  heap[index] = entry
-}
-
-function pop(heap: Alarm[]): void {
-  const last = heap.pop()
-  if (last !== undefined && heap.length > 0) sink(heap, last, 0)
-}
-
-/** Puts an entry in a place, or below it where sooner ones are. */
-function sink(heap: Alarm[], entry: Alarm, place: number): void {
-  let index = place
-  for (;;) {
-    const [left, right] = [heap[2 * index + 1], heap[2 * index + 2]]
-    const isRight = left !== undefined && right !== undefined && right.due < left.due
-    const child = isRight ? right : left
-    if (child === undefined || child.due >= entry.due) break
-    heap[index] = child
-    index = 2 * index + (isRight ? 2 : 1)
-  }
-  heap[index] = entry
-}
-
-/** Makes a heap of a list, in its place. */
-function heaped(list: Alarm[]): Alarm[] {
-  for (let index = (list.length >> 1) - 1; index >= 0; index--) {
-    const entry = list[index]
-    if (entry !== undefined) sink(list, entry, index)
-  }
-  return list
 }

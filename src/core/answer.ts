@@ -6,9 +6,7 @@ import type { Identity } from './identity.ts'
 export interface Said {
   readonly identity: Identity<unknown>
   readonly grant: unknown
-  /** When the first door was asked, in wall time. */
-  readonly askedAt: number
-  /** How many orders had been given by then. */
+  /** How many orders had been heard when the first door was asked. */
   readonly asOf: number
 }
 

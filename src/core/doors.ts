@@ -1,6 +1,7 @@
 import type { Contract } from '../wire/contract.ts'
 import { Denial, deny, withCloseCode } from '../wire/errors.ts'
 import { type Authenticator, type Door, door, type Handshake, hub } from './application.ts'
+import type { Hub } from './hub.ts'
 import type { Identity } from './identity.ts'
 import { authenticate, subjectOf } from './authenticate.ts'
 import { type Known, suspect } from './place.ts'
@@ -23,9 +24,7 @@ export interface Visitor {
   /** The canonical path. */
   readonly path: string
   readonly grant: unknown
-  /** When the first door was asked, in wall time. */
-  readonly askedAt: number
-  /** How many orders had been given by then: one that was given later may know better. */
+  /** How many orders had been heard when the first door was asked: one that came later may know better. */
   readonly asOf: number
 }
 
@@ -47,9 +46,9 @@ export async function passDoors(
 ): Promise<Visitor> {
   let known: Known | null = null
   try {
-    const { clock, orders } = handshake[hub]
-    const [askedAt, asOf] = [clock.now(), orders.given]
     const params = paramsOf(contract, handshake)
+    await heardOthers(handshake[hub])
+    const asOf = handshake[hub].orders.given
     const identity = await authenticate(checks.auth, asked)
     const subject = subjectOf(identity, handshake.id)
     known = { identity, subject }
@@ -61,10 +60,22 @@ export async function passDoors(
       why: 'open',
       signal: asked.signal,
     })
-    return { identity, subject, params, path: contract.template.build(params), grant, askedAt, asOf }
+    return { identity, subject, params, path: contract.template.build(params), grant, asOf }
   } catch (error) {
     suspect(handshake, contract, known)
     throw withCode(error, checks)
+  }
+}
+
+/** What others have revoked is known before a door is asked: what it looks up is younger. @throws Denial 503 when it cannot be known */
+async function heardOthers({ orders }: Hub): Promise<void> {
+  try {
+    await orders.ready()
+  } catch (error) {
+    throw new Denial(503, 'unavailable', 'the server cannot hear of revocations: come back later', {
+      cause: error,
+      detail: 'listening to the other nodes',
+    })
   }
 }
 

@@ -1,7 +1,7 @@
 import { newId } from './new-id.ts'
 import { protocolName } from '../wire/carrier.ts'
 import type { Contract } from '../wire/contract.ts'
-import { Denial, deny } from '../wire/errors.ts'
+import { deny } from '../wire/errors.ts'
 import { asDenial, tellOf } from './admit.ts'
 import { type Door, type Handshake, hub } from './application.ts'
 import { assertRoom, evictOldest } from './connection-cap.ts'
@@ -103,7 +103,6 @@ async function comeIn(
   const { contract, terms } = entering
   const server = handshake[hub]
   assertOpen(server)
-  await heardOthers(server)
   const socket = newId()
   const places = await findPlaces({ hub: server, contract, seating: terms, socket }, visitor)
   try {
@@ -131,17 +130,6 @@ async function comeIn(
 /** @throws Denial 503 while the server drains: whoever came in now would be missed by it */
 function assertOpen({ draining }: Hub): void {
   if (draining) deny(503, 'restart', 'the server is being restarted', { retryAfterMs: 1_000 })
-}
-
-async function heardOthers(server: Hub): Promise<void> {
-  try {
-    await server.orders.ready()
-  } catch (error) {
-    throw new Denial(503, 'unavailable', 'the server cannot hear of revocations: come back later', {
-      cause: error,
-      detail: 'listening to the other nodes',
-    })
-  }
 }
 
 /** Greets, seats and runs; whatever goes wrong from here on ends the socket, for it is open. */

@@ -53,6 +53,14 @@ interface Counted {
   readonly changed: number
 }
 
+/** How an order is carried out. */
+interface Manner {
+  /** Which of the sockets that it names it is about. */
+  readonly applies: (socket: OpenSocket) => boolean
+  /** Whether it was read in a log, some time after it was given. */
+  readonly isLate: boolean
+}
+
 /** An order with the node that was told to give it. */
 type Given = Order & { readonly node: string }
 
@@ -111,7 +119,7 @@ export class Orders {
    */
   async give(order: Order): Promise<Receipt> {
     const { node, bus } = this.#parts
-    const here = this.#carryOut({ ...order, node }, () => true)
+    const here = this.#carryOut({ ...order, node })
     await this.ready()
     const others = (await bus.nodes()).filter((name) => name !== node)
     const answered = this.#collect(order.id, others)
@@ -131,7 +139,7 @@ export class Orders {
     }
   }
 
-  /** How many changes of rights this node was told of: counted, because a wall clock may jump in between. */
+  /** How many orders this node has heard: counted, because a wall clock may jump in between. */
   get given(): number {
     return this.#given
   }
@@ -158,6 +166,7 @@ export class Orders {
   #armPoll(): void {
     if (this.#closed) return
     this.#poll = this.#parts.alarms.after(pollMs, () => {
+      this.#parts.revocations.look()
       this.#readLogs()
         .catch((error: unknown) => this.#parts.report(error, 'reading revocations'))
         .finally(() => this.#armPoll())
@@ -193,32 +202,33 @@ export class Orders {
     try {
       const order = orderOf(bytes)
       if (order === null) throw new TypeError('an order from the layer is malformed')
-      const done = await this.#carryOut(order, () => true)
+      const done = await this.#carryOut(order)
       await bus.publish(answersTopic(order.node), () => packed({ id: order.id, node, ...done }))
     } catch (error) {
       report(error, 'obeying another node')
     }
   }
 
-  async #carryOut(order: Given, applies: (socket: OpenSocket) => boolean): Promise<Counted> {
-    const done = await this.#do(order, applies)
+  async #carryOut(order: Given): Promise<Counted> {
+    const done = await this.#do(order, { applies: () => true, isLate: false })
     this.#parts.emit(happeningOf(order, done, this.#parts.fingerprint))
     return done
   }
 
   /** An order out of the log: mostly carried out long ago, which is then not told again. */
   async #catchUp(order: Given): Promise<void> {
-    const done = await this.#do(order, (socket) => socket.isRevoked())
+    const done = await this.#do(order, { applies: (socket) => socket.isRevoked(), isLate: true })
     if (done.closed > 0) this.#parts.emit(happeningOf(order, done, this.#parts.fingerprint))
   }
 
   /** First remembered, then done: whoever is on the way in is caught by the one, whoever is inside by the other. */
-  async #do(order: Order, applies: (socket: OpenSocket) => boolean): Promise<Counted> {
-    const { registry, revocations, clock } = this.#parts
+  async #do(order: Order, { applies, isLate }: Manner): Promise<Counted> {
+    const { registry, revocations } = this.#parts
     const { kind, who, reason, at, until } = order
-    if (kind === 'revoke') revocations.add({ who, reason, at, until }, clock.now())
+    const number = ++this.#given
+    if (kind === 'revoke') revocations.add({ who, reason, at, forMs: until - at, number, isLate })
     // a kick is not remembered: whoever is on the way into that room has the doors asked again
-    if (kind === 'recheck' || who.room !== undefined) this.#noteRecheck(who)
+    if (kind === 'recheck' || who.room !== undefined) this.#noteRecheck(who, number)
     const sockets = registry.find(who).filter(applies)
     // questions of their own: one that was asked before the order may have been answered before the change
     const questions: Questions = new Flights()
@@ -228,8 +238,8 @@ export class Orders {
     return { closed: sockets.length, changed: 0 }
   }
 
-  #noteRecheck(who: Selector): void {
-    const noted = { who, number: ++this.#given }
+  #noteRecheck(who: Selector, number: number): void {
+    const noted = { who, number }
     this.#rechecks.add(noted)
     const { alarms, handshakeMs } = this.#parts
     alarms.after(handshakeMs + slackMs, () => this.#rechecks.delete(noted))

@@ -88,7 +88,7 @@ export class Refresh {
       throw new Denial(409, 'not-asked', 'this question was answered already, or never asked')
     this.#nonce = null
     this.#bound(0)
-    const [askedAt, asOf] = [hub.clock.now(), hub.orders.given]
+    const asOf = hub.orders.given
     const credentials = explicitCredentials({ scheme, value, carrier: 'refresh' })
     const identity = await inTime(
       hub,
@@ -97,7 +97,7 @@ export class Refresh {
     )
     assertSamePerson(hub, opening.visitor, identity)
     assertLater(opening.visitor.identity, identity)
-    return { identity, nonce, askedAt, asOf }
+    return { identity, nonce, asOf }
   }
 
   #door(signal: AbortSignal): Omit<Door, 'credentials'> {

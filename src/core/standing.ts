@@ -15,9 +15,7 @@ export interface Fresh {
   readonly identity: Identity<unknown>
   /** The question that it answers. */
   readonly nonce: string
-  /** When the first door was asked, in wall time. */
-  readonly askedAt: number
-  /** How many orders had been given by then. */
+  /** How many orders had been heard when the first door was asked. */
   readonly asOf: number
 }
 
@@ -177,12 +175,12 @@ export class Standing {
   async #asked(why: Why, signal: AbortSignal, fresh?: Fresh): Promise<Said> {
     const { hub, opening, checks } = this.#parts
     const { visitor } = opening
-    const { askedAt, asOf } = fresh ?? { askedAt: hub.clock.now(), asOf: hub.orders.given }
+    const { asOf } = fresh ?? { asOf: hub.orders.given }
     const identity = fresh === undefined ? await this.#renewed(visitor) : await this.#upToDate(fresh)
     const { user, scopes = [] } = identity
     const { subject, params } = visitor
     const grant = await secondDoor(checks, { user, subject, scopes, params, why, signal })
-    return { identity, grant, askedAt, asOf }
+    return { identity, grant, asOf }
   }
 
   /** Whoever has brought a new credential, as a recheck that has overtaken it would find them: that one was not asked about it. */

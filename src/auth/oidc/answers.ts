@@ -77,7 +77,7 @@ export class Answers {
 
   async #asked(key: string, token: string): Promise<Answer> {
     const { ask, clock, keepMs } = this.#parts
-    const askedAt = clock.now()
+    const askedAt = clock.monotonic()
     const answer = await ask(token)
     if (answer === null) {
       this.#good.delete(key)
@@ -85,8 +85,8 @@ export class Answers {
       return null
     }
     this.#bad.delete(key)
-    const endMs = answer.exp === undefined ? Number.POSITIVE_INFINITY : answer.exp * 1000
-    this.#good.set(key, answer, Math.min(askedAt + keepMs, endMs))
+    const leftMs = answer.exp === undefined ? Number.POSITIVE_INFINITY : answer.exp * 1000 - clock.now()
+    this.#good.set(key, answer, Math.min(askedAt + keepMs, clock.monotonic() + leftMs))
     return answer
   }
 }

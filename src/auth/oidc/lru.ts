@@ -15,13 +15,13 @@ export class Lru<V> {
     const kept = this.#kept.get(key)
     if (kept === undefined) return null
     this.#kept.delete(key)
-    if (kept.until <= this.#clock.now()) return null
+    if (kept.until <= this.#clock.monotonic()) return null
     // last in the map is last to go
     this.#kept.set(key, kept)
     return kept.value
   }
 
-  /** @param until the wall time in milliseconds at which it is forgotten */
+  /** @param until when it is forgotten, on the monotonic clock */
   set(key: string, value: V, until: number): void {
     this.#kept.delete(key)
     this.#kept.set(key, { value, until })

@@ -53,3 +53,27 @@ test('a question that follows another takes its place, where no further one coul
   expect(await following).toEqual({ sub: '7' })
   await Promise.all(asked)
 })
+
+test.each([
+  ['an hour back', -3_600_000, {}, 31_000],
+  ['nine days back', -9 * 86_400_000, null, 11_000],
+  ['an hour back before the end of the token', -3_600_000, { exp: Date.UTC(2026, 0, 1) / 1000 + 20 }, 21_000],
+])('an answer is kept no longer when the clock is set %s', async (_, stepMs, answer, afterMs) => {
+  const clock = testClock()
+  let asked = 0
+  const answers = new Answers({
+    clock,
+    keepMs: 30_000,
+    ask: async () => {
+      asked++
+      return answer
+    },
+  })
+  await answers.known('token')
+  clock.jump(stepMs)
+  await answers.known('token')
+  expect(asked).toBe(1)
+  await clock.advance(afterMs)
+  await answers.known('token')
+  expect(asked).toBe(2)
+})

@@ -1,0 +1,51 @@
+const bits = 2 ** 21
+const bitsPerName = 10
+/** What a filter was made for: with so many names it takes one other name in 16,000 for one of them. */
+export const namesPerFilter = 100_000
+
+/**
+ * A set of names that never loses one, in 256 KiB however many there are (a Bloom filter). It takes some other names for its
+ * own: few up to {@link namesPerFilter}, and more and more beyond. A name is given by its digest, 16 hex digits that others can
+ * neither know nor steer: else they could choose names whose bits are those of a victim.
+ */
+export class NameFilter {
+  readonly #words = new Uint32Array(bits / 32)
+  #size = 0
+
+  /** How many names were added. */
+  get size(): number {
+    return this.#size
+  }
+
+  add(digest: string): void {
+    this.#size++
+    const [first, step] = halvesOf(digest)
+    for (let index = 0; index < bitsPerName; index++) {
+      const bit = bitAt(first + index * step)
+      this.#words[bit >>> 5] = this.#wordOf(bit) | (1 << (bit & 31))
+    }
+  }
+
+  /** Always true of a name that was added. */
+  has(digest: string): boolean {
+    const [first, step] = halvesOf(digest)
+    for (let index = 0; index < bitsPerName; index++) {
+      const bit = bitAt(first + index * step)
+      if ((this.#wordOf(bit) & (1 << (bit & 31))) === 0) return false
+    }
+    return true
+  }
+
+  #wordOf(bit: number): number {
+    return this.#words[bit >>> 5] ?? 0
+  }
+}
+
+/** Where the bits of a name begin, and how far they are apart: an odd step meets none of them twice. */
+function halvesOf(digest: string): readonly [first: number, step: number] {
+  return [Number.parseInt(digest.slice(0, 8), 16), Number.parseInt(digest.slice(8, 16), 16) | 1]
+}
+
+function bitAt(place: number): number {
+  return place & (bits - 1)
+}

@@ -1,0 +1,135 @@
+import { expect, test } from 'vitest'
+import { type Authenticator, consumer, contract, type Identity, type Port, text } from '../../src/index.ts'
+import { settled } from '../../src/testing/clock.ts'
+import { testClock, type TestClock, testPort, visit } from '../../src/testing.ts'
+
+const lines = contract('/ws/lines', { client: text, server: text })
+const ada = { id: 'ada' }
+const [secondMs, hourMs, dayMs] = [1_000, 3_600_000, 86_400_000]
+
+/** How an identity shows its age: a store has just been asked, or a date says it. */
+type Age = 'looked up' | 'dated'
+
+/** A system with one user, whose session was issued when the clock showed `issued`. */
+function house(age: Age) {
+  const clock = testClock()
+  const port = testPort({ clock, remember: '10h' })
+  let issued = clock.now()
+  let gate: Promise<void> | null = null
+  const identity = (): Identity<typeof ada> => ({
+    user: ada,
+    session: 's1',
+    ...(age === 'dated' ? { issuedAt: new Date(issued) } : {}),
+    renew: async () => identity(),
+  })
+  const auth: Authenticator<typeof ada> = async () => {
+    const found = identity()
+    await gate
+    return found
+  }
+  const room = consumer(lines, { auth }, () => ({ message: () => {} }))
+  return {
+    clock,
+    port,
+    signIn: () => void (issued = clock.now()),
+    come: () => visit(room, {}, { headers: {}, port }),
+    /** Comes to a first door that takes its time: `answer` lets it say what it has found. */
+    async knock() {
+      const { promise, resolve: answer } = Promise.withResolvers<void>()
+      gate = promise
+      const coming = visit(room, {}, { headers: {}, port })
+      coming.catch(() => {})
+      await settled()
+      gate = null
+      return { coming, answer }
+    },
+  }
+}
+
+const ban = (port: Port) => port.revoke({ user: 'ada', reason: 'banned' })
+const refused = { status: 403, code: 'revoked' }
+const steps: readonly (readonly [string, number])[] = [
+  ['5 s back', -5 * secondMs],
+  ['an hour back', -hourMs],
+  ['an hour ahead', hourMs],
+  ['nowhere', 0],
+]
+const ages: readonly Age[] = ['looked up', 'dated']
+const cases = steps.flatMap(([step, ms]) => ages.map((age) => [step, age, ms] as const))
+
+test.each(cases)('a clock set %s during a handshake lets no banned user in (%s)', async (_, age, stepMs) => {
+  const { clock, port, knock } = house(age)
+  const { coming, answer } = await knock()
+  clock.jump(stepMs)
+  await ban(port)
+  answer()
+  await expect(coming).rejects.toMatchObject(refused)
+})
+
+test.each(steps)('a session from before a clock was set %s stays out after a ban', async (_, stepMs) => {
+  const { clock, port, come } = house('dated')
+  clock.jump(stepMs)
+  await ban(port)
+  await clock.advance(3 * secondMs)
+  await expect(come()).rejects.toMatchObject(refused)
+})
+
+test.each(cases)('a clock set %s after a ban lets the new sign-in in (%s)', async (_, age, stepMs) => {
+  const { clock, port, come, signIn } = house(age)
+  await ban(port)
+  await clock.advance(60 * secondMs)
+  clock.jump(stepMs)
+  // a clock that was set back shows the time of the ban again: until then no date proves to be later
+  await clock.advance(Math.max(0, -stepMs))
+  signIn()
+  await expect(come()).resolves.toBeDefined()
+})
+
+test('a sign-in in the millisecond of a ban is let in when its store was asked after it', async () => {
+  const { port, come } = house('looked up')
+  await ban(port)
+  await expect(come()).resolves.toBeDefined()
+})
+
+/** The clock is wrong for a moment, in which the server is asked something. */
+async function wrongFor(clock: TestClock, ms: number, work: () => Promise<unknown>): Promise<void> {
+  clock.jump(ms)
+  await work()
+  clock.jump(-ms)
+}
+
+test('a clock that is 9 days ahead for a moment makes the server forget no revocation', async () => {
+  const clock = testClock()
+  const port = testPort({ clock })
+  const auth: Authenticator<typeof ada> = async () => ({ user: ada, session: 's1', renew: async () => null })
+  const room = consumer(lines, { auth }, () => ({ message: () => {} }))
+  await port.revoke({ session: 's1', reason: 'signed out' })
+  await wrongFor(clock, 9 * dayMs, async () => {
+    for (let count = 0; count < 512; count++)
+      await port.revoke({ session: `other-${count}`, reason: 'signed out' })
+  })
+  await expect(visit(room, {}, { headers: {}, port })).rejects.toMatchObject({ status: 401 })
+})
+
+test('a session dated 9 days ahead by a wrong clock stays out after a ban', async () => {
+  const { clock, port, come, signIn } = house('dated')
+  await wrongFor(clock, 9 * dayMs, async () => {
+    signIn()
+    await come()
+  })
+  await ban(port)
+  await clock.advance(60 * secondMs)
+  await expect(come()).rejects.toMatchObject(refused)
+  signIn()
+  await expect(come()).resolves.toBeDefined()
+})
+
+test('a revocation is remembered for as long as was promised, whatever the clock shows', async () => {
+  const { clock, port, come } = house('dated')
+  await ban(port)
+  clock.jump(-dayMs)
+  await clock.advance(9 * hourMs)
+  await expect(come()).rejects.toMatchObject(refused)
+  await clock.advance(2 * hourMs)
+  await expect(come()).resolves.toBeDefined()
+})
