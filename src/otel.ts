@@ -17,6 +17,7 @@ import {
 } from '@opentelemetry/api'
 import type { Tracer, Work } from './core/tracer.ts'
 import { Denial } from './wire/errors.ts'
+import { aBoolean, assertOptions, having, type Kinds, oneOf } from './wire/options.ts'
 import type { TraceContext } from './wire/trace.ts'
 
 /** How spans are made. */
@@ -32,21 +33,30 @@ export interface OtelOptions {
   readonly tell?: boolean
 }
 
+const optionKinds: Kinds<OtelOptions> = {
+  provider: having('getTracer'),
+  remote: oneOf('continue', 'link'),
+  tell: aBoolean,
+}
+
 /**
  * A tracer over `@opentelemetry/api` 1.9 or newer, an optional peer dependency. Without an SDK it does nothing. Neither
  * credentials nor what messages say are in its spans, nor the text of errors, which may quote both.
  *
+ * @throws TypeError when an option is unknown or malformed
  * @example sallyport({ tracer: otel() })
  */
-export function otel({ provider, remote = 'continue', tell = true }: OtelOptions = {}): Tracer {
+export function otel(options: OtelOptions = {}): Tracer {
+  assertOptions('otel()', options, optionKinds)
+  const { provider, remote = 'continue', tell = true } = options
   // asked for at each span: an SDK may be registered after this was made, and the global provider stands in until then
   const tracer = (): OtelTracer => (provider ?? trace).getTracer('sallyport')
   return {
     run(work, inside) {
       const remoteContext = work.parent === null ? null : spanContextOf(work.parent)
       const { base, links } = origin(remoteContext, work, remote)
-      const options = { kind: kinds[work.kind], attributes: attributesOf(work), links }
-      const span = tracer().startSpan(nameOf(work), options, base)
+      const made = { kind: kinds[work.kind], attributes: attributesOf(work), links }
+      const span = tracer().startSpan(nameOf(work), made, base)
       const own = tell ? told(span.spanContext()) : null
       if (work.kind === 'handshake') doors.add(span)
       return watched(span, () => context.with(trace.setSpan(base, span), () => inside(own)))

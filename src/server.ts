@@ -7,7 +7,7 @@ import { type Application, hub as server } from './core/application.ts'
 import type { Identity } from './core/identity.ts'
 import { Alarms } from './core/alarms.ts'
 import { Allowances } from './core/allowances.ts'
-import { type Clock, systemClock } from './core/clock.ts'
+import { aClock, type Clock, systemClock } from './core/clock.ts'
 import { type Carriers, checkedCarriers } from './core/credentials.ts'
 import { Flights } from './core/flights.ts'
 import { Gate } from './core/gate.ts'
@@ -86,7 +86,7 @@ const optionKinds: Kinds<Options> = {
   carriers: anObject,
   limits: anObject,
   whenFull: oneOf('evict', 'refuse'),
-  clock: having('now', 'monotonic', 'after'),
+  clock: aClock,
   report: aFunction,
   on: aFunction,
   tracer: having('run'),

@@ -1,7 +1,8 @@
 import type { Authenticator, Door, SecurityScheme } from '../core/application.ts'
-import { type Clock, systemClock } from '../core/clock.ts'
+import { aClock, type Clock, systemClock } from '../core/clock.ts'
 import type { Identity } from '../core/identity.ts'
 import { deny } from '../wire/errors.ts'
+import { aFunction, aString, assertOptions, type Kinds, needed } from '../wire/options.ts'
 import { sha256Hex } from './fingerprint.ts'
 import type { Found } from './found.ts'
 
@@ -17,6 +18,13 @@ export interface ApiKeyOptions<U> {
   /** The header that documentation names; which ones are read is the server's `carriers.headers`. */
   readonly header?: string
   readonly clock?: Clock
+}
+
+const kinds: Kinds<ApiKeyOptions<unknown>> = {
+  find: needed(aFunction),
+  prefix: aString,
+  header: aString,
+  clock: aClock,
 }
 
 const maxLength = 512
@@ -36,6 +44,7 @@ const maxLength = 512
  * } })
  */
 export function apiKeys<U>(options: ApiKeyOptions<U>): Authenticator<U> {
+  assertOptions('apiKeys()', options, kinds)
   const authenticator = async (door: Door): Promise<Identity<U> | null> => {
     const key = keyOf(door, options.prefix)
     if (key === null) return null

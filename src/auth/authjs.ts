@@ -1,11 +1,12 @@
 import { hkdfSync } from 'node:crypto'
 import { errors, type JWTPayload, jwtDecrypt } from 'jose'
 import type { Authenticator, Door } from '../core/application.ts'
-import { type Clock, systemClock } from '../core/clock.ts'
+import { aClock, type Clock, systemClock } from '../core/clock.ts'
 import type { Credentials } from '../core/credentials.ts'
 import type { Identity } from '../core/identity.ts'
 import type { Found } from './found.ts'
-import { secretsOf } from './secrets.ts'
+import { listed } from './claims.ts'
+import { aFunction, aString, assertOptions, type Kinds, needed, oneOf, oneOrMore } from '../wire/options.ts'
 
 /** What the session cookie of Auth.js holds, beside what your `jwt` callback puts there. */
 export interface AuthjsToken {
@@ -42,6 +43,15 @@ export interface AuthjsOptions<U> {
   /** When the person signed in; `iat` when left out, which every visit makes younger. */
   readonly issuedAt?: (token: AuthjsToken) => Date | null | undefined
   readonly clock?: Clock
+}
+
+const kinds: Kinds<AuthjsOptions<unknown>> = {
+  secret: needed(oneOrMore("the site's AUTH_SECRET")),
+  cookie: aString,
+  version: oneOf(4, 5),
+  user: needed(aFunction),
+  issuedAt: aFunction,
+  clock: aClock,
 }
 
 /** How a version derives its keys. */
@@ -85,10 +95,11 @@ const toleranceMs = 5_000
  * after a sign-out too. So let your `jwt` callback put a `sid` in it, which becomes the identity's `session`,
  * and revoke that in `events.signOut`. `renew` asks `user` again, and cannot prolong anything.
  *
- * @throws SallyportError ERR_CONFIGURATION when there is no secret, or one is empty
+ * @throws TypeError when an option is unknown or malformed, such as a secret that is missing or empty
  * @example authjs({ secret: process.env['AUTH_SECRET'] ?? '', user: ({ sub }) => users.find(sub) })
  */
 export function authjs<U>(options: AuthjsOptions<U>): Authenticator<U> {
+  assertOptions('authjs()', options, kinds)
   const scheme = schemes[options.version ?? 5]
   const { cookie = scheme.cookie } = options
   const site: Site<U> = { options, enc: scheme.enc, keys: keysOf(options.secret, scheme, cookie) }
@@ -111,9 +122,10 @@ interface Site<U> {
 }
 
 function keysOf(secret: string | readonly string[], scheme: Scheme, cookie: string): readonly Uint8Array[] {
-  const secrets = secretsOf(secret, "authjs() got no 'secret': give the site's AUTH_SECRET")
   const [salt, info] = [scheme.salt(cookie), scheme.info(cookie)]
-  return secrets.map((one) => new Uint8Array(hkdfSync('sha256', one, salt, info, scheme.bytes)))
+  return (listed(secret) ?? []).map(
+    (one) => new Uint8Array(hkdfSync('sha256', one, salt, info, scheme.bytes)),
+  )
 }
 
 /**

@@ -2,6 +2,7 @@ import type { Authenticator, Door } from '../core/application.ts'
 import { basicPair } from '../core/credentials.ts'
 import type { Identity } from '../core/identity.ts'
 import { deny, SallyportError } from '../wire/errors.ts'
+import { aFunction, assertOptions, aText, type Kinds, needed, wholeFrom } from '../wire/options.ts'
 import type { Found } from './found.ts'
 
 /** What {@link basic} needs. */
@@ -20,6 +21,12 @@ export interface BasicOptions<U> {
   readonly atOnce?: number
 }
 
+const kinds: Kinds<BasicOptions<unknown>> = {
+  check: needed(aFunction),
+  realm: needed(aText),
+  atOnce: wholeFrom(1),
+}
+
 const maxLength = 256
 
 /**
@@ -34,6 +41,7 @@ const maxLength = 256
  * basic({ realm: 'devices', check: (user, password) => devices.verified(user, password) })
  */
 export function basic<U>(options: BasicOptions<U>): Authenticator<U> {
+  assertOptions('basic()', options, kinds)
   const { realm, atOnce = 32 } = options
   if (!/^[ !#-[\]-~]+$/.test(realm))
     throw new SallyportError('ERR_CONFIGURATION', "basic() needs a 'realm' of printable ASCII without quotes")

@@ -1,6 +1,7 @@
-import { type Clock, systemClock } from '../core/clock.ts'
+import { aClock, type Clock, systemClock } from '../core/clock.ts'
 import type { Messenger } from '../core/port.ts'
 import { SallyportError } from '../wire/errors.ts'
+import { assertOptions, having, type Kinds, needed, oneOf } from '../wire/options.ts'
 import { type AuthUser, isBanned, keepsSessionRows } from './better-auth-sessions.ts'
 import { type Announce, announcing } from './announcing.ts'
 
@@ -14,6 +15,12 @@ export interface RevocationsOptions {
    */
   readonly passwords?: 'end-sessions' | 'leave-sessions'
   readonly clock?: Clock
+}
+
+const kinds: Kinds<RevocationsOptions> = {
+  port: needed(having('revoke', 'recheck')),
+  passwords: oneOf('end-sessions', 'leave-sessions'),
+  clock: aClock,
 }
 
 /** What is used of the context that a plugin is started with. */
@@ -90,16 +97,14 @@ export interface AuthPlugin {
  *
  * @example betterAuth({ ..., plugins: [admin(), revocations({ port })] })
  */
-export function revocations({
-  port,
-  passwords = 'end-sessions',
-  clock = systemClock,
-}: RevocationsOptions): AuthPlugin {
+export function revocations(options: RevocationsOptions): AuthPlugin {
+  assertOptions('revocations()', options, kinds)
+  const { port, passwords = 'end-sessions', clock = systemClock } = options
   const ends = passwords === 'end-sessions'
   return {
     id: 'sallyport',
-    init({ options, logger }) {
-      if (!keepsSessionRows(options))
+    init({ options: site, logger }) {
+      if (!keepsSessionRows(site))
         throw new SallyportError(
           'ERR_CONFIGURATION',
           'revocations() needs session: { storeSessionInDatabase: true }: ' +

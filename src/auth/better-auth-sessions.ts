@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto'
 import type { Identity } from '../core/identity.ts'
 import type { Found } from './found.ts'
+import { aFunction, assertKind, type Kinds } from '../wire/options.ts'
 
 /** A user as better-auth keeps one; `banned` and `banExpires` are there with its admin plugin. */
 export interface AuthUser {
@@ -60,6 +61,16 @@ export interface SignedInOptions<S extends SignedIn, U> {
    * again at each renewal.
    */
   readonly user?: (signedIn: S) => Found<U>
+}
+
+/** The options that all authenticators of better-auth take. */
+export const signedInKinds: Kinds<SignedInOptions<SignedIn, unknown>> = { user: aFunction }
+
+/** Checks the instance that an authenticator was given. @throws TypeError when it is none */
+export function assertInstance(where: string, auth: unknown): void {
+  const isInstance = (value: unknown): boolean =>
+    typeof value === 'object' && value !== null && '$context' in value && 'api' in value
+  assertKind(`the instance of ${where}`, auth, { wanted: 'what betterAuth() returns', is: isInstance })
 }
 
 /** A session by its names, neither of which is a secret. */

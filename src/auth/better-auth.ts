@@ -1,10 +1,13 @@
 import type { Authenticator, Door } from '../core/application.ts'
 import type { Identity } from '../core/identity.ts'
 import { deny } from '../wire/errors.ts'
+import { aString, assertOptions, type Kinds, needed, strings } from '../wire/options.ts'
 import {
+  assertInstance,
   type BetterAuth,
   bySessionId,
   bySignedToken,
+  signedInKinds,
   type SignedIn,
   type SignedInOptions,
 } from './better-auth-sessions.ts'
@@ -49,6 +52,8 @@ export function sessionCookie<S extends SignedIn, U = S['user']>(
   auth: BetterAuth<S>,
   options: SignedInOptions<S, U> = {},
 ): Authenticator<U> {
+  assertInstance('sessionCookie()', auth)
+  assertOptions('sessionCookie()', options, signedInKinds)
   const authenticator = async ({ credentials }: Door): Promise<Identity<U> | null> => {
     const { authCookies } = await auth.$context
     const value = credentials.cookie(authCookies.sessionToken.name) ?? ''
@@ -72,6 +77,8 @@ export function sessionToken<S extends SignedIn, U = S['user']>(
   auth: BetterAuth<S>,
   options: SignedInOptions<S, U> = {},
 ): Authenticator<U> {
+  assertInstance('sessionToken()', auth)
+  assertOptions('sessionToken()', options, signedInKinds)
   const authenticator = async ({ credentials }: Door): Promise<Identity<U> | null> => {
     const value = credentials.of('bearer') ?? ''
     if (!signedShape.test(value)) return null
@@ -100,6 +107,13 @@ export interface AccessTokenOptions<S extends SignedIn, U> extends SignedInOptio
   readonly algorithms?: readonly string[]
 }
 
+const tokenKinds: Kinds<AccessTokenOptions<SignedIn, unknown>> = {
+  ...signedInKinds,
+  issuer: needed(aString),
+  audience: needed(aString),
+  algorithms: strings,
+}
+
 /**
  * The access tokens of better-auth's `jwt` plugin, in the process that has better-auth: verified with its own
  * key set, and good only while the session that they name as `sid` lives. Give the plugin
@@ -116,6 +130,8 @@ export function accessToken<S extends SignedIn, U = S['user']>(
   auth: SigningBetterAuth<S>,
   options: AccessTokenOptions<S, U>,
 ): Authenticator<U> {
+  assertInstance('accessToken()', auth)
+  assertOptions('accessToken()', options, tokenKinds)
   const { issuer, audience, algorithms } = options
   const tokens = jwt({
     issuer,

@@ -1,11 +1,22 @@
 import type { Authenticator, Door } from '../core/application.ts'
-import { type Clock, systemClock } from '../core/clock.ts'
+import { aClock, type Clock, systemClock } from '../core/clock.ts'
 import type { Identity } from '../core/identity.ts'
 import { type Duration, milliseconds } from '../wire/duration.ts'
+import {
+  aDuration,
+  aFunction,
+  aString,
+  assertOptions,
+  either,
+  having,
+  type Kinds,
+  needed,
+  oneOf,
+  strings,
+} from '../wire/options.ts'
 import { isSameText, saltedHmac, signedObject } from './django-signing.ts'
 import { fingerprint } from './fingerprint.ts'
 import type { Found } from './found.ts'
-import { secretsOf } from './secrets.ts'
 
 export { fingerprint } from './fingerprint.ts'
 
@@ -74,10 +85,21 @@ export interface DjangoOptions<U> {
   readonly clock?: Clock
 }
 
+const kinds: Kinds<DjangoOptions<unknown>> = {
+  secretKey: needed(aString),
+  secretKeyFallbacks: strings,
+  backend: needed(either(oneOf('signed_cookies'), having('load'))),
+  cookie: aString,
+  cookieAge: aDuration,
+  authenticationBackends: strings,
+  user: needed(aFunction),
+  sessionAuthHash: aFunction,
+  clock: aClock,
+}
+
 const maxCookie = 4096
 /** How far in the future a cookie may be signed: clocks differ. */
 const toleranceMs = 5_000
-const emptySecret = "django() got an empty secret: give the site's SECRET_KEY"
 /** Django's own alphabet, and the width of its column. */
 const keyShape = /^[a-z0-9]{8,40}$/
 const cookieSalt = 'django.contrib.sessions.backends.signed_cookies'
@@ -95,7 +117,7 @@ const modelBackend = 'django.contrib.auth.backends.ModelBackend'
  *
  * The function throws ERR_CONFIGURATION, which is answered 503, for a session that is pickled.
  *
- * @throws SallyportError ERR_CONFIGURATION when a secret is empty
+ * @throws TypeError when an option is unknown or malformed, such as a secret that is empty
  * @example
  * django({
  *   secretKey,
@@ -104,10 +126,11 @@ const modelBackend = 'django.contrib.auth.backends.ModelBackend'
  * })
  */
 export function django<U>(options: DjangoOptions<U>): Authenticator<U> {
+  assertOptions('django()', options, kinds)
   const { cookie = 'sessionid', backend } = options
   const site: Site<U> = {
     options,
-    secrets: secretsOf([options.secretKey, ...(options.secretKeyFallbacks ?? [])], emptySecret),
+    secrets: [options.secretKey, ...(options.secretKeyFallbacks ?? [])],
     cookieAgeMs: milliseconds(options.cookieAge ?? '14d'),
     clock: options.clock ?? systemClock,
   }

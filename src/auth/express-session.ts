@@ -1,6 +1,7 @@
 import type { Authenticator } from '../core/application.ts'
-import { type Clock, systemClock } from '../core/clock.ts'
+import { aClock, type Clock, systemClock } from '../core/clock.ts'
 import { isRecord } from '../wire/json.ts'
+import { aFunction, aString, assertOptions, having, type Kinds, needed, oneOrMore } from '../wire/options.ts'
 import type { Found } from './found.ts'
 import { sessions } from './sessions.ts'
 
@@ -38,6 +39,16 @@ export interface ExpressSessionOptions<S, U> {
   readonly clock?: Clock
 }
 
+const kinds: Kinds<ExpressSessionOptions<StoredSession, unknown>> = {
+  store: needed(having('get')),
+  secret: needed(oneOrMore('the secret of express-session')),
+  cookie: aString,
+  user: needed(aFunction),
+  expires: aFunction,
+  issuedAt: aFunction,
+  clock: aClock,
+}
+
 /** For how long the word of a store stands that holds a session beyond the date in it. */
 const heldMs = 60_000
 
@@ -50,18 +61,18 @@ const heldMs = 60_000
  * `renew` reads session and user again, so that a lease notices a logout, and a session that requests have
  * prolonged lives on.
  *
- * @throws SallyportError ERR_CONFIGURATION when a secret is empty
+ * @throws TypeError when an option is unknown or malformed, such as a secret that is missing or empty
  * @example
  * expressSession({ store, secret, user: ({ userId }) => users.find(userId) })
  */
 export function expressSession<S extends StoredSession, U>(
   options: ExpressSessionOptions<S, U>,
 ): Authenticator<U> {
+  assertOptions('expressSession()', options, kinds)
   const { cookie = 'connect.sid', secret, issuedAt, clock = systemClock } = options
   return sessions({
     cookie,
-    // never left out: sessions() would take that for a cookie that nobody signs
-    secret: typeof secret === 'string' ? [secret] : (secret ?? []),
+    secret,
     load: (id) => load(options, id, clock),
     user: ({ session }) => options.user(session),
     expires: ({ expires }) => expires,

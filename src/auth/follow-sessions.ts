@@ -1,5 +1,6 @@
 import type { Messenger } from '../core/port.ts'
 import { fingerprint } from './fingerprint.ts'
+import { aFunction, assertKind, assertOptions, having, type Kinds } from '../wire/options.ts'
 
 /** What a store calls when it is done, with what went wrong if anything did. */
 export type StoreDone = (error?: unknown) => void
@@ -24,6 +25,8 @@ export interface FollowOptions<S> {
   readonly owner?: (session: S) => string | number | null | undefined
 }
 
+const kinds: Kinds<FollowOptions<never>> = { owner: aFunction }
+
 /**
  * Lets sockets end with the sessions of a store, on every node. What `destroy` ends (a logout, `regenerate`, a
  * session that is unset) is revoked: 4401. With `owner`, a session that is saved with another owner or none
@@ -39,10 +42,12 @@ export interface FollowOptions<S> {
 export function followSessions<S extends object>(
   store: FollowedStore<S>,
   port: Pick<Messenger, 'revoke' | 'recheck'>,
-  { owner = () => 'somebody' }: FollowOptions<S> = {},
+  options: FollowOptions<S> = {},
 ): void {
-  for (const method of ['get', 'set', 'destroy'] as const)
-    if (typeof store[method] !== 'function') throw new TypeError(`the store of sessions has no '${method}'`)
+  assertKind('the store of followSessions()', store, having('get', 'set', 'destroy'))
+  assertKind('the port of followSessions()', port, having('revoke', 'recheck'))
+  assertOptions('followSessions()', options, kinds)
+  const { owner = () => 'somebody' } = options
   const followed = new Followed(store, port, (session) => owner(session) ?? null)
   store.get = (id, done) => followed.get(id, done)
   store.set = (id, session, done) => followed.set(id, session, done)

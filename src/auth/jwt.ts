@@ -1,9 +1,22 @@
 import type { Authenticator, Door } from '../core/application.ts'
-import { type Clock, systemClock } from '../core/clock.ts'
+import { aClock, type Clock, systemClock } from '../core/clock.ts'
 import type { Identity } from '../core/identity.ts'
 import { type Duration, milliseconds } from '../wire/duration.ts'
 import { SallyportError } from '../wire/errors.ts'
-import { check, type Schema } from '../wire/schema.ts'
+import { aSchema, check, type Schema } from '../wire/schema.ts'
+import {
+  aDuration,
+  aFunction,
+  anObject,
+  aString,
+  assertOptions,
+  aText,
+  type Kind,
+  type Kinds,
+  needed,
+  strings,
+  oneOrMore,
+} from '../wire/options.ts'
 import { factsOf, heldBy, refusingBad, signedTokens } from './bearer.ts'
 import { type CheckedClaims, type Claims, listed } from './claims.ts'
 import type { Found } from './found.ts'
@@ -59,6 +72,27 @@ export interface JwtOptions<U, C = Claims> {
   readonly fetch?: typeof fetch
 }
 
+/** Secrets and keys come in many forms: those who read them say what is wrong with one. */
+const keyMaterial: Kind = {
+  wanted: 'a secret or a key, or several secrets',
+  is: (value) => aText.is(value) || (typeof value === 'object' && value !== null),
+}
+const kinds: Kinds<JwtOptions<unknown, never>> = {
+  issuer: oneOrMore('an issuer'),
+  audience: oneOrMore('an audience'),
+  secret: keyMaterial,
+  key: keyMaterial,
+  jwks: { wanted: "an object with a list of 'keys', or a URL", is: anObject.is },
+  algorithms: strings,
+  typ: aString,
+  clockTolerance: aDuration,
+  claims: aSchema,
+  user: needed(aFunction),
+  subject: aFunction,
+  clock: aClock,
+  fetch: aFunction,
+}
+
 const usualTypes: readonly (string | null)[] = [null, 'application/jwt', 'application/at+jwt']
 /**
  * Signed tokens (RFC 7519) as bearer credentials, verified as RFC 8725 wants it: the configuration decides
@@ -73,6 +107,7 @@ const usualTypes: readonly (string | null)[] = [null, 'application/jwt', 'applic
  * jwt({ issuer, audience: 'chat', jwks: new URL('/jwks', issuer), user: ({ sub }) => users.find(sub) })
  */
 export function jwt<U, C = Claims>(options: JwtOptions<U, C>): Authenticator<U> {
+  assertOptions('jwt()', options, kinds)
   const rules = rulesOf(options)
   const authenticator = async (door: Door): Promise<Identity<U> | null> => {
     const value = door.credentials.of('bearer') ?? ''

@@ -1,11 +1,12 @@
 import { createHmac } from 'node:crypto'
 import type { Authenticator, Door } from '../core/application.ts'
-import { type Clock, systemClock } from '../core/clock.ts'
+import { aClock, type Clock, systemClock } from '../core/clock.ts'
 import type { Identity } from '../core/identity.ts'
 import { fingerprint } from './fingerprint.ts'
 import type { Found } from './found.ts'
 import { isSame } from './hmac.ts'
-import { secretsOf } from './secrets.ts'
+import { listed } from './claims.ts'
+import { aFunction, aString, assertOptions, type Kinds, needed, oneOrMore } from '../wire/options.ts'
 
 export { fingerprint } from './fingerprint.ts'
 
@@ -37,8 +38,18 @@ export interface SessionOptions<S, U> {
   readonly clock?: Clock
 }
 
+const kinds: Kinds<SessionOptions<never, unknown>> = {
+  cookie: needed(aString),
+  load: needed(aFunction),
+  user: needed(aFunction),
+  expires: aFunction,
+  issuedAt: aFunction,
+  id: aFunction,
+  secret: oneOrMore("the secret that signs the site's cookies"),
+  clock: aClock,
+}
+
 const maxLength = 4096
-const emptySecret = "the 'secret' of a session cookie is empty: give the one that signs the site's cookies"
 
 /**
  * The session cookie that a site already has: cookie to session to user. A cookie that is unknown, stale or
@@ -46,12 +57,13 @@ const emptySecret = "the 'secret' of a session cookie is empty: give the one tha
  *
  * `renew` reads session and user again, so that a lease notices the end of either.
  *
- * @throws SallyportError ERR_CONFIGURATION when a secret is empty
+ * @throws TypeError when an option is unknown or malformed, such as a secret that is empty
  * @example
  * sessions({ cookie: 'sid', load: (id) => store.session(id), user: ({ userId }) => users.find(userId) })
  */
 export function sessions<S, U>(options: SessionOptions<S, U>): Authenticator<U> {
-  const secrets = options.secret === undefined ? null : secretsOf(options.secret, emptySecret)
+  assertOptions('sessions()', options, kinds)
+  const secrets = listed(options.secret)
   const authenticator = async (door: Door): Promise<Identity<U> | null> => {
     const cookie = door.credentials.cookie(options.cookie)
     if (cookie === null || cookie === '' || cookie.length > maxLength) return null

@@ -1,12 +1,24 @@
 import { randomBytes } from 'node:crypto'
 import type { Authenticator, Door } from '../core/application.ts'
-import { type Clock, systemClock } from '../core/clock.ts'
+import { aClock, type Clock, systemClock } from '../core/clock.ts'
 import type { Identity } from '../core/identity.ts'
 import type { Store } from '../core/layer.ts'
 import { toBase64url } from '../wire/to-base64url.ts'
 import { type Duration, milliseconds } from '../wire/duration.ts'
 import { deny, SallyportError } from '../wire/errors.ts'
 import { parseRecord } from '../wire/json.ts'
+import {
+  aDate,
+  aDuration,
+  aFunction,
+  aString,
+  assertOptions,
+  having,
+  type Kinds,
+  needed,
+  orUndefined,
+  strings,
+} from '../wire/options.ts'
 import { fingerprint, sha256Hex } from './fingerprint.ts'
 import type { Found } from './found.ts'
 
@@ -60,6 +72,26 @@ export interface TicketOptions<U> {
   readonly clock?: Clock
 }
 
+const anything = needed({ wanted: 'anything', is: () => true })
+const kinds: Kinds<TicketOptions<unknown>> = {
+  store: needed(having('put', 'take')),
+  user: needed(aFunction),
+  ttl: aDuration,
+  random: aFunction,
+  clock: aClock,
+}
+const requestKinds: Kinds<TicketRequest> = {
+  subject: needed(aString),
+  session: orUndefined(aString),
+  token: orUndefined(aString),
+  scopes: orUndefined(strings),
+  issuedAt: orUndefined(aDate),
+  expires: orUndefined(aDate),
+  // these two come from the client, which is told what is wrong with them
+  origin: anything,
+  path: anything,
+}
+
 /** The authenticator of tickets, which makes them as well. */
 export interface Tickets<U> extends Authenticator<U> {
   /**
@@ -89,6 +121,7 @@ const maxTtlMs = 300_000
  * const ticket = tickets({ store: layer.store, user: ({ subject }) => users.find(subject) })
  */
 export function tickets<U>(options: TicketOptions<U>): Tickets<U> {
+  assertOptions('tickets()', options, kinds)
   const ttlMs = milliseconds(options.ttl ?? '30s')
   if (ttlMs < 1 || ttlMs > maxTtlMs)
     throw new SallyportError('ERR_CONFIGURATION', "a ticket's ttl is above 0 and at most 5 minutes")
@@ -109,6 +142,7 @@ const scheme = {
 
 async function issue<U>(options: TicketOptions<U>, request: TicketRequest, ttlMs: number): Promise<Ticket> {
   const { store, random = randomBytes, clock = systemClock } = options
+  assertOptions('mint()', request, requestKinds)
   const now = clock.now()
   const record = recordOf(request, now)
   const lifeMs = Math.min(ttlMs, (record.expires?.getTime() ?? Number.POSITIVE_INFINITY) - now)
@@ -173,8 +207,6 @@ function recordOf(request: TicketRequest, now: number): TicketRecord {
     origin,
     path,
   } = request
-  if (typeof subject !== 'string' || subject === '')
-    throw new TypeError("a ticket needs a 'subject': the user's id")
   if (origin !== null && !isOrigin(origin))
     deny(400, 'bad-origin', "'origin' must be an origin such as https://app.example")
   if (!isPath(path))

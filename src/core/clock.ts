@@ -1,3 +1,5 @@
+import { having, type Kind } from '../wire/options.ts'
+
 /** Something that will happen, and can be called off. */
 export interface Timer {
   /** Lets it not happen; afterwards, or a second time, it does nothing. */
@@ -13,6 +15,9 @@ export interface Clock {
   /** Runs something once after so many milliseconds (at most 2^31 - 1, about 24.8 days). It does not keep a process alive. */
   after(ms: number, run: () => void): Timer
 }
+
+/** What an option `clock` may be. */
+export const aClock: Kind = having('now', 'monotonic', 'after')
 
 /** The real clock. */
 export const systemClock: Clock = {

@@ -1,5 +1,5 @@
 import { type Duration, milliseconds } from '../wire/duration.ts'
-import { aDuration, assertOptions, type Kind, type Kinds } from '../wire/options.ts'
+import { aDuration, assertOptions, type Kind, type Kinds, needed } from '../wire/options.ts'
 
 /** Bounds that are on by default; each may be changed, none can be left out. */
 export interface Limits {
@@ -138,7 +138,7 @@ function isRate(value: unknown): boolean {
   return [most, eachMs, burst].every(isBound) && Object.keys(rest).length === 0
 }
 
-const rateKinds: Kinds<RateOption> = { each: aDuration, most: aBound, burst: aBound }
+const rateKinds: Kinds<RateOption> = { each: needed(aDuration), most: needed(aBound), burst: aBound }
 
 /** A rate option in numbers. @throws TypeError when it allows nothing */
 export function rateOf(option: RateOption): Rate {

@@ -1,6 +1,15 @@
 import type { Contract } from '../wire/contract.ts'
 import { type Duration, milliseconds } from '../wire/duration.ts'
-import { aDuration, aFunction, anObject, assertOptions, either, type Kinds, oneOf } from '../wire/options.ts'
+import {
+  aDuration,
+  aFunction,
+  anObject,
+  assertOptions,
+  either,
+  type Kinds,
+  needed,
+  oneOf,
+} from '../wire/options.ts'
 import type { Authenticator } from './application.ts'
 import { type Codec, plainCodec } from './codec.ts'
 import type { Checks } from './doors.ts'
@@ -38,7 +47,7 @@ export interface LooseDemands {
 }
 
 const demandKinds: Kinds<LooseDemands> = {
-  auth: aFunction,
+  auth: needed({ wanted: "an authenticator ('auth: anyone' lets everyone in)", is: aFunction.is }),
   authorize: aFunction,
   presence: aFunction,
   audience: aFunction,
@@ -53,7 +62,7 @@ const limitKinds: Kinds<LooseDemands['limits'] & {}> = {
   rate: either(anObject, oneOf(null)),
 }
 const refuseKinds: Kinds<LooseDemands['refuse'] & {}> = {
-  code: { wanted: '1008 or 3000 to 4999', is: isRefusalCode },
+  code: needed({ wanted: '1008 or 3000 to 4999', is: isRefusalCode }),
 }
 
 /**
@@ -66,8 +75,6 @@ export function termsOf(contract: Contract, demands: LooseDemands): Terms {
   const where = `the endpoint at '${contract.path}'`
   assertOptions(where, demands, demandKinds)
   const { auth, authorize, presence, audience, limits = {}, refuse, lease, idle, absolute } = demands
-  if (auth === undefined)
-    throw new TypeError(`${where} needs an 'auth': write 'auth: anyone' to let everyone in`)
   if (authorize === undefined && contract.grant !== undefined)
     throw new TypeError(`${where} needs an 'authorize': its contract says what clients are told of the grant`)
   assertOptions(`'limits' of ${where}`, limits, limitKinds)

@@ -10,11 +10,18 @@ export interface Kind {
   readonly isTold?: boolean
 }
 
-/** A kind for each option of `T`: an option without a kind does not compile. */
-export type Kinds<T> = { readonly [K in keyof T]-?: Kind }
+/** The kind of an option that must be there. */
+export interface NeededKind extends Kind {
+  readonly isNeeded: true
+}
+
+/** A kind for each option of `T`, needed where `T` needs it: an option without a kind does not compile. */
+export type Kinds<T> = { readonly [K in keyof T]-?: {} extends Pick<T, K> ? Kind : NeededKind }
 
 /** A function. */
 export const aFunction: Kind = { wanted: 'a function', is: (value) => typeof value === 'function' }
+/** A text, empty or not. */
+export const aText: Kind = { wanted: 'a string', is: (value) => typeof value === 'string' }
 /** A text that is not empty. */
 export const aString: Kind = {
   wanted: 'a string that is not empty',
@@ -29,6 +36,15 @@ export const strings: Kind = {
   wanted: 'an array of strings that are not empty',
   is: (value) => Array.isArray(value) && value.every(aString.is),
 }
+/** A text or a list of them: at least one, and each not empty. What comes from the environment may be "". */
+export function oneOrMore(wanted: string): Kind {
+  return {
+    wanted: `${wanted}, or several`,
+    is: (value) => aString.is(value) || (strings.is(value) && Object(value).length > 0),
+  }
+}
+/** A `Date`. */
+export const aDate: Kind = { wanted: 'a Date', is: (value) => value instanceof Date }
 /** A `Duration`. */
 export const aDuration: Kind = {
   wanted: "a duration: milliseconds, or a number with its unit as in '30s'",
@@ -72,6 +88,11 @@ export function orUndefined(kind: Kind): Kind {
   return { ...kind, is: (value) => value === undefined || kind.is(value) }
 }
 
+/** A kind whose option must be there. */
+export function needed(kind: Kind): NeededKind {
+  return { ...kind, isNeeded: true }
+}
+
 /**
  * Checks an object of options before anything is done with it: what is there must be known and of its kind. `undefined`
  * counts as there: a typo in `rules['chat']` must not decide that everybody may come in.
@@ -79,13 +100,19 @@ export function orUndefined(kind: Kind): Kind {
  * @param where whose options they are, for the error, such as `memory()`
  * @throws TypeError that names the option, and the one that was probably meant
  */
-export function assertOptions(where: string, options: unknown, kinds: Readonly<Record<string, Kind>>): void {
+export function assertOptions(
+  where: string,
+  options: unknown,
+  kinds: Readonly<Record<string, Kind | NeededKind>>,
+): void {
   if (!isRecord(options)) throw new TypeError(`${where} takes an object of options, not ${toldOf(options)}`)
-  for (const name of Object.keys(options)) {
-    const kind = Object.hasOwn(kinds, name) ? kinds[name] : undefined
-    if (kind === undefined) throw new TypeError(`${where} has no option '${name}': ${hint(name, kinds)}`)
-    assertKind(`${where}: the option '${name}'`, options[name], kind)
-  }
+  for (const name of Object.keys(options))
+    if (!Object.hasOwn(kinds, name))
+      throw new TypeError(`${where} has no option '${name}': ${hint(name, kinds)}`)
+  // what an instance of a class inherits is there, too
+  for (const [name, kind] of Object.entries(kinds))
+    if (name in options || 'isNeeded' in kind)
+      assertKind(`${where}: the option '${name}'`, options[name], kind)
 }
 
 /**
@@ -113,6 +140,7 @@ function isDuration(value: unknown): boolean {
 /** What a wrong value is, without a text that may be a secret. */
 function toldOf(value: unknown): string {
   if (value === null || value === undefined || typeof value === 'number') return String(value)
+  if (value === '') return 'an empty string'
   if (Array.isArray(value)) return 'an array'
   if (value instanceof Promise) return 'a promise'
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`

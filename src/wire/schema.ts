@@ -1,4 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
+import type { Kind } from './options.ts'
 
 /** Any validator that speaks Standard Schema: zod, valibot, arktype and others. */
 export type Schema<Input = unknown, Output = Input> = StandardSchemaV1<Input, Output>
@@ -34,6 +35,9 @@ function spoken(issue: StandardSchemaV1.Issue): string {
   const path = (issue.path ?? []).map((step) => String(typeof step === 'object' ? step.key : step)).join('.')
   return path === '' ? issue.message : `${path}: ${issue.message}`
 }
+
+/** What an option may be that is a schema. */
+export const aSchema: Kind = { wanted: 'a schema (Standard Schema, such as of zod)', is: isSchema }
 
 /** Whether a value is a Standard Schema: an object, or a function as arktype's are, with `~standard`. */
 export function isSchema(value: unknown): value is Schema {

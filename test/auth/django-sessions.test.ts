@@ -5,7 +5,6 @@ import { django, type DjangoOptions } from '../../src/auth/django.ts'
 import type { Authenticator } from '../../src/core/application.ts'
 import { contract, endpoint, text } from '../../src/index.ts'
 import { testClock, testPort, visit } from '../../src/testing.ts'
-import { SallyportError } from '../../src/wire/errors.ts'
 import { formerKey, password, presentKey, recorded, signedAtMs } from '../support/django-recorded.ts'
 import { doorOf, verdict } from '../support/door.ts'
 
@@ -131,13 +130,13 @@ describe('a key that is being replaced', () => {
   })
 
   test.each([{ secretKey: '' }, { secretKeyFallbacks: [''] }])('must not be empty', (more) => {
-    expect(() => site(more)).toThrow(SallyportError)
+    expect(() => site(more)).toThrow(TypeError)
   })
 
   test('must not be missing, whatever its type says: anybody could sign with the word undefined', () => {
     const { SECRET_KEY_OF_NOBODY: missing = undefined as unknown as string } = process.env
-    expect(() => site({ secretKey: missing })).toThrow(SallyportError)
-    expect(() => site({ secretKeyFallbacks: [missing] })).toThrow(SallyportError)
+    expect(() => site({ secretKey: missing })).toThrow(TypeError)
+    expect(() => site({ secretKeyFallbacks: [missing] })).toThrow(TypeError)
   })
 })
 

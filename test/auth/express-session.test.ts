@@ -5,7 +5,7 @@ import { createClient } from 'redis'
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
 import { expressSession, fingerprint, followSessions } from '../../src/auth/express-session.ts'
 import type { Clock } from '../../src/core/clock.ts'
-import { type Identity, type Receipt, sallyport, SallyportError } from '../../src/index.ts'
+import { type Identity, type Receipt, sallyport } from '../../src/index.ts'
 import { testClock } from '../../src/testing.ts'
 import { doorOf } from '../support/door.ts'
 import { redisServer, type RedisServer } from '../support/redis.ts'
@@ -401,7 +401,9 @@ describe('followed sessions', () => {
 test('a secret that is missing or empty stops the start', () => {
   const store = new session.MemoryStore()
   for (const none of ['', [], [''], undefined as unknown as string])
-    expect(() => expressSession({ store, secret: none, user: () => null })).toThrow(SallyportError)
+    expect(() => expressSession({ store, secret: none, user: () => null })).toThrow(
+      "the option 'secret' is the secret of",
+    )
 })
 
 test('a session whose end could not be saved is followed when it is saved again', async () => {
@@ -442,7 +444,9 @@ test('a forgotten session whose store cannot say whose it was is asked again whe
 
 test('what is no store is said at once', () => {
   const port = sallyport()
-  expect(() => followSessions({} as session.Store, port)).toThrow("the store of sessions has no 'get'")
+  expect(() => followSessions({} as session.Store, port)).toThrow(
+    'the store of followSessions() is an object with get()',
+  )
 })
 
 describe.skipIf(available('redis') === null)('sessions in Redis', () => {

@@ -141,11 +141,13 @@ describe('claiming', () => {
     expect(await ours(bearerDoor(handmade({ alg: 'HS256' }, { sub: '7', exp: now + 60 })))).toBeNull()
   })
 
-  test('leaves the tokens of none to the next one, also where the environment lacks the issuer', async () => {
+  test('by an issuer or an audience that the environment lacks stops the start', () => {
     // what a variable of the environment is that nobody has set
     const unset = process.env['SALLYPORT_NO_SUCH_ISSUER'] as string
-    const lacking = jwt({ issuer: [unset], secret, clock, user })
-    expect(await lacking(bearerDoor(handmade({ alg: 'HS256' }, { sub: '7', exp: now + 60 })))).toBeNull()
+    for (const issuer of [unset, '', [unset], []]) {
+      expect(() => jwt({ issuer, secret, clock, user })).toThrow("the option 'issuer' is an issuer")
+      expect(() => jwt({ audience: issuer, secret, clock, user })).toThrow("the option 'audience'")
+    }
   })
 
   test('leaves a token that is too long to be read to the next authenticator', async () => {

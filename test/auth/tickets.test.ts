@@ -188,6 +188,7 @@ describe('the store', () => {
     const watched = tickets({
       store: {
         ...store,
+        take: (key) => store.take(key),
         put: (key, value, ttlMs) => {
           kept.push(key, new TextDecoder().decode(value), String(ttlMs))
           return Promise.resolve()
@@ -205,7 +206,7 @@ describe('the store', () => {
   test('that is away is no verdict on a ticket', async () => {
     const { ticket } = await one.mint(request)
     const away = tickets({
-      store: { ...layer.store, take: () => Promise.reject(new Error('store away')) },
+      store: { ...layer.store, put: layer.store.put, take: () => Promise.reject(new Error('store away')) },
       clock,
       user: () => ({ id: '7' }),
     })

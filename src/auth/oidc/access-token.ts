@@ -1,13 +1,14 @@
 import type { Authenticator, Door } from '../../core/application.ts'
 import type { Identity } from '../../core/identity.ts'
 import { type Duration, milliseconds } from '../../wire/duration.ts'
+import { aDuration, aFunction, assertOptions, type Kinds, needed, oneOrMore } from '../../wire/options.ts'
 import { factsOf, heldBy, refusingBad, signedTokens } from '../bearer.ts'
 import { type CheckedClaims, listed } from '../claims.ts'
 import type { Found } from '../found.ts'
 import { invalid } from '../invalid-token.ts'
 import { signatureVerifier } from '../signature.ts'
 import { isTokenOf, type TokenRules, verifiedToken } from '../signed-token.ts'
-import type { Provider } from './provider.ts'
+import { aProvider, type Provider } from './provider.ts'
 
 /** The claims of an access token (RFC 9068 section 2.2). */
 export interface AccessClaims extends CheckedClaims {
@@ -34,6 +35,13 @@ export interface OidcOptions<U> {
   readonly clockTolerance?: Duration
 }
 
+const kinds: Kinds<OidcOptions<unknown>> = {
+  provider: needed(aProvider),
+  audience: needed(oneOrMore('the name of your API at the provider')),
+  user: needed(aFunction),
+  clockTolerance: aDuration,
+}
+
 const types = ['application/at+jwt']
 const required = ['iss', 'sub', 'aud', 'client_id', 'iat', 'jti'] as const
 
@@ -51,6 +59,7 @@ const required = ['iss', 'sub', 'aud', 'client_id', 'iat', 'jti'] as const
  * @example oidc({ provider: id, audience: 'https://chat.example', user: ({ sub }) => users.find(sub) })
  */
 export function oidc<U>(options: OidcOptions<U>): Authenticator<U> {
+  assertOptions('oidc()', options, kinds)
   const { provider } = options
   const rules = rulesOf(options)
   const holders = {
@@ -69,9 +78,7 @@ export function oidc<U>(options: OidcOptions<U>): Authenticator<U> {
 }
 
 function rulesOf<U>({ provider, audience, clockTolerance = '5s' }: OidcOptions<U>): TokenRules {
-  const audiences = listed(audience) ?? []
-  if (audiences.length === 0 || audiences.includes(''))
-    throw new TypeError("oidc() needs an 'audience': the name of your API at the provider")
+  const audiences = listed(audience)
   return {
     verify: signatureVerifier(provider.keys),
     claims: { issuers: [provider.issuer], audiences, toleranceMs: milliseconds(clockTolerance) },

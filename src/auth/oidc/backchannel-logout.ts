@@ -2,6 +2,16 @@ import { randomUUID } from 'node:crypto'
 import type { Store } from '../../core/layer.ts'
 import type { Messenger } from '../../core/port.ts'
 import { type Duration, milliseconds } from '../../wire/duration.ts'
+import {
+  aDuration,
+  aFunction,
+  assertOptions,
+  having,
+  type Kinds,
+  needed,
+  oneOf,
+  oneOrMore,
+} from '../../wire/options.ts'
 import { boundedBytes } from '../bounded-fetch.ts'
 import { listed } from '../claims.ts'
 import { sha256Hex } from '../fingerprint.ts'
@@ -9,7 +19,7 @@ import { invalid, InvalidToken } from '../invalid-token.ts'
 import { signatureVerifier } from '../signature.ts'
 import type { TokenRules } from '../signed-token.ts'
 import { type Logout, logoutTypes, readLogoutToken } from './logout-token.ts'
-import type { Provider } from './provider.ts'
+import { aProvider, type Provider } from './provider.ts'
 
 /** What came of a request to log somebody out: for logs and audit, without the token. */
 export type LogoutEvent =
@@ -44,6 +54,16 @@ export interface BackchannelLogoutOptions {
   on(event: LogoutEvent): void
 }
 
+const kinds: Kinds<BackchannelLogoutOptions> = {
+  provider: needed(aProvider),
+  client: needed(oneOrMore("the id of your site's client at the provider")),
+  port: needed(having('revoke')),
+  store: needed(having('claim')),
+  ends: oneOf('user', 'session'),
+  clockTolerance: aDuration,
+  on: needed(aFunction),
+}
+
 const maxBytes = 32_768
 const bodyMs = 5_000
 const noStore = { 'Cache-Control': 'no-store' }
@@ -67,6 +87,7 @@ const refusal = { error: 'invalid_request', error_description: 'the logout token
 export function backchannelLogout(
   options: BackchannelLogoutOptions,
 ): (request: Request) => Promise<Response> {
+  assertOptions('backchannelLogout()', options, kinds)
   const rules = rulesOf(options)
   return async (request) => {
     if (request.method !== 'POST')
@@ -95,9 +116,7 @@ async function outcome(
 }
 
 function rulesOf({ provider, client, clockTolerance = '5s' }: BackchannelLogoutOptions): TokenRules {
-  const audiences = listed(client) ?? []
-  if (audiences.length === 0 || audiences.includes(''))
-    throw new TypeError("backchannelLogout() needs the id of your 'client' at the provider")
+  const audiences = listed(client)
   return {
     verify: signatureVerifier(provider.keys),
     claims: { issuers: [provider.issuer], audiences, toleranceMs: milliseconds(clockTolerance) },

@@ -2,6 +2,18 @@ import type { Authenticator, Door, SecurityScheme } from '../../core/application
 import type { Identity } from '../../core/identity.ts'
 import { type Duration, milliseconds } from '../../wire/duration.ts'
 import { SallyportError } from '../../wire/errors.ts'
+import {
+  aBoolean,
+  aDuration,
+  aFunction,
+  anObject,
+  aString,
+  assertOptions,
+  type Kinds,
+  needed,
+  oneOf,
+  oneOrMore,
+} from '../../wire/options.ts'
 import { endOf, type Holders, heldBy, refusingBad, statedFacts, type TokenFacts } from '../bearer.ts'
 import { checkedStatement, type ClaimRules, listed, type Statement } from '../claims.ts'
 import { looksLikeToken } from '../compact-token.ts'
@@ -13,7 +25,7 @@ import { isTokenOf } from '../signed-token.ts'
 import { refuseBound } from './access-token.ts'
 import { type Answer, Answers } from './answers.ts'
 import { type ClientCredentials, IntrospectionEndpoint } from './introspection-endpoint.ts'
-import type { Provider, SubjectStatement } from './provider.ts'
+import { aProvider, type Provider, type SubjectStatement } from './provider.ts'
 
 export type { ClientCredentials } from './introspection-endpoint.ts'
 
@@ -47,6 +59,23 @@ export interface IntrospectionOptions<U> {
   readonly clockTolerance?: Duration
 }
 
+const optionKinds: Kinds<IntrospectionOptions<unknown>> = {
+  provider: needed(aProvider),
+  client: needed(anObject),
+  audience: oneOrMore('an audience'),
+  user: needed(aFunction),
+  endpoint: { wanted: 'a URL', is: (value) => value instanceof URL },
+  takes: oneOf('opaque', 'all'),
+  untyped: aBoolean,
+  keep: aDuration,
+  clockTolerance: aDuration,
+}
+const clientKinds: Kinds<ClientCredentials> = {
+  id: needed(aString),
+  secret: needed(aString),
+  method: oneOf('basic', 'post'),
+}
+
 const maxKeepMs = 300_000
 const maxLength = 16_384
 
@@ -67,6 +96,8 @@ const maxLength = 16_384
  * @example introspection({ provider: id, client: { id: 'chat', secret }, user: ({ sub }) => users.find(sub) })
  */
 export function introspection<U>(options: IntrospectionOptions<U>): Authenticator<U> {
+  assertOptions('introspection()', options, optionKinds)
+  assertOptions("the 'client' of introspection()", options.client, clientKinds)
   const answers = answersOf(options)
   const reading = readingOf(options)
   const read = (token: string, answered: Promise<Answer>): Promise<Identity<U>> =>
@@ -88,11 +119,6 @@ const scheme: SecurityScheme = {
 }
 
 function answersOf<U>({ provider, client, endpoint, keep = '30s' }: IntrospectionOptions<U>): Answers {
-  // what comes from the environment may be undefined, whatever its type says
-  if (![client.id, client.secret].every((one) => typeof one === 'string' && one !== ''))
-    throw new TypeError(
-      "introspection() needs a 'client' with id and secret: the endpoint must know who asks",
-    )
   const keepMs = milliseconds(keep)
   if (keepMs > maxKeepMs)
     throw new SallyportError('ERR_CONFIGURATION', "'keep' is 5 minutes at most: a revocation must be noticed")

@@ -1,10 +1,21 @@
-import { type Clock, systemClock } from '../../core/clock.ts'
+import { isRecord } from '../../wire/json.ts'
+import { aClock, type Clock, systemClock } from '../../core/clock.ts'
 import { boundedFetch } from '../bounded-fetch.ts'
 import type { Statement } from '../claims.ts'
 import type { Found } from '../found.ts'
 import { type KeySource, remoteKeys } from '../jwks.ts'
 import { Remote } from '../remote.ts'
 import { documentUrl, type ProviderMetadata, readMetadata, type WellKnown } from './metadata.ts'
+import {
+  aFunction,
+  assertOptions,
+  aText,
+  type Kind,
+  type Kinds,
+  needed,
+  oneOf,
+  strings,
+} from '../../wire/options.ts'
 
 export type { ProviderMetadata } from './metadata.ts'
 
@@ -53,6 +64,22 @@ export interface Provider {
   readonly fetch: typeof fetch
 }
 
+const kinds: Kinds<ProviderOptions> = {
+  issuer: needed(aText),
+  subject: aFunction,
+  algorithms: strings,
+  hosts: strings,
+  wellKnown: oneOf('openid-configuration', 'oauth-authorization-server'),
+  clock: aClock,
+  fetch: aFunction,
+}
+
+/** What an option `provider` may be. */
+export const aProvider: Kind = {
+  wanted: 'a provider, made by provider()',
+  is: (value) => isRecord(value) && typeof value['issuer'] === 'string' && isRecord(value['keys']),
+}
+
 const bounds = { who: 'the provider', timeoutMs: 5_000, maxBytes: 256 * 1024, redirects: 0 }
 const ages = { oldMs: 3_600_000, staleMs: 24 * 3_600_000 }
 
@@ -66,6 +93,7 @@ const ages = { oldMs: 3_600_000, staleMs: 24 * 3_600_000 }
  * @example const id = provider({ issuer: 'https://id.example' })
  */
 export function provider(options: ProviderOptions): Provider {
+  assertOptions('provider()', options, kinds)
   const { issuer, hosts = [], wellKnown = 'openid-configuration' } = options
   const { algorithms = null, clock = systemClock, fetch: get = fetch } = options
   const url = documentUrl(issuer, wellKnown)

@@ -126,6 +126,8 @@ describe('an audience must be configured', () => {
   test.each([[undefined], [''], [[]], [['api', '']]])('and %j is none', (audience) => {
     const wrong = { provider: provider({ issuer: issuer.issuer }), audience, user: () => null }
     // what a program without types could write
-    expect(() => oidc(wrong as unknown as OidcOptions<User>)).toThrow("needs an 'audience'")
+    expect(() => oidc(wrong as unknown as OidcOptions<User>)).toThrow(
+      "the option 'audience' is the name of your API at the provider",
+    )
   })
 })

@@ -279,5 +279,7 @@ describe('a logout that fails', () => {
 
 test.each(['', [], ['site', ''], undefined])('the client %j is none', (client) => {
   // what a program without types could write
-  expect(() => make({ client: client as string })).toThrow("needs the id of your 'client'")
+  expect(() => make({ client: client as string })).toThrow(
+    "the option 'client' is the id of your site's client at the provider, or several",
+  )
 })

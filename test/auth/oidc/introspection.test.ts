@@ -412,13 +412,17 @@ describe('an endpoint', () => {
 
 describe('a configuration is refused at start', () => {
   test.each<[string, Partial<IntrospectionOptions<User>>, string]>([
-    ['without a secret', { client: { id: 'chat', secret: '' } }, 'an id and a secret|id and secret'],
+    [
+      'without a secret',
+      { client: { id: 'chat', secret: '' } },
+      "the option 'secret' is a string that is not empty, not an empty string",
+    ],
     [
       'with a secret that the environment does not have',
       { client: { id: 'chat', secret: undefined as unknown as string } },
-      'id and secret',
+      "the option 'secret' is a string that is not empty, not undefined",
     ],
-    ['without a client', { client: { id: '', secret: 'secret' } }, 'id and secret'],
+    ['without a client', { client: { id: '', secret: 'secret' } }, "the option 'id' is a string"],
     ['that keeps answers for more than five minutes', { keep: '6m' }, '5 minutes'],
     [
       'with an endpoint over plain http',
