@@ -20,6 +20,7 @@ import { type Front, listen } from './front.ts'
 import { http } from './http.ts'
 import {
   budget,
+  newRoomAllowance,
   passwordChangeAllowance,
   signInLimiter,
   signUpAllowance,
@@ -169,6 +170,7 @@ async function assemble({ config, front, database, log, pages, passwords }: Fitt
     identity,
     limiter,
     signUps: budget(signUpAllowance),
+    newRooms: budget(newRoomAllowance),
     passwordChanges: budget(passwordChangeAllowance),
     directory: directory(database),
     sessions: own,

@@ -4,6 +4,7 @@ import { admin, bearer, jwt, username } from 'better-auth/plugins'
 import type { Logger } from 'pino'
 import { revocations, type RevocationsOptions } from 'sallyport/auth/better-auth'
 import type { Database } from './database.ts'
+import { withCheckedNames } from './names.ts'
 import { type Passwords, passwordLimit } from './passwords.ts'
 
 /**
@@ -88,6 +89,7 @@ function identityOptions({ database, secret, baseUrl, origins, passwords, log, p
       maxPasswordLength: passwordLimit,
       password: { hash: (text) => passwords.hash(text), verify: (attempt) => passwords.verify(attempt) },
     },
+    databaseHooks: { user: { create: { before: withCheckedNames }, update: { before: withCheckedNames } } },
     session: { expiresIn: 7 * 86_400, updateAge: 86_400 },
     // these have limiters of our own in front, which know accounts and people as well as networks
     rateLimit: {

@@ -56,6 +56,9 @@ export const signUpAllowance: Allowance = { most: 20, windowMs: 600_000 }
 /** 120 tickets a minute for one person: a page that reconnects asks for one each time. */
 export const ticketAllowance: Allowance = { most: 120, windowMs: 60_000 }
 
+/** 20 rooms an hour for one person: each is shown in the list of all who may know it. */
+export const newRoomAllowance: Allowance = { most: 20, windowMs: 3_600_000 }
+
 /** 10 changes of a password in a quarter of an hour for one person, the failed ones among them. */
 export const passwordChangeAllowance: Allowance = { most: 10, windowMs: 900_000 }
 

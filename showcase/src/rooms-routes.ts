@@ -3,7 +3,9 @@ import { deny } from 'sallyport'
 import { z } from 'zod'
 import { messageId } from './contracts.ts'
 import type { Env } from './env.ts'
+import type { Budget } from './limiter.ts'
 import type { Messages } from './messages.ts'
+import { nameSchema } from './names.ts'
 import { refuseForeign } from './origins.ts'
 import type { People, Person } from './people.ts'
 import { jsonBody } from './problem.ts'
@@ -16,11 +18,13 @@ export interface RoomRouteParts {
   readonly messages: Messages
   readonly people: People
   readonly who: Who
+  /** How many rooms one person may make. */
+  readonly newRooms: Budget
   readonly origins: readonly string[]
 }
 
 const newRoom = z.strictObject({
-  title: z.string().trim().min(1).max(80),
+  title: nameSchema,
   visibility: z.enum(['public', 'members']).default('members'),
   readOnly: z.boolean().default(false),
 })
@@ -46,7 +50,9 @@ export function roomRoutes(parts: RoomRouteParts): Hono<Env> {
   app.get('/', async (c) => c.json({ rooms: await rooms.visible((await reader(c)).id) }))
   app.post('/', async (c) => {
     const { id } = await writer(c)
-    return c.json(await rooms.create(id, await jsonBody(c.req.raw, newRoom)), 201)
+    const room = await jsonBody(c.req.raw, newRoom)
+    parts.newRooms.spend(id)
+    return c.json(await rooms.create(id, room), 201)
   })
   app.get('/:room', async (c) => {
     const { id } = await reader(c)

@@ -20,6 +20,43 @@ onBothDatabases('identity', (fresh) => {
     })
   })
 
+  test.each([
+    ['empty', ' '],
+    ['invisible', '\u200b\u2060'],
+    ['of 65 characters', 'a'.repeat(65)],
+    ['of 44 KB', 'a'.repeat(44_000)],
+    ['that turns the text around it', 'Ada\u202egnp.exe'],
+    ['with a line end', 'Ada\nLovelace'],
+  ])('a name that is %s is refused at sign-up and at every change', async (_, name) => {
+    const running = await start({ DATABASE_URL: await fresh() })
+    const stranger = browser(running)
+    const account = { email: 'ada2@example.test', username: 'ada2', password: 'a long enough one' }
+    const refused = await stranger.post('/api/auth/sign-up/email', { ...account, name })
+    expect(refused.status).toBe(400)
+    const ada = await signUp(running, 'ada3')
+    expect((await ada.post('/api/auth/update-user', { name })).status).toBe(400)
+    expect(await (await ada.get('/api/auth/get-session')).json()).toMatchObject({ user: { name: 'ADA3' } })
+  })
+
+  test('a name of 64 visible characters is taken, in composed form and without space around it', async () => {
+    const running = await start({ DATABASE_URL: await fresh() })
+    const ada = await signUp(running, 'ada2')
+    const name = `${'😀'.repeat(63)}e\u0301`
+    expect((await ada.post('/api/auth/update-user', { name: ` ${name} ` })).status).toBe(200)
+    const { user } = (await (await ada.get('/api/auth/get-session')).json()) as { user: { name: string } }
+    expect(user.name).toBe(`${'😀'.repeat(63)}é`)
+  })
+
+  test('an e-mail address longer than any is refused, and so is a picture', async () => {
+    const running = await start({ DATABASE_URL: await fresh() })
+    const email = `${'a'.repeat(60)}@${'b'.repeat(60)}.${'c.'.repeat(100)}example`
+    const account = { name: 'Ada', username: 'ada2', password: 'a long enough one' }
+    expect((await browser(running).post('/api/auth/sign-up/email', { ...account, email })).status).toBe(400)
+    const ada = await signUp(running, 'ada3')
+    const image = `https://example.test/${'a'.repeat(40_000)}`
+    expect((await ada.post('/api/auth/update-user', { image })).status).toBe(400)
+  })
+
   test('nobody becomes an administrator by asking for it', async () => {
     const running = await start({ DATABASE_URL: await fresh() })
     const page = browser(running)

@@ -19,6 +19,27 @@ onBothDatabases('rooms', (fresh) => {
     })
   })
 
+  test.each(['', ' ', '\u200b', 'a'.repeat(65), 'a\u202eb', 'two\nlines'])(
+    'a room titled %j is refused',
+    async (title) => {
+      const running = await started()
+      const owner = await signUp(running, 'owner')
+      const room = { title, visibility: 'public', readOnly: false }
+      expect((await owner.post('/api/rooms', room)).status).toBe(400)
+    },
+  )
+
+  test('the twenty-first room of one person in an hour is refused, and says when to come back', async () => {
+    const running = await started()
+    const [owner, other] = [await signUp(running, 'owner'), await signUp(running, 'other')]
+    const room = { title: 'Board', visibility: 'members', readOnly: false }
+    for (let count = 0; count < 20; count++) expect((await owner.post('/api/rooms', room)).status).toBe(201)
+    const refused = await owner.post('/api/rooms', room)
+    expect(refused.status).toBe(429)
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
+    expect((await other.post('/api/rooms', room)).status).toBe(201)
+  })
+
   test('a room for members is hidden from others: the same answer as for a room that does not exist', async () => {
     const running = await started()
     const [owner, stranger] = [await signUp(running, 'owner'), await signUp(running, 'stranger')]

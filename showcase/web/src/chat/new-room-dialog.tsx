@@ -45,7 +45,7 @@ function NewRoomForm({ onClose, onMade }: Omit<NewRoomDialogProps, 'opened'>): R
       }}
     >
       <Stack>
-        <TextInput name="title" label="Title" maxLength={80} data-autofocus autoComplete="off" required />
+        <TextInput name="title" label="Title" maxLength={64} data-autofocus autoComplete="off" required />
         <Radio.Group name="visibility" label="Who may come in" defaultValue="members">
           <Stack gap="xs" mt="xs">
             <Radio value="members" label="Members only: whom you invite" />

@@ -31,7 +31,7 @@ export function SignUpForm(): ReactNode {
           label="Name"
           description="What others see."
           autoComplete="name"
-          maxLength={80}
+          maxLength={64}
           required
         />
         <TextInput
