@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { Messenger } from 'sallyport'
+import { type Messenger, SallyportError } from 'sallyport'
 import { type AuditLog, auditLog } from './audit-log.ts'
 import { type AuditWriter, auditWriter } from './audit-writer.ts'
 import { audit } from './contracts.ts'
@@ -32,9 +32,16 @@ export function auditTrail(
   }
   const writer = auditWriter(database, {
     kept: (rows) => {
-      tell(rows).catch((error: unknown) => log.error({ err: error }, 'audit not told'))
+      tell(rows).catch((error: unknown) => {
+        // what is kept while the server stops has no console to hear it any more
+        if (!isClosed(error)) log.error({ err: error }, 'audit not told')
+      })
     },
     failed: (error) => log.error({ err: error }, 'audit not kept yet'),
   })
   return { log: entries, writer }
+}
+
+function isClosed(error: unknown): boolean {
+  return error instanceof SallyportError && error.code === 'ERR_CLOSED'
 }

@@ -37,7 +37,7 @@ const passedOver: ReadonlySet<string> = new Set(['sent'])
 export function auditWriter({ query }: Database, options: AuditWriterOptions = {}): AuditWriter {
   const { kept = () => {}, failed = () => {}, gatherMs = 100, bound = 5_000, now = Date.now } = options
   const ids = timeIds(now)
-  const thinned = thinning(options.perMinute ?? 300, now)
+  const thinned = thinning(options.perMinute ?? 300, options.now ?? (() => performance.now()))
   let waiting: AuditRow[] = []
   let lost = 0
   let writing: Promise<void> | null = null

@@ -27,6 +27,8 @@ export const signInAllowances: SignInAllowances = {
   account: { most: 30, windowMs: 900_000 },
 }
 
+const monotonic = (): number => performance.now()
+
 /** What came of asking to try: go ahead and say how it ended, or wait so long. */
 export type Turn =
   | { readonly allowed: true; succeeded(): void; abandoned(): void }
@@ -63,7 +65,7 @@ export const newRoomAllowance: Allowance = { most: 20, windowMs: 3_600_000 }
 export const passwordChangeAllowance: Allowance = { most: 10, windowMs: 900_000 }
 
 /** Bounds what one network or person may do, such as making accounts. */
-export function budget(allowance: Allowance, now: () => number = Date.now): Budget {
+export function budget(allowance: Allowance, now: () => number = monotonic): Budget {
   const spent = counter(allowance, now)
   return {
     spend(whose) {
@@ -86,11 +88,11 @@ const mostKeys = 50_000
  * Counts failures per network, per account and per both. The owner of an account is not locked out by
  * strangers: a network where they signed in before has only its own count to fear.
  *
- * @param now wall time in milliseconds
+ * @param now milliseconds of a clock that nothing sets: a wall clock that jumps ahead would forgive what was counted
  */
 export function signInLimiter(
   allowances: SignInAllowances = signInAllowances,
-  now: () => number = Date.now,
+  now: () => number = monotonic,
 ): SignInLimiter {
   const network = counter(allowances.network, now)
   const pair = counter(allowances.pair, now)

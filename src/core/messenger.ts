@@ -1,4 +1,4 @@
-import { Denial } from '../wire/errors.ts'
+import { SallyportError } from '../wire/errors.ts'
 import { newId } from './new-id.ts'
 import { assertValid, type Body, bodyOf } from '../wire/body.ts'
 import { type Contract, type Direction, type EventShape, shapeOf } from '../wire/contract.ts'
@@ -72,10 +72,17 @@ export function messengerOf(hub: Hub, scope: string | null): Messenger {
 /** What nobody awaits must not end the process when the layer is away; whoever awaits sees the error too. */
 function reported<T>(hub: Hub, done: Promise<T>, doing: string): Promise<T> {
   done.catch((error: unknown) => {
-    // whoever is refused is no fault
-    if (!(error instanceof Denial)) hub.report(error, doing)
+    if (!isExpected(hub, error)) hub.report(error, doing)
   })
   return done
+}
+
+/** A refusal is no fault, and neither is that a server which stops sends nothing any more. */
+function isExpected({ draining }: Hub, error: unknown): boolean {
+  return (
+    error instanceof SallyportError &&
+    (error.code === 'ERR_DENIED' || (draining && error.code === 'ERR_CLOSED'))
+  )
 }
 
 async function order(

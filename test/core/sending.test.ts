@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
+import { sallyport } from '../../src/server.ts'
 import { sendingOf } from '../../src/core/messenger.ts'
 import { contract } from '../../src/wire/contract.ts'
 
@@ -34,4 +35,14 @@ describe('what is sent', () => {
     expect(() => sendingOf(chat, ['said', { text: 7 }], true)).toThrow(TypeError)
     expect(() => sendingOf(chat, ['said', { text: 7 }], false)).not.toThrow()
   })
+})
+
+test('a message sent after the server has closed is rejected, and is no fault', async () => {
+  const faults: unknown[] = []
+  const port = sallyport({ report: (error) => faults.push(error) })
+  await port.close()
+  await expect(port.group(chat).send('said', { text: 'too late' })).rejects.toMatchObject({
+    code: 'ERR_CLOSED',
+  })
+  expect(faults).toEqual([])
 })

@@ -111,6 +111,24 @@ test('consoles hear what happens, as it happens, and only administrators have on
   await expect.poll(() => heard.find(({ type }) => type === 'admin-banned')?.username).toBe('bob')
 })
 
+test('a console that is open or was lost when the server stops is no fault', async () => {
+  const running = await start()
+  const ada = await demo(running, 'ada')
+  const options = { headers: { cookie: ada.cookie(), origin: running.url } }
+  const [open, lost] = [
+    await connect(running, '/ws/admin/audit', options),
+    await connect(running, '/ws/admin/audit', options),
+  ]
+  lost.close()
+  await running.app.close(100)
+  await open.closed
+  const faults = running
+    .logged()
+    .split('\n')
+    .filter((line) => /"level":(50|60|"error"|"fatal")/.test(line))
+  expect(faults).toEqual([])
+})
+
 test('programs on this machine or with the token read it, pages only as an administrator', async () => {
   const running = await start({ METRICS_TOKEN: 'a-token-of-some-length' })
   const [ada, bob] = [await demo(running, 'ada'), await signUp(running, 'bob')]

@@ -2,10 +2,7 @@ import type { Running } from './running.ts'
 
 /** What one end of a socket hears, read in order. */
 export interface Heard {
-  /**
-   * The next message of this type; others are passed over. @throws Error when none comes within 5 s, or the
-   * socket ends
-   */
+  /** The next message of this type; others are passed over. @throws Error when the socket ends first */
   next(type: string): Promise<Record<string, unknown>>
   say(message: object): void
   /** How the socket has ended. */
@@ -41,18 +38,13 @@ export async function connect({ url }: Running, path: string, options: Options =
     socket.addEventListener('error', () => resolve())
   })
   const next = async (type: string): Promise<Record<string, unknown>> => {
-    const until = Date.now() + 5_000
     for (;;) {
       for (let message = inbox.shift(); message !== undefined; message = inbox.shift()) {
         if (message['type'] === type) return message
       }
-      if (socket.readyState === WebSocket.CLOSED || Date.now() > until) throw new Error(`no '${type}' came`)
+      if (socket.readyState === WebSocket.CLOSED) throw new Error(`no '${type}' came`)
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, 200)
-        wake = () => {
-          clearTimeout(timer)
-          resolve()
-        }
+        wake = resolve
       })
     }
   }
