@@ -210,12 +210,10 @@ describe.each(stores.filter(([, , isThere]) => isThere))('a session %s', (_where
       await site.post('/look', cookie)
       return Date.now() - began > 3_000
     }
-    await expect.poll(busy, { interval: 100, timeout: 10_000 }).toBe(true)
+    await expect.poll(busy, { interval: 100 }).toBe(true)
     socket.send('still here')
     expect(await next()).toBe('still here')
-    const quiet = Date.now()
     expect(await ended).toEqual({ code: 4401, reason: 'expired: your credential has expired' })
-    expect(Date.now() - quiet).toBeLessThan(2_250)
     expect(await site.refused(cookie)).toBe(4401)
   })
 

@@ -67,8 +67,12 @@ describe.runIf(hasBrowser)('access ends', () => {
 
   test('signing out everywhere else ends the others, on any page, and leaves this one', async () => {
     const running = await start()
-    const [room, home] = [await inside(running, 'grace', 'lobby'), await visit(running, 'grace', '/')]
-    await home.getByText('Welcome, Grace Hopper').waitFor()
+    const [room, home] = [await inside(running, 'grace', 'lobby'), await browser.page()]
+    // until its socket is open, a page does not hear when its session ends
+    const live = opened(home)
+    await home.goto(running.url)
+    await signInOn(home, running, 'grace')
+    await live
     const desk = await visit(running, 'grace', '/account')
     await expect.poll(() => sessions(desk).count()).toBe(3)
     await desk.getByRole('button', { name: 'Sign out everywhere else' }).click()
@@ -239,6 +243,17 @@ describe.runIf(hasBrowser)('access ends', () => {
     await desk.getByRole('heading', { level: 1, name: 'Grace Hopper' }).waitFor()
   })
 })
+
+/** Settles when a socket of the page is open. */
+function opened(page: Page): Promise<void> {
+  return new Promise((resolve) => {
+    page.on('websocket', (socket) =>
+      socket.on('framereceived', ({ payload }) => {
+        if (String(payload).includes('"op":"opened"')) resolve()
+      }),
+    )
+  })
+}
 
 function sessions(page: Page) {
   return page.getByRole('list', { name: 'Sessions' }).getByRole('listitem')

@@ -103,6 +103,6 @@ export async function refusal(
 
 /** Runs a program to its end, with a token in its environment, and answers what it printed. */
 export async function output(program: string, args: readonly string[], token: string = ''): Promise<string> {
-  const { stdout } = await run(program, args, { timeout: 15_000, env: { ...process.env, TOKEN: token } })
+  const { stdout } = await run(program, args, { timeout: 60_000, env: { ...process.env, TOKEN: token } })
   return stdout
 }

@@ -37,7 +37,7 @@ const chat = contract('/ws/chat/:room', {
 })
 const origin = 'http://127.0.0.1'
 /** Beside everything else that a machine does in the meantime. */
-const inTime = { timeout: 10_000 }
+const inTime = { timeout: 30_000 }
 
 /** A layer that tells a witness of all that goes into it. */
 function overheard(layer: Layer, witness: Witness): Layer {

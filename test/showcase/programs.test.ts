@@ -9,7 +9,7 @@ const hello = '{"type":"say","text":"hello"}'
 
 /** Runs a program to its end, with a token in its environment, and answers what it printed. */
 async function printed(program: string, args: readonly string[], token: string): Promise<string> {
-  const { stdout } = await run(program, args, { timeout: 15_000, env: { ...process.env, TOKEN: token } })
+  const { stdout } = await run(program, args, { timeout: 60_000, env: { ...process.env, TOKEN: token } })
   return stdout
 }
 

@@ -98,14 +98,16 @@ describe('a refusal of POST /token', () => {
     )
   })
 
-  test('takes as long for an unknown or impossible name as for a wrong password', async () => {
+  test('works as long for an unknown or impossible name as for a wrong password', async () => {
     const running = await start()
+    // in processor time of this process, hashing threads among it: what else the machine does is no part of that
     const took = async (username: string): Promise<number> => {
       const times: number[] = []
       for (let i = 0; i < 5; i++) {
-        const began = performance.now()
+        const before = process.cpuUsage()
         await askToken(running, { username, password: 'wrong password' })
-        times.push(performance.now() - began)
+        const { user, system } = process.cpuUsage(before)
+        times.push(user + system)
       }
       return Math.min(...times)
     }

@@ -34,6 +34,7 @@ export function browsers(): Browsers {
     async page(options = {}) {
       if (browser === undefined) throw new Error('the browser is not running')
       const context = await browser.newContext({ locale: 'en-GB', timezoneId: 'UTC', ...options })
+      context.setDefaultTimeout(60_000)
       contexts.push(context)
       const page = await context.newPage()
       watch(page, faults)

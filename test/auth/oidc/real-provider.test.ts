@@ -154,7 +154,7 @@ test('open sockets outlive a restart of the provider, during which signed tokens
           (one) => one.readyState,
           () => null,
         ),
-      { timeout: 5_000, interval: 500 },
+      { timeout: 30_000, interval: 500 },
     )
     .toBe(Ws.OPEN)
 })
