@@ -18,7 +18,7 @@ export const nameSchema = z
   .trim()
   .normalize('NFC')
   .refine((name) => visible.test(name), 'must have a visible character')
-  .refine((name) => [...name].length <= nameLimit, `must have at most ${nameLimit} characters`)
+  .refine((name) => Array.from(name).length <= nameLimit, `must have at most ${nameLimit} characters`)
   .refine((name) => !forbidden.test(name), 'must have no control characters')
 
 /** The longest e-mail address (RFC 5321 section 4.5.3.1.3, less its brackets). */
