@@ -25,6 +25,7 @@ const bounds: Readonly<Record<keyof Limits, readonly [what: string, beyond: stri
   ],
   headerBytes: ['request headers', 'HTTP 431'],
   messageBytes: ['one message from a client', '1009'],
+  messageValues: ['values in the JSON of one message', 'dropped with a 400 error'],
   fragments: ['fragments of one message', '1008'],
   pingsPerSecond: ['protocol pings of a client, each second', '1008'],
   rate: ['messages of one socket', 'dropped with a 429 error'],

@@ -1,5 +1,5 @@
 import { fromBase64url } from '../wire/from-base64url.ts'
-import { parseRecord } from '../wire/json.ts'
+import { maxJsonValues, parseRecord } from '../wire/json.ts'
 import { invalid } from './invalid-token.ts'
 
 /**
@@ -72,7 +72,7 @@ export function unverifiedIssuer(text: string): unknown {
 /** The JSON object that these bytes spell in UTF-8, or `null`. */
 export function jsonObject(bytes: Uint8Array): Readonly<Record<string, unknown>> | null {
   try {
-    return parseRecord(utf8.decode(bytes))
+    return parseRecord(utf8.decode(bytes), maxJsonValues)
   } catch {
     return null
   }

@@ -1,7 +1,7 @@
 import type { Body, Payload } from '../wire/body.ts'
 import { type Direction, rawKind } from '../wire/contract.ts'
 import type { Denial } from '../wire/errors.ts'
-import { decodeFrame, encodeFrame, encodeMessage, type RawFrame } from '../wire/frame.ts'
+import { decodeFrame, encodeFrame, encodeMessage, glimpseId, type RawFrame } from '../wire/frame.ts'
 import { decodePlain, encodePlain, encodePlainError } from '../wire/plain.ts'
 import { isSchema } from '../wire/schema.ts'
 import { refusalOf } from './refusal.ts'
@@ -35,23 +35,32 @@ export type Command =
   | ({ readonly do: 'refresh' } & NewCredential)
   | { readonly do: 'ping' | 'pong' }
   | { readonly do: 'nothing' }
-  | { readonly do: 'invalid'; readonly issue: string; readonly id: string | null; readonly mismatch: boolean }
+  | {
+      readonly do: 'invalid'
+      /** The short word of the denial. */
+      readonly code: string
+      readonly issue: string
+      readonly id: string | null
+      readonly mismatch: boolean
+    }
 
 /** How one socket reads and writes: the plain wire or `sallyport.v1`. */
 export interface Codec {
   readonly framed: boolean
-  read(payload: Payload): Command
+  /** Reads a payload; its JSON holds at most so many values. */
+  read(payload: Payload, maxValues: number): Command
   message(type: string | null, body: Body): Payload
   /** A denial for the sender; `null` where this wire has no room for one, and the socket closes instead. */
   denial(denial: Denial, id: string | null, ref: string): Payload | null
 }
 
 const nothing: Command = { do: 'nothing' }
-const invalid = (issue: string, id: string | null = null, mismatch = false): Command => ({
+const invalid = (issue: string, id: string | null = null): Command => ({
   do: 'invalid',
+  code: 'invalid-message',
   issue,
   id,
-  mismatch,
+  mismatch: false,
 })
 
 /** Bare messages, for wscat, a script, a bare `new WebSocket`. */
@@ -61,9 +70,12 @@ export function plainCodec(client: Direction, server: Direction): Codec {
     framed: false,
     message: encodePlain,
     denial: (denial) => (isRaw ? null : encodePlainError(server, denial)),
-    read(payload) {
-      const reading = decodePlain(client, payload)
-      if (!reading.ok) return invalid(reading.issue, null, reading.mismatch)
+    read(payload, maxValues) {
+      const reading = decodePlain(client, payload, maxValues)
+      if (!reading.ok) {
+        const { code, issue, mismatch } = reading
+        return { do: 'invalid', code, issue, id: null, mismatch }
+      }
       return { do: 'message', ...reading.message, id: null }
     },
   }
@@ -92,9 +104,11 @@ class FrameCodec implements Codec {
     return encodeFrame({ op: 'err', in: this.#path, ...(id === null ? {} : { id }), ...refusal })
   }
 
-  read(payload: Payload): Command {
-    const reading = decodeFrame(payload)
-    return reading.ok ? commandOf(reading.frame, this.#path) : invalid(reading.issue)
+  read(payload: Payload, maxValues: number): Command {
+    const reading = decodeFrame(payload, maxValues)
+    if (reading.ok) return commandOf(reading.frame, this.#path)
+    const { code, issue } = reading
+    return { do: 'invalid', code, issue, id: glimpseId(payload), mismatch: false }
   }
 }
 

@@ -58,9 +58,10 @@ export type Demands<P extends string, A, G, Au extends string, R> = {
   readonly presence?: (who: { readonly user: UserOf<A>; readonly grant: Granted<G> }) => object | null
   /** Which of the contract's audiences this one hears; those that are lost are left before anything else happens. */
   readonly audience?: (who: { readonly user: UserOf<A>; readonly grant: Granted<G> }) => readonly Au[]
-  /** Bounds of this endpoint: bytes of a message, and its rate (`null` switches the rate off). */
+  /** Bounds of this endpoint: bytes of a message, values in it, and its rate (`null` switches the rate off). */
   readonly limits?: {
     readonly message?: number
+    readonly values?: number
     readonly rate?: { readonly each: Duration; readonly most: number; readonly burst?: number } | null
   }
   /** For how long a grant holds: `authorize`, and the identity where it can, is asked again before it runs out. For ever when left out. */

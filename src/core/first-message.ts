@@ -1,6 +1,6 @@
 import type { Payload } from '../wire/body.ts'
 import { Denial } from '../wire/errors.ts'
-import { parseRecord } from '../wire/json.ts'
+import { maxJsonValues, parseRecord } from '../wire/json.ts'
 import { type Door, door, type Handshake, hub } from './application.ts'
 import type { Timer } from './clock.ts'
 import type { Connection, Receiver } from './connection.ts'
@@ -131,6 +131,6 @@ export function refusingCredential(inside: Receiver & { fail(error: unknown): vo
 }
 
 function tokenOf(payload: Payload): string | null {
-  const { type, op, token } = (typeof payload === 'string' ? parseRecord(payload) : null) ?? {}
+  const { type, op, token } = (typeof payload === 'string' ? parseRecord(payload, maxJsonValues) : null) ?? {}
   return (type ?? op) === 'auth' && typeof token === 'string' && token !== '' ? token : null
 }

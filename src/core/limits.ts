@@ -1,4 +1,5 @@
 import { type Duration, milliseconds } from '../wire/duration.ts'
+import { maxJsonValues } from '../wire/json.ts'
 import { aDuration, assertOptions, type Kind, type Kinds, needed } from '../wire/options.ts'
 
 /** Bounds that are on by default; each may be changed, none can be left out. */
@@ -20,6 +21,11 @@ export interface Limits {
   readonly headerBytes: number
   /** Bytes of one message from a client; 64 KiB, then 1009. */
   readonly messageBytes: number
+  /**
+   * Values in the JSON of one message: objects, items of arrays and members of objects, all together; 4,096, then 400
+   * `too-many-values`. They are counted before the message is parsed and validated.
+   */
+  readonly messageValues: number
   /** Fragments of one message; 64, then 1008. */
   readonly fragments: number
   /** Protocol pings of a client each second; 10, then 1008. */
@@ -77,6 +83,7 @@ export const defaultLimits: Limits = {
   connectionsPerIdentity: 50,
   headerBytes: 16_384,
   messageBytes: 65_536,
+  messageValues: maxJsonValues,
   fragments: 64,
   pingsPerSecond: 10,
   rate: { most: 50, eachMs: 1_000, burst: 100 },

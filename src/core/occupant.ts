@@ -79,6 +79,10 @@ export class Occupant implements OpeningParts, LifetimeParts, OpenSocket, Member
     return this.checks.limits.message ?? this.hub.limits.messageBytes
   }
 
+  get messageValues(): number {
+    return this.checks.limits.values ?? this.hub.limits.messageValues
+  }
+
   get rate(): Rate | null {
     const { rate } = this.checks.limits
     return rate === undefined ? this.hub.limits.rate : rate

@@ -47,6 +47,8 @@ export interface OpeningParts {
   readonly codec: Codec
   readonly place: Place
   readonly rate: Rate | null
+  /** How many values the JSON of a message may hold. */
+  readonly messageValues: number
   /** What the rate of its identity is kept by; `null` where its messages do not count. */
   readonly identity: string | null
   /** Gives up the places in groups and presence. */
@@ -234,7 +236,7 @@ export class Opening implements Receiver, Pulse {
   message(payload: Payload, _bytes: number): void {
     if (this.#ended) return
     this.#heartbeat.heard()
-    this.#obey(this.parts.codec.read(payload))
+    this.#obey(this.parts.codec.read(payload, this.parts.messageValues))
   }
 
   alive(): void {
@@ -286,7 +288,9 @@ export class Opening implements Receiver, Pulse {
 
   #obey(command: Command): void {
     if (command.do === 'invalid')
-      return command.mismatch ? this.#mismatch(command) : this.#invalid(command.issue, command.id)
+      return command.mismatch
+        ? this.#mismatch(command)
+        : this.#invalid(command.issue, command.id, command.code)
     const message = command.do === 'message' || command.do === 'call' ? command : null
     const now = this.parts.hub.clock.now()
     // a process that was stopped, or a clock that has jumped, reads what came meanwhile before it hears its alarms
@@ -426,12 +430,8 @@ export class Opening implements Receiver, Pulse {
     else this.#write(new Packet(payload))
   }
 
-  #invalid(issue: string, id: string | null): void {
-    this.#punish(
-      this.#judge.invalid(this.parts.hub.clock.now()),
-      new Denial(400, 'invalid-message', issue),
-      id,
-    )
+  #invalid(issue: string, id: string | null, code = 'invalid-message'): void {
+    this.#punish(this.#judge.invalid(this.parts.hub.clock.now()), new Denial(400, code, issue), id)
   }
 
   #punish(verdict: Verdict, denial: Denial, id: string | null): void {

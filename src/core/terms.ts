@@ -14,14 +14,18 @@ import type { Authenticator } from './application.ts'
 import { type Codec, plainCodec } from './codec.ts'
 import type { Checks } from './doors.ts'
 import type { Span } from './lifetime.ts'
-import { aBound, type Rate, rateOf } from './limits.ts'
+import { aBound, type Rate, rateOf, type RateOption } from './limits.ts'
 import type { Inside, Opening } from './opening.ts'
 import type { Seating } from './places.ts'
 
 /** An endpoint's demands as the engine takes them: `endpoint` and `consumer` have checked their types. */
 export interface Terms extends Checks, Seating {
   readonly span: Span
-  readonly limits: { readonly message: number | undefined; readonly rate: Rate | null | undefined }
+  readonly limits: {
+    readonly message: number | undefined
+    readonly values: number | undefined
+    readonly rate: Rate | null | undefined
+  }
   /** Reads and writes for those who speak the plain wire: one for all of them. */
   readonly plain: Codec
 }
@@ -39,7 +43,11 @@ export interface LooseDemands {
   readonly authorize?: unknown
   readonly presence?: unknown
   readonly audience?: unknown
-  readonly limits?: { readonly message?: number; readonly rate?: Parameters<typeof rateOf>[0] | null }
+  readonly limits?: {
+    readonly message?: number
+    readonly values?: number
+    readonly rate?: RateOption | null
+  }
   readonly refuse?: { readonly code: number }
   readonly lease?: Duration
   readonly idle?: Duration
@@ -59,6 +67,7 @@ const demandKinds: Kinds<LooseDemands> = {
 }
 const limitKinds: Kinds<LooseDemands['limits'] & {}> = {
   message: aBound,
+  values: aBound,
   rate: either(anObject, oneOf(null)),
 }
 const refuseKinds: Kinds<LooseDemands['refuse'] & {}> = {
@@ -79,7 +88,7 @@ export function termsOf(contract: Contract, demands: LooseDemands): Terms {
     throw new TypeError(`${where} needs an 'authorize': its contract says what clients are told of the grant`)
   assertOptions(`'limits' of ${where}`, limits, limitKinds)
   if (refuse !== undefined) assertOptions(`'refuse' of ${where}`, refuse, refuseKinds)
-  const { message, rate } = limits
+  const { message, values, rate } = limits
   return {
     auth,
     // the typed surfaces of `endpoint` and `consumer` let only functions of these types through
@@ -92,7 +101,7 @@ export function termsOf(contract: Contract, demands: LooseDemands): Terms {
       idleMs: spanOf('idle', idle),
       absoluteMs: spanOf('absolute', absolute),
     },
-    limits: { message, rate: rate === undefined || rate === null ? rate : rateOf(rate) },
+    limits: { message, values, rate: rate === undefined || rate === null ? rate : rateOf(rate) },
     plain: plainCodec(contract.client, contract.server),
   }
 }

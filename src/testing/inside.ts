@@ -104,7 +104,8 @@ export class Inside implements FarReceiver {
   }
 
   message(payload: Payload): void {
-    const reading = decodeFrame(payload)
+    // what a server of this very library has written
+    const reading = decodeFrame(payload, Infinity)
     if (reading.ok) this.#obey(reading.frame)
   }
 

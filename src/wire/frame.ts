@@ -1,5 +1,5 @@
 import type { Body, Payload } from './body.ts'
-import { isRecord, parseJson } from './json.ts'
+import { endOfText, isRecord, maxJsonValues, parseJson, type RefusedJson } from './json.ts'
 import type { TraceContext } from './trace.ts'
 
 /** Where a kept message stands in its group's history: the run of the history, and the number in it. */
@@ -101,8 +101,7 @@ export type ClientFrame =
 export type RawFrame = Readonly<Record<string, unknown>> & { readonly op: string }
 
 /** A frame, or why the payload is none. */
-export type FrameReading =
-  { readonly ok: true; readonly frame: RawFrame } | { readonly ok: false; readonly issue: string }
+export type FrameReading = { readonly ok: true; readonly frame: RawFrame } | RefusedJson
 
 /** The address and the extras of a message frame. */
 export interface MessageHead {
@@ -131,23 +130,61 @@ export function encodeFrame(frame: ServerFrame | ClientFrame): string {
 
 /**
  * Reads a frame. A text frame is one JSON object. A binary frame is the length of its header in two bytes, big-endian,
- * the header, which is the same JSON object, and the payload, which becomes its `data`.
+ * the header, which is the same JSON object, and the payload, which becomes its `data`. The object holds at most
+ * `maxValues`, its own fields among them, see {@link parseJson}.
  */
-export function decodeFrame(payload: Payload): FrameReading {
-  if (typeof payload === 'string') return asFrame(payload)
-  if (payload.length < 2) return { ok: false, issue: 'a binary frame begins with the length of its header' }
-  const end = 2 + new DataView(payload.buffer, payload.byteOffset).getUint16(0)
-  if (payload.length < end) return { ok: false, issue: 'the header of a binary frame is cut short' }
-  const header = asFrame(new TextDecoder().decode(payload.subarray(2, end)))
+export function decodeFrame(payload: Payload, maxValues: number = maxJsonValues): FrameReading {
+  if (typeof payload === 'string') return asFrame(payload, maxValues)
+  if (payload.length < 2) return wrong('a binary frame begins with the length of its header')
+  const end = headerEnd(payload)
+  if (payload.length < end) return wrong('the header of a binary frame is cut short')
+  const header = asFrame(new TextDecoder().decode(payload.subarray(2, end)), maxValues)
   return header.ok ? { ok: true, frame: { ...header.frame, data: payload.subarray(end) } } : header
 }
 
-function asFrame(text: string): FrameReading {
-  const parsed = parseJson(text)
+/** How much of a frame is looked at for its `id`, in characters. */
+const glimpseLength = 1_024
+const idField = /"id"\s*:\s*"([^"\\]{1,64})"/y
+
+/**
+ * The `id` of a frame that is refused unread, so that the sender is told which one. It is found when it stands among the
+ * first 1,024 characters, without escapes, as the client writes it; `null` otherwise.
+ */
+export function glimpseId(payload: Payload): string | null {
+  const text =
+    typeof payload === 'string'
+      ? payload.slice(0, glimpseLength)
+      : new TextDecoder().decode(payload.subarray(2, glimpseLength))
+  let depth = 0
+  for (let index = 0; index < text.length; index++) {
+    const char = text.charAt(index)
+    if (char === '{' || char === '[') depth++
+    else if (char === '}' || char === ']') depth--
+    else if (char === '"') {
+      idField.lastIndex = index
+      const id = depth === 1 ? idField.exec(text)?.[1] : undefined
+      if (id !== undefined) return id
+      index = endOfText(text, index + 1)
+    }
+    // behind the header of a binary frame are its bytes
+    if (depth === 0) return null
+  }
+  return null
+}
+
+const wrong = (issue: string): FrameReading => ({ ok: false, code: 'invalid-message', issue })
+
+function headerEnd(payload: Uint8Array): number {
+  return 2 + new DataView(payload.buffer, payload.byteOffset).getUint16(0)
+}
+
+function asFrame(text: string, maxValues: number): FrameReading {
+  const parsed = parseJson(text, maxValues)
   if (!parsed.ok) return parsed
   const { value } = parsed
-  if (isRecord(value) && hasOp(value)) return { ok: true, frame: value }
-  return { ok: false, issue: "a frame is a JSON object with an 'op'" }
+  return isRecord(value) && hasOp(value)
+    ? { ok: true, frame: value }
+    : wrong("a frame is a JSON object with an 'op'")
 }
 
 function hasOp(value: Readonly<Record<string, unknown>>): value is RawFrame {

@@ -1,30 +1,40 @@
 /** The deepest nesting that a message may have. */
 export const maxJsonDepth = 64
+/** The values that JSON from a peer may hold, unless said otherwise. */
+export const maxJsonValues = 4_096
 
 /** A parsed value, or why the text is refused. */
-export type Parsed =
-  { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly issue: string }
+export type Parsed = { readonly ok: true; readonly value: unknown } | RefusedJson
 
-/**
- * Parses JSON from a peer. Deeper nesting than 64 is refused (validators recurse), and so is a key `__proto__` or
- * `constructor` (prototype pollution, CVE-2019-10744 and its kind).
- */
-export function parseJson(text: string): Parsed {
-  if (isDeep(text)) return { ok: false, issue: `JSON is nested deeper than ${maxJsonDepth}` }
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch {
-    return { ok: false, issue: 'not valid JSON' }
-  }
-  if (mayHoldForbiddenKey(text) && holdsForbiddenKey(value))
-    return { ok: false, issue: 'a key is not allowed' }
-  return { ok: true, value }
+/** Why a text is refused: the short word of a denial, and a sentence. */
+export interface RefusedJson {
+  readonly ok: false
+  readonly code: 'invalid-message' | 'too-many-values'
+  readonly issue: string
 }
 
-/** The object that a text is, or `null` when it is none or is refused as {@link parseJson} does. */
-export function parseRecord(text: string): Readonly<Record<string, unknown>> | null {
-  const parsed = parseJson(text)
+/**
+ * Parses JSON from a peer. The text is looked at before a value is built. It is refused when its nesting is deeper than
+ * 64 (validators recurse), when it has a key `__proto__` or `constructor` (prototype pollution, CVE-2019-10744 and its
+ * kind), and when it holds more values than `maxValues`: the objects, the items of arrays and the members of objects, all
+ * together (a validator may say something about each of them). An empty array or object counts as if it held one value.
+ */
+export function parseJson(text: string, maxValues: number = maxJsonValues): Parsed {
+  const refused = lookAt(text, maxValues)
+  if (refused !== null) return refused
+  try {
+    return { ok: true, value: JSON.parse(text) as unknown }
+  } catch {
+    return refusal('not valid JSON')
+  }
+}
+
+/** The object that a text is, or `null` when it is none or is refused as {@link parseJson} does; of any number of values. */
+export function parseRecord(
+  text: string,
+  maxValues: number = Infinity,
+): Readonly<Record<string, unknown>> | null {
+  const parsed = parseJson(text, maxValues)
   const value = parsed.ok ? parsed.value : undefined
   return isRecord(value) ? value : null
 }
@@ -34,31 +44,96 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-function isDeep(text: string): boolean {
-  if (text.length <= 2 * maxJsonDepth) return false
-  let depth = 0
-  let quoted = false
-  for (let index = 0; index < text.length; index++) {
-    const code = text.charCodeAt(index)
-    if (quoted) {
-      if (code === 0x5c) index++
-      else if (code === 0x22) quoted = false
-    } else if (code === 0x22) quoted = true
-    else if (code === 0x5b || code === 0x7b) {
-      if (++depth > maxJsonDepth) return true
-    } else if (code === 0x5d || code === 0x7d) depth--
-  }
-  return false
+function refusal(issue: string, code: RefusedJson['code'] = 'invalid-message'): RefusedJson {
+  return { ok: false, code, issue }
 }
 
-/** A cheap look at the text, so that ordinary messages are not walked; an escape could spell any key. */
+/** Why a text is refused unparsed. A text that is too short for what is looked for is not scanned. */
+function lookAt(text: string, maxValues: number): RefusedJson | null {
+  const hasSuspect = mayHoldForbiddenKey(text)
+  // each bracket of a depth that is refused has its counterpart, and an object, which counts as two values, has two brackets
+  const isShort = text.length <= 2 * maxJsonDepth && text.length <= maxValues
+  return isShort && !hasSuspect ? null : scan(text, maxValues, hasSuspect)
+}
+
+/** A cheap look at the text, so that keys are looked at in few messages; an escape could spell any key. */
 function mayHoldForbiddenKey(text: string): boolean {
   return text.includes('__proto__') || text.includes('constructor') || text.includes('\\u')
 }
 
-function holdsForbiddenKey(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false
-  return Object.entries(value).some(
-    ([key, one]) => key === '__proto__' || key === 'constructor' || holdsForbiddenKey(one),
-  )
+/** One pass over a text. What is no JSON may pass: it is parsed afterwards. */
+function scan(text: string, maxValues: number, hasSuspect: boolean): RefusedJson | null {
+  let depth = 0
+  let values = 0
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index)
+    if (code === 0x22) {
+      const end = endOfText(text, index + 1)
+      if (hasSuspect && isForbiddenKey(text, index, end)) return refusal('a key is not allowed')
+      index = end
+    } else if (code === 0x2c) values++
+    else if (code === 0x5b || code === 0x7b) {
+      if (++depth > maxJsonDepth) return refusal(`JSON is nested deeper than ${maxJsonDepth}`)
+      // the first item or member is counted here, each other one at the comma before it
+      values += code === 0x7b ? 2 : 1
+    } else if (code === 0x5d || code === 0x7d) depth--
+    else continue
+    if (values > maxValues) return refusal(`a message holds at most ${maxValues} values`, 'too-many-values')
+  }
+  return null
+}
+
+/** Where the quotation mark stands that ends a text; the end of everything when there is none. */
+export function endOfText(text: string, start: number): number {
+  let index = start
+  while (index < text.length) {
+    // most texts are short: looking at their characters is faster than a search
+    const near = index + 24
+    for (; index < near; index++) {
+      const code = text.charCodeAt(index)
+      if (code === 0x22) return index
+      if (code === 0x5c) index++
+    }
+    const found = text.indexOf('"', index)
+    if (found === -1) return text.length
+    if (!isEscaped(text, index, found)) return found
+    index = found + 1
+  }
+  return text.length
+}
+
+/** Whether an odd number of backslashes stands before a character, none of them before `start`. */
+function isEscaped(text: string, start: number, index: number): boolean {
+  let from = index
+  while (from > start && text.charCodeAt(from - 1) === 0x5c) from--
+  return (index - from) % 2 === 1
+}
+
+const forbiddenKeys = ['__proto__', 'constructor']
+
+/** Whether the text between two quotation marks is a forbidden key: a colon follows, and it spells one, escapes or not. */
+function isForbiddenKey(text: string, open: number, close: number): boolean {
+  const first = text.charCodeAt(open + 1)
+  // most texts begin with another character than _, c and a backslash
+  if (first !== 0x5f && first !== 0x63 && first !== 0x5c) return false
+  return forbiddenKeys.some((key) => endOfWord(text, open + 1, key) === close) && isKey(text, close + 1)
+}
+
+/** Where a word ends that begins here, any of its characters as it is or as `\\u` and four digits; -1 for another word. */
+function endOfWord(text: string, start: number, word: string): number {
+  let index = start
+  for (let at = 0; at < word.length; at++) {
+    const code = word.charCodeAt(at)
+    if (text.charCodeAt(index) === code) index++
+    else if (text.startsWith('\\u', index) && Number.parseInt(text.slice(index + 2, index + 6), 16) === code)
+      index += 6
+    else return -1
+  }
+  return index
+}
+
+function isKey(text: string, start: number): boolean {
+  let index = start
+  while (index < text.length && ' \t\r\n'.includes(text.charAt(index))) index++
+  return text.charAt(index) === ':'
 }

@@ -1,7 +1,7 @@
 import type { Body, Payload } from './body.ts'
 import { type Direction, rawKind, shapeOf } from './contract.ts'
 import type { Denial } from './errors.ts'
-import { isRecord, parseJson } from './json.ts'
+import { isRecord, maxJsonValues, parseJson, type RefusedJson } from './json.ts'
 import { isSchema } from './schema.ts'
 
 /** A message taken from the wire, not validated yet; `type` is `null` for an unnamed shape. */
@@ -12,10 +12,14 @@ export interface Received {
 
 /** A message, or why the payload is none. `mismatch`: text came where binary belongs, or the reverse. */
 export type Reading =
-  | { readonly ok: true; readonly message: Received }
-  | { readonly ok: false; readonly issue: string; readonly mismatch: boolean }
+  { readonly ok: true; readonly message: Received } | (RefusedJson & { readonly mismatch: boolean })
 
-const wrong = (issue: string, mismatch = false): Reading => ({ ok: false, issue, mismatch })
+const wrong = (issue: string, mismatch = false): Reading => ({
+  ok: false,
+  code: 'invalid-message',
+  issue,
+  mismatch,
+})
 const read = (type: string | null, data: unknown): Reading => ({ ok: true, message: { type, data } })
 
 /**
@@ -52,26 +56,30 @@ function labelled(type: string, bytes: Uint8Array): Uint8Array {
   return joined
 }
 
-/** Reads a plain payload by the direction of its contract. */
-export function decodePlain(direction: Direction, payload: Payload): Reading {
-  if (isSchema(direction)) return decodeUnnamed(rawKind(direction), payload)
-  return typeof payload === 'string' ? decodeNamed(direction, payload) : decodeLabelled(direction, payload)
+/** Reads a plain payload by the direction of its contract; JSON holds at most `maxValues`, see {@link parseJson}. */
+export function decodePlain(
+  direction: Direction,
+  payload: Payload,
+  maxValues: number = maxJsonValues,
+): Reading {
+  if (isSchema(direction)) return decodeUnnamed(rawKind(direction), payload, maxValues)
+  if (typeof payload !== 'string') return decodeLabelled(direction, payload)
+  const parsed = parseJson(payload, maxValues)
+  return parsed.ok ? decodeNamed(direction, parsed.value) : { ...parsed, mismatch: false }
 }
 
-function decodeUnnamed(kind: 'binary' | 'text' | null, payload: Payload): Reading {
+function decodeUnnamed(kind: 'binary' | 'text' | null, payload: Payload, maxValues: number): Reading {
   const isBinary = typeof payload !== 'string'
   if (isBinary !== (kind === 'binary'))
     return wrong(`expected ${isBinary ? 'a text' : 'a binary'} frame`, true)
   if (kind !== null || isBinary) return read(null, payload)
-  const parsed = parseJson(payload)
-  return parsed.ok ? read(null, parsed.value) : wrong(parsed.issue)
+  const parsed = parseJson(payload, maxValues)
+  return parsed.ok ? read(null, parsed.value) : { ...parsed, mismatch: false }
 }
 
-function decodeNamed(direction: Direction, payload: string): Reading {
-  const parsed = parseJson(payload)
-  if (!parsed.ok) return wrong(parsed.issue)
-  if (!isRecord(parsed.value)) return wrong('a message is a JSON object')
-  const { type, ...data } = parsed.value
+function decodeNamed(direction: Direction, value: unknown): Reading {
+  if (!isRecord(value)) return wrong('a message is a JSON object')
+  const { type, ...data } = value
   if (typeof type !== 'string') return wrong("a message has a field 'type'")
   const shape = shapeOf(direction, type)
   return read(type, shape !== null && rawKind(shape.schema) === 'text' ? data['data'] : data)

@@ -31,9 +31,17 @@ export function check<S extends Schema>(schema: S, value: unknown): Checked<Outp
   return { ok: false, issue: result.issues.slice(0, 3).map(spoken).join('; ') }
 }
 
+/** An issue in at most some 400 characters: keys, and messages that repeat them, are the peer's own and may be long. */
 function spoken(issue: StandardSchemaV1.Issue): string {
-  const path = (issue.path ?? []).map((step) => String(typeof step === 'object' ? step.key : step)).join('.')
-  return path === '' ? issue.message : `${path}: ${issue.message}`
+  const path = (issue.path ?? [])
+    .slice(0, 8)
+    .map((step) => shortened(String(typeof step === 'object' ? step.key : step), 32))
+    .join('.')
+  return path === '' ? shortened(issue.message, 120) : `${path}: ${shortened(issue.message, 120)}`
+}
+
+function shortened(text: string, most: number): string {
+  return text.length <= most ? text : `${text.slice(0, most - 1)}…`
 }
 
 /** What an option may be that is a schema. */

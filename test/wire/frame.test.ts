@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decodeFrame, encodeFrame, encodeMessage } from '../../src/wire/frame.ts'
+import { binaryFrame, decodeFrame, encodeFrame, encodeMessage, glimpseId } from '../../src/wire/frame.ts'
 import { parseJson } from '../../src/wire/json.ts'
 
 const paths = fc.string({ minLength: 1, maxLength: 30 })
@@ -101,6 +101,46 @@ describe('reading a frame', () => {
         expect(typeof decodeFrame(payload).ok).toBe('boolean')
       }),
       { numRuns: 3_000 },
+    )
+  })
+})
+
+describe('the id of a frame that is refused unread', () => {
+  test('is that of whatever the client writes', () => {
+    const ids = fc.stringMatching(/^[\w-]{1,64}$/)
+    fc.assert(
+      fc.property(heads, ids, fc.json({ maxDepth: 2 }), (head, id, json) => {
+        const payload = encodeMessage({ in: head.in, id, type: head.type }, { kind: 'json', json })
+        expect(glimpseId(payload)).toBe(id)
+      }),
+    )
+    expect(glimpseId(encodeFrame({ op: 'call', in: '/a', id: 'c-1', type: 'ask', data: null }))).toBe('c-1')
+    expect(glimpseId(binaryFrame('{"op":"msg","id":"b-1"}', new Uint8Array(9)))).toBe('b-1')
+  })
+
+  test.each([
+    ['none', '{"op":"msg","data":"id"}'],
+    ['one inside the data alone', '{"op":"msg","data":{"id":"a","b":["id",{"id":"c"}]}}'],
+    ['one that only looks like one', String.raw`{"op":"msg","a":"\"id\":\"b\"","c":"id"}`],
+    ['no text', '{"id":7}'],
+    ['one that is too long', `{"id":"${'x'.repeat(65)}"}`],
+    ['one far behind', `{"data":"${'x'.repeat(1_024)}","id":"a"}`],
+    ['one behind the frame', '{"op":"msg"},{"id":"a"}'],
+    ['a text', '"id"'],
+    ['nothing', ''],
+  ])('is %s: null', (_, text) => {
+    expect(glimpseId(text)).toBeNull()
+  })
+
+  test('is looked for without an error, whatever comes', () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(fc.string({ unit: fc.constantFrom(...'{}[]":,id\\'.split('')) }), fc.uint8Array()),
+        (payload) => {
+          const id = glimpseId(payload)
+          expect(id === null || id.length > 0).toBe(true)
+        },
+      ),
     )
   })
 })

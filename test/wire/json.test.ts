@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { isRecord, maxJsonDepth, parseJson, parseRecord } from '../../src/wire/json.ts'
+import { isRecord, maxJsonDepth, maxJsonValues, parseJson, parseRecord } from '../../src/wire/json.ts'
 
 const nested = (depth: number, [open, close]: readonly [string, string] = ['[', ']']): string =>
   open.repeat(depth) + (open === '[' ? '' : '1') + close.repeat(depth)
@@ -65,12 +65,112 @@ describe('parsing JSON from a peer', () => {
     String.raw`{"\u005f\u005fproto__":{}}`,
     String.raw`{"a":{"constr\u0075ctor":1}}`,
   ])('refuses a key that could reach a prototype: %s', (text) => {
-    expect(parseJson(text)).toEqual({ ok: false, issue: 'a key is not allowed' })
+    expect(parseJson(text)).toEqual({ ok: false, code: 'invalid-message', issue: 'a key is not allowed' })
     expect(({} as Record<string, unknown>)['admin']).toBeUndefined()
   })
 
-  test('takes such a word as a value', () => {
-    expect(parseJson('{"text":"__proto__ and constructor","none":null}').ok).toBe(true)
+  test.each([
+    '{"text":"__proto__ and constructor","none":null}',
+    '["__proto__","constructor","\\u0063onstructor"]',
+    '{"a":"constructor","b":["__proto__"],"\\u005f_proto":1,"__proto__2":1,"constructo\\u0072s":1}',
+    String.raw`{"a":"\"constructor\":1"}`,
+    String.raw`{"a\\":"constructor","b":1}`,
+  ])('takes such a word as a value, and keys that are like it: %s', (text) => {
+    expect(parseJson(text)).toEqual({ ok: true, value: JSON.parse(text) as unknown })
+  })
+
+  test('finds a forbidden key wherever it is and however it is escaped, and no other', () => {
+    const words = fc.constantFrom(
+      '__proto__',
+      'constructor',
+      'a',
+      '_',
+      '"',
+      '\\',
+      '\\\\"',
+      '€',
+      'x'.repeat(40),
+    )
+    const values = fc.letrec((tie) => ({
+      value: fc.oneof(words, tie('list'), tie('record')),
+      list: fc.array(tie('value'), { maxLength: 3 }),
+      record: fc.uniqueArray(fc.tuple(words, tie('value')), { maxLength: 3, selector: ([key]) => key }),
+    })).value
+    fc.assert(
+      fc.property(values, fc.infiniteStream(fc.nat({ max: 5 })), (value, dice) => {
+        const { json, isForbidden } = spelled(value, () => dice.next().value as number)
+        const parsed = parseJson(json)
+        expect(parsed).toEqual(
+          isForbidden
+            ? { ok: false, code: 'invalid-message', issue: 'a key is not allowed' }
+            : { ok: true, value: JSON.parse(json) as unknown },
+        )
+      }),
+    )
+  })
+})
+
+/** JSON of lists, of records as lists of pairs, and of texts, with some characters escaped and some spaces. */
+function spelled(
+  value: unknown,
+  die: () => number,
+): { readonly json: string; readonly isForbidden: boolean } {
+  const isForbidden = { value: false }
+  const space = (): string => [' ', '\n\t', '', '', '', ''][die()] ?? ''
+  const text = (word: string): string =>
+    `"${word
+      .split('')
+      .map((char) =>
+        die() === 0 && char !== '\\' && char !== '"'
+          ? `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`
+          : JSON.stringify(char).slice(1, -1),
+      )
+      .join('')}"`
+  const json = (one: unknown): string => {
+    if (typeof one === 'string') return text(one)
+    // what the arbitrary above makes: lists of values, and lists of pairs
+    const many = one as readonly unknown[]
+    const isRecordOf =
+      many.length > 0 &&
+      many.every((pair) => Array.isArray(pair) && pair.length === 2 && typeof pair[0] === 'string')
+    if (!isRecordOf) return `[${space()}${many.map(json).join(`,${space()}`)}${space()}]`
+    const pairs = many as readonly (readonly [string, unknown])[]
+    return `{${space()}${pairs
+      .map(([key, held]) => {
+        isForbidden.value ||= key === '__proto__' || key === 'constructor'
+        return `${text(key)}${space()}:${space()}${json(held)}`
+      })
+      .join(`,${space()}`)}${space()}}`
+  }
+  return { json: json(value), isForbidden: isForbidden.value }
+}
+
+describe('the values in a message', () => {
+  const list = (length: number, item = '1'): string => `[${Array.from({ length }, () => item).join()}]`
+  const tooMany = { ok: false, code: 'too-many-values', issue: 'a message holds at most 4096 values' }
+
+  test('are at most 4,096, whether they are parsed or not', () => {
+    expect(parseJson(list(maxJsonValues)).ok).toBe(true)
+    expect(parseJson(list(maxJsonValues + 1))).toEqual(tooMany)
+    expect(parseJson(`${list(maxJsonValues + 1)} and no JSON`)).toEqual(tooMany)
+  })
+
+  test.each([
+    ['items', '[1,"a",[],null]', 5],
+    ['members, and the objects that hold them', '{"a":1,"b":{"c":true}}', 5],
+    ['both', '[{"a":[1,2]},{"b":{}}]', 10],
+    ['no comma or bracket of a text', String.raw`{"a":"[,{\",[,{"}`, 2],
+    ['what an empty array or object holds as one', '[[],{}]', 5],
+    ['no value at all', '"text"', 0],
+  ])('are counted: %s', (_, text, values) => {
+    expect(parseJson(text, values).ok).toBe(true)
+    if (values > 0) expect(parseJson(text, values - 1)).toMatchObject({ code: 'too-many-values' })
+  })
+
+  test('may be more where that is asked for, and in what a layer or an issuer says', () => {
+    expect(parseJson(list(maxJsonValues + 1), maxJsonValues + 1).ok).toBe(true)
+    expect(parseRecord(`{"a":${list(2 * maxJsonValues)}}`)).not.toBeNull()
+    expect(parseRecord(`{"a":${list(2 * maxJsonValues)}}`, maxJsonValues)).toBeNull()
   })
 })
 
