@@ -24,7 +24,22 @@ export type {
   Table,
 } from './core/demands.ts'
 export { endpoint } from './core/endpoint.ts'
-export type { Bus, Layer, LogEntry, LogRange, Store, Unsubscribe } from './core/layer.ts'
+export type {
+  Delivery,
+  Health,
+  Keep,
+  Layer,
+  Link,
+  LinkHooks,
+  LogEntry,
+  LogRange,
+  LogRules,
+  Placed,
+  Placing,
+  Space,
+  Store,
+  Unsubscribe,
+} from './core/layer.ts'
 export { defaultLimits, type Limits, type Rate } from './core/limits.ts'
 export type { Receipt } from './core/orders.ts'
 export type { Group, KeptMessage, Messenger, SendOptions, Whom } from './core/port.ts'
@@ -32,7 +47,7 @@ export type { EventSink, LeaveReason, Place, Reporter, SallyportEvent } from './
 export type { Tracer, Work } from './core/tracer.ts'
 export { requires } from './core/requires.ts'
 export { router } from './core/router.ts'
-export { memory } from './layers/memory.ts'
+export { memory, type MemoryOptions } from './layers/memory.ts'
 export { type Options, type Port, sallyport } from './server.ts'
 export { deny } from './wire/errors.ts'
 export type { TraceContext } from './wire/trace.ts'

@@ -13,7 +13,8 @@ import { Flights } from './core/flights.ts'
 import { Gate } from './core/gate.ts'
 import { Groups } from './core/groups.ts'
 import type { Hub } from './core/hub.ts'
-import type { Layer } from './core/layer.ts'
+import type { Layer, Store } from './core/layer.ts'
+import { LayerConnection } from './core/layer-connection.ts'
 import { type Limits, limitsWith } from './core/limits.ts'
 import { messengerOf } from './core/messenger.ts'
 import { originRules } from './core/origin.ts'
@@ -78,7 +79,7 @@ export interface Options {
 }
 
 const optionKinds: Kinds<Options> = {
-  layer: having('bus'),
+  layer: having('connect'),
   origins: strings,
   hosts: strings,
   proxies: strings,
@@ -111,6 +112,8 @@ export interface Port extends Messenger {
    * reaches a user of that name in every tenant. Sessions and tokens are one name in all of them.
    */
   tenant(name: string): Messenger
+  /** Small values that the nodes of the layer share, for tickets and logout tokens. It fails with `ERR_LAYER` while the layer is away. */
+  readonly store: Store
   /** How many sockets are open in this process. */
   readonly connections: number
   /**
@@ -155,6 +158,11 @@ export function sallyport(options: Options = {}): Port {
     attach: (httpServer, how) => transport.attach(httpServer, how),
     listen: (port, host = '127.0.0.1') => transport.listen(port, host),
     tenant: (name) => hub.port(name),
+    store: {
+      put: (key, value, ttlMs) => hub.layer.put(key, value, ttlMs),
+      take: (key) => hub.layer.take(key),
+      claim: (key, owner, ttlMs) => hub.layer.claim(key, owner, ttlMs),
+    },
     get connections() {
       return hub.registry.size
     },
@@ -172,19 +180,20 @@ function hubOf(options: Options): {
   const { layer = memory(), clock = systemClock, node = newId() } = options
   const report = reporter(options.report)
   const limits = limitsWith(options.limits ?? {})
-  const bus = layer.bus(node)
-  const groups = new Groups(bus, layer.store, report)
+  const link = new LayerConnection({ layer, node, clock, report })
+  const groups = new Groups(link, report)
   const registry: Registry = new Registry()
   const alarms = new Alarms(clock)
   const fingerprint = (id: string): string => hash('sha256', id, 'buffer').toString('hex', 0, 8)
   const revocations = new Revocations({ clock, report, fingerprint })
   const emit = teller(options.on, { node, clock, report })
+  const rememberMs = milliseconds(options.remember ?? '24h')
   let draining = false
   const hub: Hub = {
     node,
     clock,
     limits,
-    layer,
+    layer: link,
     groups,
     report,
     carriers: checkedCarriers(options.carriers ?? {}),
@@ -193,15 +202,14 @@ function hubOf(options: Options): {
     identityRates: new Allowances(limits.identityRate, clock, alarms),
     failures: new Allowances(limits.failedHandshakes, clock, alarms),
     whenFull: options.whenFull ?? 'evict',
-    presence: new Presence({ node, bus, groups, clock, report, graceMs: limits.presenceGraceMs }),
+    presence: new Presence({ node, link, groups, clock, report, graceMs: limits.presenceGraceMs }),
     registry,
     alarms,
     revocations,
-    rememberMs: milliseconds(options.remember ?? '24h'),
+    rememberMs,
     orders: new Orders({
       node,
-      bus,
-      store: layer.store,
+      link,
       clock,
       alarms,
       registry,
@@ -209,6 +217,7 @@ function hubOf(options: Options): {
       report,
       emit,
       fingerprint,
+      rememberMs,
       handshakeMs: limits.handshakeMs,
     }),
     questions: new Flights(),
@@ -228,7 +237,7 @@ function hubOf(options: Options): {
     hub.presence.close()
     hub.orders.close()
     hub.alarms.close()
-    await bus.close()
+    await link.close()
   }
   // a process that only publishes answers orders too: nobody has to wait for it
   hub.orders.ready().catch((error: unknown) => report(error, 'listening to the other nodes'))

@@ -1,7 +1,7 @@
 import type { Server } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
 import type { Logger } from 'pino'
-import { memory, type Port, router, sallyport } from 'sallyport'
+import { type Port, router, sallyport } from 'sallyport'
 import { access } from './access.ts'
 import { accessTokens } from './access-tokens.ts'
 import { accountSocket } from './account-socket.ts'
@@ -110,12 +110,11 @@ interface Fittings {
 async function assemble({ config, front, database, log, pages, passwords }: Fittings): Promise<App> {
   const { server, url } = front
   const origins = allowedOrigins(config, url)
-  const [layer, limiter] = [memory(), signInLimiter()]
+  const limiter = signInLimiter()
   const counts = metrics({ waiting: () => passwords.waiting, sockets: () => port.connections })
   const trail = auditTrail(database, { port: () => port, log })
   const logged = socketLog(log, counts)
   const port = sallyport({
-    layer,
     origins,
     proxies: config.trustProxy,
     on: (event) => {
@@ -146,7 +145,7 @@ async function assemble({ config, front, database, log, pages, passwords }: Fitt
     identity,
     people: store.people,
     issuer: url.origin,
-    layer,
+    store: port.store,
   })
   const inside = { auth: door.auth, sockets }
   port.serve(

@@ -1,4 +1,4 @@
-import { anyOf, type Authenticator, type Layer } from 'sallyport'
+import { anyOf, type Authenticator, type Store } from 'sallyport'
 import { accessToken, sessionCookie } from 'sallyport/auth/better-auth'
 import { type Tickets, tickets } from 'sallyport/auth/tickets'
 import { audience, type Identity } from './identity.ts'
@@ -15,7 +15,8 @@ export interface DoorParts {
   readonly people: People
   /** The issuer of access tokens: our own origin. */
   readonly issuer: string
-  readonly layer: Layer
+  /** Where tickets wait to be used. */
+  readonly store: Store
 }
 
 /** The first door: an access token, a ticket, or the session cookie of the site, in this order. */
@@ -28,8 +29,8 @@ export interface Doors {
  * Authenticators over our own sessions: whatever the credential, its session must live and its owner not be
  * banned.
  */
-export function doors({ identity, people, issuer, layer }: DoorParts): Doors {
-  const ticket = tickets({ store: layer.store, user: ({ session }) => living(people, session) })
+export function doors({ identity, people, issuer, store }: DoorParts): Doors {
+  const ticket = tickets({ store, user: ({ session }) => living(people, session) })
   const token = accessToken(identity, { issuer, audience, algorithms: ['ES256'], user: visitorOf })
   return { auth: anyOf(token, ticket, sessionCookie(identity, { user: visitorOf })), ticket }
 }

@@ -61,7 +61,7 @@ export interface Ticket {
 
 /** What {@link tickets} needs. */
 export interface TicketOptions<U> {
-  /** Where tickets wait to be used: a layer's store, so that any node can redeem them. */
+  /** Where tickets wait to be used: the port's `store`, so that any node can redeem them. */
   readonly store: Store
   /** The user of a ticket; `null` or `undefined` when there is none any more. Asked again at each renewal. */
   user(record: TicketRecord): Found<U>
@@ -118,7 +118,7 @@ const maxTtlMs = 300_000
  *
  * @throws SallyportError ERR_CONFIGURATION when `ttl` is 0 or above 5 minutes
  * @example
- * const ticket = tickets({ store: layer.store, user: ({ subject }) => users.find(subject) })
+ * const ticket = tickets({ store: port.store, user: ({ subject }) => users.find(subject) })
  */
 export function tickets<U>(options: TicketOptions<U>): Tickets<U> {
   assertOptions('tickets()', options, kinds)

@@ -13,6 +13,7 @@ export interface Dispatch {
   readonly key: string
   /** The socket that does not hear it. */
   readonly except: string | null
+  /** Where it is kept, which its envelope says; `null` when it is not. */
   readonly at: Position | null
   /** Where its sender stands in a trace. */
   readonly trace?: TraceContext
@@ -20,9 +21,9 @@ export interface Dispatch {
 
 /** A dispatch as bytes: the length of its head in four bytes, the head as JSON, the data. */
 export function packDispatch(dispatch: Dispatch): Uint8Array {
-  const { body, ...head } = dispatch
+  const { type, body, slow, key, except, trace } = dispatch
   const text = new TextEncoder()
-  const fields = text.encode(JSON.stringify({ ...head, kind: body.kind }))
+  const fields = text.encode(JSON.stringify({ type, slow, key, except, trace, kind: body.kind }))
   const data = body.kind === 'binary' ? body.bytes : text.encode(body.kind === 'json' ? body.json : body.text)
   const packed = new Uint8Array(4 + fields.length + data.length)
   new DataView(packed.buffer).setUint32(0, fields.length)
@@ -41,12 +42,12 @@ export function unpackDispatch(packed: Uint8Array): Dispatch | null {
 }
 
 function dispatchOf(head: Readonly<Record<string, unknown>>, data: Uint8Array): Dispatch | null {
-  const { type, slow, key, except, at, kind } = head
+  const { type, slow, key, except, kind } = head
   const trace = traceOf(head['trace'])
   if (typeof key !== 'string' || !isSlow(slow) || !isNameOrNull(type) || !isNameOrNull(except)) return null
   const body = bodyFrom(kind, data)
   if (body === null || !isSendable(type, body)) return null
-  return { type, body, slow, key, except, at: positionOf(at), ...(trace === null ? {} : { trace }) }
+  return { type, body, slow, key, except, at: null, ...(trace === null ? {} : { trace }) }
 }
 
 function bodyFrom(kind: unknown, data: Uint8Array): Body | null {
@@ -65,12 +66,6 @@ function isSendable(type: string | null, body: Body): boolean {
   } catch {
     return false
   }
-}
-
-function positionOf(at: unknown): Position | null {
-  if (!isRecord(at)) return null
-  const { epoch, offset } = at
-  return typeof epoch === 'string' && typeof offset === 'number' ? { epoch, offset } : null
 }
 
 const isSlow = (value: unknown): value is SlowPolicy =>

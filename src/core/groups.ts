@@ -4,7 +4,8 @@ import { encodePlain } from '../wire/plain.ts'
 import { type Connection, Packet } from './connection.ts'
 import { type Dispatch, packDispatch, unpackDispatch } from './envelope.ts'
 import type { Address } from './keys.ts'
-import { type Bus, leaveTopic, type Store, type Unsubscribe } from './layer.ts'
+import { type Delivery, type Keep, leaveTopic, type Link, type LogRules, type Unsubscribe } from './layer.ts'
+import { newId } from './new-id.ts'
 import type { Reporter } from './report.ts'
 
 /** Someone who hears a group. */
@@ -30,6 +31,8 @@ interface Room {
   readonly address: Address
   readonly members: Set<Member>
   holders: number
+  /** The position of the kept message that was delivered last. */
+  last: Position | null
   readonly ready: Promise<Unsubscribe>
 }
 
@@ -39,18 +42,16 @@ export interface Kept {
   readonly dispatch: Dispatch
 }
 
-/** Everyone who hears the same thing, on this node and through the bus on all others. */
+/** Everyone who hears the same thing, on this node and through the layer on all others. */
 export class Groups {
   readonly #rooms = new Map<string, Room>()
   /** The last send that is under way in each group with a history: offsets and delivery keep the order of `send`. */
   readonly #tails = new Map<string, Promise<unknown>>()
-  readonly #bus: Bus
-  readonly #store: Store
+  readonly #link: Link
   readonly #report: Reporter
 
-  constructor(bus: Bus, store: Store, report: Reporter) {
-    this.#bus = bus
-    this.#store = store
+  constructor(link: Link, report: Reporter) {
+    this.#link = link
     this.#report = report
   }
 
@@ -67,13 +68,15 @@ export class Groups {
     return new HeldSeat(room, this.#release)
   }
 
-  /** Sends to everyone: local members at once, the others through the bus. Resolves when the layer has accepted it. */
+  /** Sends to everyone: local members at once, the others through the layer. Resolves when the layer has accepted it. */
   async send(address: Address, dispatch: Dispatch, kept: boolean): Promise<number> {
     const { history } = address.contract
     const before = this.#tails.get(address.key)
     if (history === undefined || (!kept && before === undefined)) return this.#deliver(address, dispatch)
     const sending = this.#inTurn(before, () =>
-      kept ? this.#append(address, dispatch, history) : this.#deliver(address, dispatch),
+      kept
+        ? this.#keep(address, dispatch, { ...rulesOf(history), id: newId() })
+        : this.#deliver(address, dispatch),
     )
     this.#tails.set(address.key, sending)
     try {
@@ -88,10 +91,12 @@ export class Groups {
     address: Address,
     after: Position | null,
   ): Promise<{ readonly complete: boolean; readonly kept: readonly Kept[] }> {
-    const { epoch, entries, complete } = await this.#store.range(address.key, after)
-    const kept = entries.flatMap(({ offset, value }) => {
+    const { history } = address.contract
+    if (history === undefined) return { complete: after === null, kept: [] }
+    const { entries, complete } = await this.#link.range(address.key, rulesOf(history), after ?? 'all')
+    const kept = entries.flatMap(({ at, value }) => {
       const dispatch = unpackDispatch(value)
-      return dispatch === null ? [] : [{ at: { epoch, offset }, dispatch }]
+      return dispatch === null ? [] : [{ at, dispatch }]
     })
     return { complete, kept }
   }
@@ -112,36 +117,37 @@ export class Groups {
     return send()
   }
 
-  async #append(
-    address: Address,
-    dispatch: Dispatch,
-    rules: { size: number; forMs: number },
-  ): Promise<number> {
-    const at = await this.#store.append(address.key, packDispatch(dispatch), rules)
-    return this.#deliver(address, { ...dispatch, at })
+  /** Appends and sends in one step. Members here hear it by the layer's own word or by its answer, whichever comes first. */
+  async #keep(address: Address, dispatch: Dispatch, keep: Keep): Promise<number> {
+    const placed = await this.#link.publish(address.key, () => packDispatch(dispatch), keep)
+    const room = this.#rooms.get(address.key)
+    if (room === undefined || placed === null) return 0
+    deliverOnce(room, dispatch, placed.at)
+    return receiversOf(room, dispatch)
   }
 
   async #deliver(address: Address, dispatch: Dispatch): Promise<number> {
     const room = this.#rooms.get(address.key)
-    const receivers = room === undefined ? 0 : deliver(room, dispatch)
-    await this.#bus.publish(address.key, () => packDispatch(dispatch))
-    return receivers
+    const told = room === undefined ? 0 : deliver(room, dispatch)
+    await this.#link.publish(address.key, () => packDispatch(dispatch))
+    return told
   }
 
   #room(address: Address): Room {
     const known = this.#rooms.get(address.key)
     if (known !== undefined) return known
-    const ready = this.#bus.subscribe(address.key, (bytes) => this.#hear(address, bytes))
-    const room: Room = { address, members: new Set(), holders: 0, ready }
+    const ready = this.#link.subscribe(address.key, (delivery) => this.#hear(address, delivery))
+    const room: Room = { address, members: new Set(), holders: 0, last: null, ready }
     this.#rooms.set(address.key, room)
     return room
   }
 
-  #hear(address: Address, bytes: Uint8Array): void {
+  #hear(address: Address, { bytes, placed }: Delivery): void {
     const dispatch = unpackDispatch(bytes)
     const room = this.#rooms.get(address.key)
     if (dispatch === null)
       this.#report(new TypeError('a message from the layer is malformed'), `hearing ${address.contract.path}`)
+    else if (room !== undefined && placed !== null) deliverOnce(room, dispatch, placed.at)
     else if (room !== undefined) deliver(room, dispatch)
   }
 
@@ -180,6 +186,22 @@ class HeldSeat implements Seat {
     if (this.#member !== null) this.#room.members.delete(this.#member)
     this.#release(this.#room)
   }
+}
+
+function rulesOf({ size, forMs }: { readonly size: number; readonly forMs: number }): LogRules {
+  return { space: 'history', size, forMs }
+}
+
+/** Hands a kept message to the members, unless it was handed to them already. */
+function deliverOnce(room: Room, dispatch: Dispatch, at: Position): void {
+  const { last } = room
+  if (last !== null && last.epoch === at.epoch && at.offset <= last.offset) return
+  room.last = at
+  deliver(room, { ...dispatch, at })
+}
+
+function receiversOf({ members }: Room, { except }: Dispatch): number {
+  return [...members].filter(({ id }) => id !== except).length
 }
 
 /** Hands one message to the members of a room: encoded at most once for each wire, the same packet for everyone. */

@@ -6,7 +6,7 @@ import type { Carriers } from './credentials.ts'
 import type { Gate } from './gate.ts'
 import type { Groups } from './groups.ts'
 import type { Identity } from './identity.ts'
-import type { Layer } from './layer.ts'
+import type { LayerConnection } from './layer-connection.ts'
 import type { Limits } from './limits.ts'
 import type { OriginRules } from './origin.ts'
 import type { Orders } from './orders.ts'
@@ -32,7 +32,7 @@ export interface Hub {
   readonly failures: Allowances
   /** What becomes of a connection beyond `limits.connectionsPerIdentity`: it takes the place of the oldest, or is refused. */
   readonly whenFull: 'evict' | 'refuse'
-  readonly layer: Layer
+  readonly layer: LayerConnection
   readonly groups: Groups
   readonly presence: Presence
   /** Every open socket of this process. */

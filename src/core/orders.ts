@@ -6,7 +6,8 @@ import type { Questions } from './answer.ts'
 import type { Alarms } from './alarms.ts'
 import type { Clock, Timer } from './clock.ts'
 import { Flights } from './flights.ts'
-import type { Bus, Store } from './layer.ts'
+import type { LogRules } from './layer.ts'
+import type { LayerConnection } from './layer-connection.ts'
 import { type Holder, isMeant, type OpenSocket, type Registry, type Selector } from './registry.ts'
 import type { Happening, Reporter } from './report.ts'
 import type { Revocations } from './revocations.ts'
@@ -35,8 +36,7 @@ export interface Receipt {
 /** What orders are made of. */
 export interface OrdersParts {
   readonly node: string
-  readonly bus: Bus
-  readonly store: Store
+  readonly link: LayerConnection
   readonly clock: Clock
   readonly alarms: Alarms
   readonly registry: Registry
@@ -44,6 +44,8 @@ export interface OrdersParts {
   readonly report: Reporter
   readonly emit: (happening: Happening) => void
   readonly fingerprint: (id: string) => string
+  /** For how long a revocation is remembered. */
+  readonly rememberMs: number
   /** For how long a handshake may be on its way. */
   readonly handshakeMs: number
 }
@@ -118,16 +120,16 @@ export class Orders {
    * store is away
    */
   async give(order: Order): Promise<Receipt> {
-    const { node, bus } = this.#parts
+    const { node, link } = this.#parts
     const here = this.#carryOut({ ...order, node })
     await this.ready()
-    const others = (await bus.nodes()).filter((name) => name !== node)
+    const others = link.nodes.filter((name) => name !== node)
     const answered = this.#collect(order.id, others)
     try {
       // first, so that a node which begins to listen after the message finds it in the log
       if (order.kind === 'revoke' && order.who.room === undefined) await this.#remember(order)
     } finally {
-      await bus.publish(ordersTopic, () => packed({ ...order, node }))
+      await link.publish(ordersTopic, () => packed({ ...order, node }))
     }
     const answers = [{ node, ...(await here) }, ...(await answered)]
     const nodes = answers.map((answer) => answer.node)
@@ -156,11 +158,16 @@ export class Orders {
   }
 
   async #begin(): Promise<void> {
-    const { bus, node } = this.#parts
-    await bus.subscribe(ordersTopic, (bytes) => void this.#obey(bytes))
-    await bus.subscribe(answersTopic(node), (bytes) => this.#answered(bytes))
+    const { link, node } = this.#parts
+    await link.subscribe(ordersTopic, ({ bytes }) => void this.#obey(bytes))
+    await link.subscribe(answersTopic(node), ({ bytes }) => this.#answered(bytes))
     await this.#readLogs()
     this.#armPoll()
+  }
+
+  /** In a space of its own: what applications keep must not push out a revocation. */
+  get #rules(): LogRules {
+    return { space: 'system', size: maxRemembered, forMs: Math.max(1, this.#parts.rememberMs) }
   }
 
   #armPoll(): void {
@@ -178,32 +185,30 @@ export class Orders {
   }
 
   async #readLog(log: string): Promise<void> {
-    const { store, report } = this.#parts
-    const { epoch, entries } = await store.range(log, this.#read.get(log) ?? null)
+    const { link, report } = this.#parts
+    const { head, entries } = await link.range(log, this.#rules, this.#read.get(log) ?? 'all')
     if (entries.length >= maxRemembered)
       report(new SallyportError('ERR_LAYER', tooMany), 'reading revocations')
-    for (const { offset, value } of entries) {
+    for (const { value } of entries) {
       const order = orderOf(value)
       if (order !== null) void this.#catchUp(order)
-      this.#read.set(log, { epoch, offset })
     }
+    this.#read.set(log, head)
   }
 
   async #remember(order: Order): Promise<void> {
-    const { store, clock, node } = this.#parts
-    await store.append(logOf(order.who), packed({ ...order, node }), {
-      size: maxRemembered,
-      forMs: Math.max(1, order.until - clock.now()),
-    })
+    const { link, node } = this.#parts
+    const keep = { ...this.#rules, id: order.id }
+    await link.publish(logOf(order.who), () => packed({ ...order, node }), keep)
   }
 
   async #obey(bytes: Uint8Array): Promise<void> {
-    const { bus, node, report } = this.#parts
+    const { link, node, report } = this.#parts
     try {
       const order = orderOf(bytes)
       if (order === null) throw new TypeError('an order from the layer is malformed')
       const done = await this.#carryOut(order)
-      await bus.publish(answersTopic(order.node), () => packed({ id: order.id, node, ...done }))
+      await link.publish(answersTopic(order.node), () => packed({ id: order.id, node, ...done }))
     } catch (error) {
       report(error, 'obeying another node')
     }

@@ -4,7 +4,8 @@ import type { Clock, Timer } from './clock.ts'
 import { Packet } from './connection.ts'
 import type { Groups } from './groups.ts'
 import type { Address } from './keys.ts'
-import { type Bus, leaveTopic, type Unsubscribe } from './layer.ts'
+import { type Delivery, leaveTopic, type Unsubscribe } from './layer.ts'
+import type { LayerConnection } from './layer-connection.ts'
 import type { Reporter } from './report.ts'
 
 /** What one socket shows of its user. */
@@ -52,7 +53,7 @@ export interface Spot {
 /** What presence is made of. */
 export interface PresenceParts {
   readonly node: string
-  readonly bus: Bus
+  readonly link: LayerConnection
   readonly groups: Groups
   readonly clock: Clock
   readonly graceMs: number
@@ -114,13 +115,12 @@ export class Presence {
   }
 
   async #findElsewhere(address: Address): Promise<readonly Present[]> {
-    const others = (await this.#parts.bus.nodes()).filter((node) => node !== this.#parts.node)
+    const others = this.#parts.link.nodes.filter((node) => node !== this.#parts.node)
     if (others.length === 0) return []
     const watch = this.#watch(address)
     watch.holders++
     try {
-      await watch.ready
-      await (watch.asking ??= this.#answered(watch, others))
+      await (watch.asking ??= watch.ready.then(() => this.#answered(watch, others)))
       return listed(merged(watch))
     } finally {
       watch.asking = null
@@ -132,8 +132,8 @@ export class Presence {
     const known = this.#watches.get(address.key)
     if (known !== undefined) return known
     const topic = topicOf(address)
-    const hear = (bytes: Uint8Array): void => this.#hear(address.key, bytes)
-    const ready = this.#parts.bus.subscribe(topic, hear)
+    const hear = ({ bytes }: Delivery): void => this.#hear(address.key, bytes)
+    const ready = this.#parts.link.subscribe(topic, hear)
     const watch: Watch = {
       address,
       here: new Map(),
@@ -148,7 +148,7 @@ export class Presence {
       () => this.#publish(watch, { kind: 'ask', node: this.#parts.node }),
       () => this.#forgetWatch(watch),
     )
-    this.#sweep ??= this.#parts.clock.after(sweepMs, () => void this.#sweepDead())
+    this.#sweep ??= this.#parts.clock.after(sweepMs, () => this.#sweepDead())
     return watch
   }
 
@@ -242,7 +242,7 @@ export class Presence {
   #publish(watch: Watch, notice: Notice): void {
     if (this.#closed) return
     const pack = (): Uint8Array => new TextEncoder().encode(JSON.stringify(notice))
-    this.#parts.bus
+    this.#parts.link
       .publish(topicOf(watch.address), pack)
       .catch((error: unknown) => this.#parts.report(error, 'telling other nodes who is here'))
   }
@@ -258,16 +258,12 @@ export class Presence {
     })
   }
 
-  async #sweepDead(): Promise<void> {
+  #sweepDead(): void {
     this.#sweep = null
-    try {
-      const alive = new Set(await this.#parts.bus.nodes())
-      for (const watch of this.#watches.values()) this.#forget(watch, alive)
-    } catch (error) {
-      this.#parts.report(error, 'asking which nodes are alive')
-    }
+    const alive = new Set(this.#parts.link.nodes)
+    for (const watch of this.#watches.values()) this.#forget(watch, alive)
     if (this.#watches.size > 0 && !this.#closed)
-      this.#sweep ??= this.#parts.clock.after(sweepMs, () => void this.#sweepDead())
+      this.#sweep ??= this.#parts.clock.after(sweepMs, () => this.#sweepDead())
   }
 
   #forget(watch: Watch, alive: ReadonlySet<string>): void {

@@ -1,274 +1,274 @@
-import { randomUUID } from 'node:crypto'
-import { type Clock, systemClock } from '../core/clock.ts'
-import type { Bus, Layer, LogEntry, LogRange, Store, Unsubscribe } from '../core/layer.ts'
+import { Alarms } from '../core/alarms.ts'
+import { type Clock, systemClock, type Timer } from '../core/clock.ts'
+import type {
+  Delivery,
+  Keep,
+  Layer,
+  Link,
+  LinkHooks,
+  LogRange,
+  LogRules,
+  Placed,
+  Space,
+  Unsubscribe,
+} from '../core/layer.ts'
+import { newId } from '../core/new-id.ts'
 import { SallyportError } from '../wire/errors.ts'
 import type { Position } from '../wire/frame.ts'
+import { assertOptions, having, type Kinds, wholeFrom } from '../wire/options.ts'
+import { Logs } from './memory-logs.ts'
 
-/** The bounds of a layer in memory. */
+/** The bounds of a layer in memory. Bytes are those of the heap: what is kept, and what keeping it takes. */
 export interface MemoryOptions {
   readonly clock?: Clock
   /** How many values and claims are kept at most; beyond it `put` and `claim` fail. 100,000. */
   readonly values?: number
-  /** How many logs are kept at most; beyond it the one that was written longest ago goes. 10,000. */
-  readonly logs?: number
-  /** How many bytes all logs hold at most, with the same consequence. 256 MiB. */
-  readonly logBytes?: number
+  /** How many bytes values and claims hold at most, with the same consequence. 64 MiB. */
+  readonly valueBytes?: number
+  /** How many bytes the history of one group holds at most; beyond it the group loses its oldest messages. 1 MiB. */
+  readonly groupBytes?: number
+  /** How many bytes all histories hold at most; beyond it the group written longest ago loses its messages. 64 MiB. */
+  readonly historyBytes?: number
+  /** How many bytes each of the server's own logs holds at most, such as that of banned users. 64 MiB. */
+  readonly systemBytes?: number
 }
 
+const optionKinds: Kinds<MemoryOptions> = {
+  clock: having('now', 'monotonic', 'after'),
+  values: wholeFrom(1),
+  valueBytes: wholeFrom(1),
+  groupBytes: wholeFrom(1),
+  historyBytes: wholeFrom(1),
+  systemBytes: wholeFrom(1),
+}
+const mebibyte = 1024 * 1024
+
 /**
- * A layer for one process, and for several servers inside one: nothing leaves memory, nothing survives the
- * process. Bytes are handed on as they are, so whoever publishes or stores them must not change them
- * afterwards.
+ * A layer for one process, and for several servers inside one: nothing leaves memory, nothing survives the process. What is
+ * kept is copied; what is only handed on is not, so no one may change it afterwards.
  *
+ * Each bound of {@link MemoryOptions} is one of its own: no history, value or ticket can push out a revocation. A history that
+ * has lost a message to a bound says that it is not complete.
+ *
+ * @throws TypeError when an option is unknown or of another kind
  * @example sallyport({ layer: memory() })
  */
 export function memory(options: MemoryOptions = {}): Layer {
-  const clock = options.clock ?? systemClock
-  const exchange = new Exchange()
-  return { store: new MemoryStore(clock, options), bus: (node) => new MemoryBus(exchange, node) }
+  assertOptions('memory()', options, optionKinds)
+  const shared = new Shared(options)
+  return { connect: async (node, hooks) => new MemoryLink(shared, node, hooks) }
 }
 
 /** One who hears a topic. */
-interface Hearer {
-  readonly node: string
-  readonly hear: (bytes: Uint8Array) => void
+interface Subscriber {
+  readonly link: MemoryLink
+  readonly hear: (delivery: Delivery) => void
   ended: boolean
 }
 
-/** What the buses of one layer share. */
-class Exchange {
-  readonly topics = new Map<string, Set<Hearer>>()
-  readonly buses = new Set<MemoryBus>()
-}
+/** What the links of one layer share. */
+class Shared {
+  readonly links = new Set<MemoryLink>()
+  readonly topics = new Map<string, Set<Subscriber>>()
+  readonly values: Values
+  readonly logs: Readonly<Record<Space, Logs>>
 
-class MemoryBus implements Bus {
-  readonly #exchange: Exchange
-  readonly #node: string
-  readonly #ends = new Set<Unsubscribe>()
-
-  constructor(exchange: Exchange, node: string) {
-    this.#exchange = exchange
-    this.#node = node
-    exchange.buses.add(this)
-  }
-
-  get node(): string {
-    return this.#node
-  }
-
-  async publish(topic: string, pack: () => Uint8Array): Promise<void> {
-    this.#assertOpen()
-    let bytes: Uint8Array | undefined
-    for (const hearer of this.#exchange.topics.get(topic) ?? []) {
-      if (hearer.node === this.#node) continue
-      const packed = (bytes ??= pack())
-      // microtasks run in the order in which they were queued, so each hearer keeps the order of publication
-      queueMicrotask(() => hearer.ended || hearer.hear(packed))
+  constructor({ clock = systemClock, ...bounds }: MemoryOptions) {
+    const { values = 100_000, valueBytes = 64 * mebibyte, groupBytes = mebibyte } = bounds
+    const { historyBytes = 64 * mebibyte, systemBytes = 64 * mebibyte } = bounds
+    this.values = new Values(clock, { count: values, bytes: valueBytes })
+    const instance = newId()
+    this.logs = {
+      history: new Logs(clock, instance, { logBytes: groupBytes, allBytes: historyBytes }),
+      // the server has a few of them, and none may push out another
+      system: new Logs(clock, instance, { logBytes: systemBytes, allBytes: Number.POSITIVE_INFINITY }),
     }
   }
 
-  async subscribe(topic: string, hear: (bytes: Uint8Array) => void): Promise<Unsubscribe> {
+  tellRoster(): void {
+    const nodes = [...new Set([...this.links].map(({ node }) => node))]
+    for (const { hooks } of this.links) hooks.health({ state: 'up', nodes, detail: 'in this process' })
+  }
+
+  /** Microtasks run in the order in which they were queued, so each subscriber keeps the order of publication. */
+  deliver(topic: string, from: MemoryLink | null, make: () => Delivery): void {
+    let made: Delivery | undefined
+    for (const subscriber of this.topics.get(topic) ?? []) {
+      if (subscriber.link.node === from?.node) continue
+      const delivery = (made ??= make())
+      queueMicrotask(() => subscriber.ended || subscriber.hear(delivery))
+    }
+  }
+}
+
+class MemoryLink implements Link {
+  readonly node: string
+  readonly hooks: LinkHooks
+  readonly #shared: Shared
+  readonly #ends = new Set<Unsubscribe>()
+
+  constructor(shared: Shared, node: string, hooks: LinkHooks) {
+    this.node = node
+    this.hooks = hooks
+    this.#shared = shared
+    shared.links.add(this)
+    shared.tellRoster()
+  }
+
+  async publish(topic: string, pack: () => Uint8Array, keep?: Keep): Promise<Placed | null> {
     this.#assertOpen()
-    const { topics } = this.#exchange
-    const hearer: Hearer = { node: this.#node, hear, ended: false }
-    const hearers = topics.get(topic) ?? new Set()
-    topics.set(topic, hearers.add(hearer))
+    if (keep !== undefined) return this.#keep(topic, pack, keep)
+    this.#shared.deliver(topic, this, () => ({ bytes: pack(), placed: null, lost: false }))
+    return null
+  }
+
+  async subscribe(topic: string, hear: (delivery: Delivery) => void): Promise<Unsubscribe> {
+    this.#assertOpen()
+    const { topics } = this.#shared
+    const subscriber: Subscriber = { link: this, hear, ended: false }
+    const subscribers = topics.get(topic) ?? new Set()
+    topics.set(topic, subscribers.add(subscriber))
     const end = (): void => {
-      hearer.ended = true
+      subscriber.ended = true
       this.#ends.delete(end)
-      hearers.delete(hearer)
-      if (hearers.size === 0 && topics.get(topic) === hearers) topics.delete(topic)
+      subscribers.delete(subscriber)
+      if (subscribers.size === 0 && topics.get(topic) === subscribers) topics.delete(topic)
     }
     this.#ends.add(end)
     return end
   }
 
-  async nodes(): Promise<readonly string[]> {
+  async range(topic: string, rules: LogRules, after: Position | 'all' | 'head'): Promise<LogRange> {
     this.#assertOpen()
-    return [...new Set([...this.#exchange.buses].map(({ node }) => node))]
-  }
-
-  async close(): Promise<void> {
-    this.#exchange.buses.delete(this)
-    for (const end of this.#ends) end()
-  }
-
-  #assertOpen(): void {
-    if (!this.#exchange.buses.has(this))
-      throw new SallyportError('ERR_CLOSED', `the bus of node '${this.#node}' is closed`)
-  }
-}
-
-interface Kept {
-  readonly value: Uint8Array
-  until: number
-}
-
-interface Claim {
-  readonly owner: string
-  readonly until: number
-}
-
-interface Log {
-  readonly epoch: string
-  /** The offset of the last entry that was appended, kept or not. */
-  last: number
-  bytes: number
-  /** Nothing before this offset is kept. */
-  first: number
-  /** By offset. */
-  readonly entries: Map<number, { readonly value: Uint8Array; readonly until: number }>
-}
-
-const sweepMs = 30_000
-
-class MemoryStore implements Store {
-  readonly #clock: Clock
-  readonly #most: { readonly values: number; readonly logs: number; readonly logBytes: number }
-  readonly #values = new Map<string, Kept>()
-  readonly #claims = new Map<string, Claim>()
-  /** In the order of the last append. */
-  readonly #logs = new Map<string, Log>()
-  #logBytes = 0
-  #isSweeping = false
-
-  constructor(
-    clock: Clock,
-    { values = 100_000, logs = 10_000, logBytes = 256 * 1024 * 1024 }: MemoryOptions,
-  ) {
-    this.#clock = clock
-    this.#most = { values, logs, logBytes }
+    return this.#shared.logs[rules.space].range(topic, rules, after)
   }
 
   async put(key: string, value: Uint8Array, ttlMs: number): Promise<void> {
-    this.#makeRoom(this.#values.has(key))
-    this.#values.set(key, { value, until: this.#until(ttlMs) })
+    this.#assertOpen()
+    this.#shared.values.put(key, value, ttlMs)
   }
 
   async take(key: string): Promise<Uint8Array | null> {
-    const kept = this.#live(key)
-    this.#values.delete(key)
+    this.#assertOpen()
+    return this.#shared.values.take(key)
+  }
+
+  async claim(key: string, owner: string, ttlMs: number): Promise<{ readonly token: number } | null> {
+    this.#assertOpen()
+    return this.#shared.values.claim(key, owner, ttlMs)
+  }
+
+  async close(): Promise<void> {
+    if (!this.#shared.links.delete(this)) return
+    for (const end of this.#ends) end()
+    this.#shared.tellRoster()
+  }
+
+  #keep(topic: string, pack: () => Uint8Array, keep: Keep): Placed {
+    const logs = this.#shared.logs[keep.space]
+    const known = logs.placed(topic, keep)
+    if (known !== null) return known
+    const bytes = pack()
+    const placed = logs.append(topic, bytes, keep)
+    const { at, prev } = placed
+    this.#shared.deliver(topic, null, () => ({ bytes, placed: { at, prev }, lost: false }))
+    return placed
+  }
+
+  #assertOpen(): void {
+    if (!this.#shared.links.has(this))
+      throw new SallyportError('ERR_CLOSED', `the link of node '${this.node}' is closed`)
+  }
+}
+
+interface Held {
+  readonly until: number
+  readonly bytes: number
+  readonly timer: Timer
+}
+
+interface KeptValue extends Held {
+  readonly value: Uint8Array
+}
+
+interface Claim extends Held {
+  readonly owner: string
+  readonly token: number
+}
+
+/** What a value or a claim takes in the heap beside its bytes and texts. */
+const heldBytes = 600
+
+/** Values and claims: each ends by an alarm, on the monotonic clock, so that what is over never has to be looked for. */
+class Values {
+  readonly #clock: Clock
+  readonly #alarms: Alarms
+  readonly #most: { readonly count: number; readonly bytes: number }
+  readonly #values = new Map<string, KeptValue>()
+  readonly #claims = new Map<string, Claim>()
+  #bytes = 0
+  #tokens = 0
+
+  constructor(clock: Clock, most: { readonly count: number; readonly bytes: number }) {
+    this.#clock = clock
+    this.#alarms = new Alarms(clock)
+    this.#most = most
+  }
+
+  put(key: string, value: Uint8Array, ttlMs: number): void {
+    const held = this.#hold(this.#values, key, { ttlMs, size: value.length })
+    if (held !== null) this.#values.set(key, { ...held, value: new Uint8Array(value) })
+  }
+
+  take(key: string): Uint8Array | null {
+    const kept = this.#live(this.#values, key)
+    this.#drop(this.#values, key)
     return kept?.value ?? null
   }
 
-  async expire(key: string, ttlMs: number): Promise<boolean> {
-    const kept = this.#live(key)
-    if (kept === null) return false
-    kept.until = this.#until(ttlMs)
-    return true
+  claim(key: string, owner: string, ttlMs: number): { readonly token: number } | null {
+    const holder = this.#live(this.#claims, key)
+    if (holder !== null && holder.owner !== owner) return null
+    const held = this.#hold(this.#claims, key, { ttlMs, size: 2 * owner.length })
+    if (held === null) return null
+    const token = holder?.token ?? ++this.#tokens
+    this.#claims.set(key, { ...held, owner, token })
+    return { token }
   }
 
-  async claim(key: string, owner: string, ttlMs: number): Promise<boolean> {
-    const held = this.#claims.get(key)
-    if (held !== undefined && held.owner !== owner && held.until > this.#clock.now()) return false
-    this.#makeRoom(held !== undefined)
-    this.#claims.set(key, { owner, until: this.#until(ttlMs) })
-    return true
+  #live<T extends Held>(all: ReadonlyMap<string, T>, key: string): T | null {
+    const held = all.get(key)
+    return held === undefined || held.until <= this.#clock.monotonic() ? null : held
   }
 
-  async append(
-    name: string,
-    value: Uint8Array,
-    rules: { readonly size: number; readonly forMs: number },
-  ): Promise<Position> {
-    const until = this.#until(rules.forMs)
-    const log = this.#logs.get(name) ?? {
-      epoch: randomUUID(),
-      last: 0,
-      first: 1,
-      bytes: 0,
-      entries: new Map(),
-    }
-    log.last++
-    log.entries.set(log.last, { value, until })
-    this.#count(log, value.length)
-    this.#trim(log, rules.size)
-    // last in the map is last to go
-    this.#logs.delete(name)
-    this.#logs.set(name, log)
-    this.#dropOldLogs()
-    return { epoch: log.epoch, offset: log.last }
+  /** Makes room under a key, in place of what is there; `null` when nothing is to be held any more. */
+  #hold(all: Map<string, Held>, key: string, { ttlMs, size }: { ttlMs: number; size: number }): Held | null {
+    if (!(ttlMs >= 0 && ttlMs < Number.POSITIVE_INFINITY))
+      throw new TypeError(`a value is kept for milliseconds, not for ${ttlMs}`)
+    const bytes = heldBytes + 2 * key.length + size
+    if (ttlMs > 0) this.#assertRoom(bytes, all.get(key))
+    this.#drop(all, key)
+    if (ttlMs === 0) return null
+    this.#bytes += bytes
+    const timer = this.#alarms.after(ttlMs, () => this.#drop(all, key))
+    return { until: this.#clock.monotonic() + ttlMs, bytes, timer }
   }
 
-  async range(name: string, after: Position | null): Promise<LogRange> {
-    const log = this.#logs.get(name)
-    if (log === undefined) return { epoch: '', entries: [], complete: after === null }
-    const from = after?.epoch === log.epoch && after.offset <= log.last ? after.offset : null
-    const now = this.#clock.now()
-    const entries: LogEntry[] = []
-    for (let offset = Math.max(log.first, (from ?? 0) + 1); offset <= log.last; offset++) {
-      const entry = log.entries.get(offset)
-      if (entry !== undefined && entry.until > now) entries.push({ offset, value: entry.value })
-    }
-    const isKnown = after === null || from !== null
-    return { epoch: log.epoch, entries, complete: isKnown && (from ?? 0) + entries.length === log.last }
+  #drop(all: Map<string, Held>, key: string): void {
+    const held = all.get(key)
+    if (held === undefined) return
+    all.delete(key)
+    held.timer.cancel()
+    this.#bytes -= held.bytes
   }
 
-  /** Drops the oldest beyond a size, and whatever is over before them. */
-  #trim(log: Log, size: number): void {
-    const now = this.#clock.now()
-    for (; log.first <= log.last; log.first++) {
-      const entry = log.entries.get(log.first)
-      if (entry === undefined) continue
-      if (log.entries.size <= size && entry.until > now) return
-      this.#drop(log, log.first)
-    }
-  }
-
-  #drop(log: Log, offset: number): void {
-    this.#count(log, -(log.entries.get(offset)?.value.length ?? 0))
-    log.entries.delete(offset)
-  }
-
-  #count(log: Log, bytes: number): void {
-    log.bytes += bytes
-    this.#logBytes += bytes
-  }
-
-  #dropOldLogs(): void {
-    for (const [name, log] of this.#logs) {
-      if (this.#logs.size <= this.#most.logs && this.#logBytes <= this.#most.logBytes) return
-      this.#trim(log, 0)
-      this.#logs.delete(name)
-    }
-  }
-
-  #live(key: string): Kept | null {
-    const kept = this.#values.get(key)
-    return kept === undefined || kept.until <= this.#clock.now() ? null : kept
-  }
-
-  #until(ttlMs: number): number {
-    if (!(ttlMs >= 0)) throw new TypeError(`a value is kept for milliseconds, not for ${ttlMs}`)
-    this.#sweepLater()
-    return this.#clock.now() + ttlMs
-  }
-
-  #makeRoom(isThere: boolean): void {
-    if (isThere || this.#values.size + this.#claims.size < this.#most.values) return
-    this.#dropExpired()
-    if (this.#values.size + this.#claims.size < this.#most.values) return
+  #assertRoom(bytes: number, instead: Held | undefined): void {
+    const count = this.#values.size + this.#claims.size + (instead === undefined ? 1 : 0)
+    const total = this.#bytes + bytes - (instead?.bytes ?? 0)
+    if (count <= this.#most.count && total <= this.#most.bytes) return
     throw new SallyportError(
       'ERR_LAYER',
-      `the memory layer is full: it keeps ${this.#most.values} values at most`,
+      `the memory layer is full: it keeps ${this.#most.count} values of ${this.#most.bytes} bytes at most`,
     )
-  }
-
-  #sweepLater(): void {
-    if (this.#isSweeping) return
-    this.#isSweeping = true
-    this.#clock.after(sweepMs, () => {
-      this.#isSweeping = false
-      this.#dropExpired()
-      if (this.#values.size + this.#claims.size + this.#logBytes > 0) this.#sweepLater()
-    })
-  }
-
-  #dropExpired(): void {
-    const now = this.#clock.now()
-    for (const [key, { until }] of this.#values) if (until <= now) this.#values.delete(key)
-    for (const [key, { until }] of this.#claims) if (until <= now) this.#claims.delete(key)
-    for (const log of this.#logs.values())
-      for (const [offset, { until }] of log.entries) if (until <= now) this.#drop(log, offset)
   }
 }

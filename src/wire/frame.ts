@@ -6,6 +6,8 @@ import type { TraceContext } from './trace.ts'
 export interface Position {
   readonly epoch: string
   readonly offset: number
+  /** Tells apart what two stores have put under one number, where the layer has such marks. A position is given back whole. */
+  readonly mark?: string
 }
 
 /** A member of a group, as the others see it. */

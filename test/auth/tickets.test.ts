@@ -3,9 +3,9 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { type Ticket, type TicketRequest, type Tickets, tickets } from '../../src/auth/tickets.ts'
 import type { Door } from '../../src/core/application.ts'
 import { authenticate } from '../../src/core/authenticate.ts'
-import type { Layer } from '../../src/core/layer.ts'
-import { memory } from '../../src/layers/memory.ts'
+import type { Store } from '../../src/core/layer.ts'
 import { type TestClock, testClock } from '../../src/testing/clock.ts'
+import { testPort } from '../../src/testing.ts'
 import { carrierProtocol } from '../../src/wire/carrier.ts'
 import { SallyportError } from '../../src/wire/errors.ts'
 import { denialOf, doorOf, verdict } from '../support/door.ts'
@@ -18,15 +18,15 @@ const origin = 'https://app.example'
 const path = '/ws/chat/lobby'
 const request: TicketRequest = { subject: '7', origin, path }
 let clock: TestClock
-let layer: Layer
+let store: Store
 let one: Tickets<User>
 let people: Map<string, User>
 
 beforeEach(() => {
   clock = testClock()
-  layer = memory({ clock })
+  store = testPort({ clock }).store
   people = new Map([['7', { id: '7' }]])
-  one = tickets({ store: layer.store, clock, user: ({ subject }) => people.get(subject) })
+  one = tickets({ store, clock, user: ({ subject }) => people.get(subject) })
 })
 
 function door(ticket: string, at: { readonly origin?: string | null; readonly path?: string } = {}): Door {
@@ -119,7 +119,7 @@ describe('a ticket', () => {
   })
 
   test('is refused when its time is over, also where the store keeps it longer', async () => {
-    const slow = memory({ clock }).store
+    const slow = testPort({ clock }).store
     const keeping = tickets({
       store: {
         ...slow,
@@ -148,7 +148,7 @@ describe('a ticket', () => {
   })
 
   test.each([null, undefined])('is refused when the site answers %s for its user', async (none) => {
-    const without = tickets({ store: layer.store, clock, user: () => none })
+    const without = tickets({ store, clock, user: () => none })
     const { ticket } = await without.mint(request)
     expect(await verdict(without, door(ticket))).toBe('401 invalid-ticket')
   })
@@ -184,11 +184,9 @@ describe('a ticket', () => {
 describe('the store', () => {
   test('gets the hash of a ticket and never the ticket', async () => {
     const kept: string[] = []
-    const { store } = layer
     const watched = tickets({
       store: {
         ...store,
-        take: (key) => store.take(key),
         put: (key, value, ttlMs) => {
           kept.push(key, new TextDecoder().decode(value), String(ttlMs))
           return Promise.resolve()
@@ -206,7 +204,7 @@ describe('the store', () => {
   test('that is away is no verdict on a ticket', async () => {
     const { ticket } = await one.mint(request)
     const away = tickets({
-      store: { ...layer.store, put: layer.store.put, take: () => Promise.reject(new Error('store away')) },
+      store: { ...store, take: () => Promise.reject(new Error('store away')) },
       clock,
       user: () => ({ id: '7' }),
     })
@@ -219,7 +217,7 @@ describe('the store', () => {
     async (text) => {
       const { ticket } = await one.mint(request)
       const key = `ticket/${createHash('sha256').update(ticket).digest('hex')}`
-      await layer.store.put(key, new TextEncoder().encode(text), 1000)
+      await store.put(key, new TextEncoder().encode(text), 1000)
       expect(await verdict(one, door(ticket))).toBe('401 invalid-ticket')
     },
   )
@@ -240,10 +238,8 @@ describe('the store', () => {
   ])('that holds a record with a field of another kind refuses it: %j', async (field) => {
     const { ticket } = await one.mint(request)
     const key = `ticket/${createHash('sha256').update(ticket).digest('hex')}`
-    const record = JSON.parse(
-      new TextDecoder().decode((await layer.store.take(key)) ?? new Uint8Array()),
-    ) as object
-    await layer.store.put(key, new TextEncoder().encode(JSON.stringify({ ...record, ...field })), 1000)
+    const record = JSON.parse(new TextDecoder().decode((await store.take(key)) ?? new Uint8Array())) as object
+    await store.put(key, new TextEncoder().encode(JSON.stringify({ ...record, ...field })), 1000)
     expect((await denialOf(() => one(door(ticket)))).detail).toBe('the ticket is unknown, used or expired')
   })
 })
@@ -292,6 +288,6 @@ describe('minting', () => {
   })
 
   test.each(['6m', 0, '1d'] as const)('for %s is a wrong configuration', (ttl) => {
-    expect(() => tickets({ store: layer.store, user: () => null, ttl })).toThrow(SallyportError)
+    expect(() => tickets({ store, user: () => null, ttl })).toThrow(SallyportError)
   })
 })

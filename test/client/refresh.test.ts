@@ -14,12 +14,11 @@ import {
   anyOf,
   type Authenticator,
   consumer,
-  memory,
   type Port,
   type SallyportEvent,
   sallyport,
 } from '../../src/index.ts'
-import { testClock, type TestClock } from '../../src/testing.ts'
+import { testClock, type TestClock, testPort } from '../../src/testing.ts'
 import { handmade, secret } from '../support/tokens.ts'
 import { chat } from './contracts.ts'
 import { type ScriptedServer, scriptedServer } from './scripted-server.ts'
@@ -170,7 +169,7 @@ test('who came in on a cookie brings a ticket: no script can read that cookie', 
     expires: (session) => session.expires,
     clock,
   })
-  const onceOnly = tickets({ store: memory({ clock }).store, user: () => user, clock })
+  const onceOnly = tickets({ store: testPort({ clock }).store, user: () => user, clock })
   const { host, lastRefresh } = await serving(anyOf(onceOnly, member), clock)
   const origin = `http://${host}`
   const later = new Date(clock.now() + 10 * minute)

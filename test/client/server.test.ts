@@ -5,7 +5,6 @@ import {
   consumer,
   deny,
   endpoint,
-  memory,
   type Options,
   type Port,
   router,
@@ -215,9 +214,8 @@ describe('the client and the server', () => {
   })
 
   test('a ticket opens the path that it was made for', async () => {
-    const layer = memory()
-    const door = tickets<User>({ store: layer.store, user: () => people['ada-key'] })
-    const port = sallyport({ layer })
+    const port = sallyport()
+    const door = tickets<User>({ store: port.store, user: () => people['ada-key'] })
     port.serve(
       consumer(article, { auth: door }, (socket) => ({
         message: ({ message }) => socket.send({ message: `${socket.user.name}: ${message}` }),

@@ -17,6 +17,7 @@ import { settled, testClock } from '../../src/testing/clock.ts'
 import { memoryHandshake } from '../../src/transports/memory.ts'
 import { testPort, visit } from '../../src/testing.ts'
 import { ada, byName, grace, room, type User } from './rooms.ts'
+import { changedLinks } from '../support/links.ts'
 
 test('a grant that cannot travel ends the socket with 1011 and leaves nothing behind', async () => {
   const faults: unknown[] = []
@@ -209,19 +210,10 @@ function slowLayer(answers: Promise<void>, of = '5:group'): Layer {
 }
 
 function changed(layer: Layer, meanwhile: (topic: string) => Promise<void> | null): Layer {
-  return {
-    store: layer.store,
-    bus: (node) => {
-      const bus = layer.bus(node)
-      return {
-        publish: (topic, pack) => bus.publish(topic, pack),
-        subscribe: async (topic, hear) => {
-          await meanwhile(topic)
-          return bus.subscribe(topic, hear)
-        },
-        nodes: () => bus.nodes(),
-        close: () => bus.close(),
-      }
+  return changedLinks(layer, (link) => ({
+    subscribe: async (topic, hear) => {
+      await meanwhile(topic)
+      return link.subscribe(topic, hear)
     },
-  }
+  }))
 }

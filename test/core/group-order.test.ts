@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
-import type { Layer } from '../../src/core/layer.ts'
 import { anyone, consumer, contract, memory } from '../../src/index.ts'
 import { settled } from '../../src/testing/clock.ts'
 import { testPort, visit } from '../../src/testing.ts'
+import { changedLinks, linkOf } from '../support/links.ts'
 
 const news = contract('/ws/news', {
   server: { kept: z.object({ n: z.number() }), passing: z.object({ n: z.number() }), loose: z.any() },
@@ -28,18 +28,13 @@ test('what is not kept does not overtake what is', async () => {
 })
 
 test('a send that fails holds up nothing that follows it', async () => {
-  const layer = memory()
   let away = true
   const port = testPort({
     report: () => {},
-    layer: {
-      bus: (node) => layer.bus(node),
-      store: {
-        ...bound(layer.store),
-        append: (log, value, rules) =>
-          away ? Promise.reject(new Error('away')) : layer.store.append(log, value, rules),
-      },
-    },
+    layer: changedLinks(memory(), (link) => ({
+      publish: (topic, pack, keep) =>
+        away && keep !== undefined ? Promise.reject(new Error('away')) : link.publish(topic, pack, keep),
+    })),
   })
   const alice = await visit(reader, {}, { ...guest, port })
   const failed = port.group(news).send('kept', { n: 1 })
@@ -49,17 +44,6 @@ test('a send that fails holds up nothing that follows it', async () => {
   await passing
   expect(await alice.next()).toMatchObject({ n: 2 })
 })
-
-function bound(store: Layer['store']): Layer['store'] {
-  return {
-    put: (...args) => store.put(...args),
-    take: (...args) => store.take(...args),
-    append: (...args) => store.append(...args),
-    range: (...args) => store.range(...args),
-    expire: (...args) => store.expire(...args),
-    claim: (...args) => store.claim(...args),
-  }
-}
 
 test.each([
   ['an array', [1]],
@@ -79,23 +63,14 @@ test('a message of the layer that cannot be encoded ends nothing, and what follo
   const topics: string[] = []
   const spy = testPort({
     node: 'there',
-    layer: {
-      store: layer.store,
-      bus: (node) => {
-        const bus = layer.bus(node)
-        return {
-          publish: (topic, pack) => (topics.push(topic), bus.publish(topic, pack)),
-          subscribe: (topic, hear) => bus.subscribe(topic, hear),
-          nodes: () => bus.nodes(),
-          close: () => bus.close(),
-        }
-      },
-    },
+    layer: changedLinks(layer, (link) => ({
+      publish: (topic, pack) => (topics.push(topic), link.publish(topic, pack)),
+    })),
   })
   await spy.group(news).send('passing', { n: 1 }, { keep: false })
   expect(await alice.next('passing')).toEqual({ n: 1 })
   const [topic = ''] = topics
-  const hostile = layer.bus('hostile')
+  const hostile = await linkOf(layer, 'hostile')
   const head = JSON.stringify({
     type: 'loose',
     slow: 'close',
@@ -115,24 +90,14 @@ test('a message of the layer that cannot be encoded ends nothing, and what follo
 })
 
 test('a layer whose unsubscribing fails is reported, and ends nothing', async () => {
-  const layer = memory()
   const faults: unknown[] = []
   const port = testPort({
     report: (error) => faults.push(error),
-    layer: {
-      store: layer.store,
-      bus: (node) => {
-        const bus = layer.bus(node)
-        return {
-          publish: (topic, pack) => bus.publish(topic, pack),
-          subscribe: async () => () => {
-            throw new Error('the layer is away')
-          },
-          nodes: () => bus.nodes(),
-          close: () => bus.close(),
-        }
+    layer: changedLinks(memory(), () => ({
+      subscribe: async () => () => {
+        throw new Error('the layer is away')
       },
-    },
+    })),
   })
   const alice = await visit(reader, {}, { ...guest, port })
   alice.leave()

@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
-import { type Bus, consumer, contract, memory } from '../../src/index.ts'
+import { consumer, contract, type Link, memory } from '../../src/index.ts'
 import { testClock, testPort, visit } from '../../src/testing.ts'
 import { groupAddress, subjectAddress } from '../../src/core/keys.ts'
 import { ada, byName, chat, grace, mallory, room } from './rooms.ts'
+import { changedLinks } from '../support/links.ts'
 
 const said = (text: string) => ({ from: 'server', text })
 
@@ -118,10 +119,8 @@ test('presence merges the tabs of a user, tells others of joins and leaves, and 
 
 test('presence reaches across nodes, and a node that is gone takes its members with it', async () => {
   const clock = testClock()
-  const { store, bus } = memory({ clock })
-  const buses = new Map<string, Bus>()
-  const kept = (node: string): Bus => buses.set(node, bus(node)).get(node) ?? bus(node)
-  const layer = { store, bus: kept }
+  const links = new Map<string, Link>()
+  const layer = changedLinks(memory({ clock }), (link, node) => (links.set(node, link), {}))
   const one = testPort({ layer, clock, node: 'one' })
   const two = testPort({ layer, clock, node: 'two', report: () => {} })
   const worker = testPort({ layer, clock, node: 'worker' })
@@ -132,7 +131,7 @@ test('presence reaches across nodes, and a node that is gone takes its members w
   const asking = worker.group(chat, { room: 'p' }).members()
   await clock.advance(1_000)
   expect((await asking).map(({ user }) => user).sort()).toEqual(['1', '2'])
-  await buses.get('two')?.close()
+  await links.get('two')?.close()
   await clock.advance(21_000)
   expect(alice.members.map(({ user }) => user)).toEqual(['1'])
 })

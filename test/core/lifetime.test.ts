@@ -2,7 +2,6 @@ import { expect, test } from 'vitest'
 import { z } from 'zod'
 import {
   type Authenticator,
-  type Bus,
   consumer,
   contract,
   deny,
@@ -16,6 +15,7 @@ import {
 import { settled } from '../../src/testing/clock.ts'
 import { type TestClock, testClock, testPort, visit } from '../../src/testing.ts'
 import { ada, grace, type User } from './rooms.ts'
+import { changedLinks, linkOf } from '../support/links.ts'
 
 const notes = contract('/ws/notes/:id', {
   client: { write: z.object({ text: z.string() }) },
@@ -409,9 +409,7 @@ const slowLines = contract('/ws/lines', { client: text, server: text })
 
 test('an order reaches every node, and its receipt names those that did not answer', async () => {
   const clock = testClock()
-  const { store, bus } = memory({ clock })
-  const buses: Bus[] = []
-  const layer = { store, bus: (node: string) => (buses.push(bus(node)), buses.at(-1) as Bus) }
+  const layer = memory({ clock })
   const { editor, signIn } = world()
   const [one, two] = [testPort({ layer, clock, node: 'one' }), testPort({ layer, clock, node: 'two' })]
   const alice = await visit(editor, at, { ...signIn('s1', { user: ada, session: 's1' }), port: one })
@@ -426,7 +424,7 @@ test('an order reaches every node, and its receipt names those that did not answ
   await expect(
     visit(editor, at, { ...signIn('s1', { user: ada, session: 's1' }), port: two }),
   ).rejects.toMatchObject({ code: 'revoked' })
-  bus('mute')
+  await linkOf(layer, 'mute')
   const giving = one.revoke({ user: grace.id, reason: 'x' })
   await clock.advance(1_000)
   expect(await giving).toEqual({ closed: 0, changed: 0, nodes: ['one', 'two'], silent: ['mute'] })
@@ -701,10 +699,10 @@ test('a recheck while an identity is being renewed sets no second clock, which n
 
 test('a revocation that the store cannot keep reaches the other nodes all the same, and its caller hears of it', async () => {
   const clock = testClock()
-  const { store, bus } = memory({ clock })
-  const append = (): Promise<never> => Promise.reject(new Error('the store is away'))
-  const range: typeof store.range = (log, after) => store.range(log, after)
-  const layer = { bus, store: Object.assign(Object.create(store) as typeof store, { append, range }) }
+  const layer = changedLinks(memory({ clock }), (link) => ({
+    publish: (topic, pack, keep) =>
+      keep === undefined ? link.publish(topic, pack) : Promise.reject(new Error('the store is away')),
+  }))
   const { editor, signIn } = world()
   const [one, two] = ['one', 'two'].map((node) => testPort({ layer, clock, node, report: () => {} }))
   const phone = await visit(editor, at, { ...signIn('s1', { user: ada, session: 's1' }), port: two as Port })

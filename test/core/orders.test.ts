@@ -1,18 +1,10 @@
 import { expect, test } from 'vitest'
 import { hub } from '../../src/core/application.ts'
-import {
-  consumer,
-  contract,
-  type Layer,
-  memory,
-  type Port,
-  type SallyportEvent,
-  type Store,
-  text,
-} from '../../src/index.ts'
+import { consumer, contract, memory, type Port, type SallyportEvent, text } from '../../src/index.ts'
 import { settled, testClock } from '../../src/testing/clock.ts'
 import { testPort, visit } from '../../src/testing.ts'
 import { ada, byName, grace } from './rooms.ts'
+import { changedLinks, linkOf } from '../support/links.ts'
 
 const lines = contract('/ws/lines', { client: text, server: text })
 const room = consumer(lines, { auth: byName }, () => ({ message: () => {} }))
@@ -23,7 +15,10 @@ test('a kick and a change of rights are not kept for nodes that come later: a re
   const port = testPort({ layer })
   const kept = async () => {
     const logs = ['users', 'sessions', 'tokens'].map((kind) => `sallyport/revocations/${kind}`)
-    const ranges = await Promise.all(logs.map((log) => layer.store.range(log, null)))
+    const link = await linkOf(layer, 'reader')
+    const rules = { space: 'system', size: 100_000, forMs: 86_400_000 } as const
+    const ranges = await Promise.all(logs.map((log) => link.range(log, rules, 'all')))
+    await link.close()
     return ranges.reduce((sum, { entries }) => sum + entries.length, 0)
   }
   await port.recheck({ user: ada.id })
@@ -89,26 +84,16 @@ test.each([
 
 test('a server that was closed while it read what was revoked does not read on', async () => {
   const clock = testClock()
-  const { store, bus } = memory({ clock })
   const { promise: waiting, resolve: answer } = Promise.withResolvers<void>()
   let reads = 0
-  const range: Store['range'] = async (log, after) => {
-    reads++
-    // three logs are read at the start, and again after a while
-    if (reads > 3) await waiting
-    return store.range(log, after)
-  }
-  const layer: Layer = {
-    bus,
-    store: {
-      range,
-      put: (key, value, ttlMs) => store.put(key, value, ttlMs),
-      take: (key) => store.take(key),
-      append: (log, value, rules) => store.append(log, value, rules),
-      expire: (key, ttlMs) => store.expire(key, ttlMs),
-      claim: (key, owner, ttlMs) => store.claim(key, owner, ttlMs),
+  const layer = changedLinks(memory({ clock }), (link) => ({
+    range: async (log, rules, after) => {
+      reads++
+      // three logs are read at the start, and again after a while
+      if (reads > 3) await waiting
+      return link.range(log, rules, after)
     },
-  }
+  }))
   const port = testPort({ clock, layer })
   await port[hub].orders.ready()
   await clock.advance(10_000)
@@ -137,7 +122,7 @@ test.each([
   const faults: unknown[] = []
   const port = testPort({ layer, report: (error) => faults.push(error) })
   await visit(room, {}, { user: ada, port })
-  await layer.bus('other').publish('sallyport/orders', () => bytes)
+  await (await linkOf(layer, 'other')).publish('sallyport/orders', () => bytes)
   await settled()
   expect(faults.map(String)).toEqual(['TypeError: an order from the layer is malformed'])
   expect(port.connections).toBe(1)
@@ -157,8 +142,8 @@ test.each([
   const layer = memory({ clock })
   const faults: unknown[] = []
   const port = testPort({ layer, clock, node: 'one', report: (error) => faults.push(error) })
-  const two = layer.bus('two')
-  await two.subscribe('sallyport/orders', (bytes) => {
+  const two = await linkOf(layer, 'two')
+  await two.subscribe('sallyport/orders', ({ bytes }) => {
     const { id } = JSON.parse(new TextDecoder().decode(bytes)) as { id: string }
     void two.publish('sallyport/answers/one', () => answer(id))
   })
@@ -182,8 +167,10 @@ test('a node that finds as many revocations as are ever kept says that older one
   const layer = memory()
   const faults: unknown[] = []
   const kept = encoded({ ...order, until: Date.now() + 60_000 })
+  const link = await linkOf(layer, 'writer')
+  const rules = { space: 'system', size: 100_000, forMs: 86_400_000 } as const
   for (let count = 1; count <= 100_001; count++)
-    await layer.store.append('sallyport/revocations/tokens', kept, { size: 100_000, forMs: 60_000 })
+    await link.publish('sallyport/revocations/tokens', () => kept, { ...rules, id: String(count) })
   const port = testPort({ layer, report: (error) => faults.push(error) })
   await port[hub].orders.ready()
   expect(faults).toMatchObject([{ code: 'ERR_LAYER', message: expect.stringMatching(/^100000 revocations/) }])
@@ -191,23 +178,13 @@ test('a node that finds as many revocations as are ever kept says that older one
 
 test('a node that has missed the message ends in time whom it reads of in the log, and tells of it', async () => {
   const clock = testClock()
-  const { store, bus } = memory({ clock })
-  const deaf: Layer = {
-    store,
-    bus: (node) => {
-      const real = bus(node)
-      return {
-        publish: (topic, pack) => real.publish(topic, pack),
-        subscribe: async (topic, hear) =>
-          topic === 'sallyport/orders' ? () => {} : real.subscribe(topic, hear),
-        nodes: () => real.nodes(),
-        close: () => real.close(),
-      }
-    },
-  }
+  const layer = memory({ clock })
+  const deaf = changedLinks(layer, (link) => ({
+    subscribe: async (topic, hear) => (topic === 'sallyport/orders' ? () => {} : link.subscribe(topic, hear)),
+  }))
   const events: SallyportEvent[] = []
   const [here, there] = [
-    testPort({ layer: { store, bus }, clock, node: 'here' }),
+    testPort({ layer, clock, node: 'here' }),
     testPort({ layer: deaf, clock, node: 'there', on: (event) => events.push(event) }),
   ]
   const alice = await visit(room, {}, { user: ada, port: there })

@@ -192,6 +192,7 @@ test.each([['here'], ['there']])(
       () => ({}),
     )
     const first = await visit(room, {}, { headers: { 'x-tab': 'first' }, port: here })
+    await clock.advance(1)
     const second = await visit(room, {}, { headers: { 'x-tab': 'second' }, port: other })
     const bothSee = async (as: string) => {
       await settled()

@@ -7,6 +7,7 @@ import { type Authenticator, consumer, contract, memory } from '../../src/index.
 import { settled, testClock } from '../../src/testing/clock.ts'
 import { testPort, visit } from '../../src/testing.ts'
 import { ada, byName, grace, mallory, type User } from './rooms.ts'
+import { changedLinks } from '../support/links.ts'
 
 const hall = contract('/ws/hall', { presence: z.any() })
 const entering = consumer(hall, { auth: byName, presence: ({ user }) => ({ name: user.name }) }, () => ({}))
@@ -155,25 +156,16 @@ function hooked(
   before: (topic: string) => Promise<void>,
   after: (topic: string) => void = () => {},
 ): Layer {
-  return {
-    store: layer.store,
-    bus: (node) => {
-      const bus = layer.bus(node)
-      return {
-        publish: (topic, pack) => bus.publish(topic, pack),
-        subscribe: async (topic, hear) => {
-          await before(topic)
-          const end = await bus.subscribe(topic, hear)
-          return () => {
-            after(topic)
-            end()
-          }
-        },
-        nodes: () => bus.nodes(),
-        close: () => bus.close(),
+  return changedLinks(layer, (link) => ({
+    subscribe: async (topic, hear) => {
+      await before(topic)
+      const end = await link.subscribe(topic, hear)
+      return () => {
+        after(topic)
+        end()
       }
     },
-  }
+  }))
 }
 
 test('someone whose presence is null is inside, hears the others and is shown to nobody', async () => {

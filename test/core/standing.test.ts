@@ -15,6 +15,7 @@ import {
 import { settled } from '../../src/testing/clock.ts'
 import { testClock, testPort, visit } from '../../src/testing.ts'
 import { ada, type User } from './rooms.ts'
+import { changedLinks } from '../support/links.ts'
 
 const lines = contract('/ws/lines', { client: text, server: text })
 
@@ -181,23 +182,13 @@ test.each([
 
 test('who leaves while another place is prepared for them is told of no change', async () => {
   const { promise: layerAnswers, resolve: answer } = Promise.withResolvers<void>()
-  const { store, bus } = memory()
   let isSlow = false
-  const layer: Layer = {
-    store,
-    bus: (node) => {
-      const real = bus(node)
-      return {
-        publish: (topic, pack) => real.publish(topic, pack),
-        subscribe: async (topic, hear) => {
-          if (isSlow) await layerAnswers
-          return real.subscribe(topic, hear)
-        },
-        nodes: () => real.nodes(),
-        close: () => real.close(),
-      }
+  const layer = changedLinks(memory(), (link) => ({
+    subscribe: async (topic, hear) => {
+      if (isSlow) await layerAnswers
+      return link.subscribe(topic, hear)
     },
-  }
+  }))
   const told: string[] = []
   const port = testPort({ layer, on: ({ type }) => told.push(type) })
   let rank = 'guest'

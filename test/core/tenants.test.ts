@@ -4,34 +4,25 @@ import {
   consumer,
   contract,
   type Identity,
-  type Layer,
   memory,
   type Port,
   type SallyportEvent,
-  type Store,
 } from '../../src/index.ts'
 import { settled } from '../../src/testing/clock.ts'
 import { testClock, testPort, visit } from '../../src/testing.ts'
 import type { User } from './rooms.ts'
+import { changedLinks } from '../support/links.ts'
 
 const desk = contract('/ws/desk', { client: {}, calls: {} })
 
 /** Everybody is user 7 of the tenant that a header names; who is asked again has the right to stay or has not. */
 function world({ remembered = 10_000 } = {}) {
   const clock = testClock()
-  const { store, bus } = memory({ clock })
-  const layer: Layer = {
-    bus,
-    // so many entries in a log, instead of the thousands of a real one
-    store: Object.assign(Object.create(store) as Store, {
-      append: ((log, value, rules) =>
-        store.append(log, value, {
-          ...rules,
-          size: Math.min(rules.size, remembered),
-        })) satisfies Store['append'],
-      range: ((log, after) => store.range(log, after)) satisfies Store['range'],
-    }),
-  }
+  // so many entries in a log, instead of the thousands of a real one
+  const layer = changedLinks(memory({ clock }), (link) => ({
+    publish: (topic, pack, keep) =>
+      link.publish(topic, pack, keep && { ...keep, size: Math.min(keep.size, remembered) }),
+  }))
   const events: SallyportEvent[] = []
   const asked: string[] = []
   const signedIn = new Date(clock.now())

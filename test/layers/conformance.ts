@@ -1,28 +1,36 @@
 import { randomUUID } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { Bus, Layer } from '../../src/core/layer.ts'
-import type { Position } from '../../src/wire/frame.ts'
+import type { Delivery, Health, Keep, Layer, Link, LogRange, Placed } from '../../src/core/layer.ts'
+import { linkOf } from '../support/links.ts'
 
 /** A layer as the suite drives it. */
 export interface LayerUnderTest {
-  /**
-   * The same layer as one more process sees it: another connection to the same server, or simply the same
-   * object.
-   */
+  /** The same layer as one more process sees it: another connection to the same server, or simply the same object. */
   layer(): Promise<Layer>
   /** Lets time pass for the layer: moves its clock, or waits. */
   pass(ms: number): Promise<void>
-  /** Ends it, when its buses are closed. */
+  /** Ends it, when its links are closed. */
   stop(): Promise<void>
+}
+
+/** A node that the suite drives. */
+interface Node extends Link {
+  readonly name: string
+  /** What it was told of itself, the latest last. */
+  readonly healths: readonly Health[]
+}
+
+/** What one subscription has heard. */
+interface Ear {
+  readonly heard: Delivery[]
+  readonly texts: readonly string[]
+  end(): void
 }
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 const text = (value: Uint8Array | null): string | null =>
   value === null ? null : new TextDecoder().decode(value)
-/**
- * Names with everything that could mean something to a server: separators, wildcards, spaces, other letters,
- * length.
- */
+/** Names with everything that could mean something to a server: separators, wildcards, spaces, other letters, length. */
 const oddNames = [
   'a.b',
   'a',
@@ -42,14 +50,21 @@ const oddNames = [
   'x'.repeat(300),
 ]
 
-const hearing = async (bus: Bus, topic: string): Promise<{ heard: string[]; end: () => void }> => {
-  const heard: string[] = []
-  const end = await bus.subscribe(topic, (value) => void heard.push(text(value) ?? ''))
-  return { heard, end }
+const listening = async (link: Link, topic: string): Promise<Ear> => {
+  const heard: Delivery[] = []
+  const end = await link.subscribe(topic, (delivery) => void heard.push(delivery))
+  return {
+    heard,
+    end,
+    get texts() {
+      return heard.map((delivery) => text(delivery.bytes) ?? '')
+    },
+  }
 }
 
-const values = (entries: readonly { readonly value: Uint8Array }[]): readonly (string | null)[] =>
-  entries.map(({ value }) => text(value))
+const values = ({ entries }: LogRange): readonly (string | null)[] => entries.map(({ value }) => text(value))
+const upTo = (count: number): readonly string[] => Array.from({ length: count }, (_, index) => String(index))
+const rules = { space: 'history', size: 100, forMs: 60_000 } as const
 
 /**
  * What every layer must do. Each runs this suite unchanged.
@@ -58,310 +73,400 @@ const values = (entries: readonly { readonly value: Uint8Array }[]): readonly (s
  */
 export function layerConformance(name: string, make: () => Promise<LayerUnderTest>): void {
   let under: LayerUnderTest
-  let one: Layer
-  let other: Layer
-  let open: Bus[]
+  let open: Link[]
   let run: string
+  let a: Node
+  let b: Node
 
-  const busOf = (layer: Layer, node: string): Bus => {
-    const bus = layer.bus(`${node}-${run}`)
-    open.push(bus)
-    return bus
+  /** One more process. */
+  const node = async (short: string): Promise<Node> => {
+    const healths: Health[] = []
+    const link = await linkOf(await under.layer(), `${short}-${run}`, (now) => void healths.push(now))
+    open.push(link)
+    return Object.assign(link, { name: `${short}-${run}`, healths })
   }
-  /** Two processes that see each other. */
-  const pair = async (): Promise<readonly [Bus, Bus]> => {
-    const buses = [busOf(one, 'a'), busOf(other, 'b')] as const
-    await expect.poll(async () => (await buses[0].nodes()).length).toBeGreaterThanOrEqual(2)
-    return buses
+  const keep = async (link: Link, message: string, more: Partial<Keep> = {}): Promise<Placed> => {
+    const placed = await link.publish(run, () => bytes(message), { ...rules, id: randomUUID(), ...more })
+    if (placed === null) throw new Error('a kept message has a place')
+    return placed
   }
+  const roster = ({ healths }: Node): readonly string[] =>
+    (healths.at(-1)?.nodes ?? []).filter((one) => one.endsWith(run)).toSorted()
+
   beforeEach(async () => {
     under = await make()
-    one = await under.layer()
-    other = await under.layer()
     open = []
     run = randomUUID()
+    a = await node('a')
+    b = await node('b')
+    await expect.poll(() => [roster(a).length, roster(b).length]).toEqual([2, 2])
   })
 
   afterEach(async () => {
-    await Promise.all(open.map((bus) => bus.close()))
+    await Promise.all(open.map((link) => link.close()))
     await under.stop()
   })
 
-  describe(`the bus of the ${name} layer`, () => {
-    test('hands every message to the other nodes, in order, and to each subscriber', async () => {
-      const [a, b] = await pair()
-      const first = await hearing(b, run)
-      const second = await hearing(b, run)
-      const sent = Array.from({ length: 500 }, (_, index) => `message ${index}`)
-      for (const message of sent) await a.publish(run, () => bytes(message))
+  describe(`topics of the ${name} layer`, () => {
+    test('hand every message to the other nodes, in order, and to each subscriber', async () => {
+      const [first, second] = [await listening(b, run), await listening(b, run)]
+      for (const message of upTo(500)) expect(await a.publish(run, () => bytes(message))).toBeNull()
       await expect.poll(() => first.heard.length + second.heard.length).toBe(1000)
-      expect(first.heard).toEqual(sent)
-      expect(second.heard).toEqual(sent)
+      expect(first.texts).toEqual(upTo(500))
+      expect(second.texts).toEqual(upTo(500))
+      expect(first.heard[0]).toMatchObject({ placed: null, lost: false })
     })
 
-    test('keeps the order of messages that are not waited for one by one', async () => {
-      const [a, b] = await pair()
-      const { heard } = await hearing(b, run)
-      const sent = Array.from({ length: 200 }, (_, index) => String(index))
-      await Promise.all(sent.map((message) => a.publish(run, () => bytes(message))))
-      await expect.poll(() => heard.length).toBe(200)
-      expect(heard).toEqual(sent)
+    test('keep the order of messages that are not waited for one by one', async () => {
+      const ear = await listening(b, run)
+      await Promise.all(upTo(200).map((message) => a.publish(run, () => bytes(message))))
+      await expect.poll(() => ear.heard.length).toBe(200)
+      expect(ear.texts).toEqual(upTo(200))
     })
 
-    test('does not let a node hear itself', async () => {
-      const [a, b] = await pair()
-      const mine = await hearing(a, run)
-      const theirs = await hearing(b, run)
+    test('do not let a node hear its own message that is not kept', async () => {
+      const [mine, theirs] = [await listening(a, run), await listening(b, run)]
       await a.publish(run, () => bytes('from a'))
       await b.publish(run, () => bytes('from b'))
-      await expect.poll(() => [...mine.heard, ...theirs.heard]).toEqual(['from b', 'from a'])
+      await expect.poll(() => [...mine.texts, ...theirs.texts]).toEqual(['from b', 'from a'])
     })
 
-    test('carries nothing but what is published after the subscription, to its topic', async () => {
-      const [a, b] = await pair()
+    test('carry nothing but what is published after the subscription, to its topic', async () => {
       await a.publish(run, () => bytes('before'))
-      const { heard } = await hearing(b, run)
+      const ear = await listening(b, run)
       await a.publish(`${run}x`, () => bytes('elsewhere'))
       await a.publish(run, () => bytes('after'))
-      await expect.poll(() => heard).toEqual(['after'])
+      await expect.poll(() => ear.texts).toEqual(['after'])
     })
 
-    test('keeps topics apart whatever their names hold', async () => {
-      const [a, b] = await pair()
+    test('are kept apart whatever their names hold', async () => {
       const heard: string[] = []
       for (const topic of oddNames)
-        await b.subscribe(`${run}${topic}`, (value) => void heard.push(`${topic}=${text(value)}`))
+        await b.subscribe(`${run}${topic}`, (one) => void heard.push(`${topic}=${text(one.bytes)}`))
       for (const topic of oddNames) await a.publish(`${run}${topic}`, () => bytes(topic))
       await expect.poll(() => heard.length).toBe(oddNames.length)
       expect(heard.toSorted()).toEqual(oddNames.map((topic) => `${topic}=${topic}`).toSorted())
     })
 
-    test('carries any bytes, and none', async () => {
-      const [a, b] = await pair()
-      const heard: Uint8Array[] = []
-      await b.subscribe(run, (value) => void heard.push(value))
+    test('carry any bytes, and none', async () => {
+      const { heard } = await listening(b, run)
       const all = Uint8Array.from({ length: 256 }, (_, index) => index)
       for (const value of [all, new Uint8Array(0), new Uint8Array(100_000).fill(255)])
         await a.publish(run, () => value)
       await expect.poll(() => heard.length).toBe(3)
-      expect(heard.map(({ length }) => length)).toEqual([256, 0, 100_000])
-      expect(Buffer.compare(heard[0] ?? bytes(''), all)).toBe(0)
+      expect(heard.map((one) => one.bytes.length)).toEqual([256, 0, 100_000])
+      expect(Buffer.compare(heard[0]?.bytes ?? bytes(''), all)).toBe(0)
     })
 
-    test('is silent after unsubscribing, for that subscriber alone', async () => {
-      const [a, b] = await pair()
-      const ended = await hearing(b, run)
-      const going = await hearing(b, run)
+    test('are silent after unsubscribing, for that subscriber alone', async () => {
+      const [ended, going] = [await listening(b, run), await listening(b, run)]
       ended.end()
       ended.end()
       await a.publish(run, () => bytes('late'))
-      await expect.poll(() => going.heard).toEqual(['late'])
-      expect(ended.heard).toEqual([])
+      await expect.poll(() => going.texts).toEqual(['late'])
+      expect(ended.texts).toEqual([])
     })
 
-    test('takes a new subscription after the last one of a topic has ended', async () => {
-      const [a, b] = await pair()
-      const ended = await hearing(b, run)
+    test('take a new subscription after the last one has ended', async () => {
+      const ended = await listening(b, run)
       ended.end()
-      const again = await hearing(b, run)
+      const again = await listening(b, run)
       await a.publish(run, () => bytes('again'))
-      await expect.poll(() => again.heard).toEqual(['again'])
+      await expect.poll(() => again.texts).toEqual(['again'])
     })
 
-    test('names the nodes that are alive, each once, until they leave', async () => {
-      const [a, b] = await pair()
-      const mine = async (): Promise<readonly string[]> =>
-        (await a.nodes()).filter((node) => node.endsWith(run)).toSorted()
-      expect(await mine()).toEqual([`a-${run}`, `b-${run}`])
-      await b.close()
-      await expect.poll(mine).toEqual([`a-${run}`])
-    })
-
-    test('hears nothing and takes nothing after close, which may be called twice', async () => {
-      const [a, b] = await pair()
-      const { heard } = await hearing(b, run)
-      const witness = await hearing(busOf(other, 'c'), run)
+    test('are not heard after close, which may be called twice and ends every method', async () => {
+      const ear = await listening(b, run)
+      const witness = await listening(await node('c'), run)
       await b.close()
       await b.close()
       await a.publish(run, () => bytes('late'))
-      await expect.poll(() => witness.heard).toEqual(['late'])
-      expect(heard).toEqual([])
+      await expect.poll(() => witness.texts).toEqual(['late'])
+      expect(ear.texts).toEqual([])
       await expect(b.publish(run, () => bytes('x'))).rejects.toThrow()
       await expect(b.subscribe(run, () => {})).rejects.toThrow()
+      await expect(b.range(run, rules, 'all')).rejects.toThrow()
+      await expect(b.put(run, bytes('x'), 1_000)).rejects.toThrow()
+      await expect(b.take(run)).rejects.toThrow()
+      await expect(b.claim(run, 'b', 1_000)).rejects.toThrow()
     })
   })
 
-  describe(`the store of the ${name} layer`, () => {
-    test('gives a value to the one who takes it, from any process', async () => {
-      await one.store.put(run, bytes('value'), 60_000)
-      expect(text(await other.store.take(run))).toBe('value')
-      expect(await one.store.take(run)).toBeNull()
-      expect(await one.store.take(`${run} never put`)).toBeNull()
+  describe(`the roster of the ${name} layer`, () => {
+    test('names the nodes that are alive, each once, until they leave', async () => {
+      expect(roster(a)).toEqual([a.name, b.name])
+      expect(roster(b)).toEqual([a.name, b.name])
+      await b.close()
+      await expect.poll(() => roster(a)).toEqual([a.name])
     })
 
-    test('gives a value to exactly one of many who take at once', async () => {
-      await one.store.put(run, bytes('value'), 60_000)
-      const takers = Array.from({ length: 50 }, (_, index) => (index % 2 === 0 ? one : other).store.take(run))
+    test('is told before a node is connected, and says that the link is up', async () => {
+      let isConnected = false
+      const told: [string, boolean][] = []
+      const link = await linkOf(await under.layer(), `c-${run}`, ({ state }) =>
+        told.push([state, isConnected]),
+      )
+      isConnected = true
+      open.push(link)
+      expect(told[0]).toEqual(['up', false])
+    })
+  })
+
+  describe(`values of the ${name} layer`, () => {
+    test('go to the one who takes them, on any node', async () => {
+      await a.put(run, bytes('value'), 60_000)
+      expect(text(await b.take(run))).toBe('value')
+      expect(await a.take(run)).toBeNull()
+      expect(await a.take(`${run} never put`)).toBeNull()
+    })
+
+    test('go to exactly one of twenty who take at once over two links', async () => {
+      await a.put(run, bytes('value'), 60_000)
+      const takers = Array.from({ length: 20 }, (_, index) => (index % 2 === 0 ? a : b).take(run))
       const taken = (await Promise.all(takers)).filter((value) => value !== null)
       expect(taken.map(text)).toEqual(['value'])
     })
 
-    test('keeps the latest value under a key, any bytes and none', async () => {
-      await one.store.put(run, bytes('first'), 60_000)
-      await other.store.put(run, Uint8Array.of(0, 255, 128), 60_000)
-      expect([...((await one.store.take(run)) ?? [])]).toEqual([0, 255, 128])
-      await one.store.put(run, new Uint8Array(0), 60_000)
-      expect((await other.store.take(run))?.length).toBe(0)
+    test('are the latest under a key, any bytes and none', async () => {
+      await a.put(run, bytes('first'), 60_000)
+      await b.put(run, Uint8Array.of(0, 255, 128), 60_000)
+      expect([...((await a.take(run)) ?? [])]).toEqual([0, 255, 128])
+      await a.put(run, new Uint8Array(0), 60_000)
+      expect((await b.take(run))?.length).toBe(0)
     })
 
-    test('keeps keys apart whatever they hold', async () => {
-      for (const key of oddNames) await one.store.put(`${run}${key}`, bytes(key), 60_000)
-      for (const key of oddNames) expect(text(await other.store.take(`${run}${key}`))).toBe(key)
+    test('stay as they were put when the caller changes its bytes', async () => {
+      const own = bytes('value')
+      await a.put(run, own, 60_000)
+      own.fill(0)
+      expect(text(await b.take(run))).toBe('value')
     })
 
-    test('forgets a value when its time is over', async () => {
-      await one.store.put(run, bytes('value'), 200)
-      await one.store.put(`${run} long`, bytes('value'), 60_000)
+    test('are kept apart whatever their keys hold', async () => {
+      for (const key of oddNames) await a.put(`${run}${key}`, bytes(key), 60_000)
+      for (const key of oddNames) expect(text(await b.take(`${run}${key}`))).toBe(key)
+    })
+
+    test('are forgotten when their time is over, and at once when it is 0', async () => {
+      await a.put(run, bytes('value'), 200)
+      await a.put(`${run} long`, bytes('value'), 60_000)
+      await a.put(`${run} removed`, bytes('value'), 60_000)
+      await b.put(`${run} removed`, bytes('value'), 0)
+      expect(await a.take(`${run} removed`)).toBeNull()
       await under.pass(400)
-      expect(await other.store.take(run)).toBeNull()
-      expect(text(await other.store.take(`${run} long`))).toBe('value')
-    })
-
-    test('keeps a value longer, shorter or no more, and says whether there was one', async () => {
-      for (const key of ['longer', 'shorter', 'no more'])
-        await one.store.put(`${run} ${key}`, bytes(key), 300)
-      expect(await other.store.expire(`${run} longer`, 60_000)).toBe(true)
-      expect(await other.store.expire(`${run} shorter`, 10)).toBe(true)
-      expect(await other.store.expire(`${run} no more`, 0)).toBe(true)
-      expect(await other.store.expire(`${run} no more`, 60_000)).toBe(false)
-      expect(await other.store.expire(`${run} never put`, 60_000)).toBe(false)
-      expect(await one.store.take(`${run} no more`)).toBeNull()
-      await under.pass(500)
-      expect(await one.store.take(`${run} shorter`)).toBeNull()
-      expect(text(await one.store.take(`${run} longer`))).toBe('longer')
-      expect(await one.store.expire(`${run} shorter`, 60_000)).toBe(false)
-    })
-
-    test('elects one of many who claim at once', async () => {
-      const owners = Array.from({ length: 20 }, (_, index) => `owner ${index}`)
-      const claims = owners.map((owner, index) =>
-        (index % 2 === 0 ? one : other).store.claim(run, owner, 60_000),
-      )
-      expect((await Promise.all(claims)).filter(Boolean)).toHaveLength(1)
-    })
-
-    test('keeps a claim for its holder, who may renew it, and for nobody else', async () => {
-      expect(await one.store.claim(run, 'a', 400)).toBe(true)
-      expect(await other.store.claim(run, 'b', 400)).toBe(false)
-      await under.pass(250)
-      expect(await one.store.claim(run, 'a', 400)).toBe(true)
-      await under.pass(250)
-      expect(await other.store.claim(run, 'b', 60_000)).toBe(false)
-    })
-
-    test('gives a claim to another when it ran out, and then not to the first', async () => {
-      expect(await one.store.claim(run, 'a', 200)).toBe(true)
-      await under.pass(400)
-      expect(await other.store.claim(run, 'b', 60_000)).toBe(true)
-      expect(await one.store.claim(run, 'a', 60_000)).toBe(false)
+      expect(await b.take(run)).toBeNull()
+      expect(text(await b.take(`${run} long`))).toBe('value')
     })
   })
 
-  describe(`the logs of the ${name} layer`, () => {
-    const rules = { size: 100, forMs: 60_000 }
-    const append = (value: string, more = {}): Promise<Position> =>
-      one.store.append(run, bytes(value), { ...rules, ...more })
-    test('count entries up by one within one epoch, from any process', async () => {
-      const first = await append('a')
-      const second = await other.store.append(run, bytes('b'), rules)
-      expect(second).toEqual({ epoch: first.epoch, offset: first.offset + 1 })
+  describe(`claims of the ${name} layer`, () => {
+    test('elect one of twenty who claim at once', async () => {
+      const owners = upTo(20)
+      const claims = owners.map((owner, index) => (index % 2 === 0 ? a : b).claim(run, owner, 60_000))
+      expect((await Promise.all(claims)).filter((claim) => claim !== null)).toHaveLength(1)
     })
 
-    test('give what is kept, oldest first, with its offsets', async () => {
-      const positions = [await append('a'), await append('b'), await append('c')]
-      const { epoch, entries, complete } = await other.store.range(run, null)
-      expect(values(entries)).toEqual(['a', 'b', 'c'])
-      expect(entries.map(({ offset }) => ({ epoch, offset }))).toEqual(positions)
-      expect(complete).toBe(true)
+    test('stay with their holder, who may renew them, and with nobody else', async () => {
+      const first = await a.claim(run, 'a', 400)
+      expect(first).not.toBeNull()
+      expect(await b.claim(run, 'b', 400)).toBeNull()
+      await under.pass(250)
+      const renewed = await a.claim(run, 'a', 400)
+      expect(renewed?.token).toBeGreaterThanOrEqual(first?.token ?? Infinity)
+      await under.pass(250)
+      expect(await b.claim(run, 'b', 60_000)).toBeNull()
     })
 
-    test('give what came after a position, and say that nothing is missing', async () => {
-      const [, second] = [await append('a'), await append('b')]
-      await append('c')
-      await append('d')
-      const range = await other.store.range(run, second)
-      expect(values(range.entries)).toEqual(['c', 'd'])
+    test('go to another when they ran out, with a greater token, and then not to the first', async () => {
+      const first = await a.claim(run, 'a', 200)
+      await under.pass(400)
+      const second = await b.claim(run, 'b', 60_000)
+      expect(second?.token).toBeGreaterThan(first?.token ?? Infinity)
+      expect(await a.claim(run, 'a', 60_000)).toBeNull()
+    })
+
+    test('have a greater token for the same owner when they ran out in between', async () => {
+      const first = await a.claim(run, 'a', 200)
+      await under.pass(400)
+      expect((await a.claim(run, 'a', 60_000))?.token).toBeGreaterThan(first?.token ?? Infinity)
+    })
+  })
+
+  describe(`logs of the ${name} layer`, () => {
+    test('link each message to the one before it, also when two nodes append at once', async () => {
+      const appending = upTo(100).map((message, index) => keep(index % 2 === 0 ? a : b, message))
+      const placed = await Promise.all(appending)
+      const { entries, head } = await a.range(run, rules, 'all')
+      expect(new Set(entries.map(({ value }) => text(value))).size).toBe(100)
+      expect(entries.slice(1).map(({ prev }) => prev)).toEqual(entries.slice(0, -1).map(({ at }) => at))
+      expect(head).toEqual(entries.at(-1)?.at)
+      const known = new Map(entries.map(({ at, prev }) => [JSON.stringify(at), prev]))
+      expect(placed.map(({ at }) => known.get(JSON.stringify(at)))).toEqual(placed.map(({ prev }) => prev))
+    })
+
+    test('hand a kept message to every node, its own too, with its place', async () => {
+      const [mine, theirs] = [await listening(a, run), await listening(b, run)]
+      const first = await keep(a, 'one')
+      const second = await keep(b, 'two')
+      await expect
+        .poll(() => [mine.texts, theirs.texts])
+        .toEqual([
+          ['one', 'two'],
+          ['one', 'two'],
+        ])
+      for (const { heard } of [mine, theirs])
+        expect(heard.map(({ placed }) => placed)).toEqual(
+          [first, second].map(({ at, prev }) => ({ at, prev })),
+        )
+    })
+
+    test('hand out what follows a kept position, and call it complete', async () => {
+      const [, second] = [await keep(a, 'a'), await keep(a, 'b')]
+      await keep(b, 'c')
+      await keep(a, 'd')
+      const range = await b.range(run, rules, second.at)
+      expect(values(range)).toEqual(['c', 'd'])
+      expect(range.entries[0]?.prev).toEqual(second.at)
       expect(range.complete).toBe(true)
     })
 
-    test('have nothing after the last position, completely', async () => {
-      const last = await append('a')
-      expect(await other.store.range(run, last)).toMatchObject({
-        epoch: last.epoch,
-        entries: [],
-        complete: true,
-      })
+    test('have nothing after their head, completely', async () => {
+      const last = await keep(a, 'a')
+      expect(await b.range(run, rules, last.at)).toEqual({ head: last.at, entries: [], complete: true })
+      expect((await b.range(run, rules, 'head')).head).toEqual(last.at)
     })
 
-    test('keep their last entries, and say when something is missing', async () => {
-      const first = await append('0', { size: 3 })
-      for (const value of ['1', '2', '3', '4', '5']) await append(value, { size: 3 })
-      const range = await other.store.range(run, first)
-      expect(values(range.entries)).toEqual(['3', '4', '5'])
+    test('are not complete after a position that was trimmed', async () => {
+      const positions: Placed[] = []
+      for (const message of upTo(6)) positions.push(await keep(a, message, { size: 3 }))
+      const [first, , third] = positions
+      if (first === undefined || third === undefined) throw new Error('six positions')
+      const range = await b.range(run, { ...rules, size: 3 }, first.at)
+      expect(values(range).slice(-3)).toEqual(['3', '4', '5'])
       expect(range.complete).toBe(false)
-      const all = await other.store.range(run, null)
-      expect(values(all.entries)).toEqual(['3', '4', '5'])
-      expect(all.complete).toBe(false)
-      const rest = await other.store.range(run, { epoch: first.epoch, offset: first.offset + 2 })
-      expect(values(rest.entries)).toEqual(['3', '4', '5'])
+      expect((await b.range(run, { ...rules, size: 3 }, 'all')).complete).toBe(false)
+      const rest = await b.range(run, { ...rules, size: 3 }, third.at)
+      expect(values(rest)).toEqual(['3', '4', '5'])
       expect(rest.complete).toBe(true)
     })
 
-    test('drop what is too old, and do not pretend that nothing is missing', async () => {
-      const first = await append('old', { forMs: 300 })
-      await append('old too', { forMs: 300 })
-      await under.pass(500)
-      await append('new', { forMs: 300 })
-      const range = await other.store.range(run, first)
-      expect(values(range.entries)).toEqual(['new'])
-      expect(range.complete).toBe(false)
+    test('are not complete after a position that is foreign, or still to come', async () => {
+      const { at } = await keep(a, 'a')
+      const foreign = await b.range(run, rules, { ...at, epoch: `${at.epoch}x` })
+      expect([values(foreign), foreign.complete]).toEqual([['a'], false])
+      expect((await b.range(run, rules, { ...at, offset: at.offset + 5 })).complete).toBe(false)
+      expect((await b.range(`${run} never written`, rules, at)).complete).toBe(false)
     })
 
-    test('of another epoch have no known gap: all that is kept comes, incomplete', async () => {
-      const { offset } = await append('a')
-      const range = await other.store.range(run, { epoch: 'another', offset })
-      expect(values(range.entries)).toEqual(['a'])
-      expect(range.complete).toBe(false)
+    test.each([
+      ['a negative', { offset: -1 }],
+      ['a broken', { offset: 0.5 }],
+      ['a nameless', { offset: Number.NaN }],
+      ['another mark under a kept', { mark: 'x' }],
+    ])('are not complete after %s number', async (_, odd) => {
+      const { at } = await keep(a, 'a')
+      expect((await b.range(run, rules, { ...at, ...odd })).complete).toBe(false)
     })
 
-    test('are not complete after a position that they never had', async () => {
-      const { epoch, offset } = await append('a')
-      expect((await other.store.range(run, { epoch, offset: offset + 5 })).complete).toBe(false)
-      expect((await other.store.range(`${run} never written`, { epoch, offset })).complete).toBe(false)
+    test('link the first message to the head of a log that had none', async () => {
+      const empty = await b.range(run, rules, 'all')
+      expect([empty.entries, empty.complete]).toEqual([[], true])
+      expect((await a.range(run, rules, 'head')).head).toEqual(empty.head)
+      const first = await keep(a, 'a')
+      expect(first.prev).toEqual(empty.head)
+      const range = await b.range(run, rules, empty.head)
+      expect([values(range), range.complete]).toEqual([['a'], true])
     })
 
-    test('that were never written are empty', async () => {
-      expect(await one.store.range(run, null)).toMatchObject({ entries: [], complete: true })
+    test('keep a head with readers for longer than entries', async () => {
+      const { at } = await keep(a, 'a', { forMs: 400 })
+      for (let read = 0; read < 6; read++) {
+        await under.pass(250)
+        expect(await b.range(run, { ...rules, forMs: 400 }, at)).toMatchObject({ head: at, complete: true })
+      }
+      expect((await keep(a, 'b', { forMs: 400 })).prev).toEqual(at)
     })
 
-    test('number entries without gaps when many append at once', async () => {
-      const appending = Array.from({ length: 100 }, (_, index) =>
-        (index % 2 === 0 ? one : other).store.append(run, bytes(String(index)), rules),
-      )
-      const offsets = (await Promise.all(appending)).map(({ offset }) => offset).toSorted((a, b) => a - b)
-      expect(offsets).toEqual(offsets.map((_, index) => (offsets[0] ?? 0) + index))
-      const { entries } = await one.store.range(run, null)
-      expect(entries.map(({ offset }) => offset)).toEqual(offsets)
-      expect(new Set(values(entries)).size).toBe(100)
+    test('neither hand out what is too old nor call a range without it complete', async () => {
+      const short = { ...rules, forMs: 300 }
+      const first = await keep(a, 'old', short)
+      await keep(a, 'old too', short)
+      await under.pass(200)
+      await keep(a, 'younger', short)
+      await under.pass(200)
+      const range = await b.range(run, short, first.at)
+      expect([values(range), range.complete]).toEqual([['younger'], false])
+      const all = await b.range(run, short, 'all')
+      expect([values(all), all.complete]).toEqual([['younger'], true])
+      expect(all.entries[0]?.ageMs).toBeGreaterThanOrEqual(200)
+    })
+
+    test('lose nothing between subscribe and range', async () => {
+      const many = { size: 1_000 }
+      const first = await keep(a, 'first', many)
+      const writing = Promise.all(upTo(300).map((message) => keep(a, message, many)))
+      const { heard } = await listening(b, run)
+      const range = await b.range(run, { ...rules, ...many }, first.at)
+      await writing
+      const last = await keep(a, 'last', many)
+      await expect.poll(() => heard.at(-1)?.placed?.at).toEqual(last.at)
+      const known = new Set([
+        ...range.entries.map(({ at }) => JSON.stringify(at)),
+        ...heard.map(({ placed }) => JSON.stringify(placed?.at)),
+      ])
+      expect(range.complete).toBe(true)
+      expect(known.size).toBe(301)
     })
 
     test('are kept apart whatever their names hold, and hold any bytes', async () => {
       for (const log of oddNames)
-        await one.store.append(`${run}${log}`, Uint8Array.of(0, 255, log.length & 255), rules)
+        await a.publish(`${run}${log}`, () => Uint8Array.of(0, 255, log.length & 255), { ...rules, id: log })
       for (const log of oddNames) {
-        const { entries } = await other.store.range(`${run}${log}`, null)
+        const { entries } = await b.range(`${run}${log}`, rules, 'all')
         expect(entries.map(({ value }) => [...value])).toEqual([[0, 255, log.length & 255]])
       }
+    })
+
+    test('are two for one name in two spaces', async () => {
+      await keep(a, 'of users')
+      await keep(a, 'of the server', { space: 'system' })
+      expect(values(await b.range(run, rules, 'all'))).toEqual(['of users'])
+      expect(values(await b.range(run, { ...rules, space: 'system' }, 'all'))).toEqual(['of the server'])
+    })
+  })
+
+  describe(`ids of kept messages in the ${name} layer`, () => {
+    test('are placed once, and what comes again is not handed on', async () => {
+      const { heard } = await listening(b, run)
+      const first = await keep(a, 'one', { id: 'id' })
+      const again = await keep(b, 'two', { id: 'id' })
+      expect(first.again).toBe(false)
+      expect(again).toEqual({ ...first, again: true })
+      await keep(a, 'three')
+      await expect.poll(() => heard.map((one) => text(one.bytes))).toEqual(['one', 'three'])
+      expect(values(await b.range(run, rules, 'all'))).toEqual(['one', 'three'])
+    })
+
+    test('are placed once by twenty who publish at once', async () => {
+      const all = await Promise.all(
+        upTo(20).map((message, index) => keep(index % 2 === 0 ? a : b, message, { id: 'id' })),
+      )
+      expect(all.filter(({ again }) => !again)).toHaveLength(1)
+      expect(new Set(all.map(({ at }) => JSON.stringify(at))).size).toBe(1)
+      expect((await a.range(run, rules, 'all')).entries).toHaveLength(1)
+    })
+
+    test('are known after as many more messages as are kept, and for a minute', async () => {
+      const few = { ...rules, size: 5 }
+      const first = await keep(a, 'one', { ...few, id: 'id' })
+      for (const message of upTo(50)) await keep(a, message, few)
+      expect(await keep(b, 'again', { ...few, id: 'id' })).toEqual({ ...first, again: true })
+    })
+
+    test('are those of their topic: the same id in another is another message', async () => {
+      await keep(a, 'one', { id: 'id' })
+      const other = await a.publish(`${run}x`, () => bytes('two'), { ...rules, id: 'id' })
+      expect(other?.again).toBe(false)
     })
   })
 }

@@ -23,7 +23,7 @@ const node = (): { port: Port; logout: (token: string) => Promise<number> } => {
     provider: provider({ issuer: issuer.issuer, clock }),
     client: 'site',
     port,
-    store: layer.store,
+    store: port.store,
     on: () => {},
   })
   return { port, logout: async (token) => (await handler(logoutRequest(token))).status }

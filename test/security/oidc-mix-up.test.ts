@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { introspection, provider } from '../../src/auth/oidc.ts'
-import { anyOf, memory } from '../../src/index.ts'
+import { anyOf } from '../../src/index.ts'
 import { testClock } from '../../src/testing/clock.ts'
+import { testPort } from '../../src/testing.ts'
 import { bearerDoor, verdict } from '../support/door.ts'
 import { accessToken, accessTokens, logoutClaims, logoutSite } from '../support/oidc-house.ts'
 import { scriptedIssuer, type ScriptedIssuer } from '../support/scripted-issuer.ts'
@@ -62,7 +63,7 @@ test('a logout in the name of the other ends nobody, and one in its own nobody o
 })
 
 test('a logout token that one provider has used is not used up for the other', async () => {
-  const { store } = memory({ clock })
+  const { store } = testPort({ clock })
   for (const one of [honest, rogue]) {
     const { logout } = logoutSite(one.issuer, { clock, subject }, store)
     const token = await one.sign(logoutClaims(one.issuer, clock, 'same name'), { typ: 'logout+jwt' })

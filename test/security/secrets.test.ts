@@ -55,14 +55,13 @@ function overheard(layer: Layer, witness: Witness): Layer {
         }
       },
     })
-  return { store: telling(layer.store), bus: (node) => telling(layer.bus(node)) }
+  return { connect: async (node, hooks) => telling(await layer.connect(node, hooks)) }
 }
 
 async function serving(witness: Witness, clock: Clock = systemClock) {
   for (const channel of ['log', 'info', 'warn', 'error', 'debug'] as const)
     vi.spyOn(console, channel).mockImplementation((...args) => witness.hear('console', ...args))
   const layer = overheard(memory(), witness)
-  const { auth, ticket } = markedDoors(layer.store, clock)
   const accepted: string[] = []
   const port = sallyport({
     layer,
@@ -78,6 +77,7 @@ async function serving(witness: Witness, clock: Clock = systemClock) {
     },
   })
   ports.push(port)
+  const { auth, ticket } = markedDoors(port.store, clock)
   const room = consumer(
     chat,
     { auth, authorize: () => ({ canWrite: true }), presence: () => ({}) },

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { tickets } from '../../src/auth/tickets.ts'
 import type { Door } from '../../src/core/application.ts'
-import { memory } from '../../src/layers/memory.ts'
+import { testPort } from '../../src/testing.ts'
 import { carrierProtocol } from '../../src/wire/carrier.ts'
 import { doorOf, verdict } from '../support/door.ts'
 
@@ -16,7 +16,7 @@ const door = (ticket: string): Door =>
   })
 
 test('of two hundred that use one ticket at once, exactly one comes in', async () => {
-  const { store } = memory()
+  const { store } = testPort()
   const nodes = [1, 2, 3].map(() => tickets({ store, user: () => setImmediate({ id: '7' }) }))
   const { ticket } = await (nodes[0] as (typeof nodes)[number]).mint({ subject: '7', origin, path })
   const all = await Promise.all(
@@ -30,7 +30,7 @@ test('of two hundred that use one ticket at once, exactly one comes in', async (
 
 test('a ticket is gone before the user is loaded', async () => {
   const loaded = Promise.withResolvers<{ id: string }>()
-  const one = tickets({ store: memory().store, user: () => loaded.promise })
+  const one = tickets({ store: testPort().store, user: () => loaded.promise })
   const { ticket } = await one.mint({ subject: '7', origin, path })
   const first = one(door(ticket))
   expect(await verdict(one, door(ticket))).toBe('401 invalid-ticket')
@@ -41,7 +41,7 @@ test('a ticket is gone before the user is loaded', async () => {
 test('a ticket whose user could not be loaded does not come back', async () => {
   let isAway = true
   const user = () => (isAway ? Promise.reject(new Error('database away')) : { id: '7' })
-  const one = tickets({ store: memory().store, user })
+  const one = tickets({ store: testPort().store, user })
   const { ticket } = await one.mint({ subject: '7', origin, path })
   await expect(one(door(ticket))).rejects.toThrow('database away')
   isAway = false

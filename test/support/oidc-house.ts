@@ -1,6 +1,7 @@
 import { backchannelLogout, oidc, provider, type ProviderOptions } from '../../src/auth/oidc.ts'
 import type { Authenticator } from '../../src/core/application.ts'
-import { memory, type Store } from '../../src/index.ts'
+import { type Store, systemClock } from '../../src/index.ts'
+import { testPort } from '../../src/testing.ts'
 import type { ScriptedIssuer } from './scripted-issuer.ts'
 import { seconds } from './tokens.ts'
 
@@ -58,7 +59,7 @@ export interface LogoutSite {
 export function logoutSite(
   issuer: string,
   options: Omit<ProviderOptions, 'issuer'>,
-  store: Pick<Store, 'claim'> = memory(options).store,
+  store: Pick<Store, 'claim'> = testPort({ clock: options.clock ?? systemClock }).store,
 ): LogoutSite {
   const ended: object[] = []
   const handler = backchannelLogout({

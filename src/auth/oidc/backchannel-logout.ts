@@ -40,7 +40,7 @@ export interface BackchannelLogoutOptions {
   readonly client: string | readonly string[]
   /** The server whose sockets end. */
   readonly port: Pick<Messenger, 'revoke'>
-  /** Where tokens that were used are remembered: the layer's store, so that no node takes one again. */
+  /** Where tokens that were used are remembered: the port's `store`, so that no node takes one again. */
   readonly store: Pick<Store, 'claim'>
   /**
    * What a logout ends where it names both: the session together with all else of the user, or the `'session'` alone. The
@@ -81,7 +81,7 @@ const refusal = { error: 'invalid_request', error_description: 'the logout token
  *
  * @throws TypeError when there is no client
  * @example
- * const logout = backchannelLogout({ provider: id, client: 'site', port, store: layer.store, on: log })
+ * const logout = backchannelLogout({ provider: id, client: 'site', port, store: port.store, on: log })
  * app.post('/backchannel-logout', (c) => logout(c.req.raw))
  */
 export function backchannelLogout(
@@ -155,7 +155,7 @@ async function once<T>(
   const { claims, leftMs } = logout
   const key = `oidc/logout/${sha256Hex(JSON.stringify([claims.iss, claims.jti]))}`
   const owner = randomUUID()
-  if (!(await store.claim(key, owner, Math.ceil(leftMs) + 1_000))) invalid('it was used before')
+  if ((await store.claim(key, owner, Math.ceil(leftMs) + 1_000)) === null) invalid('it was used before')
   try {
     return await run()
   } catch (error) {

@@ -5,8 +5,8 @@ import {
   type LogoutEvent,
   provider,
 } from '../../../src/auth/oidc.ts'
-import { memory } from '../../../src/index.ts'
 import { type TestClock, testClock } from '../../../src/testing/clock.ts'
+import { testPort } from '../../../src/testing.ts'
 import { scriptedIssuer, type ScriptedIssuer } from '../../support/scripted-issuer.ts'
 import { seconds } from '../../support/tokens.ts'
 
@@ -30,7 +30,7 @@ const make = (options: Partial<BackchannelLogoutOptions> = {}): typeof handler =
         return receipt
       },
     },
-    store: memory({ clock }).store,
+    store: testPort({ clock }).store,
     on: (one) => void told.push(one),
     ...options,
   })
