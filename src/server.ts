@@ -17,7 +17,7 @@ import type { Layer, Store } from './core/layer.ts'
 import { LayerConnection } from './core/layer-connection.ts'
 import { type Limits, limitsWith } from './core/limits.ts'
 import { messengerOf } from './core/messenger.ts'
-import { originRules } from './core/origin.ts'
+import { type Origins, originRules } from './core/origin.ts'
 import type { Messenger } from './core/port.ts'
 import { Orders } from './core/orders.ts'
 import { Presence } from './core/presence.ts'
@@ -36,6 +36,7 @@ import {
   anObject,
   aString,
   assertOptions,
+  either,
   having,
   type Kinds,
   oneOf,
@@ -46,9 +47,13 @@ import {
 export interface Options {
   /** What lies beneath groups; `memory()` when left out: this process alone. */
   readonly layer?: Layer
-  /** Exact origins whose pages may open sockets, such as `https://app.example`; same origin when left out. */
-  readonly origins?: readonly string[]
-  /** The host names under which the server answers, beside loopback and the hosts of `origins`; any when neither is set. */
+  /**
+   * Exact origins whose pages may open sockets, such as `https://app.example`, or of an app, such as `capacitor://localhost`; or a
+   * function that decides. Same origin when left out. `null` and `file://` tell nothing about who made a page: where they are
+   * listed, a cookie proves nothing beside them.
+   */
+  readonly origins?: Origins
+  /** The host names under which the server answers, beside loopback and the hosts of listed http origins; any when there are none. */
   readonly hosts?: readonly string[]
   /** Addresses or CIDR ranges of proxies whose forwarded headers count; none when left out. */
   readonly proxies?: readonly string[]
@@ -80,7 +85,7 @@ export interface Options {
 
 const optionKinds: Kinds<Options> = {
   layer: having('connect'),
-  origins: strings,
+  origins: either(strings, aFunction),
   hosts: strings,
   proxies: strings,
   tenant: aFunction,

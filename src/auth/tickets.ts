@@ -3,6 +3,7 @@ import type { Authenticator, Door } from '../core/application.ts'
 import { aClock, type Clock, systemClock } from '../core/clock.ts'
 import type { Identity } from '../core/identity.ts'
 import type { Store } from '../core/layer.ts'
+import { isOrigin } from '../core/origin.ts'
 import { toBase64url } from '../wire/to-base64url.ts'
 import { type Duration, milliseconds } from '../wire/duration.ts'
 import { deny, SallyportError } from '../wire/errors.ts'
@@ -207,15 +208,11 @@ function recordOf(request: TicketRequest, now: number): TicketRecord {
     origin,
     path,
   } = request
-  if (origin !== null && !isOrigin(origin))
+  if (origin !== null && !(typeof origin === 'string' && isOrigin(origin)))
     deny(400, 'bad-origin', "'origin' must be an origin such as https://app.example")
   if (!isPath(path))
     deny(400, 'bad-path', "'path' must be the path of an endpoint, percent-encoded and without query")
   return { subject, session, token, scopes, issuedAt: issuedAt ?? new Date(now), expires, origin, path }
-}
-
-function isOrigin(origin: unknown): boolean {
-  return typeof origin === 'string' && URL.canParse(origin) && new URL(origin).origin === origin
 }
 
 function isPath(path: unknown): boolean {

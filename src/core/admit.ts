@@ -1,6 +1,8 @@
-import { Denial } from '../wire/errors.ts'
+import { Denial, deny } from '../wire/errors.ts'
 import { type Application, door, type Handshake, hub } from './application.ts'
 import { assertNotGuessing, noteGuess } from './guesses.ts'
+import type { Hub } from './hub.ts'
+import { inTime } from './in-time.ts'
 import { assertOrigin } from './origin.ts'
 import { placeOf, suspectOf } from './place.ts'
 import { type HttpFace, httpFace, readsCodes, refuseByCode } from './refusal.ts'
@@ -16,7 +18,7 @@ export interface Entrance {
 }
 
 /**
- * Leads someone through the doors: budget, host and origin, then the application.
+ * Leads someone through the doors: budget, host and origin, then the application; while the server drains, nobody.
  *
  * @returns `null` when they were let in, else why not; it never rejects
  */
@@ -28,7 +30,10 @@ export async function knock(
   let leave = (): void => {}
   try {
     leave = await throughGate(handshake)
-    assertOrigin(server.origins, host, handshake.origin)
+    await assertOrigin(server.origins, pageOf(handshake, host), (ask) =>
+      inTime(server, ask, handshake.signal),
+    )
+    assertServing(server)
     assertNotGuessing(handshake, handshake[door])
     await application(handshake)
     return null
@@ -39,6 +44,19 @@ export async function knock(
   } finally {
     leave()
   }
+}
+
+/** What an origin rule is asked about. */
+function pageOf(
+  { origin, path, address, signal }: Handshake,
+  host: string,
+): Parameters<typeof assertOrigin>[1] {
+  return { origin, host, path, address, signal }
+}
+
+/** @throws Denial 503 while the server drains: whoever came in now would be missed by it */
+export function assertServing({ draining }: Hub): void {
+  if (draining) deny(503, 'restart', 'the server is being restarted', { retryAfterMs: 1_000 })
 }
 
 async function throughGate(handshake: Handshake): Promise<() => void> {

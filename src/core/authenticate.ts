@@ -2,6 +2,7 @@ import { Denial, deny } from '../wire/errors.ts'
 import { isRecord } from '../wire/json.ts'
 import type { Authenticator, Door, SecurityScheme } from './application.ts'
 import { dated, type Identity } from './identity.ts'
+import { tellsOrigin } from './origin.ts'
 
 /** Schemes that operators are told by their names. */
 const plainSchemes: readonly string[] = ['bearer', 'basic', 'digest', 'negotiate', 'ticket', 'key']
@@ -17,15 +18,22 @@ async function ask<U>(authenticator: Authenticator<U>, door: Door): Promise<Iden
   if (composite in authenticator) return authenticator(door)
   const { cookieReads } = door.credentials
   const identity = await answer(authenticator, door)
-  if (identity !== null && door.credentials.cookieReads > cookieReads && door.origin === null) {
-    deny(
-      403,
-      'origin-required',
-      'a session cookie without an Origin is refused: send Origin or a bearer token',
-      { httpOnly: true },
-    )
-  }
+  if (identity !== null && door.credentials.cookieReads > cookieReads) assertOriginTold(door.origin)
   return identity
+}
+
+/**
+ * A cookie proves nothing beside an origin that any page can have, also where that origin is allowed.
+ *
+ * @throws Denial 403, which a page of an allowed origin can read
+ */
+function assertOriginTold(origin: string | null): void {
+  if (tellsOrigin(origin)) return
+  const message =
+    origin === null
+      ? 'a session cookie without an Origin is refused: send Origin or a bearer token'
+      : `a session cookie from the origin '${origin}' is refused, which pages of others have too: send a token or a ticket`
+  deny(403, 'origin-required', message, { httpOnly: origin === null })
 }
 
 async function answer<U>(authenticator: Authenticator<U>, door: Door): Promise<Identity<U> | null> {

@@ -21,12 +21,16 @@ export interface Credentials {
   /** The value of the explicit credential when it is of this scheme. */
   of(scheme: string): string | null
   /**
-   * A cookie, percent-decoded as it came; `null` when it is absent or an explicit credential is there, which wins.
+   * A cookie, percent-decoded where that is possible and else as it came; `null` when it is absent or an explicit credential is
+   * there, which wins. Other cookies are not looked at, whatever bytes they hold.
    *
-   * @throws Denial 400 when the cookie is there twice with different values
+   * @throws Denial 400 (4400 for a page) when the cookie is there twice with different values, or holds bytes that are not ASCII
    */
   cookie(name: string): string | null
-  /** The whole `Cookie` header for libraries that want it; empty when an explicit credential is there. */
+  /**
+   * The whole `Cookie` header for libraries that want it, with a character for each byte (Latin-1), as node:http has it; empty when
+   * an explicit credential is there.
+   */
   cookies(): string
   /** How often a cookie was found: an identity that rests on one needs an `Origin`. */
   readonly cookieReads: number
@@ -238,12 +242,34 @@ function cookieNamed(header: string, name: string): string | null {
   const values = new Set<string>()
   for (const pair of header.split(';')) {
     const equals = pair.indexOf('=')
-    if (equals !== -1 && pair.slice(0, equals).trim() === name)
-      values.add(unquoted(pair.slice(equals + 1).trim()))
+    if (equals !== -1 && withoutBlanks(pair.slice(0, equals)) === name)
+      values.add(unquoted(withoutBlanks(pair.slice(equals + 1))))
   }
-  if (values.size > 1) refuse('cookie header', `holds '${name}' twice with different values`)
+  if (values.size > 1) refuseCookie(name, 'is there twice with different values')
   const [value] = values
-  return value === undefined ? null : (percentDecoded(value) ?? value)
+  if (value === undefined) return null
+  if (!/^[\x20-\x7e]*$/.test(value)) refuseCookie(name, 'holds a character that is not ASCII')
+  return percentDecoded(value) ?? value
+}
+
+/**
+ * Without the blanks at both ends (RFC 6265 section 5.2), which are spaces and tabs: `trim` takes bytes of other characters, such
+ * as a no-break space, and so makes one name of two.
+ */
+function withoutBlanks(text: string): string {
+  let [start, end] = [0, text.length]
+  while (start < end && isBlank(text[start])) start++
+  while (end > start && isBlank(text[end - 1])) end--
+  return text.slice(start, end)
+}
+
+function isBlank(character: string | undefined): boolean {
+  return character === ' ' || character === '\t'
+}
+
+/** A page that is let knock here is told by a close code: it cannot read a status, and would come back for ever. */
+function refuseCookie(name: string, fault: string): never {
+  return deny(400, 'bad-credential', `the cookie '${name}' ${fault}`)
 }
 
 function unquoted(value: string): string {

@@ -1,15 +1,13 @@
 import { newId } from './new-id.ts'
 import { protocolName } from '../wire/carrier.ts'
 import type { Contract } from '../wire/contract.ts'
-import { deny } from '../wire/errors.ts'
-import { asDenial, tellOf } from './admit.ts'
+import { asDenial, assertServing, tellOf } from './admit.ts'
 import { type Door, type Handshake, hub } from './application.ts'
 import { assertRoom, evictOldest } from './connection-cap.ts'
 import type { Connection } from './connection.ts'
 import { paramsOf, passDoors, type Visitor, withCode } from './doors.ts'
 import { Early, mayAuthenticateLate, refusingCredential } from './first-message.ts'
 import { Flights } from './flights.ts'
-import type { Hub } from './hub.ts'
 import { assertNotGuessing, noteGuess } from './guesses.ts'
 import { holderOf, Occupant } from './occupant.ts'
 import type { Opening } from './opening.ts'
@@ -102,12 +100,12 @@ async function comeIn(
 ): Promise<void> {
   const { contract, terms } = entering
   const server = handshake[hub]
-  assertOpen(server)
+  assertServing(server)
   const socket = newId()
   const places = await findPlaces({ hub: server, contract, seating: terms, socket }, visitor)
   try {
     if (handshake.signal.aborted) return places.vacate()
-    assertOpen(server)
+    assertServing(server)
     // asked again now that nothing is awaited any more before the socket can be found: a revocation in between is not missed
     const revoked = server.revocations.against(visitor, places.tenant)
     if (revoked !== null) throw withCode(revoked, terms)
@@ -125,11 +123,6 @@ async function comeIn(
     suspect(handshake, contract, visitor)
     throw error
   }
-}
-
-/** @throws Denial 503 while the server drains: whoever came in now would be missed by it */
-function assertOpen({ draining }: Hub): void {
-  if (draining) deny(503, 'restart', 'the server is being restarted', { retryAfterMs: 1_000 })
 }
 
 /** Greets, seats and runs; whatever goes wrong from here on ends the socket, for it is open. */

@@ -251,14 +251,21 @@ describe('minting', () => {
     'app.example',
     'https://app.example/',
     'https://app.example/a',
-    'null',
     '',
     'javascript:alert(1)',
+    'app:-',
     7,
     { toString: 7 },
   ])('refuses an origin that is none: %j', async (bad) => {
     expect((await denialOf(() => mint({ origin: bad }))).reason).toBe('bad-origin')
   })
+
+  test.each(['app://-', 'capacitor://localhost', 'file://', 'null'])(
+    'takes the origin of an app: %s',
+    async (app) => {
+      expect(await mint({ origin: app })).toMatchObject({ expiresIn: 30 })
+    },
+  )
 
   test.each([
     '',

@@ -16,7 +16,7 @@ test.each([
   'sid=mine; sid="other"',
 ])('a session cookie that is there twice with different values is refused: %s', async (cookie) => {
   const denial = await denialOf(() => asked(cookie))
-  expect([denial.status, denial.httpOnly]).toEqual([400, true])
+  expect([denial.status, denial.closeCode, denial.httpOnly]).toEqual([400, 4400, false])
 })
 
 test('the same value twice is one cookie', async () => {

@@ -65,10 +65,36 @@ test('several lines of forwarded addresses are one list', async () => {
   expect(await addressOf(here, '203.0.113.9', ['X-Forwarded-For: 192.0.2.7'])).toBe('192.0.2.7')
 })
 
-test('the scheme is what a trusted proxy says', async () => {
-  expect((await seen(here, { 'X-Forwarded-Proto': 'https' })).url.protocol).toBe('wss:')
-  expect((await seen(here, { 'X-Forwarded-Proto': 'http' })).url.protocol).toBe('ws:')
+test.each([
+  ['https', 'wss:'],
+  ['HTTPS', 'wss:'],
+  ['wss', 'wss:'],
+  [' https , http', 'wss:'],
+  ['http', 'ws:'],
+  ['WS', 'ws:'],
+  ['http,https', 'ws:'],
+  ['', 'ws:'],
+  ['gopher', 'ws:'],
+  ['caf\xe9\x85', 'ws:'],
+])(
+  "behind a trusted proxy the scheme is the first of the list '%s', in any case",
+  async (forwarded, scheme) => {
+    expect((await seen(here, { 'X-Forwarded-Proto': forwarded })).url.protocol).toBe(scheme)
+  },
+)
+
+test('several lines of forwarded schemes are one list', async () => {
+  const lines = ['X-Forwarded-Proto: http']
+  expect((await seen(here, { 'X-Forwarded-Proto': 'https' }, lines)).url.protocol).toBe('wss:')
 })
+
+test.each([['https'], ['https,http'], ['caf\xe9'], ['\x85']])(
+  "the forwarded scheme '%s' of a stranger is ignored and refuses nobody",
+  async (forwarded) => {
+    const { url } = await seen([], { 'X-Forwarded-Proto': forwarded }, ['X-Forwarded-Proto: https'])
+    expect(url.protocol).toBe('ws:')
+  },
+)
 
 test('a proxy may be a plain address, of either family, and its neighbours are none', async () => {
   expect(await addressOf(['127.0.0.1'], '192.0.2.7')).toBe('192.0.2.7')

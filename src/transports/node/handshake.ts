@@ -157,7 +157,14 @@ function separated(request: UpgradeRequest, { carriers }: Hub): Separated {
   const { headers, offered, query } = request
   const header = (name: string): string | null => headers.get(name)?.[0] ?? null
   return separate(
-    { authorization: header('authorization'), cookie: header('cookie'), offered, query, header },
+    // HTTP/2 sends a cookie in a line of its own (RFC 9113 section 8.2.3)
+    {
+      authorization: header('authorization'),
+      cookie: headers.get('cookie')?.join('; ') ?? null,
+      offered,
+      query,
+      header,
+    },
     carriers,
   )
 }

@@ -32,7 +32,7 @@ export function peersBehind(proxies: readonly string[]): PeerOf {
     if (!isTrusted(direct)) return { address: direct, secure }
     return {
       address: firstStranger(direct, header('x-forwarded-for') ?? '', isTrusted),
-      secure: header('x-forwarded-proto') === null ? secure : header('x-forwarded-proto') === 'https',
+      secure: forwardedSecure(header('x-forwarded-proto')) ?? secure,
     }
   }
 }
@@ -60,6 +60,17 @@ function firstStranger(direct: string, forwarded: string, isTrusted: (address: s
     nearest = address
   }
   return nearest
+}
+
+/**
+ * Whether the first of the schemes, which is that of the peer's own wire, is encrypted; `null` when it says nothing. Nothing is
+ * decided by it.
+ */
+function forwardedSecure(forwarded: string | null): boolean | null {
+  const [first = ''] = (forwarded ?? '').split(',', 1)
+  const scheme = first.trim().toLowerCase()
+  if (scheme === 'https' || scheme === 'wss') return true
+  return scheme === 'http' || scheme === 'ws' ? false : null
 }
 
 /** Some proxies append the port: `192.0.2.1:443`, `[2001:db8::1]:443`. */
