@@ -42,7 +42,7 @@ export type {
 } from './core/layer.ts'
 export { defaultLimits, type Limits, type Rate } from './core/limits.ts'
 export type { OriginRequest, OriginRule, Origins } from './core/origin.ts'
-export type { Receipt } from './core/orders.ts'
+export type { Receipt } from './core/receipts.ts'
 export type { Group, KeptMessage, Messenger, SendOptions, Whom } from './core/port.ts'
 export type { EventSink, LeaveReason, Place, Reporter, SallyportEvent } from './core/report.ts'
 export type { Tracer, Work } from './core/tracer.ts'

@@ -223,7 +223,6 @@ function hubOf(options: Options): {
       emit,
       fingerprint,
       rememberMs,
-      handshakeMs: limits.handshakeMs,
     }),
     questions: new Flights(),
     get draining() {
@@ -245,7 +244,9 @@ function hubOf(options: Options): {
     await link.close()
   }
   // a process that only publishes answers orders too: nobody has to wait for it
-  hub.orders.ready().catch((error: unknown) => report(error, 'listening to the other nodes'))
+  hub.orders.ready().catch(() => {
+    // reported where it is tried again
+  })
   return { hub, drain }
 }
 

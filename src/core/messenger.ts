@@ -7,7 +7,8 @@ import { isRecord } from '../wire/json.ts'
 import { isSchema } from '../wire/schema.ts'
 import type { Hub } from './hub.ts'
 import { type Address, groupAddress, subjectAddress } from './keys.ts'
-import type { Order, Receipt } from './orders.ts'
+import { isText, maxName, maxReason, type Order } from './order.ts'
+import type { Receipt } from './receipts.ts'
 import type { Group, KeptMessage, Messenger, SendOptions, Whom } from './port.ts'
 import type { Selector } from './registry.ts'
 import { traced, type Work } from './tracer.ts'
@@ -62,8 +63,7 @@ export function messengerOf(hub: Hub, scope: string | null): Messenger {
     group: (contract: Contract, params: Readonly<Record<string, string>> = {}, audience?: string) =>
       groupOf(hub, groupAddress(contract, tenant, params, audience)),
     user: (contract: Contract, subject: string) => groupOf(hub, subjectAddress(contract, tenant, subject)),
-    revoke: ({ reason, ...whom }: Whom & { readonly reason: string }) =>
-      reported(hub, order(hub, scope, { kind: 'revoke', whom, reason }), 'revoking'),
+    revoke: (what: Whom & { readonly reason: string }) => reported(hub, revoke(hub, scope, what), 'revoking'),
     recheck: (whom: Whom) =>
       reported(hub, order(hub, scope, { kind: 'recheck', whom, reason: 'recheck' }), 'rechecking'),
   }
@@ -85,26 +85,40 @@ function isExpected({ draining }: Hub, error: unknown): boolean {
   )
 }
 
+async function revoke(
+  hub: Hub,
+  scope: string | null,
+  what: Whom & { readonly reason: string },
+): Promise<Receipt> {
+  const { reason, ...whom } = what
+  if (!isText(reason, maxReason))
+    throw new TypeError(`a revocation needs a 'reason', a string of 1 to ${maxReason} characters`)
+  return order(hub, scope, { kind: 'revoke', whom, reason })
+}
+
+/** @throws TypeError before anything has changed, when it is not clear whom the order is about */
 async function order(
   hub: Hub,
   scope: string | null,
   { kind, whom, reason }: Pick<Order, 'kind' | 'reason'> & { readonly whom: Whom },
 ): Promise<Receipt> {
   const { at, ...named } = whom
+  // a kick must not become a revocation everywhere because its place was misspelt
+  if (Object.hasOwn(whom, 'at') && !Array.isArray(at))
+    throw new TypeError("'at' is a contract and its params, in an array")
   const room = at === undefined ? null : groupAddress(at[0], scope ?? '', at[1] ?? {})
   const path = room?.path ?? null
   const who: Selector = { ...scoped(given(named), scope), ...(room === null ? {} : { room: room.key }) }
   if (Object.keys(who).length === 0)
     throw new TypeError(`${kind} needs a user, a session, a token or a place`)
-  const now = hub.clock.now()
   return hub.orders.give({
     id: newId(),
     kind,
     who,
     ...(path === null ? {} : { path }),
     reason,
-    at: now,
-    until: now + hub.rememberMs,
+    at: hub.clock.now(),
+    forMs: Math.max(1, hub.rememberMs),
   })
 }
 
@@ -115,8 +129,8 @@ function given(named: Omit<Whom, 'at'>): Selector {
       throw new TypeError(
         `'${name}' names nobody: name a 'user', a 'session', a 'token', or a place with 'at'`,
       )
-    if (typeof value !== 'string' || value === '')
-      throw new TypeError(`'${name}' is empty: whom is this about?`)
+    if (!isText(value, maxName))
+      throw new TypeError(`'${name}' is a string of 1 to ${maxName} characters: whom is this about?`)
   }
   return named
 }

@@ -1,37 +1,16 @@
 import { closeReason } from '../wire/close.ts'
-import { isRecord, parseRecord } from '../wire/json.ts'
-import { SallyportError } from '../wire/errors.ts'
-import type { Position } from '../wire/frame.ts'
 import type { Questions } from './answer.ts'
 import type { Alarms } from './alarms.ts'
 import type { Clock, Timer } from './clock.ts'
 import { Flights } from './flights.ts'
-import type { LogRules } from './layer.ts'
+import type { LogRules, Unsubscribe } from './layer.ts'
 import type { LayerConnection } from './layer-connection.ts'
+import { answerIn, type Done, type Order, orderIn, packed } from './order.ts'
+import { OrderLog } from './order-log.ts'
+import { type Receipt, Receipts } from './receipts.ts'
 import { type Holder, isMeant, type OpenSocket, type Registry, type Selector } from './registry.ts'
 import type { Happening, Reporter } from './report.ts'
 import type { Revocations } from './revocations.ts'
-
-/** What every node is told to do at once. */
-export interface Order {
-  readonly id: string
-  readonly kind: 'revoke' | 'recheck'
-  readonly who: Selector
-  /** The path of the place that it is about, for people. */
-  readonly path?: string
-  readonly reason: string
-  /** When it was given, and until when a revocation is remembered, in wall time. */
-  readonly at: number
-  readonly until: number
-}
-
-/** What came of an order: sockets closed and changed, the nodes that say so, and those that said nothing in time. */
-export interface Receipt {
-  readonly closed: number
-  readonly changed: number
-  readonly nodes: readonly string[]
-  readonly silent: readonly string[]
-}
 
 /** What orders are made of. */
 export interface OrdersParts {
@@ -46,99 +25,114 @@ export interface OrdersParts {
   readonly fingerprint: (id: string) => string
   /** For how long a revocation is remembered. */
   readonly rememberMs: number
-  /** For how long a handshake may be on its way. */
-  readonly handshakeMs: number
-}
-
-interface Counted {
-  readonly closed: number
-  readonly changed: number
 }
 
 /** How an order is carried out. */
 interface Manner {
   /** Which of the sockets that it names it is about. */
   readonly applies: (socket: OpenSocket) => boolean
+  /** For how long a revocation is remembered from now on. */
+  readonly forMs: number
   /** Whether it was read in a log, some time after it was given. */
   readonly isLate: boolean
 }
 
-/** An order with the node that was told to give it. */
-type Given = Order & { readonly node: string }
-
-const ordersTopic = 'sallyport/orders'
-/** One for each kind, so that many sign-outs do not push the bans out before their time. */
-const revocationLogs = {
+/** One for each kind, so that many sign-outs do not push the bans out before their time; and one for what is soon over. */
+const topics = {
   user: 'sallyport/revocations/users',
   session: 'sallyport/revocations/sessions',
   token: 'sallyport/revocations/tokens',
+  act: 'sallyport/acts',
 } as const
-/** How many of a kind a node that starts later can read. */
+/** How many revocations of a kind a node that starts later can read. */
 const maxRemembered = 100_000
-const tooMany =
-  `${maxRemembered} revocations of one kind are remembered, and no more: older ones may be forgotten before their time. ` +
-  "Let credentials expire sooner, and set 'remember' to the longest life of one"
-/** For how long other nodes may take to answer. */
+/** Kicks and rechecks are kept for nodes that have missed the message: so many, for so long. */
+const acts = { size: 10_000, forMs: 900_000 }
+/** How many orders are recognised when they are heard again. */
+const maxKnown = 10_000
+/** How many changes of rights, at least, are compared with handshakes that were on their way. */
+const maxChanges = 10_000
+/** Who reads of an order later than that in a log has nobody left to answer. */
 const answerMs = 1_000
 /** How many sockets are asked about at once: the rights of a full room are read from a database that others need too. */
 const recheckedAtOnce = 64
-/** How often the log is read for a revocation whose message was lost. */
-const pollMs = 10_000
-/** Longer than a handshake takes to be over by this much, a recheck cannot have overtaken one any more. */
-const slackMs = 60_000
+/** How often the logs are read for an order whose message was lost. */
+const pollMs = 5_000
+/** How long after a failed start the next one comes: at first, and at most. */
+const [firstRetryMs, maxRetryMs] = [50, 2_000]
+/** How often malformed orders are reported. */
+const reportMs = 60_000
 
-/** Ends and rechecks access on every node, and counts what came of it. */
+/** Ends and rechecks access on every node, and counts what came of it. An order is carried out once, however often it is heard. */
 export class Orders {
   readonly #parts: OrdersParts
-  readonly #answers = new Map<string, (node: string, counted: Counted) => void>()
+  readonly #logs: Readonly<Record<keyof typeof topics, OrderLog>>
+  readonly #receipts: Receipts
+  #answers: Promise<Unsubscribe> | null = null
   #ready: Promise<void> | null = null
-  /** The latest, each with its number. */
-  readonly #rechecks = new Set<{ readonly who: Selector; readonly number: number }>()
-  #given = 0
-  /** How far each log was read. */
-  readonly #read = new Map<string, Position>()
-  #poll: Timer | null = null
+  #timer: Timer | null = null
   #closed = false
+  #given = 0
+  /** The ids of the latest orders, the oldest first. */
+  readonly #known = new Set<string>()
+  /** The latest changes of rights, each with its number. */
+  readonly #changes: { readonly who: Selector; readonly number: number }[] = []
+  /** The number of the last one that is not among them any more. */
+  #forgotten = 0
+  #malformed = 0
+  #quietUntil = Number.NEGATIVE_INFINITY
 
   constructor(parts: OrdersParts) {
     this.#parts = parts
+    this.#receipts = new Receipts(parts)
+    const revocations = {
+      space: 'system',
+      size: maxRemembered,
+      forMs: Math.max(1, parts.rememberMs),
+    } as const
+    const log = (kind: keyof typeof topics, rules: LogRules, from: 'all' | 'head'): OrderLog =>
+      new OrderLog({ ...parts, topic: topics[kind], rules, from, hear: (...heard) => this.#hear(...heard) })
+    this.#logs = {
+      user: log('user', revocations, 'all'),
+      session: log('session', revocations, 'all'),
+      token: log('token', revocations, 'all'),
+      // a node that starts has nobody inside whom they could be about
+      act: log('act', { space: 'system', ...acts }, 'head'),
+    }
   }
 
-  /** Listens to the other nodes and reads what they remember: done before anybody is let in. @throws what the layer throws */
+  /**
+   * Listens to the other nodes and reads what they remember: done before anybody is let in. One that has failed is tried again
+   * after a while, however many ask meanwhile.
+   *
+   * @throws what the layer throws
+   */
   ready(): Promise<void> {
-    this.#ready ??= this.#begin().catch((error: unknown) => {
-      this.#ready = null
-      throw error
-    })
-    return this.#ready
+    return (this.#ready ??= this.#start(firstRetryMs))
   }
 
   /**
    * Gives an order here and everywhere.
    *
-   * @throws what the layer throws; sockets of this node are closed all the same, and those of the others where only the
-   * store is away
+   * @throws what the layer throws; sockets of this node are closed all the same
    */
-  async give(order: Order): Promise<Receipt> {
-    const { node, link } = this.#parts
-    const here = this.#carryOut({ ...order, node })
-    await this.ready()
-    const others = link.nodes.filter((name) => name !== node)
-    const answered = this.#collect(order.id, others)
+  async give(made: Omit<Order, 'node'>): Promise<Receipt> {
+    // what the others will read, and no other, is obeyed here
+    const order = orderIn(packed({ ...made, node: this.#parts.node }))
+    if (order === null) throw new TypeError('this order cannot be given: other nodes could not read it')
+    this.#isNew(order.id)
+    const here = this.#carryOut(order)
+    // it is awaited when the others have been told
+    here.catch(() => {})
+    const receipt = this.#receipts.open(order.id)
     try {
-      // first, so that a node which begins to listen after the message finds it in the log
-      if (order.kind === 'revoke' && order.who.room === undefined) await this.#remember(order)
-    } finally {
-      await link.publish(ordersTopic, () => packed({ ...order, node }))
+      await this.ready()
+      await this.#publish(order)
+    } catch (error) {
+      receipt.discard()
+      throw error
     }
-    const answers = [{ node, ...(await here) }, ...(await answered)]
-    const nodes = answers.map((answer) => answer.node)
-    return {
-      closed: sum(answers.map(({ closed }) => closed)),
-      changed: sum(answers.map(({ changed }) => changed)),
-      nodes,
-      silent: others.filter((name) => !nodes.includes(name)),
-    }
+    return receipt.make(here)
   }
 
   /** How many orders this node has heard: counted, because a wall clock may jump in between. */
@@ -148,92 +142,129 @@ export class Orders {
 
   /** Whether somebody said that rights have changed after this holder's doors were asked, when so many had been given. */
   hasOvertaken(holder: Holder, asOf: number): boolean {
-    for (const { who, number } of this.#rechecks) if (number > asOf && isMeant(who, holder)) return true
-    return false
+    if (asOf < this.#forgotten) return true
+    const since = this.#changes.findLastIndex(({ number }) => number <= asOf) + 1
+    return this.#changes.slice(since).some(({ who }) => isMeant(who, holder))
   }
 
   close(): void {
     this.#closed = true
-    this.#poll?.cancel()
+    this.#timer?.cancel()
   }
 
-  async #begin(): Promise<void> {
-    const { link, node } = this.#parts
-    await link.subscribe(ordersTopic, ({ bytes }) => void this.#obey(bytes))
-    await link.subscribe(answersTopic(node), ({ bytes }) => this.#answered(bytes))
-    await this.#readLogs()
-    this.#armPoll()
-  }
-
-  /** In a space of its own: what applications keep must not push out a revocation. */
-  get #rules(): LogRules {
-    return { space: 'system', size: maxRemembered, forMs: Math.max(1, this.#parts.rememberMs) }
-  }
-
-  #armPoll(): void {
-    if (this.#closed) return
-    this.#poll = this.#parts.alarms.after(pollMs, () => {
-      this.#parts.revocations.look()
-      this.#readLogs()
-        .catch((error: unknown) => this.#parts.report(error, 'reading revocations'))
-        .finally(() => this.#armPoll())
-    })
-  }
-
-  async #readLogs(): Promise<void> {
-    await Promise.all(Object.values(revocationLogs).map((log) => this.#readLog(log)))
-  }
-
-  async #readLog(log: string): Promise<void> {
-    const { link, report } = this.#parts
-    const { head, entries } = await link.range(log, this.#rules, this.#read.get(log) ?? 'all')
-    if (entries.length >= maxRemembered)
-      report(new SallyportError('ERR_LAYER', tooMany), 'reading revocations')
-    for (const { value } of entries) {
-      const order = orderOf(value)
-      if (order !== null) void this.#catchUp(order)
-    }
-    this.#read.set(log, head)
-  }
-
-  async #remember(order: Order): Promise<void> {
-    const { link, node } = this.#parts
-    const keep = { ...this.#rules, id: order.id }
-    await link.publish(logOf(order.who), () => packed({ ...order, node }), keep)
-  }
-
-  async #obey(bytes: Uint8Array): Promise<void> {
-    const { link, node, report } = this.#parts
+  async #publish(order: Order): Promise<void> {
+    const { link } = this.#parts
+    const { topic, rules } = this.#logs[logOf(order)]
     try {
-      const order = orderOf(bytes)
-      if (order === null) throw new TypeError('an order from the layer is malformed')
-      const done = await this.#carryOut(order)
-      await link.publish(answersTopic(order.node), () => packed({ id: order.id, node, ...done }))
+      await link.publish(topic, () => packed(order), { ...rules, id: order.id })
     } catch (error) {
-      report(error, 'obeying another node')
+      // what cannot be kept can still be heard: it ends now where it can, though a node that starts later does not know of it
+      await link.publish(topic, () => packed(order)).catch(() => {})
+      throw error
     }
   }
 
-  async #carryOut(order: Given): Promise<Counted> {
-    const done = await this.#do(order, { applies: () => true, isLate: false })
+  #start(retryMs: number): Promise<void> {
+    const starting = this.#listen()
+    starting.then(
+      () => this.#later(pollMs, () => void this.#poll()),
+      (error: unknown) => {
+        if (this.#closed) return
+        this.#parts.report(error, 'listening to the other nodes')
+        this.#later(retryMs, () => (this.#ready = this.#start(Math.min(2 * retryMs, maxRetryMs))))
+      },
+    )
+    return starting
+  }
+
+  async #listen(): Promise<void> {
+    const { link, node } = this.#parts
+    // each subscription begins once, also where another one or a log has to be tried again
+    this.#answers ??= link
+      .subscribe(answersTopic(node), ({ bytes }) => this.#answered(bytes))
+      .catch((error: unknown) => {
+        this.#answers = null
+        throw error
+      })
+    await this.#answers
+    await Promise.all(Object.values(this.#logs).map((log) => log.start()))
+  }
+
+  #later(ms: number, run: () => void): void {
+    if (!this.#closed) this.#timer = this.#parts.alarms.after(ms, run)
+  }
+
+  async #poll(): Promise<void> {
+    this.#parts.revocations.look()
+    try {
+      await Promise.all(Object.values(this.#logs).map((log) => log.read()))
+    } catch (error) {
+      if (!this.#closed) this.#parts.report(error, 'reading orders')
+    }
+    this.#later(pollMs, () => void this.#poll())
+  }
+
+  #hear(bytes: Uint8Array, ageMs: number | null): void {
+    const order = orderIn(bytes)
+    if (order === null) return this.#reportMalformed()
+    if (!this.#isNew(order.id)) return
+    const done = ageMs === null ? this.#obey(order) : this.#catchUp(order, ageMs)
+    done.catch((error: unknown) => this.#parts.report(error, 'obeying another node'))
+  }
+
+  /** Whoever can write into the layer could fill a log with reports. */
+  #reportMalformed(): void {
+    this.#malformed++
+    const now = this.#parts.clock.monotonic()
+    if (now < this.#quietUntil) return
+    this.#quietUntil = now + reportMs
+    const others = this.#malformed === 1 ? '' : `, and ${this.#malformed - 1} others since the last report`
+    this.#malformed = 0
+    this.#parts.report(new TypeError(`an order from the layer is malformed${others}`), 'obeying another node')
+  }
+
+  #isNew(id: string): boolean {
+    if (this.#known.has(id)) return false
+    this.#known.add(id)
+    const [oldest] = this.#known.size > maxKnown ? this.#known : []
+    if (oldest !== undefined) this.#known.delete(oldest)
+    return true
+  }
+
+  async #obey(order: Order): Promise<void> {
+    await this.#answer(order, await this.#carryOut(order))
+  }
+
+  async #carryOut(order: Order): Promise<Done> {
+    const done = await this.#do(order, { applies: () => true, forMs: order.forMs, isLate: false })
     this.#parts.emit(happeningOf(order, done, this.#parts.fingerprint))
     return done
   }
 
-  /** An order out of the log: mostly carried out long ago, which is then not told again. */
-  async #catchUp(order: Given): Promise<void> {
-    const done = await this.#do(order, { applies: (socket) => socket.isRevoked(), isLate: true })
-    if (done.closed > 0) this.#parts.emit(happeningOf(order, done, this.#parts.fingerprint))
+  /** An order out of a log, mostly about nobody who is here: that is not told. */
+  async #catchUp(order: Order, ageMs: number): Promise<void> {
+    const forMs = order.forMs - ageMs
+    if (forMs <= 0) return
+    const isAct = logOf(order) === 'act'
+    const applies = (socket: OpenSocket): boolean => isAct || socket.isRevoked()
+    const done = await this.#do(order, { applies, forMs, isLate: true })
+    if (done.closed + done.changed > 0) this.#parts.emit(happeningOf(order, done, this.#parts.fingerprint))
+    if (ageMs < answerMs) await this.#answer(order, done)
+  }
+
+  async #answer({ id, node: giver }: Order, done: Done): Promise<void> {
+    const { link, node } = this.#parts
+    await link.publish(answersTopic(giver), () => packed({ id, node, ...done }))
   }
 
   /** First remembered, then done: whoever is on the way in is caught by the one, whoever is inside by the other. */
-  async #do(order: Order, { applies, isLate }: Manner): Promise<Counted> {
+  async #do(order: Order, { applies, forMs, isLate }: Manner): Promise<Done> {
     const { registry, revocations } = this.#parts
-    const { kind, who, reason, at, until } = order
+    const { kind, who, reason, at } = order
     const number = ++this.#given
-    if (kind === 'revoke') revocations.add({ who, reason, at, forMs: until - at, number, isLate })
+    if (kind === 'revoke') revocations.add({ who, reason, at, forMs, number, isLate })
     // a kick is not remembered: whoever is on the way into that room has the doors asked again
-    if (kind === 'recheck' || who.room !== undefined) this.#noteRecheck(who, number)
+    if (kind === 'recheck' || who.room !== undefined) this.#noteChange(who, number)
     const sockets = registry.find(who).filter(applies)
     // questions of their own: one that was asked before the order may have been answered before the change
     const questions: Questions = new Flights()
@@ -243,50 +274,26 @@ export class Orders {
     return { closed: sockets.length, changed: 0 }
   }
 
-  #noteRecheck(who: Selector, number: number): void {
-    const noted = { who, number }
-    this.#rechecks.add(noted)
-    const { alarms, handshakeMs } = this.#parts
-    alarms.after(handshakeMs + slackMs, () => this.#rechecks.delete(noted))
-  }
-
-  #collect(id: string, others: readonly string[]): Promise<readonly ({ readonly node: string } & Counted)[]> {
-    if (others.length === 0) return Promise.resolve([])
-    const answers: ({ readonly node: string } & Counted)[] = []
-    return new Promise((resolve) => {
-      const done = (): void => {
-        late.cancel()
-        this.#answers.delete(id)
-        resolve(answers)
-      }
-      const late = this.#parts.clock.after(answerMs, done)
-      this.#answers.set(id, (node, count) => {
-        answers.push({ node, ...count })
-        if (answers.length === others.length) done()
-      })
-    })
+  #noteChange(who: Selector, number: number): void {
+    this.#changes.push({ who, number })
+    if (this.#changes.length < 2 * maxChanges) return
+    this.#forgotten = this.#changes.splice(0, maxChanges).at(-1)?.number ?? number
   }
 
   #answered(bytes: Uint8Array): void {
-    const { id, node, closed, changed } = recordOf(bytes)
-    if (
-      typeof node !== 'string' ||
-      typeof id !== 'string' ||
-      typeof closed !== 'number' ||
-      typeof changed !== 'number'
-    )
-      return
-    this.#answers.get(id)?.(node, { closed, changed })
+    const answer = answerIn(bytes)
+    if (answer !== null) this.#receipts.answer(answer)
   }
 }
 
-function logOf({ session, token }: Selector): string {
-  const kind = token !== undefined ? 'token' : session !== undefined ? 'session' : 'user'
-  return revocationLogs[kind]
+/** Through which log an order travels: kicks are over at once, as rechecks are. */
+function logOf({ kind, who: { session, token, room } }: Order): keyof typeof topics {
+  if (kind === 'recheck' || room !== undefined) return 'act'
+  return token !== undefined ? 'token' : session !== undefined ? 'session' : 'user'
 }
 
 /** What is told of an order that was carried out here. */
-function happeningOf(order: Given, done: Counted, fingerprint: (id: string) => string): Happening {
+function happeningOf(order: Order, done: Done, fingerprint: (id: string) => string): Happening {
   const { kind, who, path, reason, node: from } = order
   const { user, session, token, tenant } = who
   const told = {
@@ -316,39 +323,7 @@ async function someAtOnce<T, R>(all: readonly T[], ask: (one: T) => Promise<R>):
   return answers
 }
 
-function counted(outcomes: readonly string[]): Counted {
+function counted(outcomes: readonly string[]): Done {
   const of = (what: string): number => outcomes.filter((outcome) => outcome === what).length
   return { closed: of('closed'), changed: of('changed') }
-}
-
-function sum(counts: readonly number[]): number {
-  return counts.reduce((total, count) => total + count, 0)
-}
-
-function packed(value: object): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify(value))
-}
-
-/** What another node or the store gave; nothing is in what is no record. */
-function recordOf(bytes: Uint8Array): Readonly<Record<string, unknown>> {
-  return parseRecord(new TextDecoder().decode(bytes)) ?? {}
-}
-
-/** Reads what another node or the store gave; `null` when it is no order. */
-function orderOf(bytes: Uint8Array): Given | null {
-  const { id, kind, who, path, reason, at, until, node = '' } = recordOf(bytes)
-  if (typeof id !== 'string' || (kind !== 'revoke' && kind !== 'recheck') || typeof reason !== 'string')
-    return null
-  if (typeof at !== 'number' || typeof until !== 'number' || typeof node !== 'string' || !isRecord(who))
-    return null
-  const selector = selectorOf(who)
-  if (selector === null) return null
-  const place = typeof path === 'string' ? { path } : {}
-  return { id, kind, who: selector, ...place, reason, at, until, node }
-}
-
-function selectorOf(who: Readonly<Record<string, unknown>>): Selector | null {
-  const names = ['user', 'session', 'token', 'room', 'tenant']
-  const named = Object.entries(who).filter(([name]) => names.includes(name))
-  return named.every(([, value]) => typeof value === 'string') ? Object.fromEntries(named) : null
 }

@@ -1,7 +1,7 @@
 import type { Calls, Contract, Direction, Outgoing, SlowPolicy } from '../wire/contract.ts'
 import type { Member, Position } from '../wire/frame.ts'
 import type { Params } from '../wire/path.ts'
-import type { Receipt } from './orders.ts'
+import type { Receipt } from './receipts.ts'
 
 /** How one message travels; what is left out follows the contract's event. */
 export interface SendOptions {
@@ -77,8 +77,10 @@ export interface Messenger {
    * on its way is caught. A user is meant in this tenant alone, by the port itself in all of them: a ban is one everywhere.
    * With `at` it is the kick: out of that room alone, and who may come back is for `authorize` to say.
    *
-   * @returns what was closed, on which nodes, and which nodes did not answer within a second
-   * @throws TypeError when nobody is named; what the layer throws, when other nodes cannot be told
+   * @param whom with the reason, 1 to 256 characters, which the client is told
+   * @returns what was closed, on which nodes, and which nodes did not answer within a second of the publication
+   * @throws TypeError before anything has changed, when nobody is named or a name or the reason is none; what the layer
+   * throws, when other nodes cannot be told
    * @example await port.revoke({ user: user.id, reason: 'banned' }) // { closed: 3, changed: 0, nodes: ['a', 'b'], silent: [] }
    */
   revoke(whom: Whom & { readonly reason: string }): Promise<Receipt>

@@ -196,7 +196,8 @@ class Kind {
     const order = new Kept(key, reason, { at, number, live, doubtful, until: now + forMs })
     const known = this.#kept.get(key)
     if (known === undefined) this.#keep(order)
-    else this.#renew(known, order)
+    // one that is read again, or was given before the one that is known, says nothing new
+    else if (!isLate || at > known.at) this.#renew(known, order)
     while (this.#kept.size > mostKept || this.#bytes > mostBytes) this.#makeRoom(now)
   }
 

@@ -1,0 +1,320 @@
+import { expect, test } from 'vitest'
+import { hub } from '../../src/core/application.ts'
+import type { Delivery, Layer, Link } from '../../src/core/layer.ts'
+import {
+  consumer,
+  contract,
+  memory,
+  type Messenger,
+  type Port,
+  type SallyportEvent,
+  text,
+} from '../../src/index.ts'
+import { settled, testClock, type TestClock } from '../../src/testing/clock.ts'
+import { testPort, visit } from '../../src/testing.ts'
+import { changedLinks, linkOf } from '../support/links.ts'
+import { ada, byName } from './rooms.ts'
+
+const lines = contract('/ws/lines', { client: text, server: text })
+const room = consumer(lines, { auth: byName }, () => ({ message: () => {} }))
+const users = 'sallyport/revocations/users'
+const encoded = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value))
+const idOf = (bytes: Uint8Array): string => {
+  const { id } = JSON.parse(new TextDecoder().decode(bytes)) as { id: string }
+  return id
+}
+
+/** A node, what it tells of revocations, and what it reports. */
+function nodeOn(layer: Layer, clock: TestClock, node: string) {
+  const [told, faults]: [SallyportEvent[], unknown[]] = [[], []]
+  const on = (event: SallyportEvent): void => {
+    if (['revoked', 'kicked', 'rechecked'].includes(event.type)) told.push(event)
+  }
+  const port = testPort({ layer, clock, node, on, report: (fault) => void faults.push(fault) })
+  return { port, told, faults }
+}
+
+test('a store that fails at start has 200 handshakes subscribe once, and an order is told once', async () => {
+  const clock = testClock()
+  const layer = memory({ clock })
+  let [isAway, subscriptions] = [true, 0]
+  const failing = changedLinks(layer, (link) => ({
+    subscribe: (topic, hear) => {
+      subscriptions++
+      return link.subscribe(topic, hear)
+    },
+    range: (topic, rules, after) =>
+      isAway ? Promise.reject(new Error('the store is away')) : link.range(topic, rules, after),
+  }))
+  const here = nodeOn(layer, clock, 'here')
+  const there = nodeOn(failing, clock, 'there')
+  for (let count = 0; count < 200; count++)
+    await expect(visit(room, {}, { user: ada, port: there.port })).rejects.toMatchObject({ status: 503 })
+  isAway = false
+  await clock.advance(2_000)
+  const alice = await visit(room, {}, { user: ada, port: there.port })
+  const receipt = here.port.revoke({ user: ada.id, reason: 'banned' })
+  expect(await receipt).toEqual({ closed: 1, changed: 0, nodes: ['here', 'there'], silent: [] })
+  expect((await alice.closed).code).toBe(4403)
+  expect(there.told).toHaveLength(1)
+  // answers, users, sessions, tokens, acts; and those of presence and groups
+  expect(subscriptions).toBeLessThan(10)
+})
+
+test('a store that fails at start is asked again after a while, however many handshakes come', async () => {
+  const clock = testClock()
+  let reads = 0
+  const layer = changedLinks(memory({ clock }), () => ({
+    range: () => {
+      reads++
+      return Promise.reject(new Error('the store is away'))
+    },
+  }))
+  const { port } = nodeOn(layer, clock, 'one')
+  for (let count = 0; count < 100; count++) await visit(room, {}, { user: ada, port }).catch(() => {})
+  expect(reads).toBeLessThanOrEqual(4)
+  await clock.advance(60_000)
+  expect(reads).toBeLessThanOrEqual(4 * 40)
+})
+
+test('a slow append makes no node silent that obeys at once', async () => {
+  const clock = testClock()
+  const layer = memory({ clock })
+  const slow = changedLinks(layer, (link) => ({
+    publish: async (topic, pack, keep) => {
+      const placed = await link.publish(topic, pack, keep)
+      if (keep !== undefined) await new Promise<void>((done) => clock.after(1_500, done))
+      return placed
+    },
+  }))
+  const [here, there] = [nodeOn(slow, clock, 'here'), nodeOn(layer, clock, 'there')]
+  await visit(room, {}, { user: ada, port: there.port })
+  const receipt = here.port.revoke({ user: ada.id, reason: 'banned' })
+  await clock.advance(1_500)
+  await clock.advance(1_000)
+  expect(await receipt).toEqual({ closed: 1, changed: 0, nodes: ['here', 'there'], silent: [] })
+})
+
+test.each([
+  ['a slow append', 1_500, 900, ['here', 'two'], []],
+  ['a slow append and a node that answers too late', 1_500, 1_100, ['here'], ['two']],
+])('with %s a node has one second from the publication on', async (...row) => {
+  const [, appendMs, answerMs, nodes, silent] = row
+  const clock = testClock()
+  const layer = memory({ clock })
+  const slow = changedLinks(layer, (link) => ({
+    publish: async (topic, pack, keep) => {
+      if (keep !== undefined) await new Promise<void>((done) => clock.after(appendMs, done))
+      return link.publish(topic, pack, keep)
+    },
+  }))
+  const here = nodeOn(slow, clock, 'here')
+  const two = await linkOf(layer, 'two')
+  await two.subscribe(users, ({ bytes }) => {
+    clock.after(answerMs, () => {
+      const answer = encoded({ id: idOf(bytes), node: 'two', closed: 0, changed: 0 })
+      void two.publish('sallyport/answers/here', () => answer)
+    })
+  })
+  const receipt = here.port.revoke({ user: ada.id, reason: 'banned' })
+  await clock.advance(appendMs)
+  await clock.advance(1_200)
+  expect(await receipt).toMatchObject({ nodes, silent })
+})
+
+test.each([
+  ['that comes twice', 'two', 2, { closed: 3, nodes: ['here', 'two'], silent: [] }],
+  ['of a node that is not there', 'three', 1, { closed: 0, nodes: ['here'], silent: ['two'] }],
+  ['in the name of the giver', 'here', 1, { closed: 0, nodes: ['here'], silent: ['two'] }],
+  ['to another order', 'two', 0, { closed: 0, nodes: ['here'], silent: ['two'] }],
+])('an answer %s does not count in a receipt, or not again', async (_, node, times, expected) => {
+  const clock = testClock()
+  const layer = memory({ clock })
+  const { port } = nodeOn(layer, clock, 'here')
+  const two = await linkOf(layer, 'two')
+  await two.subscribe(users, ({ bytes }) => {
+    const id = times === 0 ? 'another' : idOf(bytes)
+    for (let count = 0; count < Math.max(1, times); count++)
+      void two.publish('sallyport/answers/here', () => encoded({ id, node, closed: 3, changed: 0 }))
+  })
+  const receipt = port.revoke({ user: ada.id, reason: 'banned' })
+  await clock.advance(1_000)
+  expect(await receipt).toMatchObject(expected)
+})
+
+/** A link that hands on each message so many times. */
+const repeating = (link: Link, times: number): Partial<Link> => ({
+  subscribe: (topic, hear) =>
+    link.subscribe(topic, (delivery: Delivery) => {
+      for (let count = 0; count < times; count++) hear(delivery)
+    }),
+})
+
+test.each([
+  ['revoke', (port: Port) => port.revoke({ user: ada.id, reason: 'banned' })],
+  ['kick', (port: Port) => port.revoke({ user: ada.id, at: [lines], reason: 'kicked' })],
+  ['recheck', (port: Port) => port.recheck({ user: ada.id })],
+])('an order that is heard three times (%s) is carried out, counted and told once', async (_, give) => {
+  const clock = testClock()
+  const layer = memory({ clock })
+  const ruled = consumer(lines, { auth: byName, authorize: ({ why }) => why === 'open' }, () => ({
+    message: () => {},
+  }))
+  const here = nodeOn(layer, clock, 'here')
+  const there = nodeOn(
+    changedLinks(layer, (link) => repeating(link, 3)),
+    clock,
+    'there',
+  )
+  await visit(ruled, {}, { user: ada, port: there.port })
+  expect(await give(here.port)).toEqual({ closed: 1, changed: 0, nodes: ['here', 'there'], silent: [] })
+  await clock.advance(10_000)
+  expect([here.told.length, there.told.length]).toEqual([1, 1])
+  expect(there.port[hub].orders.given).toBe(1)
+})
+
+test.each([
+  ['a kick', (port: Port) => port.revoke({ user: ada.id, at: [lines], reason: 'kicked' })],
+  ['a recheck', (port: Port) => port.recheck({ user: ada.id })],
+])(
+  'a node that has missed the message of %s reads of it within 5 s, and tells of it once',
+  async (_, give) => {
+    const clock = testClock()
+    const layer = memory({ clock })
+    let isDeaf = true
+    const deaf = changedLinks(layer, (link) => ({
+      subscribe: (topic, hear) => link.subscribe(topic, (delivery) => isDeaf || hear(delivery)),
+    }))
+    let right = true
+    const ruled = consumer(lines, { auth: byName, authorize: () => right }, () => ({ message: () => {} }))
+    const [here, there] = [nodeOn(layer, clock, 'here'), nodeOn(deaf, clock, 'there')]
+    const alice = await visit(ruled, {}, { user: ada, port: there.port })
+    right = false
+    const receipt = give(here.port)
+    await clock.advance(1_000)
+    expect(await receipt).toMatchObject({ closed: 0, silent: ['there'] })
+    isDeaf = false
+    await clock.advance(5_000)
+    expect((await alice.closed).code).toBe(4403)
+    await clock.advance(20_000)
+    expect(there.told).toHaveLength(1)
+  },
+)
+
+test('a message that was lost shows at the next one, and what was lost is read at once', async () => {
+  const clock = testClock()
+  const layer = memory({ clock })
+  let lost = 1
+  const lossy = changedLinks(layer, (link) => ({
+    subscribe: (topic, hear) =>
+      link.subscribe(topic, (delivery) => {
+        if (topic === users && lost-- > 0) return
+        hear(delivery)
+      }),
+  }))
+  const [here, there] = [nodeOn(layer, clock, 'here'), nodeOn(lossy, clock, 'there')]
+  const alice = await visit(room, {}, { user: ada, port: there.port })
+  const first = here.port.revoke({ user: ada.id, reason: 'banned' })
+  await settled()
+  expect(there.port.connections).toBe(1)
+  await here.port.revoke({ user: 'somebody else', reason: 'banned' })
+  expect((await alice.closed).code).toBe(4403)
+  expect(await first).toMatchObject({ closed: 1, nodes: ['here', 'there'], silent: [] })
+})
+
+test('a node that starts carries out no kick and no recheck from before', async () => {
+  const clock = testClock()
+  const layer = memory({ clock })
+  const here = nodeOn(layer, clock, 'here')
+  await here.port.revoke({ user: ada.id, at: [lines], reason: 'kicked' })
+  await here.port.recheck({ user: ada.id })
+  const late = nodeOn(layer, clock, 'late')
+  await visit(room, {}, { user: ada, port: late.port })
+  await clock.advance(20_000)
+  expect(late.port.connections).toBe(1)
+  expect(late.told).toEqual([])
+})
+
+test('a flood of malformed orders is reported once a minute, with its number', async () => {
+  const clock = testClock()
+  const layer = memory({ clock })
+  const { port, faults } = nodeOn(layer, clock, 'one')
+  await port[hub].orders.ready()
+  const evil = await linkOf(layer, 'evil')
+  for (let count = 0; count < 1_000; count++) await evil.publish(users, () => encoded({ evil: count }))
+  await clock.advance(60_000)
+  await evil.publish(users, () => encoded({ evil: true }))
+  await settled()
+  expect(faults.map(String)).toEqual([
+    'TypeError: an order from the layer is malformed',
+    'TypeError: an order from the layer is malformed, and 999 others since the last report',
+  ])
+})
+
+const long = 'x'.repeat(4_097)
+test.each([
+  ['a reason that is undefined', { user: ada.id, reason: undefined }],
+  ['no reason', { user: ada.id }],
+  ['an empty reason', { user: ada.id, reason: '' }],
+  ['a reason that is no string', { user: ada.id, reason: 7 }],
+  ['a reason of 257 characters', { user: ada.id, reason: 'x'.repeat(257) }],
+  ['a name that is too long', { user: long, reason: 'x' }],
+  ['a session that is undefined', { user: ada.id, session: undefined, reason: 'x' }],
+  ['a place that is undefined', { user: ada.id, at: undefined, reason: 'x' }],
+  ['a place that is no list', { user: ada.id, at: '/ws/lines', reason: 'x' }],
+  ['nobody', { reason: 'x' }],
+  ['nothing at all', undefined],
+  ['null', null],
+])('revoke() with %s is a TypeError, and nothing has changed on any node', async (_, what) => {
+  const clock = testClock()
+  const layer = memory({ clock })
+  const [here, there] = [nodeOn(layer, clock, 'here'), nodeOn(layer, clock, 'there')]
+  const people = [
+    await visit(room, {}, { user: ada, port: here.port }),
+    await visit(room, {}, { user: ada, port: there.port }),
+  ]
+  // as a program without types calls it
+  const revoke = here.port.revoke as (what: unknown) => ReturnType<Messenger['revoke']>
+  await expect(revoke(what)).rejects.toBeInstanceOf(TypeError)
+  await clock.advance(10_000)
+  expect([here.port.connections, there.port.connections, people.length]).toEqual([1, 1, 2])
+  expect([here.told, there.told, there.faults]).toEqual([[], [], []])
+  await visit(room, {}, { user: ada, port: here.port })
+})
+
+test('the longest reason and the longest names reach every node', async () => {
+  const clock = testClock()
+  const layer = memory({ clock })
+  const [here, there] = [nodeOn(layer, clock, 'here'), nodeOn(layer, clock, 'there')]
+  const [wide, reason] = ['\u0001'.repeat(4_096), '"'.repeat(256)]
+  const named = { user: wide, session: wide, token: wide }
+  expect(await here.port.revoke({ ...named, reason })).toMatchObject({ nodes: ['here', 'there'] })
+  expect([there.told, there.faults]).toEqual([[expect.objectContaining({ type: 'revoked', reason })], []])
+})
+
+test('20,000 rechecks during one handshake are not all kept, and it is asked again all the same', async () => {
+  const clock = testClock()
+  const { port } = nodeOn(memory({ clock }), clock, 'one')
+  const { promise: waiting, resolve: answer } = Promise.withResolvers<void>()
+  const asked: string[] = []
+  const slow = consumer(
+    lines,
+    {
+      auth: byName,
+      authorize: async ({ why }) => {
+        asked.push(why)
+        await waiting
+        return true
+      },
+    },
+    () => ({ message: () => {} }),
+  )
+  const coming = visit(slow, {}, { user: ada, port })
+  await settled()
+  await port.recheck({ user: ada.id })
+  for (let count = 0; count < 20_000; count++) await port.recheck({ user: `other-${count}` })
+  answer()
+  await coming
+  await settled()
+  expect(asked).toEqual(['open', 'recheck'])
+})
