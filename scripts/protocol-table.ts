@@ -41,6 +41,7 @@ const bounds: Readonly<Record<keyof Limits, readonly [what: string, beyond: stri
   firstMessageBytes: ['a first message that carries a credential', '1009'],
   firstMessageMs: ['how long that message may take', '4408'],
   presenceGraceMs: ['how long a member that has left counts as present', ''],
+  presenceMembers: ['members of a group whom clients are told by name', 'they are told how many there are'],
 }
 
 /**

@@ -207,7 +207,7 @@ function hubOf(options: Options): {
     identityRates: new Allowances(limits.identityRate, clock, alarms),
     failures: new Allowances(limits.failedHandshakes, clock, alarms),
     whenFull: options.whenFull ?? 'evict',
-    presence: new Presence({ node, link, groups, clock, report, graceMs: limits.presenceGraceMs }),
+    presence: new Presence({ node, link, groups, clock, alarms, limits, report }),
     registry,
     alarms,
     revocations,
@@ -247,6 +247,7 @@ function hubOf(options: Options): {
   hub.orders.ready().catch(() => {
     // reported where it is tried again
   })
+  hub.presence.listen().catch((error: unknown) => report(error, 'listening to the other nodes'))
   return { hub, drain }
 }
 

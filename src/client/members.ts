@@ -1,5 +1,20 @@
-import type { Member } from '../wire/frame.ts'
+import type { Member, RawFrame } from '../wire/frame.ts'
 import { isRecord } from '../wire/json.ts'
+
+/** Who is here. */
+export interface Presence {
+  /** Empty where the server tells only how many there are. */
+  readonly members: readonly Member[]
+  readonly count: number
+}
+
+/** Who is here after a frame: it has all members, or changes, or only how many there are. */
+export function presenceAfter(before: readonly Member[], frame: RawFrame): Presence {
+  const { count, members: all, joins, leaves } = frame
+  if (typeof count === 'number') return { members: [], count }
+  const members = Array.isArray(all) ? membersOf(all) : membersAfter(before, joins, leaves)
+  return { members, count: members.length }
+}
 
 /** The members in a frame. */
 export function membersOf(list: unknown): readonly Member[] {

@@ -33,6 +33,11 @@ export interface Snapshot<G = unknown> {
   readonly grant: G | undefined
   /** Who is here, by user; the last known while waiting, nobody once denied or closed. */
   readonly members: readonly Member[]
+  /**
+   * How many are here. More than `members` has where they are too many for a list: `members` is then empty, and the server
+   * tells the number once a second at most. When they are few again, the whole list is back.
+   */
+  readonly count: number
 }
 
 /** How patient one `send` or `call` is. */

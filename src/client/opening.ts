@@ -4,7 +4,7 @@ import { isBytes } from '../wire/is-bytes.ts'
 import { type Duration, milliseconds } from '../wire/duration.ts'
 import type { Payload } from '../wire/body.ts'
 import { Connection, type ConnectionHearer, type Settings, type Status } from './connection.ts'
-import { membersAfter, membersOf } from './members.ts'
+import { presenceAfter } from './members.ts'
 import type { SendOptions, Snapshot, State } from './opened.ts'
 import { Outbox, type QueueBound } from './outbox.ts'
 import { denialOf } from './refusal.ts'
@@ -34,6 +34,7 @@ const first: Snapshot = Object.freeze({
   failure: null,
   grant: undefined,
   members: Object.freeze([]),
+  count: 0,
 })
 
 /**
@@ -88,6 +89,10 @@ export class Opening implements Snapshot, ConnectionHearer {
     return this.#now.members
   }
 
+  get count(): number {
+    return this.#now.count
+  }
+
   readonly snapshot = (): Snapshot => this.#now
 
   readonly subscribe = (listener: () => void): (() => void) => {
@@ -126,7 +131,7 @@ export class Opening implements Snapshot, ConnectionHearer {
       denial: null,
       failure: this.#now.failure,
       ...status,
-      ...(over ? { grant: undefined, members: first.members } : {}),
+      ...(over ? { grant: undefined, members: first.members, count: 0 } : {}),
     })
     if (over) this.#parts.ended()
   }
@@ -144,7 +149,7 @@ export class Opening implements Snapshot, ConnectionHearer {
       case 'err':
         return this.#outbox.answered(frame)
       case 'presence':
-        return this.#change({ members: membersAfter(this.members, frame['joins'], frame['leaves']) })
+        return this.#change(presenceAfter(this.members, frame))
       case 'changed':
         return this.#change({ grant: frame['grant'] })
     }
@@ -155,7 +160,7 @@ export class Opening implements Snapshot, ConnectionHearer {
       state: 'open',
       failure: null,
       grant: frame['grant'],
-      members: membersOf(frame['members']),
+      ...presenceAfter(first.members, frame),
     })
     this.#outbox.open()
   }

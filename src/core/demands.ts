@@ -58,11 +58,15 @@ export type Demands<P extends string, A, G, Au extends string, R> = {
   readonly presence?: (who: { readonly user: UserOf<A>; readonly grant: Granted<G> }) => object | null
   /** Which of the contract's audiences this one hears; those that are lost are left before anything else happens. */
   readonly audience?: (who: { readonly user: UserOf<A>; readonly grant: Granted<G> }) => readonly Au[]
-  /** Bounds of this endpoint: bytes of a message, values in it, and its rate (`null` switches the rate off). */
+  /**
+   * Bounds of this endpoint: bytes of a message, values in it, its rate (`null` switches the rate off), and how many members
+   * clients are told by name before they are told only how many there are.
+   */
   readonly limits?: {
     readonly message?: number
     readonly values?: number
     readonly rate?: { readonly each: Duration; readonly most: number; readonly burst?: number } | null
+    readonly members?: number
   }
   /** For how long a grant holds: `authorize`, and the identity where it can, is asked again before it runs out. For ever when left out. */
   readonly lease?: Duration

@@ -141,8 +141,8 @@ function begin(occupant: Occupant, entering: Entering): void {
   }
 }
 
-function greet({ hub: server, opening, id, path, place, places, messageBytes: message }: Occupant): void {
+function greet({ hub: server, opening, path, place, places, messageBytes: message }: Occupant): void {
   const { pingMs } = server.limits
   opening.frame({ op: 'hello', version: 1, id: place.id, pingMs, limits: { message } })
-  opening.frame({ op: 'opened', in: path, id, ...places.told() })
+  opening.frame({ encoded: places.opened(path) })
 }

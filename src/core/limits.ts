@@ -58,6 +58,11 @@ export interface Limits {
   readonly firstMessageMs: number
   /** For how long a member that has left counts as present, so that a reload is no leave; 5 s. */
   readonly presenceGraceMs: number
+  /**
+   * Members of a group whom clients are told by name; 200, then they are told how many there are. An endpoint may ask for more
+   * or less with `limits.members`. It is so too where the list has more bytes than a quarter of `outboundBytes`.
+   */
+  readonly presenceMembers: number
 }
 
 /** A token bucket: `most` each `eachMs`, `burst` at once. */
@@ -99,6 +104,7 @@ export const defaultLimits: Limits = {
   firstMessageBytes: 4_096,
   firstMessageMs: 5_000,
   presenceGraceMs: 5_000,
+  presenceMembers: 200,
 }
 
 /** What a timer, and the length counters of the frame parser, can hold. */

@@ -4,12 +4,15 @@ import { assertValid, type Body, bodyOf } from '../wire/body.ts'
 import { type Contract, type Direction, type EventShape, shapeOf } from '../wire/contract.ts'
 import type { Position } from '../wire/frame.ts'
 import { isRecord } from '../wire/json.ts'
+import { aString, assertOptions, type Kinds, orUndefined } from '../wire/options.ts'
 import { isSchema } from '../wire/schema.ts'
 import type { Hub } from './hub.ts'
 import { type Address, groupAddress, subjectAddress } from './keys.ts'
+import { aBound } from './limits.ts'
+import type { Page } from './member-table.ts'
 import { isText, maxName, maxReason, type Order } from './order.ts'
+import type { Group, KeptMessage, MembersPage, Messenger, SendOptions, Whom } from './port.ts'
 import type { Receipt } from './receipts.ts'
-import type { Group, KeptMessage, Messenger, SendOptions, Whom } from './port.ts'
 import type { Selector } from './registry.ts'
 import { traced, type Work } from './tracer.ts'
 
@@ -150,9 +153,19 @@ export function groupOf(hub: Hub, address: Address, assertHeard = (): void => {}
   return {
     send: (...args: readonly unknown[]) =>
       reported(hub, send(hub, { address, assertHeard }, args), `sending to ${address.contract.path}`),
-    members: () => hub.presence.find(address),
+    members: async (page?: MembersPage) =>
+      hub.presence.find(address, page === undefined ? null : pageOf(page)),
     history: (after: Position | null = null) => history(hub, address, after),
   }
+}
+
+const pageKinds: Kinds<MembersPage> = { after: orUndefined(aString), limit: aBound }
+
+/** @throws TypeError when the page is malformed */
+function pageOf(page: MembersPage): Page {
+  assertOptions('the page of members()', page, pageKinds)
+  const { after = null, limit = 1_000 } = page
+  return { after, limit }
 }
 
 interface Speaking {

@@ -37,6 +37,11 @@ export interface Inside {
   close(leave: Leave): unknown
 }
 
+/** A frame that somebody else has encoded. */
+export interface EncodedFrame {
+  readonly encoded: string
+}
+
 /** What an opening is made of. */
 export interface OpeningParts {
   readonly hub: Hub
@@ -127,10 +132,10 @@ export class Opening implements Receiver, Pulse {
   }
 
   /** Tells handlers and client that the grant has changed. */
-  changed(grant: unknown, before: unknown, told: { readonly grant?: unknown }): void {
+  changed(grant: unknown, before: unknown, told: unknown): void {
     this.#turn()
     try {
-      if (told.grant !== undefined) this.frame({ op: 'changed', in: this.#visitor.path, grant: told.grant })
+      if (told !== undefined) this.frame({ op: 'changed', in: this.#visitor.path, grant: told })
       const changing = this.#inside?.change(grant, before)
       if (isThenable(changing)) Promise.resolve(changing).catch((error: unknown) => this.fail(error))
     } catch (error) {
@@ -199,8 +204,9 @@ export class Opening implements Receiver, Pulse {
   }
 
   /** Sends a frame to a socket that speaks `sallyport.v1`; a plain one is not told. */
-  frame(frame: ServerFrame): void {
-    if (this.parts.codec.framed) this.#write(new Packet(encodeFrame(frame)))
+  frame(frame: ServerFrame | EncodedFrame): void {
+    if (!this.parts.codec.framed) return
+    this.#write(new Packet('encoded' in frame ? frame.encoded : encodeFrame(frame)))
   }
 
   /** Ends the socket for what was thrown: a denial closes with its code, anything else is reported and closes 1011. */

@@ -1,6 +1,6 @@
 import type { Contract } from '../wire/contract.ts'
 import { Denial } from '../wire/errors.ts'
-import type { Member as Present } from '../wire/frame.ts'
+import { encodeFrame, encodeWithList, type Member as Present } from '../wire/frame.ts'
 import { check, type Schema } from '../wire/schema.ts'
 import type { Visitor } from './doors.ts'
 import type { Member, Seat } from './groups.ts'
@@ -12,6 +12,10 @@ import type { Spot } from './presence.ts'
 export interface Seating {
   readonly presence: ((who: object) => object | null) | undefined
   readonly audience: ((who: object) => readonly string[]) | undefined
+  readonly limits: {
+    /** How many members clients are told by name. */
+    readonly members: number | undefined
+  }
 }
 
 /** What places are found for. */
@@ -21,12 +25,6 @@ export interface PlacesParts {
   readonly seating: Seating
   /** The id of the socket. */
   readonly socket: string
-}
-
-/** What a client is told when it is in: its grant as the contract lets it travel, and who is here. */
-export interface Told {
-  readonly grant?: unknown
-  readonly members?: readonly Present[]
 }
 
 /**
@@ -89,7 +87,7 @@ export class Places {
     if (seating.presence === undefined) return
     this.#shown = this.#seenOf(visitor)
     // also for somebody whom nobody sees: they see the others, and may be shown later
-    this.#spot = await hub.presence.reserve(this.room, socket)
+    this.#spot = await hub.presence.reserve(this.room, socket, seating.limits.members)
   }
 
   /** Shows the visitor to the others: the door is open. */
@@ -131,12 +129,16 @@ export class Places {
     return this.#grant
   }
 
-  told(): Told {
-    const { hub, contract, seating } = this.#parts
-    return {
-      ...(contract.grant === undefined ? {} : { grant: this.#grant }),
-      ...(seating.presence === undefined ? {} : { members: hub.presence.members(this.room) }),
-    }
+  /** The frame that tells the client that it is in: its grant as the contract lets it travel, and who is here. */
+  opened(path: string): string {
+    const { contract, socket } = this.#parts
+    const grant = contract.grant === undefined ? {} : { grant: this.#grant }
+    const frame = { op: 'opened', in: path, id: socket, ...grant } as const
+    const now = this.#spot?.now()
+    if (now === undefined) return encodeFrame(frame)
+    return 'list' in now
+      ? encodeWithList(frame, 'members', now.list)
+      : encodeFrame({ ...frame, count: now.count })
   }
 
   async #sit(address: Address): Promise<Address> {

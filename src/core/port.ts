@@ -23,6 +23,14 @@ export interface KeptMessage {
   readonly data: unknown
 }
 
+/** Which of the members are asked for. */
+export interface MembersPage {
+  /** The user of the last member of the page before; the first page when left out. */
+  readonly after?: string | undefined
+  /** How many at most; 1,000 when left out. */
+  readonly limit?: number
+}
+
 /** The people who hear the same thing. */
 export interface Group<S> {
   /**
@@ -32,8 +40,15 @@ export interface Group<S> {
    * through `socket.group()`, when the right of that socket was lost while a handler was at work
    */
   send(...message: Outgoing<S, SendOptions>): Promise<void>
-  /** Who is here, each subject once; empty unless the endpoint declares presence. */
-  members(): Promise<readonly Member[]>
+  /**
+   * Who is here, each subject once; empty unless the endpoint declares presence. Of a large group ask for pages: each looks once
+   * at every member, and carries no more than it holds. A process in which nobody is inside asks all nodes, for a second at most.
+   *
+   * @param page all in the order in which they came when left out; else those after a user, in the order of their users
+   * @throws TypeError when the page is malformed; SallyportError `ERR_LAYER` when the layer is away
+   * @example await group.members({ after: last?.user, limit: 100 })
+   */
+  members(page?: MembersPage): Promise<readonly Member[]>
   /** What is kept, oldest first, after a position or all of it; `complete` says whether nothing in between is missing. */
   history(
     after?: Position | null,

@@ -1,51 +1,27 @@
-import { encodeFrame, type Member as Present } from '../wire/frame.ts'
-import { isRecord, parseRecord } from '../wire/json.ts'
+import type { Member } from '../wire/frame.ts'
+import type { Alarms } from './alarms.ts'
 import type { Clock, Timer } from './clock.ts'
-import { Packet } from './connection.ts'
 import type { Groups } from './groups.ts'
 import type { Address } from './keys.ts'
 import { type Delivery, leaveTopic, type Unsubscribe } from './layer.ts'
 import type { LayerConnection } from './layer-connection.ts'
+import type { Limits } from './limits.ts'
+import { memberOf, MemberTable, type Page, pageOf, type ShownMember } from './member-table.ts'
+import { newId } from './new-id.ts'
+import { type PresenceContext, PresenceGroup } from './presence-group.ts'
+import { packPresence, type PresenceMessage, type SnapshotPart, unpackPresence } from './presence-message.ts'
+import { SnapshotParts } from './presence-peers.ts'
+import type { PresenceNow } from './presence-teller.ts'
 import type { Reporter } from './report.ts'
-
-/** What one socket shows of its user. */
-interface Said extends Present {
-  /** When, in wall time, and in any case after all that its node knew of: of two tabs the later one is seen, on every node. */
-  readonly at: number
-}
-
-/** What nodes tell each other: my members now, or please tell me yours. */
-type Notice =
-  | { readonly kind: 'ask'; readonly node: string }
-  | { readonly kind: 'state'; readonly node: string; readonly members: readonly Said[] }
-
-interface Here {
-  /** What is seen here: what was said last. */
-  shown: Said
-  /** What each socket shows, the latest last. */
-  readonly sockets: Map<string, Said>
-  leaving: Timer | null
-}
-
-interface Watch {
-  readonly address: Address
-  readonly here: Map<string, Here>
-  readonly elsewhere: Map<string, readonly Said[]>
-  /** What members have been told, spelled. */
-  told: Map<string, { readonly info: string; readonly at: number }>
-  /** How many rely on it: those who are here or on their way in, and those who ask. */
-  holders: number
-  /** The question to the other nodes that is under way. */
-  asking: Promise<void> | null
-  readonly ready: Promise<Unsubscribe>
-}
 
 /** A held place among the members of a group: nobody sees it before it is taken. */
 export interface Spot {
   /** Shows one socket of a subject to the others; once more with something new about it. */
-  take(member: Present): void
+  take(member: Member): void
   /** Shows it no more, at once; it may be taken again. */
   hide(): void
+  /** Who is here now, for a socket that hears of every change from now on. */
+  now(): PresenceNow
   /** Gives the place up. Whoever has no other is seen for the grace of a reload. */
   leave(): void
 }
@@ -53,37 +29,89 @@ export interface Spot {
 /** What presence is made of. */
 export interface PresenceParts {
   readonly node: string
-  readonly link: LayerConnection
+  readonly link: Pick<LayerConnection, 'publish' | 'subscribe' | 'nodes'>
   readonly groups: Groups
   readonly clock: Clock
-  readonly graceMs: number
+  readonly alarms: Pick<Alarms, 'after'>
+  readonly limits: Pick<Limits, 'presenceGraceMs' | 'presenceMembers' | 'outboundBytes'>
   readonly report: Reporter
 }
 
-/** How often the nodes that others have told us of are compared with those that are alive. */
-const sweepMs = 10_000
-/** For how long a process that watches no group waits for the others' answers. */
+/** A group that is watched. */
+interface Watch {
+  readonly group: PresenceGroup
+  readonly ready: Promise<Unsubscribe>
+}
+
+/** A question to all nodes for one group. */
+interface Asking {
+  readonly unheard: Set<string>
+  readonly found: MemberTable
+  readonly parts: Map<string, SnapshotParts>
+  readonly answered: () => void
+}
+
+/** For how long the answers of the other nodes are waited for. */
 const askMs = 1_000
+/** How often it is looked who has left the roster. */
+const tickMs = 1_000
+/** How often each group gives a sign. */
+const signMs = 30_000
+/** Where every node hears questions. */
+const questions = 'presence-questions'
 
 /**
  * Who is here: by subject, so that all tabs of a user are one member. Each node knows its own members and tells the
- * others; a node that dies takes its members with it, so a crash leaves no ghosts.
+ * others what changes; a node that dies takes its members with it, so a crash leaves no ghosts.
  */
 export class Presence {
   readonly #parts: PresenceParts
   readonly #watches = new Map<string, Watch>()
-  #sweep: Timer | null = null
+  readonly #context: PresenceContext
+  readonly #askings = new Map<string, Asking>()
+  /** Names this process; each beginning to watch a group adds its number. */
+  readonly #process = newId()
+  #beginnings = 0
+  #listening: Promise<void> | null = null
+  #tick: Timer | null = null
+  /** The groups that have not given their sign in this round. */
+  #unsigned: Iterator<Watch> = [].values()
+  /** How many signs are due. */
+  #signs = 0
   #closed = false
 
   constructor(parts: PresenceParts) {
+    const { node, groups, clock, alarms, limits } = parts
     this.#parts = parts
+    this.#context = {
+      node,
+      groups,
+      clock,
+      alarms,
+      graceMs: limits.presenceGraceMs,
+      listBytes: limits.outboundBytes / 4,
+      publish: (address, message) => this.#tell(topicOf(address), message),
+      answer: (to, part) => this.#tell(answersTo(to), part),
+      emptied: (group) => this.#dropIfIdle(group),
+    }
   }
 
-  /** Holds a place for a socket: the group is watched from then on. @throws what the layer throws */
-  async reserve(address: Address, socket: string): Promise<Spot> {
-    const watch = this.#watch(address)
-    watch.holders++
+  /** Hears the questions of other nodes, and their answers. @throws what the layer throws */
+  listen(): Promise<void> {
+    return (this.#listening ??= this.#subscribe())
+  }
+
+  /**
+   * Holds a place for a socket: the group is watched from then on.
+   *
+   * @param upTo how many members clients are told by name; who watches a group first says so for all on this node
+   * @throws what the layer throws
+   */
+  async reserve(address: Address, socket: string, upTo?: number): Promise<Spot> {
+    const watch = this.#watch(address, upTo)
+    watch.group.holders++
     try {
+      await this.listen()
       await watch.ready
     } catch (error) {
       this.#release(watch)
@@ -92,199 +120,209 @@ export class Presence {
     return this.#spot(watch, socket)
   }
 
-  /** The members of a group as this node knows them. */
-  members(address: Address): readonly Present[] {
+  /**
+   * The members of a group, asking the other nodes where this one does not know them; without a page in the order in which they
+   * came, else in that of their users.
+   *
+   * @throws what the layer throws
+   */
+  async find(address: Address, page: Page | null): Promise<readonly Member[]> {
     const watch = this.#watches.get(address.key)
-    return watch === undefined ? [] : listed(merged(watch))
-  }
-
-  /** The members of a group, asking the other nodes when nobody here is in it. */
-  async find(address: Address): Promise<readonly Present[]> {
-    const known = this.#watches.get(address.key)
-    if (known === undefined) return this.#findElsewhere(address)
-    await known.asking
-    return listed(merged(known))
+    const isKnown = watch !== undefined && this.#parts.clock.monotonic() - watch.group.askedAt >= askMs
+    const all = isKnown ? watch.group.table.members : await this.#ask(address, page)
+    return Array.from(page === null ? all : pageOf(all, page), memberOf)
   }
 
   /** Forgets everyone: the node leaves. */
   close(): void {
-    this.#sweep?.cancel()
-    for (const { here } of this.#watches.values()) for (const { leaving } of here.values()) leaving?.cancel()
-    this.#watches.clear()
     this.#closed = true
+    this.#tick?.cancel()
+    for (const { group } of this.#watches.values()) group.stop()
+    this.#watches.clear()
+    for (const { answered } of this.#askings.values()) answered()
   }
 
-  async #findElsewhere(address: Address): Promise<readonly Present[]> {
-    const others = this.#parts.link.nodes.filter((node) => node !== this.#parts.node)
-    if (others.length === 0) return []
-    const watch = this.#watch(address)
-    watch.holders++
+  async #ask({ key: group }: Address, page: Page | null): Promise<Iterable<ShownMember>> {
+    await this.listen()
+    const { node, clock, link } = this.#parts
+    const others = link.nodes.filter((other) => other !== node)
+    if (others.length === 0) return this.#watches.get(group)?.group.table.members ?? []
+    const id = newId()
+    const done = Promise.withResolvers<void>()
+    const found = new MemberTable(() => undefined)
+    this.#askings.set(id, { unheard: new Set(others), found, parts: new Map(), answered: done.resolve })
+    const late = clock.after(askMs, done.resolve)
     try {
-      await (watch.asking ??= watch.ready.then(() => this.#answered(watch, others)))
-      return listed(merged(watch))
+      await this.#send(questions, { kind: '?', node, id, group, to: null, page })
+      await done.promise
     } finally {
-      watch.asking = null
-      this.#release(watch)
+      late.cancel()
+      this.#askings.delete(id)
+    }
+    // asked last: whoever has come here meanwhile is found too
+    found.replace(node, Array.from(this.#watches.get(group)?.group.mine() ?? []))
+    return found.members
+  }
+
+  async #subscribe(): Promise<void> {
+    const { link, node } = this.#parts
+    const begun = [
+      link.subscribe(questions, (delivery) => this.#hearQuestion(delivery)),
+      link.subscribe(answersTo(node), (delivery) => this.#hearAnswer(delivery)),
+    ]
+    try {
+      await Promise.all(begun)
+    } catch (error) {
+      // the next to need it begins again, and nothing is heard twice
+      this.#listening = null
+      for (const ready of begun) this.#leave(ready)
+      throw error
     }
   }
 
-  #watch(address: Address): Watch {
+  async #begin(watch: Watch): Promise<void> {
+    try {
+      await watch.ready
+    } catch {
+      // those who wait for it are told
+      return this.#forget(watch)
+    }
+    if (this.#watches.get(watch.group.address.key) === watch) watch.group.begin()
+  }
+
+  #watch(address: Address, upTo = this.#parts.limits.presenceMembers): Watch {
     const known = this.#watches.get(address.key)
     if (known !== undefined) return known
-    const topic = topicOf(address)
-    const hear = ({ bytes }: Delivery): void => this.#hear(address.key, bytes)
-    const ready = this.#parts.link.subscribe(topic, hear)
-    const watch: Watch = {
-      address,
-      here: new Map(),
-      elsewhere: new Map(),
-      told: new Map(),
-      holders: 0,
-      asking: null,
-      ready,
-    }
+    const ready = this.#parts.link.subscribe(topicOf(address), ({ bytes }) => this.#hear(address, bytes))
+    const life = `${this.#process}.${++this.#beginnings}`
+    const watch: Watch = { group: new PresenceGroup(this.#context, { address, life, upTo }), ready }
     this.#watches.set(address.key, watch)
-    ready.then(
-      () => this.#publish(watch, { kind: 'ask', node: this.#parts.node }),
-      () => this.#forgetWatch(watch),
-    )
-    this.#sweep ??= this.#parts.clock.after(sweepMs, () => this.#sweepDead())
+    void this.#begin(watch)
+    this.#tickLater()
     return watch
   }
 
   #spot(watch: Watch, socket: string): Spot {
+    const { group } = watch
     let user: string | null = null
     let held = true
     return {
       take: (member) => {
         if (!held) return
         user = member.user
-        this.#enter(watch, socket, member)
+        group.enter(socket, member)
       },
       hide: () => {
-        if (user !== null && this.#withdraw(watch, user, socket) !== null) this.#gone(watch, user)
+        if (user !== null) group.hide(socket, user)
         user = null
       },
+      now: () => group.teller.now(socket),
       leave: () => {
         if (!held) return
         held = false
-        if (user !== null) this.#leave(watch, user, socket)
+        if (user !== null) group.leave(socket, user)
         this.#release(watch)
       },
     }
   }
 
-  #enter(watch: Watch, socket: string, { user, info }: Present): void {
-    const at = Math.max(this.#parts.clock.now(), (watch.told.get(user)?.at ?? 0) + 1)
-    const shown: Said = { user, info, at }
-    const { sockets, leaving } = watch.here.get(user) ?? { sockets: new Map<string, Said>(), leaving: null }
-    leaving?.cancel()
-    // set anew, it stands behind the other tabs
-    sockets.delete(socket)
-    sockets.set(socket, shown)
-    watch.here.set(user, { shown, sockets, leaving: null })
-    this.#changed(watch)
+  #hear({ key, contract }: Address, bytes: Uint8Array): void {
+    const message = this.#read(bytes, contract.path)
+    if (message !== null) this.#watches.get(key)?.group.hear(message)
   }
 
-  #leave(watch: Watch, user: string, socket: string): void {
-    const here = this.#withdraw(watch, user, socket)
-    if (here !== null)
-      here.leaving = this.#parts.clock.after(this.#parts.graceMs, () => this.#gone(watch, user))
-  }
-
-  /** Answers a user of whom this was the last socket; of any other it is seen what the other tabs show. */
-  #withdraw(watch: Watch, user: string, socket: string): Here | null {
-    const here = watch.here.get(user)
-    if (here === undefined || !here.sockets.delete(socket) || this.#closed) return null
-    const latest = [...here.sockets.values()].at(-1)
-    if (latest === undefined) return here
-    if (latest.at < here.shown.at) {
-      here.shown = latest
-      this.#changed(watch)
-    }
-    return null
-  }
-
-  #gone(watch: Watch, user: string): void {
-    watch.here.delete(user)
-    this.#changed(watch)
-    this.#dropIfIdle(watch)
-  }
-
-  #changed(watch: Watch): void {
-    this.#publish(watch, { kind: 'state', node: this.#parts.node, members: mine(watch) })
-    this.#tell(watch)
-  }
-
-  #hear(key: string, bytes: Uint8Array): void {
-    const watch = this.#watches.get(key)
-    const notice = noticeOf(bytes)
-    if (watch === undefined || notice === null) return
-    if (notice.kind === 'ask')
-      return this.#publish(watch, { kind: 'state', node: this.#parts.node, members: mine(watch) })
-    watch.elsewhere.set(notice.node, notice.members)
-    this.#tell(watch)
-  }
-
-  /** Tells local members what has changed since they were told last. */
-  #tell(watch: Watch): void {
-    const now = merged(watch)
-    const told = new Map([...now].map(([user, { info, at }]) => [user, { info: JSON.stringify(info), at }]))
-    const joins = listed(now).filter(({ user }) => watch.told.get(user)?.info !== told.get(user)?.info)
-    const leaves = [...watch.told.keys()].filter((user) => !now.has(user))
-    watch.told = told
-    const { path, key } = watch.address
-    if (path === null || (joins.length === 0 && leaves.length === 0)) return
-    const packet = new Packet(encodeFrame({ op: 'presence', in: path, joins, leaves }))
-    for (const member of this.#parts.groups.local(key)) if (member.framed) member.connection.send(packet)
-  }
-
-  #publish(watch: Watch, notice: Notice): void {
-    if (this.#closed) return
-    const pack = (): Uint8Array => new TextEncoder().encode(JSON.stringify(notice))
-    this.#parts.link
-      .publish(topicOf(watch.address), pack)
-      .catch((error: unknown) => this.#parts.report(error, 'telling other nodes who is here'))
-  }
-
-  #answered(watch: Watch, others: readonly string[]): Promise<void> {
-    const { clock } = this.#parts
-    return new Promise((resolve) => {
-      const poll = (left: number): void => {
-        if (left <= 0 || others.every((node) => watch.elsewhere.has(node))) resolve()
-        else clock.after(10, () => poll(left - 10))
-      }
-      poll(askMs)
+  #hearQuestion({ bytes }: Delivery): void {
+    const question = this.#read(bytes, 'a question of another node')
+    if (question?.kind !== '?') return
+    const watch = this.#watches.get(question.group)
+    if (watch !== undefined) return watch.group.answer(question)
+    const { node } = this.#parts
+    const nobody = { n: 0, part: 0, parts: 1, members: [] }
+    this.#tell(answersTo(question.node), {
+      kind: 's',
+      node,
+      life: this.#process,
+      group: question.group,
+      re: question.id,
+      ...nobody,
     })
   }
 
-  #sweepDead(): void {
-    this.#sweep = null
-    const alive = new Set(this.#parts.link.nodes)
-    for (const watch of this.#watches.values()) this.#forget(watch, alive)
-    if (this.#watches.size > 0 && !this.#closed)
-      this.#sweep ??= this.#parts.clock.after(sweepMs, () => this.#sweepDead())
+  #hearAnswer({ bytes }: Delivery): void {
+    const answer = this.#read(bytes, 'an answer of another node')
+    if (answer?.kind !== 's') return
+    const asking = this.#askings.get(answer.re)
+    if (asking === undefined) this.#watches.get(answer.group)?.group.hear(answer)
+    else take(asking, answer)
   }
 
-  #forget(watch: Watch, alive: ReadonlySet<string>): void {
-    const dead = [...watch.elsewhere.keys()].filter((node) => !alive.has(node))
-    for (const node of dead) watch.elsewhere.delete(node)
-    if (dead.length > 0) this.#tell(watch)
+  #read(bytes: Uint8Array, of: string): PresenceMessage | null {
+    const message = unpackPresence(bytes)
+    if (message === null)
+      this.#parts.report(new TypeError('a message from the layer is malformed'), `hearing who is here: ${of}`)
+    return message
+  }
+
+  #tell(topic: string, message: PresenceMessage): void {
+    if (this.#closed) return
+    this.#send(topic, message).catch((error: unknown) =>
+      this.#parts.report(error, 'telling other nodes who is here'),
+    )
+  }
+
+  async #send(topic: string, message: PresenceMessage): Promise<void> {
+    await this.#parts.link.publish(topic, () => packPresence(message))
+  }
+
+  #tickLater(): void {
+    if (this.#closed) return
+    const { clock, link } = this.#parts
+    const { nodes } = link
+    this.#tick ??= clock.after(tickMs, () => this.#ticked(nodes))
+  }
+
+  #ticked(before: readonly string[]): void {
+    this.#tick = null
+    const { nodes } = this.#parts.link
+    const gone = nodes === before ? [] : before.filter((node) => !nodes.includes(node))
+    for (const node of gone) for (const { group } of this.#watches.values()) group.forget(node)
+    this.#giveSigns()
+    if (this.#watches.size > 0) this.#tickLater()
+  }
+
+  /** Each group in its turn: all of them in 30 s, and never all at once. */
+  #giveSigns(): void {
+    for (this.#signs += this.#watches.size * (tickMs / signMs); this.#signs >= 1; this.#signs--) {
+      let next = this.#unsigned.next()
+      if (next.done === true) {
+        this.#unsigned = this.#watches.values()
+        next = this.#unsigned.next()
+      }
+      if (next.done === true) return
+      next.value.group.giveSign()
+    }
   }
 
   #release(watch: Watch): void {
-    watch.holders--
-    this.#dropIfIdle(watch)
+    watch.group.holders--
+    this.#dropIfIdle(watch.group)
   }
 
-  #dropIfIdle(watch: Watch): void {
-    if (watch.here.size > 0 || watch.holders > 0) return
-    this.#forgetWatch(watch)
-    leaveTopic(watch.ready, (error) => this.#parts.report(error, 'leaving presence'))
+  #dropIfIdle(group: PresenceGroup): void {
+    const watch = this.#watches.get(group.address.key)
+    if (watch?.group !== group || !group.isIdle) return
+    group.close()
+    this.#forget(watch)
+    this.#leave(watch.ready)
   }
 
-  #forgetWatch(watch: Watch): void {
-    const { key } = watch.address
+  #leave(ready: Promise<Unsubscribe>): void {
+    leaveTopic(ready, (error) => this.#parts.report(error, 'leaving presence'))
+  }
+
+  #forget(watch: Watch): void {
+    watch.group.stop()
+    const { key } = watch.group.address
     if (this.#watches.get(key) === watch) this.#watches.delete(key)
   }
 }
@@ -293,31 +331,17 @@ function topicOf(address: Address): string {
   return `presence/${address.key}`
 }
 
-function mine(watch: Watch): readonly Said[] {
-  return [...watch.here.values()].map(({ shown }) => shown)
+function answersTo(node: string): string {
+  return `presence-answers/${node}`
 }
 
-/** The members as peers know them. */
-function listed(members: ReadonlyMap<string, Said>): readonly Present[] {
-  return [...members.values()].map(({ user, info }) => ({ user, info }))
-}
-
-/** Each subject once, as it was shown last; of two at the same time this node's own wins. */
-function merged(watch: Watch): ReadonlyMap<string, Said> {
-  const latest = new Map<string, Said>()
-  for (const said of [...[...watch.elsewhere.values()].flat(), ...mine(watch)])
-    if (said.at >= (latest.get(said.user)?.at ?? 0)) latest.set(said.user, said)
-  return latest
-}
-
-function noticeOf(bytes: Uint8Array): Notice | null {
-  const { kind, node, members } = parseRecord(new TextDecoder().decode(bytes)) ?? {}
-  if (typeof node !== 'string') return null
-  if (kind === 'ask') return { kind, node }
-  if (kind !== 'state' || !Array.isArray(members)) return null
-  return { kind, node, members: members.filter(isRecord).flatMap(saidOf) }
-}
-
-function saidOf({ user, info, at }: Readonly<Record<string, unknown>>): readonly Said[] {
-  return typeof user === 'string' && typeof at === 'number' ? [{ user, info, at }] : []
+function take({ unheard, found, parts, answered }: Asking, answer: SnapshotPart): void {
+  const { node } = answer
+  const collected = parts.get(node) ?? new SnapshotParts()
+  parts.set(node, collected)
+  const members = collected.add(answer)
+  if (members === null) return
+  found.replace(node, members)
+  unheard.delete(node)
+  if (unheard.size === 0) answered()
 }

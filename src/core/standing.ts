@@ -226,7 +226,7 @@ export class Standing {
     if (opening.ended) return 'closed'
     if (!changed) return 'kept'
     opening.tell({ type: 'changed', why, told: !isSameGrant(toldBefore, places.grant) })
-    opening.changed(visitor.grant, before, places.told())
+    opening.changed(visitor.grant, before, places.grant)
     return 'changed'
   }
 }

@@ -25,6 +25,7 @@ export interface Terms extends Checks, Seating {
     readonly message: number | undefined
     readonly values: number | undefined
     readonly rate: Rate | null | undefined
+    readonly members: number | undefined
   }
   /** Reads and writes for those who speak the plain wire: one for all of them. */
   readonly plain: Codec
@@ -47,6 +48,7 @@ export interface LooseDemands {
     readonly message?: number
     readonly values?: number
     readonly rate?: RateOption | null
+    readonly members?: number
   }
   readonly refuse?: { readonly code: number }
   readonly lease?: Duration
@@ -68,6 +70,7 @@ const demandKinds: Kinds<LooseDemands> = {
 const limitKinds: Kinds<LooseDemands['limits'] & {}> = {
   message: aBound,
   values: aBound,
+  members: aBound,
   rate: either(anObject, oneOf(null)),
 }
 const refuseKinds: Kinds<LooseDemands['refuse'] & {}> = {
@@ -88,7 +91,7 @@ export function termsOf(contract: Contract, demands: LooseDemands): Terms {
     throw new TypeError(`${where} needs an 'authorize': its contract says what clients are told of the grant`)
   assertOptions(`'limits' of ${where}`, limits, limitKinds)
   if (refuse !== undefined) assertOptions(`'refuse' of ${where}`, refuse, refuseKinds)
-  const { message, values, rate } = limits
+  const { message, values, rate, members } = limits
   return {
     auth,
     // the typed surfaces of `endpoint` and `consumer` let only functions of these types through
@@ -101,7 +104,7 @@ export function termsOf(contract: Contract, demands: LooseDemands): Terms {
       idleMs: spanOf('idle', idle),
       absoluteMs: spanOf('absolute', absolute),
     },
-    limits: { message, values, rate: rate === undefined || rate === null ? rate : rateOf(rate) },
+    limits: { message, values, members, rate: rate === undefined || rate === null ? rate : rateOf(rate) },
     plain: plainCodec(contract.client, contract.server),
   }
 }

@@ -34,6 +34,14 @@ export interface Ask {
 /** What a server says to a new credential. */
 export type RefreshAnswer = Extract<ServerFrame, { readonly op: 'auth' }>
 
+/** What `opened` and `presence` say of who is here: all members, changes, or only how many. */
+interface PresenceFields {
+  readonly count?: number
+  readonly members?: readonly Member[]
+  readonly joins?: readonly Member[]
+  readonly leaves?: readonly string[]
+}
+
 const patienceMs = 1_000
 
 /** A visitor without the types of its contract: speaks `sallyport.v1` over a wire in memory, and keeps what has come. */
@@ -42,6 +50,7 @@ export class Inside implements FarReceiver {
   readonly opened: Promise<void>
   grant: unknown
   members: readonly Member[] = []
+  count = 0
   readonly refreshes: RefreshAnswer[] = []
   far: FarEnd | null = null
   readonly #contract: Contract
@@ -125,8 +134,7 @@ export class Inside implements FarReceiver {
 
   #enter(frame: RawFrame): void {
     this.grant = frame['grant']
-    // the server's own frame, which this very library wrote
-    this.members = (frame['members'] ?? []) as readonly Member[]
+    this.#presence(frame)
     this.#open()
   }
 
@@ -138,12 +146,13 @@ export class Inside implements FarReceiver {
   }
 
   #presence(frame: RawFrame): void {
-    // as above
-    const { joins, leaves } = frame as unknown as { joins: readonly Member[]; leaves: readonly string[] }
-    const members = new Map(this.members.map((one) => [one.user, one]))
-    for (const user of leaves) members.delete(user)
-    for (const one of joins) members.set(one.user, one)
-    this.members = [...members.values()]
+    // the server's own frame, which this very library wrote
+    const { count, members, joins = [], leaves = [] } = frame as unknown as PresenceFields
+    const next = new Map((members ?? (count === undefined ? this.members : [])).map((one) => [one.user, one]))
+    for (const user of leaves) next.delete(user)
+    for (const one of joins) next.set(one.user, one)
+    this.members = [...next.values()]
+    this.count = count ?? this.members.length
   }
 
   #take(message: Got): void {

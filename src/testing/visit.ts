@@ -33,6 +33,8 @@ export interface Visitor<C, S, K> {
   readonly grant: unknown
   /** Who is here, kept current. */
   readonly members: readonly Member[]
+  /** How many are here, kept current; where they are too many for a list, `members` is empty. */
+  readonly count: number
   /** What the server has said to new credentials, oldest first. */
   readonly refreshes: readonly RefreshAnswer[]
   /** Settles with the close code once the socket has ended. */

@@ -47,6 +47,7 @@ export type ServerFrame =
       readonly id: string
       readonly grant?: unknown
       readonly members?: readonly Member[]
+      readonly count?: number
     }
   | ({ readonly op: 'denied'; readonly in: string } & Refusal)
   | {
@@ -59,11 +60,14 @@ export type ServerFrame =
     }
   | { readonly op: 'ok'; readonly in: string; readonly id: string; readonly data?: unknown }
   | ({ readonly op: 'err'; readonly in: string; readonly id?: string } & Refusal)
+  // `joins` and `leaves`, or `members`, or `count`
   | {
       readonly op: 'presence'
       readonly in: string
-      readonly joins: readonly Member[]
-      readonly leaves: readonly string[]
+      readonly joins?: readonly Member[]
+      readonly leaves?: readonly string[]
+      readonly members?: readonly Member[]
+      readonly count?: number
     }
   | { readonly op: 'changed'; readonly in: string; readonly grant: unknown }
   | { readonly op: 'ask'; readonly nonce: string; readonly withinMs: number }
@@ -128,6 +132,21 @@ export function encodeMessage(head: MessageHead, body: Body): Payload {
 /** Any other frame, as text. */
 export function encodeFrame(frame: ServerFrame | ClientFrame): string {
   return JSON.stringify(frame)
+}
+
+/**
+ * A frame with a list that is encoded already.
+ *
+ * @param frame the other fields; at least one
+ * @param name the field of the list
+ * @param list the JSON of its items, with commas between them
+ */
+export function encodeWithList(
+  frame: Readonly<Record<string, unknown>>,
+  name: 'joins' | 'members',
+  list: string,
+): string {
+  return `${JSON.stringify(frame).slice(0, -1)},"${name}":[${list}]}`
 }
 
 /**

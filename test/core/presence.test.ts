@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { hub } from '../../src/core/application.ts'
-import { groupAddress } from '../../src/core/keys.ts'
 import type { Layer } from '../../src/core/layer.ts'
 import { type Authenticator, consumer, contract, memory } from '../../src/index.ts'
 import { settled, testClock } from '../../src/testing/clock.ts'
@@ -76,7 +75,7 @@ test('whoever comes in just when a question about the room ends is seen', async 
   await looking
   expect(names(await found)).toContain(grace.id)
   await settled()
-  expect(names(here[hub].presence.members(groupAddress(hall, '', {})))).toContain(ada.id)
+  expect(names(await here.group(hall).members())).toContain(ada.id)
   expect(names(bob.members)).toContain(ada.id)
   expect(names(alice.members)).toContain(ada.id)
 })

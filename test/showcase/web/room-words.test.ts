@@ -69,11 +69,13 @@ describe('the people of a room', () => {
   const grace = { id: 'g', name: 'Grace', username: 'grace', role: 'member' } as const
 
   test('those who are here come first, visitors without a role among them', () => {
-    const present = [
+    const members = [
       { user: 'g', info: { name: 'Grace' } },
       { user: 'z', info: { name: 'Zuse' } },
     ]
-    expect(peopleOf([ada, grace], present).map(({ name, role, here }) => [name, role, here])).toEqual([
+    expect(
+      peopleOf([ada, grace], { members, count: 2 }).map(({ name, role, here }) => [name, role, here]),
+    ).toEqual([
       ['Grace', 'member', true],
       ['Zuse', null, true],
       ['Ada', 'owner', false],
@@ -81,7 +83,16 @@ describe('the people of a room', () => {
   })
 
   test('a presence without a name is somebody', () => {
-    expect(peopleOf([], [{ user: 'x', info: null }])[0]?.name).toBe('somebody')
+    const presence = { members: [{ user: 'x', info: null }], count: 1 }
+    expect(peopleOf([], presence)[0]?.name).toBe('somebody')
+  })
+
+  test('of a crowd those with a role are listed, and nobody is called away', () => {
+    const crowd = { members: [], count: 201 }
+    expect(peopleOf([ada, grace], crowd).map(({ name, here }) => [name, here])).toEqual([
+      ['Ada', null],
+      ['Grace', null],
+    ])
   })
 })
 

@@ -1,4 +1,4 @@
-import type { OpenedOf, Snapshot } from 'sallyport/client'
+import type { OpenedOf } from 'sallyport/client'
 import type { z } from 'zod'
 import type { chat } from '../../../src/contracts.ts'
 
@@ -8,5 +8,3 @@ export type OpenedChat = OpenedOf<typeof chat>
 export type ChatSnapshot = ReturnType<OpenedChat['snapshot']>
 /** One message, as the server sends it. */
 export type Message = z.output<typeof chat.server.said>
-/** Someone who is in the room right now. */
-export type Present = Snapshot['members'][number]

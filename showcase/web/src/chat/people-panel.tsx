@@ -2,32 +2,36 @@ import { Stack, Text, Title } from '@mantine/core'
 import type { ReactNode } from 'react'
 import type { Loaded } from '../http/use-loaded.ts'
 import { Failure } from '../layout/failure.tsx'
-import type { Present } from './contract.ts'
 import { InviteForm } from './invite-form.tsx'
 import { LeaveButton } from './leave-button.tsx'
-import { peopleOf } from './people.ts'
+import { isCrowd, peopleOf, type Presence } from './people.ts'
 import { PersonRow } from './person-row.tsx'
 import type { RoomWithMembers } from './rooms-api.ts'
 
 /** What the panel shows. */
 export interface PeoplePanelProps {
   readonly room: Loaded<RoomWithMembers>
-  readonly present: readonly Present[]
+  readonly presence: Presence
   readonly me: string
   /** One has left: the room is no longer one's own. */
   readonly onLeft: () => void
 }
 
 /** Who is here, who has a role, and for owners the way to change that. */
-export function PeoplePanel({ room, present, me, onLeft }: PeoplePanelProps): ReactNode {
+export function PeoplePanel({ room, presence, me, onLeft }: PeoplePanelProps): ReactNode {
   const { value, failure, reload } = room
-  const people = peopleOf(value?.members ?? [], present)
+  const people = peopleOf(value?.members ?? [], presence)
   const owner = value?.role === 'owner'
   return (
     <Stack gap="sm">
       <Title order={2} size="h5">
-        Here now: {people.filter(({ here }) => here).length}
+        Here now: {presence.count}
       </Title>
+      {isCrowd(presence) && (
+        <Text size="xs" c="dimmed">
+          Too many to list. Below are those who have a role.
+        </Text>
+      )}
       <Failure message={failure} />
       <ul className="plain-list people-list" aria-label="People">
         {people.map((person) => (

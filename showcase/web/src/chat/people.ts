@@ -1,4 +1,4 @@
-import type { Present } from './contract.ts'
+import type { ChatSnapshot } from './contract.ts'
 import type { Member, Role } from './rooms-api.ts'
 
 /** Someone of a room: who is here, who was given a role, or both. */
@@ -8,13 +8,23 @@ export interface PersonInRoom {
   readonly username: string | null
   /** `null` for somebody who visits a public room without a role of their own. */
   readonly role: Role | null
-  readonly here: boolean
+  /** `null` where so many are here that they are not listed. */
+  readonly here: boolean | null
+}
+
+/** Who is here: a list, and how many there are, which may be more. */
+export type Presence = Pick<ChatSnapshot, 'members' | 'count'>
+
+/** Whether those who are here are too many for a list. */
+export function isCrowd({ members, count }: Presence): boolean {
+  return count > members.length
 }
 
 /** Members and visitors as one list: who is here first, then by name. */
-export function peopleOf(members: readonly Member[], present: readonly Present[]): readonly PersonInRoom[] {
-  const here = new Map(present.map(({ user, info }) => [user, nameIn(info)]))
-  const known = members.map((member) => ({ ...member, here: here.has(member.id) }))
+export function peopleOf(members: readonly Member[], presence: Presence): readonly PersonInRoom[] {
+  const here = new Map(presence.members.map(({ user, info }) => [user, nameIn(info)]))
+  const crowd = isCrowd(presence)
+  const known = members.map((member) => ({ ...member, here: crowd ? null : here.has(member.id) }))
   const ids = new Set(members.map(({ id }) => id))
   const visitors = [...here]
     .filter(([id]) => !ids.has(id))

@@ -19,7 +19,7 @@ export function PersonRow({ person, me, remove }: PersonRowProps): ReactNode {
   const { id, name, username, role, here } = person
   const { busy, failure, run } = useAction()
   return (
-    <li className="person" data-here={here}>
+    <li className="person" data-here={here ?? undefined}>
       <Group gap="xs" wrap="nowrap">
         <span className="dot" aria-hidden />
         <div className="person-name">
@@ -27,7 +27,7 @@ export function PersonRow({ person, me, remove }: PersonRowProps): ReactNode {
             {name}
             {me && ' (you)'}
           </Text>
-          <VisuallyHidden>{here ? 'is here' : 'is away'}</VisuallyHidden>
+          {here !== null && <VisuallyHidden>{here ? 'is here' : 'is away'}</VisuallyHidden>}
           <Text size="xs" c="dimmed" truncate>
             {[username, role].filter((word) => word !== null).join(' · ')}
           </Text>

@@ -21,7 +21,7 @@ export interface RoomInsideProps extends RoomViewProps {
 
 /** A room that is open, or will be again: messages, composer, people. */
 export function RoomInside({ room, title, user, onLeft, opened, snapshot }: RoomInsideProps): ReactNode {
-  const { state, grant, members } = snapshot
+  const { state, grant, count } = snapshot
   const messages = useMessages(opened, state)
   const { typers, tell } = useTyping(opened, user.id)
   const [peopleShown, setPeopleShown] = useState(false)
@@ -44,7 +44,7 @@ export function RoomInside({ room, title, user, onLeft, opened, snapshot }: Room
             aria-controls="people"
             onClick={() => setPeopleShown(!peopleShown)}
           >
-            People ({members.length})
+            People ({count})
           </Button>
         </RoomHeader>
         <MessageList messages={messages} me={user.id} />
@@ -60,7 +60,7 @@ export function RoomInside({ room, title, user, onLeft, opened, snapshot }: Room
         />
       </main>
       <aside className="people" id="people" data-shown={peopleShown} aria-label="People in this room">
-        <PeoplePanel room={about} present={members} me={user.id} onLeft={onLeft} />
+        <PeoplePanel room={about} presence={snapshot} me={user.id} onLeft={onLeft} />
       </aside>
     </>
   )
