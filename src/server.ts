@@ -75,7 +75,10 @@ export interface Options {
   readonly on?: EventSink
   /** Follows handshakes, messages and sends through a trace, such as `otel()` of `sallyport/otel`; nothing does when left out. */
   readonly tracer?: Tracer
-  /** For how long revocations are remembered: at least as long as the longest-lived credential; 24 hours when left out. */
+  /**
+   * For how long revocations are remembered: at least as long as the longest-lived credential; 24 hours when left out. The
+   * same on every node of a layer.
+   */
   readonly remember?: Duration
   /** The name of this process among its peers; random when left out. */
   readonly node?: string

@@ -71,9 +71,10 @@ export async function passDoors(
 async function heardOthers({ orders }: Hub): Promise<void> {
   try {
     await orders.ready()
-  } catch (error) {
+  } catch {
+    // why is reported at each attempt, and not for each handshake
     throw new Denial(503, 'unavailable', 'the server cannot hear of revocations: come back later', {
-      cause: error,
+      retryAfterMs: 1_000,
       detail: 'listening to the other nodes',
     })
   }

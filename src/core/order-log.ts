@@ -1,5 +1,6 @@
 import type { Position } from '../wire/frame.ts'
 import { SallyportError } from '../wire/errors.ts'
+import type { Clock } from './clock.ts'
 import type { Delivery, Link, LogRange, LogRules, Unsubscribe } from './layer.ts'
 import type { Reporter } from './report.ts'
 
@@ -8,6 +9,7 @@ export interface OrderLogParts {
   readonly link: Link
   readonly topic: string
   readonly rules: LogRules
+  readonly clock: Clock
   /** Where a node that starts begins to read. */
   readonly from: 'all' | 'head'
   readonly report: Reporter
@@ -18,6 +20,9 @@ export interface OrderLogParts {
    */
   hear(bytes: Uint8Array, ageMs: number | null): void
 }
+
+/** How many entries are handed on in one turn. */
+const atOnce = 1_000
 
 /**
  * One of the logs through which orders reach all nodes. What is heard is handed on at once; where something was lost before it,
@@ -72,8 +77,16 @@ export class OrderLog {
   async #read(): Promise<void> {
     const { hear, from } = this.#parts
     const { head, entries } = this.#last === null ? await this.#range(from) : await this.#after(this.#last)
-    for (const { value, ageMs } of entries) hear(value, ageMs)
+    for (const [index, { value, ageMs }] of entries.entries()) {
+      if (index > 0 && index % atOnce === 0) await this.#turn()
+      hear(value, ageMs)
+    }
     this.#last = head
+  }
+
+  /** Lets others have their turn: a log of 100,000 entries would hold up a process for a second. */
+  #turn(): Promise<void> {
+    return new Promise((resolve) => this.#parts.clock.after(0, resolve))
   }
 
   /** What followed a position; all that is kept, when some of that is missing: an order counts once, however often it is read. */

@@ -48,7 +48,7 @@ const topics = {
 const maxRemembered = 100_000
 /** Kicks and rechecks are kept for nodes that have missed the message: so many, for so long. */
 const acts = { size: 10_000, forMs: 900_000 }
-/** How many orders are recognised when they are heard again. */
+/** How many orders, at least, are recognised when they are heard again. */
 const maxKnown = 10_000
 /** How many changes of rights, at least, are compared with handshakes that were on their way. */
 const maxChanges = 10_000
@@ -73,8 +73,9 @@ export class Orders {
   #timer: Timer | null = null
   #closed = false
   #given = 0
-  /** The ids of the latest orders, the oldest first. */
-  readonly #known = new Set<string>()
+  /** The ids of the latest orders, in two sets: the older one goes at once, which costs less than to forget one by one. */
+  #known = new Set<string>()
+  #knownBefore: ReadonlySet<string> = new Set()
   /** The latest changes of rights, each with its number. */
   readonly #changes: { readonly who: Selector; readonly number: number }[] = []
   /** The number of the last one that is not among them any more. */
@@ -224,10 +225,9 @@ export class Orders {
   }
 
   #isNew(id: string): boolean {
-    if (this.#known.has(id)) return false
+    if (this.#known.has(id) || this.#knownBefore.has(id)) return false
     this.#known.add(id)
-    const [oldest] = this.#known.size > maxKnown ? this.#known : []
-    if (oldest !== undefined) this.#known.delete(oldest)
+    if (this.#known.size >= maxKnown) [this.#knownBefore, this.#known] = [this.#known, new Set()]
     return true
   }
 
@@ -266,9 +266,7 @@ export class Orders {
     // a kick is not remembered: whoever is on the way into that room has the doors asked again
     if (kind === 'recheck' || who.room !== undefined) this.#noteChange(who, number)
     const sockets = registry.find(who).filter(applies)
-    // questions of their own: one that was asked before the order may have been answered before the change
-    const questions: Questions = new Flights()
-    if (kind === 'recheck') return counted(await someAtOnce(sockets, (socket) => socket.recheck(questions)))
+    if (kind === 'recheck') return recheckedBy(sockets)
     const code = who.session === undefined && who.token === undefined ? 4403 : 4401
     for (const socket of sockets) socket.end('revoked', code, closeReason(`revoked: ${reason}`))
     return { closed: sockets.length, changed: 0 }
@@ -311,6 +309,12 @@ function happeningOf(order: Order, done: Done, fingerprint: (id: string) => stri
 
 function answersTopic(node: string): string {
   return `sallyport/answers/${node}`
+}
+
+async function recheckedBy(sockets: readonly OpenSocket[]): Promise<Done> {
+  // questions of their own: one that was asked before the order may have been answered before the change
+  const questions: Questions = new Flights()
+  return counted(await someAtOnce(sockets, (socket) => socket.recheck(questions)))
 }
 
 async function someAtOnce<T, R>(all: readonly T[], ask: (one: T) => Promise<R>): Promise<readonly R[]> {

@@ -70,9 +70,11 @@ test('a store that fails at start is asked again after a while, however many han
       return Promise.reject(new Error('the store is away'))
     },
   }))
-  const { port } = nodeOn(layer, clock, 'one')
-  for (let count = 0; count < 100; count++) await visit(room, {}, { user: ada, port }).catch(() => {})
+  const { port, faults } = nodeOn(layer, clock, 'one')
+  for (let count = 0; count < 100; count++)
+    await expect(visit(room, {}, { user: ada, port })).rejects.toMatchObject({ status: 503 })
   expect(reads).toBeLessThanOrEqual(4)
+  expect(faults).toHaveLength(1)
   await clock.advance(60_000)
   expect(reads).toBeLessThanOrEqual(4 * 40)
 })
@@ -317,4 +319,30 @@ test('20,000 rechecks during one handshake are not all kept, and it is asked aga
   await coming
   await settled()
   expect(asked).toEqual(['open', 'recheck'])
+})
+
+test('a node that starts with many revocations to read lets others have their turn meanwhile', async () => {
+  const layer = memory()
+  const link = await linkOf(layer, 'writer')
+  const rules = { space: 'system', size: 100_000, forMs: 86_400_000 } as const
+  for (let count = 0; count < 10_000; count++) {
+    const order = {
+      id: `${count}`,
+      kind: 'revoke',
+      who: { user: `${count}` },
+      reason: 'x',
+      at: 0,
+      forMs: 60_000,
+    }
+    await link.publish(users, () => encoded({ ...order, node: 'writer' }), { ...rules, id: order.id })
+  }
+  await link.close()
+  const port = testPort({ layer })
+  const { orders, revocations } = port[hub]
+  const sizes = new Set<number>()
+  const watch = setInterval(() => sizes.add(revocations.size), 0)
+  await orders.ready()
+  clearInterval(watch)
+  expect(revocations.size).toBe(10_000)
+  expect(sizes.size).toBeGreaterThan(3)
 })
