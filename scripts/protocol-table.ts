@@ -30,8 +30,16 @@ const bounds: Readonly<Record<keyof Limits, readonly [what: string, beyond: stri
   pingsPerSecond: ['protocol pings of a client, each second', '1008'],
   rate: ['messages of one socket', 'dropped with a 429 error'],
   identityRate: ['messages of all sockets of one identity', 'dropped with a 429 error'],
+  guestRate: ['messages of the guests of one network', 'dropped with a 429 error'],
+  byteRate: ['bytes of one socket', 'dropped with a 429 error'],
+  identityByteRate: ['bytes of all sockets of one identity', 'dropped with a 429 error'],
+  guestByteRate: ['bytes of the guests of one network', 'dropped with a 429 error'],
+  validation: [
+    'reading and validating the messages of one identity, or of the guests of one network',
+    'dropped with a 429 error',
+  ],
   rateGraceMs: ['how long a socket may stay over a rate', '4429'],
-  invalidMessages: ['invalid messages within 10 s', '4400'],
+  invalidMessages: ['invalid messages of one identity, or of one guest, within 10 s', '4400'],
   inbox: ['messages that wait for their handler', 'reading pauses'],
   outboundBytes: ['what waits for a slow reader', "the message's policy: 4508, drop, or latest"],
   outboundMs: ['how long a handler waits for a slow reader', '4508'],
@@ -76,9 +84,20 @@ function limitTable(): string {
 
 function spoken(name: keyof Limits, value: Limits[keyof Limits]): string {
   if (value === null) return 'off'
-  if (typeof value === 'object') return `${value.most} in ${seconds(value.eachMs)}, ${value.burst} in a burst`
-  if (name.endsWith('Ms')) return seconds(value)
-  if (!name.endsWith('Bytes')) return value.toLocaleString('en')
+  const said = unitOf(name)
+  if (typeof value === 'object')
+    return `${said(value.most)} in ${seconds(value.eachMs)}, ${said(value.burst)} in a burst`
+  return said(value)
+}
+
+function unitOf(name: keyof Limits): (value: number) => string {
+  if (name === 'validation') return (value) => `${value} ms`
+  if (name.endsWith('Ms')) return seconds
+  if (/Bytes$|[bB]yteRate$/.test(name)) return bytes
+  return (value) => value.toLocaleString('en')
+}
+
+function bytes(value: number): string {
   return value >= 1_048_576 ? `${value / 1_048_576} MiB` : `${value / 1_024} KiB`
 }
 

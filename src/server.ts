@@ -5,6 +5,7 @@ import type { Server as HttpsServer } from 'node:https'
 import { admit } from './core/admit.ts'
 import { type Application, hub as server } from './core/application.ts'
 import type { Identity } from './core/identity.ts'
+import { accountsUnder } from './core/account.ts'
 import { Alarms } from './core/alarms.ts'
 import { Allowances } from './core/allowances.ts'
 import { aClock, type Clock, systemClock } from './core/clock.ts'
@@ -207,7 +208,7 @@ function hubOf(options: Options): {
     carriers: checkedCarriers(options.carriers ?? {}),
     origins: originRules(options.origins, options.hosts),
     gate: new Gate(limits, clock),
-    identityRates: new Allowances(limits.identityRate, clock, alarms),
+    accounts: accountsUnder(limits, { clock, alarms }),
     failures: new Allowances(limits.failedHandshakes, clock, alarms),
     whenFull: options.whenFull ?? 'evict',
     presence: new Presence({ node, link, groups, clock, alarms, limits, report }),

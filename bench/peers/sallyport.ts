@@ -1,5 +1,5 @@
-// Sallyport with its default options; only what is measured is unbounded: the rates of messages and of bad credentials,
-// and how many connections the few users of a benchmark have.
+// Sallyport with its default options; only what is measured is unbounded: the rates of messages, bytes and bad
+// credentials, the time of validating, and how many connections the few users of a benchmark have.
 import { consumer, contract, sallyport } from 'sallyport'
 import { jwt } from 'sallyport/auth/jwt'
 import { z } from 'zod'
@@ -15,7 +15,13 @@ const room = consumer(chat, { auth: member }, (socket) => ({
 }))
 
 const port = sallyport({
-  limits: { rate: null, failedHandshakes: null, connectionsPerIdentity: 1_000_000 },
+  limits: {
+    rate: null,
+    byteRate: null,
+    validation: null,
+    failedHandshakes: null,
+    connectionsPerIdentity: 1_000_000,
+  },
 })
 port.serve(room)
 announce((await port.listen(0)).port)

@@ -2,65 +2,124 @@ import type { Alarms } from './alarms.ts'
 import type { Clock } from './clock.ts'
 import { Bucket, type Rate } from './limits.ts'
 
-/** More than are ever short at once; beyond it the one that has been known longest is forgotten, and so starts anew. */
+/** What has been used up for a key, and comes back with time. */
+export interface Spent {
+  /** The share that is left now: 1 when it is as a new one would be, 0 or less when nothing is. */
+  left(now: number): number
+}
+
+/** More than are ever remembered at once. */
 const maxKnown = 100_000
+/** Of so many of the oldest the fullest is forgotten when another one is to be remembered. */
+const choice = 8
+
+/** What a ledger is made of. */
+export interface LedgerParts<S extends Spent> {
+  readonly make: (now: number) => S
+  /** Without use for so long, each is as a new one would be. */
+  readonly freshMs: number
+  readonly clock: Clock
+  readonly alarms: Alarms
+}
 
 /**
- * A token bucket for each key, such as an identity or a network. Only what is not full is remembered, so that quiet
- * costs no memory; with a rate of `null` everything is allowed.
+ * What has been used up, for each key, such as an identity or a network. What was not used for `freshMs` is forgotten,
+ * without a look at the others: there are two generations, and the earlier one is dropped as a whole. Beyond 100,000 the
+ * fullest of the eight oldest is forgotten, so that a flood of keys does not push out what is used up.
  */
-export class Allowances {
-  readonly #rate: Rate | null
-  readonly #clock: Clock
-  readonly #alarms: Alarms
-  readonly #known = new Map<string, Bucket>()
-  #sweeping = false
+export class Ledger<S extends Spent> {
+  readonly #parts: LedgerParts<S>
+  #recent = new Map<string, S>()
+  #earlier = new Map<string, S>()
+  #isTurning = false
 
-  constructor(rate: Rate | null, clock: Clock, alarms: Alarms) {
-    this.#rate = rate
-    this.#clock = clock
-    this.#alarms = alarms
+  constructor(parts: LedgerParts<S>) {
+    this.#parts = parts
   }
 
-  /** Takes one from a key's allowance; false when nothing is left of it. */
-  take(key: string): boolean {
-    const rate = this.#rate
-    if (rate === null) return true
-    const now = this.#clock.monotonic()
-    const bucket = this.#known.get(key) ?? this.#add(key, new Bucket(rate, now))
-    this.#sweepLater(rate)
-    return bucket.take(now)
+  /** What is kept for a key, made when nothing is. */
+  of(key: string): S {
+    return this.#recent.get(key) ?? this.#renew(key)
   }
 
-  /** For how long nothing is left of a key's allowance; 0 when there is some. */
-  shortMs(key: string): number {
-    return this.#known.get(key)?.shortMs(this.#clock.monotonic()) ?? 0
+  /** What is kept for a key; `undefined` when nothing is. */
+  peek(key: string): S | undefined {
+    return this.#recent.get(key) ?? this.#earlier.get(key)
   }
 
   /** How many keys are remembered: none once all is quiet. */
   get size(): number {
-    return this.#known.size
+    return this.#recent.size + this.#earlier.size
   }
 
-  #add(key: string, bucket: Bucket): Bucket {
-    const [oldest] = this.#known.size < maxKnown ? [] : this.#known.keys()
-    if (oldest !== undefined) this.#known.delete(oldest)
-    this.#known.set(key, bucket)
-    return bucket
+  #renew(key: string): S {
+    const { make, clock } = this.#parts
+    const now = clock.monotonic()
+    const known = this.#earlier.get(key)
+    if (known !== undefined) this.#earlier.delete(key)
+    else if (this.size >= maxKnown) this.#forgetOne(now)
+    const one = known ?? make(now)
+    this.#recent.set(key, one)
+    this.#turnLater()
+    return one
   }
 
-  /** After the time in which any bucket fills up. */
-  #sweepLater(rate: Rate): void {
-    if (this.#sweeping) return
-    this.#sweeping = true
-    const { most, eachMs, burst } = rate
-    this.#alarms.after((burst * eachMs) / most, () => this.#sweep(rate))
+  #forgetOne(now: number): void {
+    const oldest = this.#earlier.size > 0 ? this.#earlier : this.#recent
+    let fullest: { readonly key: string; readonly left: number } | null = null
+    let looked = 0
+    for (const [key, one] of oldest) {
+      if (looked++ === choice) break
+      const left = one.left(now)
+      if (fullest === null || left > fullest.left) fullest = { key, left }
+    }
+    if (fullest !== null) oldest.delete(fullest.key)
   }
 
-  #sweep(rate: Rate): void {
-    this.#sweeping = false
-    const now = this.#clock.monotonic()
-    for (const [key, bucket] of this.#known) if (bucket.isFull(now)) this.#known.delete(key)
-    if (this.#known.size > 0) this.#sweepLater(rate)
+  #turnLater(): void {
+    if (this.#isTurning) return
+    this.#isTurning = true
+    this.#parts.alarms.after(this.#parts.freshMs, () => this.#turn())
   }
+
+  #turn(): void {
+    this.#isTurning = false
+    this.#earlier = this.#recent
+    this.#recent = new Map()
+    if (this.#earlier.size > 0) this.#turnLater()
+  }
+}
+
+/** A token bucket for each key; with a rate of `null` everything is allowed, and nothing is remembered. */
+export class Allowances {
+  readonly #clock: Clock
+  readonly #buckets: Ledger<Bucket> | null
+
+  constructor(rate: Rate | null, clock: Clock, alarms: Alarms) {
+    this.#clock = clock
+    this.#buckets =
+      rate === null
+        ? null
+        : new Ledger({ make: (now) => new Bucket(rate, now), freshMs: freshMsOf(rate), clock, alarms })
+  }
+
+  /** Takes one from a key's allowance; false when nothing is left of it. */
+  take(key: string): boolean {
+    return this.#buckets === null || this.#buckets.of(key).take(this.#clock.monotonic())
+  }
+
+  /** For how long nothing is left of a key's allowance; 0 when there is some. */
+  shortMs(key: string): number {
+    return this.#buckets?.peek(key)?.shortMs(this.#clock.monotonic()) ?? 0
+  }
+
+  /** How many keys are remembered: none once all is quiet. */
+  get size(): number {
+    return this.#buckets?.size ?? 0
+  }
+}
+
+/** How long a bucket takes from the most that it can owe until it is full. */
+export function freshMsOf({ most, eachMs, burst }: Rate): number {
+  return Math.ceil((2 * burst * eachMs) / most)
 }

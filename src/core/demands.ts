@@ -4,6 +4,7 @@ import type { Params } from '../wire/path.ts'
 import type { InputOf, OutputOf, Schema } from '../wire/schema.ts'
 import type { Application, Authenticator, UserOf } from './application.ts'
 import type { Why } from './doors.ts'
+import type { RateOption } from './limits.ts'
 import type { Group, Messenger, SendOptions } from './port.ts'
 import type { LeaveReason } from './report.ts'
 
@@ -59,13 +60,14 @@ export type Demands<P extends string, A, G, Au extends string, R> = {
   /** Which of the contract's audiences this one hears; those that are lost are left before anything else happens. */
   readonly audience?: (who: { readonly user: UserOf<A>; readonly grant: Granted<G> }) => readonly Au[]
   /**
-   * Bounds of this endpoint: bytes of a message, values in it, its rate (`null` switches the rate off), and how many members
-   * clients are told by name before they are told only how many there are.
+   * Bounds of this endpoint: bytes of a message, values in it, for each socket the rate of messages and that of their bytes
+   * (`null` switches a rate off), and how many members clients are told by name before they are told only how many there are.
    */
   readonly limits?: {
     readonly message?: number
     readonly values?: number
-    readonly rate?: { readonly each: Duration; readonly most: number; readonly burst?: number } | null
+    readonly rate?: RateOption | null
+    readonly byteRate?: RateOption | null
     readonly members?: number
   }
   /** For how long a grant holds: `authorize`, and the identity where it can, is asked again before it runs out. For ever when left out. */

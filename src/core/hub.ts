@@ -1,4 +1,5 @@
 import type { Questions } from './answer.ts'
+import type { Accounts } from './account.ts'
 import type { Alarms } from './alarms.ts'
 import type { Allowances } from './allowances.ts'
 import type { Clock } from './clock.ts'
@@ -26,8 +27,8 @@ export interface Hub {
   readonly carriers: Carriers
   readonly origins: OriginRules
   readonly gate: Gate
-  /** What all sockets of an identity may send together. */
-  readonly identityRates: Allowances
+  /** What the sockets of an identity, or the guests of a network, have used up together. */
+  readonly accounts: Accounts
   /** How many bad credentials a network may bring. */
   readonly failures: Allowances
   /** What becomes of a connection beyond `limits.connectionsPerIdentity`: it takes the place of the oldest, or is refused. */

@@ -37,9 +37,29 @@ export interface Limits {
    * off, and so does a `rate` of `null` unless this one is set. Sockets of an endpoint whose own rate is wider than this one, or off, do not count.
    */
   readonly identityRate: Rate | null
+  /** Messages of the guests of one network together; 500 a second, burst 1,000. It is switched off like `identityRate`. */
+  readonly guestRate: Rate | null
+  /**
+   * Bytes of the messages of one socket; 256 KiB a second, burst 512 KiB, or one message of the largest size where that is
+   * more. `null` switches it off.
+   */
+  readonly byteRate: Rate | null
+  /**
+   * Bytes of all sockets of one identity together; 1 MiB a second, burst 1 MiB: what comes at once and goes to a room must
+   * find room in the queue of each reader (`outboundBytes`). `null` switches it off, and so does a
+   * `byteRate` of `null` unless this one is set. Sockets of an endpoint whose own byte rate is wider, or off, do not count.
+   */
+  readonly identityByteRate: Rate | null
+  /** Bytes of the guests of one network together; 4 MiB a second, burst 4 MiB. It is switched off like `identityByteRate`. */
+  readonly guestByteRate: Rate | null
+  /**
+   * Milliseconds in which the messages of one identity are read and validated, over all its sockets and reconnects, and
+   * likewise those of the guests of one network; 100 a second, burst 400. `null` switches it off.
+   */
+  readonly validation: Rate | null
   /** For how long a socket may stay over a rate before 4429; 10 s. */
   readonly rateGraceMs: number
-  /** Invalid messages within 10 s before 4400; 10. */
+  /** Invalid messages of one identity, or of one guest, within 10 s before 4400; 10. */
   readonly invalidMessages: number
   /** Messages that wait for their handler before reading pauses; 256. */
   readonly inbox: number
@@ -72,6 +92,18 @@ export interface Rate {
   readonly burst: number
 }
 
+/** The bounds of an endpoint; the server's hold where one is `undefined`. */
+export interface EndpointLimits {
+  /** Bytes of a message. */
+  readonly message: number | undefined
+  /** Values in a message. */
+  readonly values: number | undefined
+  readonly rate: Rate | null | undefined
+  readonly byteRate: Rate | null | undefined
+  /** How many members are told by name. */
+  readonly members: number | undefined
+}
+
 /** A rate as it is written at the surface; the burst is twice `most` unless said otherwise. */
 export interface RateOption {
   readonly each: Duration
@@ -93,6 +125,11 @@ export const defaultLimits: Limits = {
   pingsPerSecond: 10,
   rate: { most: 50, eachMs: 1_000, burst: 100 },
   identityRate: { most: 200, eachMs: 1_000, burst: 400 },
+  guestRate: { most: 500, eachMs: 1_000, burst: 1_000 },
+  byteRate: { most: 262_144, eachMs: 1_000, burst: 524_288 },
+  identityByteRate: { most: 1_048_576, eachMs: 1_000, burst: 1_048_576 },
+  guestByteRate: { most: 4_194_304, eachMs: 1_000, burst: 4_194_304 },
+  validation: { most: 100, eachMs: 1_000, burst: 400 },
   rateGraceMs: 10_000,
   invalidMessages: 10,
   inbox: 256,
@@ -123,12 +160,22 @@ export function limitsWith(changes: Partial<Limits>): Limits {
     if (!isOne) throw new TypeError(`the limit '${name}' is ${wanted(name)}, not ${JSON.stringify(value)}`)
   }
   // whoever asks for no rate does not mean another one
-  const unrated = changes.rate === null ? { identityRate: null } : {}
-  return { ...defaultLimits, ...unrated, ...changes }
+  const unrated = changes.rate === null ? { identityRate: null, guestRate: null } : {}
+  const unweighed = changes.byteRate === null ? { identityByteRate: null, guestByteRate: null } : {}
+  return { ...defaultLimits, ...unrated, ...unweighed, ...changes }
 }
 
 /** The limits that are rates; all others are numbers. */
-const rates: ReadonlySet<string> = new Set(['rate', 'identityRate', 'failedHandshakes'])
+const rates: ReadonlySet<string> = new Set([
+  'rate',
+  'identityRate',
+  'guestRate',
+  'byteRate',
+  'identityByteRate',
+  'guestByteRate',
+  'validation',
+  'failedHandshakes',
+])
 
 function wanted(name: string): string {
   const whole = `a whole number from 1 to ${largest}`
@@ -180,12 +227,27 @@ export class Bucket {
     this.#at = now
   }
 
-  /** Takes one token; false when there is none. A clock that jumps back only costs the time it jumped. */
-  take(now: number): boolean {
+  /**
+   * Takes tokens; false when there are too few. More than the bucket holds are taken from a full one, and the rest is owed. A
+   * clock that jumps back only costs the time it jumped.
+   */
+  take(now: number, tokens = 1): boolean {
     this.#fill(now)
-    if (this.#tokens < 1) return false
-    this.#tokens -= 1
+    if (this.#tokens < Math.min(tokens, this.#rate.burst)) return false
+    this.#owe(tokens)
     return true
+  }
+
+  /** Takes tokens for what was done already: those that are not there are owed. */
+  spend(tokens: number, now: number): void {
+    this.#fill(now)
+    this.#owe(tokens)
+  }
+
+  /** Whether nothing is left. */
+  isEmpty(now: number): boolean {
+    this.#fill(now)
+    return this.#tokens <= 0
   }
 
   /** For how long there will be no token; 0 when there is one. */
@@ -194,10 +256,15 @@ export class Bucket {
     return this.#tokens >= 1 ? 0 : ((1 - this.#tokens) * this.#rate.eachMs) / this.#rate.most
   }
 
-  /** Whether it is as a new one would be. */
-  isFull(now: number): boolean {
+  /** The share that is left: 1 when it is full, less than 0 when something is owed. */
+  left(now: number): number {
     this.#fill(now)
-    return this.#tokens === this.#rate.burst
+    return this.#tokens / this.#rate.burst
+  }
+
+  /** No more is owed than a full bucket: whoever was served once need not wait for ever. */
+  #owe(tokens: number): void {
+    this.#tokens = Math.max(-this.#rate.burst, this.#tokens - tokens)
   }
 
   #fill(now: number): void {

@@ -7,9 +7,10 @@ import type { Connection } from './connection.ts'
 import type { Visitor } from './doors.ts'
 import type { Member } from './groups.ts'
 import type { Hub } from './hub.ts'
-import { accountKey, identityKey } from './keys.ts'
+import { isGuest } from './identity.ts'
+import { accountKey } from './keys.ts'
 import { Lifetime, type LifetimeParts, type Span } from './lifetime.ts'
-import { isWider, type Rate } from './limits.ts'
+import type { EndpointLimits } from './limits.ts'
 import { Opening, type OpeningParts } from './opening.ts'
 import { placeOf } from './place.ts'
 import type { Places } from './places.ts'
@@ -79,20 +80,12 @@ export class Occupant implements OpeningParts, LifetimeParts, OpenSocket, Member
     return this.checks.limits.message ?? this.hub.limits.messageBytes
   }
 
-  get messageValues(): number {
-    return this.checks.limits.values ?? this.hub.limits.messageValues
+  get limits(): EndpointLimits {
+    return this.checks.limits
   }
 
-  get rate(): Rate | null {
-    const { rate } = this.checks.limits
-    return rate === undefined ? this.hub.limits.rate : rate
-  }
-
-  /** An endpoint that allows each of its sockets more than an identity may send has said that this is fine. */
-  get identity(): string | null {
-    const { rate } = this.checks.limits
-    const isCounted = rate === undefined || !isWider(rate, this.hub.limits.identityRate)
-    return isCounted ? identityKey(this.places.tenant, this.holder.subject) : null
+  get isGuest(): boolean {
+    return isGuest(this.opening.visitor.identity)
   }
 
   vacate(): void {

@@ -2,7 +2,7 @@ import { assertValid, type Payload } from '../wire/body.ts'
 import { retryAfterClose } from '../wire/close.ts'
 import { type Contract, shapeOf } from '../wire/contract.ts'
 import { Denial } from '../wire/errors.ts'
-import { encodeFrame, type ServerFrame } from '../wire/frame.ts'
+import { encodeFrame, glimpseId, type ServerFrame } from '../wire/frame.ts'
 import { isRecord } from '../wire/json.ts'
 import { check } from '../wire/schema.ts'
 import { traceOf } from '../wire/trace.ts'
@@ -15,7 +15,7 @@ import { DrainWaiters } from './drain-waiters.ts'
 import { Heartbeat, type Pulse } from './heartbeat.ts'
 import type { Hub } from './hub.ts'
 import { Inbox } from './inbox.ts'
-import type { Limits, Rate } from './limits.ts'
+import type { EndpointLimits, Limits } from './limits.ts'
 import { bodyFor, sendingOf } from './messenger.ts'
 import { denialReason } from './refusal.ts'
 import type { LeaveReason, Place, SocketHappening } from './report.ts'
@@ -51,11 +51,14 @@ export interface OpeningParts {
   readonly connection: Connection
   readonly codec: Codec
   readonly place: Place
-  readonly rate: Rate | null
-  /** How many values the JSON of a message may hold. */
-  readonly messageValues: number
-  /** What the rate of its identity is kept by; `null` where its messages do not count. */
-  readonly identity: string | null
+  /** The limits of the endpoint. */
+  readonly limits: EndpointLimits
+  /** The largest message, in bytes. */
+  readonly messageBytes: number
+  /** The account that pays for what this socket costs. */
+  readonly account: string
+  /** Whether that is the account of a network. */
+  readonly isGuest: boolean
   /** Gives up the places in groups and presence. */
   vacate(): void
   /** The credential has ended before its alarm has rung. */
@@ -91,6 +94,8 @@ export class Opening implements Receiver, Pulse {
   #gone: Promise<void> | null = null
   #visitor: Visitor
   #activeAt: number
+  /** When the message that is being read and validated came; -1 when that is paid for. */
+  #began = -1
   #turned: PromiseWithResolvers<void> | null = null
   #abort: AbortController | null = null
   /** Handlers that wait for a slow reader. */
@@ -239,10 +244,17 @@ export class Opening implements Receiver, Pulse {
     await this.#gone
   }
 
-  message(payload: Payload, _bytes: number): void {
+  message(payload: Payload, bytes: number): void {
     if (this.#ended) return
     this.#heartbeat.heard()
-    this.#obey(this.parts.codec.read(payload, this.parts.messageValues))
+    // a process that was stopped, or a clock that has jumped, reads what came meanwhile before it hears its alarms
+    if (this.#hasExpired()) return this.parts.lapse()
+    const { codec, hub, limits } = this.parts
+    this.#began = hub.clock.monotonic()
+    const verdict = this.#judge.message(bytes, this.#began)
+    if (verdict !== null) return this.#punish(verdict, codec.framed ? glimpseId(payload) : null)
+    this.#obey(codec.read(payload, limits.values ?? hub.limits.messageValues))
+    this.#charge()
   }
 
   alive(): void {
@@ -293,30 +305,30 @@ export class Opening implements Receiver, Pulse {
   }
 
   #obey(command: Command): void {
-    if (command.do === 'invalid')
-      return command.mismatch
-        ? this.#mismatch(command)
-        : this.#invalid(command.issue, command.id, command.code)
-    const message = command.do === 'message' || command.do === 'call' ? command : null
-    const now = this.parts.hub.clock.now()
-    // a process that was stopped, or a clock that has jumped, reads what came meanwhile before it hears its alarms
-    if (this.#hasEnded(now)) return this.parts.lapse()
-    // whatever a peer says has cost us the reading of it
-    const verdict = this.#judge.message(now)
-    if (verdict !== 'pass') this.#punish(verdict, tooMany(), message?.id ?? null)
-    else if (message !== null) this.#take(message)
+    if (command.do === 'message' || command.do === 'call') this.#take(command)
+    else if (command.do === 'invalid') this.#refuseInvalid(command)
     else if (command.do === 'cancel') this.#calls?.get(command.id)?.abort()
     else if (command.do === 'refresh') this.parts.refresh(command)
     else if (command.do === 'ping') this.frame({ op: 'pong' })
   }
 
-  #hasEnded(now: number): boolean {
+  #hasExpired(): boolean {
     const { expires } = this.#visitor.identity
-    return expires !== undefined && expires.getTime() <= now
+    return expires !== undefined && expires.getTime() <= this.parts.hub.clock.now()
+  }
+
+  /** Charges the account for the time since the message came, once, and before a handler runs. */
+  #charge(): void {
+    const { clock, limits } = this.parts.hub
+    const began = this.#began
+    this.#began = -1
+    if (began === -1 || limits.validation === null) return
+    const now = clock.monotonic()
+    this.#judge.spent(now - began, now)
   }
 
   #take(command: Command & { readonly do: 'message' | 'call' }): void {
-    this.#activeAt = this.parts.hub.clock.monotonic()
+    this.#activeAt = this.#began
     if (this.#draining) return
     if (command.do === 'call') this.#takeCall(command)
     else this.#takeMessage(command)
@@ -437,15 +449,17 @@ export class Opening implements Receiver, Pulse {
   }
 
   #invalid(issue: string, id: string | null, code = 'invalid-message'): void {
-    this.#punish(this.#judge.invalid(this.parts.hub.clock.now()), new Denial(400, code, issue), id)
+    const denial = new Denial(400, code, issue)
+    this.#punish(this.#judge.invalid(denial, this.parts.hub.clock.monotonic()), id)
   }
 
-  #punish(verdict: Verdict, denial: Denial, id: string | null): void {
-    if (verdict === 'end') this.end('abuse', denial.closeCode, denialReason(denial))
+  #punish({ denial, ends }: Verdict, id: string | null): void {
+    if (ends) this.end('abuse', denial.closeCode, denialReason(denial))
     else this.#refuse(denial, id)
   }
 
-  #mismatch({ issue, id }: Command & { readonly do: 'invalid' }): void {
+  #refuseInvalid({ issue, id, code, mismatch }: Command & { readonly do: 'invalid' }): void {
+    if (!mismatch) return this.#invalid(issue, id, code)
     const { codec, place } = this.parts
     const denial = new Denial(400, 'invalid-message', issue, { closeCode: 1003 })
     if (codec.denial(denial, id, place.id) === null) this.end('abuse', 1003, denialReason(denial))
@@ -459,6 +473,8 @@ export class Opening implements Receiver, Pulse {
     } catch (error) {
       this.fail(error)
       return null
+    } finally {
+      this.#charge()
     }
   }
 
@@ -517,20 +533,37 @@ export class Opening implements Receiver, Pulse {
 }
 
 function conductOf(parts: OpeningParts): Conduct {
-  const { hub, rate, identity } = parts
-  const { limits, identityRates, clock } = hub
+  const { hub, limits: own, messageBytes, account, isGuest } = parts
+  const { limits, accounts, clock } = hub
+  const limited = (limit: keyof Limits): void => tellLimit(parts, limit)
   return new Conduct({
     limits,
-    rate,
-    now: clock.now(),
-    shared: () => identity === null || identityRates.take(identity),
-    limited: (limit) => tellLimit(parts, limit),
+    own,
+    messageBytes,
+    accounts,
+    account,
+    isGuest,
+    now: clock.monotonic(),
+    limited,
   })
 }
 
-function tellLimit({ hub, contract, place }: OpeningParts, limit: keyof Limits): void {
-  const scope = limit === 'identityRate' ? 'identity' : 'socket'
-  hub.emit({ type: 'limited', limit, scope, contract: contract.path, ...place })
+function tellLimit({ hub, contract, place, isGuest }: OpeningParts, limit: keyof Limits): void {
+  hub.emit({ type: 'limited', limit, scope: scopeOf(limit, isGuest), contract: contract.path, ...place })
+}
+
+const accountLimits: ReadonlySet<keyof Limits> = new Set([
+  'identityRate',
+  'identityByteRate',
+  'guestRate',
+  'guestByteRate',
+  'validation',
+] as const)
+
+/** What is counted together. */
+function scopeOf(limit: keyof Limits, isGuest: boolean): 'socket' | 'identity' | 'address' {
+  if (accountLimits.has(limit)) return isGuest ? 'address' : 'identity'
+  return limit === 'invalidMessages' && !isGuest ? 'identity' : 'socket'
 }
 
 /** The limit with whose code a transport has closed. */
@@ -542,10 +575,6 @@ function limitOf(code: number): keyof Limits | null {
 /** Whether whoever has left may not be here any more, or somebody could not find out that they may. */
 function isLoss(why: LeaveReason): boolean {
   return why === 'revoked' || why === 'denied' || why === 'expired'
-}
-
-function tooMany(): Denial {
-  return new Denial(429, 'too-many-messages', 'slow down: this message was dropped')
 }
 
 function cancelled(): never {

@@ -14,19 +14,14 @@ import type { Authenticator } from './application.ts'
 import { type Codec, plainCodec } from './codec.ts'
 import type { Checks } from './doors.ts'
 import type { Span } from './lifetime.ts'
-import { aBound, type Rate, rateOf, type RateOption } from './limits.ts'
+import { aBound, type EndpointLimits, type Rate, rateOf, type RateOption } from './limits.ts'
 import type { Inside, Opening } from './opening.ts'
 import type { Seating } from './places.ts'
 
 /** An endpoint's demands as the engine takes them: `endpoint` and `consumer` have checked their types. */
 export interface Terms extends Checks, Seating {
   readonly span: Span
-  readonly limits: {
-    readonly message: number | undefined
-    readonly values: number | undefined
-    readonly rate: Rate | null | undefined
-    readonly members: number | undefined
-  }
+  readonly limits: EndpointLimits
   /** Reads and writes for those who speak the plain wire: one for all of them. */
   readonly plain: Codec
 }
@@ -48,6 +43,7 @@ export interface LooseDemands {
     readonly message?: number
     readonly values?: number
     readonly rate?: RateOption | null
+    readonly byteRate?: RateOption | null
     readonly members?: number
   }
   readonly refuse?: { readonly code: number }
@@ -72,6 +68,7 @@ const limitKinds: Kinds<LooseDemands['limits'] & {}> = {
   values: aBound,
   members: aBound,
   rate: either(anObject, oneOf(null)),
+  byteRate: either(anObject, oneOf(null)),
 }
 const refuseKinds: Kinds<LooseDemands['refuse'] & {}> = {
   code: needed({ wanted: '1008 or 3000 to 4999', is: isRefusalCode }),
@@ -91,7 +88,7 @@ export function termsOf(contract: Contract, demands: LooseDemands): Terms {
     throw new TypeError(`${where} needs an 'authorize': its contract says what clients are told of the grant`)
   assertOptions(`'limits' of ${where}`, limits, limitKinds)
   if (refuse !== undefined) assertOptions(`'refuse' of ${where}`, refuse, refuseKinds)
-  const { message, values, rate, members } = limits
+  const { message, values, rate, byteRate, members } = limits
   return {
     auth,
     // the typed surfaces of `endpoint` and `consumer` let only functions of these types through
@@ -104,9 +101,13 @@ export function termsOf(contract: Contract, demands: LooseDemands): Terms {
       idleMs: spanOf('idle', idle),
       absoluteMs: spanOf('absolute', absolute),
     },
-    limits: { message, values, members, rate: rate === undefined || rate === null ? rate : rateOf(rate) },
+    limits: { message, values, members, rate: inNumbers(rate), byteRate: inNumbers(byteRate) },
     plain: plainCodec(contract.client, contract.server),
   }
+}
+
+function inNumbers(rate: RateOption | null | undefined): Rate | null | undefined {
+  return rate === undefined || rate === null ? rate : rateOf(rate)
 }
 
 function spanOf(name: string, duration: Duration | undefined): number | null {

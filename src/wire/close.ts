@@ -49,7 +49,11 @@ export const closeCodes: readonly CloseCode[] = [
     name: 'conflict',
     meaning: 'Refused because of what is going on already, or replaced by a newer connection of yours.',
   },
-  { code: 4429, name: 'too-many', meaning: 'Too many messages, connections or bad credentials.' },
+  {
+    code: 4429,
+    name: 'too-many',
+    meaning: 'Too many messages, bytes, connections or bad credentials, or too costly messages.',
+  },
   { code: 4503, name: 'unavailable', meaning: 'Whether you may come in could not be found out.' },
   { code: 4508, name: 'too-slow', meaning: 'You read more slowly than the endpoint speaks.' },
 ]

@@ -47,28 +47,44 @@ test('nothing is remembered once all is quiet, and what is short stays', async (
   const { clock, known } = allowances(two)
   for (let key = 0; key < 1_000; key++) known.take(`quiet ${key}`)
   expect(known.size).toBe(1_000)
-  await clock.advance(1_500)
+  await clock.advance(6_000)
   known.take('short')
   known.take('short')
-  await clock.advance(500)
-  expect(known.size).toBe(1)
-  await clock.advance(4_000)
+  await clock.advance(2_000)
+  expect([known.size, known.take('short'), known.take('short'), known.take('short')]).toEqual([
+    1,
+    true,
+    true,
+    false,
+  ])
+  await clock.advance(8_000)
   expect(known.size).toBe(0)
+})
+
+test('what is in use is never forgotten, however long it is used', async () => {
+  const { clock, known } = allowances(two)
+  known.take('a')
+  for (let second = 0; second < 60; second++) {
+    expect(known.take('a')).toBe(true)
+    expect(known.take('a')).toBe(false)
+    await clock.advance(1_000)
+  }
 })
 
 test('however many keys are short, one alarm waits for all of them', async () => {
   const { clock, alarms, known } = allowances(two)
   for (let key = 0; key < 1_000; key++) known.take(`key ${key}`)
   expect(alarms.size).toBe(1)
-  await clock.advance(2_000)
+  await clock.advance(8_000)
   expect(alarms.size).toBe(0)
 })
 
-test('a flood of keys costs bounded memory', () => {
-  const { known } = allowances({ most: 1, eachMs: 3_600_000, burst: 1 })
-  for (let key = 0; key < 100_100; key++) known.take(String(key))
+test('a flood of keys costs bounded memory, and does not push out what is used up', () => {
+  const { known } = allowances({ most: 1, eachMs: 3_600_000, burst: 3 })
+  for (let count = 0; count < 3; count++) known.take('used up')
+  for (let key = 0; key < 200_000; key++) known.take(String(key))
   expect(known.size).toBe(100_000)
-  expect(known.take('100099')).toBe(false)
+  expect([known.take('used up'), known.take('199999')]).toEqual([false, true])
 })
 
 test('no rate allows everything and remembers nothing', () => {

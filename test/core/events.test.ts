@@ -245,7 +245,7 @@ test.each([
     'identityRate',
     'identity',
   ],
-  ['invalid messages', { invalidMessages: 1 }, 'invalidMessages', 'socket'],
+  ['invalid messages', { invalidMessages: 1 }, 'invalidMessages', 'identity'],
   ['a message too large', { messageBytes: 300 }, 'messageBytes', 'socket'],
 ] as const)(
   'a limit on %s says which it is, and what is counted together',

@@ -242,7 +242,7 @@ test('a token that is judged for too long closes with 4408', async () => {
 })
 
 test('whoever talks on while the token is judged is not read', async () => {
-  const { url, asked, answer } = await serving({ limits: { rate: null } })
+  const { url, asked, answer } = await serving({ limits: { rate: null, byteRate: null, validation: null } })
   const ws = await arrived(url)
   ws.send(auth('slow'))
   await expect.poll(() => asked.length).toBe(1)

@@ -105,7 +105,7 @@ test('it may be switched off', async () => {
 test('nobody is remembered once all is quiet', async () => {
   const { clock, port } = world()
   for (const user of [ada, grace]) await (await visit(listening, {}, { user, port })).send('hello')
-  expect(port[hub].identityRates.size).toBe(2)
-  await clock.advance(2_000)
-  expect(port[hub].identityRates.size).toBe(0)
+  expect(port[hub].accounts.identities.size).toBe(2)
+  await clock.advance(24_000)
+  expect(port[hub].accounts.identities.size).toBe(0)
 })

@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
+  Bucket,
   defaultLimits,
   isWider,
   type Limits,
@@ -68,13 +69,60 @@ test('whoever switches it off has no rate left, unless one is set for the identi
   expect(limitsWith({ rate: null, identityRate }).identityRate).toEqual(identityRate)
 })
 
-test.each(['identityRate', 'failedHandshakes'] as const)(
-  '%s may be switched off, and is checked like the rate',
-  (name) => {
-    expect(limitsWith({ [name]: null })[name]).toBeNull()
-    for (const none of [5, undefined])
-      expect(() => limitsWith({ [name]: none })).toThrow(
-        "the limit '" + name + "' is null or { most, eachMs, burst }",
-      )
-  },
-)
+test('whoever switches the byte rate off has none left, unless one is set for the account', () => {
+  const guestByteRate = { most: 10, eachMs: 1_000, burst: 10 }
+  expect(limitsWith({ byteRate: null })).toMatchObject({ identityByteRate: null, guestByteRate: null })
+  expect(limitsWith({ byteRate: null, guestByteRate })).toMatchObject({ guestByteRate })
+  expect(limitsWith({ rate: null })).toMatchObject({ guestRate: null, byteRate: defaultLimits.byteRate })
+})
+
+test.each([
+  'identityRate',
+  'guestRate',
+  'byteRate',
+  'identityByteRate',
+  'guestByteRate',
+  'validation',
+  'failedHandshakes',
+] as const)('%s may be switched off, and is checked like the rate', (name) => {
+  expect(limitsWith({ [name]: null })[name]).toBeNull()
+  for (const none of [5, undefined])
+    expect(() => limitsWith({ [name]: none })).toThrow(
+      "the limit '" + name + "' is null or { most, eachMs, burst }",
+    )
+})
+
+describe('a bucket', () => {
+  const rate = { most: 10, eachMs: 1_000, burst: 100 }
+
+  test('takes several at once, and fills up with time', () => {
+    const bucket = new Bucket(rate, 0)
+    expect([bucket.take(0, 60), bucket.take(0, 60), bucket.take(0, 40), bucket.take(0)]).toEqual([
+      true,
+      false,
+      true,
+      false,
+    ])
+    expect([bucket.left(0), bucket.isEmpty(0), bucket.shortMs(0)]).toEqual([0, true, 100])
+    expect([bucket.left(5_000), bucket.isEmpty(5_000), bucket.left(60_000)]).toEqual([0.5, false, 1])
+  })
+
+  test('gives more than it holds when it is full, and is owed the rest', () => {
+    const bucket = new Bucket(rate, 0)
+    expect([bucket.take(0, 150), bucket.left(0)]).toEqual([true, -0.5])
+    expect([bucket.take(5_000), bucket.take(5_100)]).toEqual([false, true])
+    expect([bucket.take(15_000, 150), bucket.take(15_100, 150)]).toEqual([false, true])
+  })
+
+  test('is owed no more than it holds, whatever was spent', () => {
+    const bucket = new Bucket(rate, 0)
+    bucket.spend(1_000_000, 0)
+    expect([bucket.left(0), bucket.isEmpty(10_000), bucket.isEmpty(10_001)]).toEqual([-1, true, false])
+  })
+
+  test('gives nothing for a clock that jumps back', () => {
+    const bucket = new Bucket(rate, 10_000)
+    bucket.take(10_000, 100)
+    expect([bucket.take(0), bucket.isEmpty(0), bucket.take(100)]).toEqual([false, true, true])
+  })
+})

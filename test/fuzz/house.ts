@@ -36,7 +36,7 @@ export function house(keys: Keys, limits: Partial<Limits> = {}): House {
     origins: allowedOrigins,
     carriers: { query: { bearer: 'token' } },
     // floods have tests of their own: here every request is judged for itself
-    limits: { ...limits, rate: null, failedHandshakes: null },
+    limits: { ...limits, rate: null, byteRate: null, validation: null, failedHandshakes: null },
     report: (error) => faults.push(error),
     on: (event) => events.push(event),
   })

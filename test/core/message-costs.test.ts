@@ -1,0 +1,293 @@
+import { expect, test } from 'vitest'
+import { z } from 'zod'
+import { consumer, contract, optional, type Options, type Schema, text } from '../../src/index.ts'
+import { hub } from '../../src/core/application.ts'
+import { testClock, testPort, visit } from '../../src/testing.ts'
+import { ada, byName, grace } from './rooms.ts'
+
+const path = '/ws/lines'
+const lines = contract(path, { client: text, server: text })
+const listening = consumer(lines, { auth: byName }, () => ({ message: () => {} }))
+const guests = consumer(lines, { auth: optional(byName) }, () => ({ message: () => {} }))
+const kilobyte = 'x'.repeat(1_024)
+
+function world(limits: Options['limits'] = {}) {
+  const clock = testClock()
+  const events: string[] = []
+  const port = testPort({
+    clock,
+    limits,
+    on: (event) => event.type === 'limited' && events.push(`${event.limit} of ${event.scope}`),
+  })
+  return { clock, port, events }
+}
+const of = (most: number, burst: number) => ({ most, eachMs: 1_000, burst })
+const tooManyBytes = { reason: { status: 429, reason: 'too-many-bytes' } }
+
+test('a socket over its bytes is refused with 429, told of once, and closed with 4429 when it goes on', async () => {
+  const { clock, port, events } = world({ byteRate: of(1_024, 70_000), rate: null })
+  const tab = await visit(listening, {}, { user: ada, port })
+  const sent = await Promise.allSettled(Array.from({ length: 70 }, () => tab.send(kilobyte)))
+  const taken = sent.filter(({ status }) => status === 'fulfilled').length * kilobyte.length
+  expect(taken).toBeGreaterThan(60_000)
+  expect(taken).toBeLessThan(70_000)
+  expect(sent.at(-1)).toMatchObject(tooManyBytes)
+  expect(events).toEqual(['byteRate of socket'])
+  for (let tenth = 0; tenth < 110; tenth++) {
+    await clock.advance(100)
+    tab.raw(JSON.stringify({ op: 'msg', in: path, data: kilobyte }))
+  }
+  expect(await tab.closed).toMatchObject({ code: 4429 })
+  expect(events).toEqual(['byteRate of socket'])
+})
+
+test('bytes are those of the wire: three for a character that takes three', async () => {
+  const { port } = world({ identityByteRate: of(1, 10_000), rate: null })
+  const tab = await visit(listening, {}, { user: ada, port })
+  await tab.send('€'.repeat(3_000))
+  await expect(tab.send('€'.repeat(400))).rejects.toMatchObject(tooManyBytes.reason)
+})
+
+test('all sockets of an identity share their bytes, over reconnects too, and nobody else pays', async () => {
+  const { port, events } = world({ identityByteRate: of(1, 10_000), rate: null })
+  for (let count = 0; count < 4; count++) {
+    const tab = await visit(listening, {}, { user: ada, port })
+    for (let line = 0; line < 2; line++) await tab.send(kilobyte)
+    tab.leave()
+    await tab.closed
+  }
+  const tab = await visit(listening, {}, { user: ada, port })
+  await tab.send(kilobyte)
+  await expect(tab.send(kilobyte)).rejects.toMatchObject(tooManyBytes.reason)
+  expect(events).toEqual(['identityByteRate of identity'])
+  await (await visit(listening, {}, { user: grace, port })).send(kilobyte)
+})
+
+test('a message larger than all that may come at once is not refused for ever', async () => {
+  const { clock, port } = world({
+    messageBytes: 4_000_000,
+    byteRate: of(1_000, 1_000),
+    identityByteRate: of(1_000_000, 2_000_000),
+  })
+  const tab = await visit(listening, {}, { user: ada, port })
+  await tab.send('x'.repeat(3_000_000))
+  await expect(tab.send('hello')).rejects.toMatchObject(tooManyBytes.reason)
+  await clock.advance(1_100)
+  await tab.send('hello')
+})
+
+test.each([
+  ['is wider', { each: '1s', most: 1_000_000 } as const],
+  ['is off', null],
+])('an endpoint whose own byte rate %s is not counted for the account', async (_, byteRate) => {
+  const { port } = world({ identityByteRate: of(1_000, 10_000), byteRate: of(1, 100), rate: null })
+  const uploads = consumer(lines, { auth: byName, limits: { byteRate } }, () => ({ message: () => {} }))
+  const tab = await visit(uploads, {}, { user: ada, port })
+  await Promise.all(Array.from({ length: 100 }, () => tab.send(kilobyte)))
+})
+
+test('guests of one network share one rate of messages and of bytes, whatever their sockets', async () => {
+  for (const [limits, event, code] of [
+    [{ guestRate: of(1, 4) }, 'guestRate of address', 'too-many-messages'],
+    [{ guestByteRate: of(1, 4_900) }, 'guestByteRate of address', 'too-many-bytes'],
+  ] as const) {
+    const { port, events } = world(limits)
+    const come = (address: string) => visit(guests, {}, { headers: {}, port, address })
+    for (const address of ['2001:db8::1', '2001:db8::2']) {
+      const guest = await come(address)
+      for (let count = 0; count < 2; count++) await guest.send(kilobyte)
+      guest.leave()
+    }
+    await expect((await come('2001:db8:0:0:ff::3')).send('x'.repeat(900))).rejects.toMatchObject({
+      status: 429,
+      reason: code,
+    })
+    expect(events).toEqual([event])
+    await (await come('2001:db8:0:1::1')).send(kilobyte)
+    await (await visit(guests, {}, { user: ada, port, address: '2001:db8::1' })).send(kilobyte)
+  }
+})
+
+/** A world whose validator takes as many milliseconds as the message says, and whose handler takes what it is told. */
+function slowWorld({ handlerMs = 0, ...limits }: Options['limits'] & { readonly handlerMs?: number } = {}) {
+  const clock = testClock()
+  const events: string[] = []
+  const costs: number[] = []
+  let spent = 0
+  const validate = (value: unknown) => {
+    if (typeof value !== 'number') return { issues: [{ message: 'not a number' }] }
+    if (value < 0) {
+      spent += 10_000
+      throw new Error('a fault of the validator')
+    }
+    spent += value
+    costs.push(value)
+    return { value }
+  }
+  const schema: Schema<number> = { '~standard': { version: 1, vendor: 'test', validate } }
+  const priced = contract('/ws/priced', {
+    client: schema,
+    server: text,
+    calls: { price: { input: schema, output: z.number() } },
+  })
+  const port = testPort({
+    clock: { ...clock, monotonic: () => clock.monotonic() + spent },
+    limits: { rate: null, ...limits },
+    report: () => {},
+    on: (event) => event.type === 'limited' && events.push(`${event.limit} of ${event.scope}`),
+  })
+  const inside = consumer(priced, { auth: optional(byName) }, () => ({
+    message: () => void (spent += handlerMs),
+    calls: { price: (ms) => ms },
+  }))
+  costs.length = 0
+  return { clock, port, inside, events, costs }
+}
+const pay = (data: unknown, op: 'msg' | 'call' = 'msg'): string =>
+  JSON.stringify({ op, in: '/ws/priced', id: 'x', ...(op === 'msg' ? {} : { type: 'price' }), data })
+const tooCostly = { op: 'err', id: 'x', status: 429, code: 'too-costly' }
+
+test('the time of validating is charged to the identity, over sockets, reconnects and calls', async () => {
+  const { clock, port, inside, events, costs } = slowWorld()
+  for (let count = 0; count < 2; count++) {
+    const tab = await visit(inside, {}, { user: ada, port })
+    tab.raw(pay(100))
+    tab.raw(pay(150, 'call'))
+    tab.leave()
+    await tab.closed
+  }
+  // 400 at once, and 50 for the half second that was spent
+  const tab = await visit(inside, {}, { user: ada, port })
+  tab.raw(pay(1))
+  expect(await tab.next()).toMatchObject(tooCostly)
+  expect([costs, events]).toEqual([[100, 150, 100, 150], ['validation of identity']])
+  await (await visit(inside, {}, { user: grace, port })).send(1)
+  await clock.advance(600)
+  await tab.send(1)
+})
+
+test('nothing of a message is parsed when no time is left, and who goes on is closed with 4429', async () => {
+  const { clock, port, inside, costs } = slowWorld({ rateGraceMs: 3_000 })
+  const tab = await visit(inside, {}, { user: ada, port })
+  tab.raw(pay(10_000))
+  expect(await tab.next()).toMatchObject({ op: 'ok' })
+  tab.raw('no json')
+  expect(await tab.next()).toMatchObject({ status: 429, code: 'too-costly' })
+  for (let tenth = 0; tenth < 35; tenth++) {
+    await clock.advance(100)
+    tab.raw(pay(1))
+  }
+  expect(await tab.closed).toMatchObject({ code: 4429 })
+  expect(costs).toEqual([10_000])
+})
+
+test('a message that took ten seconds, for whatever reason, shuts nobody out for more than four', async () => {
+  const { clock, port, inside } = slowWorld()
+  const tab = await visit(inside, {}, { user: ada, port })
+  await tab.send(10_000)
+  await clock.advance(4_100)
+  await tab.send(1)
+})
+
+test('the guests of a network share the time', async () => {
+  const { port, inside, events } = slowWorld()
+  const come = (address: string) => visit(inside, {}, { headers: {}, port, address })
+  await (await come('192.0.2.1')).send(1_000)
+  await expect((await come('192.0.2.1')).send(1)).rejects.toMatchObject({ reason: 'too-costly' })
+  await (await come('192.0.2.2')).send(1)
+  expect(events).toEqual(['validation of address'])
+})
+
+test('what a handler takes is not charged, and the time may be switched off', async () => {
+  const handling = slowWorld({ handlerMs: 5_000 })
+  const tab = await visit(handling.inside, {}, { user: ada, port: handling.port })
+  for (let count = 0; count < 5; count++) await tab.send(1)
+  const off = slowWorld({ validation: null })
+  const other = await visit(off.inside, {}, { user: ada, port: off.port })
+  for (let count = 0; count < 5; count++) await other.send(1_000)
+})
+
+test('a validator that throws is charged for as well', async () => {
+  const { port, inside, costs } = slowWorld()
+  const tab = await visit(inside, {}, { user: ada, port })
+  tab.raw(pay(-1))
+  expect(await tab.closed).toMatchObject({ code: 1011 })
+  const other = await visit(inside, {}, { user: ada, port })
+  other.raw(pay(1))
+  expect(await other.next()).toMatchObject(tooCostly)
+  expect(costs).toEqual([])
+})
+
+test('ten invalid messages of an identity in ten seconds close with 4400, over sockets and reconnects', async () => {
+  const { clock, port, events } = world()
+  for (let count = 0; count < 3; count++) {
+    const tab = await visit(listening, {}, { user: ada, port })
+    for (let line = 0; line < 3; line++) tab.raw('no json')
+    tab.leave()
+    await tab.closed
+  }
+  const [one, other] = [
+    await visit(listening, {}, { user: ada, port }),
+    await visit(listening, {}, { user: ada, port }),
+  ]
+  one.raw('no json')
+  expect(await one.closed).toMatchObject({ code: 4400 })
+  await other.send('hello')
+  other.raw('no json')
+  expect(await other.closed).toMatchObject({ code: 4400 })
+  expect(events).toEqual(['invalidMessages of identity', 'invalidMessages of identity'])
+  await clock.advance(10_001)
+  const later = await visit(listening, {}, { user: ada, port })
+  for (let line = 0; line < 9; line++) later.raw('no json')
+  await later.send('hello')
+})
+
+test('a guest is counted alone for invalid messages: the others of its network are strangers', async () => {
+  const { port, events } = world()
+  const come = () => visit(guests, {}, { headers: {}, port })
+  const [wrong, honest] = [await come(), await come()]
+  for (let line = 0; line < 10; line++) wrong.raw('no json')
+  expect(await wrong.closed).toMatchObject({ code: 4400 })
+  honest.raw('no json')
+  await honest.send('hello')
+  expect(events).toEqual(['invalidMessages of socket'])
+})
+
+test('a wall clock that jumps an hour ahead refills nothing, and forgives no invalid message', async () => {
+  const { clock, port } = world({ rate: of(1, 10), rateGraceMs: 1_000 })
+  const [tab, other] = [
+    await visit(listening, {}, { user: ada, port }),
+    await visit(listening, {}, { user: ada, port }),
+  ]
+  for (let line = 0; line < 9; line++) tab.raw('no json')
+  await tab.send('hello')
+  await expect(tab.send('hello')).rejects.toMatchObject({ status: 429 })
+  for (const ms of [3_600_000, -7_200_000]) {
+    clock.jump(ms)
+    await expect(tab.send('hello')).rejects.toMatchObject({ status: 429 })
+  }
+  other.raw('no json')
+  expect(await other.closed).toMatchObject({ code: 4400 })
+})
+
+test('a refused message is answered by its id, though it is not read', async () => {
+  const { port } = world({ rate: of(1, 1) })
+  const tab = await visit(listening, {}, { user: ada, port })
+  await tab.send('hello')
+  tab.raw(`{"op":"msg","in":"${path}","id":"a1","data":"${'x'.repeat(50_000)}`)
+  expect(await tab.next()).toMatchObject({ op: 'err', id: 'a1', status: 429, code: 'too-many-messages' })
+})
+
+test('nothing is remembered of anybody once all is quiet', async () => {
+  const { clock, port } = world()
+  for (const who of [{ user: ada }, { headers: {} }]) {
+    const tab = await visit(guests, {}, { ...who, port })
+    await tab.send('hello')
+    tab.leave()
+    await tab.closed
+  }
+  const { identities, guests: networks } = port[hub].accounts
+  expect([identities.size, networks.size]).toEqual([1, 1])
+  await clock.advance(40_000)
+  expect([identities.size, networks.size]).toEqual([0, 0])
+})
