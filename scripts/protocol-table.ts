@@ -15,7 +15,8 @@ const then = {
 
 /** What each limit bounds, for people; the compiler asks for all of them. */
 const bounds: Readonly<Record<keyof Limits, readonly [what: string, beyond: string]>> = {
-  handshakeMs: ['from the first byte of a connection to the answer', 'HTTP 408'],
+  handshakeMs: ['from the first byte of a request to the answer', 'HTTP 408'],
+  idleConnectionMs: ['how long a connection may be open before its request begins', 'hung up on'],
   handshakesAtOnce: ['handshakes of one address that are worked on at once', 'wait in line'],
   handshakesWaiting: ['handshakes of one address that wait in line', 'HTTP 503'],
   failedHandshakes: ['bad credentials of one address', 'HTTP 429, 4429, for whoever brings another'],

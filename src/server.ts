@@ -27,7 +27,7 @@ import { type EventSink, type Reporter, safely } from './core/report.ts'
 import { Revocations } from './core/revocations.ts'
 import type { Tracer } from './core/tracer.ts'
 import { memory } from './layers/memory.ts'
-import { nodeTransport } from './transports/node/index.ts'
+import { type AttachOptions, nodeTransport } from './transports/node/index.ts'
 import { Denial } from './wire/errors.ts'
 import { type Duration, milliseconds } from './wire/duration.ts'
 import {
@@ -43,6 +43,8 @@ import {
   oneOf,
   strings,
 } from './wire/options.ts'
+
+export type { AttachOptions }
 
 /** What a server is made with; everything has a sane default. */
 export interface Options {
@@ -109,11 +111,13 @@ const optionKinds: Kinds<Options> = {
 export interface Port extends Messenger {
   /** Says what answers handshakes; until then every one is 503. */
   serve(application: Application): void
-  /** Answers the upgrades of an HTTP server: Express, Fastify, Hono, Koa, anything with a node:http server. */
-  attach(
-    httpServer: HttpServer | HttpsServer,
-    options?: { readonly accepts?: (path: string) => boolean },
-  ): void
+  /**
+   * Answers the upgrades of an HTTP server: Express, Fastify, Hono, Koa, anything with a node:http server. What another listener
+   * takes is left alone. After `close` it answers 503 there, until another server is attached.
+   *
+   * @throws TypeError when the HTTP server has another one and one of the two takes every path, or this one is attached or closed
+   */
+  attach(httpServer: HttpServer | HttpsServer, options?: AttachOptions): void
   /** Listens alone; 127.0.0.1 unless told otherwise, port 0 for any that is free. */
   listen(port: number, host?: string): Promise<{ readonly port: number; readonly host: string }>
   /**
@@ -153,12 +157,16 @@ export function sallyport(options: Options = {}): Port {
   const transport = nodeTransport({
     hub,
     admit: (entrance) => admit(application, entrance),
+    close: (ms) => close(ms),
     proxies: options.proxies ?? [],
   })
   let closing: Promise<void> | null = null
   const shut = async (ms: number): Promise<void> => {
     await drain(ms)
     await transport.close()
+  }
+  const close = async (time: Duration): Promise<void> => {
+    await (closing ??= shut(milliseconds(time)))
   }
   return {
     ...messengerOf(hub, null),
@@ -175,9 +183,7 @@ export function sallyport(options: Options = {}): Port {
     get connections() {
       return hub.registry.size
     },
-    async close({ drain: time = '30s' } = {}) {
-      await (closing ??= shut(milliseconds(time)))
-    },
+    close: ({ drain: time = '30s' } = {}) => close(time),
   }
 }
 

@@ -172,5 +172,6 @@ export const guarded: readonly Guarded[] = [
     'security/upgrade-reset',
   ),
   node('peer', 'transports/peer', 'transports/handshake'),
-  node('declined', 'transports/attach'),
+  node('upgrades', 'transports/attach', 'transports/beside'),
+  node('http-server', 'transports/opened-ahead', 'security/handshake-slow'),
 ]

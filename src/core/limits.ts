@@ -4,8 +4,13 @@ import { aDuration, assertOptions, type Kind, type Kinds, needed } from '../wire
 
 /** Bounds that are on by default; each may be changed, none can be left out. */
 export interface Limits {
-  /** From the first byte of a connection to the answer; 5 s. */
+  /** From the first byte of a request to the answer; 5 s. */
   readonly handshakeMs: number
+  /**
+   * How long a connection to `listen` may be open before its request begins, as balancers open some ahead; 60 s, as in node:http. With
+   * more than `handshakesWaiting` such connections it is `handshakeMs`.
+   */
+  readonly idleConnectionMs: number
   /** Handshakes of one address (of IPv6: of one /64) that are worked on at once; 64. */
   readonly handshakesAtOnce: number
   /** Handshakes of one address that wait for their turn; 1,024, then 503. */
@@ -114,6 +119,7 @@ export interface RateOption {
 /** The bounds of product.md's table. */
 export const defaultLimits: Limits = {
   handshakeMs: 5_000,
+  idleConnectionMs: 60_000,
   handshakesAtOnce: 64,
   handshakesWaiting: 1_024,
   failedHandshakes: { most: 60, eachMs: 60_000, burst: 120 },

@@ -59,7 +59,8 @@ test('paths that are turned down are left to the other listeners of the server',
   const number = await site(server)
   expect(await closeCode(`ws://127.0.0.1:${number}/hmr`)).toBe(4999)
   expect(await closeCode(`ws://127.0.0.1:${number}/ws/a?b=c`)).toBe(4000)
-  expect(asked).toEqual(['/hmr', '/ws/a'])
+  // what the other one has taken is not asked about
+  expect(asked).toEqual(['/ws/a'])
 })
 
 test('a path that is turned down and that nobody else may answer is 404, not a socket that hangs', async () => {
@@ -82,6 +83,13 @@ test('a rule for paths that throws lets nobody in and ends nothing', async () =>
   expect(await (await fetch(`http://127.0.0.1:${number}/`)).text()).toBe('alive')
 })
 
+test('a rule for paths that answers later accepts nothing', async () => {
+  const server = createServer()
+  // as a program without types writes it
+  port().attach(server, { accepts: (async () => true) as unknown as () => boolean })
+  expect(statusOf(await answerTo(await site(server), upgradeHead()))).toBe(404)
+})
+
 test('a server is attached once', () => {
   const server = createServer()
   const made = port()
@@ -89,13 +97,14 @@ test('a server is attached once', () => {
   expect(() => made.attach(server)).toThrow(new TypeError('this server is attached already'))
 })
 
-test('a closed port lets go of the server and of nothing else', async () => {
+test('a closed port keeps nothing of the server but its upgrades, which are 503', async () => {
   const server = createServer((_request, response) => response.end('a page'))
   const made = port()
   made.attach(server)
   const number = await site(server)
   await made.close({ drain: 0 })
-  expect([server.listenerCount('upgrade'), server.listening]).toEqual([0, true])
+  expect(server.listening).toBe(true)
+  expect(statusOf(await answerTo(number, upgradeHead()))).toBe(503)
   expect(await (await fetch(`http://127.0.0.1:${number}/`)).text()).toBe('a page')
 })
 

@@ -8,7 +8,8 @@ export interface Holder {
   gone(): void
 }
 
-const holder: unique symbol = Symbol('sallyport.holder')
+// of all copies of this package in a process: two must not hold one socket
+const holder: unique symbol = Symbol.for('sallyport.holder')
 
 /** A socket with a place for its holder, so that ten thousand sockets share the same listeners. */
 export interface HeldSocket extends Duplex {
@@ -23,6 +24,11 @@ export function hold(socket: HeldSocket, by: Holder): void {
   const isFirst = socket[holder] === undefined
   socket[holder] = by
   if (isFirst) socket.on('error', gone).on('end', gone).on('close', gone)
+}
+
+/** Whether somebody of ours holds a socket, or has held it. */
+export function isHeld(socket: HeldSocket): boolean {
+  return socket[holder] !== undefined
 }
 
 /** Begins to read: until then, what the peer sends waits in the socket. */

@@ -1,19 +1,30 @@
 import { newId } from '../../core/new-id.ts'
 import type { IncomingMessage, Server as HttpServer } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
-import type { Duplex } from 'node:stream'
+import type { Socket } from 'node:net'
+import type { Duration } from '../../wire/duration.ts'
+import {
+  aBoolean,
+  aDuration,
+  aFunction,
+  anObject,
+  assertOptions,
+  either,
+  type Kinds,
+} from '../../wire/options.ts'
 import type { Entrance } from '../../core/admit.ts'
 import type { Hub } from '../../core/hub.ts'
 import { httpFace } from '../../core/refusal.ts'
 import { deniedEvent } from '../../core/report.ts'
 import { Denial } from '../../wire/errors.ts'
+import { whenToldToClose } from './close-together.ts'
 import type { House, NodeConnection } from './connection.ts'
-import { isAnswering, leaveToOthers } from './declined.ts'
 import { handshakeOf } from './handshake.ts'
-import { listening, webSocketServer } from './http-server.ts'
+import { listening, OpenedAhead, webSocketServer } from './http-server.ts'
 import { Knocking } from './knocking.ts'
 import { hasVanished, type PeerOf, peersBehind } from './peer.ts'
 import { assertWhole, pathOf, readUpgrade } from './request.ts'
+import { type Claimant, isAnswering, type Upgrade, upgradesOf } from './upgrades.ts'
 import { Writer } from './writer.ts'
 
 /** What the transport is made of. */
@@ -21,38 +32,53 @@ export interface NodeTransportParts {
   readonly hub: Hub
   /** Leads a handshake through the doors; it settles when that was answered. */
   readonly admit: (entrance: Entrance) => Promise<void>
+  /** Closes the server that this is the transport of. */
+  readonly close: (drain: Duration) => Promise<void>
   /** Addresses or CIDR ranges of proxies whose forwarded headers count. */
   readonly proxies?: readonly string[]
 }
 
-/** WebSockets on servers of node:http. */
-export interface NodeTransport {
+/** What can be wrong where several answer the upgrades of one HTTP server. */
+const attachFaults = {
+  overlap:
+    "two servers that are attached to one HTTP server accept the same path, and the one that was attached first has answered: let their 'accepts' not overlap",
+  answered:
+    "another 'upgrade' listener of the HTTP server has answered a socket that this server had begun to answer: give attach() 'accepts' that leaves it those paths",
+} as const
+
+/** How a server is attached to an HTTP server. */
+export interface AttachOptions {
   /**
-   * Answers the upgrades of a server; those whose path `accepts` turns down are left to its other listeners, and cut when
-   * none of them has answered within twice the time of a handshake.
-   *
-   * @throws TypeError when the server is attached already
+   * Whether a path is for this server; every one is when it is left out. Other upgrades are left to the other listeners of the HTTP
+   * server, and cut when none of them has answered within twice the time of a handshake; without other listeners they are 404.
    */
-  attach(server: HttpServer | HttpsServer, options?: { readonly accepts?: (path: string) => boolean }): void
-  /** Listens with a server of its own. @throws what node:net throws, such as EADDRINUSE */
-  listen(port: number, host?: string): Promise<{ readonly port: number; readonly host: string }>
-  /** Hangs up on everyone who is left, stops its own servers and lets go of the others. */
-  close(): Promise<void>
+  readonly accepts?: (path: string) => boolean
+  /**
+   * Closes this server when the HTTP server is told to close: with the time of the drain, or `true` for 30 s. Without it
+   * `httpServer.close()` waits for ever for sockets that are open. It replaces the method `close` of that one object.
+   */
+  readonly closeWithHttpServer?: boolean | { readonly drain: Duration }
 }
 
-/** What else is known of an upgrade. */
-interface Knock {
-  readonly head: Buffer
-  /** Whether its path is one of ours. */
-  readonly ours: boolean
-  /** How many headers the server keeps; 0 when it has no bound of its own. */
-  readonly headers: number
+const attachKinds: Kinds<AttachOptions> = {
+  accepts: aFunction,
+  closeWithHttpServer: either(aBoolean, anObject),
+}
+
+/** WebSockets on servers of node:http. */
+export interface NodeTransport {
+  /** @throws TypeError when the paths of two overlap for certain, or this one is closed */
+  attach(server: HttpServer | HttpsServer, options?: AttachOptions): void
+  /** Listens with a server of its own. @throws what node:net throws, such as EADDRINUSE */
+  listen(port: number, host?: string): Promise<{ readonly port: number; readonly host: string }>
+  /** Hangs up on everyone who is left and stops its own servers; on the others it answers 503 from now on. */
+  close(): Promise<void>
 }
 
 const vanished = new Denial(499, 'gone', 'the peer has gone')
 const pipelined = new Denial(400, 'bad-request', 'an upgrade follows a request that is not answered yet')
 
-type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void
+const restart = new Denial(503, 'restart', 'the server is being restarted', { retryAfterMs: 1_000 })
 
 /**
  * Makes the transport of a hub; limits, clock, carriers and reporter are the hub's.
@@ -68,17 +94,23 @@ class Transport implements NodeTransport {
   readonly #admit: NodeTransportParts['admit']
   readonly #peerOf: PeerOf
   readonly #house: House
-  readonly #attached = new Map<HttpServer | HttpsServer, UpgradeListener>()
+  readonly #attached = new Set<HttpServer | HttpsServer>()
+  /** How to put the methods back that were replaced. */
+  readonly #restored: (() => void)[] = []
+  readonly #close: NodeTransportParts['close']
   readonly #own = new Set<HttpServer>()
-  /** When the sockets of our own servers came: there the time of a handshake runs from the first moment. */
-  readonly #arrivals = new WeakMap<Duplex, number>()
+  readonly #ahead: OpenedAhead
   /** How to refuse those who wait at the door. */
   readonly #knocking = new Map<string, (denial: Denial) => void>()
   #emptied: () => void = () => {}
+  #isClosed = false
+  readonly #said = new Set<keyof typeof attachFaults>()
 
-  constructor({ hub, admit, proxies = [] }: NodeTransportParts) {
+  constructor({ hub, admit, close, proxies = [] }: NodeTransportParts) {
+    this.#close = close
     this.#hub = hub
     this.#admit = admit
+    this.#ahead = new OpenedAhead(hub)
     this.#peerOf = peersBehind(proxies)
     this.#house = {
       hub,
@@ -88,25 +120,45 @@ class Transport implements NodeTransport {
     }
   }
 
-  attach(
-    server: HttpServer | HttpsServer,
-    { accepts = () => true }: { readonly accepts?: (path: string) => boolean } = {},
-  ): void {
+  attach(server: HttpServer | HttpsServer, options: AttachOptions = {}): void {
+    assertOptions('attach()', options, attachKinds)
+    if (typeof options.closeWithHttpServer === 'object')
+      assertOptions("'closeWithHttpServer'", options.closeWithHttpServer, { drain: aDuration })
+    if (this.#isClosed) throw new TypeError('this server is closed')
     if (this.#attached.has(server)) throw new TypeError('this server is attached already')
-    const listener: UpgradeListener = (request, socket, head) => {
-      const ours = this.#asked(accepts, pathOf(request))
-      const { clock, limits } = this.#hub
-      // with nobody else there to answer, it is for us to say so
-      if (!ours && server.listenerCount('upgrade') > 1) leaveToOthers(socket, clock, 2 * limits.handshakeMs)
-      else this.#knocked(request, socket, { head, ours, headers: server.maxHeadersCount ?? 0 })
+    upgradesOf(server).add(this.#claimantOf(server, options.accepts))
+    this.#attached.add(server)
+    this.#closeWith(server, options.closeWithHttpServer ?? false)
+  }
+
+  #closeWith(server: HttpServer | HttpsServer, how: boolean | { readonly drain: Duration }): void {
+    if (how === false) return
+    const drain = how === true ? '30s' : how.drain
+    const closing = (): void => {
+      this.#close(drain).catch((error: unknown) => this.#hub.report(error, 'closing with the HTTP server'))
     }
-    this.#attached.set(server, listener)
-    server.on('upgrade', listener)
+    this.#restored.push(whenToldToClose(server, closing))
+  }
+
+  #claimantOf(server: HttpServer | HttpsServer, accepts?: (path: string) => boolean): Claimant {
+    const { clock, limits } = this.#hub
+    const isClosed = (): boolean => this.#isClosed
+    return {
+      isWhole: accepts === undefined,
+      get isClosed() {
+        return isClosed()
+      },
+      leftMs: 2 * limits.handshakeMs,
+      clock,
+      accepts: (path) => accepts === undefined || this.#asked(accepts, path),
+      answer: (upgrade) => this.#knocked(upgrade, server.maxHeadersCount ?? 0),
+      overlapped: () => this.#say('overlap'),
+    }
   }
 
   async listen(port: number, host = '127.0.0.1'): Promise<{ readonly port: number; readonly host: string }> {
     const server = webSocketServer(this.#hub.limits)
-    server.on('connection', (socket: Duplex) => this.#arrivals.set(socket, this.#hub.clock.monotonic()))
+    server.on('connection', (socket: Socket) => this.#ahead.add(socket))
     this.attach(server)
     const bound = await listening(server, port, host)
     this.#own.add(server)
@@ -114,11 +166,10 @@ class Transport implements NodeTransport {
   }
 
   async close(): Promise<void> {
-    for (const [server, listener] of this.#attached) server.off('upgrade', listener)
-    this.#attached.clear()
+    this.#isClosed = true
+    for (const restore of this.#restored.splice(0)) restore()
     const stopped = [...this.#own].map((server) => new Promise((resolve) => server.close(resolve)))
-    const denial = new Denial(503, 'restart', 'the server is being restarted', { retryAfterMs: 1_000 })
-    for (const refuse of this.#knocking.values()) refuse(denial)
+    for (const refuse of this.#knocking.values()) refuse(restart)
     await this.#allGone()
     for (const server of this.#own) server.closeAllConnections()
     this.#own.clear()
@@ -128,14 +179,16 @@ class Transport implements NodeTransport {
   /** Whether a path is ours; a rule that throws answers nobody's upgrades but ends no process. */
   #asked(accepts: (path: string) => boolean, path: string): boolean {
     try {
-      return accepts(path)
+      // a promise is no answer
+      const answer: unknown = accepts(path)
+      return answer === true
     } catch (error) {
       this.#hub.report(error, 'asking whether a path is accepted')
       return false
     }
   }
 
-  #knocked(request: IncomingMessage, socket: Duplex, { head, ours, headers }: Knock): void {
+  #knocked({ request, socket, head, ours }: Upgrade, headers: number): void {
     const id = newId()
     const { clock } = this.#hub
     const refuse = (denial: Denial): void => {
@@ -147,13 +200,16 @@ class Transport implements NodeTransport {
     const late = (denial: Denial): void => void setImmediate(() => refuse(denial))
     const done = (): void => void this.#knocking.delete(id)
     this.#knocking.set(id, refuse)
-    const knocking = new Knocking(socket, { clock, ms: this.#timeFor(socket), late, done })
+    const ms = this.#ahead.timeFor(socket)
+    const stolen = (): void => this.#say('answered')
+    const knocking = new Knocking(socket, { clock, ms, late, done, stolen })
     const hopeless = hasVanished(request.socket) ? vanished : isAnswering(socket) ? pipelined : null
     if (hopeless !== null) {
       this.#tellOf(hopeless, request, id)
       return knocking.gone()
     }
     if (head.length > 0) socket.unshift(head)
+    if (this.#isClosed) return refuse(restart)
     if (!ours) return refuse(new Denial(404, 'not-found', 'there is no such endpoint'))
     this.#lead(id, { request, headers }, knocking).catch((error: unknown) => refuse(this.#asDenial(error)))
   }
@@ -184,10 +240,11 @@ class Transport implements NodeTransport {
     this.#hub.emit(deniedEvent(denial, { id, path: pathOf(request), address, origin: null }))
   }
 
-  #timeFor(socket: Duplex): number {
-    const { clock, limits } = this.#hub
-    const arrived = this.#arrivals.get(socket)
-    return Math.max(1, limits.handshakeMs - (arrived === undefined ? 0 : clock.monotonic() - arrived))
+  /** Tells once what is wrong with the way in which this server is attached. */
+  #say(fault: keyof typeof attachFaults): void {
+    if (this.#said.has(fault)) return
+    this.#said.add(fault)
+    this.#hub.report(new TypeError(attachFaults[fault]), 'answering an upgrade')
   }
 
   /** Waits until everyone has answered the close, or has been cut. */

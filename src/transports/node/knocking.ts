@@ -4,6 +4,7 @@ import type { HttpFace } from '../../core/refusal.ts'
 import { Denial, deny } from '../../wire/errors.ts'
 import { httpAnswer } from './answer.ts'
 import { hangUpWhenFlushed, type HeldSocket, hold, type Holder } from './hold.ts'
+import { isAnswered, written } from './upgrades.ts'
 
 /**
  * Why the wait of an authenticator was called off: whoever passes the reason on refuses, and nothing is
@@ -11,6 +12,9 @@ import { hangUpWhenFlushed, type HeldSocket, hold, type Holder } from './hold.ts
  */
 const peerGone: Denial = new Denial(499, 'gone', 'the peer has gone', { httpOnly: true })
 const tooLate: Denial = new Denial(408, 'timeout', 'the handshake took too long', { httpOnly: true })
+
+/** Holds a socket that belongs to another listener. */
+const nobody: Holder = { heard: () => {}, gone: () => {} }
 
 /** For how long a refused peer may take to read why. */
 const lastWordMs = 1_000
@@ -24,19 +28,26 @@ export class Knocking implements Holder {
   readonly #socket: HeldSocket
   readonly #clock: Clock
   readonly #done: () => void
+  readonly #stolen: () => void
+  readonly #before: number
   #timer: Timer
   #abort: AbortController | null = null
   #why: Denial | null = null
   #state: 'waiting' | 'late' | 'answered' | 'gone' = 'waiting'
 
-  /** Calls `late` with the denial to answer when the time is over, and `done` when it was answered or the peer has gone. */
+  /**
+   * Calls `late` with the denial to answer when the time is over, `done` when it was answered or the peer has gone, and `stolen` when
+   * another listener of the HTTP server has answered it meanwhile.
+   */
   constructor(
     socket: HeldSocket,
-    wait: { clock: Clock; ms: number; late: (denial: Denial) => void; done: () => void },
+    wait: { clock: Clock; ms: number; late: (denial: Denial) => void; done: () => void; stolen: () => void },
   ) {
     this.#socket = socket
     this.#clock = wait.clock
     this.#done = wait.done
+    this.#stolen = wait.stolen
+    this.#before = written(socket)
     this.#timer = wait.clock.after(wait.ms, () => {
       this.#callOff('late', tooLate)
       wait.late(tooLate)
@@ -61,7 +72,8 @@ export class Knocking implements Holder {
 
   /** Hands the socket over, still held. @throws Denial 499 when the peer has gone, or was answered before */
   take(): HeldSocket {
-    if (this.#state !== 'waiting') deny(499, 'gone', 'the peer has gone, or was answered before')
+    if (this.#state !== 'waiting' || this.#isStolen())
+      deny(499, 'gone', 'the peer has gone, or was answered before')
     this.#state = 'answered'
     this.#timer.cancel()
     this.#done()
@@ -72,7 +84,7 @@ export class Knocking implements Holder {
 
   /** Answers with HTTP and hangs up; does nothing when the peer has gone, or was answered before. */
   reject(answer: HttpFace): void {
-    if (!this.isOpen) return
+    if (!this.isOpen || this.#isStolen()) return
     this.#state = 'answered'
     this.#timer.cancel()
     this.#done()
@@ -83,14 +95,27 @@ export class Knocking implements Holder {
   }
 
   gone(): void {
-    this.#timer.cancel()
-    this.#callOff('gone', peerGone)
-    this.#done()
+    this.#letGo()
     this.#socket.destroy()
   }
 
   /** Nothing is read before the answer. */
   heard(): void {}
+
+  /** Whether another listener was quicker: its socket is left to it as it is. */
+  #isStolen(): boolean {
+    if (!isAnswered(this.#socket, this.#before)) return false
+    hold(this.#socket, nobody)
+    this.#letGo()
+    this.#stolen()
+    return true
+  }
+
+  #letGo(): void {
+    this.#timer.cancel()
+    this.#callOff('gone', peerGone)
+    this.#done()
+  }
 
   #callOff(state: 'late' | 'gone', why: Denial): void {
     if (!this.isOpen) return
