@@ -34,6 +34,8 @@ export interface Connection {
   readonly protocol: string | null
   /** Bytes accepted and not handed to the kernel yet. */
   readonly queued: number
+  /** How often a slow reader has taken something of what waits. */
+  readonly progress: number
   /** Whether the sender should wait: half of the outbound bound or more waits for the reader. */
   readonly isFull: boolean
   /**

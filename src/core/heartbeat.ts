@@ -7,6 +7,8 @@ export interface Pulse {
   ping(): void
   /** True while nothing can be heard because we do not read. */
   readonly paused: boolean
+  /** Counts up when a slow reader takes something: a ping may wait behind a megabyte, and its answer with it. */
+  readonly progress: number
   /** The peer has been silent for too long. */
   lost(): void
 }
@@ -24,10 +26,14 @@ export interface Rhythm {
  */
 const lastLookMs = 50
 
-/** Pings a peer every `pingMs` and calls it lost when nothing at all was heard within `pongMs` after a ping. */
+/**
+ * Pings a peer every `pingMs` and calls it lost when nothing at all was heard within `pongMs` after a ping, and it has taken
+ * nothing of what waits for it since the verdict before.
+ */
 export class Heartbeat {
   #heard = true
   #due = 0
+  #progress = 0
   #timer: Timer
   readonly #rhythm: Rhythm
   readonly #pulse: Pulse
@@ -65,7 +71,10 @@ export class Heartbeat {
 
   #verdict(lookAgain: boolean): void {
     const { clock, limits } = this.#rhythm
-    if (this.#heard || this.#pulse.paused)
+    const { progress, paused } = this.#pulse
+    const isReading = progress !== this.#progress
+    this.#progress = progress
+    if (this.#heard || paused || isReading)
       this.#timer = this.#pingAfter(Math.max(1, limits.pingMs - limits.pongMs))
     else if (lookAgain && clock.monotonic() - this.#due > lastLookMs) this.#ping()
     else if (lookAgain) this.#judgeAfter(lastLookMs, false)

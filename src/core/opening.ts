@@ -272,6 +272,10 @@ export class Opening implements Receiver, Pulse {
     return this.#inbox?.paused ?? false
   }
 
+  get progress(): number {
+    return this.parts.connection.progress
+  }
+
   /** The peer has been silent for too long. */
   lost(): void {
     this.end('lost', 4408, 'no sign of life')

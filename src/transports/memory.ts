@@ -117,6 +117,7 @@ class MemoryWire {
       id: newId(),
       protocol,
       queued: 0,
+      progress: 0,
       isFull: false,
       send: (packet) => this.#toVisitor(packet),
       // the visitor takes everything at once

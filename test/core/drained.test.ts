@@ -141,8 +141,10 @@ test.each(['drop', 'latest'] as const)(
 )
 
 test('several that wait go on one by one, each with room for what it sends', async () => {
+  let isStuffed = false
   const { number, left, faults } = await serve(async (socket) => {
     await stuff(socket)
+    isStuffed = true
     const send = async (word: string): Promise<void> => {
       await socket.drained()
       socket.send(word + big)
@@ -151,7 +153,7 @@ test('several that wait go on one by one, each with room for what it sends', asy
     for await (const line of socket) socket.send(line)
   })
   const client = await lazy(number)
-  await settled()
+  await expect.poll(() => isStuffed, soon).toBe(true)
   client.socket.resume()
   const words = () =>
     client.heard.messages.map((message) => message[0]).filter((word) => /[a-f]/.test(word ?? ''))

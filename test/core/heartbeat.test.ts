@@ -11,6 +11,7 @@ interface Watched {
   readonly pings: number[]
   readonly lost: number[]
   paused: boolean
+  progress: number
   /** Blocks the event loop at the next timer. */
   block(ms: number): void
 }
@@ -25,12 +26,15 @@ function watched(): Watched {
   }
   const pings: number[] = []
   const lost: number[] = []
-  const state = { paused: false }
+  const state = { paused: false, progress: 0 }
   const rhythm = { clock: late, alarms: new Alarms(late), limits: every }
   const heart = new Heartbeat(rhythm, {
     ping: () => pings.push(late.monotonic()),
     get paused() {
       return state.paused
+    },
+    get progress() {
+      return state.progress
     },
     lost: () => lost.push(late.monotonic()),
   })
@@ -44,6 +48,12 @@ function watched(): Watched {
     },
     set paused(paused) {
       state.paused = paused
+    },
+    get progress() {
+      return state.progress
+    },
+    set progress(progress) {
+      state.progress = progress
     },
     block: (ms) => void (blocked += ms),
   }
@@ -77,6 +87,17 @@ test('a peer that we do not read is not judged, and is asked again when we do', 
   await one.clock.advance(300_000)
   expect(one.lost).toEqual([])
   one.paused = false
+  await one.clock.advance(60_000)
+  expect(one.lost).toHaveLength(1)
+})
+
+test('a slow reader that takes something between two verdicts is not lost; once it takes nothing, it is', async () => {
+  const one = watched()
+  for (let cycle = 0; cycle < 20; cycle++) {
+    one.progress++
+    await one.clock.advance(25_000)
+  }
+  expect(one.lost).toEqual([])
   await one.clock.advance(60_000)
   expect(one.lost).toHaveLength(1)
 })

@@ -21,6 +21,14 @@ class SlowWire extends Duplex {
 
   override _read(): void {}
 
+  /** The reader takes one write, and the empty one behind it. */
+  async takeOne(): Promise<void> {
+    for (let writes = 0; writes < 2; writes++) {
+      this.#waiting.shift()?.()
+      await turn()
+    }
+  }
+
   /** The reader takes everything that it was given. */
   async catchUp(): Promise<void> {
     while (this.#waiting.length > 0) {
@@ -209,6 +217,43 @@ test('a sender hears once that less than a quarter of the bound waits, and not b
   await turn()
   await wire.catchUp()
   expect(drained).toBe(1)
+})
+
+test('a large write is handed over in slices, and each that a slow reader takes is progress', async () => {
+  const { out, wire } = await open(new Writer(), 1_000_000)
+  out.send(new Packet('x'.repeat(200_000)))
+  await turn()
+  expect([wire.written.length, out.queued]).toEqual([1, 200_010])
+  const before = out.progress
+  const steps: unknown[] = []
+  for (let step = 0; step < 4; step++) {
+    await wire.takeOne()
+    steps.push([out.queued, out.progress - before])
+  }
+  const left = (slices: number) => 200_010 - slices * 65_536
+  expect(steps).toEqual([
+    [left(1), 1],
+    [left(2), 2],
+    [left(3), 3],
+    [0, 4],
+  ])
+  expect(text(wire)).toBe('x'.repeat(200_000))
+})
+
+test('a fast reader gets a large write in the turn in which it was sent', async () => {
+  const got: Buffer[] = []
+  const wire = new Duplex({
+    write: (chunk: Buffer, _encoding, taken) => {
+      got.push(chunk)
+      taken()
+    },
+    read: () => {},
+  })
+  const out = new Outlet(wire, new Writer(), Buffer.from('HEAD'), 1_000_000)
+  out.send(new Packet('x'.repeat(500_000)))
+  await turn()
+  expect(Buffer.concat(got).length).toBe(4 + 10 + 500_000)
+  expect([out.queued, out.progress]).toEqual([0, 0])
 })
 
 test('a sender that asks where nothing waits hears it at the end of the turn', async () => {

@@ -76,6 +76,10 @@ export class NodeConnection implements Connection, Holder, Hearer {
     return this.#outlet.queued
   }
 
+  get progress(): number {
+    return this.#outlet.progress
+  }
+
   get isFull(): boolean {
     return this.#outlet.isFull
   }

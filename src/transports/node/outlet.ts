@@ -5,6 +5,12 @@ import type { HeldSocket } from './hold.ts'
 import type { Flushed, Writer } from './writer.ts'
 
 /**
+ * How much is handed to the kernel at once: it tells of nothing before it has taken all of that, and a reader that takes a
+ * little at a time must not look like one that takes nothing.
+ */
+const sliceBytes = 65_536
+
+/**
  * The way out of one connection: what waits for the end of the turn, and what waits for a slow reader. The
  * socket gets no more than it can take, so that the rest can still be thrown away.
  */
@@ -15,7 +21,7 @@ export class Outlet implements Flushed {
   #batch: Batch | null
   /** What leaves before the first frame, in the same write: the answer of the handshake. */
   #head: Uint8Array | null
-  /** Whole turns that wait until the kernel takes more. */
+  /** Whole turns, or the rest of one, that wait until the kernel takes more. */
   #held: Uint8Array[] = []
   #heldBytes = 0
   /** Under `latest`: what waits for the reader to catch up, by key. */
@@ -23,6 +29,7 @@ export class Outlet implements Flushed {
   #latestBytes = 0
   /** Whether the kernel has not taken the last write yet. */
   #isBehind = false
+  #progress = 0
   #closed = false
   /** Called back once when little waits. */
   #drained: (() => void) | null = null
@@ -38,6 +45,11 @@ export class Outlet implements Flushed {
   /** Bytes that the kernel has not taken yet. */
   get queued(): number {
     return this.#socket.writableLength + this.#heldBytes + (this.#batch?.bytes ?? 0)
+  }
+
+  /** How often a reader that was behind has taken what the kernel was given. */
+  get progress(): number {
+    return this.#progress
   }
 
   /** Whether half of the bound or more waits, under `latest` too. */
@@ -84,8 +96,11 @@ export class Outlet implements Flushed {
   /** Writes everything, then the end. */
   end(): void {
     this.flush()
-    if (this.#held.length > 0) this.#writeHeld()
-    if (this.#socket.writable) this.#socket.end()
+    if (!this.#socket.writable) return
+    for (const bytes of this.#held) this.#socket.write(bytes)
+    this.#held = []
+    this.#heldBytes = 0
+    this.#socket.end()
   }
 
   flush(): void {
@@ -95,10 +110,11 @@ export class Outlet implements Flushed {
     this.#tellDrained()
   }
 
-  /** The kernel has taken everything: what waited goes next. */
+  /** The kernel has taken what it was given: what waited goes next. */
   #caughtUp(): void {
     this.#isBehind = false
-    if (this.#held.length > 0) this.#writeHeld()
+    this.#progress++
+    this.#writeHeld()
     if (!this.#isBehind) this.#release()
     this.#tellDrained()
   }
@@ -171,16 +187,28 @@ export class Outlet implements Flushed {
   }
 
   #write(bytes: Uint8Array): void {
-    if (!this.#isBehind) return this.#offer(bytes)
+    if (!this.#isBehind && bytes.length <= sliceBytes) return this.#offer(bytes)
     this.#held.push(bytes)
     this.#heldBytes += bytes.length
+    this.#writeHeld()
   }
 
   #writeHeld(): void {
-    const bytes = Buffer.concat(this.#held, this.#heldBytes)
-    this.#held = []
-    this.#heldBytes = 0
-    this.#offer(bytes)
+    while (this.#held.length > 0 && !this.#isBehind) this.#offer(this.#slice())
+  }
+
+  /** The next of what waits, in one buffer. */
+  #slice(): Uint8Array {
+    let count = 0
+    let bytes = 0
+    while (count < this.#held.length && bytes < sliceBytes) bytes += this.#held[count++]?.length ?? 0
+    const taken = this.#held.splice(0, count)
+    const [first] = taken
+    const all = first !== undefined && taken.length === 1 ? first : Buffer.concat(taken, bytes)
+    const slice = all.subarray(0, sliceBytes)
+    if (slice.length < all.length) this.#held.unshift(all.subarray(sliceBytes))
+    this.#heldBytes -= slice.length
+    return slice
   }
 
   #offer(bytes: Uint8Array): void {
