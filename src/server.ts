@@ -254,10 +254,10 @@ function hubOf(options: Options): {
     await link.close()
   }
   // a process that only publishes answers orders too: nobody has to wait for it
-  hub.orders.ready().catch(() => {
-    // reported where it is tried again
-  })
-  hub.presence.listen().catch((error: unknown) => report(error, 'listening to the other nodes'))
+  for (const listening of [hub.orders.ready(), hub.presence.listen()])
+    listening.catch(() => {
+      // reported where it is tried again
+    })
   return { hub, drain }
 }
 

@@ -57,6 +57,10 @@ const askMs = 1_000
 const tickMs = 1_000
 /** How often each group gives a sign. */
 const signMs = 30_000
+/** How long after a failed attempt to hear other nodes the next one comes, unless somebody needs it before. */
+const listenAgainMs = 2_000
+/** How often malformed messages are reported at most. */
+const reportMs = 60_000
 /** Where every node hears questions. */
 const questions = 'presence-questions'
 
@@ -78,6 +82,9 @@ export class Presence {
   #unsigned: Iterator<Watch> = [].values()
   /** How many signs are due. */
   #signs = 0
+  #listenAgain: Timer | null = null
+  #malformed = 0
+  #quietUntil = Number.NEGATIVE_INFINITY
   #closed = false
 
   constructor(parts: PresenceParts) {
@@ -137,6 +144,7 @@ export class Presence {
   close(): void {
     this.#closed = true
     this.#tick?.cancel()
+    this.#listenAgain?.cancel()
     for (const { group } of this.#watches.values()) group.stop()
     this.#watches.clear()
     for (const { answered } of this.#askings.values()) answered()
@@ -173,11 +181,23 @@ export class Presence {
     try {
       await Promise.all(begun)
     } catch (error) {
-      // the next to need it begins again, and nothing is heard twice
+      // it begins again, and nothing is heard twice
       this.#listening = null
       for (const ready of begun) this.#leave(ready)
+      this.#listenLater()
       throw error
     }
+  }
+
+  /** Nobody may need it here for long: the others ask nevertheless. */
+  #listenLater(): void {
+    if (this.#closed) return
+    this.#listenAgain?.cancel()
+    this.#listenAgain = this.#parts.clock.after(listenAgainMs, () => {
+      this.listen().catch(() => {
+        // tried again
+      })
+    })
   }
 
   async #begin(watch: Watch): Promise<void> {
@@ -258,9 +278,20 @@ export class Presence {
 
   #read(bytes: Uint8Array, of: string): PresenceMessage | null {
     const message = unpackPresence(bytes)
-    if (message === null)
-      this.#parts.report(new TypeError('a message from the layer is malformed'), `hearing who is here: ${of}`)
+    if (message === null) this.#reportMalformed(of)
     return message
+  }
+
+  /** A log must not be filled by what can write into the layer. */
+  #reportMalformed(of: string): void {
+    this.#malformed++
+    const now = this.#parts.clock.monotonic()
+    if (now < this.#quietUntil) return
+    this.#quietUntil = now + reportMs
+    const others = this.#malformed === 1 ? '' : `, and ${this.#malformed - 1} others since the last report`
+    this.#malformed = 0
+    const error = new TypeError(`a message from the layer is malformed${others}`)
+    this.#parts.report(error, `hearing who is here: ${of}`)
   }
 
   #tell(topic: string, message: PresenceMessage): void {

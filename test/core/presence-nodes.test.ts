@@ -200,8 +200,8 @@ test('many who come at once are told to the other nodes in a few messages', asyn
   expect(zoe.count).toBe(151)
 })
 
-test('a message of a layer that is none of presence is reported, and changes nothing', async () => {
-  const { layer, faults, here } = house()
+test('messages of a layer that are malformed are reported once a minute, and change nothing', async () => {
+  const { clock, layer, faults, here } = house()
   const ada = await come(here, 'ada')
   const stranger = await linkOf(layer, 'stranger')
   const texts = [
@@ -217,11 +217,36 @@ test('a message of a layer that is none of presence is reported, and changes not
   const topic = `presence/${groupAddress(hall, '', {}).key}`
   for (const one of texts) await stranger.publish(topic, () => new TextEncoder().encode(one))
   await settled()
-  expect(faults).toHaveLength(texts.length)
+  expect(faults).toHaveLength(1)
+  await clock.advance(60_000)
+  await stranger.publish(topic, () => new Uint8Array())
+  await settled()
+  expect(faults.map(String)).toEqual([
+    expect.stringMatching(/malformed$/),
+    expect.stringContaining(`and ${texts.length - 1} others`),
+  ])
   expect(usersOf(ada.members)).toEqual(['ada'])
 })
 
 describe('a process in which nobody is inside', () => {
+  test('whose layer was away at its start answers the others once the layer is back', async () => {
+    const clock = testClock()
+    let away = true
+    const layer = changedLinks(memory({ clock }), (link, node) => ({
+      subscribe: async (topic, hear) => {
+        if (away && node === 'here' && topic.startsWith('presence')) throw new Error('the layer is away')
+        return link.subscribe(topic, hear)
+      },
+    }))
+    const [here, there] = ['here', 'there'].map((node) => testPort({ layer, clock, node, report: () => {} }))
+    await clock.advance(10_000)
+    away = false
+    await clock.advance(2_000)
+    if (here === undefined || there === undefined) throw new Error('two nodes were made')
+    expect(await there.group(hall).members()).toEqual([])
+    expect(here.connections).toBe(0)
+  })
+
   test('asks all nodes, and has the same answer as they have', async () => {
     const { here, there, worker } = house(['here', 'there', 'worker'])
     for (const user of ['ada', 'bob']) await come(here, user)
