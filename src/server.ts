@@ -10,6 +10,7 @@ import { Alarms } from './core/alarms.ts'
 import { Allowances } from './core/allowances.ts'
 import { aClock, type Clock, systemClock } from './core/clock.ts'
 import { type Carriers, checkedCarriers } from './core/credentials.ts'
+import { debugOutput } from './core/debug-output.ts'
 import { Flights } from './core/flights.ts'
 import { Gate } from './core/gate.ts'
 import { Groups } from './core/groups.ts'
@@ -18,7 +19,7 @@ import type { Layer, Store } from './core/layer.ts'
 import { LayerConnection } from './core/layer-connection.ts'
 import { type Limits, limitsWith } from './core/limits.ts'
 import { messengerOf } from './core/messenger.ts'
-import { type Origins, originRules } from './core/origin.ts'
+import { type OriginRules, type Origins, originRules } from './core/origin.ts'
 import type { Messenger } from './core/port.ts'
 import { Orders } from './core/orders.ts'
 import { Presence } from './core/presence.ts'
@@ -26,6 +27,7 @@ import { Registry } from './core/registry.ts'
 import { type EventSink, type Reporter, safely } from './core/report.ts'
 import { Revocations } from './core/revocations.ts'
 import type { Tracer } from './core/tracer.ts'
+import { warnings } from './core/warnings.ts'
 import { memory } from './layers/memory.ts'
 import { type AttachOptions, nodeTransport } from './transports/node/index.ts'
 import { Denial } from './wire/errors.ts'
@@ -58,7 +60,10 @@ export interface Options {
   readonly origins?: Origins
   /** The host names under which the server answers, beside loopback and the hosts of listed http origins; any when there are none. */
   readonly hosts?: readonly string[]
-  /** Addresses or CIDR ranges of proxies whose forwarded headers count; none when left out. */
+  /**
+   * Addresses or CIDR ranges of proxies whose forwarded headers count, and `unix` for a proxy that comes over a socket of the file
+   * system, which nobody else may be able to open; none when left out.
+   */
   readonly proxies?: readonly string[]
   /** The tenant of an identity: part of every group's name, never taken from the client. One for all when left out. */
   readonly tenant?: (identity: Identity<unknown>) => string
@@ -74,6 +79,12 @@ export interface Options {
   readonly clock?: Clock
   /** Hears of unexpected errors, in one place; `console.error` when left out. */
   readonly report?: Reporter
+  /**
+   * Prints once for each cause what is misconfigured, and in development (`NODE_ENV` is not `production`) what was refused by origin,
+   * host, path or as malformed, with the line of configuration that would allow it. A function gets the text in place of
+   * `console.warn`; `false` says nothing. `true` when left out, but for tests (`NODE_ENV` is `test`).
+   */
+  readonly warn?: boolean | ((message: string) => void)
   /** Hears of what happens at the doors and inside, without secrets. */
   readonly on?: EventSink
   /** Follows handshakes, messages and sends through a trace, such as `otel()` of `sallyport/otel`; nothing does when left out. */
@@ -100,6 +111,7 @@ const optionKinds: Kinds<Options> = {
   whenFull: oneOf('evict', 'refuse'),
   clock: aClock,
   report: aFunction,
+  warn: either(aBoolean, aFunction),
   on: aFunction,
   tracer: having('run'),
   remember: aDuration,
@@ -201,7 +213,8 @@ function hubOf(options: Options): {
   const alarms = new Alarms(clock)
   const fingerprint = (id: string): string => hash('sha256', id, 'buffer').toString('hex', 0, 8)
   const revocations = new Revocations({ clock, report, fingerprint })
-  const emit = teller(options.on, { node, clock, report })
+  const origins = originRules(options.origins, options.hosts)
+  const emit = teller(options, origins, { node, clock, report })
   const rememberMs = milliseconds(options.remember ?? '24h')
   let draining = false
   const hub: Hub = {
@@ -212,7 +225,7 @@ function hubOf(options: Options): {
     groups,
     report,
     carriers: checkedCarriers(options.carriers ?? {}),
-    origins: originRules(options.origins, options.hosts),
+    origins,
     gate: new Gate(limits, clock),
     accounts: accountsUnder(limits, { clock, alarms }),
     failures: new Allowances(limits.failedHandshakes, clock, alarms),
@@ -263,12 +276,29 @@ function hubOf(options: Options): {
 
 /** Adds time and node to what is told; with nobody to hear it, nothing is done. */
 function teller(
-  sink: EventSink | undefined,
+  { on, warn }: Options,
+  origins: OriginRules,
   { node, clock, report }: Pick<Hub, 'node' | 'clock' | 'report'>,
 ): Hub['emit'] {
-  if (sink === undefined) return () => {}
-  const told = safely(sink, (error) => report(error, 'telling of an event'))
-  return (happening) => told({ ...happening, at: clock.now(), node })
+  const failed = (error: unknown): void => report(error, 'telling of an event')
+  const warned = safely(warner(warn, origins), failed)
+  const debug = debugOutput(process.env['DEBUG'], (line) => console.error(line))
+  const sinks = [on, debug].filter((sink) => sink !== undefined && sink !== null)
+  if (sinks.length === 0) return warned
+  const told = sinks.map((sink) => safely(sink, failed))
+  return (happening) => {
+    warned(happening)
+    const event = { ...happening, at: clock.now(), node }
+    for (const tell of told) tell(event)
+  }
+}
+
+/** What the environment has a developer see. */
+function warner(warn: Options['warn'], origins: OriginRules): Hub['emit'] {
+  const environment = process.env['NODE_ENV']
+  if (!(warn ?? environment !== 'test')) return () => {}
+  const print = typeof warn === 'function' ? warn : (message: string) => console.warn(message)
+  return warnings({ print, refusals: environment !== 'production', origins })
 }
 
 function reporter(

@@ -29,12 +29,13 @@ export const guarded: readonly Guarded[] = [
     'transports/faces',
     'security/credential-guessing',
   ),
-  core('authenticate', 'core/doors', 'core/endpoint', 'auth/sessions', 'core/events'),
+  core('authenticate', 'core/doors', 'core/origins', 'core/endpoint', 'auth/sessions', 'core/events'),
   core(
     'credentials',
     'core/credentials',
     'security/duplicate',
     'security/cookie',
+    'security/foreign-cookies',
     'security/query',
     'auth/basic',
   ),
@@ -73,7 +74,7 @@ export const guarded: readonly Guarded[] = [
     'model/',
   ),
   core('alarms', 'core/alarms', 'core/lifetime'),
-  core('origin', 'core/doors', 'core/limits-at-the-edge', 'transports/handshake'),
+  core('origin', 'core/doors', 'core/origins', 'core/limits-at-the-edge', 'transports/handshake'),
   core('refusal', 'core/doors', 'transports/faces', 'transports/wire', 'core/endpoint'),
   core('requires', 'core/requires'),
   core(

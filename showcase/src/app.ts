@@ -122,6 +122,8 @@ async function assemble({ config, front, database, log, pages, passwords }: Fitt
       trail.writer.note(event)
     },
     report: socketReporter(log),
+    // the log has the event
+    ...(config.production ? { warn: false } : {}),
   })
   const ending = access(port)
   const { identity, demoUsers } = await prepare(config, {

@@ -26,6 +26,7 @@ const levels: Readonly<Record<SallyportEvent['type'], 'info' | 'debug' | 'warn' 
   kicked: 'info',
   rechecked: 'info',
   limited: 'warn',
+  misconfigured: 'warn',
   'refused-message': 'debug',
   sent: null,
 }

@@ -157,7 +157,11 @@ function queryCredentials(query: string, carriers: Carriers): { found: readonly 
     if (values.length === 0) continue
     const scheme =
       open.get(name) ??
-      refuse(`query`, `holds '${name}', but credentials in the query string are switched off`)
+      refuse(
+        `query`,
+        `holds '${name}', but credentials in the query string are switched off`,
+        `carriers: { query: { ${name === 'ticket' ? 'ticket' : 'bearer'}: '${name}' } }`,
+      )
     found.push({ scheme, value: queryValue(name, values), carrier: 'query' })
     params.delete(name)
   }
@@ -191,8 +195,11 @@ function percentDecoded(part: string): string | null {
   }
 }
 
-function refuse(carrier: string, fault: string): never {
-  return deny(400, 'bad-credential', `the ${carrier} ${fault}`, { httpOnly: true })
+function refuse(carrier: string, fault: string, detail?: string): never {
+  return deny(400, 'bad-credential', `the ${carrier} ${fault}`, {
+    httpOnly: true,
+    ...(detail === undefined ? {} : { detail }),
+  })
 }
 
 function credentials(explicit: Explicit | null, cookieHeader: string | null): Credentials {

@@ -30,7 +30,10 @@ export interface Visitor {
 
 /** The parameters of a contract in the path of a handshake. @throws Denial 404 when it is another path */
 export function paramsOf(contract: Contract, handshake: Handshake): Readonly<Record<string, string>> {
-  return contract.template.match(handshake.path) ?? deny(404, 'not-found', 'there is no such endpoint')
+  const detail = `served: ${contract.path}`
+  return (
+    contract.template.match(handshake.path) ?? deny(404, 'not-found', 'there is no such endpoint', { detail })
+  )
 }
 
 /**

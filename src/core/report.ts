@@ -161,6 +161,13 @@ interface Sent {
   readonly receivers: number
 }
 
+/** What this server was started with does not fit what comes: told once for each cause, with what to configure. */
+interface Misconfigured {
+  readonly type: 'misconfigured'
+  readonly cause: 'unix-socket' | 'silent-proxy' | 'unlisted-proxy'
+  readonly detail: string
+}
+
 /** What happens to an open socket, without where it is. */
 export type SocketHappening<H = Happening> = H extends At ? Omit<H, keyof At> : never
 
@@ -179,6 +186,7 @@ export type Happening =
   | Kicked
   | Rechecked
   | Limited
+  | Misconfigured
   | RefusedMessage
   | Sent
 

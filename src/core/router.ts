@@ -20,9 +20,12 @@ export function router(applications: readonly Routed[]): Application {
   )
   const twice = paths.find((path, index) => paths.indexOf(path) !== index)
   if (twice !== undefined) throw new TypeError(`two endpoints answer at the same path: '${twice}'`)
+  const served = applications.map(({ contract }) => contract?.path ?? 'an application without a contract')
+  // an event holds it for each path that a scanner tries
+  const detail = `served: ${served.join(', ')}`.slice(0, 200)
   return async (handshake) => {
     for (const application of applications) if (await tried(application, handshake)) return
-    deny(404, 'not-found', 'there is no such endpoint')
+    deny(404, 'not-found', 'there is no such endpoint', { detail })
   }
 }
 

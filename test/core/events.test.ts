@@ -84,8 +84,11 @@ function world(options: Options = {}, identity: Partial<Identity<User>> = {}) {
   return { clock, events, state, editor, port, come, of }
 }
 
-/** One story for each event; the compiler asks for all. Those of a refresh are told with the refresh. */
-type Told = Exclude<SallyportEvent['type'], 'refreshed' | 'refresh-refused'>
+/**
+ * One story for each event; the compiler asks for all. Those of a refresh are told with the refresh, and what is misconfigured with the
+ * peers that show it.
+ */
+type Told = Exclude<SallyportEvent['type'], 'refreshed' | 'refresh-refused' | 'misconfigured'>
 const stories: Record<Told, () => Promise<[told: SallyportEvent[], expected: object]>> = {
   async accepted() {
     const { come, of } = world()

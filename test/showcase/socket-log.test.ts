@@ -34,6 +34,13 @@ const examples: { readonly [T in SallyportEvent['type']]: Extract<SallyportEvent
   kicked: { type: 'kicked', ...ordered, reason: 'be nice', path: place.path },
   rechecked: { type: 'rechecked', ...ordered, changed: 1 },
   limited: { type: 'limited', ...place, limit: 'rate', scope: 'socket' },
+  misconfigured: {
+    type: 'misconfigured',
+    node: 'west',
+    at: place.at,
+    cause: 'unlisted-proxy',
+    detail: 'list it',
+  },
   'refused-message': { type: 'refused-message', ...place, status: 403, code: 'read-only' },
   sent: { type: 'sent', node: 'west', at: place.at, contract: '/ws/chat/:room', receivers: 3 },
 }

@@ -1,11 +1,18 @@
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
-import { connect } from 'node:net'
+import { connect, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, onTestFinished, test } from 'vitest'
-import { deny, type Handshake, type Port, sallyport } from '../../src/index.ts'
+import {
+  deny,
+  type Handshake,
+  type Options,
+  type Port,
+  type SallyportEvent,
+  sallyport,
+} from '../../src/index.ts'
 import { canonicalAddress, peersBehind } from '../../src/transports/node/peer.ts'
 import { answerTo, statusOf, upgradeHead } from './upgrade-head.ts'
 
@@ -105,9 +112,11 @@ test('a proxy may be a plain address, of either family, and its neighbours are n
   expect([await inside, await outside]).toEqual(['192.0.2.7', '2001:db8::2'])
 })
 
-test('whoever comes over a socket of the file system has no address, and is let in beside proxies', async () => {
+/** What a server sees of those who send these headers over a socket of the file system, and what it says of itself. */
+async function seenOverUnix(options: Options, ...requests: Record<string, string>[]) {
   const handshakes: Handshake[] = []
-  const port = sallyport({ proxies: here })
+  const events: SallyportEvent[] = []
+  const port = sallyport({ on: (event) => events.push(event), ...options })
   ports.push(port)
   port.serve(async (handshake) => {
     handshakes.push(handshake)
@@ -120,12 +129,100 @@ test('whoever comes over a socket of the file system has no address, and is let 
   })
   port.attach(server)
   await once(server.listen(join(folder, 'socket')), 'listening')
-  const socket = connect(join(folder, 'socket'))
-  socket.write(upgradeHead('/', { 'X-Forwarded-For': '192.0.2.7' }))
-  const [answer] = (await once(socket, 'data')) as [Buffer]
-  expect([statusOf(answer.toString()), handshakes[0]?.address]).toEqual([403, ''])
-  socket.destroy()
+  for (const headers of requests) {
+    const socket = connect(join(folder, 'socket'))
+    socket.write(upgradeHead('/', headers))
+    const [answer] = (await once(socket, 'data')) as [Buffer]
+    expect(statusOf(answer.toString())).toBe(403)
+    socket.destroy()
+  }
+  return {
+    addresses: handshakes.map(({ address }) => address),
+    schemes: handshakes.map(({ url }) => url.protocol),
+    misconfigured: misconfiguredOf(events),
+  }
+}
+
+function misconfiguredOf(events: readonly SallyportEvent[]): string[][] {
+  return events.flatMap((event) => (event.type === 'misconfigured' ? [[event.cause, event.detail]] : []))
+}
+
+const forwarded = { 'X-Forwarded-For': '192.0.2.7', 'X-Forwarded-Proto': 'https' }
+
+test('everyone over a unix socket that is not trusted has one address, and that is said once', async () => {
+  for (const options of [{}, { proxies: here }]) {
+    const { addresses, schemes, misconfigured } = await seenOverUnix(options, forwarded, {}, forwarded)
+    expect(addresses).toEqual(['unix', 'unix', 'unix'])
+    expect(schemes).toEqual(['ws:', 'ws:', 'ws:'])
+    expect(misconfigured).toEqual([
+      ['unix-socket', expect.stringContaining("sallyport({ proxies: ['unix'] })")],
+    ])
+  }
 })
+
+test('a unix socket that is trusted is a proxy like any other', async () => {
+  const chain = { 'X-Forwarded-For': '203.0.113.9, 192.0.2.7, 10.1.2.3' }
+  const options = { proxies: ['unix', '10.0.0.0/8'] }
+  const { addresses, schemes, misconfigured } = await seenOverUnix(options, forwarded, chain)
+  expect([addresses, schemes, misconfigured]).toEqual([['192.0.2.7', '192.0.2.7'], ['wss:', 'ws:'], []])
+})
+
+test('a trusted unix socket whose proxy names nobody is said once', async () => {
+  const { addresses, misconfigured } = await seenOverUnix({ proxies: ['unix'] }, {}, {})
+  expect(addresses).toEqual(['unix', 'unix'])
+  expect(misconfigured).toEqual([['silent-proxy', expect.stringContaining('X-Forwarded-For')]])
+})
+
+test('a unix socket that is trusted makes no proxy of a peer over TCP', async () => {
+  expect(await addressOf(['unix'], '192.0.2.7')).toBe('127.0.0.1')
+  expect(await addressOf(here, 'unix')).toBe('127.0.0.1')
+})
+
+test('a peer that has gone before its address was asked for is not taken for a unix socket', () => {
+  const gone = new Socket()
+  gone.destroy()
+  expect(peersBehind(['unix'])(gone, () => '192.0.2.7')).toEqual({ address: '', secure: false, unsure: null })
+})
+
+test('an unlisted proxy is said once, however many handshakes it brings, and never believed', async () => {
+  const events: SallyportEvent[] = []
+  const port = sallyport({ on: (event) => events.push(event), proxies: ['10.0.0.0/8'] })
+  ports.push(port)
+  const { port: number } = await port.listen(0)
+  for (const hop of ['192.0.2.7', '192.0.2.8'])
+    await answerTo(number, upgradeHead('/', { 'X-Forwarded-For': hop }))
+  await answerTo(number, upgradeHead('/'))
+  expect(misconfiguredOf(events)).toEqual([
+    ['unlisted-proxy', expect.stringContaining("sallyport({ proxies: ['127.0.0.1'] })")],
+  ])
+})
+
+test.each([
+  ['10.1.2.3', 'private'],
+  ['172.31.0.1', 'private'],
+  ['192.168.1.1', 'private'],
+  ['100.64.0.1', 'private'],
+  ['127.0.0.1', 'private'],
+  ['::1', 'private'],
+  ['fd00::1', 'private'],
+  ['fe80::1%eth0', 'private'],
+  ['203.0.113.9', 'public'],
+  ['172.32.0.1', 'public'],
+  ['2001:db8::1', 'public'],
+])(
+  'an unlisted peer at %s that forwards is %s: a stranger does not use up what is said of a proxy',
+  (remoteAddress, kind) => {
+    // all that is looked at is what stands here
+    const socket = { remoteAddress } as Socket
+    const { address, unsure } = peersBehind([])(socket, (name) =>
+      name === 'x-forwarded-for' ? '192.0.2.7' : null,
+    )
+    expect(unsure).toMatchObject({ kind, cause: 'unlisted-proxy' })
+    expect(unsure?.detail.includes('strangers send that header too')).toBe(kind === 'public')
+    expect(unsure?.detail).toContain(`proxies: ['${address}']`)
+    expect(peersBehind([])(socket, () => null).unsure).toBeNull()
+  },
+)
 
 test.each([
   '',
@@ -141,7 +238,7 @@ test.each([
   '10.0.0.0/',
 ])("'%s' is no proxy, and the server says so at its start", (proxy) => {
   expect(() => peersBehind([proxy])).toThrow(
-    new TypeError(`'${proxy}' is no proxy: write an address or a range, such as '10.0.0.0/8'`),
+    new TypeError(`'${proxy}' is no proxy: write an address, a range such as '10.0.0.0/8', or 'unix'`),
   )
 })
 

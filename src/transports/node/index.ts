@@ -22,7 +22,7 @@ import type { House, NodeConnection } from './connection.ts'
 import { handshakeOf } from './handshake.ts'
 import { listening, OpenedAhead, webSocketServer } from './http-server.ts'
 import { Knocking } from './knocking.ts'
-import { hasVanished, type PeerOf, peersBehind } from './peer.ts'
+import { hasVanished, type PeerOf, peersBehind, type Unsure } from './peer.ts'
 import { assertWhole, pathOf, readUpgrade } from './request.ts'
 import { type Claimant, isAnswering, type Upgrade, upgradesOf } from './upgrades.ts'
 import { Writer } from './writer.ts'
@@ -78,6 +78,9 @@ export interface NodeTransport {
 const vanished = new Denial(499, 'gone', 'the peer has gone')
 const pipelined = new Denial(400, 'bad-request', 'an upgrade follows a request that is not answered yet')
 
+const turnedDown = new Denial(404, 'not-found', 'there is no such endpoint', {
+  detail: "'accepts' of attach() has turned the path down",
+})
 const restart = new Denial(503, 'restart', 'the server is being restarted', { retryAfterMs: 1_000 })
 
 /**
@@ -104,6 +107,7 @@ class Transport implements NodeTransport {
   readonly #knocking = new Map<string, (denial: Denial) => void>()
   #emptied: () => void = () => {}
   #isClosed = false
+  readonly #unsureTold = new Set<Unsure['kind']>()
   readonly #said = new Set<keyof typeof attachFaults>()
 
   constructor({ hub, admit, close, proxies = [] }: NodeTransportParts) {
@@ -210,7 +214,7 @@ class Transport implements NodeTransport {
     }
     if (head.length > 0) socket.unshift(head)
     if (this.#isClosed) return refuse(restart)
-    if (!ours) return refuse(new Denial(404, 'not-found', 'there is no such endpoint'))
+    if (!ours) return refuse(turnedDown)
     this.#lead(id, { request, headers }, knocking).catch((error: unknown) => refuse(this.#asDenial(error)))
   }
 
@@ -224,6 +228,7 @@ class Transport implements NodeTransport {
     assertWhole(request, headers)
     const read = readUpgrade(request, limits.headerBytes, carriers)
     const peer = this.#peerOf(request.socket, (name) => read.headers.get(name)?.join(',') ?? null)
+    if (peer.unsure !== null) this.#unsure(peer.unsure)
     const handshake = handshakeOf({ id, house: this.#house, request: read, peer, knocking })
     await this.#admit({ handshake, host: read.host, reject: (answer) => knocking.reject(answer) })
     if (knocking.isOpen) throw new TypeError('an application neither accepted nor denied a handshake')
@@ -245,6 +250,13 @@ class Transport implements NodeTransport {
     if (this.#said.has(fault)) return
     this.#said.add(fault)
     this.#hub.report(new TypeError(attachFaults[fault]), 'answering an upgrade')
+  }
+
+  /** Tells once of each kind that people cannot be told apart. */
+  #unsure({ kind, cause, detail }: Unsure): void {
+    if (this.#unsureTold.has(kind)) return
+    this.#unsureTold.add(kind)
+    this.#hub.emit({ type: 'misconfigured', cause, detail })
   }
 
   /** Waits until everyone has answered the close, or has been cut. */

@@ -8,6 +8,17 @@ export interface Peer {
   readonly address: string
   /** Whether the peer's own wire is encrypted, as far as a trusted proxy says so. */
   readonly secure: boolean
+  /** Why others may have the same address; `null` when there is no sign of it. */
+  readonly unsure: Unsure | null
+}
+
+/** A sign that people cannot be told apart. */
+export interface Unsure {
+  /** What is told once: a stranger who sends a header must not use up what is to be said of a proxy. */
+  readonly kind: 'unix' | 'silent' | 'private' | 'public'
+  readonly cause: 'unix-socket' | 'silent-proxy' | 'unlisted-proxy'
+  /** What to configure. */
+  readonly detail: string
 }
 
 /**
@@ -17,24 +28,74 @@ export interface Peer {
 export type PeerOf = (socket: Socket, header: (name: string) => string | null) => Peer
 
 /**
- * Reads forwarded headers from these proxies alone (addresses or CIDR ranges); anyone else's say nothing.
+ * Reads forwarded headers from these proxies alone (addresses, CIDR ranges, or `unix` for whoever comes over a socket of the file
+ * system); anyone else's say nothing.
  *
- * @throws TypeError when an entry is no address and no range
+ * @throws TypeError when an entry is none of these
  */
 export function peersBehind(proxies: readonly string[]): PeerOf {
   const trusted = new BlockList()
-  for (const proxy of proxies) add(trusted, proxy)
-  // what is no address, as that of a socket of the file system, is in no list
-  const isTrusted = (address: string): boolean => trusted.check(address, familyOf(address))
+  for (const proxy of proxies) if (proxy !== unix) add(trusted, proxy)
+  const trustsUnix = proxies.includes(unix)
+  const isTrusted = (address: string): boolean =>
+    address === unix ? trustsUnix : trusted.check(address, familyOf(address))
   return (socket, header) => {
-    const direct = canonicalAddress(socket.remoteAddress ?? '')
+    const direct = directOf(socket)
     const secure = socket instanceof TLSSocket
-    if (!isTrusted(direct)) return { address: direct, secure }
+    const forwarded = header('x-forwarded-for')
+    const unsure = unsureOf(direct, forwarded, isTrusted(direct))
+    if (!isTrusted(direct)) return { address: direct, secure, unsure }
     return {
-      address: firstStranger(direct, header('x-forwarded-for') ?? '', isTrusted),
+      address: firstStranger(direct, forwarded ?? '', isTrusted),
       secure: forwardedSecure(header('x-forwarded-proto')) ?? secure,
+      unsure,
     }
   }
+}
+
+/** The address of whoever comes over a socket of the file system, and the word for it in `proxies`. */
+const unix = 'unix'
+
+/** One who has gone has no address left, and is not taken for a socket of the file system. */
+function directOf(socket: Socket): string {
+  const { remoteAddress } = socket
+  if (remoteAddress !== undefined) return canonicalAddress(remoteAddress)
+  return socket.destroyed || socket.localAddress !== undefined ? '' : unix
+}
+
+/** Addresses of machines near by: this one, and networks of one's own (RFC 1918, RFC 4193, RFC 6598, link-local). */
+const near = new BlockList()
+for (const range of [
+  '10.0.0.0/8',
+  '172.16.0.0/12',
+  '192.168.0.0/16',
+  '100.64.0.0/10',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+])
+  add(near, range)
+for (const range of ['::1/128', 'fc00::/7', 'fe80::/10']) add(near, range)
+
+/** Whether the address that was found may be that of many. */
+function unsureOf(direct: string, forwarded: string | null, isTrusted: boolean): Unsure | null {
+  if (direct === unix) return unsureUnix(forwarded, isTrusted)
+  if (isTrusted || forwarded === null || isIP(direct) === 0) return null
+  const kind = near.check(direct, familyOf(direct)) ? 'private' : 'public'
+  const caution = kind === 'public' ? ', and only then, because strangers send that header too' : ''
+  const detail = `a handshake from ${direct} has X-Forwarded-For, which is not believed, because 'proxies' does not list that address: everyone behind it has one address and one share of the limits. If it is a proxy of yours${caution}: sallyport({ proxies: ['${direct}'] })`
+  return { kind, cause: 'unlisted-proxy', detail }
+}
+
+function unsureUnix(forwarded: string | null, isTrusted: boolean): Unsure | null {
+  if (isTrusted && forwarded !== null) return null
+  const all =
+    'handshakes come over a unix socket, so that all people have one address and one share of the limits.'
+  if (isTrusted) {
+    const detail = `${all} Let the proxy send X-Forwarded-For`
+    return { kind: 'silent', cause: 'silent-proxy', detail }
+  }
+  const detail = `${all} If nobody but your proxy can open that socket, let it set X-Forwarded-For, and write sallyport({ proxies: ['unix'] })`
+  return { kind: 'unix', cause: 'unix-socket', detail }
 }
 
 /**
@@ -85,7 +146,7 @@ function add(list: BlockList, proxy: string): void {
   const [bits = String(width), ...rest] = range
   const isRange = /^\d{1,3}$/.test(bits) && Number(bits) <= width
   if (isIP(address) === 0 || rest.length > 0 || !isRange)
-    throw new TypeError(`'${proxy}' is no proxy: write an address or a range, such as '10.0.0.0/8'`)
+    throw new TypeError(`'${proxy}' is no proxy: write an address, a range such as '10.0.0.0/8', or 'unix'`)
   list.addSubnet(address, Number(bits), familyOf(address))
 }
 

@@ -105,7 +105,11 @@ function headersOf(raw: readonly string[], headerBytes: number): HeaderLines {
     if (values === undefined) headers.set(name, [value])
     else values.push(value)
   }
-  if (bytes > headerBytes) tooLarge(`the headers are larger than ${headerBytes} bytes`)
+  if (bytes > headerBytes)
+    tooLarge(
+      `the headers are larger than ${headerBytes} bytes`,
+      `limits: { headerBytes: ${2 * headerBytes} }`,
+    )
   return headers
 }
 
@@ -170,8 +174,11 @@ function bad(message: string): never {
   throw new Denial(400, 'bad-request', message, { httpOnly: true })
 }
 
-function tooLarge(message: string): never {
-  throw new Denial(431, 'headers-too-large', message, { httpOnly: true })
+function tooLarge(message: string, detail?: string): never {
+  throw new Denial(431, 'headers-too-large', message, {
+    httpOnly: true,
+    ...(detail === undefined ? {} : { detail }),
+  })
 }
 
 function mustUpgrade(message: string): never {
