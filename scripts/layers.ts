@@ -15,7 +15,7 @@ const may: Readonly<Record<string, readonly string[]>> = {
   transports: ['core', 'wire'],
   otel: ['core', 'wire'],
   server: ['core', 'wire', 'layers', 'transports'],
-  testing: ['core', 'wire', 'transports', 'server'],
+  testing: ['core', 'wire', 'layers', 'transports', 'server'],
   index: ['contract', 'core', 'wire', 'layers', 'server'],
 }
 /** Places that run anywhere: no module of Node and no package, but for types. */

@@ -21,27 +21,26 @@ import { Logs } from './memory-logs.ts'
 /** The bounds of a layer in memory. Bytes are those of the heap: what is kept, and what keeping it takes. */
 export interface MemoryOptions {
   readonly clock?: Clock
-  /** How many values and claims are kept at most; beyond it `put` and `claim` fail. 100,000. */
-  readonly values?: number
-  /** How many bytes values and claims hold at most, with the same consequence. 64 MiB. */
+  /** What all values and claims hold; beyond it `put` and `claim` fail with `ERR_LAYER`. 64 MiB. */
   readonly valueBytes?: number
-  /** How many bytes the history of one group holds at most; beyond it the group loses its oldest messages. 1 MiB. */
+  /** What the history of one group holds; beyond it the group loses its oldest messages. 1 MiB. */
   readonly groupBytes?: number
-  /** How many bytes all histories hold at most; beyond it the group written longest ago loses its messages. 64 MiB. */
+  /** What all histories hold; beyond it the group written longest ago loses its messages. 64 MiB. */
   readonly historyBytes?: number
-  /** How many bytes each of the server's own logs holds at most, such as that of banned users. 64 MiB. */
+  /** What each of the server's own logs holds, such as that of banned users; beyond it the log loses its oldest entries. 64 MiB. */
   readonly systemBytes?: number
 }
 
 const optionKinds: Kinds<MemoryOptions> = {
   clock: having('now', 'monotonic', 'after'),
-  values: wholeFrom(1),
   valueBytes: wholeFrom(1),
   groupBytes: wholeFrom(1),
   historyBytes: wholeFrom(1),
   systemBytes: wholeFrom(1),
 }
 const mebibyte = 1024 * 1024
+/** For how long a node that was cut off still counts as alive. */
+const nodeMs = 15_000
 
 /**
  * A layer for one process, and for several servers inside one: nothing leaves memory, nothing survives the process. What is
@@ -54,9 +53,7 @@ const mebibyte = 1024 * 1024
  * @example sallyport({ layer: memory() })
  */
 export function memory(options: MemoryOptions = {}): Layer {
-  assertOptions('memory()', options, optionKinds)
-  const shared = new Shared(options)
-  return { connect: async (node, hooks) => new MemoryLink(shared, node, hooks) }
+  return new MemoryLayer(options)
 }
 
 /** One who hears a topic. */
@@ -64,20 +61,28 @@ interface Subscriber {
   readonly link: MemoryLink
   readonly hear: (delivery: Delivery) => void
   ended: boolean
+  /** Whether a message that is not kept was lost since it heard one. */
+  hasMissed: boolean
 }
 
-/** What the links of one layer share. */
-class Shared {
+/** The layer of {@link memory}, from which a test can cut nodes off. */
+export class MemoryLayer implements Layer {
   readonly links = new Set<MemoryLink>()
   readonly topics = new Map<string, Set<Subscriber>>()
   readonly values: Values
   readonly logs: Readonly<Record<Space, Logs>>
+  readonly #clock: Clock
+  /** Nodes that were cut off, and the timer after which the others count them no more. */
+  readonly #away = new Map<string, Timer>()
+  readonly #gone = new Set<string>()
 
-  constructor({ clock = systemClock, ...bounds }: MemoryOptions) {
-    const { values = 100_000, valueBytes = 64 * mebibyte, groupBytes = mebibyte } = bounds
-    const { historyBytes = 64 * mebibyte, systemBytes = 64 * mebibyte } = bounds
-    this.values = new Values(clock, { count: values, bytes: valueBytes })
+  constructor(options: MemoryOptions = {}) {
+    assertOptions('memory()', options, optionKinds)
+    const { clock = systemClock, valueBytes = 64 * mebibyte, groupBytes = mebibyte } = options
+    const { historyBytes = 64 * mebibyte, systemBytes = 64 * mebibyte } = options
     const instance = newId()
+    this.#clock = clock
+    this.values = new Values(clock, valueBytes)
     this.logs = {
       history: new Logs(clock, instance, { logBytes: groupBytes, allBytes: historyBytes }),
       // the server has a few of them, and none may push out another
@@ -85,47 +90,98 @@ class Shared {
     }
   }
 
+  async connect(node: string, hooks: LinkHooks): Promise<Link> {
+    const link = new MemoryLink(this, node, hooks)
+    if (this.isAway(node)) throw away(node)
+    this.links.add(link)
+    this.tellRoster()
+    return link
+  }
+
+  /** Cuts a node off: it reaches nothing and hears nothing, and after 15 seconds the others count it no more. */
+  cut(node: string): void {
+    if (this.isAway(node)) return
+    const timer = this.#clock.after(nodeMs, () => {
+      this.#gone.add(node)
+      this.tellRoster()
+    })
+    this.#away.set(node, timer)
+    this.tellRoster()
+  }
+
+  /** Lets a node back. */
+  restore(node: string): void {
+    this.#away.get(node)?.cancel()
+    this.#away.delete(node)
+    this.#gone.delete(node)
+    this.tellRoster()
+  }
+
+  isAway(node: string): boolean {
+    return this.#away.has(node)
+  }
+
   tellRoster(): void {
-    const nodes = [...new Set([...this.links].map(({ node }) => node))]
-    for (const { hooks } of this.links) hooks.health({ state: 'up', nodes, detail: 'in this process' })
+    const names = [...this.links].map(({ node }) => node)
+    const nodes = [...new Set(names)].filter((node) => !this.#gone.has(node))
+    for (const link of this.links) link.tell(nodes)
   }
 
   /** Microtasks run in the order in which they were queued, so each subscriber keeps the order of publication. */
-  deliver(topic: string, from: MemoryLink | null, make: () => Delivery): void {
+  deliver(topic: string, from: string | null, make: () => Delivery): void {
     let made: Delivery | undefined
     for (const subscriber of this.topics.get(topic) ?? []) {
-      if (subscriber.link.node === from?.node) continue
+      if (subscriber.link.node === from) continue
       const delivery = (made ??= make())
-      queueMicrotask(() => subscriber.ended || subscriber.hear(delivery))
+      if (!this.isAway(subscriber.link.node)) queueMicrotask(() => hand(subscriber, delivery))
+      else if (delivery.placed === null) subscriber.hasMissed = true
     }
   }
 }
 
+function hand(subscriber: Subscriber, delivery: Delivery): void {
+  if (subscriber.ended) return
+  const { hasMissed } = subscriber
+  subscriber.hasMissed = false
+  subscriber.hear(hasMissed ? { ...delivery, lost: true } : delivery)
+}
+
+function away(node: string): SallyportError {
+  return new SallyportError('ERR_LAYER', `the layer is away from node '${node}'`)
+}
+
 class MemoryLink implements Link {
   readonly node: string
-  readonly hooks: LinkHooks
-  readonly #shared: Shared
+  readonly #hooks: LinkHooks
+  readonly #layer: MemoryLayer
   readonly #ends = new Set<Unsubscribe>()
+  #known: readonly string[] = []
 
-  constructor(shared: Shared, node: string, hooks: LinkHooks) {
+  constructor(layer: MemoryLayer, node: string, hooks: LinkHooks) {
     this.node = node
-    this.hooks = hooks
-    this.#shared = shared
-    shared.links.add(this)
-    shared.tellRoster()
+    this.#hooks = hooks
+    this.#layer = layer
+  }
+
+  /** Tells its node how the link is, and who is there. */
+  tell(nodes: readonly string[]): void {
+    if (this.#layer.isAway(this.node))
+      return this.#hooks.health({ state: 'down', nodes: this.#known, detail: 'it was cut off' })
+    this.#known = nodes
+    this.#hooks.health({ state: 'up', nodes, detail: 'in this process' })
   }
 
   async publish(topic: string, pack: () => Uint8Array, keep?: Keep): Promise<Placed | null> {
-    this.#assertOpen()
+    this.#assertReaches()
     if (keep !== undefined) return this.#keep(topic, pack, keep)
-    this.#shared.deliver(topic, this, () => ({ bytes: pack(), placed: null, lost: false }))
+    this.#layer.deliver(topic, this.node, () => ({ bytes: pack(), placed: null, lost: false }))
     return null
   }
 
   async subscribe(topic: string, hear: (delivery: Delivery) => void): Promise<Unsubscribe> {
-    this.#assertOpen()
-    const { topics } = this.#shared
-    const subscriber: Subscriber = { link: this, hear, ended: false }
+    this.#assertReaches()
+    const { topics } = this.#layer
+    const subscriber: Subscriber = { link: this, hear, ended: false, hasMissed: false }
     const subscribers = topics.get(topic) ?? new Set()
     topics.set(topic, subscribers.add(subscriber))
     const end = (): void => {
@@ -139,45 +195,46 @@ class MemoryLink implements Link {
   }
 
   async range(topic: string, rules: LogRules, after: Position | 'all' | 'head'): Promise<LogRange> {
-    this.#assertOpen()
-    return this.#shared.logs[rules.space].range(topic, rules, after)
+    this.#assertReaches()
+    return this.#layer.logs[rules.space].range(topic, rules, after)
   }
 
   async put(key: string, value: Uint8Array, ttlMs: number): Promise<void> {
-    this.#assertOpen()
-    this.#shared.values.put(key, value, ttlMs)
+    this.#assertReaches()
+    this.#layer.values.put(key, value, ttlMs)
   }
 
   async take(key: string): Promise<Uint8Array | null> {
-    this.#assertOpen()
-    return this.#shared.values.take(key)
+    this.#assertReaches()
+    return this.#layer.values.take(key)
   }
 
   async claim(key: string, owner: string, ttlMs: number): Promise<{ readonly token: number } | null> {
-    this.#assertOpen()
-    return this.#shared.values.claim(key, owner, ttlMs)
+    this.#assertReaches()
+    return this.#layer.values.claim(key, owner, ttlMs)
   }
 
   async close(): Promise<void> {
-    if (!this.#shared.links.delete(this)) return
+    if (!this.#layer.links.delete(this)) return
     for (const end of this.#ends) end()
-    this.#shared.tellRoster()
+    this.#layer.tellRoster()
   }
 
   #keep(topic: string, pack: () => Uint8Array, keep: Keep): Placed {
-    const logs = this.#shared.logs[keep.space]
+    const logs = this.#layer.logs[keep.space]
     const known = logs.placed(topic, keep)
     if (known !== null) return known
     const bytes = pack()
     const placed = logs.append(topic, bytes, keep)
     const { at, prev } = placed
-    this.#shared.deliver(topic, null, () => ({ bytes, placed: { at, prev }, lost: false }))
+    this.#layer.deliver(topic, null, () => ({ bytes, placed: { at, prev }, lost: false }))
     return placed
   }
 
-  #assertOpen(): void {
-    if (!this.#shared.links.has(this))
+  #assertReaches(): void {
+    if (!this.#layer.links.has(this))
       throw new SallyportError('ERR_CLOSED', `the link of node '${this.node}' is closed`)
+    if (this.#layer.isAway(this.node)) throw away(this.node)
   }
 }
 
@@ -196,27 +253,27 @@ interface Claim extends Held {
   readonly token: number
 }
 
-/** What a value or a claim takes in the heap beside its bytes and texts. */
-const heldBytes = 600
+/** What a value and a claim take of the heap beside their bytes and texts: more than they were measured to. */
+const [valueOwnBytes, claimOwnBytes] = [850, 500]
 
 /** Values and claims: each ends by an alarm, on the monotonic clock, so that what is over never has to be looked for. */
 class Values {
   readonly #clock: Clock
   readonly #alarms: Alarms
-  readonly #most: { readonly count: number; readonly bytes: number }
+  readonly #mostBytes: number
   readonly #values = new Map<string, KeptValue>()
   readonly #claims = new Map<string, Claim>()
   #bytes = 0
   #tokens = 0
 
-  constructor(clock: Clock, most: { readonly count: number; readonly bytes: number }) {
+  constructor(clock: Clock, mostBytes: number) {
     this.#clock = clock
     this.#alarms = new Alarms(clock)
-    this.#most = most
+    this.#mostBytes = mostBytes
   }
 
   put(key: string, value: Uint8Array, ttlMs: number): void {
-    const held = this.#hold(this.#values, key, { ttlMs, size: value.length })
+    const held = this.#hold(this.#values, key, { ttlMs, bytes: valueOwnBytes + value.length })
     if (held !== null) this.#values.set(key, { ...held, value: new Uint8Array(value) })
   }
 
@@ -229,7 +286,7 @@ class Values {
   claim(key: string, owner: string, ttlMs: number): { readonly token: number } | null {
     const holder = this.#live(this.#claims, key)
     if (holder !== null && holder.owner !== owner) return null
-    const held = this.#hold(this.#claims, key, { ttlMs, size: 2 * owner.length })
+    const held = this.#hold(this.#claims, key, { ttlMs, bytes: claimOwnBytes + 2 * owner.length })
     if (held === null) return null
     const token = holder?.token ?? ++this.#tokens
     this.#claims.set(key, { ...held, owner, token })
@@ -242,11 +299,16 @@ class Values {
   }
 
   /** Makes room under a key, in place of what is there; `null` when nothing is to be held any more. */
-  #hold(all: Map<string, Held>, key: string, { ttlMs, size }: { ttlMs: number; size: number }): Held | null {
+  #hold(
+    all: Map<string, Held>,
+    key: string,
+    asked: { readonly ttlMs: number; readonly bytes: number },
+  ): Held | null {
+    const { ttlMs } = asked
     if (!(ttlMs >= 0 && ttlMs < Number.POSITIVE_INFINITY))
       throw new TypeError(`a value is kept for milliseconds, not for ${ttlMs}`)
-    const bytes = heldBytes + 2 * key.length + size
-    if (ttlMs > 0) this.#assertRoom(bytes, all.get(key))
+    const bytes = asked.bytes + 2 * key.length
+    if (ttlMs > 0) this.#assertRoom(bytes - (all.get(key)?.bytes ?? 0))
     this.#drop(all, key)
     if (ttlMs === 0) return null
     this.#bytes += bytes
@@ -262,13 +324,11 @@ class Values {
     this.#bytes -= held.bytes
   }
 
-  #assertRoom(bytes: number, instead: Held | undefined): void {
-    const count = this.#values.size + this.#claims.size + (instead === undefined ? 1 : 0)
-    const total = this.#bytes + bytes - (instead?.bytes ?? 0)
-    if (count <= this.#most.count && total <= this.#most.bytes) return
+  #assertRoom(more: number): void {
+    if (this.#bytes + more <= this.#mostBytes) return
     throw new SallyportError(
       'ERR_LAYER',
-      `the memory layer is full: it keeps ${this.#most.count} values of ${this.#most.bytes} bytes at most`,
+      `the memory layer is full: values and claims hold ${this.#mostBytes} bytes at most`,
     )
   }
 }

@@ -9,6 +9,10 @@ export interface LayerUnderTest {
   layer(): Promise<Layer>
   /** Lets time pass for the layer: moves its clock, or waits. */
   pass(ms: number): Promise<void>
+  /** Cuts the node of this name off from the layer's server, as a network does that loses everything. */
+  cut(node: string): Promise<void>
+  /** Lets the node reach the server again. */
+  restore(node: string): Promise<void>
   /** Ends it, when its links are closed. */
   stop(): Promise<void>
 }
@@ -432,6 +436,74 @@ export function layerConformance(name: string, make: () => Promise<LayerUnderTes
       await keep(a, 'of the server', { space: 'system' })
       expect(values(await b.range(run, rules, 'all'))).toEqual(['of users'])
       expect(values(await b.range(run, { ...rules, space: 'system' }, 'all'))).toEqual(['of the server'])
+    })
+  })
+
+  describe(`a node that is cut off from the ${name} layer`, () => {
+    const state = ({ healths }: Node): string | undefined => healths.at(-1)?.state
+    const cutOff = async (node: Node): Promise<void> => {
+      await under.cut(node.name)
+      await expect.poll(() => state(node), { timeout: 10_000 }).toBe('down')
+    }
+    const back = async (node: Node): Promise<void> => {
+      await under.restore(node.name)
+      await expect.poll(() => state(node), { timeout: 10_000 }).toBe('up')
+    }
+
+    test('is told that it is down, and then up, and finds in the log what it has not heard', async () => {
+      const { heard } = await listening(b, run)
+      const first = await keep(a, 'heard')
+      await expect.poll(() => heard.length).toBe(1)
+      await cutOff(b)
+      await keep(a, 'missed')
+      await back(b)
+      await expect.poll(async () => (await b.range(run, rules, 'head')).head.offset).not.toBe(first.at.offset)
+      const range = await b.range(run, rules, first.at)
+      expect([values(range), range.complete]).toEqual([['missed'], true])
+      await keep(a, 'after')
+      await expect.poll(() => heard.length).toBe(2)
+      expect(heard[1]?.placed?.prev).toEqual(range.head)
+    })
+
+    test('is told that a message was lost that is not kept, once', async () => {
+      const { heard } = await listening(b, run)
+      await a.publish(run, () => bytes('heard'))
+      await expect.poll(() => heard.length).toBe(1)
+      await cutOff(b)
+      await a.publish(run, () => bytes('lost'))
+      await back(b)
+      for (const message of ['after', 'later']) await a.publish(run, () => bytes(message))
+      await expect.poll(() => heard.length).toBe(3)
+      expect(heard.map(({ lost }) => lost)).toEqual([false, true, false])
+    })
+
+    test('has its calls refused in time, and what it published then never arrives', async () => {
+      const { texts, heard } = await listening(b, run)
+      await a.put(run, bytes('value'), 60_000)
+      await cutOff(a)
+      const away = { code: 'ERR_LAYER' }
+      await expect(a.publish(run, () => bytes('unkept'))).rejects.toMatchObject(away)
+      await expect(keep(a, 'kept', { id: 'away' })).rejects.toMatchObject(away)
+      await expect(a.range(run, rules, 'all')).rejects.toMatchObject(away)
+      await expect(a.subscribe(run, () => {})).rejects.toMatchObject(away)
+      await expect(a.put(run, bytes('other'), 60_000)).rejects.toMatchObject(away)
+      await expect(a.take(run)).rejects.toMatchObject(away)
+      await expect(a.claim(run, 'a', 60_000)).rejects.toMatchObject(away)
+      await back(a)
+      await a.publish(run, () => bytes('after'))
+      await expect.poll(() => heard.length).toBe(1)
+      expect([...texts, ...values(await b.range(run, rules, 'all'))]).toEqual([])
+      expect(text(await b.take(run))).toBe('value')
+      expect(await b.claim(run, 'b', 60_000)).not.toBeNull()
+    })
+
+    test('is off the roster within 20 seconds, and on it again when it is back', async () => {
+      await under.cut(b.name)
+      await under.pass(20_000)
+      await expect.poll(() => roster(a)).toEqual([a.name])
+      await back(b)
+      await expect.poll(() => roster(a)).toEqual([a.name, b.name])
+      await expect.poll(() => roster(b)).toEqual([a.name, b.name])
     })
   })
 
