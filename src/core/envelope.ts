@@ -3,6 +3,7 @@ import type { SlowPolicy } from '../wire/contract.ts'
 import type { Position } from '../wire/frame.ts'
 import { isRecord, parseRecord } from '../wire/json.ts'
 import { type TraceContext, traceOf } from '../wire/trace.ts'
+import { decodeUtf8 } from '../wire/utf8.ts'
 
 /** One group message on its way: what every node needs to encode it for its own members. */
 export interface Dispatch {
@@ -37,7 +38,7 @@ export function unpackDispatch(packed: Uint8Array): Dispatch | null {
   if (packed.length < 4) return null
   const end = 4 + new DataView(packed.buffer, packed.byteOffset).getUint32(0)
   if (packed.length < end) return null
-  const head = parseRecord(new TextDecoder().decode(packed.subarray(4, end)))
+  const head = parseRecord(decodeUtf8(packed.subarray(4, end)))
   return head === null ? null : dispatchOf(head, packed.subarray(end))
 }
 
@@ -52,7 +53,7 @@ function dispatchOf(head: Readonly<Record<string, unknown>>, data: Uint8Array): 
 
 function bodyFrom(kind: unknown, data: Uint8Array): Body | null {
   if (kind === 'binary') return { kind, bytes: data }
-  const text = new TextDecoder().decode(data)
+  const text = decodeUtf8(data)
   if (kind === 'json') return { kind, json: text }
   return kind === 'text' ? { kind, text } : null
 }

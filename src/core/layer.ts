@@ -119,8 +119,9 @@ export interface Store {
 }
 
 /**
- * A node's connection to a layer. It connects again by itself; meanwhile every method rejects in time, and what was rejected
- * as not sent never arrives. PROTOCOL.md says how long each may take.
+ * A node's connection to a layer. It connects again by itself. Every method settles in time: within 2 seconds, the publishing
+ * of a kept message within 5. What is published or put while the layer does not answer is refused, and never arrives later;
+ * only where an answer was lost is the outcome unknown, and the same id may be published again.
  */
 export interface Link extends Store {
   /**

@@ -207,7 +207,8 @@ async function history(
 }
 
 function dataOf(body: Body): unknown {
-  if (body.kind === 'binary') return body.bytes
+  // the layer may keep the same bytes, and applications may change what they are given
+  if (body.kind === 'binary') return new Uint8Array(body.bytes)
   if (body.kind === 'text') return body.text
   // our own words: a key that no client may use, such as 'constructor', is none of a message's of ours
   return JSON.parse(body.json)

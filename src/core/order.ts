@@ -1,4 +1,5 @@
 import { isRecord, parseRecord } from '../wire/json.ts'
+import { decodeUtf8 } from '../wire/utf8.ts'
 import type { Selector } from './registry.ts'
 
 /** What every node is told to do at once. */
@@ -70,7 +71,7 @@ export function answerIn(bytes: Uint8Array): OrderAnswer | null {
 
 /** An object, or nothing in what is none. */
 function recordIn(bytes: Uint8Array, most: number): Readonly<Record<string, unknown>> {
-  return (bytes.length <= most ? parseRecord(new TextDecoder().decode(bytes)) : null) ?? {}
+  return (bytes.length <= most ? parseRecord(decodeUtf8(bytes)) : null) ?? {}
 }
 
 /** Whom it means: unknown names are for newer nodes, and one that names nobody is no order. */

@@ -1,4 +1,5 @@
 import { isRecord } from '../wire/json.ts'
+import { decodeUtf8 } from '../wire/utf8.ts'
 import { type Page, type ShownMember, shownMember } from './member-table.ts'
 
 /** Where a node stands in what it tells of a group: how many changes it has told since it began to. */
@@ -107,7 +108,7 @@ type Fields = Readonly<Record<string, unknown>>
 function recordIn(bytes: Uint8Array): Fields | null {
   try {
     // what a node of ours wrote: the bounds for JSON from strangers would refuse an info that this server has taken
-    const value: unknown = JSON.parse(new TextDecoder().decode(bytes))
+    const value: unknown = JSON.parse(decodeUtf8(bytes))
     return isRecord(value) ? value : null
   } catch {
     return null

@@ -67,8 +67,8 @@ interface Subscriber {
 
 /** The layer of {@link memory}, from which a test can cut nodes off. */
 export class MemoryLayer implements Layer {
-  readonly links = new Set<MemoryLink>()
-  readonly topics = new Map<string, Set<Subscriber>>()
+  readonly links: Set<MemoryLink> = new Set()
+  readonly topics: Map<string, Set<Subscriber>> = new Map()
   readonly values: Values
   readonly logs: Readonly<Record<Space, Logs>>
   readonly #clock: Clock

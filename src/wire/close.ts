@@ -1,3 +1,5 @@
+import { decodeUtf8 } from './utf8.ts'
+
 /** What a client does after a close: never again, once more with a new credential, or again after a back-off. */
 export type Retry = 'stop' | 'reauthenticate' | 'retry'
 
@@ -78,5 +80,5 @@ export const maxReasonBytes = 123
 export function closeReason(reason: string): string {
   const bytes = new TextEncoder().encode(reason)
   if (bytes.length <= maxReasonBytes) return reason
-  return new TextDecoder().decode(bytes.subarray(0, maxReasonBytes)).replace(/\uFFFD+$/u, '')
+  return decodeUtf8(bytes.subarray(0, maxReasonBytes)).replace(/\uFFFD+$/u, '')
 }

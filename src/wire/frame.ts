@@ -1,6 +1,7 @@
 import type { Body, Payload } from './body.ts'
 import { endOfText, isRecord, maxJsonValues, parseJson, type RefusedJson } from './json.ts'
 import type { TraceContext } from './trace.ts'
+import { decodeUtf8 } from './utf8.ts'
 
 /** Where a kept message stands in its group's history: the run of the history, and the number in it. */
 export interface Position {
@@ -159,7 +160,7 @@ export function decodeFrame(payload: Payload, maxValues: number = maxJsonValues)
   if (payload.length < 2) return wrong('a binary frame begins with the length of its header')
   const end = headerEnd(payload)
   if (payload.length < end) return wrong('the header of a binary frame is cut short')
-  const header = asFrame(new TextDecoder().decode(payload.subarray(2, end)), maxValues)
+  const header = asFrame(decodeUtf8(payload.subarray(2, end)), maxValues)
   return header.ok ? { ok: true, frame: { ...header.frame, data: payload.subarray(end) } } : header
 }
 
@@ -175,7 +176,7 @@ export function glimpseId(payload: Payload): string | null {
   const text =
     typeof payload === 'string'
       ? payload.slice(0, glimpseLength)
-      : new TextDecoder().decode(payload.subarray(2, glimpseLength))
+      : decodeUtf8(payload.subarray(2, glimpseLength))
   let depth = 0
   for (let index = 0; index < text.length; index++) {
     const char = text.charAt(index)

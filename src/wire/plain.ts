@@ -3,6 +3,7 @@ import { type Direction, rawKind, shapeOf } from './contract.ts'
 import type { Denial } from './errors.ts'
 import { isRecord, maxJsonValues, parseJson, type RefusedJson } from './json.ts'
 import { isSchema } from './schema.ts'
+import { decodeUtf8 } from './utf8.ts'
 
 /** A message taken from the wire, not validated yet; `type` is `null` for an unnamed shape. */
 export interface Received {
@@ -89,7 +90,7 @@ function decodeLabelled(direction: Direction, payload: Uint8Array): Reading {
   const length = payload[0]
   if (length === undefined || payload.length < 1 + length)
     return wrong('a binary message begins with its type')
-  const type = new TextDecoder().decode(payload.subarray(1, 1 + length))
+  const type = decodeUtf8(payload.subarray(1, 1 + length))
   const shape = shapeOf(direction, type)
   if (shape === null || rawKind(shape.schema) !== 'binary') return wrong('no such binary message', true)
   return read(type, payload.subarray(1 + length))

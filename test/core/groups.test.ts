@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
-import { consumer, contract, type Link, memory } from '../../src/index.ts'
+import { binary, consumer, contract, type Link, memory, text } from '../../src/index.ts'
 import { testClock, testPort, visit } from '../../src/testing.ts'
 import { groupAddress, subjectAddress } from '../../src/core/keys.ts'
 import { ada, byName, chat, grace, mallory, room } from './rooms.ts'
@@ -95,6 +95,32 @@ test('a history keeps the last messages in order, without those that say keep: f
   expect(rest.complete).toBe(true)
   expect(rest.messages.map(({ data }) => (data as { text: string }).text)).toEqual(['3', '4'])
   expect((await group.history({ epoch: 'another', offset: 1 })).complete).toBe(false)
+})
+
+test.each([
+  ['a text', text, '\uFEFFhello', '\uFEFFhello'],
+  ['bytes', binary, Uint8Array.of(0xef, 0xbb, 0xbf, 1), Uint8Array.of(0xef, 0xbb, 0xbf, 1)],
+])('%s that begins with U+FEFF keeps it on another node and in history', async (_, shape, sent, expected) => {
+  const layer = memory()
+  const [one, two] = [testPort({ layer }), testPort({ layer })]
+  const board = contract('/ws/board', { server: shape, history: {} })
+  const reader = await visit(
+    consumer(board, { auth: byName }, () => ({})),
+    {},
+    { user: ada, port: two },
+  )
+  await one.group(board).send(sent as never)
+  expect(await reader.next()).toEqual(expected)
+  expect((await one.group(board).history()).messages.map(({ data }) => data)).toEqual([expected])
+})
+
+test('bytes that an application changes after it got them out of a history are the same there', async () => {
+  const port = testPort()
+  const board = contract('/ws/board', { server: binary, history: {} })
+  await port.group(board).send(Uint8Array.of(1, 2, 3))
+  const read = async () => (await port.group(board).history()).messages.map(({ data }) => data as Uint8Array)
+  for (const bytes of await read()) bytes.fill(0)
+  expect(await read()).toEqual([Uint8Array.of(1, 2, 3)])
 })
 
 test('presence merges the tabs of a user, tells others of joins and leaves, and forgives a reload', async () => {

@@ -441,13 +441,13 @@ export function layerConformance(name: string, make: () => Promise<LayerUnderTes
 
   describe(`a node that is cut off from the ${name} layer`, () => {
     const state = ({ healths }: Node): string | undefined => healths.at(-1)?.state
-    const cutOff = async (node: Node): Promise<void> => {
-      await under.cut(node.name)
-      await expect.poll(() => state(node), { timeout: 10_000 }).toBe('down')
+    const cutOff = async (one: Node): Promise<void> => {
+      await under.cut(one.name)
+      await expect.poll(() => state(one), { timeout: 10_000 }).toBe('down')
     }
-    const back = async (node: Node): Promise<void> => {
-      await under.restore(node.name)
-      await expect.poll(() => state(node), { timeout: 10_000 }).toBe('up')
+    const back = async (one: Node): Promise<void> => {
+      await under.restore(one.name)
+      await expect.poll(() => state(one), { timeout: 10_000 }).toBe('up')
     }
 
     test('is told that it is down, and then up, and finds in the log what it has not heard', async () => {

@@ -39,6 +39,11 @@ test('a reason fits into a close frame, whole characters from its beginning', ()
   )
 })
 
+test('a reason that begins with U+FEFF and is too long keeps it', () => {
+  const reason = `\uFEFF${'x'.repeat(200)}`
+  expect(closeReason(reason)).toBe(reason.slice(0, 1 + maxReasonBytes - 3))
+})
+
 test('a reason that fits is not touched', () => {
   const reason = `${'\u00e9'.repeat(61)}x`
   expect(closeReason(reason)).toBe(reason)

@@ -74,12 +74,18 @@ describe('reading a frame', () => {
     },
   )
 
-  test.each([[], [0], [0, 1], [0, 2, 0x7b], [0, 0], [0, 2, 0x7b, 0x7d], [255, 255, 0x7b]])(
-    'refuses the bytes %j',
-    (...bytes) => {
-      expect(decodeFrame(Uint8Array.from(bytes.flat())).ok).toBe(false)
-    },
-  )
+  test.each([
+    [],
+    [0],
+    [0, 1],
+    [0, 2, 0x7b],
+    [0, 0],
+    [0, 2, 0x7b, 0x7d],
+    [255, 255, 0x7b],
+    [0, 13, ...Buffer.from('\uFEFF{"op":"a"}')],
+  ])('refuses the bytes %j', (...bytes) => {
+    expect(decodeFrame(Uint8Array.from(bytes.flat())).ok).toBe(false)
+  })
 
   test('of bytes that begin somewhere in a larger buffer', () => {
     const payload = encodeMessage({ in: '/a', type: 'b' }, { kind: 'binary', bytes: Uint8Array.of(1, 2) })

@@ -65,12 +65,16 @@ describe('a named message on the plain wire', () => {
     },
   )
 
-  test.each([[[]], [[5, 0x73]], [[3, 0x73, 0x61, 0x79]], [[0]], [[11, ...Buffer.from('constructor')]]])(
-    'is not the bytes %j',
-    (bytes) => {
-      expect(decodePlain(named, Uint8Array.from(bytes)).ok).toBe(false)
-    },
-  )
+  test.each([
+    [[]],
+    [[5, 0x73]],
+    [[3, 0x73, 0x61, 0x79]],
+    [[0]],
+    [[11, ...Buffer.from('constructor')]],
+    [[8, ...Buffer.from('\uFEFFchunk')]],
+  ])('is not the bytes %j', (bytes) => {
+    expect(decodePlain(named, Uint8Array.from(bytes)).ok).toBe(false)
+  })
 })
 
 describe('an unnamed shape on the plain wire', () => {
