@@ -36,6 +36,20 @@ interface Room {
   readonly ready: Promise<Unsubscribe>
 }
 
+/**
+ * The sends of a group that are under way, so that offsets and delivery keep the order of `send`. Kept messages need not wait
+ * for each other, because the layer keeps their order. A message that is not kept is delivered here at once: it waits for those
+ * before it, and those after it wait for it.
+ */
+interface Queue {
+  /** Whether the last message is kept. */
+  readonly isKept: boolean
+  /** What the last message has waited for. */
+  readonly before: Promise<void> | undefined
+  /** Settles when the last message and all that it follows are through. */
+  readonly through: Promise<void>
+}
+
 /** One kept message of a group's history. */
 export interface Kept {
   readonly at: Position
@@ -45,8 +59,8 @@ export interface Kept {
 /** Everyone who hears the same thing, on this node and through the layer on all others. */
 export class Groups {
   readonly #rooms = new Map<string, Room>()
-  /** The last send that is under way in each group with a history: offsets and delivery keep the order of `send`. */
-  readonly #tails = new Map<string, Promise<unknown>>()
+  /** What is under way in each group with a history. */
+  readonly #queues = new Map<string, Queue>()
   readonly #link: Link
   readonly #report: Reporter
 
@@ -71,18 +85,21 @@ export class Groups {
   /** Sends to everyone: local members at once, the others through the layer. Resolves when the layer has accepted it. */
   async send(address: Address, dispatch: Dispatch, kept: boolean): Promise<number> {
     const { history } = address.contract
-    const before = this.#tails.get(address.key)
-    if (history === undefined || (!kept && before === undefined)) return this.#deliver(address, dispatch)
+    const { key } = address
+    const queue = this.#queues.get(key)
+    if (history === undefined || (!kept && queue === undefined)) return this.#deliver(address, dispatch)
+    const before = kept && queue?.isKept === true ? queue.before : queue?.through
     const sending = this.#inTurn(before, () =>
       kept
         ? this.#keep(address, dispatch, { ...rulesOf(history), id: newId() })
         : this.#deliver(address, dispatch),
     )
-    this.#tails.set(address.key, sending)
+    const through = settledAfter(queue?.through, sending)
+    this.#queues.set(key, { isKept: kept, before, through })
     try {
       return await sending
     } finally {
-      if (this.#tails.get(address.key) === sending) this.#tails.delete(address.key)
+      void through.then(() => this.#queues.get(key)?.through === through && this.#queues.delete(key))
     }
   }
 
@@ -111,9 +128,8 @@ export class Groups {
     return this.#rooms.size
   }
 
-  async #inTurn(before: Promise<unknown> | undefined, send: () => Promise<number>): Promise<number> {
-    // a failed send before this one has been told to its own caller
-    await before?.catch(() => {})
+  async #inTurn(before: Promise<void> | undefined, send: () => Promise<number>): Promise<number> {
+    await before
     return send()
   }
 
@@ -188,6 +204,13 @@ class HeldSeat implements Seat {
   }
 }
 
+/** Settles with nothing, so that a group whose sends never pause does not keep them all. */
+async function settledAfter(before: Promise<void> | undefined, sending: Promise<unknown>): Promise<void> {
+  await before
+  // one that fails has been told to its own caller
+  await sending.catch(() => {})
+}
+
 function rulesOf({ size, forMs }: { readonly size: number; readonly forMs: number }): LogRules {
   return { space: 'history', size, forMs }
 }
@@ -201,7 +224,9 @@ function deliverOnce(room: Room, dispatch: Dispatch, at: Position): void {
 }
 
 function receiversOf({ members }: Room, { except }: Dispatch): number {
-  return [...members].filter(({ id }) => id !== except).length
+  let count = 0
+  for (const { id } of members) if (id !== except) count++
+  return count
 }
 
 /** Hands one message to the members of a room: encoded at most once for each wire, the same packet for everyone. */

@@ -36,7 +36,8 @@ export interface Group<S> {
   /**
    * Sends to everyone in the group, on every node. Resolves when local delivery is queued and the layer has accepted it.
    *
-   * @throws TypeError when the data cannot be sent; SallyportError `ERR_LAYER` when the layer is away; a denial 403 `ended`
+   * @throws TypeError when the data cannot be sent; SallyportError `ERR_LAYER` when the layer is away, or did not answer in
+   * time, which leaves open whether a message that is kept was accepted; a denial 403 `ended`
    * through `socket.group()`, when the right of that socket was lost while a handler was at work
    */
   send(...message: Outgoing<S, SendOptions>): Promise<void>
@@ -49,7 +50,12 @@ export interface Group<S> {
    * @example await group.members({ after: last?.user, limit: 100 })
    */
   members(page?: MembersPage): Promise<readonly Member[]>
-  /** What is kept, oldest first, after a position or all of it; `complete` says whether nothing in between is missing. */
+  /**
+   * What is kept, oldest first, after a position or all of it. `complete` is true only if it is proven that no message is missing
+   * in between; of all of it, none that is younger than the history's time. The bytes of a message are the caller's own.
+   *
+   * @throws SallyportError `ERR_LAYER` when the layer is away
+   */
   history(
     after?: Position | null,
   ): Promise<{ readonly complete: boolean; readonly messages: readonly KeptMessage[] }>

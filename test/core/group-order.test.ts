@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { anyone, consumer, contract, memory } from '../../src/index.ts'
-import { settled } from '../../src/testing/clock.ts'
+import { settled, testClock } from '../../src/testing/clock.ts'
 import { testPort, visit } from '../../src/testing.ts'
 import { changedLinks, linkOf } from '../support/links.ts'
 
@@ -43,6 +43,46 @@ test('a send that fails holds up nothing that follows it', async () => {
   away = false
   await passing
   expect(await alice.next()).toMatchObject({ n: 2 })
+})
+
+test('a layer that never answers holds up a hundred kept messages for 5 seconds together', async () => {
+  const clock = testClock()
+  const port = testPort({
+    clock,
+    report: () => {},
+    layer: changedLinks(memory({ clock }), (link) => ({
+      publish: (topic, pack, keep) =>
+        keep === undefined ? link.publish(topic, pack) : new Promise(() => {}),
+    })),
+  })
+  const group = port.group(news)
+  const failed: unknown[] = []
+  for (let n = 0; n < 100; n++)
+    group.send('kept', { n }).catch((error: unknown) => failed.push((error as { code: string }).code))
+  await clock.advance(5_000)
+  expect(failed).toEqual(Array.from({ length: 100 }, () => 'ERR_LAYER'))
+  await group.send('passing', { n: 100 }, { keep: false })
+})
+
+test.each([
+  ['of the kept ones', [true, true, true, true, true]],
+  ['of both', [true, false, true, true, false]],
+  ['of both, the other way round', [false, true, false, false, true]],
+])('many messages at once, %s, are heard in the order of send on every node', async (_, kinds) => {
+  const layer = memory()
+  const [here, there] = [testPort({ layer }), testPort({ layer })]
+  const readers = [
+    await visit(reader, {}, { ...guest, port: here }),
+    await visit(reader, {}, { ...guest, port: there }),
+  ]
+  const kept = Array.from({ length: 20 }, () => kinds).flat()
+  await Promise.all(kept.map((keep, n) => here.group(news).send(keep ? 'kept' : 'passing', { n }, { keep })))
+  const order = kept.map((_kept, n) => n)
+  for (const one of readers) {
+    const got: unknown[] = []
+    while (got.length < kept.length) got.push(await one.next())
+    expect(got.map((message) => (message as { n: number }).n)).toEqual(order)
+  }
 })
 
 test.each([
