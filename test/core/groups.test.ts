@@ -85,7 +85,7 @@ test('who joins hears nothing that was said before, and who has left hears nothi
 test('a history keeps the last messages in order, without those that say keep: false', async () => {
   const port = testPort()
   const group = port.group(chat, { room: 'kept' })
-  await Promise.all(['1', '2', '3', '4'].map((text) => group.send('said', said(text))))
+  await Promise.all(['1', '2', '3', '4'].map((line) => group.send('said', said(line))))
   await group.send('typing', { from: 'x' })
   const { messages, complete } = await group.history()
   expect(messages.map(({ data }) => (data as { text: string }).text)).toEqual(['2', '3', '4'])
@@ -109,7 +109,7 @@ test.each([
     {},
     { user: ada, port: two },
   )
-  await one.group(board).send(sent as never)
+  await one.group(board).send(sent)
   expect(await reader.next()).toEqual(expected)
   expect((await one.group(board).history()).messages.map(({ data }) => data)).toEqual([expected])
 })
