@@ -9,7 +9,7 @@ import { openSite, type Site } from './site.ts'
 /** The chat as both ends know it: one unnamed shape each way, so the wire is the article's own JSON. */
 export const chat = contract('/ws/chat/:room/', {
   client: z.object({ message: z.string().min(1).max(2000) }),
-  server: z.object({ message: z.string(), username: z.string().optional() }),
+  server: z.object({ message: z.string().max(2000), username: z.string().max(150).optional() }),
 })
 
 /** Makes the server: `AuthMiddlewareStack`, `TokenAuthMiddleware`, `URLRouter` and `MyChatConsumer`. */

@@ -24,6 +24,7 @@ const bounds: Readonly<Record<keyof Limits, readonly [what: string, beyond: stri
     'open connections of one identity',
     'the oldest is closed with 4409, or the newest is 429',
   ],
+  guestConnections: ['open connections of the guests of one network', 'HTTP 429, 4429'],
   headerBytes: ['request headers', 'HTTP 431'],
   messageBytes: ['one message from a client', '1009'],
   messageValues: ['values in the JSON of one message', 'dropped with a 400 error'],

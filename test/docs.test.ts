@@ -59,6 +59,38 @@ test('every program in the documentation compiles under strict options', () => {
   expect(output).toBe('')
 })
 
+const taught = [
+  ...pages,
+  'showcase/src/contracts.ts',
+  ...filesBelow('examples').filter((name) => name.endsWith('.ts')),
+  ...filesBelow('src').filter((name) => name.endsWith('.ts')),
+]
+
+test('every string and array in an example has a maximum, so that readers write one too', () => {
+  const unbounded = taught.flatMap((page) => {
+    const text = readFileSync(join(root, page), 'utf8')
+    // in the sources, what docblocks show
+    const shown = page.startsWith('src/')
+      ? text.split('\n').filter((line) => /^\s*\*/.test(line))
+      : text.split('\n')
+    return shown.filter((line) => !hasMaxima(line)).map((line) => `${page}: ${line.trim()}`)
+  })
+  expect(unbounded).toEqual([])
+})
+
+/** Whether each string and array of a line says how long it may be. */
+function hasMaxima(line: string): boolean {
+  const chains = line.matchAll(/z\.(?:string\(\)|array\((?:[^()]|\([^()]*\))*\))((?:\.\w+\([^()]*\))*)/g)
+  return [...chains].every(([, chain = '']) => /\.(?:max|length|regex)\(/.test(chain))
+}
+
+function filesBelow(place: string): readonly string[] {
+  const options = { recursive: true, encoding: 'utf8' } as const
+  return readdirSync(join(root, place), options).flatMap((name) =>
+    name.includes('node_modules') ? [] : [`${place}/${name}`],
+  )
+}
+
 test('every link between the pages leads somewhere', () => {
   const dead = pages.flatMap((page) => {
     const links = [...readFileSync(join(root, page), 'utf8').matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)].map(

@@ -18,8 +18,8 @@ const claims = z.object({
   // a refresh token has the same signature, and must open nothing
   token_type: z.literal('access'),
   // a number up to simplejwt 5.4, a text since
-  user_id: z.union([z.number().int(), z.string().min(1)]).transform(String),
-  jti: z.string().min(1),
+  user_id: z.union([z.number().int(), z.string().min(1).max(255)]).transform(String),
+  jti: z.string().min(1).max(255),
 })
 
 /** Who holds an access token of that site. */

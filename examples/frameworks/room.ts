@@ -15,7 +15,7 @@ export interface Site {
 const message = z.object({ text: z.string().min(1).max(2000) })
 const chat = contract('/ws/rooms/:room', {
   client: { say: message },
-  server: { said: z.object({ from: z.string(), text: z.string() }) },
+  server: { said: z.object({ from: z.string().max(64), text: z.string().max(2000) }) },
 })
 
 /** The room on a port of its own; the path of anything else is left to the framework's other upgrade listeners. */

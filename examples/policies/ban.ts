@@ -5,7 +5,7 @@ import { z } from 'zod'
 
 export const chat = contract('/ws/chat/:room', {
   client: { say: z.object({ text: z.string().min(1).max(2000) }) },
-  server: { said: z.object({ from: z.string(), text: z.string() }) },
+  server: { said: z.object({ from: z.string().max(64), text: z.string().max(2000) }) },
 })
 
 /** A row of the table of bans: who, where, why, and until when. */

@@ -4,12 +4,12 @@ import { z } from 'zod'
 /** One message of a room, the same over the socket and over HTTP. */
 const message = z.object({
   /** Sorts by time, and is the cursor of the history. */
-  id: z.string(),
+  id: z.string().max(64),
   /** The author's name, as others see it; two people may share one. */
-  from: z.string(),
+  from: z.string().max(128),
   /** The author's id, which nobody shares. */
-  by: z.string(),
-  text: z.string(),
+  by: z.string().max(64),
+  text: z.string().max(2000),
   /** Milliseconds since 1970. */
   at: z.number(),
 })
@@ -28,16 +28,19 @@ export const chat = contract('/ws/chat/:room', {
   },
   server: {
     said: message,
-    typing: event(z.object({ from: z.string(), by: z.string() }), { keep: false, slow: 'drop' }),
+    typing: event(z.object({ from: z.string().max(128), by: z.string().max(64) }), {
+      keep: false,
+      slow: 'drop',
+    }),
   },
   calls: {
     /**
      * Up to 50 messages before one of them, or the latest; oldest first, empty at the beginning of the room.
      */
-    history: { input: z.object({ before: messageId.optional() }), output: z.array(message) },
+    history: { input: z.object({ before: messageId.optional() }), output: z.array(message).max(50) },
   },
   grant: z.object({ canWrite: z.boolean(), role: z.enum(['owner', 'member', 'reader']) }),
-  presence: z.object({ name: z.string() }),
+  presence: z.object({ name: z.string().max(128) }),
   history: { size: 100, for: '5m' },
 })
 
@@ -52,26 +55,26 @@ export const account = contract('/ws/account', {
 /** One event of the doors, as it is kept and shown. */
 export const auditEntry = z.object({
   /** Sorts by time, and is the cursor of pages. */
-  id: z.string(),
+  id: z.string().max(64),
   /** Milliseconds since 1970. */
   at: z.number(),
-  type: z.string(),
-  subject: z.string().nullable(),
+  type: z.string().max(64),
+  subject: z.string().max(1024).nullable(),
   /** The name of the subject, while there is such a person. */
-  name: z.string().nullable(),
-  username: z.string().nullable(),
-  contract: z.string().nullable(),
-  address: z.string().nullable(),
+  name: z.string().max(128).nullable(),
+  username: z.string().max(128).nullable(),
+  contract: z.string().max(256).nullable(),
+  address: z.string().max(64).nullable(),
   /** The HTTP status of a refusal, or the close code. */
   status: z.number().nullable(),
   /** The short word for why. */
-  code: z.string().nullable(),
+  code: z.string().max(64).nullable(),
   /** What a peer was told of it. */
-  ref: z.string().nullable(),
-  detail: z.record(z.string(), z.unknown()),
+  ref: z.string().max(64).nullable(),
+  detail: z.record(z.string().max(64), z.unknown()),
 })
 
 /** What happens at the doors, as it happens; for administrators. */
 export const audit = contract('/ws/admin/audit', {
-  server: { happened: event(z.object({ entries: z.array(auditEntry) }), { keep: false }) },
+  server: { happened: event(z.object({ entries: z.array(auditEntry).max(50) }), { keep: false }) },
 })

@@ -5,16 +5,31 @@ import { placeOf } from './place.ts'
 import type { Holder } from './registry.ts'
 
 /**
- * Asked in the turn in which the socket can be found by the next one, so that no two handshakes pass for one place.
+ * Asked in the turn in which the socket can be found by the next one, so that no two handshakes pass for one place. A guest
+ * too many is refused, whatever `whenFull` says: the guests of a network are strangers to each other, and a newcomer who
+ * ended the socket of another could keep out all of them.
  *
- * @throws Denial 429 when the identity has all connections that it may have, and newcomers are to be refused
+ * @throws Denial 429 when the identity has all connections that it may have, and newcomers are to be refused; when the
+ * guests of the network have all that they may have
  */
 export function assertRoom(handshake: Handshake, contract: Contract, holder: Holder): void {
-  const { registry, limits, whenFull, emit } = handshake[hub]
-  if (whenFull === 'evict' || registry.of(holder).length < limits.connectionsPerIdentity) return
-  const limit = { limit: 'connectionsPerIdentity', scope: 'identity', contract: contract.path } as const
-  emit({ type: 'limited', ...limit, ...placeOf(handshake), subject: holder.subject })
-  deny(429, 'too-many-connections', 'you have too many connections open: close one of them', {
+  const { registry, limits, whenFull } = handshake[hub]
+  const { network } = holder
+  if (network !== undefined) {
+    if (registry.guestsOf(network) >= limits.guestConnections) refuse(handshake, contract, holder)
+  } else if (whenFull === 'refuse' && registry.of(holder).length >= limits.connectionsPerIdentity)
+    refuse(handshake, contract, holder)
+}
+
+function refuse(handshake: Handshake, contract: Contract, { network, subject }: Holder): never {
+  const { limits, emit } = handshake[hub]
+  const limit =
+    network === undefined
+      ? ({ limit: 'connectionsPerIdentity', scope: 'identity' } as const)
+      : ({ limit: 'guestConnections', scope: 'address' } as const)
+  emit({ type: 'limited', ...limit, contract: contract.path, ...placeOf(handshake), subject })
+  const whose = network === undefined ? 'you have' : 'guests of your network have'
+  deny(429, 'too-many-connections', `${whose} too many connections open: close one of them`, {
     // by then one whose wire was cut has been noticed
     retryAfterMs: limits.pingMs + limits.pongMs,
   })

@@ -109,7 +109,7 @@ async function comeIn(
     // asked again now that nothing is awaited any more before the socket can be found: a revocation in between is not missed
     const revoked = server.revocations.against(visitor, places.tenant)
     if (revoked !== null) throw withCode(revoked, terms)
-    const holder = holderOf(visitor, places)
+    const holder = holderOf(visitor, places, handshake.address)
     assertRoom(handshake, contract, holder)
     const { connection, listen } = accept()
     const occupant = new Occupant(handshake, entering, { id: socket, visitor, places, holder, connection })

@@ -22,6 +22,8 @@ export interface Limits {
   readonly failedHandshakes: Rate | null
   /** Open connections of one identity (subject and tenant) in this process; 50, then the oldest goes. */
   readonly connectionsPerIdentity: number
+  /** Open connections of the guests of one network in this process; 500, then the newest is 429. */
+  readonly guestConnections: number
   /** Bytes of request headers; 16 KiB. */
   readonly headerBytes: number
   /** Bytes of one message from a client; 64 KiB, then 1009. */
@@ -124,6 +126,7 @@ export const defaultLimits: Limits = {
   handshakesWaiting: 1_024,
   failedHandshakes: { most: 60, eachMs: 60_000, burst: 120 },
   connectionsPerIdentity: 50,
+  guestConnections: 500,
   headerBytes: 16_384,
   messageBytes: 65_536,
   messageValues: maxJsonValues,

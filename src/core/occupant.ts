@@ -14,6 +14,7 @@ import type { EndpointLimits } from './limits.ts'
 import { Opening, type OpeningParts } from './opening.ts'
 import { placeOf } from './place.ts'
 import type { Places } from './places.ts'
+import { networkOf } from './network.ts'
 import { hrefFor } from './refresh.ts'
 import type { Holder, OpenSocket } from './registry.ts'
 import type { LeaveReason, Place } from './report.ts'
@@ -103,11 +104,11 @@ export class Occupant implements OpeningParts, LifetimeParts, OpenSocket, Member
   }
 
   hold(visitor: Visitor): void {
-    this.hub.registry.move(this, holderOf(visitor, this.places))
+    this.hub.registry.move(this, holderOf(visitor, this.places, this.place.address))
   }
 
   isOvertaken(visitor: Visitor): boolean {
-    return this.hub.orders.hasOvertaken(holderOf(visitor, this.places), visitor.asOf)
+    return this.hub.orders.hasOvertaken(holderOf(visitor, this.places, this.place.address), visitor.asOf)
   }
 
   isRevoked(): boolean {
@@ -134,9 +135,10 @@ export class Occupant implements OpeningParts, LifetimeParts, OpenSocket, Member
 }
 
 /** What a visitor can be found by. */
-export function holderOf({ subject, identity }: Visitor, places: Places): Holder {
+export function holderOf({ subject, identity }: Visitor, places: Places, address: string): Holder {
   const { session, token } = identity
-  return { tenant: places.tenant, subject, session, token, room: places.room.key }
+  const network = isGuest(identity) ? networkOf(address) : undefined
+  return { tenant: places.tenant, subject, session, token, room: places.room.key, network }
 }
 
 function codecOf({ protocol }: Connection, { plain }: Terms, { path }: Visitor): Codec {

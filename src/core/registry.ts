@@ -9,6 +9,8 @@ export interface Holder {
   readonly token: string | undefined
   /** The key of its room. */
   readonly room: string
+  /** The network of a guest. */
+  readonly network?: string | undefined
 }
 
 /** An open socket, as its server sees it. */
@@ -63,6 +65,7 @@ export class Registry<S extends { holder: Holder } = OpenSocket> {
     session: new Index<S>(),
     token: new Index<S>(),
     room: new Index<S>(),
+    network: new Index<S>(),
   }
 
   get size(): number {
@@ -96,6 +99,11 @@ export class Registry<S extends { holder: Holder } = OpenSocket> {
     return [...this.#by.subject.get(subject)].filter(({ holder }) => holder.tenant === tenant)
   }
 
+  /** How many sockets the guests of a network have. */
+  guestsOf(network: string): number {
+    return this.#by.network.get(network).size
+  }
+
   /** Those whom a selector means; the list stays as it is while they are ended. */
   find(selector: Selector): readonly S[] {
     const candidates = namesIn(selector).map(([name, value]) => this.#by[fields[name]].get(value))
@@ -112,7 +120,8 @@ export class Registry<S extends { holder: Holder } = OpenSocket> {
   }
 }
 
-const indexes: readonly ('subject' | 'session' | 'token' | 'room')[] = ['subject', 'session', 'token', 'room']
+type IndexName = 'subject' | 'session' | 'token' | 'room' | 'network'
+const indexes: readonly IndexName[] = ['subject', 'session', 'token', 'room', 'network']
 const nobody: ReadonlySet<never> = new Set()
 
 /** Sockets by one of the things that they hold. Most keys have one socket, which then needs no set of its own. */

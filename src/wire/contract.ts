@@ -147,7 +147,7 @@ export function rawKind(schema: Schema): 'binary' | 'text' | null {
 /**
  * A server message with rules of its own.
  *
- * @example event(z.object({ from: z.string() }), { keep: false, slow: 'drop' })
+ * @example event(z.object({ from: z.string().max(64) }), { keep: false, slow: 'drop' })
  */
 export function event<S extends Schema>(schema: S, rules: EventRules): EventShape<S> {
   return { schema, rules }
@@ -170,8 +170,8 @@ export function shapeOf(direction: Direction, type: string | null): EventShape |
  * @throws TypeError when a name is reserved or malformed, or a schema is asynchronous
  * @example
  * export const chat = contract('/ws/chat/:room', {
- *   client: { say: z.object({ text: z.string() }) },
- *   server: { said: z.object({ from: z.string(), text: z.string() }) },
+ *   client: { say: z.object({ text: z.string().max(2000) }) },
+ *   server: { said: z.object({ from: z.string().max(64), text: z.string().max(2000) }) },
  * })
  */
 export function contract<

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { type Authenticator, consumer, contract, optional, type Options, sallyport } from '../../src/index.ts'
 import { settled } from '../../src/testing/clock.ts'
 import { testPort, visit } from '../../src/testing.ts'
@@ -119,4 +119,56 @@ test('the handler of an evicted socket is told why, and that it will not come ba
 
 test('a choice that is misspelt stops the start', () => {
   expect(() => sallyport({ whenFull: 'evcit' as never })).toThrow(TypeError)
+})
+
+describe('guests', () => {
+  const open = (port: ReturnType<typeof testPort>, address: string) =>
+    visit(guests, {}, { headers: {}, port, address })
+  const full = {
+    status: 429,
+    code: 'too-many-connections',
+    close: { code: 4429 },
+    http: { headers: { 'Retry-After': '35' } },
+  }
+
+  test('of one network have so many connections, and the newest beyond them is refused', async () => {
+    const events: string[] = []
+    const port = testPort({
+      limits: { guestConnections: 3 },
+      on: (event) => event.type === 'limited' && events.push(`${event.limit} of ${event.scope}`),
+    })
+    const first = await open(port, '2001:db8::1')
+    for (const address of ['2001:db8::2', '2001:db8:0:0:1::1']) await open(port, address)
+    await expect(open(port, '2001:db8::4')).rejects.toMatchObject(full)
+    expect([events, port.connections]).toEqual([['guestConnections of address'], 3])
+    await open(port, '2001:db8:0:1::1')
+    first.leave()
+    await first.closed
+    await settled()
+    await open(port, '2001:db8::4')
+    await expect(open(port, '2001:db8::5')).rejects.toMatchObject(full)
+  })
+
+  test('are no more than may be, however many come at once', async () => {
+    const port = testPort({ limits: { guestConnections: 3 } })
+    const came = await Promise.allSettled(Array.from({ length: 30 }, () => open(port, '192.0.2.1')))
+    expect(came.filter(({ status }) => status === 'fulfilled')).toHaveLength(3)
+    expect(port.connections).toBe(3)
+  })
+
+  test('keep out no user of their network, and no user counts with them', async () => {
+    const port = testPort({ limits: { guestConnections: 2, connectionsPerIdentity: 3 } })
+    const address = '192.0.2.1'
+    for (let count = 0; count < 3; count++) await visit(guests, {}, { user: ada, port, address })
+    for (let count = 0; count < 2; count++) await open(port, address)
+    await visit(guests, {}, { user: grace, port, address })
+    await expect(open(port, address)).rejects.toMatchObject(full)
+  })
+
+  test('are 500 of a network by default', async () => {
+    const port = testPort()
+    for (let count = 0; count < 500; count++) await open(port, '192.0.2.1')
+    await expect(open(port, '192.0.2.1')).rejects.toMatchObject(full)
+    await open(port, '192.0.2.2')
+  })
 })
