@@ -24,6 +24,7 @@ export type {
   Table,
 } from './core/demands.ts'
 export { endpoint } from './core/endpoint.ts'
+export { limitLookup } from './core/limit-lookup.ts'
 export type {
   Delivery,
   Health,

@@ -11,6 +11,7 @@ import { Allowances } from './core/allowances.ts'
 import { aClock, type Clock, systemClock } from './core/clock.ts'
 import { type Carriers, checkedCarriers } from './core/credentials.ts'
 import { debugOutput } from './core/debug-output.ts'
+import { FailedAttempts } from './core/failed-attempts.ts'
 import { Flights } from './core/flights.ts'
 import { Gate } from './core/gate.ts'
 import { Groups } from './core/groups.ts'
@@ -228,7 +229,7 @@ function hubOf(options: Options): {
     origins,
     gate: new Gate(limits, clock),
     accounts: accountsUnder(limits, { clock, alarms }),
-    failures: new Allowances(limits.failedHandshakes, clock, alarms),
+    failures: new FailedAttempts(new Allowances(limits.failedHandshakes, clock, alarms), fingerprint),
     whenFull: options.whenFull ?? 'evict',
     presence: new Presence({ node, link, groups, clock, alarms, limits, report }),
     registry,

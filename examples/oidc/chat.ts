@@ -17,7 +17,7 @@ export interface Registration {
 
 /** A room that takes the scope `chat:write`, and the site whose back-channel logout ends its sockets. */
 export function chat({ issuer, audience, site, api, log }: Registration): { port: Port; server: Server } {
-  const id = provider({ issuer })
+  const id = provider({ issuer, subject: ({ sub }) => sub })
   const user = ({ sub }: { sub: string }): { id: string } => ({ id: sub })
   const auth = anyOf(
     oidc({ provider: id, audience, user }),

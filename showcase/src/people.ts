@@ -13,6 +13,8 @@ export interface Person {
 export interface SignedIn {
   readonly person: Person
   readonly sessionId: string
+  /** When they signed in. */
+  readonly issuedAt: Date
   readonly expires: Date
 }
 
@@ -60,13 +62,14 @@ export function people({ query }: Database): People {
       const row = await query
         .selectFrom('session')
         .innerJoin('user', 'user.id', 'session.userId')
-        .select([...columns, 'session.expiresAt'])
+        .select([...columns, 'session.createdAt', 'session.expiresAt'])
         .where('session.id', '=', id)
         .executeTakeFirst()
       const person = personOf(row)
       if (row === undefined || person === null) return null
       const expires = new Date(row.expiresAt)
-      return expires.getTime() > Date.now() ? { person, sessionId: id, expires } : null
+      if (expires.getTime() <= Date.now()) return null
+      return { person, sessionId: id, issuedAt: new Date(row.createdAt), expires }
     },
   }
 }

@@ -39,10 +39,11 @@ export function ticketOffice({
     const found =
       (await who(request.headers)) ?? deny(401, 'not-signed-in', 'Sign in first.', { challenge: 'Bearer' })
     budget.spend(found.person.id)
-    const { person, sessionId: session, expires } = found
+    const { person, sessionId: session, issuedAt, expires } = found
     const { ticket, expiresIn } = await tickets.mint({
       subject: person.id,
       session,
+      issuedAt,
       expires,
       origin: request.headers.get('origin'),
       path,

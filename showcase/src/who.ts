@@ -34,7 +34,7 @@ export async function bySession(identity: Identity, headers: Headers): Promise<S
   const { user, session } = found
   const { id, name, username = null, role = null, banned = null, banExpires = null } = user
   const person = personOf({ id, name, username, role, banned, banExpires })
-  return person && { person, sessionId: session.id, expires: session.expiresAt }
+  return person && { person, sessionId: session.id, issuedAt: session.createdAt, expires: session.expiresAt }
 }
 
 /** The session behind an access token; it ends with the session, however long the token was good for. */

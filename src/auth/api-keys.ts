@@ -1,5 +1,6 @@
 import type { Authenticator, Door, SecurityScheme } from '../core/application.ts'
 import { aClock, type Clock, systemClock } from '../core/clock.ts'
+import { limitLookup } from '../core/limit-lookup.ts'
 import type { Identity } from '../core/identity.ts'
 import { deny } from '../wire/errors.ts'
 import { aFunction, aString, assertOptions, type Kinds, needed } from '../wire/options.ts'
@@ -48,10 +49,13 @@ export function apiKeys<U>(options: ApiKeyOptions<U>): Authenticator<U> {
   const authenticator = async (door: Door): Promise<Identity<U> | null> => {
     const key = keyOf(door, options.prefix)
     if (key === null) return null
-    if (key.length > maxLength) return refuse(`longer than ${maxLength} characters`)
-    return (await find(options, sha256Hex(key))) ?? refuse('unknown or ended')
+    if (key.length > maxLength) return refuse(`longer than ${maxLength} characters`, false)
+    limitLookup(door)
+    const hash = sha256Hex(key)
+    const identity = (await options.find(hash)) ?? refuse('unknown', false)
+    return living(options, hash, identity) ?? refuse('over', true)
   }
-  return Object.assign(authenticator, { schemes: schemesOf(options) })
+  return Object.assign(authenticator, { schemes: schemesOf(options), limitsLookups: true } as const)
 }
 
 /** The key, when there is one that begins as ours do. */
@@ -61,19 +65,24 @@ function keyOf({ credentials }: Door, prefix: string | undefined): string | null
   return value?.startsWith(prefix) === true ? value : null
 }
 
-async function find<U>(options: ApiKeyOptions<U>, hash: string): Promise<Identity<U> | null> {
-  const identity = await options.find(hash)
-  if (identity === null || identity === undefined) return null
+/** The identity of a key, unless it has ended. */
+function living<U>(options: ApiKeyOptions<U>, hash: string, identity: Identity<U>): Identity<U> | null {
   const { expires } = identity
   // written so that an invalid date ends the key
   if (expires !== undefined && !(expires.getTime() > (options.clock ?? systemClock).now())) return null
-  return { token: hash.slice(0, 32), ...identity, renew: () => find(options, hash) }
+  return { token: hash.slice(0, 32), ...identity, renew: () => again(options, hash) }
 }
 
-function refuse(why: string): never {
+async function again<U>(options: ApiKeyOptions<U>, hash: string): Promise<Identity<U> | null> {
+  const identity = (await options.find(hash)) ?? null
+  return identity === null ? null : living(options, hash, identity)
+}
+
+function refuse(why: string, genuine: boolean): never {
   return deny(401, 'invalid-key', 'the API key is not valid', {
     challenge: 'Bearer error="invalid_token"',
     detail: `the key is ${why}`,
+    genuine,
   })
 }
 

@@ -1,5 +1,6 @@
 import type { Authenticator, Door } from '../core/application.ts'
 import { basicPair } from '../core/credentials.ts'
+import { limitLookup } from '../core/limit-lookup.ts'
 import type { Identity } from '../core/identity.ts'
 import { deny, SallyportError } from '../wire/errors.ts'
 import { aFunction, assertOptions, aText, type Kinds, needed, wholeFrom } from '../wire/options.ts'
@@ -51,6 +52,7 @@ export function basic<U>(options: BasicOptions<U>): Authenticator<U> {
     const value = door.credentials.of('basic')
     if (value === null) return null
     const { user, password } = pairOf(value) ?? refuse(challenge, 'malformed or too long')
+    limitLookup(door)
     if (running >= atOnce)
       return deny(503, 'busy', 'too many sign-ins at once: come back later', { retryAfterMs: 1000 })
     running++
@@ -60,7 +62,7 @@ export function basic<U>(options: BasicOptions<U>): Authenticator<U> {
       running--
     }
   }
-  return Object.assign(authenticator, { schemes: [scheme] })
+  return Object.assign(authenticator, { schemes: [scheme], limitsLookups: true } as const)
 }
 
 const scheme = {

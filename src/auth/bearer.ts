@@ -5,6 +5,7 @@ import { scopesOf, type Statement } from './claims.ts'
 import { fingerprint } from './fingerprint.ts'
 import type { Found } from './found.ts'
 import { invalid, InvalidToken } from './invalid-token.ts'
+import { issuerScoped } from './issuer-scoped.ts'
 import type { TokenRules, VerifiedToken } from './signed-token.ts'
 
 /** How documentation describes signed tokens. */
@@ -25,21 +26,39 @@ export interface Holders<U, C> {
 /** What an identity takes over from its token. */
 export type TokenFacts = Omit<Identity<unknown>, 'user' | 'subject' | 'renew'>
 
+/** How a bearer token leads to an identity. */
+export interface BearerReading<T, U> {
+  /** Shows that it is genuine. @throws InvalidToken when it is not */
+  verify(): Promise<T>
+  /** Who holds it; `null` when nobody does any more. @throws InvalidToken when it is no good all the same */
+  identify(genuine: T): Identity<U> | null | Promise<Identity<U> | null>
+}
+
 /**
- * The identity that a bearer token leads to: 401 `invalid-token` when it is a bad one, with one text for every reason.
+ * The identity that a bearer token leads to: 401 `invalid-token` when it is a bad one, with one text for every reason. One
+ * that was genuine does not count as a guess.
  *
  * @throws Denial 401 in place of InvalidToken; whatever else is thrown is no verdict
  */
-export async function refusingBad<U>(read: () => Promise<Identity<U> | null>): Promise<Identity<U>> {
+export async function refusingBad<T, U>({ verify, identify }: BearerReading<T, U>): Promise<Identity<U>> {
+  let genuine = false
   try {
-    return (await read()) ?? invalid('nobody has this token any more')
+    const token = await verify()
+    genuine = true
+    return (await identify(token)) ?? invalid('nobody has this token any more')
   } catch (error) {
     if (!(error instanceof InvalidToken)) throw error
-    return deny(401, 'invalid-token', 'the token is not valid', {
-      challenge: 'Bearer error="invalid_token"',
-      detail: error.message,
-    })
+    return refuseToken(error.message, genuine)
   }
+}
+
+/** @throws Denial 401 always; `why` is for operators */
+export function refuseToken(why: string, genuine: boolean): never {
+  return deny(401, 'invalid-token', 'the token is not valid', {
+    challenge: 'Bearer error="invalid_token"',
+    detail: why,
+    genuine,
+  })
 }
 
 /** The identity of whoever holds a token, who is looked up again at each renewal; `null` when there is nobody any more. */
@@ -65,12 +84,14 @@ export async function heldBy<U, C>(
  * anyone without becoming wrong, so it must not be part of the name.
  */
 export function factsOf({ token, claims }: VerifiedToken, { claims: rules, clock }: TokenRules): TokenFacts {
+  // without a configured issuer the tokens are the application's own, and anything could stand there
+  const issuer = rules.issuers === null ? null : (claims.iss ?? null)
   return {
-    token: claims.jti ?? fingerprint(token.signed),
+    token: fingerprint(token.signed),
     expires: endOf(claims.exp, rules.toleranceMs, clock.now()),
     // renewing asks about the user alone: without `iat` nothing shows that the token is younger than a revocation
     issuedAt: new Date(0),
-    ...statedFacts(claims),
+    ...statedFacts(claims, issuer),
   }
 }
 
@@ -79,12 +100,14 @@ export function endOf(exp: number, toleranceMs: number, nowMs: number): Date {
   return new Date(exp * 1000 > nowMs ? exp * 1000 : exp * 1000 + toleranceMs)
 }
 
-/** What claims say of session, age and scopes. */
-export function statedFacts(claims: Statement): Pick<TokenFacts, 'session' | 'issuedAt' | 'scopes'> {
-  const { sid, iat } = claims
+/** What claims say of token, session, age and scopes; token and session are named within their issuer, where there is one. */
+export function statedFacts(claims: Statement, issuer: string | null): Partial<Omit<TokenFacts, 'expires'>> {
+  const { jti, sid, iat } = claims
   const scopes = scopesOf(claims)
+  const named = (id: string): string => (issuer === null ? id : issuerScoped(issuer, id))
   return {
-    ...(sid === undefined ? {} : { session: sid }),
+    ...(jti === undefined ? {} : { token: named(jti) }),
+    ...(sid === undefined ? {} : { session: named(sid) }),
     ...(iat === undefined ? {} : { issuedAt: new Date(iat * 1000) }),
     ...(scopes === null ? {} : { scopes }),
   }

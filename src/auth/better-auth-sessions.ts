@@ -1,7 +1,10 @@
 import { createHmac } from 'node:crypto'
+import type { Door } from '../core/application.ts'
 import type { Identity } from '../core/identity.ts'
+import { isRecord } from '../wire/json.ts'
 import type { Found } from './found.ts'
 import { aFunction, assertKind, type Kinds } from '../wire/options.ts'
+import { isSame } from './hmac.ts'
 
 /** A user as better-auth keeps one; `banned` and `banExpires` are there with its admin plugin. */
 export interface AuthUser {
@@ -74,7 +77,7 @@ export function assertInstance(where: string, auth: unknown): void {
 }
 
 /** A session by its names, neither of which is a secret. */
-interface SessionName {
+export interface SessionName {
   readonly id: string
   readonly userId: string
 }
@@ -92,32 +95,116 @@ export function keepsSessionRows(options: object): boolean {
   return secondaryStorage === undefined || session?.storeSessionInDatabase === true
 }
 
-/** The identity that a signed session token, the value of the session cookie, stands for. */
+/** What better-auth is asked with beside a session: where the handshake went, for a base URL that depends on it. */
+export type AskedAt = Readonly<Record<string, string>>
+
+/** The headers that better-auth derives a dynamic base URL from. None is a credential. */
+const addressHeaders = ['host', 'x-forwarded-host', 'x-forwarded-proto'] as const
+/** The longest name of a host, with a port: what is longer is none, and would be kept for each socket. */
+const maxAddress = 260
+
+/** What is looked at in the options of an instance whose base URL is chosen at each request. */
+interface DynamicOptions {
+  readonly baseURL: { readonly allowedHosts: readonly string[] }
+  readonly advanced?: { readonly crossSubDomainCookies?: { readonly enabled?: boolean } }
+}
+
+/** The options with `baseURL: { allowedHosts }`; `null` where the base URL is a text or missing, and so does not change. */
+function dynamic({ options }: AuthContext): DynamicOptions | null {
+  const { baseURL } = options as { readonly baseURL?: unknown }
+  // better-auth has looked at the rest at its start
+  return isRecord(baseURL) && Array.isArray(baseURL['allowedHosts']) ? (options as DynamicOptions) : null
+}
+
+/**
+ * Where a handshake went, as far as this instance asks for it: nothing with a base URL that does not change. It is kept for
+ * renewals.
+ */
+export function askedAt(context: AuthContext, door: Pick<Door, 'headers'>): AskedAt {
+  if (dynamic(context) === null) return {}
+  const { headers } = door
+  return Object.fromEntries(
+    addressHeaders.flatMap((name) => {
+      const value = headers.get(name)
+      // copied: a part of a request's text would keep the whole of it in memory
+      return value === null || value.length > maxAddress ? [] : [[name, Buffer.from(value).toString()]]
+    }),
+  )
+}
+
+/**
+ * The address of a request of this process's own, for what does not depend on it: a host that is allowed. `undefined` with
+ * a base URL that does not change.
+ */
+export function ownRequest(context: AuthContext): { readonly headers: Headers } | undefined {
+  const [pattern] = dynamic(context)?.baseURL.allowedHosts ?? []
+  if (pattern === undefined) return undefined
+  const host = pattern.replace(/^https?:\/\//, '').replace(/\/.*$/, '')
+  return { headers: new Headers({ host: host.replace(/[*?]/g, '1') }) }
+}
+
+/**
+ * The names under which better-auth may look for the session cookie. With a dynamic base URL and `crossSubDomainCookies` it
+ * has `__Secure-` where the request came over https, whatever the context says: better-auth says which of both counts.
+ */
+export function cookieNames(context: AuthContext): readonly string[] {
+  const { name } = context.authCookies.sessionToken
+  if (dynamic(context)?.advanced?.crossSubDomainCookies?.enabled !== true) return [name]
+  const plain = name.startsWith(securePrefix) ? name.slice(securePrefix.length) : name
+  return [plain, securePrefix + plain]
+}
+
+const securePrefix = '__Secure-'
+
+/** Session cookies by their names, each a signed session token. */
+export type SessionCookies = Readonly<Record<string, string>>
+
+/** The identity that session cookies stand for. */
+export async function byCookies<S extends SignedIn, U>(
+  { auth, options, at }: Asking<S, U>,
+  cookies: SessionCookies,
+): Promise<Identity<U> | null> {
+  const signedIn = await read(auth, cookies, at)
+  return signedIn === null ? null : identityOf({ auth, options, at }, signedIn)
+}
+
+/** The identity that a signed session token stands for, the value of the session cookie. */
 export async function bySignedToken<S extends SignedIn, U>(
-  auth: BetterAuth<S>,
-  options: SignedInOptions<S, U>,
+  asking: Asking<S, U>,
   signedToken: string,
 ): Promise<Identity<U> | null> {
-  const signedIn = await read(auth, signedToken)
-  return signedIn === null ? null : identityOf(auth, options, signedIn)
+  const names = cookieNames(await asking.auth.$context)
+  return byCookies(asking, Object.fromEntries(names.map((name) => [name, signedToken])))
 }
 
 /** The identity of a session that is known by its id alone; `null` when it has ended or is another user's. */
 export async function bySessionId<S extends SignedIn, U>(
-  auth: BetterAuth<S>,
-  options: SignedInOptions<S, U>,
+  asking: Asking<S, U>,
   name: SessionName,
 ): Promise<Identity<U> | null> {
-  const context = await auth.$context
+  const context = await asking.auth.$context
   const row = await rowOf(context, name)
-  return row === null ? null : bySignedToken(auth, options, signed(row.token, context.secret))
+  return row === null ? null : bySignedToken(asking, signed(row.token, context.secret))
+}
+
+/** Whether this instance has signed a session token, as far as that can be seen without its database. */
+export function isSigned({ secret }: AuthContext, signedToken: string): boolean {
+  const token = signedToken.slice(0, signedToken.lastIndexOf('.'))
+  return isSame(Buffer.from(signed(token, secret)), Buffer.from(signedToken))
+}
+
+/** Who is asked, how, and where the handshake went. */
+export interface Asking<S extends SignedIn, U> {
+  readonly auth: BetterAuth<S>
+  readonly options: SignedInOptions<S, U>
+  readonly at: AskedAt
 }
 
 async function identityOf<S extends SignedIn, U>(
-  auth: BetterAuth<S>,
-  options: SignedInOptions<S, U>,
+  asking: Asking<S, U>,
   signedIn: S,
 ): Promise<Identity<U> | null> {
+  const { options } = asking
   // without the option U is the user of S
   const found = options.user === undefined ? (signedIn.user as unknown as U) : await options.user(signedIn)
   const user = found ?? null
@@ -131,7 +218,7 @@ async function identityOf<S extends SignedIn, U>(
     issuedAt: createdAt,
     expires: expiresAt,
     // the names are kept, the token is not: it is a credential
-    renew: () => bySessionId(auth, options, { id, userId }),
+    renew: () => bySessionId(asking, { id, userId }),
   }
 }
 
@@ -139,11 +226,13 @@ async function identityOf<S extends SignedIn, U>(
  * Reads a session through better-auth, with all of its checks and never from its cookie cache, which knows of
  * no revocation. It is not refreshed either: nobody would deliver the cookie.
  */
-async function read<S extends SignedIn>(auth: BetterAuth<S>, signedToken: string): Promise<S | null> {
-  const { authCookies } = await auth.$context
-  const headers = new Headers({
-    cookie: `${authCookies.sessionToken.name}=${encodeURIComponent(signedToken)}`,
-  })
+async function read<S extends SignedIn>(
+  auth: BetterAuth<S>,
+  cookies: SessionCookies,
+  at: AskedAt,
+): Promise<S | null> {
+  const cookie = Object.entries(cookies).map(([name, token]) => `${name}=${encodeURIComponent(token)}`)
+  const headers = new Headers({ ...at, cookie: cookie.join('; ') })
   const query = { disableCookieCache: true, disableRefresh: true } as const
   // $Infer.Session is what better-auth itself says of this answer
   const found = (await auth.api.getSession({ headers, query })) as S | null

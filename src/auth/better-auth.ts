@@ -1,12 +1,19 @@
 import type { Authenticator, Door } from '../core/application.ts'
 import type { Identity } from '../core/identity.ts'
-import { deny } from '../wire/errors.ts'
-import { aString, assertOptions, type Kinds, needed, strings } from '../wire/options.ts'
+import { limitLookup } from '../core/limit-lookup.ts'
+import { assertOptions, type Kinds, needed, oneOrMore, strings } from '../wire/options.ts'
+import { refuseToken } from './bearer.ts'
 import {
+  askedAt,
+  type Asking,
   assertInstance,
   type BetterAuth,
+  byCookies,
   bySessionId,
   bySignedToken,
+  cookieNames,
+  isSigned,
+  ownRequest,
   signedInKinds,
   type SignedIn,
   type SignedInOptions,
@@ -54,16 +61,22 @@ export function sessionCookie<S extends SignedIn, U = S['user']>(
 ): Authenticator<U> {
   assertInstance('sessionCookie()', auth)
   assertOptions('sessionCookie()', options, signedInKinds)
-  const authenticator = async ({ credentials }: Door): Promise<Identity<U> | null> => {
-    const { authCookies } = await auth.$context
-    const value = credentials.cookie(authCookies.sessionToken.name) ?? ''
-    return signedShape.test(value) ? bySignedToken(auth, options, value) : null
+  const authenticator = async (door: Door): Promise<Identity<U> | null> => {
+    const context = await auth.$context
+    const cookies = cookieNames(context).flatMap((name) => {
+      const value = door.credentials.cookie(name) ?? ''
+      return signedShape.test(value) ? [[name, value] as const] : []
+    })
+    if (cookies.length === 0) return null
+    return byCookies({ auth, options, at: askedAt(context, door) }, Object.fromEntries(cookies))
   }
   const description =
     'The session cookie of the site. A browser sends it by itself, so an Origin is demanded with it.'
   return Object.assign(authenticator, {
-    schemes: [{ type: 'httpApiKey', in: 'cookie', description }] as const,
-  })
+    schemes: [{ type: 'httpApiKey', in: 'cookie', description }],
+    // an explicit credential is none of its kind
+    limitsLookups: true,
+  } as const)
 }
 
 /**
@@ -79,38 +92,46 @@ export function sessionToken<S extends SignedIn, U = S['user']>(
 ): Authenticator<U> {
   assertInstance('sessionToken()', auth)
   assertOptions('sessionToken()', options, signedInKinds)
-  const authenticator = async ({ credentials }: Door): Promise<Identity<U> | null> => {
-    const value = credentials.of('bearer') ?? ''
+  const authenticator = async (door: Door): Promise<Identity<U> | null> => {
+    const value = door.credentials.of('bearer') ?? ''
     if (!signedShape.test(value)) return null
-    return (await bySignedToken(auth, options, value)) ?? refuse('the session is unknown or has ended')
+    const context = await auth.$context
+    const genuine = isSigned(context, value)
+    if (!genuine) limitLookup(door)
+    const identity = await bySignedToken({ auth, options, at: askedAt(context, door) }, value)
+    return identity ?? refuseToken('the session is unknown or has ended', genuine)
   }
   return Object.assign(authenticator, {
-    schemes: [{ type: 'http', scheme: 'bearer', description: 'A signed session token.' }] as const,
-  })
+    schemes: [{ type: 'http', scheme: 'bearer', description: 'A signed session token.' }],
+    limitsLookups: true,
+  } as const)
 }
 
 /** An instance of better-auth with its `jwt` plugin. */
 export interface SigningBetterAuth<S extends SignedIn = SignedIn> extends BetterAuth<S> {
   readonly api: BetterAuth<S>['api'] & {
     /** Reads the public keys of the plugin. */
-    getJwks(): Promise<unknown>
+    getJwks(request?: { readonly headers: Headers }): Promise<unknown>
   }
 }
 
 /** What {@link accessToken} needs. */
 export interface AccessTokenOptions<S extends SignedIn, U> extends SignedInOptions<S, U> {
-  /** The `jwt.issuer` of the plugin; better-auth's `baseURL` unless it was changed. */
-  readonly issuer: string
-  /** The `jwt.audience` of the plugin; better-auth's `baseURL` unless it was changed. */
-  readonly audience: string
+  /**
+   * The `jwt.issuer` of the plugin; better-auth's `baseURL` unless it was changed. With `baseURL: { allowedHosts }` that is
+   * the origin of each request, so list them all, or set `jwt.issuer`.
+   */
+  readonly issuer: string | readonly string[]
+  /** The `jwt.audience` of the plugin, with the same default. */
+  readonly audience: string | readonly string[]
   /** The algorithms that may be used; those of the keys when left out. */
   readonly algorithms?: readonly string[]
 }
 
 const tokenKinds: Kinds<AccessTokenOptions<SignedIn, unknown>> = {
   ...signedInKinds,
-  issuer: needed(aString),
-  audience: needed(aString),
+  issuer: needed(oneOrMore('an issuer')),
+  audience: needed(oneOrMore('an audience')),
   algorithms: strings,
 }
 
@@ -139,24 +160,33 @@ export function accessToken<S extends SignedIn, U = S['user']>(
     ...(algorithms === undefined ? {} : { algorithms }),
     // the keys are read in this process: the address only names them
     jwks: new URL('http://localhost/api/auth/jwks'),
-    fetch: async () => Response.json(await auth.api.getJwks()),
-    user: ({ sub, sid }: Claims) =>
-      bySessionId(auth, options, { userId: sub, id: sid ?? refuse('the token names no session as sid') }),
+    fetch: async () => Response.json(await auth.api.getJwks(ownRequest(await auth.$context))),
+    user: (claims: Claims) => claims,
+    session: ({ sid }) => sid,
   })
-  const authenticator = async (door: Door): Promise<Identity<U> | null> => withSession(await tokens(door))
-  return Object.assign(authenticator, { schemes: tokens.schemes ?? [] })
+  const authenticator = async (door: Door): Promise<Identity<U> | null> => {
+    const token = await tokens(door)
+    if (token === null) return null
+    const at = askedAt(await auth.$context, door)
+    return (await withSession(token, { auth, options, at })) ?? refuseToken('its session has ended', true)
+  }
+  return Object.assign(authenticator, { schemes: tokens.schemes ?? [], limitsLookups: true } as const)
 }
 
-/** A token's identity with the user of its session, and the end of whichever ends first. */
-function withSession<U>(token: Identity<Identity<U>> | null): Identity<U> | null {
-  if (token === null) return null
-  const { user: session, renew, ...facts } = token
+/** A token's identity with the user of its session, and the end of whichever ends first; `null` when the session has ended. */
+async function withSession<S extends SignedIn, U>(
+  { user: claims, ...facts }: Identity<Claims>,
+  asking: Asking<S, U>,
+): Promise<Identity<U> | null> {
+  const { sub, sid = refuseToken('the token names no session as sid', true) } = claims
+  const session = await bySessionId(asking, { userId: sub, id: sid })
+  if (session === null) return null
   return {
     ...facts,
     user: session.user,
     ...(session.subject === undefined ? {} : { subject: session.subject }),
-    ...earlier(token.expires, session.expires),
-    ...(renew === undefined ? {} : { renew: async () => withSession(await renew()) }),
+    ...earlier(facts.expires, session.expires),
+    renew: () => withSession({ user: claims, ...facts }, asking),
   }
 }
 
@@ -164,11 +194,4 @@ function earlier(...ends: readonly (Date | undefined)[]): { readonly expires?: D
   const known = ends.filter((end) => end !== undefined)
   const [expires] = known.toSorted((one, other) => one.getTime() - other.getTime())
   return expires === undefined ? {} : { expires }
-}
-
-function refuse(why: string): never {
-  return deny(401, 'invalid-token', 'the token is not valid', {
-    challenge: 'Bearer error="invalid_token"',
-    detail: why,
-  })
 }

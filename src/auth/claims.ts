@@ -35,6 +35,8 @@ export interface ClaimRules {
   readonly audiences: readonly string[] | null
   /** How far clocks may differ. */
   readonly toleranceMs: number
+  /** Whether `sub` may be anything, because a schema of the application looks at it; off when left out. */
+  readonly anySubject?: boolean
 }
 
 /** A `Date` holds no later second. */
@@ -67,8 +69,12 @@ export function checkedStatement(
   checkTimes(claims, rules.toleranceMs, nowMs)
   checkIssuer(claims['iss'], rules.issuers)
   checkAudience(claims['aud'], rules.audiences)
-  for (const name of ['sub', 'jti', 'sid']) checkText(claims, name)
-  // each of the fields that a statement names has just been looked at
+  for (const name of ['jti', 'sid']) checkText(claims, name)
+  if (rules.anySubject !== true) checkText(claims, 'sub')
+  else if (typeof claims['sub'] === 'number' && !Number.isSafeInteger(claims['sub']))
+    // JSON.parse has rounded it: it may be the number of somebody else
+    invalid('the claim sub is a number that is not exact')
+  // each of the fields that a statement names has just been looked at, or is looked at by the schema that was given
   return claims
 }
 

@@ -143,8 +143,10 @@ export function django<U>(options: DjangoOptions<U>): Authenticator<U> {
   const description =
     'The session cookie of the Django site. A browser sends it by itself, so an Origin is demanded with it.'
   return Object.assign(authenticator, {
-    schemes: [{ type: 'httpApiKey', in: 'cookie', name: cookie, description }] as const,
-  })
+    schemes: [{ type: 'httpApiKey', in: 'cookie', name: cookie, description }],
+    // an explicit credential is none of its kind
+    limitsLookups: true,
+  } as const)
 }
 
 interface Site<U> {

@@ -72,7 +72,7 @@ function secretKey(secret: Secret, longest: number): KeyObject {
 function bytesOf(secret: string | Uint8Array): Uint8Array {
   const bytes = typeof secret === 'string' ? new TextEncoder().encode(secret) : secret
   // a public key is known to everyone: whoever can read it could sign
-  if (new TextDecoder().decode(bytes).includes('-----BEGIN'))
+  if (Buffer.from(bytes).includes('-----BEGIN'))
     throw wrong("the secret is a PEM key: give the public key as 'key'")
   return bytes
 }

@@ -2,16 +2,18 @@ import type { Clock } from '../core/clock.ts'
 import { boundedFetch } from './bounded-fetch.ts'
 import { Remote } from './remote.ts'
 import { secureUrl } from './secure-url.ts'
-import { keysOfSet, type VerificationKey } from './verification-key.ts'
+import { keysOfSet, type VerificationKey, verifiableAlgorithms } from './verification-key.ts'
 
 /** Where the keys of a token's header come from. */
 export interface KeySource {
   /**
    * The configured keys that a header may mean: by algorithm, and by name where there is one.
    *
-   * @throws TypeError when the keys cannot be had: that is no verdict on the token
+   * @param beforeLookup called before a key set is fetched for this header; what it throws ends the search
+   * @throws TypeError when the keys cannot be had, Denial 503 while they may not be asked for: that is no verdict on the
+   * token
    */
-  find(header: KeyHeader): Promise<readonly VerificationKey[]>
+  find(header: KeyHeader, beforeLookup: () => void): Promise<readonly VerificationKey[]>
 }
 
 /** What a token's header says of its key. */
@@ -41,31 +43,64 @@ export function fixedKeys(keys: readonly VerificationKey[]): KeySource {
   }
 }
 
+/** How many names of keys are remembered that a set has held: of those that it has dropped it is known that they are gone. */
+const maxSeen = 1_000
+
 /**
  * Keys of a JWK set behind a URL: fetched when they are first needed, one fetch in flight, 5 seconds, 256 KB,
- * no redirect to another origin. An unknown key causes at most one fetch in 30 seconds. While the server
- * cannot be reached the last good set holds for 24 hours; a key that vanished from the set is dropped within
- * 10 minutes.
+ * no redirect to another origin.
+ *
+ * A key that the set lacks causes a fetch. Within 30 seconds of the last one a key that the set has never been seen to hold
+ * causes one fetch more, whatever keys are named; after that an unknown key is answered 503 until the 30 seconds are over,
+ * because a new key of the issuer looks the same as an invented one. While the server cannot be reached the last good set
+ * holds for 24 hours; a key that vanished from the set is dropped within 10 minutes.
  *
  * @throws SallyportError ERR_CONFIGURATION when the URL is neither https nor http to this machine
  */
 export function remoteKeys(url: URL, { algorithms, clock, fetch: get }: RemoteKeysOptions): KeySource {
   secureUrl('jwks', url)
+  const possible = new Set(algorithms ?? verifiableAlgorithms)
+  const seen = new Set<string>()
   const remote = new Remote({
     what: `the keys at ${url.href}`,
     clock,
     ...ages,
     load: async () => {
       const text = await boundedFetch(url, { headers }, { ...bounds, clock, fetch: get })
-      return keysOfSet(JSON.parse(text), algorithms)
+      const keys = keysOfSet(JSON.parse(text), algorithms)
+      remember(seen, keys)
+      return keys
     },
   })
   return {
-    async find(header) {
-      const known = matching(await remote.current(), header)
-      return known.length > 0 ? known : matching(await remote.latest(), header)
+    async find(header, beforeLookup) {
+      // no set will ever have a key for it
+      if (!possible.has(header.alg)) return []
+      const found = await remote.find({
+        look: (keys) => orNull(matching(keys, header)),
+        wasThere: () => header.kid !== null && seen.has(header.kid),
+        beforeFetch: beforeLookup,
+      })
+      return found ?? []
     },
   }
+}
+
+function remember(seen: Set<string>, keys: readonly VerificationKey[]): void {
+  for (const { kid } of keys) {
+    if (kid === null) continue
+    // last in the set is last to go
+    seen.delete(kid)
+    seen.add(kid)
+  }
+  for (const oldest of seen) {
+    if (seen.size <= maxSeen) return
+    seen.delete(oldest)
+  }
+}
+
+function orNull(keys: readonly VerificationKey[]): readonly VerificationKey[] | null {
+  return keys.length === 0 ? null : keys
 }
 
 function matching(keys: readonly VerificationKey[], { alg, kid }: KeyHeader): readonly VerificationKey[] {

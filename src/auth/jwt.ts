@@ -1,5 +1,6 @@
 import type { Authenticator, Door } from '../core/application.ts'
 import { aClock, type Clock, systemClock } from '../core/clock.ts'
+import { limitLookup } from '../core/limit-lookup.ts'
 import type { Identity } from '../core/identity.ts'
 import { type Duration, milliseconds } from '../wire/duration.ts'
 import { SallyportError } from '../wire/errors.ts'
@@ -24,11 +25,19 @@ import { hmacVerifier, type Secret } from './hmac.ts'
 import { invalid } from './invalid-token.ts'
 import { fixedKeys, remoteKeys } from './jwks.ts'
 import { signatureVerifier, type Verify } from './signature.ts'
-import { isTokenOf, mediaType, type TokenRules, verifiedToken } from './signed-token.ts'
+import {
+  genuineToken,
+  isTokenOf,
+  mediaType,
+  type TokenRules,
+  verified,
+  type VerifiedToken,
+} from './signed-token.ts'
 import { keysOfSet, type PublicKey, verificationKey } from './verification-key.ts'
 
 export type { Claims } from './claims.ts'
 export type { Secret } from './hmac.ts'
+export { issuerScoped } from './issuer-scoped.ts'
 export type { PublicKey } from './verification-key.ts'
 
 /** What {@link jwt} needs: exactly one of `secret`, `key` and `jwks`, and how a token becomes a user. */
@@ -58,7 +67,7 @@ export interface JwtOptions<U, C = Claims> {
   readonly typ?: string
   /** How far clocks may differ; 5 seconds. */
   readonly clockTolerance?: Duration
-  /** The shape of the claims beyond {@link Claims}, for tokens without `sub` or with more in them. */
+  /** The shape of the claims beyond {@link Claims}, for tokens without `sub`, with a numeric one, or with more in them. */
   readonly claims?: Schema<unknown, C>
   /**
    * The user whom verified claims are about; `null` or `undefined` when there is none any more. Asked again
@@ -67,6 +76,11 @@ export interface JwtOptions<U, C = Claims> {
   user(claims: C): Found<U>
   /** Names the identity across kinds, such as `robot:7`; the user's `id` when left out. */
   readonly subject?: (claims: C) => string
+  /**
+   * Names the session, where it is one of a store of yours: `({ sid }) => sid`. Left out, it is `sid` within the issuer
+   * ({@link issuerScoped}), and `sid` as it stands where no `issuer` is configured.
+   */
+  readonly session?: (claims: C) => string | null | undefined
   readonly clock?: Clock
   /** How remote keys are fetched; the platform's `fetch` when left out. */
   readonly fetch?: typeof fetch
@@ -89,6 +103,7 @@ const kinds: Kinds<JwtOptions<unknown, never>> = {
   claims: aSchema,
   user: needed(aFunction),
   subject: aFunction,
+  session: aFunction,
   clock: aClock,
   fetch: aFunction,
 }
@@ -99,8 +114,12 @@ const usualTypes: readonly (string | null)[] = [null, 'application/jwt', 'applic
  * keys and algorithms, a token's header only chooses among them, and nothing of the payload is used before
  * the signature holds.
  *
+ * With `issuer`, session and token are named within it: `issuerScoped(iss, jti)`. Without it the tokens are the
+ * application's own, and `sid` and `jti` are the names.
+ *
  * Answers `null` to a credential that is not written like a token or is another issuer's, and 401
- * `invalid-token` to a bad one, with one text for every reason; the reason is the denial's `detail`.
+ * `invalid-token` to a bad one, with one text for every reason; the reason is the denial's `detail`. 503 with
+ * `Retry-After` to a token of a key that `jwks` lacks, while it may not be fetched again.
  *
  * @throws SallyportError ERR_CONFIGURATION when keys, secret, algorithms or durations do not fit together
  * @example
@@ -112,12 +131,26 @@ export function jwt<U, C = Claims>(options: JwtOptions<U, C>): Authenticator<U> 
   const authenticator = async (door: Door): Promise<Identity<U> | null> => {
     const value = door.credentials.of('bearer') ?? ''
     if (!isTokenOf(rules.claims.issuers, value)) return null
-    return refusingBad(async () => {
-      const verified = await verifiedToken(value, rules)
-      return heldBy(options, shaped(options, verified.claims), factsOf(verified, rules))
+    return refusingBad({
+      verify: () => genuineToken(value, rules, () => limitLookup(door)),
+      identify: (token) => identityOf(options, verified(token, rules), rules),
     })
   }
-  return Object.assign(authenticator, { schemes: [signedTokens] })
+  return Object.assign(authenticator, { schemes: [signedTokens], limitsLookups: true } as const)
+}
+
+function identityOf<U, C>(
+  options: JwtOptions<U, C>,
+  token: VerifiedToken,
+  rules: TokenRules,
+): Promise<Identity<U> | null> {
+  const claims = shaped(options, token.claims)
+  const { session, ...facts } = factsOf(token, rules)
+  const name = options.session === undefined ? session : options.session(claims)
+  return heldBy(options, claims, {
+    ...facts,
+    ...(name === undefined || name === null ? {} : { session: name }),
+  })
 }
 
 function rulesOf<U, C>(options: JwtOptions<U, C>): TokenRules {
@@ -128,6 +161,7 @@ function rulesOf<U, C>(options: JwtOptions<U, C>): TokenRules {
       issuers: listed(issuer),
       audiences: listed(audience),
       toleranceMs: milliseconds(clockTolerance),
+      anySubject: options.claims !== undefined,
     },
     types: typ === undefined ? usualTypes : [mediaType(typ)],
     clock,

@@ -5,6 +5,7 @@ export {
   type BackchannelLogoutOptions,
   type LogoutEvent,
 } from './oidc/backchannel-logout.ts'
+export { issuerScoped } from './issuer-scoped.ts'
 export { type ClientCredentials, introspection, type IntrospectionOptions } from './oidc/introspection.ts'
 export {
   type Provider,

@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.ts'
+import { deny } from '../wire/errors.ts'
 
 /** What a remote document needs. */
 export interface RemoteParts<T> {
@@ -12,7 +13,17 @@ export interface RemoteParts<T> {
   readonly staleMs: number
 }
 
-/** A document, and when it came. */
+/** How something is looked for in a remote document. */
+export interface Search<T, R> {
+  /** What is looked for, as this document has it; `null` when the document lacks it. */
+  look(document: T): R | null
+  /** Whether an earlier document had it: then it was dropped, and is no news. */
+  wasThere(): boolean
+  /** Called before a fetch that this search causes; what it throws ends the search. */
+  beforeFetch(): void
+}
+
+/** A document, and when it came on the monotonic clock. */
 interface Dated<T> {
   readonly value: T
   readonly at: number
@@ -28,16 +39,22 @@ const emptyCoolDownMs = 1_000
 /**
  * A document of another server: fetched when it is first needed, one fetch in flight, kept while it is young and fetched
  * again as it grows old. While the server cannot be reached the last good one holds for 24 hours; before there is one, it
- * is asked for after 1, 2, 4 and so on up to 30 seconds, however many wait for it.
+ * is asked for after 1, 2, 4 and so on up to 30 seconds, however many wait for it. All times are those of the monotonic
+ * clock: a step of the wall clock neither keeps a document nor causes a fetch.
  */
 export class Remote<T> {
   readonly #parts: RemoteParts<T>
   #document: Dated<T> | null = null
   #triedAt = Number.NEGATIVE_INFINITY
+  /** When a fetch was last made before its time, for something new. */
+  #earlyAt = Number.NEGATIVE_INFINITY
   #failures = 0
   /** Why the last fetch failed; `null` when it did not. */
   #failure: unknown = null
   #pending: Promise<void> | null = null
+  /** How many fetches have begun, and which of them was the last to end. */
+  #begun = 0
+  #ended = 0
 
   constructor(parts: RemoteParts<T>) {
     this.#parts = parts
@@ -48,51 +65,95 @@ export class Remote<T> {
     const { staleMs, oldMs } = this.#parts
     if (this.#within(staleMs) === null) await this.#refresh()
     else if (this.#within(oldMs) === null) void this.#refresh()
-    return (this.#within(lastGoodMs) ?? this.#unreachable()).value
+    return this.#lastGood()
   }
 
   /**
-   * The document as it is now, for something that the known one lacks: fetched again unless that was done a moment ago.
+   * Looks for something in the document, which is fetched again where the known one lacks it. Within 30 seconds of the
+   * last fetch that is done once, for all that is looked for together, and not for what the document has dropped.
    *
-   * @throws TypeError when the last fetch has failed: what the document lacks is not known then
+   * @returns `null` when a document that was fetched after the search had begun lacks it, or it was dropped
+   * @throws Denial 503 with the time after which the document may be fetched again; TypeError when it cannot be had: what
+   * it lacks is not known then
    */
-  async latest(): Promise<T> {
-    await this.#refresh()
+  async find<R>(search: Search<T, R>): Promise<R | null> {
+    const before = this.#begun
+    let found = search.look(await this.current())
+    // a fetch that was under way before may have been answered before what is looked for was there
+    while (found === null && this.#ended <= before) {
+      if (this.#pending === null && !this.#mayFetch(search)) return null
+      await this.#fetch()
+      found = search.look(this.#lastGood())
+    }
+    return found === null && this.#failure !== null ? this.#unreachable() : found
+  }
+
+  /** Whether a search may cause a fetch now; false when no fetch is needed to know the answer. @throws as `find` does */
+  #mayFetch({ wasThere, beforeFetch }: Pick<Search<T, unknown>, 'wasThere' | 'beforeFetch'>): boolean {
+    const restMs = this.#restMs()
+    if (restMs === 0) {
+      beforeFetch()
+      return true
+    }
+    if (wasThere()) return false
     if (this.#failure !== null) return this.#unreachable()
-    return (this.#document ?? this.#unreachable()).value
+    const now = this.#parts.clock.monotonic()
+    if (now - this.#earlyAt < coolDownMs) return this.#tooSoon(restMs)
+    beforeFetch()
+    this.#earlyAt = now
+    return true
+  }
+
+  #lastGood(): T {
+    return (this.#within(lastGoodMs) ?? this.#unreachable()).value
   }
 
   /** The last good one, if it is younger than that. */
   #within(ms: number): Dated<T> | null {
     if (this.#document === null) return null
-    const age = this.#parts.clock.now() - this.#document.at
-    return age >= 0 && age < ms ? this.#document : null
+    return this.#parts.clock.monotonic() - this.#document.at < ms ? this.#document : null
   }
 
   #unreachable(): never {
     throw new TypeError(`${this.#parts.what} could not be fetched`, { cause: this.#failure })
   }
 
-  /** Fetches unless that was tried a moment ago. It never rejects: what went wrong is kept. */
-  async #refresh(): Promise<void> {
-    const sinceMs = this.#parts.clock.now() - this.#triedAt
-    if (this.#pending === null && sinceMs >= 0 && sinceMs < this.#restMs()) return
-    this.#pending ??= this.#fetch().finally(() => {
-      this.#pending = null
+  #tooSoon(retryAfterMs: number): never {
+    return deny(503, 'unavailable', 'who you are could not be found out yet: come back later', {
+      retryAfterMs,
+      detail: `${this.#parts.what} lack what was looked for, and were fetched a moment ago`,
     })
-    await this.#pending
   }
 
+  /** Fetches unless that was tried a moment ago. It never rejects: what went wrong is kept. */
+  async #refresh(): Promise<void> {
+    if (this.#pending !== null || this.#restMs() === 0) await this.#fetch()
+  }
+
+  /** For how long it may not be fetched again. */
   #restMs(): number {
+    return Math.max(0, this.#triedAt + this.#pauseMs() - this.#parts.clock.monotonic())
+  }
+
+  #pauseMs(): number {
     if (this.#document !== null) return coolDownMs
     return Math.min(coolDownMs, emptyCoolDownMs * 2 ** Math.max(0, this.#failures - 1))
   }
 
-  async #fetch(): Promise<void> {
+  /** Fetches, or waits for the fetch that is under way. It never rejects. */
+  #fetch(): Promise<void> {
+    return (this.#pending ??= this.#load().finally(() => {
+      this.#pending = null
+      this.#ended = this.#begun
+    }))
+  }
+
+  async #load(): Promise<void> {
     const { clock, load } = this.#parts
-    this.#triedAt = clock.now()
+    this.#begun++
+    this.#triedAt = clock.monotonic()
     try {
-      this.#document = { value: await load(), at: clock.now() }
+      this.#document = { value: await load(), at: clock.monotonic() }
       this.#failure = null
       this.#failures = 0
     } catch (error) {

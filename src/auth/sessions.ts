@@ -73,8 +73,10 @@ export function sessions<S, U>(options: SessionOptions<S, U>): Authenticator<U> 
   const description =
     'The session cookie of the site. A browser sends it by itself, so an Origin is demanded with it.'
   return Object.assign(authenticator, {
-    schemes: [{ type: 'httpApiKey', in: 'cookie', name: options.cookie, description }] as const,
-  })
+    schemes: [{ type: 'httpApiKey', in: 'cookie', name: options.cookie, description }],
+    // an explicit credential is none of its kind
+    limitsLookups: true,
+  } as const)
 }
 
 async function find<S, U>(options: SessionOptions<S, U>, id: string): Promise<Identity<U> | null> {

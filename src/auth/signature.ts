@@ -4,18 +4,20 @@ import { invalid } from './invalid-token.ts'
 import type { KeySource } from './jwks.ts'
 
 /**
- * Settles whether a configured key has signed the token: in this turn where it can. @throws InvalidToken when
- * none has
+ * Settles whether a configured key has signed the token: in this turn where it can.
+ *
+ * @param beforeLookup called before keys are asked for that are not at hand; what it throws is thrown on
+ * @throws InvalidToken when none has
  */
-export type Verify = (token: CompactToken) => void | Promise<void>
+export type Verify = (token: CompactToken, beforeLookup: () => void) => void | Promise<void>
 
 /** How many keys are tried for a token that does not name its key. */
 const maxCandidates = 8
 
 /** Verifies with the public keys of a source: the header only chooses among them. */
 export function signatureVerifier(source: KeySource): Verify {
-  return async (token) => {
-    const keys = await source.find(token)
+  return async (token, beforeLookup) => {
+    const keys = await source.find(token, beforeLookup)
     if (keys.length > maxCandidates) invalid('the token does not name its key, and too many would do')
     for (const { key } of keys) if (await isSignedBy(token, key)) return
     invalid(keys.length === 0 ? 'no configured key has this name and algorithm' : 'the signature is wrong')

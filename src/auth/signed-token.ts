@@ -13,7 +13,7 @@ export interface TokenRules {
   readonly clock: Clock
 }
 
-/** A token that was found good. */
+/** A token that an issuer has signed, and what it says. */
 export interface VerifiedToken {
   readonly token: CompactToken
   readonly claims: CheckedClaims
@@ -28,16 +28,26 @@ export function isTokenOf(issuers: readonly string[] | null, value: string): boo
 }
 
 /**
- * Verifies a signed token: its type, its signature, then its claims.
+ * Shows that a token is genuine: its type, then its signature. What it says is not looked at.
  *
- * @throws InvalidToken when it is not to be believed; whatever else the keys' source throws is no verdict
+ * @param beforeLookup called before keys are asked for that are not at hand; what it throws is thrown on
+ * @throws InvalidToken when it is not; whatever else the keys' source throws is no verdict
  */
-export async function verifiedToken(text: string, rules: TokenRules): Promise<VerifiedToken> {
+export async function genuineToken(
+  text: string,
+  rules: TokenRules,
+  beforeLookup: () => void,
+): Promise<CompactToken> {
   const token = compactToken(text)
   if (!rules.types.includes(token.typ === null ? null : mediaType(token.typ)))
     invalid('the token is of another type')
-  const pending = rules.verify(token)
+  const pending = rules.verify(token, beforeLookup)
   if (pending !== undefined) await pending
+  return token
+}
+
+/** What a genuine token says. @throws InvalidToken when that is not to be believed, or not now, or not here */
+export function verified(token: CompactToken, rules: TokenRules): VerifiedToken {
   return { token, claims: checkedClaims(token.payload, rules.claims, rules.clock.now()) }
 }
 

@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import type { Authenticator, Door } from '../core/application.ts'
 import { aClock, type Clock, systemClock } from '../core/clock.ts'
+import { limitLookup } from '../core/limit-lookup.ts'
 import type { Identity } from '../core/identity.ts'
 import type { Store } from '../core/layer.ts'
+import { aBound } from '../core/limits.ts'
 import { isOrigin } from '../core/origin.ts'
 import { toBase64url } from '../wire/to-base64url.ts'
 import { type Duration, milliseconds } from '../wire/duration.ts'
 import { deny, SallyportError } from '../wire/errors.ts'
-import { parseRecord } from '../wire/json.ts'
 import {
   aDate,
   aDuration,
@@ -15,24 +16,34 @@ import {
   aString,
   assertOptions,
   having,
+  type Kind,
   type Kinds,
   needed,
   orUndefined,
   strings,
 } from '../wire/options.ts'
+import { jsonObject } from './compact-token.ts'
 import { fingerprint, sha256Hex } from './fingerprint.ts'
 import type { Found } from './found.ts'
+import { TicketQuota } from './ticket-quota.ts'
 
 /** Whom a ticket is for and where it is good: what {@link Tickets.mint} is asked with. */
 export interface TicketRequest {
   /** The subject of the identity that asks, such as the user's id. */
   readonly subject: string
-  /** The session and token that it rests on, so that ending them ends what the ticket opened. */
+  /**
+   * The session and token that it rests on, as their identities name them, so that ending them ends what the ticket opened:
+   * of an OpenID provider `issuerScoped(issuer, sid)`, of a store of yours what its authenticator says.
+   */
   readonly session?: string | undefined
   readonly token?: string | undefined
   readonly scopes?: readonly string[] | undefined
-  /** When the identity was issued; now when left out. */
-  readonly issuedAt?: Date | undefined
+  /**
+   * When the session or token that it rests on was issued: `iat` of a token, the sign-in of a session. A revocation of the
+   * subject that came later refuses the ticket, however young the ticket itself is. `new Date(0)` where nothing says it:
+   * any revocation refuses that.
+   */
+  readonly issuedAt: Date
   /** When the identity ends: what the ticket opens ends with it. */
   readonly expires?: Date | undefined
   /** The `Origin` of the page that will use it, exactly; `null` for a client that sends none. */
@@ -68,6 +79,8 @@ export interface TicketOptions<U> {
   user(record: TicketRecord): Found<U>
   /** How long a ticket can be used; 30 seconds, 5 minutes at most. */
   readonly ttl?: Duration
+  /** How many tickets of one subject may wait to be used, of those that this process has made; 100, then 429. */
+  readonly perSubject?: number
   /** A source of unpredictable bytes; `node:crypto` unless a test says otherwise. */
   readonly random?: (bytes: number) => Uint8Array
   readonly clock?: Clock
@@ -78,15 +91,22 @@ const kinds: Kinds<TicketOptions<unknown>> = {
   store: needed(having('put', 'take')),
   user: needed(aFunction),
   ttl: aDuration,
+  perSubject: aBound,
   random: aFunction,
   clock: aClock,
+}
+/** Without an age a ticket would be as young as its making, whatever it rests on: a ban would not refuse an old token. */
+const anAge: Kind = {
+  wanted:
+    'a valid Date: when the session or token that it rests on was issued, new Date(0) where nothing says it',
+  is: (value) => value instanceof Date && !Number.isNaN(value.getTime()),
 }
 const requestKinds: Kinds<TicketRequest> = {
   subject: needed(aString),
   session: orUndefined(aString),
   token: orUndefined(aString),
   scopes: orUndefined(strings),
-  issuedAt: orUndefined(aDate),
+  issuedAt: needed(anAge),
   expires: orUndefined(aDate),
   // these two come from the client, which is told what is wrong with them
   origin: anything,
@@ -99,16 +119,19 @@ export interface Tickets<U> extends Authenticator<U> {
    * Makes a ticket: 32 random bytes, of which only the SHA-256 is stored.
    *
    * @throws Denial 400 when origin or path are malformed (they come from the client), 401 when the identity
-   * has ended; whatever the store throws
+   * has ended or was issued in the future, 429 `too-many-tickets` when too many of the subject wait to be used; TypeError
+   * when subject or `issuedAt` is missing; whatever the store throws
    * @example
-   * const { ticket, expiresIn } = await tickets.mint({ subject: user.id, session, expires, origin, path:
-   * '/ws/chat/lobby' })
+   * const { ticket, expiresIn } = await tickets.mint({ subject: user.id, session: session.id, issuedAt:
+   * session.createdAt, expires: session.expiresAt, origin, path: '/ws/chat/lobby' })
    */
   mint(request: TicketRequest): Promise<Ticket>
 }
 
 const shape = /^[A-Za-z0-9_-]{43}$/
 const maxTtlMs = 300_000
+/** How far in the future an identity may be issued: clocks differ. */
+const toleranceMs = 5_000
 
 /**
  * One-use tickets: a page fetches one over HTTPS with its session and opens the socket with it, where neither
@@ -117,7 +140,8 @@ const maxTtlMs = 300_000
  *
  * A used, foreign, expired or invented ticket is 401 `invalid-ticket`, with one text for all.
  *
- * @throws SallyportError ERR_CONFIGURATION when `ttl` is 0 or above 5 minutes
+ * @throws SallyportError ERR_CONFIGURATION when `ttl` is 0 or above 5 minutes; TypeError when `perSubject` is no whole
+ * number from 1
  * @example
  * const ticket = tickets({ store: port.store, user: ({ subject }) => users.find(subject) })
  */
@@ -126,12 +150,21 @@ export function tickets<U>(options: TicketOptions<U>): Tickets<U> {
   const ttlMs = milliseconds(options.ttl ?? '30s')
   if (ttlMs < 1 || ttlMs > maxTtlMs)
     throw new SallyportError('ERR_CONFIGURATION', "a ticket's ttl is above 0 and at most 5 minutes")
+  const { clock = systemClock, perSubject = 100 } = options
+  const office: Office<U> = { options, clock, ttlMs, waiting: new TicketQuota(perSubject, clock) }
   const authenticator = async (door: Door): Promise<Identity<U> | null> => {
     const ticket = door.credentials.of('ticket')
-    return ticket === null ? null : redeem(options, ticket, door)
+    return ticket === null ? null : redeem(office, ticket, door)
   }
-  const mint = (request: TicketRequest): Promise<Ticket> => issue(options, request, ttlMs)
-  return Object.assign(authenticator, { mint, schemes: [scheme] })
+  const mint = (request: TicketRequest): Promise<Ticket> => issue(office, request)
+  return Object.assign(authenticator, { mint, schemes: [scheme], limitsLookups: true } as const)
+}
+
+interface Office<U> {
+  readonly options: TicketOptions<U>
+  readonly clock: Clock
+  readonly ttlMs: number
+  readonly waiting: TicketQuota
 }
 
 const scheme = {
@@ -141,29 +174,43 @@ const scheme = {
   description: 'A one-use ticket as the subprotocol sallyport.ticket.<base64url>, beside one to be answered.',
 } as const
 
-async function issue<U>(options: TicketOptions<U>, request: TicketRequest, ttlMs: number): Promise<Ticket> {
-  const { store, random = randomBytes, clock = systemClock } = options
+async function issue<U>(
+  { options, clock, ttlMs, waiting }: Office<U>,
+  request: TicketRequest,
+): Promise<Ticket> {
+  const { store, random = randomBytes } = options
   assertOptions('mint()', request, requestKinds)
   const now = clock.now()
   const record = recordOf(request, now)
   const lifeMs = Math.min(ttlMs, (record.expires?.getTime() ?? Number.POSITIVE_INFINITY) - now)
-  if (!(lifeMs > 0))
-    deny(401, 'unauthenticated', 'sign in first', { detail: 'an identity that has ended asked for a ticket' })
+  if (!(lifeMs > 0)) refuseMint('an identity that has ended asked for a ticket')
+  waiting.add(record.subject, lifeMs)
   const ticket = toBase64url(random(32))
-  await store.put(keyOf(ticket), packed(record, now + lifeMs), Math.ceil(lifeMs))
+  try {
+    await store.put(keyOf(ticket), packed(record, now + lifeMs), Math.ceil(lifeMs))
+  } catch (error) {
+    waiting.remove(record.subject)
+    throw error
+  }
   return { ticket, expiresIn: lifeMs / 1000 }
 }
 
-async function redeem<U>(options: TicketOptions<U>, ticket: string, door: Door): Promise<Identity<U>> {
-  if (!shape.test(ticket)) return refuse('malformed')
+async function redeem<U>(
+  { options, clock, waiting }: Office<U>,
+  ticket: string,
+  door: Door,
+): Promise<Identity<U>> {
+  if (!shape.test(ticket)) return refuse('malformed', false)
+  limitLookup(door)
   // taken before anything else is awaited: of many that come at once, one gets it
   const bytes = await options.store.take(keyOf(ticket))
-  const found = (bytes === null ? null : unpacked(bytes)) ?? refuse('unknown, used or expired')
+  const found = (bytes === null ? null : unpacked(bytes)) ?? refuse('unknown, used or expired', false)
   const { record, until } = found
-  if (until <= (options.clock ?? systemClock).now()) refuse('expired')
-  if (record.origin !== door.origin) refuse('made for another origin')
-  if (record.path !== door.path) refuse('made for another path')
-  return (await identityOf(options, record, fingerprint(ticket))) ?? refuse('its user is gone')
+  waiting.remove(record.subject)
+  if (until <= clock.now()) refuse('expired', true)
+  if (record.origin !== door.origin) refuse('made for another origin', true)
+  if (record.path !== door.path) refuse('made for another path', true)
+  return (await identityOf(options, record, fingerprint(ticket))) ?? refuse('its user is gone', true)
 }
 
 async function identityOf<U>(
@@ -186,11 +233,16 @@ async function identityOf<U>(
   }
 }
 
-function refuse(why: string): never {
+function refuse(why: string, genuine: boolean): never {
   return deny(401, 'invalid-ticket', 'the ticket is not valid', {
     challenge: 'Bearer error="invalid_token"',
     detail: `the ticket is ${why}`,
+    genuine,
   })
+}
+
+function refuseMint(detail: string): never {
+  return deny(401, 'unauthenticated', 'sign in first', { detail })
 }
 
 function keyOf(ticket: string): string {
@@ -208,11 +260,13 @@ function recordOf(request: TicketRequest, now: number): TicketRecord {
     origin,
     path,
   } = request
+  // what comes from the future would outlive a revocation, which refuses what was issued before it
+  if (issuedAt.getTime() > now + toleranceMs) refuseMint('an identity from the future asked for a ticket')
   if (origin !== null && !(typeof origin === 'string' && isOrigin(origin)))
     deny(400, 'bad-origin', "'origin' must be an origin such as https://app.example")
   if (!isPath(path))
     deny(400, 'bad-path', "'path' must be the path of an endpoint, percent-encoded and without query")
-  return { subject, session, token, scopes, issuedAt: issuedAt ?? new Date(now), expires, origin, path }
+  return { subject, session, token, scopes, issuedAt, expires, origin, path }
 }
 
 function isPath(path: unknown): boolean {
@@ -225,7 +279,7 @@ function packed(record: TicketRecord, until: number): Uint8Array {
 
 /** A record as the store gives it back: others may write there, so each field is looked at. */
 function unpacked(bytes: Uint8Array): { readonly record: TicketRecord; readonly until: number } | null {
-  const kept = parseRecord(new TextDecoder().decode(bytes))
+  const kept = jsonObject(bytes)
   if (kept === null) return null
   const { subject, session, token, scopes, issuedAt, expires, origin, path, until } = kept
   if (typeof subject !== 'string' || typeof path !== 'string' || typeof until !== 'number') return null

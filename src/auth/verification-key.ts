@@ -23,7 +23,12 @@ const curves: Readonly<Record<string, string>> = {
   secp384r1: 'ES384',
   secp521r1: 'ES512',
 }
+/** The two names of one algorithm (RFC 8037, RFC 9864). */
+const edwards: readonly string[] = ['EdDSA', 'Ed25519']
 const minRsaBits = 2048
+
+/** Every algorithm that a public key can be verified with here. */
+export const verifiableAlgorithms: readonly string[] = [...rs, ...ps, ...Object.values(curves), ...edwards]
 
 /**
  * A public key that was configured.
@@ -102,8 +107,7 @@ function possibleAlgorithms(key: KeyObject): readonly string[] {
     case 'ec':
       return Object.hasOwn(curves, namedCurve) ? [curves[namedCurve] ?? ''] : []
     case 'ed25519':
-      // two names of one algorithm (RFC 8037, RFC 9864)
-      return ['EdDSA', 'Ed25519']
+      return edwards
     default:
       return []
   }

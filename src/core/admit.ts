@@ -1,6 +1,5 @@
 import { Denial, deny } from '../wire/errors.ts'
-import { type Application, door, type Handshake, hub } from './application.ts'
-import { assertNotGuessing, noteGuess } from './guesses.ts'
+import { type Application, type Handshake, hub } from './application.ts'
 import type { Hub } from './hub.ts'
 import { inTime } from './in-time.ts'
 import { assertOrigin } from './origin.ts'
@@ -34,13 +33,10 @@ export async function knock(
       inTime(server, ask, handshake.signal),
     )
     assertServing(server)
-    assertNotGuessing(handshake, handshake[door])
     await application(handshake)
     return null
   } catch (error) {
-    const denial = asDenial(error)
-    noteGuess(handshake, handshake[door], denial)
-    return denial
+    return asDenial(error)
   } finally {
     leave()
   }

@@ -68,6 +68,11 @@ export interface SecurityScheme {
 export interface Authenticator<U> {
   (door: Door): Promise<Identity<U> | null>
   readonly schemes?: readonly SecurityScheme[]
+  /**
+   * Whether it calls `limitLookup` before each look-up of an explicit credential. Left out, it is not asked at all about
+   * one from a network that has brought too many bad ones: 429.
+   */
+  readonly limitsLookups?: true
 }
 
 /** The user that an authenticator finds. */

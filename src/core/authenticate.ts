@@ -1,6 +1,7 @@
 import { Denial, deny } from '../wire/errors.ts'
 import { isRecord } from '../wire/json.ts'
 import type { Authenticator, Door, SecurityScheme } from './application.ts'
+import { limitLookup } from './limit-lookup.ts'
 import { dated, type Identity } from './identity.ts'
 import { tellsOrigin } from './origin.ts'
 
@@ -16,6 +17,8 @@ const composite: unique symbol = Symbol('sallyport.composite')
  */
 async function ask<U>(authenticator: Authenticator<U>, door: Door): Promise<Identity<U> | null> {
   if (composite in authenticator) return authenticator(door)
+  // what it does with a credential is not known: it may be a look-up
+  if (authenticator.limitsLookups !== true) limitLookup(door)
   const { cookieReads } = door.credentials
   const identity = await answer(authenticator, door)
   if (identity !== null && door.credentials.cookieReads > cookieReads) assertOriginTold(door.origin)

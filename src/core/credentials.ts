@@ -283,15 +283,19 @@ function unquoted(value: string): string {
   return value.length > 1 && value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value
 }
 
-/** The user and password of Basic credentials (RFC 7617), or `null` when they are malformed. */
+/**
+ * The user and password of Basic credentials (RFC 7617), or `null` when they are malformed. Base64 has one spelling here:
+ * the alphabet of RFC 4648 section 4, with its padding.
+ */
 export function basicPair(value: string): { readonly user: string; readonly password: string } | null {
   // at most two, and looked for only where it can be: a search for padding anywhere is quadratic in a header of nothing else
   const [unpadded = ''] = value.split('=', 1)
-  if (!/^={0,2}$/.test(value.slice(unpadded.length))) return null
+  if (!/^={0,2}$/.test(value.slice(unpadded.length)) || value.length % 4 !== 0 || /[-_]/.test(unpadded))
+    return null
   const bytes = fromBase64url(unpadded.replaceAll('+', '-').replaceAll('/', '_'))
   if (bytes === null) return null
   try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
     const colon = text.indexOf(':')
     return colon === -1 ? null : { user: text.slice(0, colon), password: text.slice(colon + 1) }
   } catch {

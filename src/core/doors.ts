@@ -4,6 +4,7 @@ import { type Authenticator, type Door, door, type Handshake, hub } from './appl
 import type { Hub } from './hub.ts'
 import type { Identity } from './identity.ts'
 import { authenticate, subjectOf } from './authenticate.ts'
+import { countingFailures } from './limit-lookup.ts'
 import { type Known, suspect } from './place.ts'
 import type { Why } from './report.ts'
 
@@ -52,7 +53,7 @@ export async function passDoors(
     const params = paramsOf(contract, handshake)
     await heardOthers(handshake[hub])
     const asOf = handshake[hub].orders.given
-    const identity = await authenticate(checks.auth, asked)
+    const identity = await countingFailures(handshake, asked, () => authenticate(checks.auth, asked))
     const subject = subjectOf(identity, handshake.id)
     known = { identity, subject }
     const grant = await secondDoor(checks, {

@@ -2,13 +2,12 @@ import { newId } from './new-id.ts'
 import { protocolName } from '../wire/carrier.ts'
 import type { Contract } from '../wire/contract.ts'
 import { asDenial, assertServing, tellOf } from './admit.ts'
-import { type Door, type Handshake, hub } from './application.ts'
+import { type Handshake, hub } from './application.ts'
 import { assertRoom, evictOldest } from './connection-cap.ts'
 import type { Connection } from './connection.ts'
 import { paramsOf, passDoors, type Visitor, withCode } from './doors.ts'
 import { Early, mayAuthenticateLate, refusingCredential } from './first-message.ts'
 import { Flights } from './flights.ts'
-import { assertNotGuessing, noteGuess } from './guesses.ts'
 import { holderOf, Occupant } from './occupant.ts'
 import type { Opening } from './opening.ts'
 import { suspect } from './place.ts'
@@ -54,18 +53,14 @@ async function enterLate(handshake: Handshake, entering: Entering): Promise<void
       comeIn(handshake, entering, visitor, () => vigilant(handshake, terms)),
     )
   const early = new Early(handshake)
-  let asked: Door | null = null
   const lateDoors = async (): Promise<void> => {
-    asked = await early.door()
-    assertNotGuessing(handshake, asked)
-    const known = await passDoors(handshake, contract, terms, asked)
+    const known = await passDoors(handshake, contract, terms, await early.door())
     await comeIn(handshake, entering, known, () => early.accept(messageBytes(handshake, terms)))
   }
   try {
     await doorsTraced(handshake, contract, () => early.waitFor(lateDoors()))
   } catch (error) {
     const denial = asDenial(withCode(error, terms))
-    if (asked !== null) noteGuess(handshake, asked, denial)
     tellOf(handshake, denial)
     early.refuse(denial)
   }

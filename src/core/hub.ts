@@ -1,9 +1,9 @@
 import type { Questions } from './answer.ts'
 import type { Accounts } from './account.ts'
 import type { Alarms } from './alarms.ts'
-import type { Allowances } from './allowances.ts'
 import type { Clock } from './clock.ts'
 import type { Carriers } from './credentials.ts'
+import type { FailedAttempts } from './failed-attempts.ts'
 import type { Gate } from './gate.ts'
 import type { Groups } from './groups.ts'
 import type { Identity } from './identity.ts'
@@ -30,7 +30,7 @@ export interface Hub {
   /** What the sockets of an identity, or the guests of a network, have used up together. */
   readonly accounts: Accounts
   /** How many bad credentials a network may bring. */
-  readonly failures: Allowances
+  readonly failures: FailedAttempts
   /** What becomes of a connection beyond `limits.connectionsPerIdentity`: it takes the place of the oldest, or is refused. */
   readonly whenFull: 'evict' | 'refuse'
   readonly layer: LayerConnection

@@ -16,8 +16,9 @@ export interface Limits {
   /** Handshakes of one address that wait for their turn; 1,024, then 503. */
   readonly handshakesWaiting: number
   /**
-   * Bad credentials of one address; 60 a minute, 120 at once, then 429 for its handshakes that bring one in a header,
-   * a subprotocol, a query or a first message. `null` switches it off.
+   * Bad credentials of one network; 60 a minute, 120 at once, then 429 for each that has to be looked up (in a header, a
+   * subprotocol, a query or a first message). The same one counts once, a genuine one that has expired never. `null`
+   * switches it off.
    */
   readonly failedHandshakes: Rate | null
   /** Open connections of one identity (subject and tenant) in this process; 50, then the oldest goes. */

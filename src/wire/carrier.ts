@@ -75,7 +75,8 @@ function carried(encoded: string): string | null {
   const bytes = fromBase64url(encoded)
   if (bytes === null || bytes.length === 0) return null
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    // a byte order mark that was left out would be a second spelling of the same secret
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
   } catch {
     return null
   }

@@ -31,6 +31,11 @@ export interface DenialOptions {
   readonly closeCode?: number
   /** The value of `WWW-Authenticate` on a 401, or a 403 that a better credential would mend. */
   readonly challenge?: string
+  /**
+   * Whether the credential was shown to be genuine, and is refused all the same, such as an expired token: then it is no
+   * guess, and does not count as a bad one.
+   */
+  readonly genuine?: boolean
   readonly cause?: unknown
 }
 
@@ -52,6 +57,7 @@ export class Denial extends SallyportError {
   readonly httpOnly: boolean
   readonly closeCode: number
   readonly challenge: string | undefined
+  readonly genuine: boolean
 
   constructor(status: number, reason: string, message?: string, options: DenialOptions = {}) {
     // a refusal is an answer and no fault: where it was thrown is of no use, and walking the stack costs more than refusing
@@ -66,13 +72,14 @@ export class Denial extends SallyportError {
     this.httpOnly = options.httpOnly ?? false
     this.closeCode = options.closeCode ?? 4000 + status
     this.challenge = options.challenge
+    this.genuine = options.genuine ?? false
   }
 }
 
 /** The same denial with another close code. A function, so that pages that never need it do not load it. */
 export function withCloseCode(denial: Denial, closeCode: number): Denial {
-  const { status, reason, message, retryAfterMs, detail, httpOnly, challenge, cause } = denial
-  const kept = { retryAfterMs, detail, httpOnly, challenge, cause }
+  const { status, reason, message, retryAfterMs, detail, httpOnly, challenge, genuine, cause } = denial
+  const kept = { retryAfterMs, detail, httpOnly, challenge, genuine, cause }
   // an option that was never set stays absent, which exactOptionalPropertyTypes cannot see through the spread
   return new Denial(status, reason, message, { ...kept, closeCode } as DenialOptions)
 }

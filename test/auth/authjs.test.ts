@@ -63,7 +63,8 @@ describe('the cookie of a real Auth.js', () => {
   test('that is there twice with different values is refused, and so is a chunk', async () => {
     const site = await passwordSite(door(), { secret })
     for (const name of [plain, `${plain}.0`]) {
-      const headers = { Cookie: `${name}=one; ${name}=two`, Origin: 'http://127.0.0.1' }
+      const cookie = `${name}=one; ${name}=two`
+      const headers = { Cookie: cookie, Origin: 'http://127.0.0.1', Accept: 'application/problem+json' }
       expect(await refusal(`ws://${site.host}/line`, headers)).toMatchObject({ status: 400 })
     }
   })

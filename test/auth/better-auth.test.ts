@@ -25,7 +25,8 @@ describe('the session cookie of a real better-auth', () => {
     const { signUp, host } = await site()
     const [ada, grace] = [await signUp('ada'), await signUp('grace')]
     const headers = { Cookie: `${ada.cookie}; ${grace.cookie}`, Origin: origin }
-    expect(await refusal(`ws://${host}/line`, headers)).toMatchObject({ status: 400 })
+    const asked = { ...headers, Accept: 'application/problem+json' }
+    expect(await refusal(`ws://${host}/line`, asked)).toMatchObject({ status: 400 })
   })
 
   test.for([

@@ -2,7 +2,7 @@ import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { exportJWK, SignJWT } from 'jose'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { jwt } from '../../src/auth/jwt.ts'
+import { issuerScoped, jwt } from '../../src/auth/jwt.ts'
 import { anyOf, authenticate } from '../../src/core/authenticate.ts'
 import { testClock } from '../../src/testing/clock.ts'
 import { SallyportError } from '../../src/wire/errors.ts'
@@ -180,6 +180,62 @@ describe('the claims', () => {
     expect(await verdict(django, bearerDoor(good))).toMatchObject({ user: { id: '7' }, subject: 'user:7' })
     expect(await verdict(django, bearerDoor(bad))).toBe('401 invalid-token')
   })
+
+  test('may have a numeric sub where a schema admits it, and where none does it is refused', async () => {
+    const numbered = jwt({
+      secret,
+      clock,
+      claims: z.object({ sub: z.number() }),
+      user: ({ sub }) => ({ id: sub }),
+    })
+    const asked = (sub: unknown) => bearerDoor(handmade({ alg: 'HS256' }, { sub, exp: now + 60 }))
+    expect(await verdict(numbered, asked(7))).toMatchObject({ user: { id: 7 } })
+    for (const sub of ['7', null, [7], 1e16])
+      expect(await verdict(numbered, asked(sub))).toBe('401 invalid-token')
+    expect(await verdict(member, asked(7))).toBe('401 invalid-token')
+  })
+
+  test('may have a numeric sub that is exact, not one that was rounded to that of another user', async () => {
+    const any = jwt({
+      secret,
+      clock,
+      claims: z.object({ sub: z.unknown() }),
+      user: ({ sub }) => ({ id: sub }),
+    })
+    const payload = (sub: string): string => `{"sub":${sub},"exp":${now + 60}}`
+    expect(
+      await verdict(any, bearerDoor(handmade({ alg: 'HS256' }, payload('9007199254740991')))),
+    ).toMatchObject({
+      user: { id: 9007199254740991 },
+    })
+    for (const sub of ['9007199254740993', '1.5', '1e400'])
+      expect(await verdict(any, bearerDoor(handmade({ alg: 'HS256' }, payload(sub))))).toBe(
+        '401 invalid-token',
+      )
+  })
+
+  test('name session and token within their issuer where one is configured, and as they are where none is', async () => {
+    const issuer = 'https://id.example'
+    const claims = { sub: '7', iss: issuer, sid: 's', jti: 't', exp: now + 60 }
+    const door = bearerDoor(handmade({ alg: 'HS256' }, claims))
+    expect(await verdict(jwt({ issuer, secret, clock, user }), door)).toMatchObject({
+      session: issuerScoped(issuer, 's'),
+      token: issuerScoped(issuer, 't'),
+    })
+    expect(await verdict(jwt({ secret, clock, user }), door)).toMatchObject({ session: 's', token: 't' })
+  })
+
+  test.each<[string | null | undefined]>([['own-1'], [null], [undefined]])(
+    'may name a session of a store of the application: %s',
+    async (name) => {
+      const issuer = 'https://id.example'
+      const own = jwt({ issuer, secret, clock, user, session: () => name })
+      const claims = { sub: '7', iss: issuer, sid: 's', exp: now + 60 }
+      const identity = await own(bearerDoor(handmade({ alg: 'HS256' }, claims)))
+      expect(identity?.session).toBe(name ?? undefined)
+      expect((await identity?.renew?.())?.session).toBe(name ?? undefined)
+    },
+  )
 
   test('are asked for again by renew, without the token', async () => {
     let isThere = true

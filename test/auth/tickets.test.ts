@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { beforeEach, describe, expect, test } from 'vitest'
+import { TicketQuota } from '../../src/auth/ticket-quota.ts'
 import { type Ticket, type TicketRequest, type Tickets, tickets } from '../../src/auth/tickets.ts'
 import type { Door } from '../../src/core/application.ts'
 import { authenticate } from '../../src/core/authenticate.ts'
@@ -16,7 +17,8 @@ interface User {
 
 const origin = 'https://app.example'
 const path = '/ws/chat/lobby'
-const request: TicketRequest = { subject: '7', origin, path }
+const signedIn = new Date(0)
+const request: TicketRequest = { subject: '7', issuedAt: signedIn, origin, path }
 let clock: TestClock
 let store: Store
 let one: Tickets<User>
@@ -70,11 +72,13 @@ describe('a ticket', () => {
     })
   })
 
-  test('was issued when it was made, unless the identity was issued before', async () => {
-    const { ticket } = await one.mint(request)
-    const made = new Date(clock.now())
+  test('is as old as what it rests on, however long that has waited', async () => {
+    const issuedAt = new Date(clock.now() - 3_600_000)
+    const { ticket } = await one.mint({ ...request, issuedAt })
     await clock.advance(1000)
-    expect(await verdict(one, door(ticket))).toMatchObject({ issuedAt: made })
+    const identity = await one(door(ticket))
+    expect(identity?.issuedAt).toEqual(issuedAt)
+    expect((await identity?.renew?.())?.issuedAt).toEqual(issuedAt)
   })
 
   test('is used up by its first use', async () => {
@@ -290,6 +294,18 @@ describe('minting', () => {
     expect((await denialOf(() => mint({ expires: new Date(Number.NaN) }))).status).toBe(401)
   })
 
+  test.each([undefined, null, 0, '2026-01-01', new Date(Number.NaN)])(
+    'without the age of what it rests on is a mistake of the program: %s',
+    async (issuedAt) => {
+      await expect(mint({ issuedAt })).rejects.toThrow(TypeError)
+    },
+  )
+
+  test('refuses an identity from the future, which would outlive a revocation', async () => {
+    await mint({ issuedAt: new Date(clock.now() + 5_000) })
+    expect((await denialOf(() => mint({ issuedAt: new Date(clock.now() + 5_001) }))).status).toBe(401)
+  })
+
   test('without a subject is a mistake of the program', async () => {
     for (const subject of ['', 7, undefined]) await expect(mint({ subject })).rejects.toThrow(TypeError)
   })
@@ -297,4 +313,77 @@ describe('minting', () => {
   test.each(['6m', 0, '1d'] as const)('for %s is a wrong configuration', (ttl) => {
     expect(() => tickets({ store, user: () => null, ttl })).toThrow(SallyportError)
   })
+
+  test.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])(
+    'for %s of a subject is a mistake',
+    (most) => {
+      expect(() => tickets({ store, user: () => null, perSubject: most })).toThrow(TypeError)
+    },
+  )
+})
+
+describe('the tickets of one subject', () => {
+  const full = { status: 429, reason: 'too-many-tickets' }
+
+  test('are a hundred that wait to be used, and those of others are not touched', async () => {
+    for (let count = 0; count < 100; count++) await one.mint(request)
+    expect(await denialOf(() => one.mint(request))).toMatchObject({ ...full, retryAfterMs: 30_000 })
+    for (let count = 0; count < 100; count++) await one.mint({ ...request, subject: '8' })
+  })
+
+  test('make room as they are used, wherever they were meant to be used', async () => {
+    const few = tickets({ store, clock, user: () => ({ id: '7' }), perSubject: 2 })
+    const [first, second] = [await few.mint(request), await few.mint(request)]
+    expect(await denialOf(() => few.mint(request))).toMatchObject(full)
+    await few(door(first.ticket))
+    const third = await few.mint(request)
+    expect(await denialOf(() => few.mint(request))).toMatchObject(full)
+    await verdict(few, door(second.ticket, { path: '/ws/elsewhere' }))
+    await few(door(third.ticket))
+    await few.mint(request)
+    await few.mint(request)
+    expect(await denialOf(() => few.mint(request))).toMatchObject(full)
+  })
+
+  test('make room as they end, which a step of the wall clock does not change', async () => {
+    const few = tickets({ store, clock, user: () => ({ id: '7' }), perSubject: 2 })
+    await few.mint(request)
+    await clock.advance(10_000)
+    await few.mint(request)
+    clock.jump(3_600_000)
+    expect(await denialOf(() => few.mint(request))).toMatchObject({ ...full, retryAfterMs: 20_000 })
+    await clock.advance(20_000)
+    await few.mint(request)
+    expect(await denialOf(() => few.mint(request))).toMatchObject({ ...full, retryAfterMs: 10_000 })
+  })
+
+  test('that could not be stored do not count', async () => {
+    let isAway = true
+    const flaky: typeof store = {
+      ...store,
+      put: (...put) => (isAway ? Promise.reject(new Error('store away')) : store.put(...put)),
+    }
+    const few = tickets({ store: flaky, clock, user: () => null, perSubject: 1 })
+    await expect(few.mint(request)).rejects.toThrow('store away')
+    isAway = false
+    await few.mint(request)
+    expect(await denialOf(() => few.mint(request))).toMatchObject(full)
+  })
+})
+
+test('ten thousand subjects are counted at most, each with as many numbers as it may have tickets', () => {
+  const quota = new TicketQuota(100, clock)
+  for (let subject = 0; subject < 20_000; subject++) quota.add(String(subject), 30_000)
+  expect(quota.size).toBe(10_000)
+  // the one that asked last is still counted, the first was forgotten
+  for (let count = 1; count < 100; count++) quota.add('19999', 30_000)
+  expect(() => quota.add('19999', 30_000)).toThrow('too many tickets')
+})
+
+test('subjects whose tickets are over are forgotten', async () => {
+  const quota = new TicketQuota(100, clock)
+  for (let subject = 0; subject < 1_000; subject++) quota.add(String(subject), 30_000)
+  await clock.advance(30_000)
+  quota.add('next', 30_000)
+  expect(quota.size).toBe(1)
 })

@@ -175,7 +175,9 @@ test('who came in on a cookie brings a ticket: no script can read that cookie', 
   const later = new Date(clock.now() + 10 * minute)
   const minting = async (_url: unknown, init?: RequestInit): Promise<Response> => {
     const { path: where } = JSON.parse(String(init?.body)) as { path: string }
-    return Response.json(await onceOnly.mint({ subject: '7', origin, path: where, expires: later }))
+    return Response.json(
+      await onceOnly.mint({ subject: '7', issuedAt: new Date(0), origin, path: where, expires: later }),
+    )
   }
   const askTicket = ticket(`${origin}/api/ticket`, { fetch: minting })
   const { app, lobby, states } = await opened(host, (asking) =>

@@ -224,7 +224,7 @@ describe('the client and the server', () => {
     const { port: number } = await port.listen(0)
     const mint: typeof fetch = async (_url, init) => {
       const { path } = JSON.parse(init?.body as string) as { path: string }
-      return Response.json(await door.mint({ subject: 'user:1', origin: null, path }))
+      return Response.json(await door.mint({ subject: 'user:1', issuedAt: new Date(0), origin: null, path }))
     }
     const app = client({
       url: `ws://127.0.0.1:${number}`,

@@ -186,6 +186,19 @@ describe('a Basic pair', () => {
   test.each(['', '%', 'YQ', '/zo=', 'YTpi YTpi', 'YTpi=x', 'YTpi===', 'YTpi=YTpi'])('is not %j', (value) => {
     expect(basicPair(value)).toBeNull()
   })
+
+  test('has one spelling: padded, in the alphabet of base64', () => {
+    expect(basicPair('YTo/Pj4=')).toEqual({ user: 'a', password: '?>>' })
+    for (const other of ['YTo/Pj4', 'YTo/Pj4==', 'YTo_Pj4=', 'YTpi=', 'YTpi==', 'YTo/Pj5='])
+      expect(basicPair(other)).toBeNull()
+  })
+
+  test('with a byte order mark before the user is another user', () => {
+    expect(basicPair(Buffer.from('\ufeffada:pw').toString('base64'))).toEqual({
+      user: '\ufeffada',
+      password: 'pw',
+    })
+  })
 })
 
 test('any request is taken apart or refused with 400, and no credential is left in it', () => {

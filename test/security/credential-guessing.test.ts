@@ -1,11 +1,32 @@
+import { createHash, generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
-import { afterEach, expect, test } from 'vitest'
+import { exportJWK, SignJWT } from 'jose'
+import { afterEach, describe, expect, test } from 'vitest'
 import WebSocket from 'ws'
+import { apiKeys } from '../../src/auth/api-keys.ts'
 import { basic } from '../../src/auth/basic.ts'
+import { jwt } from '../../src/auth/jwt.ts'
+import { tickets } from '../../src/auth/tickets.ts'
+import { Alarms } from '../../src/core/alarms.ts'
+import { Allowances } from '../../src/core/allowances.ts'
 import { hub } from '../../src/core/application.ts'
-import { anyOf, consumer, contract, type Options, type Port, sallyport, text } from '../../src/index.ts'
+import { FailedAttempts } from '../../src/core/failed-attempts.ts'
+import {
+  anyOf,
+  anyone,
+  type Authenticator,
+  consumer,
+  contract,
+  limitLookup,
+  type Options,
+  type Port,
+  sallyport,
+  text,
+} from '../../src/index.ts'
 import { testClock, testPort, visit } from '../../src/testing.ts'
+import { carrierProtocol } from '../../src/wire/carrier.ts'
 import { ada, byName } from '../core/rooms.ts'
+import { handmade, seconds, secret } from '../support/tokens.ts'
 
 const lines = contract('/ws/lines', { client: text, server: text })
 const limits = { failedHandshakes: { most: 1, eachMs: 1_000, burst: 3 } }
@@ -54,7 +75,8 @@ test('the next guess costs a second, so that ten minutes of guessing are six hun
 
 test('people behind the same address who bring no such credential come in as ever', async () => {
   const { knock, come } = house()
-  for (let count = 0; count < 10; count++) await knock('wrong').catch(() => {})
+  for (let count = 0; count < 10; count++) await knock(`wrong ${count}`).catch(() => {})
+  await expect(knock('right')).rejects.toMatchObject({ status: 429 })
   await come({ cookie: 'who=Ada', origin: 'http://localhost', host: 'localhost' })
 })
 
@@ -74,20 +96,242 @@ test('neither having no credential nor a stale cookie is a guess', async () => {
 test('IPv6 is counted by network, however its addresses are written, and IPv4 as itself', async () => {
   const { knock, port } = house()
   for (const address of ['2001:db8::1', '2001:DB8:0:0:ffff::9', '2001:0db8::2%eth0', '2001:db8::3'])
-    await knock('wrong', address).catch(() => {})
+    await knock(`wrong ${address}`, address).catch(() => {})
   await expect(knock('right', '2001:db8::4')).rejects.toMatchObject({ status: 429 })
   await knock('right', '2001:db8:0:1::1')
   for (const address of ['192.0.2.9', '::ffff:192.0.2.9', '::FFFF:C000:209'])
-    await knock('wrong', address).catch(() => {})
+    await knock(`wrong ${address}`, address).catch(() => {})
   await expect(knock('right', '192.0.2.9')).rejects.toMatchObject({ status: 429 })
-  expect(port[hub].failures.size).toBe(2)
+  expect(port[hub].failures.size.networks).toBe(2)
 })
 
 test('it may be switched off', async () => {
   const { knock } = house({ limits: { failedHandshakes: null } })
   for (let count = 0; count < 200; count++)
-    await expect(knock('wrong')).rejects.toMatchObject({ status: 401 })
+    await expect(knock(`wrong ${count}`)).rejects.toMatchObject({ status: 401 })
 })
+
+describe('what is no guess', () => {
+  test('the same bad credential counts once, for each network', async () => {
+    const { knock } = house()
+    for (let count = 0; count < 50; count++)
+      await expect(knock('wrong')).rejects.toMatchObject({ status: 401 })
+    for (let count = 0; count < 50; count++)
+      await expect(knock('wrong', '192.0.2.2')).rejects.toMatchObject({ status: 401 })
+    await knock('right')
+    for (const guess of ['two', 'three']) await expect(knock(guess)).rejects.toMatchObject({ status: 401 })
+    await expect(knock('right')).rejects.toMatchObject({ status: 429 })
+    await knock('right', '192.0.2.2')
+  })
+
+  test('of bad credentials ten thousand are recognised, by salted hashes', () => {
+    const names: string[] = []
+    const clock = testClock()
+    const budget = new Allowances({ most: 1, eachMs: 1_000, burst: 1_000_000 }, clock, new Alarms(clock))
+    const attempts = new FailedAttempts(budget, (name) => (names.push(name), name))
+    const guess = (value: string) => ({ scheme: 'basic', value, carrier: 'authorization' }) as const
+    for (let count = 0; count < 20_000; count++) attempts.count('192.0.2.1', guess(String(count)))
+    expect(attempts.size).toEqual({ networks: 1, credentials: 10_000 })
+    new FailedAttempts(budget, (name) => (names.push(name), name)).count('192.0.2.1', guess('19999'))
+    expect(names.at(-1)).not.toBe(names.at(-2))
+  })
+
+  test.each([
+    ['has expired', { exp: -60 }],
+    ['is not valid yet', { nbf: 60 }],
+    ['is for another audience', { aud: 'other' }],
+    ['is of somebody who is gone', { sub: 'gone' }],
+  ])(
+    'a genuine token that %s is 401 as often as it comes, and counts for nothing',
+    async (_what, changed) => {
+      const { knock, good, port } = locally()
+      for (let count = 0; count < 10; count++)
+        await expect(knock(good({ ...changed, n: count }))).rejects.toMatchObject({ code: 'invalid-token' })
+      expect(port[hub].failures.size.credentials).toBe(0)
+      await knock(good())
+    },
+  )
+
+  test('a token that was revoked is refused by that, and counts for nothing', async () => {
+    const { knock, good, port } = locally()
+    await port.revoke({ user: '7', reason: 'banned' })
+    for (let count = 0; count < 10; count++)
+      await expect(knock(good())).rejects.toMatchObject({ status: 403, code: 'revoked' })
+    await port.revoke({ token: 't', reason: 'signed out' })
+    for (let count = 0; count < 10; count++)
+      await expect(knock(good({ jti: 't', n: count, sub: '8' }))).rejects.toMatchObject({ status: 401 })
+    await knock(good({ sub: '8' }))
+    await expect(knock('key-1')).rejects.toMatchObject({ status: 401 })
+  })
+
+  test('a key that has ended, and a ticket that is used in the wrong place, were genuine', async () => {
+    const { knock, port, door } = locally()
+    for (let count = 0; count < 10; count++)
+      await expect(knock('key-over')).rejects.toMatchObject({ status: 401, code: 'invalid-key' })
+    for (let count = 0; count < 10; count++) {
+      const { ticket } = await door.mint({
+        subject: '7',
+        issuedAt: new Date(0),
+        origin: null,
+        path: '/ws/other',
+      })
+      const headers = { 'sec-websocket-protocol': carrierProtocol('ticket', ticket) }
+      await expect(visit(door.endpoint, {}, { headers, address: '192.0.2.1', port })).rejects.toMatchObject({
+        status: 401,
+      })
+    }
+    expect(port[hub].failures.size).toEqual({ networks: 0, credentials: 0 })
+  })
+})
+
+describe('when the budget of a network is used up', () => {
+  const spent = async () => {
+    const place = locally()
+    for (let count = 0; count < 3; count++) await place.knock(`key-${count}`).catch(() => {})
+    await expect(place.knock('key-9')).rejects.toMatchObject({ status: 429 })
+    return place
+  }
+
+  test('a token that is verified here is let in, and a forged one is 401', async () => {
+    const { knock, good, signed } = await spent()
+    for (let count = 0; count < 10; count++) await knock(good({ n: count }))
+    for (let count = 0; count < 10; count++)
+      await expect(knock(signed({ exp: 60, n: count }, 'x'.repeat(64)))).rejects.toMatchObject({
+        status: 401,
+      })
+    await knock(good())
+  })
+
+  test('keys, passwords and tickets are 429, and nobody is asked about them', async () => {
+    const { knock, asked, port, door } = await spent()
+    asked.length = 0
+    const { ticket } = await door.mint({
+      subject: '7',
+      issuedAt: new Date(0),
+      origin: null,
+      path: '/ws/lines',
+    })
+    for (const headers of [
+      { authorization: `Basic ${btoa('ada:right')}` },
+      { authorization: 'Bearer key-good' },
+      { 'sec-websocket-protocol': carrierProtocol('ticket', ticket) },
+    ])
+      await expect(visit(door.endpoint, {}, { headers, address: '192.0.2.1', port })).rejects.toMatchObject({
+        status: 429,
+        code: 'too-many-failures',
+      })
+    expect(asked).toEqual([])
+    // the ticket was not taken: it opens from elsewhere
+    const headers = { 'sec-websocket-protocol': carrierProtocol('ticket', ticket) }
+    await visit(door.endpoint, {}, { headers, address: '192.0.2.9', port })
+    await expect(knock('key-good')).rejects.toMatchObject({ status: 429 })
+  })
+
+  test('an authenticator that does not limit its look-ups is not asked at all', async () => {
+    const { port } = await spent()
+    let asked = 0
+    const own: Authenticator<{ id: string }> = async ({ headers }) => {
+      asked++
+      return headers.get('authorization') === null ? null : { user: { id: '7' } }
+    }
+    const headers = { authorization: 'Bearer anything' }
+    const at = { headers, address: '192.0.2.1', port }
+    const room = (auth: Authenticator<unknown>) => consumer(lines, { auth }, () => ({ message: () => {} }))
+    await expect(visit(room(own), {}, at)).rejects.toMatchObject({ status: 429 })
+    await expect(visit(room(anyOf(own, anyone)), {}, at)).rejects.toMatchObject({ status: 429 })
+    expect(asked).toBe(0)
+    const limiting = Object.assign(own, { limitsLookups: true } as const)
+    await visit(room(limiting), {}, at)
+    expect(asked).toBe(1)
+  })
+
+  test('it may say itself when it looks something up', async () => {
+    const { port } = await spent()
+    const looked: string[] = []
+    const own: Authenticator<{ id: string }> = async (door) => {
+      const value = door.credentials.of('bearer')
+      if (value === null) return null
+      if (value !== 'known') {
+        limitLookup(door)
+        looked.push(value)
+      }
+      return { user: { id: '7' } }
+    }
+    const auth = Object.assign(own, { limitsLookups: true } as const)
+    const room = consumer(lines, { auth }, () => ({ message: () => {} }))
+    const at = (value: string) => ({
+      headers: { authorization: `Bearer ${value}` },
+      address: '192.0.2.1',
+      port,
+    })
+    await visit(room, {}, at('known'))
+    await expect(visit(room, {}, at('unknown'))).rejects.toMatchObject({ status: 429 })
+    expect(looked).toEqual([])
+  })
+
+  test('no key set is fetched for a key that a token invents', async () => {
+    const { port, clock } = await spent()
+    const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    const keys = [{ ...(await exportJWK(pair.publicKey)), kid: 'real' }]
+    let fetches = 0
+    const auth = jwt({
+      jwks: new URL('https://id.example/jwks'),
+      clock,
+      fetch: async () => (fetches++, Response.json({ keys })),
+      user: ({ sub }) => ({ id: sub }),
+    })
+    const room = consumer(lines, { auth }, () => ({ message: () => {} }))
+    const signed = (kid: string): Promise<string> =>
+      new SignJWT({ sub: '7' })
+        .setProtectedHeader({ alg: 'ES256', kid })
+        .setExpirationTime(seconds(clock) + 60)
+        .sign(pair.privateKey)
+    const at = async (kid: string) => ({
+      headers: { authorization: `Bearer ${await signed(kid)}` },
+      address: '192.0.2.1',
+      port,
+    })
+    await visit(room, {}, await at('real'))
+    await expect(visit(room, {}, await at('invented'))).rejects.toMatchObject({ status: 429 })
+    expect(fetches).toBe(1)
+    await visit(room, {}, await at('real'))
+  })
+})
+
+/** A door of every kind of credential that is verified here, or has to be looked up. */
+function locally() {
+  const clock = testClock()
+  const port = testPort({ clock, limits })
+  const asked: string[] = []
+  const tokens = jwt({ secret, clock, user: ({ sub }) => (sub === 'gone' ? null : { id: sub }) })
+  const keys = apiKeys<{ id: string }>({
+    prefix: 'key-',
+    clock,
+    find: (hash) => {
+      asked.push(hash)
+      const over = createHash('sha256').update('key-over').digest('hex')
+      return hash === over ? { user: { id: '7' }, expires: new Date(clock.now() - 1) } : null
+    },
+  })
+  const office = tickets({ store: port.store, clock, user: ({ subject }) => ({ id: subject }) })
+  const pairs = basic({ realm: 'devices', check: (name) => (asked.push(name), null) })
+  const room = consumer(lines, { auth: anyOf(keys, office, pairs, tokens) }, () => ({ message: () => {} }))
+  const signed = ({ exp, nbf, ...claims }: Record<string, unknown>, key: string = secret): string => {
+    const at = (offset: unknown): number => seconds(clock) + Number(offset)
+    const times = { exp: at(exp), ...(nbf === undefined ? {} : { nbf: at(nbf) }) }
+    return handmade({ alg: 'HS256' }, { sub: '7', ...claims, ...times }, key)
+  }
+  return {
+    clock,
+    port,
+    asked,
+    signed,
+    good: (claims: object = {}) => signed({ exp: 60, ...claims }),
+    knock: (token: string) =>
+      visit(room, {}, { headers: { authorization: `Bearer ${token}` }, address: '192.0.2.1', port }),
+    door: { endpoint: room, mint: office.mint },
+  }
+}
 
 const ports: Port[] = []
 afterEach(() => Promise.all(ports.splice(0).map((port) => port.close({ drain: 0 }))))
@@ -113,7 +357,7 @@ test('first messages are counted like any other credential', async () => {
   for (let count = 0; count < 5; count++) {
     const ws = new WebSocket(`ws://127.0.0.1:${number}/ws/lines`)
     await once(ws, 'open')
-    ws.send('{"type":"auth","token":"guess"}')
+    ws.send(`{"type":"auth","token":"guess ${count}"}`)
     const [code] = await once(ws, 'close')
     codes.push(code)
   }

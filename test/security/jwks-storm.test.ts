@@ -50,21 +50,22 @@ const ask = async (kid: string): Promise<unknown> => {
   }
 }
 
-test('five hundred unknown keys at once and one by one cause no fetch within 30 seconds of the last', async () => {
+test('five hundred unknown keys at once and one by one cause one fetch within 30 seconds of the last', async () => {
   expect(await ask('real')).toMatchObject({ user: { id: '7' } })
   const flood = await Promise.all(Array.from({ length: 500 }, (_, index) => ask(`invented ${index}`)))
-  expect(new Set(flood)).toEqual(new Set(['401 invalid-token']))
-  for (let index = 0; index < 20; index++) await ask(`invented too ${index}`)
-  expect(fetches).toBe(1)
+  for (const each of flood) expect(['401 invalid-token', '503 unavailable']).toContain(each)
+  for (let index = 0; index < 20; index++) expect(await ask(`invented too ${index}`)).toBe('503 unavailable')
+  expect(await ask('real')).toMatchObject({ user: { id: '7' } })
+  expect(fetches).toBe(2)
 })
 
-test('a flood that lasts ten minutes causes one fetch in 30 seconds', async () => {
+test('a flood that lasts ten minutes causes two fetches in 30 seconds', async () => {
   await ask('real')
   for (let second = 0; second < 600; second += 5) {
     await clock.advance(5_000)
     await Promise.all([ask('invented'), ask('invented too'), ask('invented as well')])
   }
-  expect(fetches).toBeLessThanOrEqual(1 + 600 / 30)
+  expect(fetches).toBeLessThanOrEqual(1 + (2 * 600) / 30)
   expect(await ask('real')).toMatchObject({ user: { id: '7' } })
 })
 
@@ -73,10 +74,10 @@ test('a flood while the issuer is away causes one fetch in 30 seconds, and good 
   isAway = true
   for (let second = 0; second < 300; second += 5) {
     await clock.advance(5_000)
-    expect(await ask('invented')).toBe(second < 25 ? '401 invalid-token' : 'no verdict')
+    expect(await ask('invented')).toBe('no verdict')
     expect(await ask('real')).toMatchObject({ user: { id: '7' } })
   }
-  expect(fetches).toBeLessThanOrEqual(1 + 300 / 30)
+  expect(fetches).toBeLessThanOrEqual(2 + 300 / 30)
 })
 
 test('a flood before the first answer causes one fetch at a time and one a second', async () => {

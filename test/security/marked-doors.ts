@@ -167,7 +167,12 @@ export function markedDoors(
       user: () => user,
     }),
     introspection({
-      provider: provider({ issuer: 'https://id.example', clock, fetch: introspecting }),
+      provider: provider({
+        issuer: 'https://id.example',
+        clock,
+        fetch: introspecting,
+        subject: ({ sub }) => sub,
+      }),
       client: { id: 'chat', secret: clientSecret },
       endpoint: new URL('https://id.example/introspect'),
       user: known,

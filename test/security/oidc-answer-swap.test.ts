@@ -17,7 +17,7 @@ afterEach(() => issuer.stop())
 const active = (sub: string): Record<string, unknown> => ({ active: true, token_type: 'Bearer', sub })
 const make = () =>
   introspection({
-    provider: provider({ issuer: issuer.issuer, clock }),
+    provider: provider({ issuer: issuer.issuer, clock, subject: ({ sub }) => sub }),
     client: { id: 'chat', secret: 'secret' },
     user: ({ sub }) => ({ id: sub }),
   })

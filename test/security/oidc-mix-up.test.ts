@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { introspection, provider } from '../../src/auth/oidc.ts'
-import { anyOf } from '../../src/index.ts'
-import { testClock } from '../../src/testing/clock.ts'
-import { testPort } from '../../src/testing.ts'
+import { jwt } from '../../src/auth/jwt.ts'
+import { backchannelLogout, introspection, issuerScoped, oidc, provider } from '../../src/auth/oidc.ts'
+import { anyOf, type Authenticator, contract, endpoint, text } from '../../src/index.ts'
+import { testClock, testPort, visit } from '../../src/testing.ts'
 import { bearerDoor, verdict } from '../support/door.ts'
-import { accessToken, accessTokens, logoutClaims, logoutSite } from '../support/oidc-house.ts'
+import { accessToken, accessTokens, logoutClaims, logoutRequest, logoutSite } from '../support/oidc-house.ts'
 import { scriptedIssuer, type ScriptedIssuer } from '../support/scripted-issuer.ts'
 
 // RFC 9700 section 4.4: of two providers that are both trusted, one must not be able to speak for the other. Both call
@@ -69,4 +69,118 @@ test('a logout token that one provider has used is not used up for the other', a
     const token = await one.sign(logoutClaims(one.issuer, clock, 'same name'), { typ: 'logout+jwt' })
     expect(await logout(token)).toBe(200)
   }
+})
+
+// Nothing is configured but the issuers: both know a session s, a token t and a user 7
+const kinds = ['signed', 'opaque', 'jwt'] as const
+const same = { sid: 's', jti: 't', sub: '7' }
+const lines = contract('/ws/lines', { client: text, server: text })
+const user = ({ sub }: { sub: string }): { id: string } => ({ id: sub })
+
+function authenticatorOf(
+  kind: (typeof kinds)[number],
+  { issuer }: ScriptedIssuer,
+): Authenticator<{ id: string }> {
+  const at = provider({ issuer, clock })
+  if (kind === 'signed') return oidc({ provider: at, audience: 'api', user })
+  if (kind === 'opaque')
+    return introspection({ provider: at, client: { id: 'chat', secret: 'secret' }, user })
+  // a key set of its own, and users of the application: they are named after the issuer here
+  const jwks = new URL('/jwks', issuer)
+  return jwt({ issuer, audience: 'api', jwks, clock, user, subject: ({ sub }) => issuerScoped(issuer, sub) })
+}
+
+/** A door for both, someone inside from each, and their logouts. */
+async function shared(kind: (typeof kinds)[number], ends?: 'session') {
+  const port = testPort({ clock })
+  // an opaque token does not say whose it is: each provider has a door of its own, and they share the server
+  const roomOf = (issuer: ScriptedIssuer) =>
+    endpoint(lines, { auth: authenticatorOf(kind, issuer) }, async (socket) => {
+      for await (const line of socket) socket.send(line)
+    })
+  const rooms = new Map([honest, rogue].map((issuer) => [issuer, roomOf(issuer)]))
+  const tokenOf = async (issuer: ScriptedIssuer): Promise<string> => {
+    if (kind !== 'opaque') return accessToken(issuer, clock, same)
+    const token = `opaque-${new URL(issuer.issuer).port}`
+    issuer.tokens.set(token, { active: true, token_type: 'Bearer', ...same })
+    return token
+  }
+  const come = async (issuer: ScriptedIssuer) =>
+    visit(
+      rooms.get(issuer) ?? roomOf(issuer),
+      {},
+      { port, headers: { authorization: `Bearer ${await tokenOf(issuer)}` } },
+    )
+  const logout = async (issuer: ScriptedIssuer, changed: Record<string, unknown>): Promise<number> => {
+    const handler = backchannelLogout({
+      provider: provider({ issuer: issuer.issuer, clock }),
+      client: 'site',
+      port,
+      store: port.store,
+      ...(ends === undefined ? {} : { ends }),
+      on: () => {},
+    })
+    const claims = { ...logoutClaims(issuer.issuer, clock, crypto.randomUUID()), ...changed }
+    return (await handler(logoutRequest(await issuer.sign(claims, { typ: 'logout+jwt' })))).status
+  }
+  const inside = { honest: await come(honest), rogue: await come(rogue) }
+  /** Who is still inside: a message comes back to them. */
+  const open = async (): Promise<readonly string[]> => {
+    const names: string[] = []
+    for (const [name, visitor] of Object.entries(inside)) {
+      const end = await Promise.race([visitor.closed, new Promise((resolve) => setImmediate(resolve, null))])
+      if (end === null) names.push(name)
+    }
+    return names
+  }
+  return { port, come, logout, open }
+}
+
+test.each(
+  kinds.flatMap((kind) =>
+    [
+      { sid: 's', sub: '7' },
+      { sid: 's', sub: undefined },
+      { sid: undefined, sub: '7' },
+    ].map((claims) => [kind, claims] as const),
+  ),
+)('a logout of one closes no %s socket of the other and refuses no token of it: %j', async (kind, claims) => {
+  const { come, logout, open } = await shared(kind)
+  expect(await logout(rogue, claims)).toBe(200)
+  expect(await open()).toEqual(['honest'])
+  await come(honest)
+  await expect(come(rogue)).rejects.toMatchObject({ code: 'revoked' })
+  expect(await logout(honest, claims)).toBe(200)
+  expect(await open()).toEqual([])
+  await expect(come(honest)).rejects.toMatchObject({ code: 'revoked' })
+})
+
+test.each(kinds)('a logout of a session alone ends that of its %s issuer', async (kind) => {
+  const { come, logout, open } = await shared(kind, 'session')
+  await logout(rogue, { sid: 's' })
+  expect(await open()).toEqual(['honest'])
+  await come(honest)
+})
+
+test.each(kinds)(
+  'the application ends a session, a token or a user of one %s issuer by its name there',
+  async (kind) => {
+    for (const whom of [
+      { session: issuerScoped(rogue.issuer, 's') },
+      { token: issuerScoped(rogue.issuer, 't') },
+      { user: issuerScoped(rogue.issuer, '7') },
+    ]) {
+      const { port, come, open } = await shared(kind)
+      expect(await port.revoke({ ...whom, reason: 'ended' })).toMatchObject({ closed: 1 })
+      expect(await open()).toEqual(['honest'])
+      await come(honest)
+    }
+  },
+)
+
+test('no id of one issuer makes a name of another', () => {
+  const issuers = ['https://id.example', 'https://id.example#x', 'https://id.example%23x', 'a', '', '#', '%']
+  const ids = ['s', 'x#s', '#s', '%23s', '', 'id.example#s']
+  const names = issuers.flatMap((issuer) => ids.map((id) => issuerScoped(issuer, id)))
+  expect(new Set(names).size).toBe(issuers.length * ids.length)
 })

@@ -28,7 +28,7 @@ const headers = (typ: string): readonly object[] =>
   ])
 
 test('no access token that a shared secret, a public key or nothing has signed is taken', async () => {
-  const auth = accessTokens(issuer.issuer, { clock })
+  const auth = accessTokens(issuer.issuer, { clock, subject: ({ sub }) => sub })
   expect(await verdict(auth, bearerDoor(await accessToken(issuer, clock)))).toMatchObject({ subject: '7' })
   for (const key of await keys()) {
     for (const header of headers('at+jwt')) {

@@ -29,7 +29,7 @@ beforeEach(() => {
   asked = new Map()
   clock = testClock()
   auth = introspection({
-    provider: provider({ issuer, clock, fetch: answered }),
+    provider: provider({ issuer, clock, fetch: answered, subject: ({ sub }) => sub }),
     client: { id: 'chat', secret: 'secret' },
     user: ({ sub }) => ({ id: sub }),
   })

@@ -18,7 +18,12 @@ const door = (ticket: string): Door =>
 test('of two hundred that use one ticket at once, exactly one comes in', async () => {
   const { store } = testPort()
   const nodes = [1, 2, 3].map(() => tickets({ store, user: () => setImmediate({ id: '7' }) }))
-  const { ticket } = await (nodes[0] as (typeof nodes)[number]).mint({ subject: '7', origin, path })
+  const { ticket } = await (nodes[0] as (typeof nodes)[number]).mint({
+    subject: '7',
+    issuedAt: new Date(0),
+    origin,
+    path,
+  })
   const all = await Promise.all(
     Array.from({ length: 200 }, (_, index) =>
       verdict(nodes[index % 3] as (typeof nodes)[number], door(ticket)),
@@ -31,7 +36,7 @@ test('of two hundred that use one ticket at once, exactly one comes in', async (
 test('a ticket is gone before the user is loaded', async () => {
   const loaded = Promise.withResolvers<{ id: string }>()
   const one = tickets({ store: testPort().store, user: () => loaded.promise })
-  const { ticket } = await one.mint({ subject: '7', origin, path })
+  const { ticket } = await one.mint({ subject: '7', issuedAt: new Date(0), origin, path })
   const first = one(door(ticket))
   expect(await verdict(one, door(ticket))).toBe('401 invalid-ticket')
   loaded.resolve({ id: '7' })
@@ -42,7 +47,7 @@ test('a ticket whose user could not be loaded does not come back', async () => {
   let isAway = true
   const user = () => (isAway ? Promise.reject(new Error('database away')) : { id: '7' })
   const one = tickets({ store: testPort().store, user })
-  const { ticket } = await one.mint({ subject: '7', origin, path })
+  const { ticket } = await one.mint({ subject: '7', issuedAt: new Date(0), origin, path })
   await expect(one(door(ticket))).rejects.toThrow('database away')
   isAway = false
   expect(await verdict(one, door(ticket))).toBe('401 invalid-ticket')

@@ -24,6 +24,13 @@ describe('a credential in the subprotocol list', () => {
     )
   })
 
+  test('keeps a byte order mark before it, which makes it another credential', () => {
+    for (const scheme of ['bearer', 'ticket'] as const)
+      expect(subprotocols(['chat', carrierProtocol(scheme, '\ufeffabc')])?.credentials).toEqual([
+        { scheme, value: '\ufeffabc' },
+      ])
+  })
+
   test('is the second entry of a pair that begins with token', () => {
     expect(subprotocols(['token', jwt])).toEqual({
       names: ['token'],

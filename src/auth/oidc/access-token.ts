@@ -1,4 +1,5 @@
 import type { Authenticator, Door } from '../../core/application.ts'
+import { limitLookup } from '../../core/limit-lookup.ts'
 import type { Identity } from '../../core/identity.ts'
 import { type Duration, milliseconds } from '../../wire/duration.ts'
 import { aDuration, aFunction, assertOptions, type Kinds, needed, oneOrMore } from '../../wire/options.ts'
@@ -7,7 +8,7 @@ import { type CheckedClaims, listed } from '../claims.ts'
 import type { Found } from '../found.ts'
 import { invalid } from '../invalid-token.ts'
 import { signatureVerifier } from '../signature.ts'
-import { isTokenOf, type TokenRules, verifiedToken } from '../signed-token.ts'
+import { genuineToken, isTokenOf, type TokenRules, verified } from '../signed-token.ts'
 import { aProvider, type Provider } from './provider.ts'
 
 /** The claims of an access token (RFC 9068 section 2.2). */
@@ -49,11 +50,12 @@ const required = ['iss', 'sub', 'aud', 'client_id', 'iat', 'jti'] as const
  * Signed access tokens of a provider (RFC 9068) as bearer credentials.
  *
  * The header must say `at+jwt`, so that no ID token and no logout token is taken for one; `iss`, `aud`, `exp`, `sub`,
- * `client_id`, `iat` and `jti` must be there. `scope` becomes the identity's scopes, and `sid` its session. A token that
+ * `client_id`, `iat` and `jti` must be there. `scope` becomes the identity's scopes; `sid` and `jti` within the issuer
+ * (`issuerScoped`) name its session and token. A token that
  * is bound to a key of its holder (`cnf`) is refused, because the proof is not looked at.
  *
  * Answers `null` to a token of another issuer or of no such form, and 401 `invalid-token` to a bad one; 503 while the
- * provider's keys cannot be had.
+ * provider's keys cannot be had, and with `Retry-After` while a key that they lack may not be asked for.
  *
  * @throws TypeError when there is no `audience`
  * @example oidc({ provider: id, audience: 'https://chat.example', user: ({ sub }) => users.find(sub) })
@@ -69,12 +71,15 @@ export function oidc<U>(options: OidcOptions<U>): Authenticator<U> {
   const authenticator = async (door: Door): Promise<Identity<U> | null> => {
     const value = door.credentials.of('bearer') ?? ''
     if (!isTokenOf(rules.claims.issuers, value)) return null
-    return refusingBad(async () => {
-      const verified = await verifiedToken(value, rules)
-      return heldBy(holders, accessClaims(verified.claims), factsOf(verified, rules))
+    return refusingBad({
+      verify: () => genuineToken(value, rules, () => limitLookup(door)),
+      identify: (genuine) => {
+        const token = verified(genuine, rules)
+        return heldBy(holders, accessClaims(token.claims), factsOf(token, rules))
+      },
     })
   }
-  return Object.assign(authenticator, { schemes: [signedTokens] })
+  return Object.assign(authenticator, { schemes: [signedTokens], limitsLookups: true } as const)
 }
 
 function rulesOf<U>({ provider, audience, clockTolerance = '5s' }: OidcOptions<U>): TokenRules {

@@ -44,11 +44,19 @@ export class Answers {
     this.#bad = new Lru(mostBad, parts.clock)
   }
 
-  /** What is known of a token, or else asked. @throws what asking throws; Denial 503 when too many are being asked about */
-  async known(token: string): Promise<Answer> {
+  /**
+   * What is known of a token, or else asked.
+   *
+   * @param beforeAsking called where nothing is known; what it throws is thrown on
+   * @throws what asking throws; Denial 503 when too many are being asked about
+   */
+  async known(token: string, beforeAsking: () => void): Promise<Answer> {
     const key = sha256Hex(token)
     if (this.#bad.get(key) !== null) return null
-    return this.#good.get(key) ?? this.#flights.get(key)?.now ?? this.#start(key, token)
+    const known = this.#good.get(key) ?? this.#flights.get(key)?.now
+    if (known !== undefined) return known
+    beforeAsking()
+    return this.#start(key, token)
   }
 
   /** What the provider says when it is asked from now on: a question under way may have been answered before a change. */

@@ -16,6 +16,7 @@ import { boundedBytes } from '../bounded-fetch.ts'
 import { listed } from '../claims.ts'
 import { sha256Hex } from '../fingerprint.ts'
 import { invalid, InvalidToken } from '../invalid-token.ts'
+import { issuerScoped } from '../issuer-scoped.ts'
 import { signatureVerifier } from '../signature.ts'
 import type { TokenRules } from '../signed-token.ts'
 import { type Logout, logoutTypes, readLogoutToken } from './logout-token.ts'
@@ -25,6 +26,7 @@ import { aProvider, type Provider } from './provider.ts'
 export type LogoutEvent =
   | {
       readonly type: 'logout'
+      /** Both as identities of this provider are named: within their issuer unless its `subject` says otherwise. */
       readonly session: string | null
       readonly subject: string | null
       /** How many sockets it has closed. */
@@ -76,7 +78,7 @@ const refusal = { error: 'invalid_request', error_description: 'the logout token
  *
  * A token is taken once, within two minutes of its making, with the provider's signature, `logout+jwt` as its type, and
  * no nonce. Then `port.revoke` ends the session (4401), and the other sockets of the user (4403) unless `ends` says
- * otherwise. The answer is 200, or 400 when the token is not accepted or the logout has failed, which leaves the token
+ * otherwise; both are named within the provider's issuer, so that no provider ends what another has begun. The answer is 200, or 400 when the token is not accepted or the logout has failed, which leaves the token
  * good for another attempt; 405 to anything but POST.
  *
  * @throws TypeError when there is no client
@@ -167,7 +169,7 @@ async function once<T>(
 
 async function end(options: BackchannelLogoutOptions, logout: Logout): Promise<LogoutEvent> {
   const { port, ends = 'user' } = options
-  const { sid: session } = logout
+  const session = logout.sid === null ? null : issuerScoped(logout.claims.iss, logout.sid)
   const subject = session !== null && ends === 'session' ? null : await subjectOf(options, logout)
   const reason = 'you have signed out'
   const receipts = [

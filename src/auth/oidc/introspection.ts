@@ -1,4 +1,5 @@
 import type { Authenticator, Door, SecurityScheme } from '../../core/application.ts'
+import { limitLookup } from '../../core/limit-lookup.ts'
 import type { Identity } from '../../core/identity.ts'
 import { type Duration, milliseconds } from '../../wire/duration.ts'
 import { SallyportError } from '../../wire/errors.ts'
@@ -84,8 +85,8 @@ const maxLength = 16_384
  *
  * Answers are kept in memory for 30 seconds under the hash of the token, never beyond its end; that a token is not active
  * for 10. A renewal (a lease, a `recheck`) asks the provider anew, so that a token revoked there closes its sockets. `jti`
- * (or else a hash) becomes the identity's token, `sid` its session, `scope` its scopes: what `port.revoke` ends is refused
- * whatever is kept here. An answer without `iat` counts as older than every revocation of its user.
+ * within the issuer (or else a hash) becomes the identity's token, `sid` within the issuer its session, `scope` its scopes:
+ * what `port.revoke` ends is refused whatever is kept here. An answer without `iat` counts as older than every revocation of its user.
  *
  * Answers `null` to what is written like a signed token, and 401 `invalid-token` to a token that is not active, of another
  * issuer, for another audience, no access token, or bound to a key; 503 while the provider does not answer. To find out, it
@@ -101,15 +102,22 @@ export function introspection<U>(options: IntrospectionOptions<U>): Authenticato
   const answers = answersOf(options)
   const reading = readingOf(options)
   const read = (token: string, answered: Promise<Answer>): Promise<Identity<U>> =>
-    refusingBad(async () => {
-      const held = await holderOf(token, await answered, reading)
-      return held && { ...held, renew: () => read(token, answers.fresh(token)) }
+    refusingBad({
+      verify: async () => (await answered) ?? invalid('the provider says that the token is not active'),
+      identify: async (answer) => {
+        const held = await holderOf(token, answer, reading)
+        return held && { ...held, renew: () => read(token, answers.fresh(token)) }
+      },
     })
   const authenticator = async (door: Door): Promise<Identity<U> | null> => {
     const token = door.credentials.of('bearer')
-    return token === null || !isTaken(token, options) ? null : read(token, answers.known(token))
+    if (token === null || !isTaken(token, options)) return null
+    return read(
+      token,
+      answers.known(token, () => limitLookup(door)),
+    )
   }
-  return Object.assign(authenticator, { schemes: [scheme] })
+  return Object.assign(authenticator, { schemes: [scheme], limitsLookups: true } as const)
 }
 
 const scheme: SecurityScheme = {
@@ -153,8 +161,12 @@ function readingOf<U>(options: IntrospectionOptions<U>): Reading<U> {
   }
 }
 
-async function holderOf<U>(token: string, answer: Answer, reading: Reading<U>): Promise<Identity<U> | null> {
-  const statement = statementIn(answer ?? invalid('the provider says that the token is not active'), reading)
+async function holderOf<U>(
+  token: string,
+  answer: Statement,
+  reading: Reading<U>,
+): Promise<Identity<U> | null> {
+  const statement = statementIn(answer, reading)
   return heldBy(reading.holders, statement, factsOf(token, statement, reading))
 }
 
@@ -186,13 +198,13 @@ const accessKinds: Readonly<Record<string, readonly string[]>> = {
 }
 
 function factsOf<U>(token: string, statement: Statement, { provider, rules }: Reading<U>): TokenFacts {
-  const { jti, exp } = statement
+  const { jti, exp, ...others } = statement
   return {
-    // some providers name an opaque token after itself
-    token: jti === undefined || jti === token ? fingerprint(token) : jti,
+    token: fingerprint(token),
     // what does not say when it was issued must not pass for younger than a revocation
     issuedAt: new Date(0),
     ...(exp === undefined ? {} : { expires: endOf(exp, rules.toleranceMs, provider.clock.now()) }),
-    ...statedFacts(statement),
+    // some providers name an opaque token after itself
+    ...statedFacts(jti === undefined || jti === token ? others : statement, provider.issuer),
   }
 }

@@ -1,7 +1,7 @@
 import { isRecord } from '../../wire/json.ts'
 import type { CheckedClaims } from '../claims.ts'
 import { invalid } from '../invalid-token.ts'
-import { type TokenRules, verifiedToken } from '../signed-token.ts'
+import { genuineToken, type TokenRules, verified } from '../signed-token.ts'
 
 /** What a logout token says: whose session has ended, or which. */
 export interface Logout {
@@ -25,7 +25,7 @@ const maxAgeMs = 120_000
  * @throws InvalidToken when it is not to be believed
  */
 export async function readLogoutToken(text: string, rules: TokenRules): Promise<Logout> {
-  const { claims } = await verifiedToken(text, rules)
+  const { claims } = verified(await genuineToken(text, rules, () => {}), rules)
   const { iss = invalid('the claim iss is missing'), jti = invalid('the claim jti is missing') } = claims
   const { iat = invalid('the claim iat is missing'), exp, sub = null, sid = null } = claims
   if (Object.hasOwn(claims, 'nonce')) invalid('it has a nonce, as ID tokens have')

@@ -3,6 +3,7 @@ import { aClock, type Clock, systemClock } from '../../core/clock.ts'
 import { boundedFetch } from '../bounded-fetch.ts'
 import type { Statement } from '../claims.ts'
 import type { Found } from '../found.ts'
+import { issuerScoped } from '../issuer-scoped.ts'
 import { type KeySource, remoteKeys } from '../jwks.ts'
 import { Remote } from '../remote.ts'
 import { documentUrl, type ProviderMetadata, readMetadata, type WellKnown } from './metadata.ts'
@@ -30,9 +31,9 @@ export interface ProviderOptions {
   /** Exactly as the provider writes it in its tokens: a slash at the end counts. */
   readonly issuer: string
   /**
-   * Names the identity of whoever a token, or a logout, is about: `sub` when left out. Where users have ids of their
-   * own, or there are several providers, it is told here once, so that a logout finds what a token has opened. `null`
-   * when it is nobody.
+   * Names the identity of whoever a token, or a logout, is about; `sub` within its issuer, {@link issuerScoped}, when left
+   * out, because two providers may use one `sub`. Where users have ids of their own, or `sub` is that id, it is told here
+   * once, so that a logout finds what a token has opened: `({ sub }) => sub`. `null` when it is nobody.
    */
   readonly subject?: (statement: SubjectStatement) => Found<string>
   /** Signature algorithms that may be used, among those of the provider's keys; RS256 for an RSA key that names none. */
@@ -110,7 +111,7 @@ export function provider(options: ProviderOptions): Provider {
     issuer,
     metadata,
     keys: movingKeys(metadata, (jwks) => remoteKeys(jwks, { algorithms, clock, fetch: get })),
-    subject: options.subject ?? (({ sub }) => sub),
+    subject: options.subject ?? (({ iss, sub }) => issuerScoped(iss, sub)),
     clock,
     fetch: get,
   }
@@ -120,10 +121,10 @@ export function provider(options: ProviderOptions): Provider {
 function movingKeys(metadata: Provider['metadata'], keysAt: (jwks: URL) => KeySource): KeySource {
   let known: { readonly href: string; readonly keys: KeySource } | null = null
   return {
-    async find(header) {
+    async find(header, beforeLookup) {
       const { jwks } = await metadata()
       if (known?.href !== jwks.href) known = { href: jwks.href, keys: keysAt(jwks) }
-      return known.keys.find(header)
+      return known.keys.find(header, beforeLookup)
     },
   }
 }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { oidc, type OidcOptions, provider } from '../../../src/auth/oidc.ts'
+import { issuerScoped, oidc, type OidcOptions, provider } from '../../../src/auth/oidc.ts'
 import { type TestClock, testClock } from '../../../src/testing/clock.ts'
 import { bearerDoor, denialOf, verdict } from '../../support/door.ts'
 import { scriptedIssuer, type ScriptedIssuer } from '../../support/scripted-issuer.ts'
@@ -45,9 +45,9 @@ const asked = async (
 test('a token names its user, itself, its session, its scopes and its times', async () => {
   expect(await asked({ sid: 'session-1', scope: 'chat:read chat:write' })).toMatchObject({
     user: { id: '7' },
-    subject: '7',
-    token: 'token-1',
-    session: 'session-1',
+    subject: issuerScoped(issuer.issuer, '7'),
+    token: issuerScoped(issuer.issuer, 'token-1'),
+    session: issuerScoped(issuer.issuer, 'session-1'),
     scopes: ['chat:read', 'chat:write'],
     issuedAt: new Date(seconds(clock) * 1000),
     expires: new Date((seconds(clock) + 600) * 1000),

@@ -2,6 +2,8 @@ import { expect, test } from 'vitest'
 import { Answers } from '../../../src/auth/oidc/answers.ts'
 import { testClock } from '../../../src/testing/clock.ts'
 
+const ignore = (): void => {}
+
 test.each(Array.from({ length: 12 }, (_, turns) => [turns]))(
   'a question %i turns after an answer has come leaves no second one under way, which could answer last',
   async (turns) => {
@@ -44,9 +46,9 @@ test('a question that follows another takes its place, where no further one coul
       return { sub: '7' }
     },
   })
-  const asked = Array.from({ length: 64 }, (_, index) => answers.known(`token-${index}`))
+  const asked = Array.from({ length: 64 }, (_, index) => answers.known(`token-${index}`, ignore))
   const following = answers.fresh('token-0')
-  await expect(answers.known('one-more')).rejects.toMatchObject({ status: 503 })
+  await expect(answers.known('one-more', ignore)).rejects.toMatchObject({ status: 503 })
   landings[0]?.()
   await expect.poll(() => landings.length).toBe(65)
   for (const land of landings) land()
@@ -69,11 +71,33 @@ test.each([
       return answer
     },
   })
-  await answers.known('token')
+  await answers.known('token', ignore)
   clock.jump(stepMs)
-  await answers.known('token')
+  await answers.known('token', ignore)
   expect(asked).toBe(1)
   await clock.advance(afterMs)
-  await answers.known('token')
+  await answers.known('token', ignore)
   expect(asked).toBe(2)
+})
+
+test('what is known, or asked already, is not told of before it is asked', async () => {
+  const landing = Promise.withResolvers<void>()
+  const answers = new Answers({
+    clock: testClock(),
+    keepMs: 30_000,
+    ask: () => landing.promise.then(() => ({ sub: '7' })),
+  })
+  let told = 0
+  const tell = (): void => void told++
+  const both = [answers.known('token', tell), answers.known('token', tell)]
+  landing.resolve()
+  await Promise.all(both)
+  await answers.known('token', tell)
+  expect(told).toBe(1)
+  const refused = new Error('refused')
+  await expect(
+    answers.known('other', () => {
+      throw refused
+    }),
+  ).rejects.toBe(refused)
 })

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import {
   backchannelLogout,
   type BackchannelLogoutOptions,
+  issuerScoped,
   type LogoutEvent,
   provider,
 } from '../../../src/auth/oidc.ts'
@@ -82,35 +83,38 @@ afterEach(() => issuer.stop())
 
 const reason = 'you have signed out'
 
+const session = (): string => issuerScoped(issuer.issuer, 'session-1')
+const user = (): string => issuerScoped(issuer.issuer, '7')
+
 describe('a logout', () => {
   test('ends the session, and then all else of its user', async () => {
     expect(await send(await token())).toBe(200)
     expect(revoked).toEqual([
-      { session: 'session-1', reason },
-      { user: '7', reason },
+      { session: session(), reason },
+      { user: user(), reason },
     ])
-    expect(told).toEqual([{ type: 'logout', session: 'session-1', subject: '7', closed: 2 }])
+    expect(told).toEqual([{ type: 'logout', session: session(), subject: user(), closed: 2 }])
   })
 
   test('ends the session alone where that is wanted', async () => {
     expect(await send(await token(), make({ ends: 'session' }))).toBe(200)
-    expect(revoked).toEqual([{ session: 'session-1', reason }])
+    expect(revoked).toEqual([{ session: session(), reason }])
   })
 
   test('of a user ends all of theirs, whatever is wanted', async () => {
     expect(await send(await token({ sid: undefined }), make({ ends: 'session' }))).toBe(200)
-    expect(revoked).toEqual([{ user: '7', reason }])
+    expect(revoked).toEqual([{ user: user(), reason }])
   })
 
   test('of a session ends that', async () => {
     expect(await send(await token({ sub: undefined }))).toBe(200)
-    expect(revoked).toEqual([{ session: 'session-1', reason }])
+    expect(revoked).toEqual([{ session: session(), reason }])
   })
 
   test('of a session that names no user looks for none', async () => {
     const named = provider({ issuer: issuer.issuer, clock, subject: ({ sub }) => `user:${sub}` })
     expect(await send(await token({ sub: undefined }), make({ provider: named }))).toBe(200)
-    expect(revoked).toEqual([{ session: 'session-1', reason }])
+    expect(revoked).toEqual([{ session: session(), reason }])
   })
 
   test('names the user as the provider was told to', async () => {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { introspection, type IntrospectionOptions, provider } from '../../../src/auth/oidc.ts'
+import { introspection, issuerScoped, type IntrospectionOptions, provider } from '../../../src/auth/oidc.ts'
 import type { Authenticator } from '../../../src/core/application.ts'
 import { authenticate } from '../../../src/core/authenticate.ts'
 import { type TestClock, testClock } from '../../../src/testing/clock.ts'
@@ -104,9 +104,9 @@ describe('what is answered', () => {
     issuer.tokens.set('opaque', about({ jti: 'token-1', sid: 'session-1', scope: 'chat:read chat:write' }))
     expect(await ask()).toMatchObject({
       user: { id: '7' },
-      subject: '7',
-      token: 'token-1',
-      session: 'session-1',
+      subject: issuerScoped(issuer.issuer, '7'),
+      token: issuerScoped(issuer.issuer, 'token-1'),
+      session: issuerScoped(issuer.issuer, 'session-1'),
       scopes: ['chat:read', 'chat:write'],
       issuedAt: new Date(seconds(clock) * 1000),
       expires: new Date((seconds(clock) + 600) * 1000),
