@@ -1,0 +1,63 @@
+// The server of the measurement, in a process of its own: default options, and users who are believed.
+import { setTimeout as after } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { type Authenticator, consumer, endpoint, router, sallyport } from 'sallyport'
+import * as contracts from './contracts.ts'
+import type { Answer, Ask } from './messages.ts'
+
+const auth: Authenticator<{ readonly id: string }> = async ({ headers }) => {
+  const id = headers.get('x-user')
+  return id === null ? null : { user: { id }, issuedAt: new Date(0) }
+}
+const handlerMs = 250
+const [pieces, pieceBytes] = [24, 1_000_000]
+
+const { slow, room, lists, crowd, large, echo } = contracts
+const port = sallyport({ limits: { connectionsPerIdentity: 100 }, report: () => {} })
+port.serve(
+  router([
+    consumer(slow, { auth }, (socket) => ({
+      on: {
+        say: async ({ text }) => {
+          await after(handlerMs)
+          await socket.group().send('said', { text })
+        },
+      },
+    })),
+    consumer(room, { auth }, (socket) => ({
+      on: { say: ({ text }) => socket.group().send('said', { text }) },
+    })),
+    consumer(lists, { auth }, () => ({ message: () => {} })),
+    consumer(crowd, { auth, presence: ({ user }) => ({ name: user.id }) }, () => ({})),
+    consumer(large, { auth }, (socket) => ({
+      open: async () => {
+        for (let piece = 0; piece < pieces; piece++)
+          if (!socket.send('x'.repeat(pieceBytes))) await socket.drained()
+      },
+    })),
+    endpoint(echo, { auth }, async (socket) => {
+      for await (const line of socket) socket.send(line)
+    }),
+  ]),
+)
+const { port: number } = await port.listen(0)
+
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
+
+function usage(): Answer {
+  collect()
+  const { heapUsed, external } = process.memoryUsage()
+  const { user, system } = process.cpuUsage()
+  return { of: 'usage', heldBytes: heapUsed + external, cpuMs: (user + system) / 1_000 }
+}
+
+async function answer(asked: Ask): Promise<Answer> {
+  if (asked.ask === 'usage') return usage()
+  return { of: 'revoke', receipt: await port.revoke({ user: asked.user, reason: 'measured' }) }
+}
+
+process.on('message', (asked: Ask) => void answer(asked).then((told) => process.send?.(told)))
+process.on('disconnect', () => process.exit())
+process.send?.({ number } satisfies Answer)
