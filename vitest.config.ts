@@ -3,12 +3,16 @@ import { defineConfig } from 'vitest/config'
 // those of Node, not of bundlers: what some packages have under 'module', Node cannot import
 const conditions = ['sallyport-src', 'node', 'development|production']
 
+// the mutation test, in which things are meant not to happen, waits for less
+const patienceMs = Number(process.env['SALLYPORT_PATIENCE_MS'] ?? 30_000)
+
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
     // a machine that does other things as well takes its time: what fails is what does not happen at all
-    expect: { poll: { timeout: 30_000 } },
+    expect: { poll: { timeout: patienceMs } },
+    provide: { patienceMs },
     setupFiles: ['./test/support/patience.ts'],
     reporters: ['default', './test/plain-reporter.ts', './test/secrets-reporter.ts'],
     projects: [

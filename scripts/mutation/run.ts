@@ -38,7 +38,7 @@ class Copy {
         {
           cwd: this.#folder,
           stdio: 'ignore',
-          env: { ...process.env, SALLYPORT_STORIES: '60' },
+          env: { ...process.env, SALLYPORT_STORIES: '60', SALLYPORT_PATIENCE_MS: '3000' },
           detached: true,
         },
       )
