@@ -1,4 +1,6 @@
-import { namesDebug } from '../wire/debug.ts'
+import { debugFilter } from '../wire/debug.ts'
+
+const name = 'sallyport:client'
 
 /** Where Node and pages say what they want to see. */
 interface DebugScope {
@@ -8,7 +10,7 @@ interface DebugScope {
 
 /** What hears the steps of a client when no function was given for it; `undefined` when nobody asked. */
 export function debugOutput(): ((line: string) => void) | undefined {
-  return namesDebug(wanted(), 'client') ? (line) => console.debug(`sallyport:client ${line}`) : undefined
+  return debugFilter(wanted())?.(name) === true ? (line) => console.debug(`${name} ${line}`) : undefined
 }
 
 function wanted(): string {

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest'
-import { namesDebug } from '../../src/wire/debug.ts'
+import { debugFilter } from '../../src/wire/debug.ts'
+
+const client = 'sallyport:client'
 
 test.each([
   '*',
@@ -8,9 +10,28 @@ test.each([
   'sallyport:client',
   'http, sallyport:client',
   'http sallyport:*',
-])("DEBUG='%s' asks for the output of the client", (list) => expect(namesDebug(list, 'client')).toBe(true))
+  'sally*',
+  'sallyport:*,-sallyport:sent',
+])("DEBUG='%s' asks for the output of the client", (list) => {
+  expect(debugFilter(`${list},sallyport:none`)?.(client)).toBe(true)
+})
 
-test.each(['', 'http', 'sallyport:server', 'sallyport:clients', 'mysallyport:client', 'sallyportclient'])(
-  "DEBUG='%s' does not ask for the output of the client",
-  (list) => expect(namesDebug(list, 'client')).toBe(false),
+test.each([
+  '',
+  'http',
+  'sallyport:server',
+  'sallyport:clients',
+  'mysallyport:client',
+  'sallyportclient',
+  'sallyport:*,-sallyport:client',
+  '*,-sallyport:*',
+])("DEBUG='%s' does not ask for the output of the client", (list) => {
+  expect(debugFilter(list)?.(client) ?? false).toBe(false)
+})
+
+test.each(['', 'http', 'mysallyport:*', '-sallyport:client'])(
+  "DEBUG='%s' asks for nothing of ours",
+  (list) => {
+    expect(debugFilter(list)).toBeNull()
+  },
 )
