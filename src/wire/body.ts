@@ -1,4 +1,5 @@
 import { rawKind } from './contract.ts'
+import { maxJsonDepth } from './json.ts'
 import { isBytes } from './is-bytes.ts'
 import { check, type Schema } from './schema.ts'
 
@@ -27,8 +28,38 @@ export function bodyOf(schema: Schema, data: unknown): Body {
   return { kind: 'json', json }
 }
 
-/** Checks outgoing data against its schema: what tests switch on. @throws TypeError naming what is wrong */
+/**
+ * Checks outgoing data against its schema: what tests switch on. A message of JSON must also arrive as it was sent: the
+ * type of a number does not say that it is none of `NaN` and infinity, of which JSON makes `null`.
+ *
+ * @throws TypeError naming what is wrong
+ */
 export function assertValid(schema: Schema, data: unknown, what: string): void {
   const verdict = check(schema, data)
   if (!verdict.ok) throw new TypeError(`${what} does not fit its schema: ${verdict.issue}`)
+  const fault = rawKind(schema) === null ? jsonFault(data, '') : null
+  if (fault !== null) throw new TypeError(`${what} does not arrive as it is sent: ${fault}`)
+}
+
+/** What JSON would change in a value, and where; `null` when nothing. @param at the path of the value, for people */
+function jsonFault(value: unknown, at: string, depth = 0): string | null {
+  const here = at === '' ? 'it' : `'${at}'`
+  if (typeof value === 'number') return Number.isFinite(value) ? null : `${here} is ${value}`
+  if (value === null || ['string', 'boolean'].includes(typeof value)) return null
+  if (value === undefined) return depth === 0 ? null : `${here} is undefined`
+  if (typeof value !== 'object') return `${here} is a ${typeof value}`
+  if (depth === maxJsonDepth) return `${here} is nested deeper than ${maxJsonDepth}`
+  const isList = Array.isArray(value)
+  // a Map, a Date, bytes or an Error have a name of their own here, whichever realm they are of
+  const kind = isList ? '' : Object.prototype.toString.call(value).slice(8, -1)
+  if (!isList && (kind !== 'Object' || 'toJSON' in value)) return `${here} is no plain object (${kind})`
+  for (const [key, one] of isList ? value.entries() : Object.entries(value)) {
+    // a field that is undefined is left out, as one that is not there
+    const fault =
+      one === undefined && !isList
+        ? null
+        : jsonFault(one, at === '' ? String(key) : `${at}.${key}`, depth + 1)
+    if (fault !== null) return fault
+  }
+  return null
 }

@@ -1,7 +1,24 @@
 import { type Duration, milliseconds } from './duration.ts'
 import { isBytes } from './is-bytes.ts'
+import type { JsonFault, MessageFault, NameFault, PathFault } from './faults.ts'
 import { type Params, type PathTemplate, pathTemplate } from './path.ts'
-import { check, type InputOf, isSchema, type OutputOf, type Schema } from './schema.ts'
+import { isRecord } from './json.ts'
+import {
+  aBoolean,
+  aDuration,
+  anObject,
+  aString,
+  assertKind,
+  assertOptions,
+  either,
+  type Kind,
+  type Kinds,
+  needed,
+  oneOf,
+  strings,
+  wholeFrom,
+} from './options.ts'
+import { aSchema, check, type InputOf, isSchema, type OutputOf, type Schema } from './schema.ts'
 
 const raw: unique symbol = Symbol('sallyport.raw')
 
@@ -36,26 +53,39 @@ export type Calls = { readonly [name: string]: { readonly input: Schema; readonl
 /** The schema of one named entry. */
 export type SchemaOf<E> = E extends EventShape<infer S> ? S : E extends Schema ? E : never
 
-type KnownKeys<T> = keyof { [K in keyof T as string extends K ? never : K]: T[K] }
 type IsRaw<E> =
   SchemaOf<E> extends Raw<never, 'binary' | 'text'> | Raw<Uint8Array, 'binary'> | Raw<string, 'text'>
     ? true
     : false
 
+/** `T` where there is no fault, the sentence where there is one: what an argument is then compared with. */
+type Sound<T, Fault> = [Fault] extends [never] ? T : Fault
+
+type SoundName<A> = A extends unknown ? Sound<A, NameFault<A>> : never
+
 /** What a direction must satisfy; said as a sentence where it does not. */
 export type Fit<D> = D extends Schema
-  ? D
+  ? Sound<D, IsRaw<D> extends true ? never : JsonFault<InputOf<D>>>
   : {
-      [K in keyof D]: K extends 'error'
-        ? "a message cannot be named 'error': that name is reserved for denials"
-        : IsRaw<D[K]> extends true
-          ? D[K]
-          : InputOf<SchemaOf<D[K]>> extends readonly unknown[] | string | number | boolean | null
-            ? 'a named message must be an object'
-            : 'type' extends KnownKeys<InputOf<SchemaOf<D[K]>>>
-              ? 'a named message cannot have a field called type'
-              : D[K]
+      [K in keyof D]: Sound<
+        D[K],
+        NameFault<K> | (IsRaw<D[K]> extends true ? never : MessageFault<InputOf<SchemaOf<D[K]>>>)
+      >
     }
+
+/** What calls must satisfy: their data is JSON, too. */
+export type FitCalls<K> = {
+  [N in keyof K]: Sound<
+    K[N],
+    | NameFault<N>
+    | (K[N] extends Calls[string]
+        ? JsonFault<InputOf<K[N]['input']>> | JsonFault<InputOf<K[N]['output']>>
+        : never)
+  >
+}
+
+/** What a schema must satisfy whose output is told to clients: a grant, and presence. */
+export type FitTold<R> = R extends Schema ? Sound<R, JsonFault<OutputOf<R>>> : R
 
 /** How much of what was sent to a group is kept. */
 export interface HistoryRules {
@@ -87,19 +117,19 @@ export interface Contract<
 }
 
 /** What a contract is made of, beside its path. */
-export interface Shapes<C, S, K, A, R> {
+export interface Shapes<C, S, K, A, R, W> {
   /** What clients may send; always validated. */
-  readonly client?: C & Fit<C>
+  readonly client?: Fit<C> & C
   /** What the server sends; typed, validated in tests. */
-  readonly server?: S & Fit<S>
+  readonly server?: Fit<S> & S
   /** Questions that clients may ask, each with input and output. */
-  readonly calls?: K
+  readonly calls?: FitCalls<K> & K
   /** Named parts of a group, such as the panels of a dashboard. */
-  readonly audiences?: readonly A[]
+  readonly audiences?: readonly SoundName<A>[]
   /** What the client is told of its grant; nothing else of it travels. */
-  readonly grant?: R
+  readonly grant?: FitTold<R> & R
   /** What members are told of each other. */
-  readonly presence?: Schema
+  readonly presence?: FitTold<W> & W
   readonly history?: HistoryRules
 }
 
@@ -147,9 +177,12 @@ export function rawKind(schema: Schema): 'binary' | 'text' | null {
 /**
  * A server message with rules of its own.
  *
+ * @throws TypeError when the schema is none, or a rule is unknown or malformed
  * @example event(z.object({ from: z.string().max(64) }), { keep: false, slow: 'drop' })
  */
 export function event<S extends Schema>(schema: S, rules: EventRules): EventShape<S> {
+  assertKind('the schema of an event()', schema, aSchema)
+  assertOptions('event()', rules, ruleKinds)
   return { schema, rules }
 }
 
@@ -167,7 +200,7 @@ export function shapeOf(direction: Direction, type: string | null): EventShape |
  * Shared by server, browser, tests and documentation.
  *
  * @param path the whole URL path; only `:name` segments are parameters, a trailing slash counts
- * @throws TypeError when a name is reserved or malformed, or a schema is asynchronous
+ * @throws TypeError when a name is reserved or malformed, an option unknown or malformed, or a schema asynchronous
  * @example
  * export const chat = contract('/ws/chat/:room', {
  *   client: { say: z.object({ text: z.string().max(2000) }) },
@@ -181,14 +214,20 @@ export function contract<
   K extends Calls = {},
   const A extends string = never,
   R extends Schema | undefined = undefined,
->(path: P, shapes: Shapes<C, S, K, A, R>): Contract<P, C, S, K, A, R> {
-  const { client, server, calls, audiences = [], grant, presence, history } = shapes
-  for (const direction of [client, server]) if (direction !== undefined) checkDirection(path, direction)
-  for (const [name, call] of Object.entries(calls ?? {})) checkCall(path, name, call)
-  for (const name of audiences) checkName(path, name)
+  W extends Schema | undefined = undefined,
+>(path: Sound<P, PathFault<P>>, shapes: Shapes<C, S, K, A, R, W>): Contract<P, C, S, K, A, R> {
+  assertKind('the path of a contract', path, aString)
+  assertOptions(`the contract '${path}'`, shapes, shapeKinds)
+  // a contract that compiles has no fault in its path, nor in the names of its audiences
+  const [source, audiences] = [path as P, (shapes.audiences ?? []) as readonly A[]]
+  const { client, server, calls, grant, presence, history } = shapes
+  const template = pathTemplate(source)
+  for (const direction of [client, server]) if (direction !== undefined) checkDirection(source, direction)
+  for (const [name, call] of Object.entries(calls ?? {})) checkCall(source, name, call)
+  for (const name of audiences) checkName(source, name)
   for (const schema of [grant, presence]) if (schema !== undefined) refuseAsync(schema)
   return {
-    path,
+    path: source,
     // each default is the very `{}` or `undefined` that the type parameter defaults to
     client: (client ?? {}) as C,
     server: (server ?? {}) as S,
@@ -196,23 +235,58 @@ export function contract<
     audiences,
     grant: grant as R,
     presence,
-    history: history && { size: history.size ?? 100, forMs: milliseconds(history.for ?? '5m') },
-    template: pathTemplate(path),
+    history: history && historyOf(source, history),
+    template,
   }
+}
+
+const shapeKinds: Kinds<Shapes<never, never, never, never, never, never>> = {
+  client: aDirection(),
+  server: aDirection(),
+  calls: anObject,
+  audiences: strings,
+  grant: aSchema,
+  presence: aSchema,
+  history: anObject,
+}
+const callKinds: Kinds<Calls[string]> = { input: needed(aSchema), output: needed(aSchema) }
+const historyKinds: Kinds<HistoryRules> = { size: wholeFrom(1), for: aDuration }
+const ruleKinds: Kinds<EventRules> = { keep: aBoolean, slow: oneOf('close', 'drop', 'latest') }
+const eventKinds: Kinds<EventShape> = { schema: needed(aSchema), rules: needed(anObject) }
+
+/** What a contract is told by: `contract()` has made it. */
+export const aContract: Kind = {
+  wanted: 'a contract, made by contract()',
+  is: (value) => isRecord(value) && isRecord(value['template']),
+}
+
+function aDirection(): Kind {
+  return either(aSchema, { wanted: 'an object of named messages', is: anObject.is })
+}
+
+function historyOf(path: string, history: HistoryRules): Contract['history'] {
+  assertOptions(`'history' of the contract '${path}'`, history, historyKinds)
+  return { size: history.size ?? 100, forMs: milliseconds(history.for ?? '5m') }
 }
 
 function checkDirection(path: string, direction: Direction): void {
   if (isSchema(direction)) return refuseAsync(direction)
   for (const [type, entry] of Object.entries(direction)) {
     checkName(path, type)
+    if (!isSchema(entry)) assertOptions(`the message '${type}' of the contract '${path}'`, entry, eventKinds)
     refuseAsync(isSchema(entry) ? entry : entry.schema)
   }
 }
 
 function checkCall(path: string, name: string, call: Calls[string]): void {
   checkName(path, name)
-  refuseAsync(call.input)
-  refuseAsync(call.output)
+  const where = `the call '${name}' of the contract '${path}'`
+  assertOptions(where, call, callKinds)
+  for (const schema of [call.input, call.output]) {
+    if (rawKind(schema) !== null)
+      throw new TypeError(`${where} is JSON: bytes and raw text are messages of their own`)
+    refuseAsync(schema)
+  }
 }
 
 function checkName(path: string, name: string): void {

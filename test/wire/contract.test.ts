@@ -57,7 +57,8 @@ describe('a contract', () => {
   })
 
   test('refuses a malformed path and a malformed duration', () => {
-    expect(() => contract('a', {})).toThrow(TypeError)
+    const malformed: string = 'a'
+    expect(() => contract(malformed, {})).toThrow(TypeError)
     expect(() => contract('/a', { history: { for: -1 } })).toThrow(TypeError)
   })
 })
