@@ -3,7 +3,8 @@ import { gzipSync } from 'node:zlib'
 import { build } from 'vite'
 
 // debug output, a queue bounded in bytes and failures that say what they can mean cost 0.6 KiB of it
-const budgetBytes = 7 * 1024
+// a kibibyte of it is what says at the start, in a sentence, that an option or an argument is wrong
+const budgetBytes = 8 * 1024
 const forbidden =
   /(?:^|\/)(?:src\/(?:core|server|auth|layers|transports|testing)|node_modules\/(?:ws|jose))\//
 

@@ -8,7 +8,7 @@ import type { Identity } from './core/identity.ts'
 import { accountsUnder } from './core/account.ts'
 import { Alarms } from './core/alarms.ts'
 import { Allowances } from './core/allowances.ts'
-import { aClock, type Clock, systemClock } from './core/clock.ts'
+import { aClock, type Clock, systemClock, type Timer } from './core/clock.ts'
 import { type Carriers, checkedCarriers } from './core/credentials.ts'
 import { debugOutput } from './core/debug-output.ts'
 import { FailedAttempts } from './core/failed-attempts.ts'
@@ -33,18 +33,23 @@ import { memory } from './layers/memory.ts'
 import { type AttachOptions, nodeTransport } from './transports/node/index.ts'
 import { Denial } from './wire/errors.ts'
 import { type Duration, milliseconds } from './wire/duration.ts'
+import { isBytes } from './wire/is-bytes.ts'
 import {
   aBoolean,
   aDuration,
   aFunction,
   anObject,
   aString,
+  assertKind,
   assertOptions,
+  aText,
   either,
   having,
+  type Kind,
   type Kinds,
   oneOf,
   strings,
+  wholeFrom,
 } from './wire/options.ts'
 
 export type { AttachOptions }
@@ -120,6 +125,17 @@ const optionKinds: Kinds<Options> = {
   checkOutgoing: aBoolean,
 }
 
+const aTime: Kind = { wanted: 'milliseconds', is: (value) => Number.isFinite(value) && Number(value) >= 0 }
+const anHttpServer: Kind = {
+  ...having('on', 'off', 'listenerCount'),
+  wanted: 'a server of node:http or node:https',
+}
+const aPortNumber: Kind = {
+  wanted: 'a whole number from 0 to 65535',
+  is: (value) => wholeFrom(0).is(value) && Number(value) <= 65_535,
+}
+const closeKinds: Kinds<NonNullable<Parameters<Port['close']>[0]>> = { drain: aDuration }
+
 /** The server's handle. */
 export interface Port extends Messenger {
   /** Says what answers handshakes; until then every one is 503. */
@@ -163,7 +179,7 @@ export interface Port extends Messenger {
  */
 export function sallyport(options: Options = {}): Port {
   assertOptions('sallyport()', options, optionKinds)
-  const { hub, drain } = hubOf(options)
+  const { hub, drain, leave } = hubOf(options)
   let application: Application = async () => {
     throw new Denial(503, 'not-serving', 'this server serves nothing yet', { httpOnly: true })
   }
@@ -176,7 +192,9 @@ export function sallyport(options: Options = {}): Port {
   let closing: Promise<void> | null = null
   const shut = async (ms: number): Promise<void> => {
     await drain(ms)
+    // the wire first: a layer that is away, or never answers, keeps no connection open
     await transport.close()
+    await leave()
   }
   const close = async (time: Duration): Promise<void> => {
     await (closing ??= shut(milliseconds(time)))
@@ -184,26 +202,60 @@ export function sallyport(options: Options = {}): Port {
   return {
     ...messengerOf(hub, null),
     [server]: hub,
-    serve: (served) => void (application = served),
-    attach: (httpServer, how) => transport.attach(httpServer, how),
-    listen: (port, host = '127.0.0.1') => transport.listen(port, host),
-    tenant: (name) => hub.port(name),
+    serve(served) {
+      assertKind('what serve() takes', served, {
+        wanted: 'an application, such as router([...])',
+        is: aFunction.is,
+      })
+      application = served
+    },
+    attach(httpServer, how) {
+      assertKind('what attach() takes', httpServer, anHttpServer)
+      transport.attach(httpServer, how)
+    },
+    async listen(port, host = '127.0.0.1') {
+      assertKind('the port of listen()', port, aPortNumber)
+      assertKind('the host of listen()', host, aString)
+      return transport.listen(port, host)
+    },
+    tenant(name) {
+      // one that is undefined would be every tenant
+      assertKind('the name of a tenant', name, aText)
+      return hub.port(name)
+    },
     store: {
-      put: (key, value, ttlMs) => hub.layer.put(key, value, ttlMs),
-      take: (key) => hub.layer.take(key),
-      claim: (key, owner, ttlMs) => hub.layer.claim(key, owner, ttlMs),
+      async put(key, value, ttlMs) {
+        assertKind('the key of put()', key, aString)
+        assertKind('the value of put()', value, { wanted: 'bytes', is: isBytes })
+        assertKind('the time of put()', ttlMs, aTime)
+        return hub.layer.put(key, value, ttlMs)
+      },
+      async take(key) {
+        assertKind('the key of take()', key, aString)
+        return hub.layer.take(key)
+      },
+      async claim(key, owner, ttlMs) {
+        assertKind('the key of claim()', key, aString)
+        assertKind('the owner of claim()', owner, aString)
+        assertKind('the time of claim()', ttlMs, aTime)
+        return hub.layer.claim(key, owner, ttlMs)
+      },
     },
     get connections() {
       return hub.registry.size
     },
-    close: ({ drain: time = '30s' } = {}) => close(time),
+    async close(how = {}) {
+      assertOptions('close()', how, closeKinds)
+      await close(how.drain ?? '30s')
+    },
   }
 }
 
-/** A hub, and how to drain it. */
+/** A hub, how to drain it, and how to leave its layer. */
 function hubOf(options: Options): {
   readonly hub: Hub
   readonly drain: (ms: number) => Promise<void>
+  readonly leave: () => Promise<void>
 } {
   const { layer = memory(), clock = systemClock, node = newId() } = options
   const report = reporter(options.report)
@@ -265,14 +317,14 @@ function hubOf(options: Options): {
     hub.presence.close()
     hub.orders.close()
     hub.alarms.close()
-    await link.close()
   }
+  const leave = (): Promise<void> => within(clock, limits.closeMs, link.close())
   // a process that only publishes answers orders too: nobody has to wait for it
   for (const listening of [hub.orders.ready(), hub.presence.listen()])
     listening.catch(() => {
       // reported where it is tried again
     })
-  return { hub, drain }
+  return { hub, drain, leave }
 }
 
 /** Adds time and node to what is told; with nobody to hear it, nothing is done. */
@@ -322,11 +374,23 @@ function perTenant(make: (tenant: string) => Messenger): (tenant: string) => Mes
 async function drained(hub: Hub, ms: number): Promise<void> {
   const openings = [...hub.registry]
   if (openings.length === 0) return
-  let late: { cancel(): void } | undefined
-  const deadline = new Promise<void>((resolve) => {
-    late = hub.clock.after(ms, resolve)
-  })
-  await Promise.race([Promise.all(openings.map((opening) => opening.drain(ms))), deadline])
-  late?.cancel()
+  // one that fails is cut below with those that are late, and holds up neither the others nor the end
+  const drains = openings.map((opening) =>
+    opening.drain(ms).catch((error: unknown) => hub.report(error, 'draining')),
+  )
+  await within(hub.clock, ms, Promise.all(drains))
   for (const opening of openings) opening.end('drain', 1012, 'restart')
+}
+
+/** Waits for something, but not longer than that. */
+async function within(clock: Clock, ms: number, done: Promise<unknown>): Promise<void> {
+  let late: Timer | undefined
+  const deadline = new Promise<void>((resolve) => {
+    late = clock.after(ms, resolve)
+  })
+  try {
+    await Promise.race([done, deadline])
+  } finally {
+    late?.cancel()
+  }
 }

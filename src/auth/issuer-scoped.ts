@@ -1,9 +1,14 @@
+import { assertKind, aString } from '../wire/options.ts'
+
 /**
  * The name of a session, a token or a subject within its issuer, `<issuer>#<id>`: two issuers may use one id, and no id
  * of one issuer makes a name of another. `%` and `#` of the issuer are percent-encoded.
  *
+ * @throws TypeError when one of them is no name
  * @example await port.revoke({ session: issuerScoped('https://id.example', sid), reason: 'signed out' })
  */
 export function issuerScoped(issuer: string, id: string): string {
+  assertKind('the issuer of issuerScoped()', issuer, aString)
+  assertKind('the id of issuerScoped()', id, aString)
   return `${issuer.replace(/[%#]/g, encodeURIComponent)}#${id}`
 }

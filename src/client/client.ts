@@ -1,6 +1,18 @@
 import { toBase64url } from '../wire/to-base64url.ts'
 import type { Calls, Contract, Direction, ParamsArg } from '../wire/contract.ts'
 import { type Duration, milliseconds } from '../wire/duration.ts'
+import {
+  aDuration,
+  aFunction,
+  anObject,
+  assertKind,
+  assertOptions,
+  aText,
+  having,
+  type Kinds,
+  orUndefined,
+  wholeFrom,
+} from '../wire/options.ts'
 import { isSchema, type OutputOf, type Schema } from '../wire/schema.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { Settings } from './connection.ts'
@@ -56,6 +68,24 @@ export interface ClientOptions {
   readonly debug?: (line: string) => void
 }
 
+const kinds: Kinds<ClientOptions> = {
+  url: orUndefined(aText),
+  credentials: orUndefined(aFunction),
+  WebSocket: orUndefined(aFunction),
+  backoff: orUndefined(anObject),
+  clock: orUndefined(having('now', 'after')),
+  queue: orUndefined(wholeFrom(0)),
+  queueBytes: orUndefined(wholeFrom(0)),
+  timeout: orUndefined(aDuration),
+  report: orUndefined(aFunction),
+  debug: orUndefined(aFunction),
+}
+const backoffKinds: Kinds<BackoffOptions> = {
+  min: orUndefined(aDuration),
+  max: orUndefined(aDuration),
+  random: orUndefined(aFunction),
+}
+
 /** The grant as the client sees it. */
 export type GrantOf<R> = R extends Schema ? OutputOf<R> : undefined
 /** What `open` answers for a contract. */
@@ -90,6 +120,7 @@ export interface Client {
  * A client for browsers and Node. It says `open` only after the server has, comes back by itself with a fresh
  * credential, and stops where the close code says so.
  *
+ * @throws TypeError when an option is unknown or malformed; one that is `undefined` counts as left out
  * @example
  * const app = client({ url: 'wss://app.example', credentials: ticket('https://app.example/api/ticket') })
  * const lobby = app.open(chat, { room: 'lobby' })
@@ -97,6 +128,8 @@ export interface Client {
  * await lobby.send('say', { text: 'hello' })
  */
 export function client(options: ClientOptions = {}): Client {
+  assertOptions('client()', options, kinds)
+  assertOptions("'backoff' of client()", options.backoff ?? {}, backoffKinds)
   const { queue = 100, queueBytes = 1_048_576, timeout = '10s' } = options
   const openings = new Set<Opening>()
   const nextId = ids()
@@ -104,6 +137,8 @@ export function client(options: ClientOptions = {}): Client {
   return {
     open(contract, ...[params = {}]) {
       if (closed) throw new TypeError('this client is closed: make a new one')
+      assertKind('what open() takes', contract, anObject)
+      assertKind('the params of open()', params, anObject)
       const opening = new Opening({
         path: contract.template.build(params),
         unnamed: isSchema(contract.client),

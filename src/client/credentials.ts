@@ -1,6 +1,15 @@
 import { carrierProtocol } from '../wire/carrier.ts'
-import { Denial } from '../wire/errors.ts'
+import { aRefusalStatus, Denial } from '../wire/errors.ts'
 import { isRecord } from '../wire/json.ts'
+import {
+  aFunction,
+  assertKind,
+  assertOptions,
+  aString,
+  type Kind,
+  type Kinds,
+  orUndefined,
+} from '../wire/options.ts'
 
 /** What a credential is asked for. */
 export interface Asking {
@@ -40,6 +49,7 @@ export type Token = (asking: Asking) => string | null | Promise<string | null>
  * @example client({ url, credentials: bearer(() => auth.accessToken()) })
  */
 export function bearer(token: Token): Credentials {
+  assertKind('what bearer() takes', token, aFunction)
   return carrying('bearer', token, (secret) => ({ protocols: [carrierProtocol('bearer', secret)] }))
 }
 
@@ -54,6 +64,19 @@ export interface TicketOptions {
   readonly credentials?: 'same-origin' | 'include' | 'omit'
 }
 
+const ticketKinds: Kinds<TicketOptions> = {
+  fetch: orUndefined(aFunction),
+  credentials: {
+    wanted: "'same-origin', 'include' or 'omit'",
+    // `includes` finds nothing that is no text
+    is: (value) => value === undefined || ['same-origin', 'include', 'omit'].includes(value as string),
+  },
+}
+const aUrl: Kind = {
+  wanted: 'a string or a URL',
+  is: (value) => aString.is(value) || value instanceof URL,
+}
+
 /**
  * A single-use ticket, asked of the application's own server before every attempt with the page's cookies:
  * `POST {"path": "/ws/chat/lobby"}`, answered by `{"ticket": "..."}`. It rides in the subprotocol list.
@@ -64,6 +87,8 @@ export interface TicketOptions {
  * @example client({ url: '', credentials: ticket('/api/ticket') })
  */
 export function ticket(url: string | URL, options: TicketOptions = {}): Credentials {
+  assertKind('the url of ticket()', url, aUrl)
+  assertOptions('ticket()', options, ticketKinds)
   return carrying(
     'ticket',
     (asking) => fetchTicket(url, options, asking),
@@ -78,6 +103,8 @@ export function ticket(url: string | URL, options: TicketOptions = {}): Credenti
  * @param name the name of the parameter, such as `'token'`
  */
 export function query(name: string, token: Token): Credentials {
+  assertKind('the name of query()', name, aString)
+  assertKind('what query() takes', token, aFunction)
   return carrying('bearer', token, (secret) => ({ query: { [name]: secret } }))
 }
 
@@ -92,6 +119,7 @@ export function headers(
     asking: Asking,
   ) => Readonly<Record<string, string>> | null | Promise<Readonly<Record<string, string>> | null>,
 ): Credentials {
+  assertKind('what headers() takes', record, aFunction)
   return async (asking) => {
     const answer = await record(asking)
     return answer && { headers: answer }
@@ -127,8 +155,13 @@ async function fetchTicket(
 
 function refused(response: Response): Denial {
   const { status } = response
-  const retryAfterMs = 1000 * Number(response.headers.get('retry-after'))
-  return new Denial(status, status === 401 ? 'signed-out' : 'no-ticket', `no ticket: ${status}`, {
-    retryAfterMs,
-  })
+  const retryAfterMs = Math.max(0, 1000 * Number(response.headers.get('retry-after')) || 0)
+  return new Denial(
+    aRefusalStatus.is(status) ? status : 500,
+    status === 401 ? 'signed-out' : 'no-ticket',
+    `no ticket: ${status}`,
+    {
+      retryAfterMs,
+    },
+  )
 }

@@ -3,6 +3,16 @@ import { SallyportError } from '../wire/errors.ts'
 import { isBytes } from '../wire/is-bytes.ts'
 import { type Duration, milliseconds } from '../wire/duration.ts'
 import type { Payload } from '../wire/body.ts'
+import {
+  aDuration,
+  aFunction,
+  assertKind,
+  assertOptions,
+  aText,
+  having,
+  type Kinds,
+  orUndefined,
+} from '../wire/options.ts'
 import { Connection, type ConnectionHearer, type Settings, type Status } from './connection.ts'
 import { presenceAfter } from './members.ts'
 import type { SendOptions, Snapshot, State } from './opened.ts'
@@ -96,6 +106,7 @@ export class Opening implements Snapshot, ConnectionHearer {
   readonly snapshot = (): Snapshot => this.#now
 
   readonly subscribe = (listener: () => void): (() => void) => {
+    assertKind('what subscribe() takes', listener, aFunction)
     // a listener that is given twice is called twice, and each is stopped on its own
     const one = (): void => listener()
     this.#listeners.add(one)
@@ -103,6 +114,8 @@ export class Opening implements Snapshot, ConnectionHearer {
   }
 
   on(type: string, handler: Handler): () => void {
+    assertKind('the message of on()', type, aText)
+    assertKind('the handler of on()', handler, aFunction)
     const one: Handler = (data) => handler(data)
     const handlers = this.#handlers.get(type) ?? new Set()
     this.#handlers.set(type, handlers.add(one))
@@ -169,19 +182,23 @@ export class Opening implements Snapshot, ConnectionHearer {
     for (const handler of Array.from(this.#handlers.get(String(type)) ?? [])) safely(() => handler(data))
   }
 
-  // these two are asynchronous so that data that cannot be sent is a rejection too; neither waits and so holds the data
+  // these two are asynchronous so that wrong arguments and data that cannot be sent is a rejection too; neither waits and so holds the data
   async #send(args: readonly unknown[]): Promise<unknown> {
     const [type, data, options] = this.#parts.unnamed ? [undefined, ...args] : args
+    if (!this.#parts.unnamed) assertKind('the message of send()', type, aText)
+    const patience = patienceOf('send()', options)
     const id = this.#parts.nextId()
-    // the types of `Opened` let only a name and these options through
+    // looked at above
     const payload = this.#encode(id, type as string | undefined, data)
-    return this.#errand(id, payload, null, options as SendOptions | undefined)
+    return this.#errand(id, payload, null, patience)
   }
 
   async #call(name: string, input: unknown, options?: SendOptions): Promise<unknown> {
+    assertKind('the name of call()', name, aText)
+    const patience = patienceOf('call()', options)
     const id = this.#parts.nextId()
     const payload = encodeFrame({ op: 'call', in: this.path, id, type: name, data: input })
-    return this.#errand(id, payload, encodeFrame({ op: 'cancel', in: this.path, id }), options)
+    return this.#errand(id, payload, encodeFrame({ op: 'cancel', in: this.path, id }), patience)
   }
 
   #encode(id: string, type: string | undefined, data: unknown): Payload {
@@ -189,8 +206,12 @@ export class Opening implements Snapshot, ConnectionHearer {
     return isBytes(data) ? binaryFrame(JSON.stringify(head), data) : JSON.stringify({ ...head, data })
   }
 
-  #errand(id: string, payload: Payload, cancel: Payload | null, options: SendOptions = {}): Promise<unknown> {
-    const { signal, timeout = this.#parts.timeout } = options
+  #errand(
+    id: string,
+    payload: Payload,
+    cancel: Payload | null,
+    { signal, timeout = this.#parts.timeout }: SendOptions,
+  ): Promise<unknown> {
     return this.#outbox.add({ id, payload, cancel, signal, timeoutMs: milliseconds(timeout) })
   }
 
@@ -198,6 +219,17 @@ export class Opening implements Snapshot, ConnectionHearer {
     this.#now = Object.freeze({ ...this.#now, ...changes })
     for (const listener of Array.from(this.#listeners)) safely(listener)
   }
+}
+
+const patienceKinds: Kinds<SendOptions> = {
+  signal: orUndefined(having('addEventListener')),
+  timeout: orUndefined(aDuration),
+}
+
+function patienceOf(where: string, options: unknown = {}): SendOptions {
+  assertOptions(where, options, patienceKinds)
+  // just looked at
+  return options as SendOptions
 }
 
 /** What an application's callback throws is its own uncaught error, and no reason to stop ours. */

@@ -1,5 +1,6 @@
 import { Denial, deny } from '../wire/errors.ts'
 import { isRecord } from '../wire/json.ts'
+import { aFunction, assertKind, type Kind } from '../wire/options.ts'
 import type { Authenticator, Door, SecurityScheme } from './application.ts'
 import { limitLookup } from './limit-lookup.ts'
 import { dated, type Identity } from './identity.ts'
@@ -7,6 +8,9 @@ import { tellsOrigin } from './origin.ts'
 
 /** Schemes that operators are told by their names. */
 const plainSchemes: readonly string[] = ['bearer', 'basic', 'digest', 'negotiate', 'ticket', 'key']
+
+/** What asks for a credential: a typo in `auths['member']` must not be found out by the first who knocks. */
+const anAuthenticator: Kind = { wanted: 'an authenticator', is: aFunction.is }
 
 /** Marks an authenticator that asks others: each of those is asked by `ask` itself. */
 const composite: unique symbol = Symbol('sallyport.composite')
@@ -79,9 +83,11 @@ function refuseUnclaimed(door: Door): void {
  * Tries authenticators in order; the first that knows the credential decides, and one that denies ends the search: a bad
  * credential never falls through to the next.
  *
+ * @throws TypeError when one of them is no authenticator
  * @example anyOf(bearer, member)
  */
 export function anyOf<A extends readonly Authenticator<unknown>[]>(...authenticators: A): A[number] {
+  for (const one of authenticators) assertKind('what anyOf() tries', one, anAuthenticator)
   const first = async (door: Door): Promise<Identity<unknown> | null> => {
     for (const one of authenticators) {
       const identity = await ask(one, door)
@@ -95,9 +101,11 @@ export function anyOf<A extends readonly Authenticator<unknown>[]>(...authentica
 /**
  * Lets people without a credential in, with `user: null`. A bad credential is still refused: it never becomes a guest.
  *
+ * @throws TypeError when it is no authenticator
  * @example optional(member)
  */
 export function optional<A extends Authenticator<unknown>>(authenticator: A): A | Authenticator<null> {
+  assertKind('what optional() asks', authenticator, anAuthenticator)
   const orGuest = async (door: Door): Promise<Identity<unknown>> => {
     const identity = await ask(authenticator, door)
     if (identity !== null) return identity

@@ -1,4 +1,5 @@
-import { type Calls, type Contract, type Direction } from '../wire/contract.ts'
+import { aContract, type Calls, type Contract, type Direction } from '../wire/contract.ts'
+import { aFunction, assertKind } from '../wire/options.ts'
 import { isSchema, type Schema } from '../wire/schema.ts'
 import type { Authenticator, UserOf } from './application.ts'
 import type {
@@ -45,6 +46,8 @@ export function consumer<
   demands: Demands<P, A, G, Au, R> & Sound<G>,
   run: (socket: Socket<P, S, Au, UserOf<A>, Granted<G>>) => T & Known<T, C, K>,
 ): Endpoint<P, C, S, K, UserOf<A>, Socket<P, S, Au, UserOf<A>, Granted<G>>> {
+  assertKind('the contract of consumer()', contract, aContract)
+  assertKind(`the function of the consumer of '${contract.path}'`, run, aFunction)
   // Contract is read-only data: widening its types hides nothing from the engine
   const plain = contract as unknown as Contract<P>
   const terms = termsOf(plain, demands)

@@ -147,7 +147,7 @@ export interface Socket<P extends string, S, A extends string, U, G> {
    * Ends the socket.
    *
    * @param code 1000 or 3000 to 4999; 1000 when left out
-   * @throws TypeError for any other code
+   * @throws TypeError for any other code, or a reason that is no text; the socket stays open then
    */
   close(code?: number, reason?: string): void
 }

@@ -1,4 +1,5 @@
-import type { Calls, Contract, Direction } from '../wire/contract.ts'
+import { aContract, type Calls, type Contract, type Direction } from '../wire/contract.ts'
+import { aFunction, assertKind } from '../wire/options.ts'
 import type { Schema } from '../wire/schema.ts'
 import type { Authenticator, UserOf } from './application.ts'
 import type { Answer, Demands, Endpoint, Granted, LoopSocket, NoGrant, Sound, Unanswered } from './demands.ts'
@@ -33,6 +34,8 @@ export function endpoint<
   demands: Demands<P, A, G, Au, R> & Sound<G>,
   run: (socket: LoopSocket<P, C, S, Au, UserOf<A>, Granted<G>>) => Promise<unknown>,
 ): Endpoint<P, C, S, {}, UserOf<A>, LoopSocket<P, C, S, Au, UserOf<A>, Granted<G>>> {
+  assertKind('the contract of endpoint()', contract, aContract)
+  assertKind(`the function of the endpoint at '${contract.path}'`, run, aFunction)
   // Contract is read-only data: widening its types hides nothing from the engine
   const plain = contract as unknown as Contract<P>
   const terms = termsOf(plain, demands)

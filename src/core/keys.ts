@@ -1,4 +1,5 @@
-import type { Contract } from '../wire/contract.ts'
+import { aContract, type Contract } from '../wire/contract.ts'
+import { anObject, assertKind } from '../wire/options.ts'
 import { type Identity, isGuest } from './identity.ts'
 import { networkOf } from './network.ts'
 
@@ -22,6 +23,8 @@ export function groupAddress(
   params: Readonly<Record<string, string>>,
   audience?: string,
 ): Address {
+  assertKind('the contract of a group', contract, aContract)
+  assertKind(`the params of '${contract.path}'`, params, anObject)
   if (audience !== undefined && !contract.audiences.includes(audience)) {
     throw new TypeError(`the contract '${contract.path}' has no audience '${audience}'`)
   }

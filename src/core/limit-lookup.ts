@@ -3,6 +3,13 @@ import { type Door, type Handshake, hub } from './application.ts'
 import type { Credentials } from './credentials.ts'
 import { networkOf } from './network.ts'
 import { placeOf } from './place.ts'
+import { isRecord } from '../wire/json.ts'
+import { assertKind, type Kind } from '../wire/options.ts'
+
+const aDoor: Kind = {
+  wanted: 'what an authenticator is asked with',
+  is: (value) => isRecord(value) && isRecord(value['credentials']),
+}
 
 /** What `limitLookup` does for the credentials of a handshake. Those of a refresh come from someone who is inside. */
 const limits = new WeakMap<Credentials, () => void>()
@@ -22,8 +29,9 @@ const limits = new WeakMap<Credentials, () => void>()
  * }
  * export const robots = Object.assign(robot, { limitsLookups: true } as const)
  */
-export function limitLookup({ credentials }: Pick<Door, 'credentials'>): void {
-  limits.get(credentials)?.()
+export function limitLookup(door: Pick<Door, 'credentials'>): void {
+  assertKind('what limitLookup() takes', door, aDoor)
+  limits.get(door.credentials)?.()
 }
 
 /**

@@ -164,32 +164,13 @@ const largest = 2 ** 31 - 1
  * @throws TypeError when one is no whole number from 1 to 2^31 - 1, or the rate is malformed, or there is no such limit
  */
 export function limitsWith(changes: Partial<Limits>): Limits {
-  for (const [name, value] of Object.entries(changes)) {
-    if (!Object.hasOwn(defaultLimits, name)) throw new TypeError(`there is no limit '${name}'`)
-    const isOne = rates.has(name) ? isRate(value) : isBound(value)
-    if (!isOne) throw new TypeError(`the limit '${name}' is ${wanted(name)}, not ${JSON.stringify(value)}`)
-  }
+  assertOptions("'limits'", changes, limitKinds)
+  for (const [name, value] of Object.entries(changes))
+    if (typeof value === 'object' && value !== null) assertOptions(`'limits.${name}'`, value, bucketKinds)
   // whoever asks for no rate does not mean another one
   const unrated = changes.rate === null ? { identityRate: null, guestRate: null } : {}
   const unweighed = changes.byteRate === null ? { identityByteRate: null, guestByteRate: null } : {}
   return { ...defaultLimits, ...unrated, ...unweighed, ...changes }
-}
-
-/** The limits that are rates; all others are numbers. */
-const rates: ReadonlySet<string> = new Set([
-  'rate',
-  'identityRate',
-  'guestRate',
-  'byteRate',
-  'identityByteRate',
-  'guestByteRate',
-  'validation',
-  'failedHandshakes',
-])
-
-function wanted(name: string): string {
-  const whole = `a whole number from 1 to ${largest}`
-  return rates.has(name) ? `null or { most, eachMs, burst }, each ${whole}` : whole
 }
 
 /** Whether a number can bound something. */
@@ -201,22 +182,26 @@ export function isBound(value: unknown): value is number {
 /** What can bound something. */
 export const aBound: Kind = { wanted: `a whole number from 1 to ${largest}`, is: isBound }
 
-function isRate(value: unknown): boolean {
-  if (value === null) return true
-  if (typeof value !== 'object') return false
-  const { most, eachMs, burst, ...rest }: { most?: unknown; eachMs?: unknown; burst?: unknown } = value
-  return [most, eachMs, burst].every(isBound) && Object.keys(rest).length === 0
+const aRate: Kind = {
+  wanted: `null or { most, eachMs, burst }, each ${aBound.wanted}`,
+  is: (value) => typeof value === 'object',
 }
+const bucketKinds: Kinds<Rate> = { most: needed(aBound), eachMs: needed(aBound), burst: needed(aBound) }
+
+/** What a limit may be: another of the sort that it is by default. */
+const limitKinds: Readonly<Record<string, Kind>> = Object.fromEntries(
+  Object.entries(defaultLimits).map(([name, value]) => [name, typeof value === 'number' ? aBound : aRate]),
+)
 
 const rateKinds: Kinds<RateOption> = { each: needed(aDuration), most: needed(aBound), burst: aBound }
 
 /** A rate option in numbers. @throws TypeError when it allows nothing */
-export function rateOf(option: RateOption): Rate {
-  assertOptions('a rate', option, rateKinds)
+export function rateOf(where: string, option: RateOption): Rate {
+  assertOptions(where, option, rateKinds)
   const { most, burst = 2 * most } = option
   const eachMs = milliseconds(option.each)
-  if (most >= 1 && burst >= 1 && eachMs > 0) return { most, burst, eachMs }
-  throw new TypeError("a rate says 'each' and 'most': at least one message, in a time above zero")
+  if (eachMs > 0) return { most, burst, eachMs }
+  throw new TypeError(`${where} allows at least one, in a time above zero`)
 }
 
 /** Whether one rate allows more in the long run than another; `null` allows everything. */

@@ -1,10 +1,22 @@
 import { SallyportError } from '../wire/errors.ts'
 import { newId } from './new-id.ts'
 import { assertValid, type Body, bodyOf } from '../wire/body.ts'
-import { type Contract, type Direction, type EventShape, shapeOf } from '../wire/contract.ts'
+import { aContract, type Contract, type Direction, type EventShape, shapeOf } from '../wire/contract.ts'
 import type { Position } from '../wire/frame.ts'
 import { isRecord } from '../wire/json.ts'
-import { aString, assertOptions, type Kinds, orUndefined } from '../wire/options.ts'
+import {
+  aBoolean,
+  aString,
+  assertKind,
+  assertOptions,
+  aText,
+  type Kind,
+  type Kinds,
+  needed,
+  oneOf,
+  orUndefined,
+  wholeFrom,
+} from '../wire/options.ts'
 import { isSchema } from '../wire/schema.ts'
 import type { Hub } from './hub.ts'
 import { type Address, groupAddress, subjectAddress } from './keys.ts'
@@ -27,11 +39,12 @@ export interface Sending {
 /**
  * Takes the arguments of `send` apart.
  *
- * @throws TypeError when the contract has no such message, or in tests when the data does not fit it
+ * @throws TypeError when an option is unknown or malformed, the contract has no such message, or in tests when the data does not fit it
  */
 export function sendingOf(contract: Contract, args: readonly unknown[], checked: boolean): Sending {
   const unnamed = isSchema(contract.server)
   const [type, data, options] = unnamed ? [null, args[0], args[1]] : args
+  if (options !== undefined) assertOptions('send()', options, sendKinds)
   const shape = shapeOf(contract.server, typeof type === 'string' ? type : null)
   if (shape === null)
     throw new TypeError(`the contract '${contract.path}' has no server message '${String(type)}'`)
@@ -46,6 +59,13 @@ export function sendingOf(contract: Contract, args: readonly unknown[], checked:
     data,
     options: options ?? {},
   }
+}
+
+const sendKinds: Kinds<SendOptions> = {
+  except: orUndefined({ wanted: 'a socket', is: (value) => isRecord(value) && aString.is(value['id']) }),
+  slow: orUndefined(oneOf('close', 'drop', 'latest')),
+  key: orUndefined(aText),
+  keep: orUndefined(aBoolean),
 }
 
 /** The data of a message, serialised. @throws TypeError when it cannot be sent, or stands under a name and is no object */
@@ -65,7 +85,11 @@ export function messengerOf(hub: Hub, scope: string | null): Messenger {
   return {
     group: (contract: Contract, params: Readonly<Record<string, string>> = {}, audience?: string) =>
       groupOf(hub, groupAddress(contract, tenant, params, audience)),
-    user: (contract: Contract, subject: string) => groupOf(hub, subjectAddress(contract, tenant, subject)),
+    user(contract: Contract, subject: string) {
+      assertKind('the contract of user()', contract, aContract)
+      assertKind('the subject of user()', subject, aString)
+      return groupOf(hub, subjectAddress(contract, tenant, subject))
+    },
     revoke: (what: Whom & { readonly reason: string }) => reported(hub, revoke(hub, scope, what), 'revoking'),
     recheck: (whom: Whom) =>
       reported(hub, order(hub, scope, { kind: 'recheck', whom, reason: 'recheck' }), 'rechecking'),
@@ -93,9 +117,8 @@ async function revoke(
   scope: string | null,
   what: Whom & { readonly reason: string },
 ): Promise<Receipt> {
+  assertOptions('revoke()', what, { ...whomKinds, reason: needed(textUpTo(maxReason)) })
   const { reason, ...whom } = what
-  if (!isText(reason, maxReason))
-    throw new TypeError(`a revocation needs a 'reason', a string of 1 to ${maxReason} characters`)
   return order(hub, scope, { kind: 'revoke', whom, reason })
 }
 
@@ -105,13 +128,11 @@ async function order(
   scope: string | null,
   { kind, whom, reason }: Pick<Order, 'kind' | 'reason'> & { readonly whom: Whom },
 ): Promise<Receipt> {
+  assertOptions(`${kind}()`, whom, whomKinds)
   const { at, ...named } = whom
-  // a kick must not become a revocation everywhere because its place was misspelt
-  if (Object.hasOwn(whom, 'at') && !Array.isArray(at))
-    throw new TypeError("'at' is a contract and its params, in an array")
   const room = at === undefined ? null : groupAddress(at[0], scope ?? '', at[1] ?? {})
   const path = room?.path ?? null
-  const who: Selector = { ...scoped(given(named), scope), ...(room === null ? {} : { room: room.key }) }
+  const who: Selector = { ...scoped(named, scope), ...(room === null ? {} : { room: room.key }) }
   if (Object.keys(who).length === 0)
     throw new TypeError(`${kind} needs a user, a session, a token or a place`)
   return hub.orders.give({
@@ -126,16 +147,16 @@ async function order(
 }
 
 /** What is really named: a missing id, or one that is misspelt, must not widen an order to everyone else's. */
-function given(named: Omit<Whom, 'at'>): Selector {
-  for (const [name, value] of Object.entries(named)) {
-    if (!['user', 'session', 'token'].includes(name))
-      throw new TypeError(
-        `'${name}' names nobody: name a 'user', a 'session', a 'token', or a place with 'at'`,
-      )
-    if (!isText(value, maxName))
-      throw new TypeError(`'${name}' is a string of 1 to ${maxName} characters: whom is this about?`)
-  }
-  return named
+const whomKinds: Kinds<Whom> = {
+  user: textUpTo(maxName),
+  session: textUpTo(maxName),
+  token: textUpTo(maxName),
+  // a kick must not become a revocation everywhere because its place was misspelt
+  at: { wanted: 'a contract and its params, in an array', is: Array.isArray },
+}
+
+function textUpTo(most: number): Kind {
+  return { wanted: `a string of 1 to ${most} characters`, is: (value) => isText(value, most) }
 }
 
 /** A user's name is that of its tenant; sessions and tokens are one name everywhere, whichever tenant they are used in. */
@@ -194,11 +215,18 @@ function sendWork({ contract, path }: Address, type: string | null): Work {
   return { kind: 'send', contract: contract.path, path, type, ...nobody }
 }
 
+const positionKinds: Kinds<Position> = {
+  epoch: needed(aText),
+  offset: needed(wholeFrom(0)),
+  mark: orUndefined(aText),
+}
+
 async function history(
   hub: Hub,
   address: Address,
   after: Position | null,
 ): Promise<{ complete: boolean; messages: readonly KeptMessage[] }> {
+  if (after !== null) assertOptions('a position of history()', after, positionKinds)
   const { complete, kept } = await hub.groups.history(address, after)
   return {
     complete,

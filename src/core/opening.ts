@@ -226,8 +226,19 @@ export class Opening implements Receiver, Pulse {
   /** Ends the socket, once: leaves its groups first, so that nothing more is heard, then closes and tells what runs inside. */
   end(why: LeaveReason, code: number, reason: string): void {
     if (this.#ended) return
-    this.parts.connection.close(code, reason)
+    this.#hangUp(code, reason)
     this.#leave({ why, code, mayReturn: retryAfterClose(code) === 'retry' })
+  }
+
+  /** A transport that fails keeps nobody inside, and holds up no one else who is to be ended. */
+  #hangUp(code: number, reason: string): void {
+    const { connection, hub, contract } = this.parts
+    try {
+      connection.close(code, reason)
+    } catch (error) {
+      hub.report(error, `closing a socket of ${contract.path}`)
+      connection.terminate()
+    }
   }
 
   /**

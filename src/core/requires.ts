@@ -15,7 +15,7 @@ const shape = /^[\x21\x23-\x5B\x5D-\x7E]+$/
 export function requires(
   ...scopes: readonly [string, ...string[]]
 ): (question: { readonly scopes: readonly string[] }) => true {
-  const isSound = scopes.length > 0 && scopes.every((scope) => shape.test(scope))
+  const isSound = scopes.length > 0 && scopes.every((scope) => typeof scope === 'string' && shape.test(scope))
   if (!isSound) throw new TypeError("requires() takes scopes, such as 'chat:write': texts without spaces")
   const needed = scopes.join(' ')
   return (question) => {

@@ -1,20 +1,27 @@
 import type { Contract } from '../wire/contract.ts'
 import { Denial, deny } from '../wire/errors.ts'
+import { aFunction, assertKind, type Kind } from '../wire/options.ts'
 import type { Application, Handshake } from './application.ts'
 import { paramsOf } from './doors.ts'
 
 /** An application that says which paths are its own. */
 type Routed = Application & { readonly contract?: Contract }
 
+const someApplications: Kind = {
+  wanted: 'an array of endpoints and other applications',
+  is: (value) => Array.isArray(value) && value.every(aFunction.is),
+}
+
 /**
  * Tries applications in order and hands the handshake to the first whose path it is: an endpoint by its contract; one
  * without a contract (your own wrapper, another router) is asked by calling it, and passes on what it answers with 404
  * before the door. Unknown paths are 404.
  *
- * @throws TypeError when two endpoints have the same path template
+ * @throws TypeError when one is no application, or two endpoints have the same path template
  * @example port.serve(router([room, bell, editor]))
  */
 export function router(applications: readonly Routed[]): Application {
+  assertKind('what router() takes', applications, someApplications)
   const paths = applications.flatMap(({ contract }) =>
     contract === undefined ? [] : [contract.path.replaceAll(/:[^/]+/g, ':')],
   )

@@ -101,13 +101,19 @@ export function termsOf(contract: Contract, demands: LooseDemands): Terms {
       idleMs: spanOf('idle', idle),
       absoluteMs: spanOf('absolute', absolute),
     },
-    limits: { message, values, members, rate: inNumbers(rate), byteRate: inNumbers(byteRate) },
+    limits: {
+      message,
+      values,
+      members,
+      rate: inNumbers(`'limits.rate' of ${where}`, rate),
+      byteRate: inNumbers(`'limits.byteRate' of ${where}`, byteRate),
+    },
     plain: plainCodec(contract.client, contract.server),
   }
 }
 
-function inNumbers(rate: RateOption | null | undefined): Rate | null | undefined {
-  return rate === undefined || rate === null ? rate : rateOf(rate)
+function inNumbers(where: string, rate: RateOption | null | undefined): Rate | null | undefined {
+  return rate === undefined || rate === null ? rate : rateOf(where, rate)
 }
 
 function spanOf(name: string, duration: Duration | undefined): number | null {

@@ -3,6 +3,12 @@ import { groupAddress } from './keys.ts'
 import { groupOf } from './messenger.ts'
 import type { Group, Messenger } from './port.ts'
 import type { Direction } from '../wire/contract.ts'
+import { assertKind, aText, type Kind } from '../wire/options.ts'
+
+const aCloseCode: Kind = {
+  wanted: '1000 or 3000 to 4999',
+  is: (code) => code === 1000 || (Number.isInteger(code) && Number(code) >= 3000 && Number(code) <= 4999),
+}
 
 /** A socket as handlers see it, without the types of its contract: `endpoint` and `consumer` hand it out typed. */
 export class View {
@@ -73,8 +79,8 @@ export class View {
   }
 
   close(code = 1000, reason = ''): void {
-    const allowed = code === 1000 || (Number.isInteger(code) && code >= 3000 && code <= 4999)
-    if (!allowed) throw new TypeError(`a socket is closed with 1000 or 3000 to 4999, not ${code}`)
+    assertKind('the code of socket.close()', code, aCloseCode)
+    assertKind('the reason of socket.close()', reason, aText)
     this.#opening.end('done', code, reason)
   }
 

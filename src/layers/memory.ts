@@ -15,7 +15,7 @@ import type {
 import { newId } from '../core/new-id.ts'
 import { SallyportError } from '../wire/errors.ts'
 import type { Position } from '../wire/frame.ts'
-import { assertOptions, having, type Kinds, wholeFrom } from '../wire/options.ts'
+import { assertKind, assertOptions, aString, having, type Kinds, wholeFrom } from '../wire/options.ts'
 import { Logs } from './memory-logs.ts'
 
 /** The bounds of a layer in memory. Bytes are those of the heap: what is kept, and what keeping it takes. */
@@ -100,6 +100,7 @@ export class MemoryLayer implements Layer {
 
   /** Cuts a node off: it reaches nothing and hears nothing, and after 15 seconds the others count it no more. */
   cut(node: string): void {
+    assertKind('the node of cut()', node, aString)
     if (this.isAway(node)) return
     const timer = this.#clock.after(nodeMs, () => {
       this.#gone.add(node)
@@ -111,6 +112,7 @@ export class MemoryLayer implements Layer {
 
   /** Lets a node back. */
   restore(node: string): void {
+    assertKind('the node of restore()', node, aString)
     this.#away.get(node)?.cancel()
     this.#away.delete(node)
     this.#gone.delete(node)

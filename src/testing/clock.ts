@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../core/clock.ts'
+import { assertKind, type Kind, wholeFrom } from '../wire/options.ts'
 
 /** A clock that stands still until it is told to go on. */
 export interface TestClock extends Clock {
@@ -7,6 +8,8 @@ export interface TestClock extends Clock {
   /** Sets the wall clock forward, or back, while no time passes. */
   jump(ms: number): void
 }
+
+const aTime: Kind = { wanted: 'a number of milliseconds', is: (value) => Number.isFinite(value) }
 
 /**
  * A clock for tests, so that expiry, heartbeats and back-off need no sleep.
@@ -17,6 +20,7 @@ export interface TestClock extends Clock {
  * await clock.advance(35_000)
  */
 export function testClock(start: number = Date.UTC(2026, 0, 1)): TestClock {
+  assertKind('the start of testClock()', start, aTime)
   let now = 0
   let wall = start
   const timers = new Set<{ readonly at: number; readonly run: () => void }>()
@@ -25,13 +29,17 @@ export function testClock(start: number = Date.UTC(2026, 0, 1)): TestClock {
   return {
     now: () => wall + now,
     monotonic: () => now,
-    jump: (ms) => void (wall += ms),
+    jump(ms) {
+      assertKind('the time of jump()', ms, aTime)
+      wall += ms
+    },
     after(ms, run): Timer {
       const timer = { at: now + ms, run }
       timers.add(timer)
       return { cancel: () => timers.delete(timer) }
     },
     async advance(ms) {
+      assertKind('the time of advance()', ms, wholeFrom(0))
       const until = now + ms
       await settled()
       for (let timer = due(until); timer !== undefined; timer = due(until)) {

@@ -10,7 +10,19 @@ import {
   type RawFrame,
   type ServerFrame,
 } from '../wire/frame.ts'
+import { isBytes } from '../wire/is-bytes.ts'
 import { isRecord } from '../wire/json.ts'
+import {
+  assertKind,
+  assertOptions,
+  aString,
+  aText,
+  having,
+  type Kind,
+  type Kinds,
+  orUndefined,
+  wholeFrom,
+} from '../wire/options.ts'
 import { isSchema } from '../wire/schema.ts'
 import { settled } from './clock.ts'
 
@@ -42,6 +54,14 @@ interface PresenceFields {
   readonly leaves?: readonly string[]
 }
 
+interface CallOptions {
+  readonly signal?: AbortSignal
+}
+
+const callKinds: Kinds<CallOptions> = {
+  signal: orUndefined(having('addEventListener')),
+}
+const aPayload: Kind = { wanted: 'a string or bytes', is: (value) => aText.is(value) || isBytes(value) }
 const patienceMs = 1_000
 
 /** A visitor without the types of its contract: speaks `sallyport.v1` over a wire in memory, and keeps what has come. */
@@ -72,15 +92,26 @@ export class Inside implements FarReceiver {
   }
 
   send(...args: readonly unknown[]): Promise<void> {
+    return leftAlone(this.#send(args))
+  }
+
+  async #send(args: readonly unknown[]): Promise<void> {
     const unnamed = isSchema(this.#contract.client)
     const type = unnamed ? null : String(args[0])
     const shape = shapeOf(this.#contract.client, type)
     if (shape === null) throw new TypeError(`the contract has no client message '${String(type)}'`)
     const body = bodyOf(shape.schema, unnamed ? args[0] : args[1])
-    return this.#ask((id) => encodeMessage({ in: this.#path, type, id }, body)) as Promise<void>
+    await this.#ask((id) => encodeMessage({ in: this.#path, type, id }, body))
   }
 
-  call(name: string, input: unknown, { signal }: { readonly signal?: AbortSignal } = {}): Promise<unknown> {
+  call(name: string, input: unknown, options?: CallOptions): Promise<unknown> {
+    return leftAlone(this.#call(name, input, options))
+  }
+
+  async #call(name: string, input: unknown, options: CallOptions = {}): Promise<unknown> {
+    assertKind('the name of call()', name, aString)
+    assertOptions('call()', options, callKinds)
+    const { signal } = options
     return this.#ask((id) => {
       signal?.addEventListener('abort', () => this.raw(encodeFrame({ op: 'cancel', in: this.#path, id })))
       return encodeFrame({ op: 'call', in: this.#path, id, type: name, data: input })
@@ -88,6 +119,7 @@ export class Inside implements FarReceiver {
   }
 
   async next(type?: string): Promise<unknown> {
+    assertKind('the type of next()', type, orUndefined(aString))
     const got = await this.#next((message) => type === undefined || message.type === type, type)
     if (type !== undefined || got.type === null || !isRecord(got.data))
       return type === undefined && got.type !== null ? { type: got.type, data: got.data } : got.data
@@ -101,10 +133,12 @@ export class Inside implements FarReceiver {
   }
 
   raw(payload: Payload): void {
+    assertKind('the payload of raw()', payload, aPayload)
     this.far?.send(payload)
   }
 
   leave(code = 1000): void {
+    assertKind('the code of leave()', code, wholeFrom(1000))
     this.far?.close(code, '')
   }
 
@@ -185,8 +219,6 @@ export class Inside implements FarReceiver {
   #ask(encode: (id: string) => Payload): Promise<unknown> {
     const id = `test-${++this.#count}`
     const answer = new Promise((resolve, reject) => this.#errands.set(id, { resolve, reject }))
-    // a send that a test does not await may be refused: that is the test's own business
-    answer.catch(() => {})
     this.raw(encode(id))
     return answer
   }
@@ -206,4 +238,10 @@ export class Inside implements FarReceiver {
     this.#errands.clear()
     this.#close({ code, reason })
   }
+}
+
+/** A send that a test does not await may be refused: that is the test's own business. */
+function leftAlone<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {})
+  return promise
 }

@@ -7,6 +7,18 @@ import type { Payload } from '../wire/body.ts'
 import { protocolName } from '../wire/carrier.ts'
 import type { Calls, Incoming, Outgoing } from '../wire/contract.ts'
 import { Denial } from '../wire/errors.ts'
+import {
+  aFunction,
+  anObject,
+  assertKind,
+  assertOptions,
+  aString,
+  aText,
+  having,
+  type Kind,
+  type Kinds,
+  strings,
+} from '../wire/options.ts'
 import type { Member } from '../wire/frame.ts'
 import type { Params } from '../wire/path.ts'
 import type { InputOf, OutputOf } from '../wire/schema.ts'
@@ -69,10 +81,28 @@ export interface Visitor<C, S, K> {
   cut(): void
 }
 
+const anEndpoint: Kind = {
+  wanted: 'an endpoint or a consumer',
+  is: (value) => aFunction.is(value) && 'contract' in Object(value),
+}
+const whoKinds: Kinds<EveryWho> = {
+  port: having('group', 'revoke'),
+  query: aText,
+  address: aString,
+  refresh: aFunction,
+  user: { wanted: 'a user, or null for a guest', is: (value) => value !== undefined },
+  subject: aString,
+  scopes: strings,
+  headers: anObject,
+}
+/** All that any form of `Who` has. */
+type EveryWho = Partial<Record<'user' | 'subject' | 'scopes' | 'headers' | keyof Who<unknown>, unknown>>
+
 let shared: Port | undefined
 
 /** A port for tests: what the server sends is checked against its contract, too. */
 export function testPort(options: Options = {}): Port {
+  assertKind('the options of testPort()', options, anObject)
   return sallyport({ checkOutgoing: true, ...options })
 }
 
@@ -87,6 +117,9 @@ export async function visit<P extends string, C, S, K, U>(
   params: Params<NoInfer<P>>,
   who: Who<U>,
 ): Promise<Visitor<C, S, K>> {
+  assertKind('what visit() visits', endpoint, anEndpoint)
+  assertKind('the params of visit()', params, anObject)
+  assertOptions('visit()', who, whoKinds)
   const { port = (shared ??= testPort()), query = '', address = '127.0.0.1', refresh = () => null } = who
   const { contract } = endpoint
   const path = contract.template.build(params)

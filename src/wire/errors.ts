@@ -1,3 +1,15 @@
+import {
+  aBoolean,
+  aString,
+  assertKind,
+  assertOptions,
+  aText,
+  type Kind,
+  type Kinds,
+  orUndefined,
+  wholeFrom,
+} from './options.ts'
+
 /** The closed set of codes that Sallyport's errors carry. Mistakes of a programmer are a plain `TypeError` instead. */
 export type ErrorCode =
   | 'ERR_DENIED'
@@ -39,6 +51,23 @@ export interface DenialOptions {
   readonly cause?: unknown
 }
 
+/** What the status of a denial may be. */
+export const aRefusalStatus: Kind = {
+  wanted: 'an HTTP status, 400 to 599',
+  is: (value) => Number.isInteger(value) && Number(value) >= 400 && Number(value) <= 599,
+}
+const anything: Kind = { wanted: 'anything', is: () => true }
+const someMs: Kind = { wanted: 'milliseconds', is: (value) => Number.isFinite(value) && Number(value) >= 0 }
+const optionKinds: Kinds<DenialOptions> = {
+  retryAfterMs: orUndefined(someMs),
+  detail: orUndefined(aText),
+  httpOnly: orUndefined(aBoolean),
+  closeCode: orUndefined(wholeFrom(1000)),
+  challenge: orUndefined(aString),
+  genuine: orUndefined(aBoolean),
+  cause: anything,
+}
+
 // V8 has this property, and no standard: its type is only there with Node's, and elsewhere it changes nothing
 const walking = Error as { stackTraceLimit?: number | undefined }
 
@@ -59,7 +88,12 @@ export class Denial extends SallyportError {
   readonly challenge: string | undefined
   readonly genuine: boolean
 
+  /** @throws TypeError when an argument is of the wrong kind, or an option unknown */
   constructor(status: number, reason: string, message?: string, options: DenialOptions = {}) {
+    assertKind("a denial's status", status, aRefusalStatus)
+    assertKind("a denial's code", reason, aString)
+    assertKind("a denial's message", message, orUndefined(aText))
+    assertOptions('a denial', options, optionKinds)
     // a refusal is an answer and no fault: where it was thrown is of no use, and walking the stack costs more than refusing
     const { stackTraceLimit } = walking
     walking.stackTraceLimit = 0
@@ -84,7 +118,11 @@ export function withCloseCode(denial: Denial, closeCode: number): Denial {
   return new Denial(status, reason, message, { ...kept, closeCode } as DenialOptions)
 }
 
-const word = /^[a-z][a-z0-9-]{0,47}$/
+const aShortWord: Kind = {
+  wanted: "a short word such as 'read-only'",
+  is: (value) => typeof value === 'string' && /^[a-z][a-z0-9-]{0,47}$/.test(value),
+  isTold: true,
+}
 
 /**
  * Refuses: throws a {@link Denial}. At a door the peer gets the HTTP status or the close code 4000 + status; after the
@@ -93,13 +131,10 @@ const word = /^[a-z][a-z0-9-]{0,47}$/
  * @param status an HTTP status, 400 to 599
  * @param code a stable short word, such as `'read-only'`
  * @param message what people are told; the short word when it is left out
- * @throws Denial always; TypeError when status or code are malformed
+ * @throws Denial always; TypeError when an argument is malformed, or an option unknown
  * @example deny(403, 'read-only', 'You may read this room, but not write in it.')
  */
 export function deny(status: number, code: string, message?: string, options?: DenialOptions): never {
-  if (!Number.isInteger(status) || status < 400 || status > 599)
-    throw new TypeError(`a denial's status is 400 to 599, not ${status}`)
-  if (!word.test(code))
-    throw new TypeError(`a denial's code is a short word such as 'read-only', not '${code}'`)
+  assertKind("a denial's code", code, aShortWord)
   throw new Denial(status, code, message, options)
 }

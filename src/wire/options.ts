@@ -152,16 +152,18 @@ function hint(name: string, kinds: object): string {
   return meant === undefined ? `it takes ${names.join(', ')}` : `did you mean '${meant}'?`
 }
 
-/** Whether a name becomes another with at most so many letters added, dropped or replaced. */
+/** Whether a name becomes another with at most so many letters added, dropped, replaced or swapped with the next. */
 function isClose(one: string, other: string, edits: number): boolean {
   if (one === other) return true
   if (edits === 0) return false
   let at = 0
   while (one[at] === other[at]) at++
   const [a, b] = [one.slice(at), other.slice(at)]
-  return [
-    [a.slice(1), b],
-    [a, b.slice(1)],
-    [a.slice(1), b.slice(1)],
-  ].some(([left = '', right = '']) => isClose(left, right, edits - 1))
+  const left = edits - 1
+  return (
+    isClose(a.slice(1), b, left) ||
+    isClose(a, b.slice(1), left) ||
+    isClose(a.slice(1), b.slice(1), left) ||
+    (a[0] === b[1] && a[1] === b[0] && isClose(a.slice(2), b.slice(2), left))
+  )
 }

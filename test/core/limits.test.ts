@@ -88,7 +88,7 @@ test.each([
   expect(limitsWith({ [name]: null })[name]).toBeNull()
   for (const none of [5, undefined])
     expect(() => limitsWith({ [name]: none })).toThrow(
-      "the limit '" + name + "' is null or { most, eachMs, burst }",
+      "the option '" + name + "' is null or { most, eachMs, burst }",
     )
 })
 

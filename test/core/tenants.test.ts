@@ -139,9 +139,9 @@ test('a tenant names nobody by itself, and a name that is misspelt means nobody'
   const empty = {} as { user: string }
   const misspelt = { usre: '7' } as unknown as { user: string }
   await expect(red.revoke({ ...empty, reason: 'x' })).rejects.toThrow('needs a user')
-  await expect(red.recheck(misspelt)).rejects.toThrow("'usre' names nobody")
+  await expect(red.recheck(misspelt)).rejects.toThrow("recheck() has no option 'usre': did you mean 'user'?")
   const foreign = { user: '7', tenant: 'blue' }
-  await expect(red.recheck(foreign)).rejects.toThrow("'tenant' names nobody")
+  await expect(red.recheck(foreign)).rejects.toThrow("recheck() has no option 'tenant'")
 })
 
 test('sign-outs push no ban out of what a later node reads', async () => {

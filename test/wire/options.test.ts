@@ -36,6 +36,7 @@ describe('options', () => {
     ['laese', 'lease'],
     ['leas', 'lease'],
     ['om', 'on'],
+    ['no', 'on'],
   ])('refuses %s and names %s', (name, meant) => {
     expect(refusal({ [name]: 1 })).toBe(
       `TypeError: the endpoint has no option '${name}': did you mean '${meant}'?`,

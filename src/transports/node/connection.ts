@@ -236,11 +236,13 @@ export class NodeConnection implements Connection, Holder, Hearer {
     how: { readonly discard: boolean; readonly withinMs: number },
   ): void {
     if (this.#phase !== 'open') return
+    // made first: what cannot be sent must not leave a connection that is neither open nor closing
+    const frame = closeFrame(code, reason)
     this.#phase = 'closing'
     this.#held = null
     this.#code = code
     this.#reason = reason
-    this.#outlet.last(closeFrame(code, reason), how.discard)
+    this.#outlet.last(frame, how.discard)
     this.#readOn()
     this.#endAfter(how.withinMs)
   }

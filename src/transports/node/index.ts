@@ -11,6 +11,7 @@ import {
   assertOptions,
   either,
   type Kinds,
+  needed,
 } from '../../wire/options.ts'
 import type { Entrance } from '../../core/admit.ts'
 import type { Hub } from '../../core/hub.ts'
@@ -127,7 +128,7 @@ class Transport implements NodeTransport {
   attach(server: HttpServer | HttpsServer, options: AttachOptions = {}): void {
     assertOptions('attach()', options, attachKinds)
     if (typeof options.closeWithHttpServer === 'object')
-      assertOptions("'closeWithHttpServer'", options.closeWithHttpServer, { drain: aDuration })
+      assertOptions("'closeWithHttpServer'", options.closeWithHttpServer, { drain: needed(aDuration) })
     if (this.#isClosed) throw new TypeError('this server is closed')
     if (this.#attached.has(server)) throw new TypeError('this server is attached already')
     upgradesOf(server).add(this.#claimantOf(server, options.accepts))
