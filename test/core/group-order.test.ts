@@ -45,6 +45,30 @@ test('a send that fails holds up nothing that follows it', async () => {
   expect(await alice.next()).toMatchObject({ n: 2 })
 })
 
+test('what is not kept waits for all that is, also when the layer answers the last one first', async () => {
+  const { promise: first, resolve: place } = Promise.withResolvers<void>()
+  let count = 0
+  const port = testPort({
+    layer: changedLinks(memory(), (link) => ({
+      publish: async (topic, pack, keep) => {
+        if (keep !== undefined && ++count === 1) await first
+        return link.publish(topic, pack, keep)
+      },
+    })),
+  })
+  const alice = await visit(reader, {}, { ...guest, port })
+  const group = port.group(news)
+  const kept = [group.send('kept', { n: 1 }), group.send('kept', { n: 2 })]
+  await kept[1]
+  const passing = group.send('passing', { n: 3 }, { keep: false })
+  await settled()
+  place()
+  await Promise.all([...kept, passing])
+  const got: unknown[] = []
+  for (let message = 0; message < 3; message++) got.push(await alice.next())
+  expect(got).toMatchObject([{ n: 2 }, { n: 1 }, { n: 3 }])
+})
+
 test('a layer that never answers holds up a hundred kept messages for 5 seconds together', async () => {
   const clock = testClock()
   const port = testPort({

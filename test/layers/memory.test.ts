@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Delivery, Health } from '../../src/core/layer.ts'
 import { memory, type MemoryOptions } from '../../src/layers/memory.ts'
+import { Logs } from '../../src/layers/memory-logs.ts'
 import { testClock } from '../../src/testing/clock.ts'
 import { testLayer } from '../../src/testing.ts'
 import { SallyportError } from '../../src/wire/errors.ts'
@@ -142,6 +143,24 @@ describe('values in memory', () => {
     await expect(link.claim('a', 'me', ttlMs)).rejects.toThrow(TypeError)
   })
 
+  test('are over when their time is, also where timers come late', async () => {
+    const clock = testClock()
+    const late = { ...clock, after: () => ({ cancel: () => {} }) }
+    const link = await linkOf(memory({ clock: late }), 'one')
+    await link.put('a', bytes(1), 1_000)
+    await link.claim('b', 'me', 1_000)
+    await clock.advance(1_000)
+    expect(await link.take('a')).toBeNull()
+    expect(await link.claim('b', 'other', 1_000)).not.toBeNull()
+  })
+
+  test('keep the token of a claim while its holder renews it', async () => {
+    const { link } = await world()
+    const first = await link.claim('a', 'me', 1_000)
+    await link.claim('b', 'other', 1_000)
+    expect(await link.claim('a', 'me', 1_000)).toEqual(first)
+  })
+
   test('leave no timer behind when the last has expired', async () => {
     const { clock, timers } = counting()
     const link = await linkOf(memory({ clock }), 'one')
@@ -268,6 +287,53 @@ describe('histories in memory', () => {
       for (let count = 0; count < 11; count++) await publish(`b${round} ${count}`)
     }
     expect(await publish('first')).toBe(false)
+  })
+})
+
+describe('what logs in memory hold', () => {
+  const bounds = { logBytes: 1_000_000, allBytes: 800_000 }
+
+  test('is nothing any more when all of it was forgotten, some for want of room', async () => {
+    const clock = testClock()
+    const logs = new Logs(clock, 'test', bounds)
+    for (let count = 0; count < 1_000; count++) logs.range(`t${count}`, rules, 'all')
+    expect(logs.bytes).toBeGreaterThan(50_000)
+    expect(logs.bytes).toBeLessThanOrEqual(100_000)
+    for (let count = 0; count < 1_000; count++) logs.append(`t${count}`, bytes(1_000), keep('1'))
+    expect(logs.bytes).toBeGreaterThan(700_000)
+    expect(logs.bytes).toBeLessThanOrEqual(800_000)
+    await clock.advance(600_000)
+    expect(logs.bytes).toBe(0)
+  })
+
+  test('is known longest of a log without messages that is read again and again', () => {
+    const logs = new Logs(testClock(), 'test', bounds)
+    const { head } = logs.range('read', rules, 'head')
+    for (let count = 0; count < 1_000; count++) {
+      logs.range(`t${count}`, rules, 'head')
+      expect(logs.range('read', rules, 'head').head).toEqual(head)
+    }
+    expect(logs.range('t0', rules, 'head').head.epoch).not.toBe('test.2')
+  })
+
+  test('is not forgotten with an older log of the same name, whose time comes later', async () => {
+    const clock = testClock()
+    const logs = new Logs(clock, 'test', bounds)
+    const older = logs.range('t', rules, 'head').head
+    for (let count = 0; count < 1_000; count++) logs.range(`t${count}`, rules, 'head')
+    await clock.advance(30_000)
+    const { head } = logs.range('t', rules, 'head')
+    expect(head).not.toEqual(older)
+    await clock.advance(65_000)
+    expect(logs.range('t', rules, 'head').head).toEqual(head)
+  })
+
+  test('is no id of a message before the last twenty times as many as are kept', () => {
+    const logs = new Logs(testClock(), 'test', bounds)
+    const few = (id: string) => keep(id, { size: 10 })
+    for (let count = 0; count <= 200; count++) logs.append('t', bytes(1), few(String(count)))
+    expect(logs.placed('t', few('0'))).toBeNull()
+    expect(logs.placed('t', few('101'))).toMatchObject({ at: { offset: 102 }, again: true })
   })
 })
 
