@@ -45,6 +45,7 @@ export class PresenceTeller {
   #isCounting = false
   #countingSince = 0
   #countedAt = 0
+  /** The number that everyone here was told last; -1 when some were told another one. */
   #toldCount = 0
   #timer: Timer | null = null
 
@@ -57,7 +58,11 @@ export class PresenceTeller {
   now(socket: string): PresenceNow {
     const { table } = this.#group
     if (!this.#isCounting && !this.#fits(1)) this.#beginToCount()
-    if (this.#isCounting) return { count: table.size }
+    if (this.#isCounting) {
+      // whoever comes in hears another number than the last that all were told: the next is told though it may be that one again
+      if (table.size !== this.#toldCount) this.#toldCount = -1
+      return { count: table.size }
+    }
     if (table.isChanged) (this.#fresh ??= new Set()).add(socket)
     return { list: table.list }
   }

@@ -45,6 +45,18 @@ describe('a room that is too full for a list', () => {
     expect(counts()).toHaveLength(before)
   })
 
+  test('tells its number to who came in under another one, though it is the last that all were told', async () => {
+    const { clock, here } = house(['here'], { limits: { presenceMembers: 4, presenceGraceMs: 10 } })
+    const [first] = await Promise.all(names(1, 7).map((user) => come(here, user)))
+    await clock.advance(5_000)
+    const ada = await come(here, 'ada')
+    await clock.advance(10)
+    const bob = await come(here, 'bob')
+    first?.leave()
+    await clock.advance(2_000)
+    expect([ada.count, bob.count]).toEqual([7, 7])
+  })
+
   test('gives its whole list back to everyone when it is empty enough, and calm for ten seconds', async () => {
     const { clock, here } = small()
     const ada = await come(here, 'ada')
