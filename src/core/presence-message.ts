@@ -146,12 +146,17 @@ function membersIn(list: unknown): readonly ShownMember[] | null {
 
 function memberIn(entry: unknown): ShownMember | null {
   const [member, at]: readonly unknown[] = Array.isArray(entry) ? entry : []
-  if (!isRecord(member) || !isText(member['user']) || typeof at !== 'number') return null
+  if (!isRecord(member) || !isText(member['user']) || !isTime(at)) return null
   return shownMember({ user: member['user'], info: member['info'] }, at)
 }
 
 function isText(value: unknown): value is string {
   return typeof value === 'string'
+}
+
+/** JSON has numbers that become infinite here, which nobody could write down again. */
+function isTime(value: unknown): value is number {
+  return Number.isFinite(value)
 }
 
 function isCount(value: unknown): value is number {

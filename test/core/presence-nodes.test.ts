@@ -209,6 +209,7 @@ test('messages of a layer that are malformed are reported once a minute, and cha
     '[]',
     '{"kind":"d","node":"x","life":"y.1","n":1,"join":[[{"user":7},1]],"leave":[]}',
     '{"kind":"d","node":"x","life":"y.1","n":1,"join":[],"leave":[7]}',
+    '{"kind":"d","node":"x","life":"y.1","n":1,"join":[[{"user":"bob","info":{}},1e999]],"leave":[]}',
     '{"kind":"d","node":"x","life":"y.1","n":-1,"join":[],"leave":[]}',
     '{"kind":"s","node":"x","life":"y.1","n":1,"members":[]}',
     '{"kind":"?","node":"x","id":"1","group":"g","to":null,"page":{"after":null,"limit":0}}',
