@@ -152,19 +152,21 @@ export class Groups {
   #room(address: Address): Room {
     const known = this.#rooms.get(address.key)
     if (known !== undefined) return known
-    const ready = this.#link.subscribe(address.key, (delivery) => this.#hear(address, delivery))
+    const ready = this.#link.subscribe(address.key, (delivery) => this.#hear(room, delivery))
     const room: Room = { address, members: new Set(), holders: 0, last: null, ready }
     this.#rooms.set(address.key, room)
     return room
   }
 
-  #hear(address: Address, { bytes, placed }: Delivery): void {
+  #hear(room: Room, { bytes, placed }: Delivery): void {
+    const { address } = room
+    // a subscription may end after the next one to the same group has begun
+    if (this.#rooms.get(address.key) !== room) return
     const dispatch = unpackDispatch(bytes)
-    const room = this.#rooms.get(address.key)
     if (dispatch === null)
       this.#report(new TypeError('a message from the layer is malformed'), `hearing ${address.contract.path}`)
-    else if (room !== undefined && placed !== null) deliverOnce(room, dispatch, placed.at)
-    else if (room !== undefined) deliver(room, dispatch)
+    else if (placed !== null) deliverOnce(room, dispatch, placed.at)
+    else deliver(room, dispatch)
   }
 
   readonly #release = (room: Room): void => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
-import { binary, consumer, contract, type Link, memory, text } from '../../src/index.ts'
+import { anyone, binary, consumer, contract, type Link, memory, text } from '../../src/index.ts'
 import { testClock, testPort, visit } from '../../src/testing.ts'
 import { groupAddress, subjectAddress } from '../../src/core/keys.ts'
 import { ada, byName, chat, grace, mallory, room } from './rooms.ts'
@@ -19,6 +19,33 @@ test('a group is reached from outside, on every node of the layer', async () => 
   expect(await bob.next('said')).toEqual(said('from a worker'))
   await alice.send('say', { text: 'across' })
   expect(await bob.next('said')).toEqual({ from: 'Ada', text: 'across' })
+})
+
+test('a subscription that begins after its time is not heard beside the one that took its place', async () => {
+  const bell = contract('/ws/bell', { server: { rung: z.object({ n: z.number() }) } })
+  const hearing = consumer(bell, { auth: anyone }, () => ({}))
+  const clock = testClock()
+  let slow = true
+  const layer = changedLinks(memory({ clock }), (link, node) => ({
+    subscribe: async (topic, hear) => {
+      const end = await link.subscribe(topic, hear)
+      // it is heard at once, and confirmed when nobody waits for it any more
+      if (node === 'two' && slow && topic.includes('bell'))
+        await new Promise<void>((resolve) => clock.after(10_000, resolve))
+      return end
+    },
+  }))
+  const worker = testPort({ layer, clock, node: 'worker' })
+  const two = testPort({ layer, clock, node: 'two', report: () => {} })
+  const early = visit(hearing, {}, { user: null, port: two })
+  early.catch(() => {})
+  await clock.advance(5_000)
+  await expect(early).rejects.toMatchObject({ status: 503 })
+  slow = false
+  const bob = await visit(hearing, {}, { user: null, port: two })
+  await worker.group(bell).send('rung', { n: 1 })
+  expect(await bob.next('rung')).toEqual({ n: 1 })
+  await bob.nothing()
 })
 
 test('a user is reached on every device, and nobody else is', async () => {
