@@ -9,6 +9,8 @@ import type { Flushed, Writer } from './writer.ts'
  * little at a time must not look like one that takes nothing.
  */
 const sliceBytes = 65_536
+/** So many pieces that wait become one: a piece takes 100 bytes of the heap beside its own, and the smallest frames have two. */
+const mostPieces = 64
 
 /**
  * The way out of one connection: what waits for the end of the turn, and what waits for a slow reader. The
@@ -24,6 +26,8 @@ export class Outlet implements Flushed {
   /** Whole turns, or the rest of one, that wait until the kernel takes more. */
   #held: Uint8Array[] = []
   #heldBytes = 0
+  /** How many of the last were held since pieces were joined. */
+  #pieces = 0
   /** Under `latest`: what waits for the reader to catch up, by key. */
   #latest: Map<string, Uint8Array> | null = null
   #latestBytes = 0
@@ -188,9 +192,19 @@ export class Outlet implements Flushed {
 
   #write(bytes: Uint8Array): void {
     if (!this.#isBehind && bytes.length <= sliceBytes) return this.#offer(bytes)
+    this.#hold(bytes)
+    this.#writeHeld()
+  }
+
+  #hold(bytes: Uint8Array): void {
     this.#held.push(bytes)
     this.#heldBytes += bytes.length
-    this.#writeHeld()
+    if (++this.#pieces < mostPieces) return
+    this.#pieces = 0
+    const pieces = this.#held.splice(-mostPieces)
+    const size = pieces.reduce((total, { length }) => total + length, 0)
+    // large ones stay as they are: many readers may share them
+    this.#held.push(...(size > sliceBytes ? pieces : [Buffer.concat(pieces, size)]))
   }
 
   #writeHeld(): void {
