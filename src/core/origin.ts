@@ -15,8 +15,8 @@ export interface OriginRequest {
 /**
  * Decides about an origin that no list can hold: a preview deployment, a domain of a customer. It is asked at each handshake that
  * has an `Origin`, before anything else is known of the peer; `true` allows, anything else does not. Compare the whole origin: a
- * test of its end lets sibling subdomains in (CVE-2023-0957). What it throws is 503, and so is no answer within the time of a
- * handshake.
+ * test of its end lets sibling subdomains in (CVE-2023-0957). It is asked about `null` and `file://` too; a text that is no origin is
+ * 403 without it. What it throws is 503, and so is no answer within the time of a handshake.
  *
  * @example const preview: OriginRule = (origin) => /^https:\/\/pr-\d{1,5}\.example\.app$/.test(origin)
  */
@@ -70,13 +70,17 @@ export async function assertOrigin(
   if (hosts !== null && !isLoopback(name) && !hosts.has(name))
     refuse('host-not-allowed', 'this server does not answer under that host name', name)
   if (origin === null) return
+  // a rule is asked about origins alone: one that takes them apart would throw at anything else
+  if (typeof origins === 'function' && !isOrigin(origin)) refuse(...notAllowed)
   const isAllowed: unknown =
     typeof origins === 'function'
       ? await inTime(async (signal) => origins(origin, { ...request, signal })).catch(unanswered(asker))
       : (origins?.has(origin) ?? isSameOrigin(origin, host))
   // whatever a rule answers that is not `true` is no permission
-  if (isAllowed !== true) refuse('origin-not-allowed', 'pages of this origin may not open sockets here')
+  if (isAllowed !== true) refuse(...notAllowed)
 }
+
+const notAllowed = ['origin-not-allowed', 'pages of this origin may not open sockets here'] as const
 
 function refuse(code: string, message: string, detail?: string): never {
   return deny(403, code, message, { httpOnly: true, ...(detail === undefined ? {} : { detail }) })

@@ -140,6 +140,23 @@ test('a rule decides about each origin, and hears what was asked for', async () 
   ])
 })
 
+test.each([
+  'x',
+  'https://',
+  'https://app.example/',
+  'https://u@app.example',
+  'https://app.example https://b.example',
+])('a rule is not asked about %j, which is no origin', async (origin) => {
+  const faults: unknown[] = []
+  const rule: OriginRule = (asked) => new URL(asked).hostname === 'app.example'
+  const port = testPort({ origins: rule, report: (error) => faults.push(error) })
+  const headers = { 'x-test-user': 'Ada', origin }
+  await expect(visit(who(byName), {}, { port, headers })).rejects.toMatchObject({
+    code: 'origin-not-allowed',
+  })
+  expect(faults).toEqual([])
+})
+
 test('a rule is not asked without an Origin, which programs do not send', async () => {
   const port = testPort({ origins: () => false })
   await expect(visit(who(byName), {}, { port, headers: { 'x-test-user': 'Ada' } })).resolves.toBeDefined()
