@@ -74,7 +74,7 @@ export async function passDoors(
 /** What others have revoked is known before a door is asked: what it looks up is younger. @throws Denial 503 when it cannot be known */
 async function heardOthers({ orders }: Hub): Promise<void> {
   try {
-    await orders.ready()
+    await orders.current()
   } catch {
     // why is reported at each attempt, and not for each handshake
     throw new Denial(503, 'unavailable', 'the server cannot hear of revocations: come back later', {

@@ -1,4 +1,5 @@
 import { closeReason } from '../wire/close.ts'
+import { SallyportError } from '../wire/errors.ts'
 import type { Questions } from './answer.ts'
 import type { Alarms } from './alarms.ts'
 import type { Clock, Timer } from './clock.ts'
@@ -58,6 +59,8 @@ const answerMs = 1_000
 const recheckedAtOnce = 64
 /** How often the logs are read for an order whose message was lost. */
 const pollMs = 5_000
+/** For how long the logs may stay unread before nobody is let in: what was revoked meanwhile is not known here. */
+const maxStaleMs = 30_000
 /** How long after a failed start the next one comes: at first, and at most. */
 const [firstRetryMs, maxRetryMs] = [50, 2_000]
 /** How often malformed orders are reported. */
@@ -73,6 +76,8 @@ export class Orders {
   #timer: Timer | null = null
   #closed = false
   #given = 0
+  /** When all logs were read last, on the monotonic clock. */
+  #readAt = Number.NEGATIVE_INFINITY
   /** The ids of the latest orders, in two sets: the older one goes at once, which costs less than to forget one by one. */
   #known = new Set<string>()
   #knownBefore: ReadonlySet<string> = new Set()
@@ -110,6 +115,17 @@ export class Orders {
    */
   ready(): Promise<void> {
     return (this.#ready ??= this.#start(firstRetryMs))
+  }
+
+  /**
+   * What a door asks first: whether this node knows what the others have revoked, up to 30 s ago at worst.
+   *
+   * @throws what the layer throws, or `ERR_LAYER` when it has answered nothing for so long
+   */
+  async current(): Promise<void> {
+    await this.ready()
+    if (this.#parts.clock.monotonic() - this.#readAt <= maxStaleMs) return
+    throw new SallyportError('ERR_LAYER', `no order could be read for ${maxStaleMs} ms`)
   }
 
   /**
@@ -188,7 +204,12 @@ export class Orders {
         throw error
       })
     await this.#answers
-    await Promise.all(Object.values(this.#logs).map((log) => log.start()))
+    await this.#all((log) => log.start())
+  }
+
+  async #all(run: (log: OrderLog) => Promise<void>): Promise<void> {
+    await Promise.all(Object.values(this.#logs).map(run))
+    this.#readAt = this.#parts.clock.monotonic()
   }
 
   #later(ms: number, run: () => void): void {
@@ -198,7 +219,7 @@ export class Orders {
   async #poll(): Promise<void> {
     this.#parts.revocations.look()
     try {
-      await Promise.all(Object.values(this.#logs).map((log) => log.read()))
+      await this.#all((log) => log.read())
     } catch (error) {
       if (!this.#closed) this.#parts.report(error, 'reading orders')
     }

@@ -10,10 +10,11 @@ import {
   type SallyportEvent,
   text,
 } from '../../src/index.ts'
+import { testLayer } from '../../src/testing/layer.ts'
 import { settled, testClock, type TestClock } from '../../src/testing/clock.ts'
 import { testPort, visit } from '../../src/testing.ts'
 import { changedLinks, linkOf } from '../support/links.ts'
-import { ada, byName } from './rooms.ts'
+import { ada, byName, grace } from './rooms.ts'
 
 const lines = contract('/ws/lines', { client: text, server: text })
 const room = consumer(lines, { auth: byName }, () => ({ message: () => {} }))
@@ -59,6 +60,25 @@ test('a store that fails at start has 200 handshakes subscribe once, and an orde
   expect(there.told).toHaveLength(1)
   // answers, users, sessions, tokens, acts; and those of presence and groups
   expect(subscriptions).toBeLessThan(10)
+})
+
+test('a node that can read no order for 30 s lets nobody in, and again as soon as it can', async () => {
+  const clock = testClock()
+  const layer = testLayer({ clock })
+  const here = nodeOn(layer, clock, 'here')
+  const there = nodeOn(layer, clock, 'there')
+  // of somebody with a socket already a second one asks nothing of the layer
+  const first = await visit(room, {}, { user: ada, port: there.port })
+  layer.cut('there')
+  const receipt = here.port.revoke({ user: ada.id, reason: 'banned' })
+  await clock.advance(35_000)
+  expect(await receipt).toMatchObject({ closed: 0, silent: ['there'] })
+  await expect(visit(room, {}, { user: ada, port: there.port })).rejects.toMatchObject({ status: 503 })
+  layer.restore('there')
+  await clock.advance(5_000)
+  expect((await first.closed).code).toBe(4403)
+  await expect(visit(room, {}, { user: ada, port: there.port })).rejects.toMatchObject({ status: 403 })
+  await visit(room, {}, { user: grace, port: there.port })
 })
 
 test('a store that fails at start is asked again after a while, however many handshakes come', async () => {
