@@ -8,6 +8,7 @@ import type { Identity } from './core/identity.ts'
 import { accountsUnder } from './core/account.ts'
 import { Alarms } from './core/alarms.ts'
 import { Allowances } from './core/allowances.ts'
+import { Backlog } from './core/backlog.ts'
 import { aClock, type Clock, systemClock, type Timer } from './core/clock.ts'
 import { type Carriers, checkedCarriers } from './core/credentials.ts'
 import { debugOutput } from './core/debug-output.ts'
@@ -281,6 +282,7 @@ function hubOf(options: Options): {
     origins,
     gate: new Gate(limits, clock),
     accounts: accountsUnder(limits, { clock, alarms }),
+    backlog: new Backlog(limits.waitingBytes),
     failures: new FailedAttempts(new Allowances(limits.failedHandshakes, clock, alarms), fingerprint),
     whenFull: options.whenFull ?? 'evict',
     presence: new Presence({ node, link, groups, clock, alarms, limits, report }),

@@ -15,7 +15,7 @@ export interface Access extends Pick<Messenger, 'revoke' | 'recheck'> {
   receiptOf(work: () => Promise<unknown>): Promise<Receipt>
 }
 
-const nothing: Receipt = { closed: 0, changed: 0, nodes: [], silent: [] }
+const nothing: Receipt = { closed: 0, changed: 0, dropped: 0, nodes: [], silent: [] }
 
 /** The words for the reasons of `revocations()`, where nobody has given better ones. */
 const words: Readonly<Record<string, string>> = {
@@ -58,6 +58,7 @@ function both(one: Receipt, other: Receipt): Receipt {
   return {
     closed: one.closed + other.closed,
     changed: one.changed + other.changed,
+    dropped: one.dropped + other.dropped,
     nodes: [...new Set([...one.nodes, ...other.nodes])],
     silent: [...new Set([...one.silent, ...other.silent])],
   }

@@ -16,6 +16,7 @@ const levels: Readonly<Record<SallyportEvent['type'], 'info' | 'debug' | 'warn' 
   accepted: 'info',
   denied: 'info',
   left: 'info',
+  dropped: 'info',
   refreshed: 'info',
   'refresh-refused': 'info',
   changed: 'info',

@@ -13,12 +13,16 @@ import type { Holder } from './registry.ts'
  * guests of the network have all that they may have
  */
 export function assertRoom(handshake: Handshake, contract: Contract, holder: Holder): void {
-  const { registry, limits, whenFull } = handshake[hub]
-  const { network } = holder
-  if (network !== undefined) {
-    if (registry.guestsOf(network) >= limits.guestConnections) refuse(handshake, contract, holder)
-  } else if (whenFull === 'refuse' && registry.of(holder).length >= limits.connectionsPerIdentity)
-    refuse(handshake, contract, holder)
+  const { registry, whenFull } = handshake[hub]
+  const evicts = whenFull === 'evict' && holder.network === undefined
+  if (evicts || registry.countOf(holder) < capOf(handshake, holder)) return
+  // one that has left makes room, whatever is still done in its name
+  if (!registry.of(holder).some(({ hasLeft }) => hasLeft)) refuse(handshake, contract, holder)
+}
+
+function capOf(handshake: Handshake, { network }: Holder): number {
+  const { connectionsPerIdentity, guestConnections } = handshake[hub].limits
+  return network === undefined ? connectionsPerIdentity : guestConnections
 }
 
 function refuse(handshake: Handshake, contract: Contract, { network, subject }: Holder): never {
@@ -36,11 +40,15 @@ function refuse(handshake: Handshake, contract: Contract, { network, subject }: 
 }
 
 /**
- * Ends the oldest of an identity that has more than it may have, in the turn in which the newcomer can be found. With a
+ * Ends the oldest of an identity that has more than it may have, in the turn in which the newcomer can be found; first those
+ * that have left, of which what waits is thrown away and what is at work is not heard any more. With a
  * code after which a client stops: one that came back would evict another, which would come back in its turn, for ever.
  */
 export function evictOldest(handshake: Handshake, holder: Holder): void {
-  const { registry, limits } = handshake[hub]
-  const sockets = registry.of(holder)
-  for (const socket of sockets.slice(0, -limits.connectionsPerIdentity)) socket.evict(handshake.id)
+  const { registry } = handshake[hub]
+  const most = capOf(handshake, holder)
+  if (registry.countOf(holder) <= most) return
+  for (const socket of registry.of(holder).slice(0, -most))
+    // an open socket of a guest belongs to a stranger
+    if (socket.hasLeft || holder.network === undefined) socket.evict(handshake.id)
 }

@@ -108,7 +108,10 @@ class Handling implements Inside {
     return Promise.resolve()
   }
 
-  stop(): void {}
+  /** It takes nothing by itself. */
+  stop(): number {
+    return 0
+  }
 
   async close(leave: Leave): Promise<void> {
     this.isParting = true

@@ -130,9 +130,10 @@ function begin(occupant: Occupant, entering: Entering): void {
     places.take(occupant)
     const inside = entering.run(opening)
     void opening.start(inside)
-    if (!opening.ended) occupant.lifetime.start()
+    if (!opening.over) occupant.lifetime.start()
   } catch (error) {
     opening.fail(error)
+    opening.abandon()
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Questions } from './answer.ts'
 import type { Accounts } from './account.ts'
 import type { Alarms } from './alarms.ts'
+import type { Backlog } from './backlog.ts'
 import type { Clock } from './clock.ts'
 import type { Carriers } from './credentials.ts'
 import type { FailedAttempts } from './failed-attempts.ts'
@@ -29,6 +30,8 @@ export interface Hub {
   readonly gate: Gate
   /** What the sockets of an identity, or the guests of a network, have used up together. */
   readonly accounts: Accounts
+  /** What waits for handlers, for each account. */
+  readonly backlog: Backlog
   /** How many bad credentials a network may bring. */
   readonly failures: FailedAttempts
   /** What becomes of a connection beyond `limits.connectionsPerIdentity`: it takes the place of the oldest, or is refused. */

@@ -1,23 +1,46 @@
-/** One piece of work: a handler for one message. It settles when the handler has, and never rejects. */
-export type Work = () => void | Promise<void>
+/** One piece of work: a handler for one message. */
+export interface Work {
+  /** What it counts for while it waits; read once, when it has to. */
+  readonly bytes: number
+  /** Runs it. It settles when the handler has, and never rejects. */
+  run(): void | Promise<void>
+}
+
+/** How much may wait before reading pauses. */
+export interface InboxBounds {
+  readonly messages: number
+  readonly bytes: number
+}
+
+/** What an inbox works with. */
+export interface InboxParts {
+  readonly bounds: InboxBounds
+  readonly flow: { pause(): void; resume(): void }
+  /** What waits for the account of the socket: asked before a piece of work waits, told when it waits no more. */
+  readonly backlog: { take(bytes: number): boolean; give(bytes: number): void }
+}
+
+interface Waiting {
+  readonly work: Work
+  readonly bytes: number
+}
 
 /**
- * What waits for the one handler of a socket. Handlers run one at a time, in order; beyond the bound, reading pauses
+ * What waits for the one handler of a socket. Handlers run one at a time, in order; beyond a bound, reading pauses
  * until half of it is worked off. A handler that needs no wait is run at once, without a turn in between.
  */
 export class Inbox {
-  readonly #bound: number
-  readonly #flow: { pause(): void; resume(): void }
-  #waiting: Work[] = []
+  readonly #parts: InboxParts
+  #waiting: Waiting[] = []
+  #bytes = 0
   #drained: (() => void)[] = []
   #busy = false
   #paused = false
   #closed = false
   #held = true
 
-  constructor(bound: number, flow: { pause(): void; resume(): void }) {
-    this.#bound = bound
-    this.#flow = flow
+  constructor(parts: InboxParts) {
+    this.#parts = parts
   }
 
   /** Whether reading is paused by this inbox: a peer that cannot be heard is not dead. */
@@ -25,19 +48,20 @@ export class Inbox {
     return this.#paused
   }
 
-  /** Takes work; it waits while another piece is being done, and until the inbox was started. */
-  add(work: Work): void {
-    if (this.#closed) return
+  /**
+   * Takes work; it waits while another piece is being done, and until the inbox was started.
+   *
+   * @returns false when it would have to wait, and there is no room for it in the account
+   */
+  add(work: Work): boolean {
+    if (this.#closed) return true
     if (!this.#busy && !this.#held && this.#waiting.length === 0) {
       this.#run(work)
       // a handler that makes its peer answer in the same turn has added more; one that ends its socket is waited for
       if (this.#waiting.length > 0 || this.#drained.length > 0) this.#next()
-      return
+      return true
     }
-    this.#waiting.push(work)
-    if (this.#paused || this.#waiting.length < this.#bound) return
-    this.#paused = true
-    this.#flow.pause()
+    return this.#wait(work)
   }
 
   /** Begins to work: what came before `open` was done has waited here. */
@@ -52,16 +76,32 @@ export class Inbox {
     return new Promise((resolve) => this.#drained.push(resolve))
   }
 
-  /** Forgets what waits; the piece that is being done goes on. */
-  close(): void {
+  /** Forgets what waits; the piece that is being done goes on. @returns how many pieces were forgotten */
+  close(): number {
+    const forgotten = this.#waiting.length
     this.#closed = true
     this.#waiting = []
+    this.#parts.backlog.give(this.#bytes)
+    this.#bytes = 0
     if (!this.#busy) this.#tell()
+    return forgotten
+  }
+
+  #wait(work: Work): boolean {
+    const { bounds, flow, backlog } = this.#parts
+    const { bytes } = work
+    if (!backlog.take(bytes)) return false
+    this.#waiting.push({ work, bytes })
+    this.#bytes += bytes
+    if (this.#paused || (this.#waiting.length < bounds.messages && this.#bytes < bounds.bytes)) return true
+    this.#paused = true
+    flow.pause()
+    return true
   }
 
   #run(work: Work): void {
     this.#busy = true
-    const done = work()
+    const done = work.run()
     if (done === undefined) this.#busy = false
     else void done.then(() => this.#settled())
   }
@@ -73,16 +113,19 @@ export class Inbox {
 
   #next(): void {
     while (!this.#busy) {
-      const work = this.#waiting.shift()
-      if (work === undefined) {
+      const next = this.#waiting.shift()
+      if (next === undefined) {
         this.#tell()
         break
       }
-      this.#run(work)
+      this.#bytes -= next.bytes
+      this.#parts.backlog.give(next.bytes)
+      this.#run(next.work)
     }
-    if (!this.#paused || this.#waiting.length > this.#bound / 2) return
+    const { bounds, flow } = this.#parts
+    if (!this.#paused || this.#waiting.length > bounds.messages / 2 || this.#bytes > bounds.bytes / 2) return
     this.#paused = false
-    this.#flow.resume()
+    flow.resume()
   }
 
   #tell(): void {

@@ -164,8 +164,8 @@ export class Lifetime implements StandingHearer {
   /** A session that slides has a later end by now; for any other the peer is asked for a new credential. */
   async #renew(end: number): Promise<void> {
     const { opening, hub } = this.#parts
-    if ((await this.#hasSlid(end)) && !opening.ended) await this.recheck('refresh')
-    if (opening.ended || opening.visitor.identity.expires?.getTime() !== end) return
+    if ((await this.#hasSlid(end)) && !opening.over) await this.recheck('refresh')
+    if (opening.over || opening.visitor.identity.expires?.getTime() !== end) return
     this.#refresh.ask(end - hub.clock.now())
     this.#armRenewal(end)
   }

@@ -71,6 +71,15 @@ export interface Limits {
   readonly invalidMessages: number
   /** Messages that wait for their handler before reading pauses; 256. */
   readonly inbox: number
+  /** Bytes of a socket that wait for its handler before reading pauses; 512 KiB. */
+  readonly inboxBytes: number
+  /**
+   * Bytes that wait for handlers of one identity (of a guest: of its network), over all its sockets, those that have left
+   * included; 2 MiB, then a message that would have to wait is refused with 429 `too-much-waiting`. A message counts for its
+   * bytes on the wire, or for a quarter of what it holds in the heap where that is more; one that nothing waits before may wait
+   * whatever its size.
+   */
+  readonly waitingBytes: number
   /** Bytes that wait for a slow reader before the policy of the message holds; 1 MiB. */
   readonly outboundBytes: number
   /** How long a handler waits for a slow reader in `socket.drained()` before 4508; 60 s. */
@@ -143,6 +152,8 @@ export const defaultLimits: Limits = {
   rateGraceMs: 10_000,
   invalidMessages: 10,
   inbox: 256,
+  inboxBytes: 524_288,
+  waitingBytes: 2_097_152,
   outboundBytes: 1_048_576,
   outboundMs: 60_000,
   pingMs: 25_000,

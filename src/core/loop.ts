@@ -27,14 +27,16 @@ export class Loop implements AsyncIterableIterator<unknown> {
     })
   }
 
-  /** Ends the loop: what nobody has taken is gone. */
-  end(): void {
+  /** Ends the loop: what nobody has taken is gone. @returns how many messages that is */
+  end(): number {
+    const offered = this.#offered
     this.#ended = true
     this.#rest()
-    this.#offered?.taken()
+    offered?.taken()
     this.#offered = null
     if (this.#wanted !== null) this.#wanted(this.#over())
     this.#wanted = null
+    return offered === null ? 0 : 1
   }
 
   /** Settles when the message that was taken last has been worked off: the loop asks for the next, or leaves. */

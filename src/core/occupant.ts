@@ -89,10 +89,22 @@ export class Occupant implements OpeningParts, LifetimeParts, OpenSocket, Member
     return isGuest(this.opening.visitor.identity)
   }
 
-  vacate(): void {
+  leave(): void {
+    this.hub.registry.leave(this)
+    this.places.vacate()
+  }
+
+  forget(): void {
     this.lifetime.stop()
     this.hub.registry.delete(this)
-    this.places.vacate()
+  }
+
+  get hasLeft(): boolean {
+    return this.opening.ended
+  }
+
+  get dropped(): number {
+    return this.opening.dropped
   }
 
   lapse(): void {
@@ -120,7 +132,7 @@ export class Occupant implements OpeningParts, LifetimeParts, OpenSocket, Member
   }
 
   evict(by: string): void {
-    this.hub.emit({ type: 'evicted', contract: this.contract.path, by, ...this.place })
+    if (!this.hasLeft) this.opening.tell({ type: 'evicted', by })
     this.end('evicted', 4409, 'replaced: you have opened too many connections since')
   }
 
@@ -129,8 +141,8 @@ export class Occupant implements OpeningParts, LifetimeParts, OpenSocket, Member
   }
 
   async recheck(questions: Questions): Promise<Outcome> {
-    // whoever has left while others were asked about was closed by nobody
-    return this.opening.ended ? 'kept' : this.lifetime.recheck('recheck', questions)
+    // what has come to its end while others were asked about was closed by nobody
+    return this.opening.over ? 'kept' : this.lifetime.recheck('recheck', questions)
   }
 }
 

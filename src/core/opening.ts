@@ -3,9 +3,8 @@ import { retryAfterClose } from '../wire/close.ts'
 import { type Contract, shapeOf } from '../wire/contract.ts'
 import { Denial } from '../wire/errors.ts'
 import { encodeFrame, glimpseId, type ServerFrame } from '../wire/frame.ts'
-import { isRecord } from '../wire/json.ts'
 import { check } from '../wire/schema.ts'
-import { traceOf } from '../wire/trace.ts'
+import { type TraceContext, traceOf } from '../wire/trace.ts'
 import type { Codec, Command, NewCredential } from './codec.ts'
 import { Conduct, type Verdict } from './conduct.ts'
 import { type Connection, Packet, type Receiver } from './connection.ts'
@@ -19,7 +18,7 @@ import type { EndpointLimits, Limits } from './limits.ts'
 import { bodyFor, sendingOf } from './messenger.ts'
 import { denialReason } from './refusal.ts'
 import type { LeaveReason, Place, SocketHappening } from './report.ts'
-import type { Work } from './tracer.ts'
+import { isThenable, Task, type TaskHost } from './task.ts'
 
 /** What runs inside a socket: the table of a consumer, or the loop of an endpoint. */
 export interface Inside {
@@ -29,8 +28,12 @@ export interface Inside {
   change(grant: unknown, before: unknown): unknown
   /** Settles when the message that was taken last has been worked off. */
   rested(): Promise<void>
-  /** Access has ended: nothing more is to be taken. A peer that leaves by itself is still heard to the end. */
-  stop(): void
+  /**
+   * Access has ended: nothing more is to be taken. A peer that leaves by itself is still heard to the end.
+   *
+   * @returns how many messages were handed over and are thrown away now, before anything was done with them
+   */
+  stop(): number
   /** Whether it has been told that access has ended, and says its farewell: no longer, and not yet what was at work then. */
   readonly isParting: boolean
   /** Runs last, after every handler has settled. */
@@ -59,8 +62,10 @@ export interface OpeningParts {
   readonly account: string
   /** Whether that is the account of a network. */
   readonly isGuest: boolean
-  /** Gives up the places in groups and presence. */
-  vacate(): void
+  /** The socket has ended: gives up its places in groups and presence. It can still be found. */
+  leave(): void
+  /** Nothing is done in its name any more: it cannot be found from now on, and nobody asks about it. */
+  forget(): void
   /** The credential has ended before its alarm has rung. */
   lapse(): void
   /** The peer brings a new credential; it passes the queue of the handlers by. */
@@ -68,10 +73,12 @@ export interface OpeningParts {
 }
 
 /**
- * One opening of an endpoint on a connection: reads commands, checks them, runs handlers one at a time, and ends once.
+ * One opening of an endpoint on a connection: reads commands, checks them, runs handlers one at a time, and ends once. After
+ * its end handlers may still be at work, and messages of a peer that has left may wait for them: until that is over the
+ * opening can be found, and access that ends reaches it.
  * Its owner makes it, starts it with what runs inside, and never hears an error: they go to the sender, or to the reporter.
  */
-export class Opening implements Receiver, Pulse {
+export class Opening implements Receiver, Pulse, TaskHost {
   readonly parts: OpeningParts
   /** These two are made for the first message: many sockets only listen. */
   #inbox: Inbox | null = null
@@ -80,14 +87,17 @@ export class Opening implements Receiver, Pulse {
   /** When it was opened, on the monotonic clock. */
   readonly #since: number
   /** The calls under way; few sockets ever make one. */
-  #calls: Map<string, AbortController> | null = null
+  #calls: Map<string, Task> | null = null
   #inside: Inside | null = null
   #opened: Promise<unknown> | null = null
   #started = false
   #draining = false
   #ended = false
-  /** Whether it has ended because a right was lost. */
+  /** Whether a right was lost, at its end or later: what is still at work in its name is not to be heard. */
   #lost = false
+  /** Whether nothing is done in its name any more, or nothing of it is heard. */
+  #over = false
+  #dropped = 0
   /** How it ended, where that was before anything could run inside. */
   #left: Leave | null = null
   /** Settles when the last handler has. */
@@ -154,8 +164,19 @@ export class Opening implements Receiver, Pulse {
     return this.#turned.promise
   }
 
+  /** Whether the socket has ended: its peer hears nothing any more. */
   get ended(): boolean {
     return this.#ended
+  }
+
+  /** Whether nothing is done in its name any more, or nothing of it is heard: access has nothing left to end. */
+  get over(): boolean {
+    return this.#over
+  }
+
+  /** How many of its messages were thrown away before a handler has seen them, since access ended or the server closed it. */
+  get dropped(): number {
+    return this.#dropped
   }
 
   /** Refuses to publish what a handler was at work on when its right ended. @throws Denial 403 then */
@@ -170,15 +191,23 @@ export class Opening implements Receiver, Pulse {
     hub.emit({ ...happened, contract: contract.path, ...place })
   }
 
+  /** Nothing will ever run inside: what was to has thrown. */
+  abandon(): void {
+    if (this.#inside === null) this.#forget()
+  }
+
   /** Runs `open`, then everything that has come meanwhile. */
   async start(inside: Inside): Promise<void> {
     this.#inside = inside
-    if (this.#left !== null) return this.#goodbye(this.#left)
+    if (this.#left !== null) return (this.#gone = this.#goodbye(this.#left))
     try {
       const opened = inside.open()
       if (isThenable(opened)) await (this.#opened = Promise.resolve(opened))
     } catch (error) {
-      return this.fail(error)
+      this.fail(error)
+      // what has waited for `open` has no handler now, also where its peer has left and that was called off
+      if (this.#ended) this.#cutOff('peer')
+      return
     }
     this.#started = true
     this.#inbox?.start()
@@ -223,9 +252,12 @@ export class Opening implements Receiver, Pulse {
     this.end('fault', 1011, 'internal error')
   }
 
-  /** Ends the socket, once: leaves its groups first, so that nothing more is heard, then closes and tells what runs inside. */
+  /**
+   * Ends the socket, once: leaves its groups first, so that nothing more is heard, then closes and tells what runs inside.
+   * Where it had ended, what is still done in its name ends.
+   */
   end(why: LeaveReason, code: number, reason: string): void {
-    if (this.#ended) return
+    if (this.#ended) return this.#cutOff(why)
     this.#hangUp(code, reason)
     this.#leave({ why, code, mayReturn: retryAfterClose(code) === 'retry' })
   }
@@ -243,7 +275,7 @@ export class Opening implements Receiver, Pulse {
 
   /**
    * Takes no more messages, lets the handler that runs finish, then closes with 1012 and says when to come back. Settles
-   * when the last handler has.
+   * when the last handler has, also of a peer that has left.
    */
   async drain(retryAfterMs: number): Promise<void> {
     this.#draining = true
@@ -251,7 +283,7 @@ export class Opening implements Receiver, Pulse {
     await this.#opened?.catch(() => {})
     await this.#inbox?.drained()
     await this.#inside?.rested()
-    this.end('drain', 1012, 'restart')
+    if (!this.#ended) this.end('drain', 1012, 'restart')
     await this.#gone
   }
 
@@ -264,7 +296,7 @@ export class Opening implements Receiver, Pulse {
     this.#began = hub.clock.monotonic()
     const verdict = this.#judge.message(bytes, this.#began)
     if (verdict !== null) return this.#punish(verdict, codec.framed ? glimpseId(payload) : null)
-    this.#obey(codec.read(payload, limits.values ?? hub.limits.messageValues))
+    this.#obey(codec.read(payload, limits.values ?? hub.limits.messageValues), bytes)
     this.#charge()
   }
 
@@ -309,8 +341,7 @@ export class Opening implements Receiver, Pulse {
 
   get #queue(): Inbox {
     if (this.#inbox !== null) return this.#inbox
-    const { hub, connection } = this.parts
-    this.#inbox = new Inbox(hub.limits.inbox, connection)
+    this.#inbox = inboxOf(this.parts)
     if (this.#started) this.#inbox.start()
     return this.#inbox
   }
@@ -319,10 +350,10 @@ export class Opening implements Receiver, Pulse {
     return (this.#conduct ??= conductOf(this.parts))
   }
 
-  #obey(command: Command): void {
-    if (command.do === 'message' || command.do === 'call') this.#take(command)
+  #obey(command: Command, bytes: number): void {
+    if (command.do === 'message' || command.do === 'call') this.#take(command, bytes)
     else if (command.do === 'invalid') this.#refuseInvalid(command)
-    else if (command.do === 'cancel') this.#calls?.get(command.id)?.abort()
+    else if (command.do === 'cancel') this.#calls?.get(command.id)?.cancel()
     else if (command.do === 'refresh') this.parts.refresh(command)
     else if (command.do === 'ping') this.frame({ op: 'pong' })
   }
@@ -342,111 +373,90 @@ export class Opening implements Receiver, Pulse {
     this.#judge.spent(now - began, now)
   }
 
-  #take(command: Command & { readonly do: 'message' | 'call' }): void {
+  #take(command: Command & { readonly do: 'message' | 'call' }, bytes: number): void {
     this.#activeAt = this.#began
     if (this.#draining) return
-    if (command.do === 'call') this.#takeCall(command)
-    else this.#takeMessage(command)
+    if (command.do === 'call') this.#takeCall(command, bytes)
+    else this.#takeMessage(command, bytes)
   }
 
-  #takeMessage({ type, data, id, trace }: Command & { readonly do: 'message' }): void {
+  #takeMessage({ type, data, id, trace }: Command & { readonly do: 'message' }, bytes: number): void {
     const shape = shapeOf(this.parts.contract.client, type)
     if (shape === null)
       return this.#invalid(type === null ? "a message of this endpoint has a 'type'" : 'no such message', id)
     const checked = this.#checked(() => check(shape.schema, data))
     if (checked === null) return
     if (!checked.ok) return this.#invalid(checked.issue, id)
-    this.#queue.add(() =>
-      this.#run(
-        id,
-        this.#traced({ kind: 'message', type, trace }, () => this.#inside?.message(type, checked.value)),
-        () => undefined,
-      ),
+    this.#enqueue(
+      new Task(this, { kind: 'message', type, id, data: checked.value, parent: this.#parent(trace), bytes }),
     )
   }
 
-  #takeCall({ type, data, id, trace }: Command & { readonly do: 'call' }): void {
-    const { calls } = this.parts.contract
-    const call = Object.hasOwn(calls, type) ? calls[type] : undefined
+  #takeCall({ type, data, id, trace }: Command & { readonly do: 'call' }, bytes: number): void {
+    const call = this.#callNamed(type)
     if (call === undefined) return this.#invalid('no such call', id)
     if (this.#calls?.has(id) === true) return this.#invalid('a call with this id is under way', id)
     const checked = this.#checked(() => check(call.input, data))
     if (checked === null) return
     if (!checked.ok) return this.#invalid(checked.issue, id)
-    const abort = new AbortController()
-    ;(this.#calls ??= new Map()).set(id, abort)
-    const answer = (value: unknown): unknown => {
-      if (this.parts.hub.checkOutgoing) assertValid(call.output, value, `the answer of the call '${type}'`)
-      return value
-    }
-    const ask = async (): Promise<unknown> => {
-      try {
-        return await this.#inside?.call(type, checked.value, abort.signal)
-      } catch (error) {
-        // whatever a handler throws because its call was called off is no fault of the server
-        if (abort.signal.aborted && !this.#ended) cancelled()
-        throw error
-      }
-    }
-    const asked = this.#traced({ kind: 'call', type, trace }, ask)
-    this.#queue.add(() => {
-      if (abort.signal.aborted) return this.#run(id, cancelled, answer, () => this.#calls?.delete(id))
-      return this.#run(id, asked, answer, () => this.#calls?.delete(id))
-    })
+    const parent = this.#parent(trace)
+    const task = new Task(this, { kind: 'call', type, id, data: checked.value, parent, bytes })
+    ;(this.#calls ??= new Map()).set(id, task)
+    if (!this.#enqueue(task)) this.#calls.delete(id)
   }
 
-  /** A handler under the tracer, if there is one; what a peer says of its trace is looked at only then. */
-  #traced(
-    { trace, ...work }: Pick<Work, 'kind' | 'type'> & { readonly trace?: unknown },
-    handler: () => unknown,
-  ): () => unknown {
+  #callNamed(name: string | null): Contract['calls'][string] | undefined {
+    const { calls } = this.parts.contract
+    return name !== null && Object.hasOwn(calls, name) ? calls[name] : undefined
+  }
+
+  /** What a peer says of its trace is looked at only where there is a tracer. */
+  #parent(trace: unknown): TraceContext | null {
+    return this.parts.hub.tracer === null ? null : traceOf(trace)
+  }
+
+  #enqueue(task: Task): boolean {
+    const isTaken = this.#queue.add(task)
+    if (!isTaken) this.#refuse(tooMuchWaiting(), task.id)
+    return isTaken
+  }
+
+  /** Runs a handler, under the tracer if there is one. */
+  handle(task: Task, data: unknown): unknown {
     const { hub, contract, place } = this.parts
     const { tracer } = hub
-    if (tracer === null) return handler
+    if (tracer === null) return this.#handle(task, data)
+    const { kind, type, parent } = task
     const { id, path, address, subject = null } = place
-    const where = { contract: contract.path, path, id, address, subject, parent: traceOf(trace) }
-    return () => tracer.run({ ...work, ...where }, handler)
+    const work = { kind, type, parent, contract: contract.path, path, id, address, subject }
+    return tracer.run(work, () => this.#handle(task, data))
   }
 
-  /** Runs a handler and tells the sender how it ended. Never throws; answers a promise only when the handler does. */
-  #run(
-    id: string | null,
-    handler: () => unknown,
-    answer: (value: unknown) => unknown,
-    settled: () => void = () => {},
-  ): void | Promise<void> {
-    try {
-      const result = handler()
-      if (isThenable(result)) return this.#await(id, result, answer, settled)
-      this.#done(id, answer(result))
-    } catch (error) {
-      this.#threw(id, error)
-    }
-    settled()
+  #handle(task: Task, data: unknown): unknown {
+    const { kind, type } = task
+    // a call has a name
+    return kind === 'call' && type !== null
+      ? this.#inside?.call(type, data, task.signal)
+      : this.#inside?.message(type, data)
   }
 
-  async #await(
-    id: string | null,
-    result: PromiseLike<unknown>,
-    answer: (value: unknown) => unknown,
-    settled: () => void,
-  ): Promise<void> {
-    try {
-      this.#done(id, answer(await result))
-    } catch (error) {
-      this.#threw(id, error)
-    }
-    settled()
-  }
-
-  #done(id: string | null, data: unknown): void {
+  answered({ kind, type, id }: Task, value: unknown): void {
+    const call = kind === 'call' ? this.#callNamed(type) : undefined
+    if (call !== undefined && this.parts.hub.checkOutgoing)
+      assertValid(call.output, value, `the answer of the call '${type}'`)
     if (id === null) return
+    // what the handler of a message answers is for nobody
+    const data = call === undefined ? undefined : value
     this.frame({ op: 'ok', in: this.#visitor.path, id, ...(data === undefined ? {} : { data }) })
   }
 
-  #threw(id: string | null, error: unknown): void {
+  threw({ id }: Task, error: unknown): void {
     if (error instanceof Denial) this.#refuse(error, id)
     else this.fail(error)
+  }
+
+  done({ kind, id }: Task): void {
+    if (kind === 'call' && id !== null) this.#calls?.delete(id)
   }
 
   #refuse(denial: Denial, id: string | null): void {
@@ -509,29 +519,47 @@ export class Opening implements Receiver, Pulse {
   }
 
   #leave(leave: Leave): void {
-    const { hub, contract, place } = this.parts
+    const { why, code } = leave
     this.#ended = true
-    this.#lost = isLoss(leave.why)
     this.#heartbeat.stop()
-    if (leave.why !== 'peer' && leave.why !== 'lost') {
-      this.#inbox?.close()
-      this.#inside?.stop()
-    }
-    this.parts.vacate()
+    const dropped = why === 'peer' || why === 'lost' ? 0 : this.#drop()
+    if (isLoss(why)) this.#silence()
+    this.parts.leave()
     this.#abort?.abort()
     this.#drains?.end(this.signal.reason)
     this.#turn()
-    for (const call of this.#calls?.values() ?? []) call.abort()
-    hub.emit({
-      type: 'left',
-      contract: contract.path,
-      why: leave.why,
-      code: leave.code,
-      ms: Math.round(hub.clock.monotonic() - this.#since),
-      ...place,
-    })
+    for (const call of this.#calls?.values() ?? []) call.cancel()
+    this.tell({ type: 'left', why, code, ms: Math.round(this.parts.hub.clock.monotonic() - this.#since) })
+    if (dropped > 0) this.tell({ type: 'dropped', why, messages: dropped })
     if (this.#inside === null) this.#left = leave
     else this.#gone = this.#goodbye(leave)
+  }
+
+  /** The socket has ended, and now access has as well, or the server wants no more of it. */
+  #cutOff(why: LeaveReason): void {
+    if (this.#over) return
+    const messages = this.#drop()
+    // an eviction makes room for a newcomer: nothing is to be left of what had the place
+    if (isLoss(why) || why === 'evicted') this.#silence()
+    if (messages > 0 || this.#over) this.tell({ type: 'dropped', why, messages })
+  }
+
+  /** Throws away what no handler has seen. */
+  #drop(): number {
+    const dropped = (this.#inbox?.close() ?? 0) + (this.#inside?.stop() ?? 0)
+    this.#dropped += dropped
+    return dropped
+  }
+
+  /** Lets nothing be heard any more of what is still at work. */
+  #silence(): void {
+    this.#lost = true
+    this.#forget()
+  }
+
+  #forget(): void {
+    this.#over = true
+    this.parts.forget()
   }
 
   async #goodbye(leave: Leave): Promise<void> {
@@ -543,6 +571,8 @@ export class Opening implements Receiver, Pulse {
       await this.#inside?.close(leave)
     } catch (error) {
       this.parts.hub.report(error, `closing ${this.parts.contract.path}`)
+    } finally {
+      this.#forget()
     }
   }
 }
@@ -563,6 +593,19 @@ function conductOf(parts: OpeningParts): Conduct {
   })
 }
 
+function inboxOf(parts: OpeningParts): Inbox {
+  const { hub, connection, account } = parts
+  const limited = (): void => tellLimit(parts, 'waitingBytes')
+  return new Inbox({
+    bounds: { messages: hub.limits.inbox, bytes: hub.limits.inboxBytes },
+    flow: connection,
+    backlog: {
+      take: (bytes) => hub.backlog.take(account, bytes, limited),
+      give: (bytes) => hub.backlog.give(account, bytes),
+    },
+  })
+}
+
 function tellLimit({ hub, contract, place, isGuest }: OpeningParts, limit: keyof Limits): void {
   hub.emit({ type: 'limited', limit, scope: scopeOf(limit, isGuest), contract: contract.path, ...place })
 }
@@ -573,6 +616,7 @@ const accountLimits: ReadonlySet<keyof Limits> = new Set([
   'guestRate',
   'guestByteRate',
   'validation',
+  'waitingBytes',
 ] as const)
 
 /** What is counted together. */
@@ -592,13 +636,12 @@ function isLoss(why: LeaveReason): boolean {
   return why === 'revoked' || why === 'denied' || why === 'expired'
 }
 
-function cancelled(): never {
-  throw new Denial(499, 'cancelled', 'the call was cancelled')
-}
-
-/** A promise of whatever make: query builders answer their own, which run only when they are awaited. */
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return isRecord(value) && typeof value['then'] === 'function'
+function tooMuchWaiting(): Denial {
+  return new Denial(
+    429,
+    'too-much-waiting',
+    'slow down: too much of yours waits already, and this message was dropped',
+  )
 }
 
 function isAbort(error: unknown): boolean {

@@ -20,8 +20,12 @@ export interface Order {
 
 /** What came of an order on one node. */
 export interface Done {
+  /** Sockets that were ended: open ones, and those that had left while handlers were at work in their name. */
   readonly closed: number
+  /** Sockets with another grant now. */
   readonly changed: number
+  /** Messages of those that were ended which no handler has seen. */
+  readonly dropped: number
 }
 
 /** What a node answers to an order of another. */
@@ -64,9 +68,11 @@ export function orderIn(bytes: Uint8Array): Order | null {
 
 /** Reads what another node answered; `null` when it is no answer. */
 export function answerIn(bytes: Uint8Array): OrderAnswer | null {
-  const { id, node, closed, changed } = recordIn(bytes, maxAnswerBytes)
-  if (!isText(id, maxId) || !isText(node, maxName) || !isCount(closed) || !isCount(changed)) return null
-  return { id, node, closed, changed }
+  // a node of an older version does not count what it drops
+  const { id, node, closed, changed, dropped = 0 } = recordIn(bytes, maxAnswerBytes)
+  if (!isText(id, maxId) || !isText(node, maxName)) return null
+  if (!isCount(closed) || !isCount(changed) || !isCount(dropped)) return null
+  return { id, node, closed, changed, dropped }
 }
 
 /** An object, or nothing in what is none. */

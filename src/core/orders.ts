@@ -287,10 +287,9 @@ export class Orders {
     // a kick is not remembered: whoever is on the way into that room has the doors asked again
     if (kind === 'recheck' || who.room !== undefined) this.#noteChange(who, number)
     const sockets = registry.find(who).filter(applies)
-    if (kind === 'recheck') return recheckedBy(sockets)
-    const code = who.session === undefined && who.token === undefined ? 4403 : 4401
-    for (const socket of sockets) socket.end('revoked', code, closeReason(`revoked: ${reason}`))
-    return { closed: sockets.length, changed: 0 }
+    const before = droppedBy(sockets)
+    const done = kind === 'recheck' ? await recheckedBy(sockets) : endedBy(sockets, order)
+    return { ...done, dropped: droppedBy(sockets) - before }
   }
 
   #noteChange(who: Selector, number: number): void {
@@ -322,6 +321,7 @@ function happeningOf(order: Order, done: Done, fingerprint: (id: string) => stri
     ...(token === undefined ? {} : { token: fingerprint(token) }),
     ...(path === undefined ? {} : { path }),
     closed: done.closed,
+    dropped: done.dropped,
     from,
   }
   if (kind === 'recheck') return { type: 'rechecked', changed: done.changed, ...told }
@@ -332,7 +332,7 @@ function answersTopic(node: string): string {
   return `sallyport/answers/${node}`
 }
 
-async function recheckedBy(sockets: readonly OpenSocket[]): Promise<Done> {
+async function recheckedBy(sockets: readonly OpenSocket[]): Promise<Omit<Done, 'dropped'>> {
   // questions of their own: one that was asked before the order may have been answered before the change
   const questions: Questions = new Flights()
   return counted(await someAtOnce(sockets, (socket) => socket.recheck(questions)))
@@ -348,7 +348,18 @@ async function someAtOnce<T, R>(all: readonly T[], ask: (one: T) => Promise<R>):
   return answers
 }
 
-function counted(outcomes: readonly string[]): Done {
+function endedBy(sockets: readonly OpenSocket[], { who, reason }: Order): Omit<Done, 'dropped'> {
+  const code = who.session === undefined && who.token === undefined ? 4403 : 4401
+  for (const socket of sockets) socket.end('revoked', code, closeReason(`revoked: ${reason}`))
+  return { closed: sockets.length, changed: 0 }
+}
+
+/** How many messages these sockets have lost so far. */
+function droppedBy(sockets: readonly OpenSocket[]): number {
+  return sockets.reduce((total, { dropped }) => total + dropped, 0)
+}
+
+function counted(outcomes: readonly string[]): Omit<Done, 'dropped'> {
   const of = (what: string): number => outcomes.filter((outcome) => outcome === what).length
   return { closed: of('closed'), changed: of('changed') }
 }

@@ -102,7 +102,7 @@ export interface Messenger {
    * @returns what was closed, on which nodes, and which nodes did not answer within a second of the publication
    * @throws TypeError before anything has changed, when nobody is named or a name or the reason is none; what the layer
    * throws, when other nodes cannot be told
-   * @example await port.revoke({ user: user.id, reason: 'banned' }) // { closed: 3, changed: 0, nodes: ['a', 'b'], silent: [] }
+   * @example await port.revoke({ user: user.id, reason: 'banned' }) // { closed: 3, changed: 0, dropped: 0, nodes: ['a', 'b'], silent: [] }
    */
   revoke(whom: Whom & { readonly reason: string }): Promise<Receipt>
   /**

@@ -2,11 +2,17 @@ import type { Clock } from './clock.ts'
 import type { LayerConnection } from './layer-connection.ts'
 import type { Done, OrderAnswer } from './order.ts'
 
-/** What came of an order: sockets closed and changed, the nodes that say so, and those that said nothing in time. */
+/** What came of an order, over all nodes. */
 export interface Receipt {
+  /** Sockets that were ended. One that had left before counts while handlers are at work in its name, or messages wait. */
   readonly closed: number
+  /** Sockets with another grant now. */
   readonly changed: number
+  /** Messages of those that were ended which no handler has seen: they were thrown away. */
+  readonly dropped: number
+  /** The nodes that say so. */
   readonly nodes: readonly string[]
+  /** Those that said nothing in time. */
   readonly silent: readonly string[]
 }
 
@@ -37,8 +43,8 @@ export class Receipts {
   }
 
   /** Takes an answer. One that nobody waits for, of a node that is not there, or a second one of a node does not count. */
-  answer({ id, node, closed, changed }: OrderAnswer): void {
-    this.#open.get(id)?.answer(node, { closed, changed })
+  answer({ id, node, ...done }: OrderAnswer): void {
+    this.#open.get(id)?.answer(node, done)
   }
 }
 
@@ -83,6 +89,7 @@ class OpenReceipt {
     return {
       closed: sum(answers, ({ closed }) => closed),
       changed: sum(answers, ({ changed }) => changed),
+      dropped: sum(answers, ({ dropped }) => dropped),
       nodes: [...answers.keys()],
       silent: [...this.#asked].filter((asked) => !answers.has(asked)),
     }

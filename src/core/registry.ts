@@ -13,12 +13,16 @@ export interface Holder {
   readonly network?: string | undefined
 }
 
-/** An open socket, as its server sees it. */
+/** A socket, as its server sees it: open, or ended while handlers are still at work in its name. */
 export interface OpenSocket {
   holder: Holder
+  /** Whether it has ended, and handlers are still at work in its name. */
+  readonly hasLeft: boolean
+  /** How many of its messages were thrown away before a handler has seen them. */
+  readonly dropped: number
   /** Whether what it rests on was revoked: a newer sign-in was not. */
   isRevoked(): boolean
-  /** Ends it, once. */
+  /** Ends it, once. Where it has left, what waits is thrown away, and of what is at work nothing is heard when a right was lost. */
   end(why: LeaveReason, code: number, reason: string): void
   /** Ends it for a newer connection of its identity; `by` is the id of that handshake. */
   evict(by: string): void
@@ -27,6 +31,9 @@ export interface OpenSocket {
   /** Asks both doors again, with the others that are asked at the same time. */
   recheck(questions: Questions): Promise<Outcome>
 }
+
+/** What sockets are counted by: an identity, or the network of guests. */
+type Account = Pick<Holder, 'tenant' | 'subject' | 'network'>
 
 /** Whom an order is about: all that is named must hold. */
 export interface Selector {
@@ -57,9 +64,14 @@ function namesIn(selector: Selector): readonly (readonly [keyof typeof fields, s
   })
 }
 
-/** The open sockets of this process, found by what they hold: a look-up costs what it finds, not what is open. */
+/**
+ * The sockets of this process, found by what they hold: a look-up costs what it finds, not what is open. One that has ended
+ * can be found until nothing is done in its name any more.
+ */
 export class Registry<S extends { holder: Holder } = OpenSocket> {
   readonly #all = new Set<S>()
+  /** Those that have ended. */
+  readonly #left = new Set<S>()
   readonly #by = {
     subject: new Index<S>(),
     session: new Index<S>(),
@@ -68,8 +80,9 @@ export class Registry<S extends { holder: Holder } = OpenSocket> {
     network: new Index<S>(),
   }
 
+  /** How many are open. */
   get size(): number {
-    return this.#all.size
+    return this.#all.size - this.#left.size
   }
 
   [Symbol.iterator](): IterableIterator<S> {
@@ -81,7 +94,13 @@ export class Registry<S extends { holder: Holder } = OpenSocket> {
     this.#index(socket)
   }
 
+  /** It has ended, and can still be found. */
+  leave(socket: S): void {
+    if (this.#all.has(socket)) this.#left.add(socket)
+  }
+
   delete(socket: S): void {
+    this.#left.delete(socket)
     if (this.#all.delete(socket)) this.#forget(socket)
   }
 
@@ -94,14 +113,21 @@ export class Registry<S extends { holder: Holder } = OpenSocket> {
     this.#index(socket, changed)
   }
 
-  /** The sockets of one identity, the oldest first. */
-  of({ tenant, subject }: Pick<Holder, 'tenant' | 'subject'>): readonly S[] {
-    return [...this.#by.subject.get(subject)].filter(({ holder }) => holder.tenant === tenant)
+  /**
+   * The sockets of one identity, or of the guests of one network: those that have ended, then those that are open, each the
+   * oldest first.
+   */
+  of(holder: Account): readonly S[] {
+    const all = [...this.#accountOf(holder)]
+    const own =
+      holder.network === undefined ? all.filter(({ holder: { tenant } }) => tenant === holder.tenant) : all
+    if (this.#left.size === 0) return own
+    return [true, false].flatMap((has) => own.filter((one) => this.#left.has(one) === has))
   }
 
-  /** How many sockets the guests of a network have. */
-  guestsOf(network: string): number {
-    return this.#by.network.get(network).size
+  /** How many those are; for the guests of a network it is known without looking at each. */
+  countOf(holder: Account): number {
+    return holder.network === undefined ? this.of(holder).length : this.#accountOf(holder).size
   }
 
   /** Those whom a selector means; the list stays as it is while they are ended. */
@@ -109,6 +135,10 @@ export class Registry<S extends { holder: Holder } = OpenSocket> {
     const candidates = namesIn(selector).map(([name, value]) => this.#by[fields[name]].get(value))
     const [smallest] = candidates.sort((one, other) => one.size - other.size)
     return smallest === undefined ? [] : [...smallest].filter((socket) => isMeant(selector, socket.holder))
+  }
+
+  #accountOf({ subject, network }: Account): ReadonlySet<S> {
+    return network === undefined ? this.#by.subject.get(subject) : this.#by.network.get(network)
   }
 
   #index(socket: S, names = indexes): void {

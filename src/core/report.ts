@@ -53,8 +53,10 @@ interface Ordered {
   readonly token?: string
   /** The node that was told to. */
   readonly from: string
-  /** How many sockets of this node it closed. */
+  /** How many sockets of this node it ended: open ones, and those that had left while handlers were at work in their name. */
   readonly closed: number
+  /** How many of their messages were thrown away before a handler has seen them. */
+  readonly dropped: number
 }
 
 /** Someone came in. */
@@ -70,7 +72,7 @@ interface Denied extends Place, Refused {
   readonly contract?: string | undefined
 }
 
-/** A socket has ended. */
+/** A socket has ended. What a peer has said before it left is still heard; `dropped` follows where it is not. */
 interface Left extends At {
   readonly type: 'left'
   readonly why: LeaveReason
@@ -78,6 +80,16 @@ interface Left extends At {
   readonly code: number
   /** For how long it was open. */
   readonly ms: number
+}
+
+/**
+ * Messages were thrown away that no handler has seen, because access has ended or the server closed the socket. Where the
+ * peer had left before, `left` was told then, and this says that nothing is done in its name any more, of how many messages.
+ */
+interface Dropped extends At {
+  readonly type: 'dropped'
+  readonly why: LeaveReason
+  readonly messages: number
 }
 
 /** A new credential was taken on an open socket; `expires` in milliseconds since 1970, `null` where it has no end. */
@@ -176,6 +188,7 @@ export type Happening =
   | Accepted
   | Denied
   | Left
+  | Dropped
   | Refreshed
   | RefreshRefused
   | Changed

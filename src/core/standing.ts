@@ -78,7 +78,7 @@ export class Standing {
     while (this.#asking !== null) before = await this.#asking.catch(asBefore)
     const { why, questions } = this.#wanted ?? first
     this.#next = this.#wanted = null
-    if (this.#parts.opening.ended) return 'closed'
+    if (this.#parts.opening.over) return 'closed'
     const outcome = await this.#ask(this.#reconsider(why, questions))
     return outcome === 'kept' ? before : outcome
   }
@@ -105,7 +105,7 @@ export class Standing {
   async #reconsider(why: Why, questions: Questions): Promise<Outcome> {
     const said = await this.#shared(why, questions)
     const { opening } = this.#parts
-    if (opening.ended) return 'closed'
+    if (opening.over) return 'closed'
     if (!(said instanceof Denial)) {
       const revoked = this.#revoked(said)
       return revoked === null ? this.#take({ ...opening.visitor, ...said }, why) : this.#end(revoked)
@@ -144,7 +144,7 @@ export class Standing {
     const ask = (): Promise<Answer> => this.#doors(why)
     for (;;) {
       const { isLost, said } = await (what === null ? ask() : questions.once(checks, what, ask))
-      if (!isLost || opening.ended) return said
+      if (!isLost || opening.over) return said
     }
   }
 
@@ -164,11 +164,14 @@ export class Standing {
   /** What both doors answer within the time of a handshake. */
   async #doors(why: Why, fresh?: Fresh): Promise<Answer> {
     const { hub, opening } = this.#parts
+    // where the socket has ended, its signal is aborted, and handlers still rely on the answer
+    const asker = opening.ended ? undefined : opening.signal
+    const isLost = (): boolean => asker?.aborted ?? false
     try {
-      const said = await inTime(hub, (signal) => this.#asked(why, signal, fresh), opening.signal)
-      return { isLost: opening.ended, said }
+      const said = await inTime(hub, (signal) => this.#asked(why, signal, fresh), asker)
+      return { isLost: isLost(), said }
     } catch (error) {
-      return { isLost: opening.ended, said: error instanceof Denial ? error : notFoundOut(error) }
+      return { isLost: isLost(), said: error instanceof Denial ? error : notFoundOut(error) }
     }
   }
 
@@ -223,7 +226,7 @@ export class Standing {
       opening.fail(error)
       return 'closed'
     }
-    if (opening.ended) return 'closed'
+    if (opening.over) return 'closed'
     if (!changed) return 'kept'
     opening.tell({ type: 'changed', why, told: !isSameGrant(toldBefore, places.grant) })
     opening.changed(visitor.grant, before, places.grant)

@@ -15,7 +15,7 @@ import { expressSite, owner, secret } from './express-site.ts'
 let running: Promise<RedisServer> | undefined
 afterAll(async () => (await running)?.stop())
 let count = 0
-const nothingClosed: Receipt = { closed: 0, changed: 0, nodes: [], silent: [] }
+const nothingClosed: Receipt = { closed: 0, changed: 0, dropped: 0, nodes: [], silent: [] }
 
 async function redisStore(at?: string): Promise<session.Store> {
   const url = at ?? (await (running ??= redisServer())).url

@@ -132,6 +132,25 @@ test('what a handler throws because its call was cancelled is no fault', async (
   expect([faults, port.connections]).toEqual([[], 1])
 })
 
+test('a cancelled call whose handler goes on regardless is answered 499, and its answer is thrown away', async () => {
+  const { promise: held, resolve: release } = Promise.withResolvers<void>()
+  const { asked, faults, port, open } = world(async ({ n }) => (await held, { n: 2 * n }))
+  const { frames, send } = await speak(open, port)
+  await send(call('1'))
+  await send(call('2', { n: 2 }))
+  await send({ op: 'cancel', id: '1' })
+  await send({ op: 'cancel', id: '2' })
+  expect(frames).toEqual([])
+  release()
+  await settled()
+  expect(frames).toEqual([refused('1', 499, 'cancelled'), refused('2', 499, 'cancelled')])
+  // the second has waited: it was never run
+  expect([asked, faults]).toEqual([[{ n: 21 }], []])
+  await send({ op: 'cancel', id: '1' })
+  await send(call('1', { n: 3 }))
+  expect(frames.slice(2)).toEqual([ok('1', 6)])
+})
+
 test('a call that its peer has left behind is neither a fault nor a refused message', async () => {
   const { faults, told, port, open } = world(untilAborted)
   const { far, send } = await speak(open, port)

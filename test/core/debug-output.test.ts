@@ -9,7 +9,7 @@ afterEach(() => {
 })
 
 const sent = { type: 'sent', contract: '/ws/chat/:room', receivers: 2 } as const
-const expired = { type: 'rechecked', from: 'east', closed: 0, changed: 1 } as const
+const expired = { type: 'rechecked', from: 'east', closed: 0, changed: 1, dropped: 0 } as const
 
 /** The names of what is printed of two events. */
 function printed(asked: string | undefined): string[] | null {

@@ -116,6 +116,13 @@ const stories: Record<Told, () => Promise<[told: SallyportEvent[], expected: obj
     await settled()
     return [of('left'), { type: 'left', why: 'peer', code: 1000, ms: 1_000, ...place, at: clock.now() }]
   },
+  async dropped() {
+    const { port, come, of } = world()
+    const tab = await come()
+    for (const text of ['at work', 'waits', 'waits too']) void tab.send('write', { text })
+    await port.revoke({ user: '1', reason: 'banned' })
+    return [of('dropped'), { type: 'dropped', why: 'revoked', messages: 2, ...place }]
+  },
   async changed() {
     const { state, port, come, of } = world()
     await come()
@@ -151,14 +158,28 @@ const stories: Record<Told, () => Promise<[told: SallyportEvent[], expected: obj
     const { clock, port, come, of } = world()
     await come()
     await port.revoke({ user: '1', session, reason: 'signed out' })
-    const ordered = { subject: '1', session: hashed(session), closed: 1, from: 'west', node: 'west' }
+    const ordered = {
+      subject: '1',
+      session: hashed(session),
+      closed: 1,
+      dropped: 0,
+      from: 'west',
+      node: 'west',
+    }
     return [of('revoked'), { type: 'revoked', reason: 'signed out', ...ordered, at: clock.now() }]
   },
   async kicked() {
     const { clock, port, come, of } = world()
     await come()
     await port.revoke({ user: '1', at: [notes, at], reason: 'be nice' })
-    const ordered = { subject: '1', path: '/ws/notes/plan', closed: 1, from: 'west', node: 'west' }
+    const ordered = {
+      subject: '1',
+      path: '/ws/notes/plan',
+      closed: 1,
+      dropped: 0,
+      from: 'west',
+      node: 'west',
+    }
     return [of('kicked'), { type: 'kicked', reason: 'be nice', ...ordered, at: clock.now() }]
   },
   async rechecked() {
@@ -166,7 +187,7 @@ const stories: Record<Told, () => Promise<[told: SallyportEvent[], expected: obj
     await come()
     state.grant = { canWrite: false }
     await port.recheck({ token })
-    const ordered = { token: hashed(token), closed: 0, changed: 1, from: 'west', node: 'west' }
+    const ordered = { token: hashed(token), closed: 0, changed: 1, dropped: 0, from: 'west', node: 'west' }
     return [of('rechecked'), { type: 'rechecked', ...ordered, at: clock.now() }]
   },
   async limited() {

@@ -417,6 +417,7 @@ test('an order reaches every node, and its receipt names those that did not answ
   expect(await one.revoke({ session: 's1', reason: 'signed out' })).toEqual({
     closed: 2,
     changed: 0,
+    dropped: 0,
     nodes: ['one', 'two'],
     silent: [],
   })
@@ -427,7 +428,7 @@ test('an order reaches every node, and its receipt names those that did not answ
   await linkOf(layer, 'mute')
   const giving = one.revoke({ user: grace.id, reason: 'x' })
   await clock.advance(1_000)
-  expect(await giving).toEqual({ closed: 0, changed: 0, nodes: ['one', 'two'], silent: ['mute'] })
+  expect(await giving).toEqual({ closed: 0, changed: 0, dropped: 0, nodes: ['one', 'two'], silent: ['mute'] })
 })
 
 test('a node that starts later, or missed the message, reads what was revoked', async () => {

@@ -55,7 +55,7 @@ test('a store that fails at start has 200 handshakes subscribe once, and an orde
   await clock.advance(2_000)
   const alice = await visit(room, {}, { user: ada, port: there.port })
   const receipt = here.port.revoke({ user: ada.id, reason: 'banned' })
-  expect(await receipt).toEqual({ closed: 1, changed: 0, nodes: ['here', 'there'], silent: [] })
+  expect(await receipt).toEqual({ closed: 1, changed: 0, dropped: 0, nodes: ['here', 'there'], silent: [] })
   expect((await alice.closed).code).toBe(4403)
   expect(there.told).toHaveLength(1)
   // answers, users, sessions, tokens, acts; and those of presence and groups
@@ -114,7 +114,7 @@ test('a slow append makes no node silent that obeys at once', async () => {
   const receipt = here.port.revoke({ user: ada.id, reason: 'banned' })
   await clock.advance(1_500)
   await clock.advance(1_000)
-  expect(await receipt).toEqual({ closed: 1, changed: 0, nodes: ['here', 'there'], silent: [] })
+  expect(await receipt).toEqual({ closed: 1, changed: 0, dropped: 0, nodes: ['here', 'there'], silent: [] })
 })
 
 test.each([
@@ -189,7 +189,13 @@ test.each([
     'there',
   )
   await visit(ruled, {}, { user: ada, port: there.port })
-  expect(await give(here.port)).toEqual({ closed: 1, changed: 0, nodes: ['here', 'there'], silent: [] })
+  expect(await give(here.port)).toEqual({
+    closed: 1,
+    changed: 0,
+    dropped: 0,
+    nodes: ['here', 'there'],
+    silent: [],
+  })
   await clock.advance(10_000)
   expect([here.told.length, there.told.length]).toEqual([1, 1])
   expect(there.port[hub].orders.given).toBe(1)

@@ -140,6 +140,10 @@ test.each([
   ['an answer of nobody', (id: string) => encoded({ id, closed: 1, changed: 0 })],
   ['an answer that counts nothing', (id: string) => encoded({ id, node: 'two', changed: 0 })],
   ['an answer that counts in words', (id: string) => encoded({ id, node: 'two', closed: 'all', changed: 0 })],
+  [
+    'an answer that drops in words',
+    (id: string) => encoded({ id, node: 'two', closed: 0, changed: 0, dropped: 'all' }),
+  ],
   ['an answer without changes', (id: string) => encoded({ id, node: 'two', closed: 1 })],
 ])('%s is not taken for what another node did', async (_, answer) => {
   const clock = testClock()
@@ -153,7 +157,7 @@ test.each([
   })
   const receipt = port.revoke({ user: ada.id, reason: 'x' })
   await clock.advance(1_000)
-  expect(await receipt).toEqual({ closed: 0, changed: 0, nodes: ['one'], silent: ['two'] })
+  expect(await receipt).toEqual({ closed: 0, changed: 0, dropped: 0, nodes: ['one'], silent: ['two'] })
   expect(faults).toEqual([])
 })
 
@@ -220,6 +224,7 @@ test('a change of rights reaches every node', async () => {
   expect(await here.recheck({ user: ada.id })).toEqual({
     closed: 1,
     changed: 0,
+    dropped: 0,
     nodes: ['here', 'there'],
     silent: [],
   })

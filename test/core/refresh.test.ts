@@ -213,6 +213,20 @@ test('a flood of answers that nobody asked for is a flood of messages', async ()
   expect((await alice.closed).code).toBe(4429)
 })
 
+test('answers that come while one is looked at are refused at once: none of them waits', async () => {
+  const { clock, tokens, state, come, asks, doors } = world()
+  tokens.set('old', { user: ada, minutes: 10 }).set('slow', { user: ada, minutes: 20 })
+  const alice = await come('old')
+  await clock.advance(10 * 60_000 - 30_000)
+  state.slow = true
+  alice.raw(JSON.stringify({ op: 'auth', nonce: asks[0]?.nonce, token: 'slow' }))
+  for (let count = 0; count < 20; count++)
+    alice.raw(JSON.stringify({ op: 'auth', nonce: asks[0]?.nonce, token: 'x'.repeat(4_000) }))
+  await clock.advance(0)
+  expect(alice.refreshes.map(({ refused }) => refused?.code)).toEqual(Array(20).fill('not-asked'))
+  expect(doors).toHaveLength(1)
+})
+
 test.each(['{"op":"auth"}', '{"op":"auth","nonce":"n"}', '{"op":"auth","nonce":7,"token":"new"}'])(
   'what is no answer is an invalid message: %s',
   async (payload) => {

@@ -37,8 +37,10 @@ interface Inside {
   /** The right as both doors answered it last. */
   right: Right
   closed: boolean
-  /** Whether that was their own wish. */
+  /** Whether that was their own wish: what they have said before is heard, as long as they had a right to say it. */
   left: boolean
+  /** Whether that right has ended since. */
+  silenced: boolean
 }
 
 /** Someone inside whose new credential the first door has not answered yet. */
@@ -185,6 +187,12 @@ export class World {
     return this.#inside.filter(({ closed }) => !closed)
   }
 
+  /** Whom the end of access reaches: who is inside, and who has left while a handler is at work on what they said. */
+  get #reached(): readonly Inside[] {
+    const atWork = new Set(this.#mumbling.map(({ inside }) => inside))
+    return this.#inside.filter((one) => !one.closed || (one.left && atWork.has(one)))
+  }
+
   /** What is said in one moment counts for who is asked in it: what comes after is apart by so much. */
   async #later(): Promise<void> {
     await this.#clock.advance(1)
@@ -274,7 +282,7 @@ export class World {
     { room, node, credential, right, self }: Omit<Knocking, 'overtaken' | 'visiting' | 'answer'>,
     visitor: Visitor,
   ): Inside {
-    const inside = { room, node, credential, right, visitor, closed: false, left: false }
+    const inside = { room, node, credential, right, visitor, closed: false, left: false, silenced: false }
     self.inside = inside
     this.#inside.push(inside)
     this.happened.cameIn++
@@ -372,14 +380,14 @@ export class World {
     this.#mumbling.push({ inside, text, sent, goOn })
   }
 
-  /** The handler that has waited longest goes on: in vain when its right has ended meanwhile, but not for whoever has left. */
+  /** The handler that has waited longest goes on: in vain when the right of its sender has ended meanwhile. */
   async #hearOut(): Promise<void> {
     const mumbling = this.#mumbling.shift()
     if (mumbling === undefined) return
     const { inside, text, sent, goOn } = mumbling
     goOn()
     await this.#clock.advance(0)
-    if (inside.closed && !inside.left) return
+    if (inside.silenced || (inside.closed && !inside.left)) return
     if (inside.right !== 'write')
       return expect(sent).rejects.toMatchObject(inside.left ? {} : { status: 403 })
     if (!inside.left) await sent
@@ -405,7 +413,7 @@ export class World {
     for (const one of [...this.#knocking, ...this.#refreshing])
       if (one.credential.user === user) one.overtaken = true
     await this.#ports[0]?.recheck({ user })
-    for (const one of this.#present) if (one.credential.user === user) this.#asked(one)
+    for (const one of this.#reached) if (one.credential.user === user) this.#asked(one)
     await this.#later()
   }
 
@@ -427,7 +435,7 @@ export class World {
     for (const one of this.#knocking)
       if (one.credential.user === user && one.room === room) one.overtaken = true
     await this.#ports[node]?.revoke({ user, at: [chat, { room }], reason: 'kicked' })
-    for (const one of this.#present) if (one.credential.user === user && one.room === room) one.closed = true
+    for (const one of this.#reached) if (one.credential.user === user && one.room === room) end(one)
     await this.#later()
   }
 
@@ -436,26 +444,27 @@ export class World {
       await this.#letAllIn()
       await this.#clock.advance(minuteMs)
       // a lease of a minute is asked for within a minute
-      for (const one of this.#present) this.#asked(one)
+      for (const one of this.#reached) this.#asked(one)
     }
   }
 
   #closeRevoked(): void {
-    for (const one of this.#present) {
-      one.closed = this.#truth.isRevoked(one.credential)
-      if (one.closed) this.happened.revoked++
+    for (const one of this.#reached) {
+      if (!this.#truth.isRevoked(one.credential)) continue
+      end(one)
+      this.happened.revoked++
     }
   }
 
   #expireAll(): void {
-    for (const one of this.#present) one.closed ||= one.credential.expires <= this.#now
+    for (const one of this.#reached) if (one.credential.expires <= this.#now) end(one)
   }
 
   /** Both doors are asked again. */
   #asked(one: Inside): void {
     this.#expireAll()
     one.right = this.#truth.right(one.credential.user, one.room)
-    one.closed ||= !this.#truth.isKnown(one.credential) || one.right === 'none'
+    if (!this.#truth.isKnown(one.credential) || one.right === 'none') end(one)
   }
 
   readonly #auth: Authenticator<Person> = async ({ headers, credentials }) => {
@@ -512,6 +521,12 @@ export class World {
       },
     }),
   )
+}
+
+/** Access has ended. */
+function end(one: Inside): void {
+  one.closed = true
+  one.silenced = one.left
 }
 
 /** Any of a list, unless it is empty. */

@@ -41,7 +41,7 @@ onBothDatabases('the account', (fresh) => {
     const other = (await sessionsOf(ada)).find(({ current }) => !current)
     const answer = await ada.remove(`/api/account/sessions/${other?.id}`)
     expect(await answer.json()).toEqual({
-      receipt: { closed: 1, changed: 0, nodes: [expect.any(String)], silent: [] },
+      receipt: { closed: 1, changed: 0, dropped: 0, nodes: [expect.any(String)], silent: [] },
     })
     await until(there, ({ state }) => state === 'denied')
     expect(there.denial).toEqual({

@@ -17,13 +17,14 @@ const place = {
   contract: '/ws/chat/:room',
 }
 const refused = { status: 401, code: 'bad-token', detail: 'signature mismatch' }
-const ordered = { node: 'west', at: place.at, from: 'east', subject: 'ada-7', closed: 2 }
+const ordered = { node: 'west', at: place.at, from: 'east', subject: 'ada-7', closed: 2, dropped: 0 }
 
 /** One of each; the compiler asks for all. */
 const examples: { readonly [T in SallyportEvent['type']]: Extract<SallyportEvent, { readonly type: T }> } = {
   accepted: { type: 'accepted', ...place },
   denied: { type: 'denied', ...place, ...refused, message: 'what people are told' },
   left: { type: 'left', ...place, why: 'peer', code: 1000, ms: 12.3 },
+  dropped: { type: 'dropped', ...place, why: 'revoked', messages: 3 },
   refreshed: { type: 'refreshed', ...place, expires: null },
   'refresh-refused': { type: 'refresh-refused', ...place, ...refused },
   changed: { type: 'changed', ...place, why: 'recheck', told: true },

@@ -65,7 +65,12 @@ export function logoutSite(
   const handler = backchannelLogout({
     provider: provider({ issuer, ...options }),
     client: 'site',
-    port: { revoke: async (whom) => (ended.push(whom), { closed: 0, changed: 0, nodes: [], silent: [] }) },
+    port: {
+      revoke: async (whom) => (
+        ended.push(whom),
+        { closed: 0, changed: 0, dropped: 0, nodes: [], silent: [] }
+      ),
+    },
     store,
     on: () => {},
   })

@@ -12,7 +12,7 @@ import { scriptedIssuer, type ScriptedIssuer } from '../../support/scripted-issu
 import { seconds } from '../../support/tokens.ts'
 
 const event = 'http://schemas.openid.net/event/backchannel-logout'
-const receipt = { closed: 1, changed: 0, nodes: ['a'], silent: [] }
+const receipt = { closed: 1, changed: 0, dropped: 0, nodes: ['a'], silent: [] }
 
 let issuer: ScriptedIssuer
 let clock: TestClock

@@ -7,7 +7,7 @@ import { ago } from '../../../showcase/web/src/layout/ago.ts'
 import { renewal } from '../../../showcase/web/src/session/renewal.ts'
 
 describe('a receipt in words', () => {
-  const nothing = { closed: 0, changed: 0, nodes: ['a'], silent: [] }
+  const nothing = { closed: 0, changed: 0, dropped: 0, nodes: ['a'], silent: [] }
 
   test('it counts what was closed and changed, and where', () => {
     expect(receiptWords({ ...nothing, closed: 1 })).toBe('1 socket was closed, on 1 server.')
