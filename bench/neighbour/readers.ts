@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import { randomBytes } from 'node:crypto'
 
-/** Somebody who reads at a bounded pace and says nothing. */
+/** A client that reads at a bounded pace and sends nothing. */
 export interface Reader extends Disposable {
   /** The close code that came, if one has. */
   readonly code: number | null

@@ -2,7 +2,7 @@ import { setTimeout as after } from 'node:timers/promises'
 import WebSocket from 'ws'
 import { quantile } from '../statistics.ts'
 
-/** The round trips of somebody who has nothing to do with the others. */
+/** The round trips of a user who has nothing to do with the others. */
 export interface RoundTrips {
   readonly p50Ms: number
   readonly p99Ms: number

@@ -30,7 +30,7 @@ export type TokenFacts = Omit<Identity<unknown>, 'user' | 'subject' | 'renew'>
 export interface BearerReading<T, U> {
   /** Shows that it is genuine. @throws InvalidToken when it is not */
   verify(): Promise<T>
-  /** Who holds it; `null` when nobody does any more. @throws InvalidToken when it is no good all the same */
+  /** The identity of its holder; `null` when there is no holder any more. @throws InvalidToken when it is refused all the same */
   identify(genuine: T): Identity<U> | null | Promise<Identity<U> | null>
 }
 

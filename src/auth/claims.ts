@@ -72,7 +72,7 @@ export function checkedStatement(
   for (const name of ['jti', 'sid']) checkText(claims, name)
   if (rules.anySubject !== true) checkText(claims, 'sub')
   else if (typeof claims['sub'] === 'number' && !Number.isSafeInteger(claims['sub']))
-    // JSON.parse has rounded it: it may be the number of somebody else
+    // JSON.parse has rounded it: it may be the number of another user
     invalid('the claim sub is a number that is not exact')
   // each of the fields that a statement names has just been looked at, or is looked at by the schema that was given
   return claims

@@ -21,7 +21,7 @@ export interface Settings {
   readonly clock: Clock
   readonly backoff: BackoffRange
   readonly report: (error: unknown, doing: string) => void
-  /** Hears each step; `undefined` when nobody wants to see them. */
+  /** Hears each step; `undefined` when no output was asked for. */
   readonly debug: ((line: string) => void) | undefined
 }
 
@@ -42,7 +42,7 @@ export interface ConnectionHearer {
 const goodMs = 5_000
 /** The longest delay that a server may ask for. */
 const longestWaitMs = 3_600_000
-/** After so many attempts in a row none of which ever reached a server, the client is slow to come back. */
+/** After so many attempts in a row that reached no server, the client is slow to come back. */
 const patientAfter = 5
 /** Bytes that may wait in the socket before more is refused. */
 const clogBytes = 1_048_576

@@ -8,7 +8,7 @@ interface DebugScope {
   readonly localStorage?: { readonly debug?: unknown }
 }
 
-/** What hears the steps of a client when no function was given for it; `undefined` when nobody asked. */
+/** What hears the steps of a client when no function was given for it; `undefined` when no output was asked for. */
 export function debugOutput(): ((line: string) => void) | undefined {
   return debugFilter(wanted())?.(name) === true ? (line) => console.debug(`${name} ${line}`) : undefined
 }

@@ -50,7 +50,7 @@ function pageOf(
   return { origin, host, path, address, signal }
 }
 
-/** @throws Denial 503 while the server drains: whoever came in now would be missed by it */
+/** @throws Denial 503 while the server drains: the drain would miss a socket that came in now */
 export function assertServing({ draining }: Hub): void {
   if (draining) deny(503, 'restart', 'the server is being restarted', { retryAfterMs: 1_000 })
 }

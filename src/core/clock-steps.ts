@@ -6,7 +6,7 @@ export interface Span {
   readonly to: number
 }
 
-/** Two looks at two clocks differ by less, if nobody has set the wall clock. */
+/** Two looks at two clocks differ by less, if the wall clock was not set. */
 const apartMs = 5
 /** Dates of tokens are whole seconds: such a date is earlier than its moment by less than this. */
 const roundedMs = 1_000

@@ -34,7 +34,7 @@ export class DrainWaiters {
     return waiter.promise
   }
 
-  /** Nobody can be waited for any more. */
+  /** The reader has gone: there is nothing to wait for any more. */
   end(reason: unknown): void {
     this.#timer?.cancel()
     for (const { reject } of this.#waiting.splice(0)) reject(reason)

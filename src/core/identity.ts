@@ -24,7 +24,7 @@ export function dated<I extends Identity<unknown> | null>(identity: I): I {
   return identity
 }
 
-/** Whether an identity names nobody: it has no user, and no subject of its own. */
+/** Whether an identity is that of a guest: it has no user, and no subject of its own. */
 export function isGuest({ user, subject }: Identity<unknown>): boolean {
   return user === null && subject === undefined
 }

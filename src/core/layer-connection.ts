@@ -71,7 +71,7 @@ export class LayerConnection implements Link {
         return begun
       })
     } catch (error) {
-      // one that begins too late has nobody to end it
+      // its caller was told of a failure and will not end it: one that begins too late is ended here
       if (begun !== undefined) leaveTopic(begun, this.#failed)
       throw error
     }

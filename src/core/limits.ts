@@ -178,7 +178,7 @@ export function limitsWith(changes: Partial<Limits>): Limits {
   assertOptions("'limits'", changes, limitKinds)
   for (const [name, value] of Object.entries(changes))
     if (typeof value === 'object' && value !== null) assertOptions(`'limits.${name}'`, value, bucketKinds)
-  // whoever asks for no rate does not mean another one
+  // without a rate of its own a socket has none of its account either
   const unrated = changes.rate === null ? { identityRate: null, guestRate: null } : {}
   const unweighed = changes.byteRate === null ? { identityByteRate: null, guestByteRate: null } : {}
   return { ...defaultLimits, ...unrated, ...unweighed, ...changes }
@@ -268,7 +268,7 @@ export class Bucket {
     return this.#tokens / this.#rate.burst
   }
 
-  /** No more is owed than a full bucket: whoever was served once need not wait for ever. */
+  /** No more is owed than a full bucket: one message that cost much does not shut its sender out for ever. */
   #owe(tokens: number): void {
     this.#tokens = Math.max(-this.#rate.burst, this.#tokens - tokens)
   }

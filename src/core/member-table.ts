@@ -1,6 +1,6 @@
 import type { Member } from '../wire/frame.ts'
 
-/** A member as it is shown: encoded once, whoever is told of it. */
+/** A member as it is shown: encoded once for all readers. */
 export interface ShownMember {
   readonly user: string
   /** The JSON of a {@link Member}. */

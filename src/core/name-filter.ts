@@ -41,7 +41,7 @@ export class NameFilter {
   }
 }
 
-/** Where the bits of a name begin, and how far they are apart: an odd step meets none of them twice. */
+/** Where the bits of a name begin, and how far they are apart: with an odd step no two are the same. */
 function halvesOf(digest: string): readonly [first: number, step: number] {
   return [Number.parseInt(digest.slice(0, 8), 16), Number.parseInt(digest.slice(8, 16), 16) | 1]
 }

@@ -34,7 +34,7 @@ export interface PeersOwner {
 
 /** How long after a question to a node another one may follow. */
 const askAgainMs = 1_000
-/** A node that shows somebody gives a sign every 36 s at most: after two and a half of those it shows nobody. */
+/** A node with members gives a sign every 36 s at most: after two and a half of those it counts as one without members. */
 const silentMs = 90_000
 /** How many changes of one node wait for its snapshot at most; beyond it they are forgotten, and the node is asked again. */
 const mostWaiting = 256
@@ -79,7 +79,7 @@ export class PresencePeers {
     if (peer !== null && (peer.isAsked || sign.n > peer.n)) this.#ask(sign.node, peer)
   }
 
-  /** A node shows nobody any more: it has left. */
+  /** A node has left: its members are gone. */
   forget(node: string): void {
     if (!this.#peers.delete(node)) return
     this.#owner.table.replace(node, [])

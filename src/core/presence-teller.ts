@@ -67,7 +67,7 @@ export class PresenceTeller {
     return { list: table.list }
   }
 
-  /** The table has changed: whoever came in before does not know it. */
+  /** The table has changed: sockets that came in before do not know it yet. */
   changed(): void {
     this.#fresh = null
   }

@@ -57,7 +57,7 @@ const askMs = 1_000
 const tickMs = 1_000
 /** How often each group gives a sign. */
 const signMs = 30_000
-/** How long after a failed attempt to hear other nodes the next one comes, unless somebody needs it before. */
+/** How long after a failed attempt to hear other nodes the next one comes, unless a handshake needs it before. */
 const listenAgainMs = 2_000
 /** How often malformed messages are reported at most. */
 const reportMs = 60_000
@@ -167,7 +167,7 @@ export class Presence {
       late.cancel()
       this.#askings.delete(id)
     }
-    // asked last: whoever has come here meanwhile is found too
+    // asked last: members that have come here meanwhile are found too
     found.replace(node, Array.from(this.#watches.get(group)?.group.mine() ?? []))
     return found.members
   }
@@ -189,7 +189,7 @@ export class Presence {
     }
   }
 
-  /** Nobody may need it here for long: the others ask nevertheless. */
+  /** This node may not need it for long, but the others ask it questions. */
   #listenLater(): void {
     if (this.#closed) return
     this.#listenAgain?.cancel()

@@ -104,7 +104,7 @@ export class Revocations {
     return banned === null ? null : new Denial(403, 'revoked', banned)
   }
 
-  /** Notices a wall clock that was set, though nobody comes: to be called from time to time. */
+  /** Notices a wall clock that was set while no handshake comes: to be called from time to time. */
   look(): void {
     this.#steps.look()
   }
@@ -171,7 +171,7 @@ class Kind {
   readonly #heap: Kept[] = []
   #forgotten: readonly Forgotten[] = []
   #bytes = 0
-  /** Unknown to others: nobody can choose names that meet those of a victim in a filter. */
+  /** Unknown to others: an attacker cannot choose names that meet those of a victim in a filter. */
   readonly #seed = newId()
 
   constructor(what: string, parts: RevocationsParts, steps: ClockSteps) {
@@ -292,7 +292,7 @@ class Kind {
   }
 }
 
-/** What somebody is told whose name is among those that are remembered together: it may be by mistake. */
+/** The reason for a name that is among those that are remembered together: it may be there by mistake. */
 const unsure = 'sign in again'
 
 function tooMany(what: string): string {

@@ -16,7 +16,7 @@ export function whenToldToClose(server: HttpServer | HttpsServer, closing: () =>
   }
   server.close = closeBoth
   return () => {
-    // somebody may have replaced it after us: theirs calls ours, and stays
+    // other code may have replaced it after us: its method calls ours, and stays
     if (server.close !== closeBoth) return
     if (before === undefined) Reflect.deleteProperty(server, 'close')
     else Object.defineProperty(server, 'close', before)

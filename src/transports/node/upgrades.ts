@@ -19,7 +19,7 @@ export interface Upgrade {
 export interface Claimant {
   /** Whether every path is its own. */
   readonly isWhole: boolean
-  /** Whether it was closed: then it still says 503 for its paths, where nobody else has taken its place. */
+  /** Whether it was closed: then it still answers 503 for its paths, until another one takes its place. */
   readonly isClosed: boolean
   /** How long an upgrade that is left to other listeners may stay without an answer. */
   readonly leftMs: number
@@ -89,7 +89,7 @@ class Upgrades {
       return first.answer({ ...came, ours: true })
     }
     const [any] = this.#claimants
-    // with nobody else there to answer, it is for us to say so
+    // no other listener is there to answer, so we do
     if (any !== undefined && hasOthers) leaveToOthers(came.socket, any.clock, any.leftMs)
     else any?.answer({ ...came, ours: false })
   }
