@@ -1,4 +1,5 @@
 import { createLocalJWKSet, errors, jwtVerify, type JWTVerifyGetKey } from 'jose'
+import { deny } from 'sallyport'
 import { accessClaims, accessTokenSeconds, audience, type Identity } from './identity.ts'
 
 /** An access token, for how many seconds it is good, and until when. */
@@ -26,7 +27,7 @@ export interface AccessTokens {
   check(token: string): Promise<CheckedToken | null>
 }
 
-const reloadAtMostEveryMs = 30_000
+const pauseMs = 30_000
 
 /** Access tokens signed with the rotating ES256 keys that /api/auth/jwks publishes. */
 export function accessTokens(identity: Identity, issuer: string): AccessTokens {
@@ -63,23 +64,34 @@ export function accessTokens(identity: Identity, issuer: string): AccessTokens {
 }
 
 /**
- * The public keys, read in process; read again when a token names an unknown one, but not for every forged
- * name.
+ * The public keys, read in process, and again when a token names an unknown one: within 30 seconds of the last reading once
+ * more, whatever names come, and then 503 until they are over. Another process may have made a new key; forged names make
+ * nobody read for ever.
  */
-function publishedKeys(identity: Identity): JWTVerifyGetKey {
+function publishedKeys(identity: Pick<Identity, 'api'>): JWTVerifyGetKey {
   let keys: JWTVerifyGetKey | null = null
-  let readAt = 0
+  let readAt = Number.NEGATIVE_INFINITY
+  let earlyAt = Number.NEGATIVE_INFINITY
   const read = async (): Promise<JWTVerifyGetKey> => {
-    readAt = Date.now()
+    readAt = performance.now()
     keys = createLocalJWKSet(await identity.api.getJwks())
     return keys
+  }
+  const assertMayRead = (): void => {
+    const now = performance.now()
+    if (now - readAt >= pauseMs) return
+    if (now - earlyAt < pauseMs)
+      deny(503, 'unavailable', 'The key of this token is not known yet: come back later.', {
+        retryAfterMs: readAt + pauseMs - now,
+      })
+    earlyAt = now
   }
   return async (header, input) => {
     try {
       return await (keys ?? (await read()))(header, input)
     } catch (error) {
-      if (!(error instanceof errors.JWKSNoMatchingKey) || Date.now() - readAt < reloadAtMostEveryMs)
-        throw error
+      if (!(error instanceof errors.JWKSNoMatchingKey)) throw error
+      assertMayRead()
       return (await read())(header, input)
     }
   }

@@ -24,6 +24,7 @@ test.each<[string, string]>([
   ['a type of a token', handmade({ ...plain, typ: 'logout+jwt' }, good)],
   ['a name of a key that is a text', handmade({ ...plain, kid: 7 }, good)],
   ['no key of a prototype', handmade(`{"__proto__":{},${head.slice(1)}`, good)],
+  ['no key of a prototype', handmade(plain, `{"note":{"constructor":1},"note":7,${body.slice(1)}`)],
   ['nesting to 64', handmade(plain, `${body.slice(0, -1)},"deep":${deep}}`)],
   ['times within those of a Date', handmade(plain, { ...good, exp: 8.64e12 + 1 })],
   ['not issued in the future', handmade(plain, { ...good, iat: now + 6 })],

@@ -69,13 +69,14 @@ function isPlainUtf8(part: string): boolean {
   return Buffer.from(text).equals(bytes) && !text.startsWith('\ufeff')
 }
 
+/** The keys as they stand in the text: of one that stands twice JSON.parse keeps the last value alone. */
 function hasPlainKeys(part: string): boolean {
-  let isPlain = true
-  JSON.parse(textOf(part), (key, value: unknown) => {
-    if (key === '__proto__' || key === 'constructor') isPlain = false
-    return value
-  })
-  return isPlain
+  const strings = textOf(part).matchAll(/("(?:[^"\\]|\\.)*")(\s*:)?/g)
+  for (const [, string = '', colon] of strings) {
+    const key: unknown = colon === undefined ? null : JSON.parse(string)
+    if (key === '__proto__' || key === 'constructor') return false
+  }
+  return true
 }
 
 function isShallow(part: string): boolean {

@@ -1,7 +1,10 @@
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { decodeJwt } from 'jose'
 import { describe, expect, test } from 'vitest'
 import { sweepSessions } from '../../showcase/src/sweep.ts'
 import { onBothDatabases } from './databases.ts'
+import { temporaryDirectory } from './directory.ts'
 import { askToken, browser, demo, rawRequest, type Running, signUp, start } from './running.ts'
 
 onBothDatabases('POST /token', (fresh) => {
@@ -42,6 +45,26 @@ onBothDatabases('POST /token', (fresh) => {
     expect((await ada.post('/api/auth/revoke-sessions', {})).status).toBe(200)
     expect(await roomsStatus(running, token)).toBe(401)
   })
+})
+
+test('a new key is known at once, and after another one is 503 until the keys may be read again', async () => {
+  const file = join(temporaryDirectory(), 'test.db')
+  const running = await start({ DATABASE_URL: `sqlite:${file}` })
+  const ada = await signUp(running, 'ada2')
+  const database = new DatabaseSync(file)
+  const newToken = async (): Promise<string> => {
+    // another process of this server has made a key, and forgotten the one before
+    database.exec('delete from jwks')
+    return tokenOf(await askToken(running, { username: 'ada2', password: ada.password }))
+  }
+  expect(await roomsStatus(running, await newToken())).toBe(200)
+  expect(await roomsStatus(running, await newToken())).toBe(200)
+  const third = await fetch(`${running.url}/api/rooms`, {
+    headers: { authorization: `Bearer ${await newToken()}` },
+  })
+  expect(third.status).toBe(503)
+  expect(Number(third.headers.get('retry-after'))).toBeGreaterThan(0)
+  database.close()
 })
 
 test('more sign-ins than can be worked on are 503 and say when to come back', async () => {
