@@ -17,10 +17,6 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     'For the types: what a parser makes of bytes is no record.',
   ],
   [
-    "src/core/orders.ts: Orders: #answered: without || typeof id !== 'string'",
-    'For the types: no order waits for an answer under what is no text.',
-  ],
-  [
     'src/core/registry.ts: Index: add: if (key === undefined) never',
     'For memory: nobody is looked up by what they do not hold.',
   ],
@@ -29,19 +25,19 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     'For memory: nobody is looked up by what they do not hold.',
   ],
   [
-    'src/core/alarms.ts: push: without parent === undefined ||',
+    'src/core/heap.ts: push: without parent === undefined ||',
     'For the types: above an entry of a heap there is one.',
   ],
   [
-    'src/core/alarms.ts: pop: without last !== undefined &&',
+    'src/core/heap.ts: pop: without last !== undefined &&',
     'For the types: a heap that is not empty has had a last entry.',
   ],
   [
-    'src/core/alarms.ts: sink: without left !== undefined &&',
+    'src/core/heap.ts: sink: without left !== undefined &&',
     'For the types: where there is a right one there is a left one.',
   ],
   [
-    "src/core/opening.ts: isThenable: without && typeof value['then'] === 'function'",
+    "src/core/task.ts: isThenable: without && typeof value['then'] === 'function'",
     'For speed: what is no promise is waited for then, too, a turn more than it takes.',
   ],
   [
@@ -51,13 +47,5 @@ export const accepted: ReadonlyMap<string, string> = new Map([
   [
     'src/core/alarms.ts: Alarms: #compareClocks: if (ahead - this.#ahead < apartMs) never',
     'For speed: all alarms are looked through then, and none is moved.',
-  ],
-  [
-    'src/wire/json.ts: parseJson: without mayHoldForbiddenKey(text) &&',
-    'For speed: a text without these words has no such key, and need not be walked.',
-  ],
-  [
-    'src/wire/json.ts: isDeep: if (text.length <= 2 * maxJsonDepth) never',
-    'For speed: what is nested deeper is longer than that, and most messages are short.',
   ],
 ])
