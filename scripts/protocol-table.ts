@@ -40,7 +40,7 @@ const bounds: Readonly<Record<keyof Limits, readonly [what: string, beyond: stri
     'reading and validating the messages of one identity, or of the guests of one network',
     'dropped with a 429 error',
   ],
-  rateGraceMs: ['how long a socket may stay over a rate', '4429'],
+  rateGraceMs: ['how long a socket may stay over a rate, of a guest: its own', '4429'],
   invalidMessages: ['invalid messages of one identity, or of one guest, within 10 s', '4400'],
   inbox: ['messages that wait for their handler', 'reading pauses'],
   inboxBytes: ['what they count for', 'reading pauses'],

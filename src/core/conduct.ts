@@ -36,6 +36,12 @@ export interface ConductParts {
   readonly limited: (limit: ConductLimit) => void
 }
 
+/** From when to when refusals have followed each other. */
+interface Lapse {
+  readonly since: number
+  readonly last: number
+}
+
 /** Two refusals further apart than this are two lapses, not one that lasts. */
 const calmMs = 1_000
 
@@ -52,7 +58,9 @@ export class Conduct {
   /** Whether no limit of an account holds for it. */
   readonly #isAlone: boolean
   readonly #mistakes: Mistakes | null
-  #over: { since: number; last: number } | null = null
+  #over: Lapse | null = null
+  /** The same for the limits that a guest shares with strangers. */
+  #othersOver: Lapse | null = null
 
   constructor(parts: ConductParts) {
     const { limits, own, isGuest, messageBytes, now } = parts
@@ -108,14 +116,21 @@ export class Conduct {
     return null
   }
 
-  /** Notes that it is over a limit. @returns whether it has been for the whole grace */
+  /**
+   * Notes that it is over a limit. What a network of guests has used up ends none of their sockets: a stranger may have used it.
+   *
+   * @returns whether the socket has been over limits of its own for the whole grace
+   */
   #lapse(limit: ConductLimit, now: number): boolean {
-    const { limits, limited } = this.#parts
-    const over = this.#over
-    const lasts = over !== null && now - over.last <= calmMs
-    this.#over = { since: lasts ? over.since : now, last: now }
+    const { limits, limited, isGuest } = this.#parts
+    const isOthers = isGuest && limit !== 'rate' && limit !== 'byteRate'
+    const before = isOthers ? this.#othersOver : this.#over
+    const lasts = before !== null && now - before.last <= calmMs
+    const over = { since: lasts ? before.since : now, last: now }
+    if (isOthers) this.#othersOver = over
+    else this.#over = over
     if (!lasts) limited(limit)
-    return now - this.#over.since >= limits.rateGraceMs
+    return !isOthers && now - over.since >= limits.rateGraceMs
   }
 }
 

@@ -101,7 +101,10 @@ export async function secondDoor({ authorize: rule }: Checks, question: object):
 
 async function answered(rule: (question: object) => unknown, question: object): Promise<unknown> {
   try {
-    return await rule(question)
+    const grant = await rule(question)
+    // a rule that makes rules, not called: it would let everybody in
+    if (typeof grant === 'function') throw new TypeError('authorize answered a function, which is no grant')
+    return grant
   } catch (error) {
     if (error instanceof Denial) throw error
     throw new Denial(503, 'unavailable', 'whether you may come in could not be found out: come back later', {

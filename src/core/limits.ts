@@ -65,7 +65,7 @@ export interface Limits {
    * likewise those of the guests of one network; 100 a second, burst 400. `null` switches it off.
    */
   readonly validation: Rate | null
-  /** For how long a socket may stay over a rate before 4429; 10 s. */
+  /** For how long a socket may stay over a rate before 4429; 10 s. What guests share closes none of them: strangers use it up. */
   readonly rateGraceMs: number
   /** Invalid messages of one identity, or of one guest, within 10 s before 4400; 10. */
   readonly invalidMessages: number

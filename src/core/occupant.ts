@@ -127,6 +127,10 @@ export class Occupant implements OpeningParts, LifetimeParts, OpenSocket, Member
     return this.hub.revocations.against(this.opening.visitor, this.places.tenant) !== null
   }
 
+  isBarred(): boolean {
+    return this.isRevoked() || this.isOvertaken(this.opening.visitor)
+  }
+
   end(why: LeaveReason, code: number, reason: string): void {
     this.opening.end(why, code, reason)
   }

@@ -66,6 +66,8 @@ export interface OpeningParts {
   leave(): void
   /** Nothing is done in its name any more: it cannot be found from now on, and nobody asks about it. */
   forget(): void
+  /** Whether a revocation was heard, or a change of rights that nobody has asked about since. */
+  isBarred(): boolean
   /** The credential has ended before its alarm has rung. */
   lapse(): void
   /** The peer brings a new credential; it passes the queue of the handlers by. */
@@ -179,9 +181,15 @@ export class Opening implements Receiver, Pulse, TaskHost {
     return this.#dropped
   }
 
-  /** Refuses to publish what a handler was at work on when its right ended. @throws Denial 403 then */
+  /**
+   * Refuses to publish what a handler was at work on when its right ended. What a handler has left running finds nobody who
+   * could be ended when all handlers have settled: it is looked at anew.
+   *
+   * @throws Denial 403 then
+   */
   assertHeard(): void {
-    if (this.#lost && this.#inside?.isParting !== true)
+    if (this.#inside?.isParting === true) return
+    if (this.#lost || (this.#over && (this.#hasExpired() || this.parts.isBarred())))
       throw new Denial(403, 'ended', 'access has ended: this was not sent')
   }
 

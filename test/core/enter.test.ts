@@ -34,6 +34,17 @@ test('a grant that cannot travel ends the socket with 1011 and leaves nothing be
   expect(port[hub].groups.size).toBe(0)
 })
 
+test('a rule that answers a function lets nobody in: it makes rules, and was not called', async () => {
+  const faults: unknown[] = []
+  const port = testPort({ report: (error) => faults.push(error) })
+  const ruleFor = () => async () => false
+  for (const authorize of [ruleFor, async () => ruleFor()]) {
+    const open = consumer(contract('/ws/open', {}), { auth: byName, authorize }, () => ({}))
+    await expect(visit(open, {}, { user: ada, port })).rejects.toMatchObject({ status: 503 })
+  }
+  expect(faults).toEqual([expect.any(TypeError), expect.any(TypeError)])
+})
+
 test.each([
   ['an invalid date', new Date(Number.NaN)],
   ['a text', '2030-01-01'],

@@ -124,6 +124,44 @@ test('what another node drops is in the receipt too', async () => {
   expect(at).toEqual(['one'])
 })
 
+test('what a handler has left running is not published once access of a peer that has left has ended', async () => {
+  const ends: Readonly<Record<string, (made: ReturnType<typeof world>) => unknown>> = {
+    nothing: () => undefined,
+    revocation: ({ port }) => port.revoke({ user: ada.id, reason: 'banned' }),
+    kick: ({ port }) => port.revoke({ user: ada.id, at: [notes], reason: 'out' }),
+    recheck: ({ port }) => port.recheck({ user: ada.id }),
+    expiry: ({ clock }) => clock.advance(60_000),
+  }
+  const heard: string[] = []
+  for (const [name, end] of Object.entries(ends)) {
+    const made = world()
+    const { state, auth, clock, port } = made
+    state.identity = { user: ada, issuedAt: new Date(clock.now()), expires: new Date(clock.now() + 30_000) }
+    const later = Promise.withResolvers<undefined>()
+    const said: unknown[] = []
+    const detached = consumer(notes, { auth }, (socket) => ({
+      message: (line) => {
+        const say = () => socket.group().send(line)
+        void later.promise.then(say).then(
+          () => said.push(name),
+          (error: unknown) => said.push(error),
+        )
+      },
+    }))
+    const tab = await visit(detached, {}, { headers: { 'x-test-user': 'Ada' }, port })
+    await tab.send('late')
+    tab.leave()
+    await tab.closed
+    await settled()
+    await end(made)
+    later.resolve(undefined)
+    await settled()
+    expect(said, name).toEqual([name === 'nothing' ? name : ended])
+    heard.push(name)
+  }
+  expect(heard).toEqual(Object.keys(ends))
+})
+
 test('a peer whose access does not end is heard to the end, and is not found after that', async () => {
   const { at, port, come, workOff, sayAndLeave, of } = world()
   const other = await come('Grace')

@@ -198,6 +198,27 @@ test('the guests of a network share the time', async () => {
   expect(events).toEqual(['validation of address'])
 })
 
+test('what one guest uses up of its network closes no socket of another, and its own rate still does', async () => {
+  const { clock, port, inside } = slowWorld({ rate: of(20, 20), rateGraceMs: 3_000 })
+  const come = () => visit(inside, {}, { headers: {}, port })
+  const [costly, honest] = [await come(), await come()]
+  for (let round = 0; round < 10; round++) {
+    costly.raw(pay(500))
+    honest.raw(pay(1))
+    expect(await honest.next()).toMatchObject({ status: 429, code: 'too-costly' })
+    await clock.advance(500)
+  }
+  expect(port.connections).toBe(2)
+  await clock.advance(4_100)
+  await honest.send(1)
+  for (let tenth = 0; tenth < 50; tenth++) {
+    for (let line = 0; line < 4; line++) costly.raw(pay(1))
+    await clock.advance(100)
+  }
+  expect(await costly.closed).toMatchObject({ code: 4429 })
+  expect(port.connections).toBe(1)
+})
+
 test('what a handler takes is not charged, and the time may be switched off', async () => {
   const handling = slowWorld({ handlerMs: 5_000 })
   const tab = await visit(handling.inside, {}, { user: ada, port: handling.port })
