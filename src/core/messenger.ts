@@ -99,17 +99,23 @@ export function messengerOf(hub: Hub, scope: string | null): Messenger {
 /** What nobody awaits must not end the process when the layer is away; whoever awaits sees the error too. */
 function reported<T>(hub: Hub, done: Promise<T>, doing: string): Promise<T> {
   done.catch((error: unknown) => {
-    if (!isExpected(hub, error)) hub.report(error, doing)
+    if (!isRefusal(error)) hub.report(error, doing)
   })
   return done
 }
 
-/** A refusal is no fault, and neither is that a server which stops sends nothing any more. */
-function isExpected({ draining }: Hub, error: unknown): boolean {
-  return (
-    error instanceof SallyportError &&
-    (error.code === 'ERR_DENIED' || (draining && error.code === 'ERR_CLOSED'))
-  )
+/** The same for a message: that a server which stops sends nothing any more is no fault. An order that is lost then is one. */
+function reportedSend(hub: Hub, done: Promise<void>, path: string): Promise<void> {
+  done.catch((error: unknown) => {
+    const isOver = hub.draining && error instanceof SallyportError && error.code === 'ERR_CLOSED'
+    if (!isRefusal(error) && !isOver) hub.report(error, `sending to ${path}`)
+  })
+  return done
+}
+
+/** A refusal is no fault. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof SallyportError && error.code === 'ERR_DENIED'
 }
 
 async function revoke(
@@ -173,7 +179,7 @@ function scoped(who: Selector, scope: string | null): Selector {
 export function groupOf(hub: Hub, address: Address, assertHeard = (): void => {}): Group<Direction> {
   return {
     send: (...args: readonly unknown[]) =>
-      reported(hub, send(hub, { address, assertHeard }, args), `sending to ${address.contract.path}`),
+      reportedSend(hub, send(hub, { address, assertHeard }, args), address.contract.path),
     members: async (page?: MembersPage) =>
       hub.presence.find(address, page === undefined ? null : pageOf(page)),
     history: (after: Position | null = null) => history(hub, address, after),
