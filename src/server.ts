@@ -307,7 +307,7 @@ function hubOf(options: Options): {
       return draining
     },
     checkOutgoing: options.checkOutgoing ?? false,
-    tenant: options.tenant ?? (() => ''),
+    tenant: tenantBy(options.tenant ?? (() => '')),
     port: perTenant((tenant) => messengerOf(hub, tenant)),
     tracer: options.tracer ?? null,
     emit,
@@ -361,6 +361,15 @@ function reporter(
 ): Reporter {
   // a reporter that throws has nobody left to tell but the console
   return safely(report, (error) => console.error('sallyport: the reporter threw:', error))
+}
+
+/** A promise, as of an async function, would be one tenant for all. */
+function tenantBy(name: (identity: Identity<unknown>) => string): Hub['tenant'] {
+  return (identity) => {
+    const tenant = name(identity)
+    assertKind("what 'tenant' answers", tenant, aText)
+    return tenant
+  }
 }
 
 function perTenant(make: (tenant: string) => Messenger): (tenant: string) => Messenger {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import {
+  anyone,
   type Authenticator,
   consumer,
   contract,
@@ -151,4 +152,20 @@ test('sign-outs push no ban out of what a later node reads', async () => {
   for (let count = 0; count < 11; count++)
     await port.revoke({ session: `session ${count}`, reason: 'signed out' })
   await expect(come(made('late'), 'red')).rejects.toMatchObject({ status: 403, code: 'revoked' })
+})
+
+test.each([
+  ['a promise', async () => 'red'],
+  ['undefined', () => undefined],
+  ['null', () => null],
+  ['a number', () => 5],
+  ['an object', () => ({ org: 'red' })],
+])('a tenant that is %s lets nobody in, into no tenant', async (_, tenant) => {
+  const reports: unknown[] = []
+  // what a program without types could write
+  const port = testPort({ tenant: tenant as never, report: (error) => reports.push(error) })
+  const open = consumer(desk, { auth: anyone }, () => ({}))
+  await expect(visit(open, {}, { user: null, port })).rejects.toMatchObject({ status: 503 })
+  expect(port.connections).toBe(0)
+  expect(JSON.stringify(reports.map(String))).toContain("what 'tenant' answers is a string")
 })
