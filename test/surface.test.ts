@@ -854,7 +854,7 @@ const functions: Readonly<Record<string, readonly [function_: (...args: never) =
     query: [query, { right: ['token', () => null], kinds: ['string', 'function'] }],
     headers: [headers, { right: [() => null], kinds: ['function'] }],
     ticket: [ticket, { right: ['/ticket', {}], kinds: ['string', 'object'], spare: 1 }],
-    issuerScoped: [issuerScoped, { right: ['https://id.example', 'sid'], kinds: ['string', 'string'] }],
+    issuerScoped: [issuerScoped, { right: ['https://id.example', 'sid'], kinds: ['text', 'text'] }],
     limitLookup: [root.limitLookup, { right: [{ credentials: {} }], kinds: ['object'] }],
     fingerprint: [fingerprint, { right: ['secret'], kinds: ['text'] }],
     testClock: [testClock, { right: [5], kinds: ['number'], spare: 1 }],

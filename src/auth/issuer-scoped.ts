@@ -1,4 +1,4 @@
-import { assertKind, aString } from '../wire/options.ts'
+import { assertKind, aText } from '../wire/options.ts'
 
 /**
  * The name of a session, a token or a subject within its issuer, `<issuer>#<id>`: two issuers may use one id, and no id
@@ -8,7 +8,7 @@ import { assertKind, aString } from '../wire/options.ts'
  * @example await port.revoke({ session: issuerScoped('https://id.example', sid), reason: 'signed out' })
  */
 export function issuerScoped(issuer: string, id: string): string {
-  assertKind('the issuer of issuerScoped()', issuer, aString)
-  assertKind('the id of issuerScoped()', id, aString)
+  assertKind('the issuer of issuerScoped()', issuer, aText)
+  assertKind('the id of issuerScoped()', id, aText)
   return `${issuer.replace(/[%#]/g, encodeURIComponent)}#${id}`
 }
