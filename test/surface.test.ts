@@ -698,6 +698,7 @@ const objects: Readonly<Record<string, readonly [object: object, methods: Method
       close: { right: [4000, 'done'], kinds: ['whole', 'text'], spare: 2 },
       grants: 'takes nothing',
       drained: 'takes nothing',
+      assertAllowed: 'takes nothing',
     },
   ],
   visitor: [

@@ -55,14 +55,14 @@ export function chatRooms({ auth, rooms, messages, sockets, active }: ChatParts)
         on: {
           say: async ({ text }) => {
             await writing()
-            // banned or signed out while it was looked up: it is said by nobody
-            socket.signal.throwIfAborted()
+            // banned or signed out while it was looked up: it is not said. A person who left has said it before
+            socket.assertAllowed()
             active(socket.user.session)
             await group.send('said', await messages.save(room, socket.user, text))
           },
           typing: async () => {
             await writing()
-            socket.signal.throwIfAborted()
+            socket.assertAllowed()
             await group.send('typing', { from: socket.user.name, by: socket.user.id }, { except: socket })
           },
         },

@@ -115,13 +115,19 @@ export interface Socket<P extends string, S, A extends string, U, G> {
   /** The grant, now and whenever it changes, until the socket ends. */
   grants(): AsyncIterable<G>
   /**
-   * Aborted when the socket has ended. A handler that waits at that moment is not stopped, though it can send nothing any
-   * more when a right was lost: ask after the wait, or it saves in the name of somebody who is out. What this throws then is
-   * no fault, and is not reported.
-   *
-   * @example socket.signal.throwIfAborted()
+   * Aborted when the socket has ended, also because its peer has left. It ends waits that nobody needs any more. What it
+   * throws then is no fault, and is not reported.
    */
   readonly signal: AbortSignal
+  /**
+   * Asks whether the handler may still act in the name of the user: after each wait, before it writes anywhere. A peer that
+   * has left by itself keeps what it sent before, so for such a socket it throws nothing. What it throws is no fault, and
+   * is not reported.
+   *
+   * @throws Denial 403 `ended` when access has ended: revoked, expired or denied
+   * @example socket.assertAllowed()
+   */
+  assertAllowed(): void
   /** The way to groups and users; a test's own in a test. */
   readonly port: Messenger
   /**

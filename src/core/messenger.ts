@@ -174,12 +174,12 @@ function scoped(who: Selector, scope: string | null): Selector {
 /**
  * A group by its address.
  *
- * @param assertHeard throws a denial where nothing may be sent any more in the name of whoever has the group
+ * @param assertAllowed throws a denial where nothing may be sent any more in the name of whoever has the group
  */
-export function groupOf(hub: Hub, address: Address, assertHeard = (): void => {}): Group<Direction> {
+export function groupOf(hub: Hub, address: Address, assertAllowed = (): void => {}): Group<Direction> {
   return {
     send: (...args: readonly unknown[]) =>
-      reportedSend(hub, send(hub, { address, assertHeard }, args), address.contract.path),
+      reportedSend(hub, send(hub, { address, assertAllowed }, args), address.contract.path),
     members: async (page?: MembersPage) =>
       hub.presence.find(address, page === undefined ? null : pageOf(page)),
     history: (after: Position | null = null) => history(hub, address, after),
@@ -197,12 +197,12 @@ function pageOf(page: MembersPage): Page {
 
 interface Speaking {
   readonly address: Address
-  assertHeard(): void
+  assertAllowed(): void
 }
 
-async function send(hub: Hub, { address, assertHeard }: Speaking, args: readonly unknown[]): Promise<void> {
+async function send(hub: Hub, { address, assertAllowed }: Speaking, args: readonly unknown[]): Promise<void> {
   const { contract } = address
-  assertHeard()
+  assertAllowed()
   const sending = sendingOf(contract, args, hub.checkOutgoing)
   const { type, shape, options } = sending
   const { slow = shape.rules.slow ?? 'close', keep = shape.rules.keep ?? true, key = '', except } = options

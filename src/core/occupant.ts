@@ -89,8 +89,9 @@ export class Occupant implements OpeningParts, LifetimeParts, OpenSocket, Member
     return isGuest(this.opening.visitor.identity)
   }
 
-  leave(): void {
+  leave(isLost: boolean): void {
     this.hub.registry.leave(this)
+    if (isLost) this.places.hide()
     this.places.vacate()
   }
 
@@ -121,6 +122,11 @@ export class Occupant implements OpeningParts, LifetimeParts, OpenSocket, Member
 
   isOvertaken(visitor: Visitor): boolean {
     return this.hub.orders.hasOvertaken(holderOf(visitor, this.places, this.place.address), visitor.asOf)
+  }
+
+  isDatedAfter(wallMs: number): boolean {
+    const { issuedAt } = this.opening.visitor.identity
+    return issuedAt !== undefined && issuedAt.getTime() > wallMs
   }
 
   isRevoked(): boolean {

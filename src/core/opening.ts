@@ -62,8 +62,12 @@ export interface OpeningParts {
   readonly account: string
   /** Whether that is the account of a network. */
   readonly isGuest: boolean
-  /** The socket has ended: gives up its places in groups and presence. It can still be found. */
-  leave(): void
+  /**
+   * The socket has ended: gives up its places in groups and presence. It can still be found.
+   *
+   * @param isLost whether a right was lost: the user is shown no more at once, without the grace of a reload
+   */
+  leave(isLost: boolean): void
   /** Nothing is done in its name any more: it cannot be found from now on, and nobody asks about it. */
   forget(): void
   /** Whether a revocation was heard, or a change of rights that nobody has asked about since. */
@@ -182,15 +186,15 @@ export class Opening implements Receiver, Pulse, TaskHost {
   }
 
   /**
-   * Refuses to publish what a handler was at work on when its right ended. What a handler has left running finds nobody who
-   * could be ended when all handlers have settled: it is looked at anew.
+   * Refuses what a handler was at work on when its right ended, but for a farewell. What a handler has left running finds no
+   * socket that could be ended when all handlers have settled: its right is looked at anew.
    *
    * @throws Denial 403 then
    */
-  assertHeard(): void {
+  assertAllowed(): void {
     if (this.#inside?.isParting === true) return
     if (this.#lost || (this.#over && (this.#hasExpired() || this.parts.isBarred())))
-      throw new Denial(403, 'ended', 'access has ended: this was not sent')
+      throw new Denial(403, 'ended', 'access has ended: nothing more is done in its name')
   }
 
   /** Tells operators what has happened to this socket. */
@@ -532,7 +536,7 @@ export class Opening implements Receiver, Pulse, TaskHost {
     this.#heartbeat.stop()
     const dropped = why === 'peer' || why === 'lost' ? 0 : this.#drop()
     if (isLoss(why)) this.#silence()
-    this.parts.leave()
+    this.parts.leave(isLoss(why))
     this.#abort?.abort()
     this.#drains?.end(this.signal.reason)
     this.#turn()

@@ -58,12 +58,13 @@ export function orderIn(bytes: Uint8Array): Order | null {
   const { id, kind, who, path, reason, at, forMs, node } = recordIn(bytes, maxBytes)
   if (!isText(id, maxId) || (kind !== 'revoke' && kind !== 'recheck') || !isText(reason, maxReason))
     return null
-  if (typeof at !== 'number' || typeof forMs !== 'number' || !(forMs > 0) || !isText(node, maxName))
+  // JSON can hold a number that is infinite here: an order that never ends would refuse a user for ever
+  if (!Number.isFinite(at) || !Number.isFinite(forMs) || !(Number(forMs) > 0) || !isText(node, maxName))
     return null
   const selector = isRecord(who) ? selectorIn(who) : null
   if (selector === null) return null
   const place = typeof path === 'string' ? { path } : {}
-  return { id, kind, who: selector, ...place, reason, at, forMs, node }
+  return { id, kind, who: selector, ...place, reason, at: Number(at), forMs: Number(forMs), node }
 }
 
 /** Reads what another node answered; `null` when it is no answer. */

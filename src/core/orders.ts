@@ -279,17 +279,34 @@ export class Orders {
   }
 
   /** First remembered, then done: whoever is on the way in is caught by the one, whoever is inside by the other. */
-  async #do(order: Order, { applies, forMs, isLate }: Manner): Promise<Done> {
-    const { registry, revocations } = this.#parts
+  async #do(order: Order, { applies, forMs: wanted, isLate }: Manner): Promise<Done> {
+    const { registry, revocations, rememberMs } = this.#parts
     const { kind, who, reason, at } = order
     const number = ++this.#given
+    // no node makes this one remember for longer than it was told to
+    const forMs = Math.min(wanted, rememberMs)
     if (kind === 'revoke') revocations.add({ who, reason, at, forMs, number, isLate })
     // a kick is not remembered: whoever is on the way into that room has the doors asked again
     if (kind === 'recheck' || who.room !== undefined) this.#noteChange(who, number)
     const sockets = registry.find(who).filter(applies)
     const before = droppedBy(sockets)
+    if (kind === 'revoke' && who.room === undefined) this.#nameTokens(sockets, { ...order, forMs }, isLate)
     const done = kind === 'recheck' ? await recheckedBy(sockets) : endedBy(sockets, order)
     return { ...done, dropped: droppedBy(sockets) - before }
+  }
+
+  /**
+   * A token whose issuer's clock is ahead is dated after the order that ends it, and would be good again a moment later: it is
+   * remembered by its own name as well.
+   */
+  #nameTokens(sockets: readonly OpenSocket[], { who, reason, at, forMs }: Order, isLate: boolean): void {
+    if (who.session !== undefined || who.token !== undefined) return
+    const { revocations, clock } = this.#parts
+    for (const socket of sockets) {
+      const { subject: user, token } = socket.holder
+      if (token !== undefined && socket.isDatedAfter(Math.max(at, clock.now())))
+        revocations.add({ who: { user, token }, reason, at, forMs, number: this.#given, isLate })
+    }
   }
 
   #noteChange(who: Selector, number: number): void {

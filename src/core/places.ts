@@ -117,6 +117,11 @@ export class Places {
     for (const address of wanted) if (!this.#has(address)) await this.#sit(address)
   }
 
+  /** Shows the visitor to the others no more, at once. */
+  hide(): void {
+    this.#spot?.hide()
+  }
+
   /** Gives everything up, also what is still being looked for; more than once does no harm. */
   vacate(): void {
     this.#vacated = true

@@ -20,6 +20,8 @@ export interface OpenSocket {
   readonly hasLeft: boolean
   /** How many of its messages were thrown away before a handler has seen them. */
   readonly dropped: number
+  /** Whether its credential bears a date after this wall time: the clock of its issuer is ahead. */
+  isDatedAfter(wallMs: number): boolean
   /** Whether what it rests on was revoked: a newer sign-in was not. */
   isRevoked(): boolean
   /** Ends it, once. Where it has left, what waits is thrown away, and of what is at work nothing is heard when a right was lost. */

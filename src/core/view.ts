@@ -55,6 +55,10 @@ export class View {
     return this.#opening.signal
   }
 
+  assertAllowed(): void {
+    this.#opening.assertAllowed()
+  }
+
   get port(): Messenger {
     return this.#opening.parts.hub.port(this.#tenant)
   }
@@ -75,7 +79,7 @@ export class View {
     const { visitor } = this.#opening
     const { hub, contract } = this.#opening.parts
     const address = groupAddress(contract, this.#tenant, visitor.params, audience)
-    return groupOf(hub, address, () => this.#opening.assertHeard())
+    return groupOf(hub, address, () => this.#opening.assertAllowed())
   }
 
   close(code = 1000, reason = ''): void {

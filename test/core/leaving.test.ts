@@ -5,6 +5,7 @@ import {
   type Authenticator,
   consumer,
   contract,
+  Denial,
   deny,
   endpoint,
   type Identity,
@@ -523,4 +524,34 @@ test('calls that wait when their peer leaves are neither run nor told as refused
   expect(asked).toEqual(['one'])
   expect(await port.revoke({ user: ada.id, reason: 'banned' })).toMatchObject({ closed: 0 })
   expect(of('refused-message')).toHaveLength(1)
+})
+
+test('a handler may go on for a peer that has left, and may not once access has ended', async () => {
+  const clock = testClock()
+  const works: (() => void)[] = []
+  const came: string[] = []
+  const room = consumer(lines, { auth: anyone }, (socket) => ({
+    message: async (line) => {
+      await new Promise<void>((resolve) => works.push(resolve))
+      try {
+        socket.assertAllowed()
+        came.push(line)
+      } catch (error) {
+        came.push(error instanceof Denial ? error.reason : 'another error')
+      }
+    },
+  }))
+  const port = testPort({ clock })
+  const visitor = await visit(room, {}, { headers: {}, port })
+  void visitor.send('one')
+  void visitor.send('two')
+  await settled()
+  visitor.leave()
+  await visitor.closed
+  works.shift()?.()
+  await settled()
+  await port.revoke({ at: [lines], reason: 'closed' })
+  works.shift()?.()
+  await settled()
+  expect(came).toEqual(['one', 'ended'])
 })

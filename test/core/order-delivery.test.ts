@@ -263,6 +263,50 @@ test('a node that starts carries out no kick and no recheck from before', async 
   expect(late.told).toEqual([])
 })
 
+test.each([
+  ['a time to remember', { forMs: '1e999', at: '0' }],
+  ['a time', { forMs: '1000', at: '1e999' }],
+])('an order of another node with %s that is infinite is refused', async (_, { forMs, at }) => {
+  const clock = testClock()
+  const layer = memory({ clock })
+  const here = nodeOn(layer, clock, 'here')
+  const stranger = await linkOf(layer, 'stranger')
+  const alice = await visit(room, {}, { user: ada, port: here.port })
+  const order = `{"id":"1","kind":"revoke","who":{"user":"${ada.id}"},"reason":"r","node":"stranger","forMs":${forMs},"at":${at}}`
+  await stranger.publish(users, () => new TextEncoder().encode(order), {
+    id: '1',
+    size: 10,
+    forMs: 1_000,
+    space: 'system',
+  })
+  await settled()
+  expect(here.told).toEqual([])
+  expect(here.faults.map(String)).toEqual(['TypeError: an order from the layer is malformed'])
+  alice.leave()
+})
+
+test('an order of another node is remembered no longer than this node was told to', async () => {
+  const clock = testClock()
+  const layer = memory({ clock })
+  const here = nodeOn(layer, clock, 'here')
+  const stranger = await linkOf(layer, 'stranger')
+  await visit(room, {}, { user: grace, port: here.port })
+  const order = {
+    id: '1',
+    kind: 'revoke',
+    who: { user: ada.id },
+    reason: 'r',
+    node: 'stranger',
+    forMs: 1e12,
+    at: clock.now(),
+  }
+  await stranger.publish(users, () => encoded(order), { id: '1', size: 10, forMs: 1_000, space: 'system' })
+  await settled()
+  await expect(visit(room, {}, { user: ada, port: here.port })).rejects.toMatchObject({ status: 403 })
+  await clock.advance(24 * 3_600_000)
+  await visit(room, {}, { user: ada, port: here.port })
+})
+
 test('a flood of malformed orders is reported once a minute, with its number', async () => {
   const clock = testClock()
   const layer = memory({ clock })

@@ -243,3 +243,11 @@ test('an audience follows the user too, under the same grant', async () => {
   await here.group(hall, {}, 'staff').send('called', {})
   expect(await alice.next('called')).toEqual({})
 })
+
+test('a banned user is seen no more at once, without the grace of a reload', async () => {
+  const { come, here } = house()
+  const [alice] = [await come(ada), await come(grace)]
+  await here.revoke({ user: grace.id, reason: 'banned' })
+  await settled()
+  expect(alice.members.map(({ user }) => user)).toEqual([ada.id])
+})

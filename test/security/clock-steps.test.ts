@@ -133,3 +133,17 @@ test('a revocation is remembered for as long as was promised, whatever the clock
   await clock.advance(2 * hourMs)
   await expect(come()).resolves.toBeDefined()
 })
+
+test('a token dated after the ban, by an issuer whose clock is ahead, stays out', async () => {
+  const clock = testClock()
+  const port = testPort({ clock })
+  const issuedAt = new Date(clock.now() + 4 * secondMs)
+  const auth: Authenticator<typeof ada> = async () => ({ user: ada, token: 't1', issuedAt })
+  const room = consumer(lines, { auth }, () => ({ message: () => {} }))
+  const inside = await visit(room, {}, { headers: {}, port })
+  await clock.advance(3 * secondMs)
+  await ban(port)
+  expect((await inside.closed).code).toBe(4403)
+  await clock.advance(5 * secondMs)
+  await expect(visit(room, {}, { headers: {}, port })).rejects.toMatchObject({ status: 401, code: 'revoked' })
+})

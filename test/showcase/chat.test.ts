@@ -25,6 +25,20 @@ onBothDatabases('the chat', (fresh) => {
     expect(page.messages).toEqual([expect.objectContaining({ from: 'ADA2', by: ada.id, text: 'hello' })])
   })
 
+  test('five messages that are sent before leaving are kept', async () => {
+    const running = await start({ DATABASE_URL: await fresh() })
+    const [ada, bob] = [await signUp(running, 'ada2'), await signUp(running, 'bob')]
+    const [leaving, staying] = [await enter(running, ada, lobby), await enter(running, bob, lobby)]
+    const texts = ['1', '2', '3', '4', '5']
+    for (const text of texts) leaving.say({ type: 'say', text })
+    leaving.close()
+    for (const text of texts) expect(await staying.next('said')).toMatchObject({ text })
+    const page = (await (await bob.get('/api/rooms/lobby/messages')).json()) as {
+      messages: { text: string }[]
+    }
+    expect(page.messages.map(({ text }) => text)).toEqual(texts)
+  })
+
   test('a room for members lets members in and nobody else, as if it did not exist', async () => {
     const running = await start({ DATABASE_URL: await fresh() })
     const [grace, stranger] = [await demo(running, 'grace'), await signUp(running, 'stranger')]
