@@ -7,6 +7,8 @@ class Alarm implements Timer {
   due: number
   /** The wall time that it stands for; `null` for a mere span of time. */
   readonly at: number | null
+  /** When it is due at the latest: as it was set. */
+  readonly latest: number
   /** `null` when it was called off or has rung: nothing is held for it any more. */
   run: (() => void) | null
   readonly #calledOff: () => void
@@ -17,6 +19,7 @@ class Alarm implements Timer {
     how: { readonly run: () => void; readonly calledOff: () => void },
   ) {
     this.due = due
+    this.latest = due
     this.at = at
     this.run = how.run
     this.#calledOff = how.calledOff
@@ -39,7 +42,8 @@ const restMost = 64
 /**
  * Many alarms on one timer, in a heap: an alarm costs its entry, whatever their number. One for a wall time, such as a
  * token's expiry, comes in time: within ten seconds when the wall clock jumps forward past it, and a clock that jumps back, or
- * a span beyond the 24.8 days of a timer, does not put it off.
+ * a span beyond the 24.8 days of a timer, does not put it off. A clock that is set right again before that time brings it
+ * no sooner than it was set for.
  */
 export class Alarms {
   readonly #clock: Clock
@@ -50,6 +54,8 @@ export class Alarms {
   #armed = Number.POSITIVE_INFINITY
   /** The least by which the wall clock was ahead of the monotonic one when an alarm was set that may still be due too late. */
   #ahead = Number.POSITIVE_INFINITY
+  /** The same when alarms were moved last: some may be due too soon since. */
+  #moved = Number.NEGATIVE_INFINITY
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -132,12 +138,13 @@ export class Alarms {
     }
   }
 
-  /** Brings forward what the wall clock says is due sooner than was thought. */
+  /** Moves each alarm to where the wall clock says that it is due, and none beyond the time for which it was set. */
   #compareClocks(): void {
     const ahead = this.#clock.now() - this.#clock.monotonic()
-    if (ahead - this.#ahead < apartMs) return
-    this.#ahead = ahead
-    for (const entry of this.#heap) if (entry.at !== null) entry.due = Math.min(entry.due, entry.at - ahead)
+    if (ahead - this.#ahead < apartMs && this.#moved - ahead < apartMs) return
+    this.#ahead = this.#moved = ahead
+    for (const entry of this.#heap)
+      if (entry.at !== null) entry.due = Math.min(entry.latest, entry.at - ahead)
     this.#sweep()
   }
 }

@@ -65,6 +65,37 @@ test('a wall clock that is set right again after a jump back brings what was set
   expect(rung).toEqual(['meanwhile'])
 })
 
+test('a wall clock that was ahead for a while brings no alarm sooner than it was set for', async () => {
+  const clock = testClock()
+  const alarms = new Alarms(clock)
+  const rung: number[] = []
+  alarms.at(clock.now() + 300_000, () => rung.push(clock.monotonic()))
+  clock.jump(60_000)
+  await clock.advance(12_000)
+  clock.jump(-60_000)
+  await clock.advance(287_000)
+  expect(rung).toEqual([])
+  await clock.advance(1_000)
+  expect(rung).toEqual([300_000])
+})
+
+test('a wall clock that goes back little by little from where it was ahead brings no alarm too soon', async () => {
+  const clock = testClock()
+  const alarms = new Alarms(clock)
+  const rung: number[] = []
+  alarms.at(clock.now() + 300_000, () => rung.push(clock.monotonic()))
+  clock.jump(6_000)
+  for (let second = 0; second < 200; second++) {
+    await clock.advance(1_000)
+    if (second >= 20 && second < 120) clock.jump(-60)
+  }
+  await clock.advance(99_000)
+  expect(rung).toEqual([])
+  await clock.advance(1_000)
+  expect(rung).toHaveLength(1)
+  expect(rung[0]).toBeGreaterThan(299_900)
+})
+
 test('a wall clock that runs ahead little by little puts no alarm off', async () => {
   const clock = testClock()
   const alarms = new Alarms(clock)

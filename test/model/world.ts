@@ -1,113 +1,115 @@
 import { expect } from 'vitest'
-import { z } from 'zod'
-import {
-  type Authenticator,
-  consumer,
-  contract,
-  deny,
-  type Identity,
-  memory,
-  type Port,
-} from '../../src/index.ts'
-import { type Ask, testClock, type TestClock, testPort, visit } from '../../src/testing.ts'
-import { type Manner, type Right, type Room, slots, type Step, type User, users } from './steps.ts'
+import type { Receipt } from '../../src/core/receipts.ts'
+import { Denial } from '../../src/index.ts'
+import { type Ask, Refused, testClock, type TestClock } from '../../src/testing.ts'
+import { Inside, type Times } from './inside.ts'
+import { chat, grantOf, Site, type Visitor, type Way } from './site.ts'
+import { type Manner, type Right, type Room, rooms, slots, type Step, type User, users } from './steps.ts'
 import { type Credential, keyOf, Truth } from './truth.ts'
 
-const chat = contract('/ws/chat/:room', {
-  client: { say: z.object({ text: z.string() }), mumble: z.object({ text: z.string() }) },
-  server: { said: z.object({ text: z.string() }) },
-  grant: z.object({ canWrite: z.boolean() }),
-})
-
-/** A user as the first door loads it: the second one looks no further, so that a late answer of the first is a stale one. */
-interface Person {
-  readonly id: User
-  readonly rights: Readonly<Record<Room, Right>>
-}
-type Visitor = Awaited<
-  ReturnType<typeof visit<'/ws/chat/:room', typeof chat.client, typeof chat.server, {}, Person>>
->
-
-/** Someone who has come in, as the model sees it. */
-interface Inside {
-  readonly room: Room
-  readonly node: number
-  readonly visitor: Visitor
-  credential: Credential
-  /** The right as both doors answered it last. */
-  right: Right
-  closed: boolean
-  /** Whether that was their own wish: what they have said before is heard, as long as they had a right to say it. */
-  left: boolean
-  /** Whether that right has ended since. */
-  silenced: boolean
-}
-
-/** Someone inside whose new credential the first door has not answered yet. */
+/** Somebody inside whose new credential the first door has not answered yet, or the model has not heard the answer. */
 interface Refreshing {
   readonly inside: Inside
   readonly credential: Credential
+  /** The question that it answers. */
+  readonly nonce: string
   readonly right: Right
+  readonly times: Times
   overtaken: boolean
   readonly answer: () => void
 }
 
-/** A message whose handler waits for something. */
-interface Mumbling {
-  readonly inside: Inside
-  readonly text: string
-  readonly sent: Promise<unknown>
-  readonly goOn: () => void
+/** Whom the client that comes in answers for. */
+interface Self {
+  inside: Inside | null
 }
 
-/** Someone who waits at the second door, which has not answered yet. */
-interface Knocking {
+/** Somebody who wants in. */
+interface Arrival {
+  readonly credential: Credential
   readonly room: Room
   readonly node: number
-  readonly credential: Credential
-  /** The right as it was when the door was asked. */
+  /** How many things had happened when the first door was asked, and whether it must know them. */
+  readonly asked: number
+  readonly isKnown: boolean
+  /** The right as it was then. */
   readonly right: Right
+  readonly self: Self
+}
+
+/** Somebody who waits at the second door, which has not answered yet. */
+interface Knocking extends Arrival {
   /** Whether somebody has said meanwhile that rights have changed. */
   overtaken: boolean
   readonly visiting: Promise<Visitor>
   readonly answer: () => void
-  /** Whom the client that comes in answers for. */
-  readonly self: { inside: Inside | null }
 }
 
+/** Whether somebody must be let in, must be refused, or either. */
+type Verdict = 'in' | 'out' | 'either'
+
+/** The least and the most that a receipt may say. */
+type Range = readonly [least: number, most: number]
+type Ranges = Readonly<Record<'closed' | 'changed' | 'dropped', Range>>
+
+type Steps<D extends Step['do']> = Step & { readonly do: D }
+
+/** No whole second, as some dates are. */
+const start = Date.UTC(2026, 0, 1, 0, 0, 0, 345)
 const minuteMs = 60_000
-const dayMs = 86_400_000
+/** What comes after is apart by so much: dates are whole seconds. */
+const apartMs = 1_000
+const staysMs = 6_000
+/** A ticket is not minted for what comes from so far in the future. */
+const futureMs = 5_000
+/** So much of one socket may wait. */
+const mostSayings = 4
 
 /**
  * The real system on a clock that stands still, two nodes on one layer, beside a model that says after each step who must
- * be inside, with which right, and who hears what.
+ * be inside, with which right, and who hears what. Where the system is free the model follows it: between two clocks, and
+ * until a door is asked again.
  */
 export class World {
   /** How much of interest has happened: a story of people who never come in proves nothing. */
-  readonly happened = { cameIn: 0, heard: 0, refreshed: 0, revoked: 0 }
-  readonly #clock: TestClock = testClock()
-  readonly #truth = new Truth()
-  readonly #ports: readonly Port[]
+  readonly happened = {
+    cameIn: 0,
+    heard: 0,
+    refreshed: 0,
+    revoked: 0,
+    ticketsIn: 0,
+    ticketsOut: 0,
+    mintedTooMany: 0,
+    /** Refused, though the date of the credential is later than that of the revocation. */
+    outDespiteDate: 0,
+    /** Let in after a revocation, by a date, and a clock that was set. */
+    inByDate: 0,
+    /** Let in with a session from before a revocation, which the directory still has. */
+    inByLookUp: 0,
+    /** Refused because of a revocation that came while the second door was asked. */
+    outByOrder: 0,
+    endedByClock: 0,
+    heardAfterLeaving: 0,
+    droppedOfLeft: 0,
+    /** Left to the system. */
+    either: 0,
+  }
+  readonly #clock: TestClock = testClock(start)
+  readonly #truth = new Truth(this.#clock)
+  readonly #site = new Site(this.#clock, this.#truth)
   readonly #inside: Inside[] = []
   readonly #knocking: Knocking[] = []
   readonly #refreshing: Refreshing[] = []
-  readonly #mumbling: Mumbling[] = []
-  /** Where the second door waits, when it does. */
-  #gate: Promise<void> | null = null
+  #answered: Refreshing[] = []
   #manner: Manner = 'honest'
   /** Whether the first door takes its time with new credentials. */
   #dallies = false
-  readonly #waits = new Map<string, Promise<void>>()
   #count = 0
 
   constructor() {
-    const layer = memory({ clock: this.#clock })
-    this.#ports = ['one', 'two'].map((name) =>
-      testPort({ layer, node: name, clock: this.#clock, limits: { rate: null, handshakeMs: dayMs } }),
-    )
     for (const user of users)
       for (const slot of slots) {
-        this.#truth.signIn(user, slot, this.#now)
+        this.#truth.signIn(user, slot)
         this.#issue(user, slot)
       }
   }
@@ -115,17 +117,19 @@ export class World {
   async carryOut(step: Step): Promise<void> {
     switch (step.do) {
       case 'signIn':
-        await this.#later()
-        return void this.#truth.signIn(step.user, step.slot, this.#now)
+        return void this.#truth.signIn(step.user, step.slot)
       case 'issue':
-        await this.#later()
         return this.#issue(step.user, step.slot)
       case 'signOut':
-        return this.#signOut(step.user, step.slot, step.told)
+        return this.#signOut(step)
       case 'join':
         return this.#join(step)
       case 'knock':
-        return this.#knock(step)
+        return this.#knock(this.#held(step), step)
+      case 'mint':
+        return this.#mint(step)
+      case 'redeem':
+        return this.#redeem(step)
       case 'letIn':
         await this.#answerRefresh()
         return this.#letIn()
@@ -137,17 +141,17 @@ export class World {
       case 'mumble':
         return this.#mumble(oneOf(this.#present, step.which))
       case 'hearOut':
-        return this.#hearOut()
+        return this.#hearOut(this.#speaking)
       case 'leave':
-        return this.#leave(oneOf(this.#present, step.which))
+        return this.#leave(oneOf(this.#present, step.which), step.how)
       case 'comeBack':
         return this.#comeBack(oneOf(this.#inside, step.which))
       case 'setRight':
         return this.#setRight(step)
       case 'revoke':
-        return this.#revokeUser(step.user, step.node)
+        return this.#revokeUser(step)
       case 'revokeToken':
-        return this.#revokeToken(this.#truth.tokens.get(keyOf(step.user, step.slot)), step.node)
+        return this.#revokeToken(step)
       case 'kick':
         return this.#kick(step)
       case 'answer':
@@ -155,108 +159,124 @@ export class World {
         return
       case 'pass':
         return this.#pass(step.minutes)
+      case 'setClock':
+        this.#truth.setClock(step.ahead)
+        return this.#elapse(step.stays ? staysMs : 0)
     }
   }
 
   /** Model and system agree on who is inside, and on nobody else. */
   async agree(): Promise<void> {
-    await this.#clock.advance(0)
+    await this.#elapse(0)
     for (const one of this.#inside) {
       const where = `${one.credential.user} in ${one.room} by ${one.credential.kind}`
-      const ended = one.visitor.closed.then(() => true)
-      const isClosed = await Promise.race([ended, Promise.resolve().then(() => Promise.resolve(false))])
-      expect(`${where}: ${isClosed ? 'closed' : 'open'}`).toBe(`${where}: ${one.closed ? 'closed' : 'open'}`)
+      const [found, wanted] = [one.isReallyClosed, one.closed].map((is) => (is ? 'closed' : 'open'))
+      expect(`${where}: ${found}`).toBe(`${where}: ${wanted}`)
       if (!one.closed) expect([where, one.visitor.grant]).toEqual([where, grantOf(one.right)])
     }
-    const open = this.#ports.reduce((sum, port) => sum + port.connections, 0)
-    expect(open).toBe(this.#present.length)
+    expect(this.#site.connections).toBe(this.#present.length)
   }
 
   /** Nobody has heard anything that the model does not know of. */
   async silence(): Promise<void> {
     await this.#letAllIn()
-    await this.#hearAllOut()
+    while (this.#speaking !== undefined) await this.#hearOut(this.#speaking)
     for (const { visitor } of this.#inside) await visitor.nothing()
-  }
-
-  get #now(): number {
-    return this.#clock.now()
   }
 
   get #present(): readonly Inside[] {
     return this.#inside.filter(({ closed }) => !closed)
   }
 
-  /** Whom the end of access reaches: who is inside, and who has left while a handler is at work on what they said. */
+  /** Whom the end of access reaches. */
   get #reached(): readonly Inside[] {
-    const atWork = new Set(this.#mumbling.map(({ inside }) => inside))
-    return this.#inside.filter((one) => !one.closed || (one.left && atWork.has(one)))
+    return this.#inside.filter(({ isReached }) => isReached)
   }
 
-  /** What is said in one moment counts for who is asked in it: what comes after is apart by so much. */
-  async #later(): Promise<void> {
-    await this.#clock.advance(1)
-    this.#expireAll()
+  /** The one whose handler is at work, of several the one who has come first. */
+  get #speaking(): Inside | undefined {
+    return this.#inside.find(({ sayings }) => sayings.length > 0)
+  }
+
+  get #times(): Times {
+    return { wall: this.#clock.now(), monotonic: this.#clock.monotonic() }
+  }
+
+  /** Lets time pass, and takes from the system what it was free to do meanwhile. */
+  async #elapse(ms: number): Promise<void> {
+    await this.#clock.advance(ms)
+    for (const answered of this.#answered.splice(0)) this.#conclude(answered)
+    for (const one of this.#reached) one.watch()
+    for (const one of this.#present) if (one.follow()) this.happened.endedByClock++
   }
 
   #issue(user: User, slot: number): void {
     const session = this.#truth.sessions.get(keyOf(user, slot))
-    if (session !== undefined && this.#truth.isGood(session, this.#now))
-      this.#truth.tokens.set(keyOf(user, slot), this.#truth.issue(session, this.#now))
+    if (session === undefined || !this.#truth.isKnown(session) || this.#truth.hasExpired(session)) return
+    this.#truth.tokens.set(keyOf(user, slot), this.#truth.issue(session))
   }
 
-  async #signOut(user: User, slot: number, told: boolean): Promise<void> {
+  async #signOut({ user, slot, told }: Steps<'signOut'>): Promise<void> {
     const { sessions } = this.#truth
     const session = sessions.get(keyOf(user, slot))
     sessions.delete(keyOf(user, slot))
     if (session === undefined || !told) return
     this.#truth.revoke(session.id)
-    await this.#ports[0]?.revoke({ session: session.id, reason: 'signed out' })
-    this.#closeRevoked()
+    const receipt = await this.#site.port(0).revoke({ session: session.id, reason: 'signed out' })
+    this.#ended(receipt, (one) => one.credential.session === session.id)
   }
 
-  async #join({ user, slot, room, node, by }: Step & { readonly do: 'join' | 'knock' }): Promise<void> {
-    const { sessions, tokens } = this.#truth
-    const credential = (by === 'session' ? sessions : tokens).get(keyOf(user, slot))
-    if (credential !== undefined) await this.#comeIn(credential, room, node)
+  #held({ user, slot, by }: Pick<Steps<'join' | 'mint'>, 'user' | 'slot' | 'by'>): Credential | undefined {
+    const { sessions, tokens, keys } = this.#truth
+    return by === 'key' ? keys.get(user) : { session: sessions, token: tokens }[by].get(keyOf(user, slot))
   }
 
-  async #comeIn(credential: Credential, room: Room, node: number): Promise<void> {
-    const { user } = credential
-    const self = { inside: null as Inside | null }
-    const may = this.#truth.isGood(credential, this.#now) && this.#truth.right(user, room) !== 'none'
-    const visiting = this.#visit(credential, room, node, self)
-    if (!may) return expect(visiting).rejects.toThrow()
-    this.#admit({ credential, room, node, right: this.#truth.right(user, room), self }, await visiting)
+  async #join(step: Steps<'join' | 'knock'>): Promise<void> {
+    const credential = this.#held(step)
+    if (credential !== undefined) await this.#comeIn(credential, step)
+  }
+
+  async #comeIn(credential: Credential, where: Pick<Way, 'room' | 'node'>): Promise<void> {
+    const arrival = this.#arrive(credential, where)
+    await this.#decide(arrival, this.#visit(arrival))
+  }
+
+  #arrive(credential: Credential, { room, node }: Pick<Way, 'room' | 'node'>): Arrival {
+    const asked = this.#truth.moment().number
+    const isKnown = this.#truth.isKnownIn(room, credential)
+    const right = this.#truth.right(credential.user, room)
+    this.#truth.use(credential, node)
+    return { credential, room, node, asked, isKnown, right, self: { inside: null } }
+  }
+
+  #visit({ credential, room, node, self }: Arrival): Promise<Visitor> {
+    const refresh = (ask: Ask): string | null =>
+      self.inside === null ? null : this.#answer(self.inside, ask)
+    return this.#site.visit(credential, { room, node, refresh })
   }
 
   /** Knocks while the second door takes its time. */
-  async #knock({ user, slot, room, node, by }: Step & { readonly do: 'join' | 'knock' }): Promise<void> {
-    const { sessions, tokens } = this.#truth
-    const credential = (by === 'session' ? sessions : tokens).get(keyOf(user, slot))
-    if (credential === undefined || !this.#truth.isGood(credential, this.#now)) return
+  async #knock(credential: Credential | undefined, where: Pick<Way, 'room' | 'node'>): Promise<void> {
+    if (credential === undefined || !this.#truth.isKnownIn(where.room, credential)) return
+    const arrival = this.#arrive(credential, where)
     const { promise, resolve: answer } = Promise.withResolvers<void>()
-    const self = { inside: null }
-    this.#gate = promise
-    const visiting = this.#visit(credential, room, node, self)
+    this.#site.gate = promise
+    const visiting = this.#visit(arrival)
     visiting.catch(() => {})
-    await this.#clock.advance(0)
-    this.#gate = null
-    const right = this.#truth.right(user, room)
-    this.#knocking.push({ credential, room, node, right, overtaken: false, visiting, answer, self })
+    await this.#elapse(0)
+    this.#site.gate = null
+    this.#knocking.push({ ...arrival, overtaken: false, visiting, answer })
   }
 
-  /** The second door answers whoever has knocked first. */
+  /** The second door answers the one who has knocked first. */
   async #letIn(): Promise<void> {
     const knocking = this.#knocking.shift()
     if (knocking === undefined) return
-    const { credential, right, overtaken, visiting, answer } = knocking
-    answer()
-    if (right === 'none' || this.#truth.isRevoked(credential)) return expect(visiting).rejects.toThrow()
-    const inside = this.#admit(knocking, await visiting)
-    await this.#clock.advance(0)
-    if (overtaken) this.#asked(inside)
-    this.#expireAll()
+    knocking.answer()
+    const inside = await this.#decide(knocking, knocking.visiting)
+    if (inside === null) return
+    if (knocking.overtaken) inside.asked('now')
+    await this.#elapse(0)
   }
 
   async #letAllIn(): Promise<void> {
@@ -264,29 +284,49 @@ export class World {
     while (this.#knocking.length > 0) await this.#letIn()
   }
 
-  #visit(credential: Credential, room: Room, node: number, self: { readonly inside: Inside | null }) {
-    const { kind, id } = credential
-    return visit(
-      this.#endpoint,
-      { room },
-      {
-        headers: kind === 'session' ? { 'x-session': id } : { authorization: `Bearer ${id}` },
-        // the nodes are two, and so are their numbers
-        port: this.#ports[node] as Port,
-        refresh: (ask) => (self.inside === null ? null : this.#answer(self.inside, ask)),
-      },
-    )
-  }
-
-  #admit(
-    { room, node, credential, right, self }: Omit<Knocking, 'overtaken' | 'visiting' | 'answer'>,
-    visitor: Visitor,
-  ): Inside {
-    const inside = { room, node, credential, right, visitor, closed: false, left: false, silenced: false }
+  /** The system lets somebody in, or not, as it has to. */
+  async #decide(arrival: Arrival, visiting: Promise<Visitor>): Promise<Inside | null> {
+    const { credential, room, node, right, self, isKnown, asked } = arrival
+    const visitor = await this.#settled(visiting).catch((error: unknown) => {
+      if (error instanceof Refused && (error.status === 401 || error.status === 403)) return null
+      throw error
+    })
+    const verdict = isKnown ? this.#verdict(credential, right, asked) : 'out'
+    const [found, how] = [
+      visitor === null ? 'out' : 'in',
+      `${credential.user} into ${room} by ${credential.kind}`,
+    ]
+    if (verdict === 'either') this.happened.either++
+    else expect(`${how}: ${found}`).toBe(`${how}: ${verdict}`)
+    this.#noteWhy(arrival, verdict)
+    if (visitor === null) return null
+    const parts = { room, node, visitor, clock: this.#clock, truth: this.#truth }
+    const inside = new Inside(parts, credential, right)
     self.inside = inside
     this.#inside.push(inside)
     this.happened.cameIn++
     return inside
+  }
+
+  #verdict(credential: Credential, right: Right, asked: number): Verdict {
+    if (right === 'none' || this.#truth.isRevoked(credential)) return 'out'
+    const age = this.#truth.age(credential, asked)
+    return age === 'younger' ? 'in' : age === 'older' ? 'out' : 'either'
+  }
+
+  #noteWhy({ credential, right, asked, isKnown }: Arrival, verdict: Verdict): void {
+    const { happened } = this
+    const { kind, user, date, issued } = credential
+    const lastBan = this.#truth.lastBan(user)
+    const isRevoked = this.#truth.isRevoked(credential)
+    if (!isKnown || right === 'none') return
+    if (kind === 'ticket' && verdict === 'in') happened.ticketsIn++
+    if (kind === 'ticket' && verdict === 'out') happened.ticketsOut++
+    if (isRevoked || lastBan === null) return
+    if (verdict === 'out' && asked < lastBan) happened.outByOrder++
+    else if (verdict === 'out' && this.#truth.looksYounger(credential)) happened.outDespiteDate++
+    if (verdict === 'in' && date !== null && this.#truth.wasSet) happened.inByDate++
+    if (verdict === 'in' && date === null && issued.number < lastBan) happened.inByLookUp++
   }
 
   /** What a client answers that is asked for a new credential; only an honest one may live on with it. */
@@ -298,62 +338,93 @@ export class World {
       case 'stale':
         return credential.id
       case 'foreign':
-        return this.#truth.issue(
-          { ...credential, user: credential.user === 'eve' ? 'bob' : 'eve' },
-          this.#now,
-        ).id
+        return this.#truth.issue({ ...credential, user: credential.user === 'eve' ? 'bob' : 'eve' }).id
       case 'replayed':
-        visitor.raw(JSON.stringify({ op: 'auth', nonce: `${nonce}x`, token: this.#fresh(credential).id }))
+        visitor.raw(
+          JSON.stringify({ op: 'auth', nonce: `${nonce}x`, token: this.#truth.issue(credential).id }),
+        )
         return null
       case 'honest':
-        return this.#refresh(inside, this.#fresh(credential)).id
+        return this.#refresh(inside, nonce)
     }
   }
 
-  #adopt(inside: Inside, credential: Credential, right: Right): void {
-    inside.credential = credential
-    inside.right = right
-    inside.closed ||= right === 'none'
-    this.happened.refreshed++
-  }
-
-  #refresh(inside: Inside, credential: Credential): Credential {
-    const right = this.#truth.right(credential.user, inside.room)
+  #refresh(inside: Inside, nonce: string): string {
+    const credential = this.#truth.issue(inside.credential)
+    const right = inside.trueRight
+    const times = this.#times
+    const { promise, resolve: answer } = Promise.withResolvers<void>()
+    const refreshing = { inside, credential, nonce, right, times, overtaken: false, answer }
     if (this.#dallies) {
-      const { promise, resolve: answer } = Promise.withResolvers<void>()
-      this.#waits.set(credential.id, promise)
-      this.#refreshing.push({ inside, credential, right, overtaken: false, answer })
-    } else this.#adopt(inside, credential, right)
-    return credential
+      this.#site.waits.set(credential.id, promise)
+      this.#refreshing.push(refreshing)
+    } else this.#answered.push(refreshing)
+    return credential.id
   }
 
-  /** The first door answers to whoever's new credential it was given first. */
+  /** The first door answers the one whose new credential it was given first. */
   async #answerRefresh(): Promise<void> {
     const refreshing = this.#refreshing.shift()
     if (refreshing === undefined) return
-    const { inside, credential, overtaken, answer } = refreshing
-    answer()
-    await this.#clock.advance(0)
-    if (inside.closed || this.#truth.isRevoked(credential)) return
-    const right = overtaken ? this.#truth.right(credential.user, inside.room) : refreshing.right
-    this.#adopt(inside, credential, right)
+    refreshing.answer()
+    // how long it lives is measured when it is taken over
+    this.#answered.push({ ...refreshing, times: this.#times })
+    await this.#elapse(0)
   }
 
-  #fresh(credential: Credential): Credential {
-    return this.#truth.issue(credential, this.#now)
+  /** What came of a new credential. */
+  #conclude({ inside, credential, nonce, right, times, overtaken }: Refreshing): void {
+    if (inside.closed || inside.left) return
+    // one that ends no later than the one in use is refused
+    if (credential.expires <= inside.credential.expires) return
+    const now = overtaken ? inside.trueRight : right
+    if (now === 'none' || (overtaken && this.#truth.hasExpired(credential))) return void inside.end()
+    const verdict = this.#verdict(credential, now, credential.issued.number)
+    const answer = inside.visitor.refreshes.find((one) => one.nonce === nonce)
+    const isAccepted = answer !== undefined && answer.refused === undefined
+    if (verdict === 'either') this.happened.either++
+    else if (!inside.isReallyClosed) expect(isAccepted ? 'in' : 'out').toBe(verdict)
+    if (!isAccepted) return
+    inside.adopt(credential, now, times)
+    this.happened.refreshed++
   }
 
-  async #leave(inside: Inside | undefined): Promise<void> {
-    if (inside === undefined || inside.closed) return
-    inside.visitor.leave()
+  async #mint({ room, node, ...who }: Steps<'mint'>): Promise<void> {
+    const base = this.#held(who)
+    if (base === undefined || !this.#truth.isKnown(base) || this.#truth.hasExpired(base)) return
+    const inFuture = (base.date ?? 0) - this.#clock.now()
+    const isFull = this.#truth.isFull(base.user, node)
+    const id = await this.#site.mint(base, room, node).catch((error: unknown) => {
+      if (error instanceof Denial && (error.status === 401 || error.status === 429)) return null
+      throw error
+    })
+    if (isFull === true) this.happened.mintedTooMany++
+    if (isFull === true || inFuture > futureMs) expect(id).toBeNull()
+    else if (isFull === false && inFuture <= 0) expect(id).not.toBeNull()
+    if (id !== null) this.#truth.mint(id, base, { room, node })
+  }
+
+  /** Comes with a ticket: a new one or a used one, to where it is good or to another room. */
+  async #redeem({ which, node, how, slow }: Steps<'redeem'>): Promise<void> {
+    const credential = oneOf(this.#truth.tickets(how === 'again'), which)
+    const good = credential?.ticket?.room
+    if (credential === undefined || good === undefined) return
+    const room = how === 'elsewhere' ? (rooms.find((other) => other !== good) ?? good) : good
+    await (slow ? this.#knock(credential, { room, node }) : this.#comeIn(credential, { room, node }))
+  }
+
+  async #leave(inside: Inside | undefined, how: 'closes' | 'vanishes'): Promise<void> {
+    if (inside === undefined) return
+    if (how === 'closes') inside.visitor.leave()
+    else inside.visitor.cut()
     await inside.visitor.closed
     inside.closed = true
     inside.left = true
   }
 
-  /** Who was inside once tries again with what it had. */
+  /** One who was inside once tries again with what they had. */
   async #comeBack(inside: Inside | undefined): Promise<void> {
-    if (inside?.closed === true) await this.#comeIn(inside.credential, inside.room, inside.node)
+    if (inside?.closed === true) await this.#comeIn(inside.credential, inside)
   }
 
   async #say(inside: Inside | undefined): Promise<void> {
@@ -361,37 +432,61 @@ export class World {
     const text = `message ${++this.#count}`
     if (inside.closed) return inside.visitor.raw(JSON.stringify(sayFrame(inside.room, text)))
     // one handler at a time
-    await this.#hearAllOut()
+    while (inside.sayings.length > 0) await this.#hearOut(inside)
     const saying = inside.visitor.send('say', { text })
-    if (inside.right !== 'write') return expect(saying).rejects.toMatchObject({ status: 403 })
-    await saying
+    if (this.#truth.hasExpired(inside.credential)) return this.#speakTooLate(inside, saying)
+    if (inside.right !== 'write') return this.#refused(saying)
+    await this.#settled(saying)
     await this.#heard(inside, text)
   }
 
-  /** Says something whose handler has to wait. */
+  /** Says something whose handler has to wait, and maybe for others of the same socket. */
   async #mumble(inside: Inside | undefined): Promise<void> {
-    if (inside === undefined || inside.closed || this.#mumbling.some((one) => one.inside === inside)) return
+    if (inside === undefined || inside.sayings.length >= mostSayings) return
     const text = `message ${++this.#count}`
     const { promise, resolve: goOn } = Promise.withResolvers<void>()
-    this.#waits.set(text, promise)
+    this.#site.waits.set(text, promise)
     const sent = inside.visitor.send('mumble', { text })
     sent.catch(() => {})
-    await this.#clock.advance(0)
-    this.#mumbling.push({ inside, text, sent, goOn })
+    if (this.#truth.hasExpired(inside.credential)) return this.#speakTooLate(inside, sent)
+    inside.sayings.push({ text, sent, goOn })
+    await this.#elapse(0)
   }
 
-  /** The handler that has waited longest goes on: in vain when the right of its sender has ended meanwhile. */
-  async #hearOut(): Promise<void> {
-    const mumbling = this.#mumbling.shift()
-    if (mumbling === undefined) return
-    const { inside, text, sent, goOn } = mumbling
-    goOn()
+  /** The credential has ended, which the clock may not have told yet: nothing is heard with it. */
+  async #speakTooLate(inside: Inside, saying: Promise<unknown>): Promise<void> {
+    inside.end()
+    this.happened.endedByClock++
+    await expect(this.#settled(saying)).rejects.toThrow('the socket has ended')
+  }
+
+  /** The handler at work goes on: in vain when the right of its sender has ended meanwhile. */
+  async #hearOut(inside: Inside | undefined): Promise<void> {
+    const saying = inside?.sayings.shift()
+    if (inside === undefined || saying === undefined) return
+    const { right, trueRight, left, silenced } = inside
+    const isFree = left && (inside.mayHaveEnded || inside.mayDiffer)
+    const may = !silenced && (right === 'write' || (isFree && trueRight === 'write'))
+    saying.goOn()
     await this.#clock.advance(0)
-    if (inside.silenced || (inside.closed && !inside.left)) return
-    if (inside.right !== 'write')
-      return expect(sent).rejects.toMatchObject(inside.left ? {} : { status: 403 })
-    if (!inside.left) await sent
-    await this.#heard(inside, text)
+    const isHeard = this.#site.published.has(saying.text)
+    if (may && isFree) this.happened.either++
+    else expect([saying.text, isHeard]).toEqual([saying.text, may])
+    if (isHeard && left) this.happened.heardAfterLeaving++
+    if (!inside.closed) await (isHeard ? this.#settled(saying.sent) : this.#refused(saying.sent))
+    if (isHeard) await this.#heard(inside, saying.text)
+  }
+
+  async #refused(saying: Promise<unknown>): Promise<void> {
+    await expect(this.#settled(saying)).rejects.toMatchObject({ status: 403 })
+  }
+
+  /** What comes of something at this moment: a clock that stands still would let it hang for ever. */
+  async #settled<T>(promise: Promise<T>): Promise<T> {
+    const pending = this.#clock.advance(0).then(() => {
+      throw new Error('nothing has come of it')
+    })
+    return Promise.race([promise, pending])
   }
 
   /** Everyone in the room hears it. */
@@ -403,141 +498,99 @@ export class World {
     }
   }
 
-  async #hearAllOut(): Promise<void> {
-    while (this.#mumbling.length > 0) await this.#hearOut()
-  }
-
-  async #setRight({ user, room, right, told }: Step & { readonly do: 'setRight' }): Promise<void> {
+  async #setRight({ user, room, right, told }: Steps<'setRight'>): Promise<void> {
     this.#truth.setRight(user, room, right)
     if (!told) return
     for (const one of [...this.#knocking, ...this.#refreshing])
       if (one.credential.user === user) one.overtaken = true
-    await this.#ports[0]?.recheck({ user })
-    for (const one of this.#reached) if (one.credential.user === user) this.#asked(one)
-    await this.#later()
+    const receipt = await this.#site.port(0).recheck({ user })
+    const reached = this.#reached.filter((one) => one.credential.user === user)
+    agreesWith(receipt, sum(reached.map((one) => rechecked(one))))
+    await this.#elapse(apartMs)
   }
 
-  async #revokeUser(user: User, node: number): Promise<void> {
-    this.#truth.revokeUser(user, this.#now)
-    await this.#ports[node]?.revoke({ user, reason: 'revoked' })
-    this.#closeRevoked()
-    await this.#later()
+  async #revokeUser({ user, node }: Steps<'revoke' | 'kick'>): Promise<void> {
+    this.#truth.revokeUser(user)
+    const receipt = await this.#site.port(node).revoke({ user, reason: 'revoked' })
+    this.#ended(receipt, (one) => one.credential.user === user)
+    await this.#elapse(apartMs)
   }
 
-  async #revokeToken(token: Credential | undefined, node: number): Promise<void> {
+  async #revokeToken({ user, slot, node }: Steps<'revokeToken'>): Promise<void> {
+    const token = this.#truth.tokens.get(keyOf(user, slot))
     if (token === undefined) return
     this.#truth.revoke(token.id)
-    await this.#ports[node]?.revoke({ token: token.id, reason: 'stolen' })
-    this.#closeRevoked()
+    const receipt = await this.#site.port(node).revoke({ token: token.id, reason: 'stolen' })
+    this.#ended(receipt, (one) => one.credential.token === token.id)
   }
 
-  async #kick({ user, room, node }: Step & { readonly do: 'revoke' | 'kick' }): Promise<void> {
+  async #kick({ user, room, node }: Steps<'revoke' | 'kick'>): Promise<void> {
     for (const one of this.#knocking)
       if (one.credential.user === user && one.room === room) one.overtaken = true
-    await this.#ports[node]?.revoke({ user, at: [chat, { room }], reason: 'kicked' })
-    for (const one of this.#reached) if (one.credential.user === user && one.room === room) end(one)
-    await this.#later()
+    const receipt = await this.#site.port(node).revoke({ user, at: [chat, { room }], reason: 'kicked' })
+    this.#ended(receipt, (one) => one.credential.user === user && one.room === room)
+    await this.#elapse(apartMs)
+  }
+
+  /** Access has ended, of those who are inside and of those who have left and are not heard yet. */
+  #ended(receipt: Receipt, isMeant: (one: Inside) => boolean): void {
+    const meant = this.#reached.filter(isMeant)
+    const left = meant.filter((one) => one.left)
+    this.happened.revoked += meant.length
+    this.happened.droppedOfLeft += left.filter(({ sayings }) => sayings.length > 1).length
+    agreesWith(receipt, sum(meant.map((one) => revoked(one))))
   }
 
   async #pass(minutes: number): Promise<void> {
     for (let minute = 0; minute < minutes; minute++) {
       await this.#letAllIn()
-      await this.#clock.advance(minuteMs)
+      await this.#elapse(minuteMs)
       // a lease of a minute is asked for within a minute
-      for (const one of this.#reached) this.#asked(one)
+      for (const one of this.#reached) one.asked('lately')
     }
   }
-
-  #closeRevoked(): void {
-    for (const one of this.#reached) {
-      if (!this.#truth.isRevoked(one.credential)) continue
-      end(one)
-      this.happened.revoked++
-    }
-  }
-
-  #expireAll(): void {
-    for (const one of this.#reached) if (one.credential.expires <= this.#now) end(one)
-  }
-
-  /** Both doors are asked again. */
-  #asked(one: Inside): void {
-    this.#expireAll()
-    one.right = this.#truth.right(one.credential.user, one.room)
-    if (!this.#truth.isKnown(one.credential) || one.right === 'none') end(one)
-  }
-
-  readonly #auth: Authenticator<Person> = async ({ headers, credentials }) => {
-    const token = credentials.of('bearer')
-    const id = headers.get('x-session')
-    const read = (): Identity<Person> | null => {
-      const found =
-        token === null
-          ? [...this.#truth.sessions.values()].find((one) => one.id === id)
-          : this.#truth.issued.get(token)
-      const identity = this.#identityOf(found)
-      return identity && { ...identity, renew: async () => read() }
-    }
-    const identity = read() ?? deny(401, 'nobody')
-    await this.#waits.get(token ?? '')
-    return identity
-  }
-
-  #identityOf(credential: Credential | undefined): Identity<Person> | null {
-    if (credential === undefined || credential.expires <= this.#now) return null
-    const { kind, id, user, session, issuedAt, expires } = credential
-    const right = (room: Room): Right => this.#truth.right(user, room)
-    return {
-      user: { id: user, rights: { lobby: right('lobby'), board: right('board') } },
-      session,
-      issuedAt: new Date(issuedAt),
-      expires: new Date(expires),
-      ...(kind === 'token' ? { token: id } : {}),
-    }
-  }
-
-  readonly #endpoint = consumer(
-    chat,
-    {
-      auth: this.#auth,
-      authorize: async ({ user, params }) => {
-        const right = user.rights[params.room as Room]
-        await this.#gate
-        return grantOf(right)
-      },
-      lease: '60s',
-    },
-    (socket) => ({
-      on: {
-        say: async ({ text }) => {
-          if (!socket.grant.canWrite) deny(403, 'read-only')
-          await socket.group().send('said', { text })
-        },
-        mumble: async ({ text }) => {
-          await this.#waits.get(text)
-          if (!socket.grant.canWrite) deny(403, 'read-only')
-          await socket.group().send('said', { text })
-        },
-      },
-    }),
-  )
 }
 
-/** Access has ended. */
-function end(one: Inside): void {
-  one.closed = true
-  one.silenced = one.left
+/** What a receipt says of one whose access is ended. */
+function revoked(one: Inside): Ranges {
+  const isSure = !one.left || !one.mayHaveEnded
+  const dropped = one.end()
+  return { closed: [isSure ? 1 : 0, 1], changed: [0, 0], dropped: [isSure ? dropped : 0, dropped] }
 }
 
-/** Any of a list, unless it is empty. */
+/** What a receipt says of one about whom both doors are asked again. */
+function rechecked(one: Inside): Ranges {
+  const isSure = !one.left || !(one.mayHaveEnded || one.mayDiffer)
+  const { right, left } = one
+  const mayBeOver = left && one.mayHaveEnded
+  const dropped = one.asked('now')
+  const closed = one.silenced ? 1 : 0
+  const changed = one.silenced || (isSure && one.right === right) ? 0 : 1
+  const range = (most: number): Range => [isSure && !mayBeOver ? most : 0, most]
+  return { closed: range(closed), changed: range(changed), dropped: range(dropped) }
+}
+
+function sum(all: readonly Ranges[]): Ranges {
+  const of = (what: keyof Ranges): Range => [
+    all.reduce((total, one) => total + one[what][0], 0),
+    all.reduce((total, one) => total + one[what][1], 0),
+  ]
+  return { closed: of('closed'), changed: of('changed'), dropped: of('dropped') }
+}
+
+function agreesWith({ nodes, silent, ...counts }: Receipt, ranges: Ranges): void {
+  expect([[...nodes].sort(), silent]).toEqual([['one', 'two'], []])
+  for (const [what, [least, most]] of Object.entries(ranges) as [keyof Ranges, Range][]) {
+    const said = counts[what]
+    expect([what, Math.min(most, Math.max(least, said))]).toEqual([what, said])
+  }
+}
+
+/** Any of a list, unless it is empty: 0 is the last. */
 function oneOf<T>(list: readonly T[], which: number): T | undefined {
-  return list[which % list.length]
+  return list[list.length - 1 - (which % list.length)]
 }
 
 function sayFrame(room: Room, text: string): object {
   return { op: 'msg', in: `/ws/chat/${room}`, type: 'say', data: { text } }
-}
-
-function grantOf(right: Right): { canWrite: boolean } | null {
-  return right === 'none' ? null : { canWrite: right === 'write' }
 }
