@@ -7,6 +7,8 @@ export interface Verdict {
   readonly denial: Denial
   /** Whether the socket ends with it. */
   readonly ends: boolean
+  /** Whether operators are told of it: of a lapse, which may have any number of messages, only once. */
+  readonly isNews: boolean
 }
 
 /** The limits that a peer can be over. */
@@ -77,7 +79,7 @@ export class Conduct {
   /** One more message, of so many bytes, before it is read: `null` when it may be. */
   message(bytes: number, now: number): Verdict | null {
     const limit = this.#limitOver(bytes, now)
-    return limit === null ? null : { denial: tooMuch(limit), ends: this.#lapse(limit, now) }
+    return limit === null ? null : { denial: tooMuch(limit), ...this.#lapse(limit, now) }
   }
 
   /** So many milliseconds were spent on reading and validating a message. */
@@ -94,7 +96,7 @@ export class Conduct {
     const mistakes = this.#mistakes ?? this.#account.mistakes
     const ends = mistakes.isLastOf(limits.invalidMessages, now)
     if (ends) limited('invalidMessages')
-    return { denial, ends }
+    return { denial, ends, isNews: true }
   }
 
   /** Looked up each time: one that is as new was forgotten. */
@@ -119,9 +121,9 @@ export class Conduct {
   /**
    * Notes that it is over a limit. What a network of guests has used up ends none of their sockets: a stranger may have used it.
    *
-   * @returns whether the socket has been over limits of its own for the whole grace
+   * @returns whether the socket has been over limits of its own for the whole grace, and whether the lapse begins here
    */
-  #lapse(limit: ConductLimit, now: number): boolean {
+  #lapse(limit: ConductLimit, now: number): Omit<Verdict, 'denial'> {
     const { limits, limited, isGuest } = this.#parts
     const isOthers = isGuest && limit !== 'rate' && limit !== 'byteRate'
     const before = isOthers ? this.#othersOver : this.#over
@@ -130,7 +132,7 @@ export class Conduct {
     if (isOthers) this.#othersOver = over
     else this.#over = over
     if (!lasts) limited(limit)
-    return !isOthers && now - over.since >= limits.rateGraceMs
+    return { ends: !isOthers && now - over.since >= limits.rateGraceMs, isNews: !lasts }
   }
 }
 

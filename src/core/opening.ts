@@ -471,15 +471,9 @@ export class Opening implements Receiver, Pulse, TaskHost {
     if (kind === 'call' && id !== null) this.#calls?.delete(id)
   }
 
-  #refuse(denial: Denial, id: string | null): void {
-    const { hub, contract, codec, place } = this.parts
-    hub.emit({
-      type: 'refused-message',
-      contract: contract.path,
-      status: denial.status,
-      code: denial.reason,
-      ...place,
-    })
+  #refuse(denial: Denial, id: string | null, isNews = true): void {
+    const { codec, place } = this.parts
+    if (isNews) this.tell({ type: 'refused-message', status: denial.status, code: denial.reason })
     const payload = codec.denial(denial, id, place.id)
     if (payload === null) this.end('denied', denial.closeCode, denialReason(denial))
     else this.#write(new Packet(payload))
@@ -490,9 +484,9 @@ export class Opening implements Receiver, Pulse, TaskHost {
     this.#punish(this.#judge.invalid(denial, this.parts.hub.clock.monotonic()), id)
   }
 
-  #punish({ denial, ends }: Verdict, id: string | null): void {
+  #punish({ denial, ends, isNews }: Verdict, id: string | null): void {
     if (ends) this.end('abuse', denial.closeCode, denialReason(denial))
-    else this.#refuse(denial, id)
+    else this.#refuse(denial, id, isNews)
   }
 
   #refuseInvalid({ issue, id, code, mismatch }: Command & { readonly do: 'invalid' }): void {

@@ -41,6 +41,15 @@ test('a socket over its bytes is refused with 429, told of once, and closed with
   expect(events).toEqual(['byteRate of socket'])
 })
 
+test('a thousand messages over the rate are told to operators once, as one lapse', async () => {
+  const events: string[] = []
+  const port = testPort({ limits: { rate: of(50, 100) }, on: ({ type }) => events.push(type) })
+  const tab = await visit(listening, {}, { user: ada, port })
+  await Promise.allSettled(Array.from({ length: 1_100 }, () => tab.send('hello')))
+  expect(events.filter((type) => type === 'limited')).toHaveLength(1)
+  expect(events.filter((type) => type === 'refused-message')).toHaveLength(1)
+})
+
 test('bytes are those of the wire: three for a character that takes three', async () => {
   const { port } = world({ identityByteRate: of(1, 10_000), rate: null })
   const tab = await visit(listening, {}, { user: ada, port })
