@@ -6,6 +6,7 @@ import type { Clock, Timer } from './clock.ts'
 import { Flights } from './flights.ts'
 import type { LogRules, Unsubscribe } from './layer.ts'
 import type { LayerConnection } from './layer-connection.ts'
+import { newId } from './new-id.ts'
 import { answerIn, type Done, type Order, orderIn, packed } from './order.ts'
 import { OrderLog } from './order-log.ts'
 import { type Receipt, Receipts } from './receipts.ts'
@@ -26,6 +27,13 @@ export interface OrdersParts {
   readonly fingerprint: (id: string) => string
   /** For how long a revocation is remembered. */
   readonly rememberMs: number
+}
+
+/** What came of an order here. */
+interface Outcome {
+  readonly done: Done
+  /** What follows from it, which the other nodes are told after it. */
+  readonly named: readonly Order[]
 }
 
 /** How an order is carried out. */
@@ -147,9 +155,11 @@ export class Orders {
       await this.#publish(order)
     } catch (error) {
       receipt.discard()
+      // what follows from it can perhaps be told yet; if not, this error says why
+      this.#shared(here).catch(() => {})
       throw error
     }
-    return receipt.make(here)
+    return receipt.make(this.#shared(here))
   }
 
   /** How many orders this node has heard: counted, because a wall clock may jump in between. */
@@ -253,13 +263,13 @@ export class Orders {
   }
 
   async #obey(order: Order): Promise<void> {
-    await this.#answer(order, await this.#carryOut(order))
+    await this.#answer(order, await this.#shared(this.#carryOut(order)))
   }
 
-  async #carryOut(order: Order): Promise<Done> {
-    const done = await this.#do(order, { applies: () => true, forMs: order.forMs, isLate: false })
-    this.#parts.emit(happeningOf(order, done, this.#parts.fingerprint))
-    return done
+  async #carryOut(order: Order): Promise<Outcome> {
+    const outcome = await this.#do(order, { applies: () => true, forMs: order.forMs, isLate: false })
+    this.#parts.emit(happeningOf(order, outcome.done, this.#parts.fingerprint))
+    return outcome
   }
 
   /** An order out of a log, mostly about nobody who is here: that is not told. */
@@ -268,9 +278,19 @@ export class Orders {
     if (forMs <= 0) return
     const isAct = logOf(order) === 'act'
     const applies = (socket: OpenSocket): boolean => isAct || socket.isRevoked()
-    const done = await this.#do(order, { applies, forMs, isLate: true })
-    if (done.closed + done.changed > 0) this.#parts.emit(happeningOf(order, done, this.#parts.fingerprint))
+    const outcome = await this.#do(order, { applies, forMs, isLate: true })
+    const { closed, changed } = outcome.done
+    if (closed + changed > 0) this.#parts.emit(happeningOf(order, outcome.done, this.#parts.fingerprint))
+    const done = await this.#shared(outcome)
     if (ageMs < answerMs) await this.#answer(order, done)
+  }
+
+  /** Tells the other nodes what follows: they know nothing of the sockets of this one. @throws (rejects with) what the layer throws */
+  async #shared(outcome: Outcome | Promise<Outcome>): Promise<Done> {
+    const { done, named } = await outcome
+    for (const { id } of named) this.#isNew(id)
+    await Promise.all(named.map((order) => this.#publish(order)))
+    return done
   }
 
   async #answer({ id, node: giver }: Order, done: Done): Promise<void> {
@@ -279,7 +299,7 @@ export class Orders {
   }
 
   /** First remembered, then done: whoever is on the way in is caught by the one, whoever is inside by the other. */
-  async #do(order: Order, { applies, forMs: wanted, isLate }: Manner): Promise<Done> {
+  async #do(order: Order, { applies, forMs: wanted, isLate }: Manner): Promise<Outcome> {
     const { registry, revocations, rememberMs } = this.#parts
     const { kind, who, reason, at } = order
     const number = ++this.#given
@@ -290,23 +310,27 @@ export class Orders {
     if (kind === 'recheck' || who.room !== undefined) this.#noteChange(who, number)
     const sockets = registry.find(who).filter(applies)
     const before = droppedBy(sockets)
-    if (kind === 'revoke' && who.room === undefined) this.#nameTokens(sockets, { ...order, forMs }, isLate)
+    const named = this.#namedBy({ ...order, forMs }, sockets)
+    for (const one of named) revocations.add({ ...one, number, isLate })
     const done = kind === 'recheck' ? await recheckedBy(sockets) : endedBy(sockets, order)
-    return { ...done, dropped: droppedBy(sockets) - before }
+    return { done: { ...done, dropped: droppedBy(sockets) - before }, named }
   }
 
   /**
-   * A token whose issuer's clock is ahead is dated after the order that ends it, and would be good again a moment later: it is
-   * remembered by its own name as well.
+   * What ends tokens by their names. A token whose issuer's clock is ahead is dated after the order that ends access of its user,
+   * and would be good again a moment later.
    */
-  #nameTokens(sockets: readonly OpenSocket[], { who, reason, at, forMs }: Order, isLate: boolean): void {
-    if (who.session !== undefined || who.token !== undefined) return
-    const { revocations, clock } = this.#parts
+  #namedBy(order: Order, sockets: readonly OpenSocket[]): readonly Order[] {
+    const { kind, who, at } = order
+    const { clock, node } = this.#parts
+    if (kind !== 'revoke' || [who.session, who.token, who.room].some((name) => name !== undefined)) return []
+    const latest = Math.max(at, clock.now())
+    const users = new Map<string, string>()
     for (const socket of sockets) {
-      const { subject: user, token } = socket.holder
-      if (token !== undefined && socket.isDatedAfter(Math.max(at, clock.now())))
-        revocations.add({ who: { user, token }, reason, at, forMs, number: this.#given, isLate })
+      const { token, subject } = socket.holder
+      if (token !== undefined && socket.isDatedAfter(latest)) users.set(token, subject)
     }
+    return [...users].map(([token, user]) => ({ ...order, id: newId(), who: { user, token }, node }))
   }
 
   #noteChange(who: Selector, number: number): void {

@@ -71,6 +71,11 @@ export class Inside {
     return !this.closed || (this.left && !this.silenced && this.sayings.length > 0)
   }
 
+  /** Whether it does for sure: of those who have left nobody can see whether it has reached them before. */
+  get isSurelyReached(): boolean {
+    return this.isReached && !(this.left && this.mayHaveEnded)
+  }
+
   /** What the directory says of their right now. */
   get trueRight(): Right {
     return this.#parts.truth.right(this.credential.user, this.room)

@@ -12,6 +12,8 @@ export interface Credential {
   readonly token: string | null
   /** When it says that it was issued; a session of the first device says nothing, nor does a key. */
   readonly date: number | null
+  /** Whether that is by a clock which the servers have not seen. */
+  readonly isForeign: boolean
   /** When it was issued in truth; of a ticket, when what it rests on was. */
   readonly issued: Moment
   /** By the wall clock. */
@@ -138,12 +140,18 @@ export class Truth {
     return session
   }
 
-  /** A token for a session, whether that is still there or not: who issues it has seen it a moment ago. */
-  issue({ user, session }: Pick<Credential, 'user' | 'session'>): Credential {
-    const [id, now] = [`t${this.#count}`, this.#clock.now()]
+  /**
+   * A token for a session, whether that is still there or not: who issues it has seen it a moment ago.
+   *
+   * @param ahead by how much the clock of the issuer is ahead of that of the servers
+   */
+  issue({ user, session }: Pick<Credential, 'user' | 'session'>, ahead = 0): Credential {
+    const [id, now] = [`t${this.#count}`, this.#clock.now() + ahead]
     // an `iat` is a whole second
     const date = Math.floor(now / 1_000) * 1_000
-    const token = this.#made({ kind: 'token', user, id, session, token: id, date, expires: now + tokenMs })
+    const expires = now + tokenMs
+    const isForeign = ahead > 0
+    const token = this.#made({ kind: 'token', user, id, session, token: id, date, expires, isForeign })
     this.issued.set(id, token)
     return token
   }
@@ -175,7 +183,11 @@ export class Truth {
     const of = (fits: (ticket: Ticket) => boolean): number =>
       this.#tickets.filter((one) => one.user === user && one.ticket !== null && fits(one.ticket)).length
     const lives = ({ due }: Ticket): boolean => due > this.#clock.monotonic()
-    const most = of((one) => one.node === node && lives(one))
+    const left = of((one) => one.node === node && one.usedAt !== node)
+    const most = Math.min(
+      left,
+      of((one) => one.node === node && lives(one)),
+    )
     const waiting = of((one) => one.node === node && lives(one) && one.usedAt === null)
     const usedHere = of((one) => one.node !== node && one.usedAt === node)
     if (most < mostTickets) return false
@@ -220,19 +232,20 @@ export class Truth {
   /**
    * What has to be known of a credential that was brought at some moment.
    *
-   * - One that was issued before a revocation is `older`: its date is no later, or one that a server has seen go by before.
-   * - One that was issued afterwards is `younger`, if no clock has shown its date before.
-   * - One without a date that is looked up is younger if the first door was asked afterwards.
-   * - One with neither is older.
+   * - One whose first door was asked before a revocation is `older`.
+   * - One with a date is older if that is no later, or if it was issued before and a server has seen its date go by.
+   * - It is `younger` if it was issued afterwards, with a later date that no clock had shown before.
+   * - One without a date is younger where it is looked up, and older where it is not.
    */
-  age({ kind, date, issued, user }: Credential, asked: number): Age {
+  age({ kind, date, isForeign, issued, user }: Credential, asked: number): Age {
     const bans = this.#bansOf(user)
     const last = bans.at(-1)
     if (last === undefined) return 'younger'
     if (kind === 'key' || asked < last.number) return 'older'
     if (date === null) return 'younger'
-    if (issued.number > last.number) return bans.every((ban) => isClearOf(ban, date)) ? 'younger' : 'doubtful'
-    return bans.some(({ at }) => date <= at) || wasSeen(issued.stretch) ? 'older' : 'doubtful'
+    if (bans.some(({ at }) => date <= at)) return 'older'
+    if (issued.number < last.number) return !isForeign && wasSeen(issued.stretch) ? 'older' : 'doubtful'
+    return bans.every((ban) => isClearOf(ban, date)) ? 'younger' : 'doubtful'
   }
 
   /** Whether its date alone does not tell that it is older than a revocation of its user. */
@@ -250,8 +263,8 @@ export class Truth {
   }
 
   #made(what: Pick<Credential, 'kind' | 'id' | 'user'> & Partial<Credential>): Credential {
-    const plain = { session: null, token: null, date: null, expires: Number.POSITIVE_INFINITY, ticket: null }
-    return { ...plain, issued: this.moment(), ...what }
+    const plain = { session: null, token: null, date: null, isForeign: false, ticket: null }
+    return { ...plain, expires: Number.POSITIVE_INFINITY, issued: this.moment(), ...what }
   }
 }
 
@@ -260,14 +273,10 @@ function wasSeen({ ended }: Stretch): boolean {
   return ended === null || ended.lasted >= seenMs
 }
 
-/** Whether a date is later than a revocation, and far from all that any clock had shown when that was given. */
-function isClearOf({ at, before }: Ban, date: number): boolean {
-  return (
-    date > at &&
-    before.every(
-      ({ from, ended }) =>
-        date < from - aroundMs || date > (ended?.to ?? Number.POSITIVE_INFINITY) + aroundMs,
-    )
+/** Whether a date is far from all that the wall clock had shown, before it was set for the last time, when a revocation was given. */
+function isClearOf({ before }: Ban, date: number): boolean {
+  return before.every(
+    ({ from, ended }) => date < from - aroundMs || date > (ended?.to ?? Number.POSITIVE_INFINITY) + aroundMs,
   )
 }
 

@@ -88,6 +88,8 @@ export class World {
     inByLookUp: 0,
     /** Refused because of a revocation that came while the second door was asked. */
     outByOrder: 0,
+    /** Refused by its name, though its issuer's clock is ahead. */
+    outByName: 0,
     endedByClock: 0,
     heardAfterLeaving: 0,
     droppedOfLeft: 0,
@@ -110,7 +112,7 @@ export class World {
     for (const user of users)
       for (const slot of slots) {
         this.#truth.signIn(user, slot)
-        this.#issue(user, slot)
+        this.#issue(user, slot, 0)
       }
   }
 
@@ -119,7 +121,7 @@ export class World {
       case 'signIn':
         return void this.#truth.signIn(step.user, step.slot)
       case 'issue':
-        return this.#issue(step.user, step.slot)
+        return this.#issue(step.user, step.slot, step.ahead)
       case 'signOut':
         return this.#signOut(step)
       case 'join':
@@ -210,10 +212,10 @@ export class World {
     for (const one of this.#present) if (one.follow()) this.happened.endedByClock++
   }
 
-  #issue(user: User, slot: number): void {
+  #issue(user: User, slot: number, ahead: number): void {
     const session = this.#truth.sessions.get(keyOf(user, slot))
     if (session === undefined || !this.#truth.isKnown(session) || this.#truth.hasExpired(session)) return
-    this.#truth.tokens.set(keyOf(user, slot), this.#truth.issue(session))
+    this.#truth.tokens.set(keyOf(user, slot), this.#truth.issue(session, ahead))
   }
 
   async #signOut({ user, slot, told }: Steps<'signOut'>): Promise<void> {
@@ -316,12 +318,13 @@ export class World {
 
   #noteWhy({ credential, right, asked, isKnown }: Arrival, verdict: Verdict): void {
     const { happened } = this
-    const { kind, user, date, issued } = credential
+    const { kind, user, date, isForeign, issued } = credential
     const lastBan = this.#truth.lastBan(user)
     const isRevoked = this.#truth.isRevoked(credential)
     if (!isKnown || right === 'none') return
     if (kind === 'ticket' && verdict === 'in') happened.ticketsIn++
     if (kind === 'ticket' && verdict === 'out') happened.ticketsOut++
+    if (verdict === 'out' && isForeign && isRevoked) happened.outByName++
     if (isRevoked || lastBan === null) return
     if (verdict === 'out' && asked < lastBan) happened.outByOrder++
     else if (verdict === 'out' && this.#truth.looksYounger(credential)) happened.outDespiteDate++
@@ -512,7 +515,14 @@ export class World {
   async #revokeUser({ user, node }: Steps<'revoke' | 'kick'>): Promise<void> {
     this.#truth.revokeUser(user)
     const receipt = await this.#site.port(node).revoke({ user, reason: 'revoked' })
-    this.#ended(receipt, (one) => one.credential.user === user)
+    const isMeant = (one: Inside): boolean => one.credential.user === user
+    // a token that looks younger than its end is remembered by its name, as long as it is in use
+    for (const one of this.#reached.filter(isMeant)) {
+      const { token } = one.credential
+      if (token !== null && one.isSurelyReached && this.#truth.looksYounger(one.credential))
+        this.#truth.revoke(token)
+    }
+    this.#ended(receipt, isMeant)
     await this.#elapse(apartMs)
   }
 
@@ -553,7 +563,7 @@ export class World {
 
 /** What a receipt says of one whose access is ended. */
 function revoked(one: Inside): Ranges {
-  const isSure = !one.left || !one.mayHaveEnded
+  const isSure = one.isSurelyReached
   const dropped = one.end()
   return { closed: [isSure ? 1 : 0, 1], changed: [0, 0], dropped: [isSure ? dropped : 0, dropped] }
 }

@@ -1,5 +1,13 @@
 import { expect, test } from 'vitest'
-import { type Authenticator, consumer, contract, type Identity, type Port, text } from '../../src/index.ts'
+import {
+  type Authenticator,
+  consumer,
+  contract,
+  type Identity,
+  memory,
+  type Port,
+  text,
+} from '../../src/index.ts'
 import { settled } from '../../src/testing/clock.ts'
 import { testClock, type TestClock, testPort, visit } from '../../src/testing.ts'
 
@@ -146,4 +154,23 @@ test('a token dated after the ban, by an issuer whose clock is ahead, stays out'
   expect((await inside.closed).code).toBe(4403)
   await clock.advance(5 * secondMs)
   await expect(visit(room, {}, { headers: {}, port })).rejects.toMatchObject({ status: 401, code: 'revoked' })
+})
+
+test('such a token stays out of every node, also where the ban was given at another one', async () => {
+  const clock = testClock()
+  const layer = memory({ clock })
+  const on = (node: string): Port => testPort({ layer, clock, node })
+  const [one, two, three] = [on('one'), on('two'), on('three')]
+  const issuedAt = new Date(clock.now() + 4 * secondMs)
+  const auth: Authenticator<typeof ada> = async () => ({ user: ada, token: 't1', issuedAt })
+  const room = consumer(lines, { auth }, () => ({ message: () => {} }))
+  await visit(room, {}, { headers: {}, port: two })
+  // what it says has come of the ban includes that the others know
+  await ban(one)
+  await clock.advance(5 * secondMs)
+  for (const port of [one, two, three])
+    await expect(visit(room, {}, { headers: {}, port })).rejects.toMatchObject({
+      status: 401,
+      code: 'revoked',
+    })
 })
