@@ -119,10 +119,12 @@ export class MemoryLayer implements Layer {
     this.tellRoster()
   }
 
+  /** Whether a node is cut off. */
   isAway(node: string): boolean {
     return this.#away.has(node)
   }
 
+  /** Tells every link which nodes count as alive; a link that is cut off is told that its layer is down. */
   tellRoster(): void {
     const names = [...this.links].map(({ node }) => node)
     const nodes = [...new Set(names)].filter((node) => !this.#gone.has(node))
