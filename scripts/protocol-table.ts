@@ -43,8 +43,11 @@ const bounds: Readonly<Record<keyof Limits, readonly [what: string, beyond: stri
   rateGraceMs: ['how long a socket may stay over a rate, of a guest: its own', '4429'],
   invalidMessages: ['invalid messages of one identity, or of one guest, within 10 s', '4400'],
   inbox: ['messages that wait for their handler', 'reading pauses'],
-  inboxBytes: ['what they count for', 'reading pauses'],
-  waitingBytes: ['the same for all sockets of one identity', 'dropped with a 429 error'],
+  inboxBytes: ['bytes of messages of one socket that wait for their handler', 'reading pauses'],
+  waitingBytes: [
+    'the same for all sockets of one identity, or of the guests of one network',
+    'dropped with a 429 error',
+  ],
   outboundBytes: ['what waits for a slow reader', "the message's policy: 4508, drop, or latest"],
   outboundMs: ['how long a handler waits for a slow reader', '4508'],
   pingMs: ['how often a peer is pinged', ''],
