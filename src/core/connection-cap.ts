@@ -48,7 +48,6 @@ export function evictOldest(handshake: Handshake, holder: Holder): void {
   const { registry } = handshake[hub]
   const most = capOf(handshake, holder)
   if (registry.countOf(holder) <= most) return
-  for (const socket of registry.of(holder).slice(0, -most))
-    // an open socket of a guest belongs to a stranger
-    if (socket.hasLeft || holder.network === undefined) socket.evict(handshake.id)
+  // of the guests of a network one has left then, or the newcomer would have been refused
+  for (const socket of registry.of(holder).slice(0, -most)) socket.evict(handshake.id)
 }

@@ -295,7 +295,7 @@ export class Opening implements Receiver, Pulse, TaskHost {
     await this.#opened?.catch(() => {})
     await this.#inbox?.drained()
     await this.#inside?.rested()
-    if (!this.#ended) this.end('drain', 1012, 'restart')
+    this.end('drain', 1012, 'restart')
     await this.#gone
   }
 

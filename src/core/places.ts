@@ -107,7 +107,6 @@ export class Places {
    * @throws what the endpoint or the layer throws, or a TypeError when what the endpoint answers does not fit its contract
    */
   async move(visitor: Visitor): Promise<void> {
-    if (this.#vacated) return
     const wanted = this.#audiences(visitor)
     const shown = this.#seenOf(visitor)
     const keys = new Set([this.room, this.#subject, ...wanted].map(({ key }) => key))

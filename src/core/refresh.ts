@@ -53,10 +53,10 @@ export class Refresh {
     this.#standing = standing
   }
 
-  /** Asks whoever can be asked and is still there, unless an answer is being looked at. */
+  /** Asks whoever can be asked, unless an answer is being looked at. */
   ask(withinMs: number): void {
     const { opening, hub, href } = this.#parts
-    if (this.#looking > 0 || href === null || opening.ended) return
+    if (this.#looking > 0 || href === null) return
     this.#nonce = newId()
     this.#bound(hub.limits.firstMessageBytes)
     opening.frame({ op: 'ask', nonce: this.#nonce, withinMs: Math.floor(withinMs) })

@@ -123,7 +123,6 @@ export class Registry<S extends { holder: Holder } = OpenSocket> {
     const all = [...this.#accountOf(holder)]
     const own =
       holder.network === undefined ? all.filter(({ holder: { tenant } }) => tenant === holder.tenant) : all
-    if (this.#left.size === 0) return own
     return [true, false].flatMap((has) => own.filter((one) => this.#left.has(one) === has))
   }
 

@@ -555,3 +555,26 @@ test('a handler may go on for a peer that has left, and may not once access has 
   await settled()
   expect(came).toEqual(['one', 'ended'])
 })
+
+test('access ends for a socket that its open has closed and goes on after', async () => {
+  const { clock, state, auth, refused, port } = world()
+  const { promise: waiting, resolve: go } = Promise.withResolvers<void>()
+  state.identity = { user: ada, expires: new Date(clock.now() + 60_000) }
+  const closing = consumer(lines, { auth }, (socket) => ({
+    open: async () => {
+      socket.close(4000)
+      await waiting
+      await socket
+        .group()
+        .send('late')
+        .catch((error: unknown) => refused.push(error))
+    },
+    message: () => {},
+  }))
+  const tab = await visit(closing, {}, { headers: {}, port })
+  expect((await tab.closed).code).toBe(4000)
+  await clock.advance(60_000)
+  go()
+  await settled()
+  expect(refused).toEqual([ended])
+})

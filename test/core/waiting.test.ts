@@ -294,6 +294,20 @@ describe('the heap that waiting messages hold', () => {
     expect(heapBytes(copies)).toBeGreaterThan(300 * 1_517 * 8)
   })
 
+  test('is not that of a message at work whose handler has let go of it', async () => {
+    const { promise: never } = Promise.withResolvers<void>()
+    const seen: WeakRef<object>[] = []
+    const app = consumer(desk, { auth: byName }, () => ({
+      on: { say: (data) => (seen.push(new WeakRef(data)), never), show: () => {} },
+      calls: { ask: async () => ({}) },
+    }))
+    const tab = await visit(app, {}, { user: ada, port: testPort() })
+    tab.raw(say({ text: 'hi' }))
+    await settled()
+    heap()
+    expect(seen.map((one) => one.deref())).toEqual([undefined])
+  })
+
   test('of a value that holds itself is counted all the same', () => {
     const cycle: Record<string, unknown> = {}
     cycle['self'] = cycle
