@@ -254,5 +254,5 @@ async function idOf(admin: Browser, username: string): Promise<string> {
 }
 
 function receipt(closed: number, changed: number): object {
-  return { receipt: { closed, changed, nodes: [expect.any(String)], silent: [] } }
+  return { receipt: { closed, changed, dropped: 0, nodes: [expect.any(String)], silent: [] } }
 }
