@@ -1,6 +1,6 @@
 import type { Payload } from '../wire/body.ts'
 import { Denial } from '../wire/errors.ts'
-import { maxJsonValues, parseRecord } from '../wire/json.ts'
+import { isRecord, parseJson } from '../wire/json.ts'
 import { type Door, door, type Handshake, hub } from './application.ts'
 import type { Timer } from './clock.ts'
 import type { Connection, Receiver } from './connection.ts'
@@ -43,7 +43,7 @@ export class Early implements Receiver {
 
   /** The first door with the credential of the first message. @throws Denial 401 when that holds none */
   async door(): Promise<Door> {
-    const token = tokenOf(await this.#first.promise)
+    const token = tokenOf(await this.#first.promise, this.#handshake[hub].limits.messageValues)
     if (token === null) throw new Denial(401, 'unauthenticated', 'the first message must be a credential')
     // a transport's own door may compute its fields only when they are read: it is copied by name
     const { id, url, path, headers, origin, address } = this.#handshake[door]
@@ -116,21 +116,41 @@ export class Early implements Receiver {
  * Hears for someone who was let in already, as a guest or on a cookie. A first message with a credential comes too late to
  * say who it is, and is no message for a handler, which might send it on to everyone: the socket ends.
  */
-export function refusingCredential(inside: Receiver & { fail(error: unknown): void }): Receiver {
+export function refusingCredential(inside: Receiver & { first: Heard }): Receiver {
   let isFirst = true
   return {
     message(payload, bytes) {
-      const isCredential = isFirst && tokenOf(payload) !== null
+      if (!isFirst) return inside.message(payload, bytes)
       isFirst = false
-      if (isCredential) inside.fail(new Denial(400, 'unexpected-credential', 'you are in already without it'))
-      else inside.message(payload, bytes)
+      inside.first(payload, bytes, assertNoCredential)
     },
     alive: () => inside.alive(),
     closed: (code, reason) => inside.closed(code, reason),
   }
 }
 
-function tokenOf(payload: Payload): string | null {
-  const { type, op, token } = (typeof payload === 'string' ? parseRecord(payload, maxJsonValues) : null) ?? {}
+/** Hears a first message within all limits, and has it looked at before it is read; what is thrown then ends the socket. */
+type Heard = (payload: Payload, bytes: number, look: (payload: Payload, maxValues: number) => void) => void
+
+/** @throws Denial 400 when it is a credential, or looks like one and cannot be read */
+function assertNoCredential(payload: Payload, maxValues: number): void {
+  if (typeof payload !== 'string') return
+  const parsed = parseJson(payload, maxValues)
+  const isCredential = parsed.ok
+    ? tokenIn(parsed.value) !== null
+    : marks.every((mark) => payload.includes(mark))
+  if (isCredential) throw new Denial(400, 'unexpected-credential', 'you are in already without it')
+}
+
+/** What a credential holds that is malformed, or has too many values to be read: an endpoint of text would hear it. */
+const marks = ['"auth"', '"token"']
+
+function tokenOf(payload: Payload, maxValues: number): string | null {
+  const parsed = typeof payload === 'string' ? parseJson(payload, maxValues) : null
+  return parsed?.ok === true ? tokenIn(parsed.value) : null
+}
+
+function tokenIn(value: unknown): string | null {
+  const { type, op, token } = isRecord(value) ? value : {}
   return (type ?? op) === 'auth' && typeof token === 'string' && token !== '' ? token : null
 }

@@ -55,7 +55,7 @@ export class Inbox {
    */
   add(work: Work): boolean {
     if (this.#closed) return true
-    if (!this.#busy && !this.#held && this.#waiting.length === 0) {
+    if (!this.#busy && !this.#held) {
       this.#run(work)
       // a handler that makes its peer answer in the same turn has added more; one that ends its socket is waited for
       if (this.#waiting.length > 0 || this.#drained.length > 0) this.#next()

@@ -78,6 +78,9 @@ export interface OpeningParts {
   refresh(credential: NewCredential): void
 }
 
+/** Looks at a message whose JSON may hold so many values; what it throws ends the socket. */
+type Look = (payload: Payload, maxValues: number) => void
+
 /**
  * One opening of an endpoint on a connection: reads commands, checks them, runs handlers one at a time, and ends once. After
  * its end handlers may still be at work, and messages of a peer that has left may wait for them: until that is over the
@@ -300,6 +303,15 @@ export class Opening implements Receiver, Pulse, TaskHost {
   }
 
   message(payload: Payload, bytes: number): void {
+    this.#hear(payload, bytes, null)
+  }
+
+  /** The same for a first message that has to be looked at before it is read: see `refusingCredential`. */
+  first(payload: Payload, bytes: number, look: Look): void {
+    this.#hear(payload, bytes, look)
+  }
+
+  #hear(payload: Payload, bytes: number, look: Look | null): void {
     if (this.#ended) return
     this.#heartbeat.heard()
     // a process that was stopped, or a clock that has jumped, reads what came meanwhile before it hears its alarms
@@ -308,7 +320,14 @@ export class Opening implements Receiver, Pulse, TaskHost {
     this.#began = hub.clock.monotonic()
     const verdict = this.#judge.message(bytes, this.#began)
     if (verdict !== null) return this.#punish(verdict, codec.framed ? glimpseId(payload) : null)
-    this.#obey(codec.read(payload, limits.values ?? hub.limits.messageValues), bytes)
+    const maxValues = limits.values ?? hub.limits.messageValues
+    try {
+      look?.(payload, maxValues)
+    } catch (error) {
+      this.#charge()
+      return this.fail(error)
+    }
+    this.#obey(codec.read(payload, maxValues), bytes)
     this.#charge()
   }
 

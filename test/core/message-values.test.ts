@@ -31,14 +31,14 @@ test('a message with too many values is refused before its validator is asked', 
   }))
   const visitor = await visit(inside, {}, { user: ada, port: testPort() })
   const before = asked()
-  visitor.raw(JSON.stringify({ op: 'msg', in: path, id: 'a', type: 'list', data: list(5_000) }))
-  visitor.raw(JSON.stringify({ op: 'call', in: path, id: 'b', type: 'sum', data: list(5_000) }))
+  visitor.raw(JSON.stringify({ op: 'msg', in: path, id: 'a', type: 'list', data: list(1_100) }))
+  visitor.raw(JSON.stringify({ op: 'call', in: path, id: 'b', type: 'sum', data: list(1_100) }))
   for (const id of ['a', 'b'])
     expect(await visitor.next()).toMatchObject({ status: 400, code: 'too-many-values', id })
   expect([asked() - before, heard]).toEqual([0, []])
-  visitor.raw(JSON.stringify({ op: 'msg', in: path, type: 'list', data: list(4_000) }))
+  visitor.raw(JSON.stringify({ op: 'msg', in: path, type: 'list', data: list(1_000) }))
   await visitor.nothing()
-  expect([asked() - before, heard]).toEqual([1, [list(4_000)]])
+  expect([asked() - before, heard]).toEqual([1, [list(1_000)]])
 })
 
 test('the header of a binary frame is bounded likewise', async () => {
@@ -48,7 +48,7 @@ test('the header of a binary frame is bounded likewise', async () => {
   const visitor = await visit(inside, {}, { user: ada, port: testPort() })
   const before = asked()
   const header = new TextEncoder().encode(
-    JSON.stringify({ op: 'msg', in: path, id: 'x', type: 'list', trace: list(5_000) }),
+    JSON.stringify({ op: 'msg', in: path, id: 'x', type: 'list', trace: list(1_100) }),
   )
   visitor.raw(Uint8Array.from([header.length >> 8, header.length & 255, ...header]))
   expect(await visitor.next()).toMatchObject({ status: 400, code: 'too-many-values', id: 'x' })
@@ -58,9 +58,9 @@ test('the header of a binary frame is bounded likewise', async () => {
 test('an endpoint may ask for more values, or fewer, than the server', async () => {
   const lists = contract(path, { client: counted().schema, server: text })
   const port = testPort({ limits: { messageValues: 100 } })
-  const wide = consumer(lists, { auth: byName, limits: { values: 1_000 } }, () => ({ message: () => {} }))
+  const wide = consumer(lists, { auth: byName, limits: { values: 2_000 } }, () => ({ message: () => {} }))
   const narrow = consumer(lists, { auth: byName }, () => ({ message: () => {} }))
-  await (await visit(wide, {}, { user: ada, port })).send(list(900))
+  await (await visit(wide, {}, { user: ada, port })).send(list(1_900))
   await expect((await visit(narrow, {}, { user: ada, port })).send(list(200))).rejects.toMatchObject({
     reason: 'too-many-values',
   })

@@ -7,11 +7,13 @@ import {
   contract,
   deny,
   optional,
+  type Options,
   type Port,
   type SallyportEvent,
   sallyport,
   text,
 } from '../../src/index.ts'
+import { systemClock } from '../../src/core/clock.ts'
 import { ada, type User } from '../core/rooms.ts'
 
 // A client that says who it is in its first message, to an endpoint that lets it in before it has: the message would be
@@ -24,10 +26,10 @@ const auth: Authenticator<User> = async ({ credentials }) => {
   return credentials.of('bearer') === null ? null : deny(401, 'invalid-token')
 }
 
-async function serving() {
+async function serving(options: Options = {}) {
   const heard: string[] = []
   const events: SallyportEvent[] = []
-  const port = sallyport({ carriers: { message: true }, on: (event) => events.push(event) })
+  const port = sallyport({ carriers: { message: true }, on: (event) => events.push(event), ...options })
   ports.push(port)
   const lines = contract('/ws/lines', { client: text, server: text })
   port.serve(
@@ -65,6 +67,40 @@ test.each([
     expect(JSON.stringify(events)).not.toContain('a-secret')
   },
 )
+
+test.each([
+  ['has more values than are read', `{"type":"auth","token":"a-secret","more":[${'1,'.repeat(1_100)}1]}`],
+  ['has a key that is not allowed', '{"type":"auth","token":"a-secret","constructor":1}'],
+  ['is malformed', '{"type":"auth","token":"a-secret",}'],
+])('a first message with a credential that %s ends the socket and reaches nobody', async (_, line) => {
+  const { heard, number } = await serving()
+  const ws = new WebSocket(`ws://127.0.0.1:${number}/ws/lines`)
+  await once(ws, 'open')
+  ws.send(line)
+  const [code] = (await once(ws, 'close')) as [number]
+  expect([code, heard]).toEqual([4400, []])
+})
+
+test.each([
+  ['bytes', { guestByteRate: { most: 1, eachMs: 600_000, burst: 10 } }],
+  ['time', { validation: { most: 1, eachMs: 600_000, burst: 1 } }],
+])('a first message is looked at only when its network has %s left', async (_, limits) => {
+  // a clock that is read is 5 ms later: what is looked at has cost something
+  let ms = 0
+  const clock = { ...systemClock, monotonic: () => (ms += 5) }
+  const { heard, number } = await serving({ limits, clock })
+  const said = async (line: string): Promise<WebSocket> => {
+    const ws = new WebSocket(`ws://127.0.0.1:${number}/ws/lines`)
+    await once(ws, 'open')
+    ws.send(line)
+    return ws
+  }
+  const first = await said('hello, and more than ten bytes')
+  await expect.poll(() => heard.length, { interval: 5 }).toBe(1)
+  const [code] = (await once(await said(credential), 'close')) as [number]
+  expect([code, heard.length]).toEqual([4429, 1])
+  first.terminate()
+})
 
 test('any other first message of theirs is heard, and what follows it', async () => {
   const { heard, number } = await serving()

@@ -147,9 +147,9 @@ function spelled(
 
 describe('the values in a message', () => {
   const list = (length: number, item = '1'): string => `[${Array.from({ length }, () => item).join()}]`
-  const tooMany = { ok: false, code: 'too-many-values', issue: 'a message holds at most 4096 values' }
+  const tooMany = { ok: false, code: 'too-many-values', issue: 'a message holds at most 1024 values' }
 
-  test('are at most 4,096, whether they are parsed or not', () => {
+  test('are at most 1,024, whether they are parsed or not', () => {
     expect(parseJson(list(maxJsonValues)).ok).toBe(true)
     expect(parseJson(list(maxJsonValues + 1))).toEqual(tooMany)
     expect(parseJson(`${list(maxJsonValues + 1)} and no JSON`)).toEqual(tooMany)
@@ -165,6 +165,40 @@ describe('the values in a message', () => {
   ])('are counted: %s', (_, text, values) => {
     expect(parseJson(text, values).ok).toBe(true)
     if (values > 0) expect(parseJson(text, values - 1)).toMatchObject({ code: 'too-many-values' })
+  })
+
+  test.each([
+    ['the largest of an object alone', '{"64":1,"1000":2,"128":3}', 4 + 15],
+    ['each object of its own', `[${Array.from({ length: 20 }, () => '{"1000":1}').join()}]`, 60 + 20 * 15],
+    ['an object around others', '{"640":{"1280":{}},"641":{"64":1}}', 10 + 10 + 20 + 1 - 1],
+    ['with escapes as the largest', String.raw`[{"\u0031000":1},{"1\u003000":1}]`, 6 + 2 * 64],
+    ['up to 4,096', `{"4096":1}${' '.repeat(128)}`, 2 + 64],
+  ])('are more for keys that are small whole numbers: %s', (_, text, values) => {
+    const padded = text.padEnd(1_024)
+    expect(parseJson(padded, values).ok).toBe(true)
+    expect(parseJson(padded, values - 1)).toMatchObject({ code: 'too-many-values' })
+  })
+
+  test.each([
+    '{"4097":1}',
+    '{"4000000":1}',
+    '{"0100":1}',
+    '{"1e2":1}',
+    '{"a1000":1}',
+    '{"a":"1000"}',
+    '{"63":1}',
+  ])('are no more for other keys: %s', (text) => {
+    expect(parseJson(text.padEnd(1_024), 2).ok).toBe(true)
+  })
+
+  test('hold a validator that copies records to 2 MB, where 14 KB were 15 MB', () => {
+    const records = (count: number): string => list(count, '{"1000":1}')
+    // V8 makes an array of 1,517 items of a copied object with such a key
+    const copied = 1_517 * 8
+    let most = 0
+    while (parseJson(records(most + 1)).ok) most++
+    expect(most * copied).toBeLessThan(2_000_000)
+    expect(1_300 * copied).toBeGreaterThan(15_000_000)
   })
 
   test('may be more where that is asked for, and in what a layer or an issuer says', () => {
