@@ -83,6 +83,6 @@ export async function done(
   return c.json({ receipt })
 }
 
-function counts({ closed, changed }: Receipt): object {
-  return { closed, changed }
+function counts({ closed, changed, dropped }: Receipt): object {
+  return { closed, changed, dropped }
 }

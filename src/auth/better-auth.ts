@@ -153,11 +153,12 @@ export function accessToken<S extends SignedIn, U = S['user']>(
 ): Authenticator<U> {
   assertInstance('accessToken()', auth)
   assertOptions('accessToken()', options, tokenKinds)
-  const { issuer, audience, algorithms } = options
+  const { issuer, audience, algorithms, clock } = options
   const tokens = jwt({
     issuer,
     audience,
     ...(algorithms === undefined ? {} : { algorithms }),
+    ...(clock === undefined ? {} : { clock }),
     // the keys are read in this process: the address only names them
     jwks: new URL('http://localhost/api/auth/jwks'),
     fetch: async () => Response.json(await auth.api.getJwks(ownRequest(await auth.$context))),

@@ -73,7 +73,7 @@ const kinds: Kinds<ClientOptions> = {
   credentials: orUndefined(aFunction),
   WebSocket: orUndefined(aFunction),
   backoff: orUndefined(anObject),
-  clock: orUndefined(having('now', 'after')),
+  clock: orUndefined(having('now', 'monotonic', 'after')),
   queue: orUndefined(wholeFrom(0)),
   queueBytes: orUndefined(wholeFrom(0)),
   timeout: orUndefined(aDuration),

@@ -8,6 +8,8 @@ export interface Timer {
 export interface Clock {
   /** Wall time in milliseconds since 1970. */
   now(): number
+  /** Milliseconds since some moment, which only ever go on: no jump of the wall clock shows in them. */
+  monotonic(): number
   /** Runs something once after so many milliseconds. */
   after(ms: number, run: () => void): Timer
 }
@@ -21,6 +23,7 @@ const maxTimerMs = 2 ** 31 - 1
  */
 export const systemClock: Clock = {
   now: () => Date.now(),
+  monotonic: () => performance.now(),
   after(ms, run) {
     const handle = setTimeout(run, Math.min(ms, maxTimerMs))
     return { cancel: () => clearTimeout(handle) }

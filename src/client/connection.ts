@@ -145,7 +145,7 @@ export class Connection {
   #frame(frame: RawFrame): void {
     if (frame.op === 'opened') {
       this.#settings.debug?.(`${this.#path} open`)
-      this.#openedAt ??= this.#settings.clock.now()
+      this.#openedAt ??= this.#settings.clock.monotonic()
       this.#farewell = null
     }
     if (frame.op === 'ask') void this.#refresh(frame)
@@ -171,7 +171,7 @@ export class Connection {
     this.#line = null
     if (end.reached) this.#unreached = null
     else if (this.#unreached !== null) this.#unreached++
-    if (this.#openedAt !== null && this.#settings.clock.now() - this.#openedAt >= goodMs) {
+    if (this.#openedAt !== null && this.#settings.clock.monotonic() - this.#openedAt >= goodMs) {
       this.#backoff.reset()
       this.#renewed = false
     }

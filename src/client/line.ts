@@ -123,7 +123,7 @@ export class Line {
   #message(data: unknown): void {
     if (this.#over) return
     this.#heard++
-    this.#heardAt = this.#clock.now()
+    this.#heardAt = this.#clock.monotonic()
     const frame = readFrame(data)
     if (frame === null) this.#hearer.garbled()
     else this.#frame(frame)
@@ -156,7 +156,7 @@ export class Line {
   #listen(ms: number): void {
     this.#timer.cancel()
     this.#timer = this.#clock.after(ms, () => {
-      const left = Math.min(this.#heardAt + this.#allowedMs - this.#clock.now(), this.#allowedMs)
+      const left = this.#heardAt + this.#allowedMs - this.#clock.monotonic()
       if (left > 0) this.#listen(left)
       else this.#suspect(lastLookMs)
     })

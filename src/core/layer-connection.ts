@@ -106,10 +106,15 @@ export class LayerConnection implements Link {
 
   #connect(retryMs: number): Promise<Link> {
     const { layer, node, report, clock } = this.#parts
-    const connecting = begin(() => layer.connect(node, { health: (now) => this.#healthIs(now) }))
+    let isOver = false
+    const health = (now: Health): void => {
+      if (!isOver) this.#healthIs(now)
+    }
+    const connecting = begin(() => layer.connect(node, { health }))
     const linked = this.#inTime('connect', connectMs, connecting)
     linked.catch((error: unknown) => {
-      // one that comes too late is not used: the next attempt has another
+      // a link that comes too late is not used and not heard: the next attempt has another
+      isOver = true
       connecting.then((late) => late.close()).catch(() => {})
       if (this.#closed) return
       report(error, 'connecting to the layer')

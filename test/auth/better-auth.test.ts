@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { accessToken, type BetterAuth, sessionCookie, sessionToken } from '../../src/auth/better-auth.ts'
 import type { Door } from '../../src/core/application.ts'
 import { refusal } from '../examples/running.ts'
+import { testClock } from '../../src/testing/clock.ts'
 import { bearerDoor, doorOf, verdict } from '../support/door.ts'
 import { site, stored } from './better-auth-site.ts'
 
@@ -129,6 +130,17 @@ describe('the session cookie of a real better-auth', () => {
     const { cookie } = await signUp('ada')
     database.exec(`update user set banned = 1, banExpires = '2020-01-01T00:00:00.000Z'`)
     expect(await sessionCookie(auth)(doorOf({ headers: { cookie } }))).not.toBeNull()
+  })
+
+  test('opens a socket again when the ban is over by the clock that it was given', async () => {
+    const { signUp, auth, database } = await site()
+    const { cookie } = await signUp('ada')
+    const clock = testClock(Date.UTC(2100, 0, 1))
+    database.exec(`update user set banned = 1, banExpires = '2100-01-01T00:01:00.000Z'`)
+    const member = sessionCookie(auth, { clock })
+    expect(await member(doorOf({ headers: { cookie } }))).toBeNull()
+    clock.jump(60_000)
+    expect(await member(doorOf({ headers: { cookie } }))).not.toBeNull()
   })
 
   test('is neither refreshed nor taken from the cookie cache', async () => {

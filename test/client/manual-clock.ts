@@ -4,15 +4,20 @@ import type { Clock } from '../../src/client/clock.ts'
 export interface ManualClock extends Clock {
   /** Moves on, and runs what falls due on the way, in order. */
   advance(ms: number): void
+  /** Sets the wall clock forward, or back, while no time passes. */
+  jump(ms: number): void
   /** How many timers are set. */
   readonly pending: number
 }
 
 export function manualClock(): ManualClock {
-  let now = 1_000_000
+  let now = 0
+  let wall = 1_000_000
   const timers = new Set<{ readonly at: number; readonly run: () => void }>()
   return {
-    now: () => now,
+    now: () => wall + now,
+    monotonic: () => now,
+    jump: (ms) => void (wall += ms),
     after(ms, run) {
       const timer = { at: now + ms, run }
       timers.add(timer)

@@ -57,6 +57,24 @@ describe('a line on which nothing is heard', () => {
     app.close()
   })
 
+  test.each([3_600_000, -3_600_000])(
+    'is dead at the same time though the wall clock jumps by %i ms',
+    async (jump) => {
+      await using server = await scriptedServer(path)
+      const { app, clock, lobby, life } = await opened(server)
+      clock.advance(30_000)
+      await life()
+      clock.jump(jump)
+      clock.advance(5_100)
+      // heard 5.1 s ago: no last look is due yet
+      clock.advance(29_800)
+      expect(lobby.state).toBe('open')
+      clock.advance(150)
+      expect(lobby.state).toBe('waiting')
+      app.close()
+    },
+  )
+
   test('is judged by the interval that the server named', async () => {
     await using server = await scriptedServer(path)
     const { app, clock, lobby } = await opened(server, 1000)

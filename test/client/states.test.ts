@@ -223,6 +223,29 @@ describe('the states of an opened endpoint', () => {
     app.close()
   })
 
+  test.each([3_600_000, -3_600_000])(
+    'a wall clock that jumps by %i ms makes no line older or younger than it is',
+    async (jump) => {
+      await using server = await scriptedServer(path)
+      const { app, clock, lobby } = open(server)
+      for (const [livedMs, delay] of [
+        [4_999, 2_000],
+        [4_999, 4_000],
+        [5_000, 2_000],
+      ] as const) {
+        const peer = await server.next()
+        peer.open()
+        await until(lobby, 'open')
+        clock.advance(livedMs)
+        clock.jump(jump)
+        peer.socket.terminate()
+        expect((await until(lobby, 'waiting')).retryAt).toBe(clock.now() + delay)
+        clock.advance(delay)
+      }
+      app.close()
+    },
+  )
+
   test('an opening that does not come in time is given up', async () => {
     await using server = await scriptedServer(path)
     const { app, clock, lobby } = open(server)

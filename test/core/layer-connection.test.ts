@@ -87,6 +87,22 @@ test('a layer that never answers fails each call in 2 seconds, and is asked agai
   expect(await connection.take('key')).toBeNull()
 })
 
+test('a link that comes too late changes neither the state nor the roster of the newer link', async () => {
+  const heard: ((now: Health) => void)[] = []
+  const late = Promise.withResolvers<Link>()
+  const parts = world((attempt, joined) => (attempt === 1 ? late.promise : joined()))
+  const layer: Layer = {
+    connect: (node, hooks) => (heard.push((now) => hooks.health(now)), parts.layer.connect(node, hooks)),
+  }
+  const connection = connected({ ...parts, layer })
+  await parts.clock.advance(10_050)
+  expect(connection.nodes).toEqual(['one'])
+  heard[0]?.({ state: 'down', nodes: ['one', 'ghost'], detail: 'late' })
+  expect(connection.health).toEqual({ state: 'up', nodes: ['one'], detail: 'in this process' })
+  heard[1]?.({ state: 'degraded', nodes: ['one', 'two'], detail: 'slow' })
+  expect(connection.nodes).toEqual(['one', 'two'])
+})
+
 test('calls that were made before the layer is there reach it in their order', async () => {
   const { promise: ready, resolve: connect } = Promise.withResolvers<void>()
   const parts = world(async (_, joined) => (await ready, joined()))

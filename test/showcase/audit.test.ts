@@ -44,7 +44,7 @@ onBothDatabases('the audit', (fresh) => {
     expect(of('left')).toMatchObject({ subject: bob.id, code: 'revoked', status: 4403 })
     expect(of('admin-banned')).toMatchObject({
       subject: bob.id,
-      detail: { byName: 'Ada Lovelace', reason: 'spam', closed: 1, changed: 0 },
+      detail: { byName: 'Ada Lovelace', reason: 'spam', closed: 1, changed: 0, dropped: 0 },
     })
     expect(entries.map(({ id }) => id)).toEqual(
       entries

@@ -20,6 +20,13 @@ describe('a receipt in words', () => {
     expect(receiptWords({ ...nothing, nodes: [] })).toBe('No socket was open that this is about.')
   })
 
+  test('it counts the waiting messages that were dropped, of sockets that had left too', () => {
+    expect(receiptWords({ ...nothing, closed: 1, dropped: 1 })).toBe(
+      '1 socket was closed, 1 waiting message was dropped, on 1 server.',
+    )
+    expect(receiptWords({ ...nothing, dropped: 90 })).toBe('90 waiting messages were dropped, on 1 server.')
+  })
+
   test('it names the servers that did not answer', () => {
     expect(receiptWords({ ...nothing, closed: 2, silent: ['b'] })).toBe(
       '2 sockets were closed, on 1 server. 1 server did not answer in time, and will follow within seconds: b.',

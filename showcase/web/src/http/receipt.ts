@@ -4,6 +4,7 @@ import { z } from 'zod'
 export const receipt = z.object({
   closed: z.number(),
   changed: z.number(),
+  dropped: z.number(),
   nodes: z.array(z.string()),
   silent: z.array(z.string()),
 })
@@ -17,12 +18,13 @@ export const receiptAnswer = z.object({ receipt })
 /**
  * A receipt in words.
  *
- * @example receiptWords({ closed: 2, changed: 0, nodes: ['a'], silent: [] }) // '2 sockets were closed, on 1 server.'
+ * @example receiptWords({ closed: 2, changed: 0, dropped: 0, nodes: ['a'], silent: [] }) // '2 sockets were closed, on 1 server.'
  */
-export function receiptWords({ closed, changed, nodes, silent }: Receipt): string {
+export function receiptWords({ closed, changed, dropped, nodes, silent }: Receipt): string {
   const parts = [
     closed > 0 && `${counted(closed, 'socket was', 'sockets were')} closed`,
     changed > 0 && `${counted(changed, 'socket has', 'sockets have')} other rights now`,
+    dropped > 0 && `${counted(dropped, 'waiting message was', 'waiting messages were')} dropped`,
   ].filter((part) => part !== false)
   const what = parts.length === 0 ? 'No socket was open that this is about' : parts.join(', ')
   return `${what}${whereWords(nodes)}.${silentWords(silent)}`
