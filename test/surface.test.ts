@@ -364,11 +364,11 @@ const optionObjects: Readonly<Record<string, Options>> = {
   },
   'sessionCookie()': {
     take: (options) => sessionCookie(betterAuth, options),
-    options: rows<Of<typeof sessionCookie, 1>>({ user: f }),
+    options: rows<Of<typeof sessionCookie, 1>>({ user: f, clock }),
   },
   'sessionToken()': {
     take: (options) => sessionToken(betterAuth, options),
-    options: rows<Of<typeof sessionToken, 1>>({ user: f }),
+    options: rows<Of<typeof sessionToken, 1>>({ user: f, clock }),
   },
   'accessToken()': {
     take: (options) => accessToken(betterAuth, options),
@@ -378,6 +378,7 @@ const optionObjects: Readonly<Record<string, Options>> = {
       audience: ['string', 'https://app.example'],
       algorithms: ['strings', ['RS256']],
       user: f,
+      clock,
     }),
   },
   'revocations()': {

@@ -7,9 +7,22 @@ import { measureRevocation, type Revocation } from './revocation.ts'
 import { inMemory, overSockets } from './venue.ts'
 
 const modes = ['alarms', 'revocation', 'expiry'] as const
+const usage = `npm run access -w bench -- [options]
+
+  --only a,b         these measurements alone: ${modes.join(' ')}
+  --quick            a tenth of everything: shows that everything works
+  --help             this text`
 const { values } = parseArgs({
-  options: { only: { type: 'string' }, quick: { type: 'boolean', default: false } },
+  options: {
+    only: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
 })
+if (values.help) {
+  console.log(usage)
+  process.exit()
+}
 const asked = values.only?.split(',') ?? modes
 const unknown = asked.find((one) => !modes.some((mode) => mode === one))
 if (unknown !== undefined) throw new Error(`--only knows ${modes.join(', ')}, not '${unknown}'`)

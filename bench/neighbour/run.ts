@@ -9,7 +9,17 @@ import type { AttackName } from './messages.ts'
 import { type Reader, reader } from './readers.ts'
 import { type RoundTrips, stranger } from './stranger.ts'
 
-const { values } = parseArgs({ options: { quick: { type: 'boolean', default: false } } })
+const usage = `npm run neighbour -w bench -- [options]
+
+  --quick            2 seconds for each attack instead of 10: shows that everything works
+  --help             this text`
+const { values } = parseArgs({
+  options: { quick: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
+})
+if (values.help) {
+  console.log(usage)
+  process.exit()
+}
 const seconds = values.quick ? 2 : 10
 const mib = 2 ** 20
 /** The goals: what another user's p99 may rise by, and what may be held for one identity. */

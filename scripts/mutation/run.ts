@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process'
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
 import { accepted } from './accepted.ts'
 import { type Guarded, guarded } from './guards.ts'
 import { type Mutant, mutated, mutantsOf } from './mutants.ts'
@@ -124,8 +125,23 @@ async function work(queue: Guarded[]): Promise<void> {
 
 // what is under way is ended, and the copies go, however this ends
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(1))
-const asked = process.argv.slice(2)
+const usage = `npm run mutate -- [parts of the names of files]
+
+  npm run mutate                           all ${guarded.length} files that guard a door
+  npm run mutate -- src/auth core/gate     those whose name contains one of these parts
+  npm run mutate -- --help                 this text`
+const { values, positionals: asked } = parseArgs({
+  allowPositionals: true,
+  options: { help: { type: 'boolean', default: false } },
+})
+if (values.help) {
+  console.log(usage)
+  process.exit()
+}
 const wanted = guarded.filter(({ file }) => asked.length === 0 || asked.some((part) => file.includes(part)))
+// a run of no file would say that all is well
+const unknown = asked.find((part) => !guarded.some(({ file }) => file.includes(part)))
+if (unknown !== undefined) throw new Error(`no file that guards a door has '${unknown}' in its name`)
 await Promise.all(Array.from({ length: availableParallelism() }, () => work(wanted)))
 console.table(Object.fromEntries(scores))
 for (const survivor of survivors) console.log(survivor)

@@ -162,7 +162,7 @@ export class Inside implements FarReceiver {
     else if (op === 'ping') this.raw(encodeFrame({ op: 'pong' }))
     else if (op === 'ok' || op === 'err') this.#answer(frame)
     else if (op === 'ask') this.#asked(frame)
-    // as below: the server's own frame
+    // this very library wrote the frame
     else if (op === 'auth') this.refreshes.push(frame as unknown as RefreshAnswer)
   }
 
@@ -173,14 +173,14 @@ export class Inside implements FarReceiver {
   }
 
   #asked(frame: RawFrame): void {
-    // as above
+    // this very library wrote the frame
     const { nonce, withinMs } = frame as unknown as Ask
     const token = this.#refresh({ nonce, withinMs })
     if (token !== null) this.raw(encodeFrame({ op: 'auth', nonce, token }))
   }
 
   #presence(frame: RawFrame): void {
-    // the server's own frame, which this very library wrote
+    // this very library wrote the frame
     const { count, members, joins = [], leaves = [] } = frame as unknown as PresenceFields
     const next = new Map((members ?? (count === undefined ? this.members : [])).map((one) => [one.user, one]))
     for (const user of leaves) next.delete(user)

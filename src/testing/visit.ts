@@ -129,7 +129,11 @@ export async function visit<P extends string, C, S, K, U>(
       ? { user: who.user, ...optional('subject', who.subject), ...optional('scopes', who.scopes) }
       : null
   const { handshake, host, far } = knocking(() =>
-    memoryHandshake(port[hub], { path, query, headers: headersOf(who), address, known }, inside),
+    memoryHandshake(
+      port[hub],
+      { path, query, headers: headersOf('headers' in who ? who.headers : {}), address, known },
+      inside,
+    ),
   )
   inside.far = far
   const denial = await knock(endpoint, { handshake, host })
@@ -155,8 +159,8 @@ function optional<N extends string, T>(name: N, value: T | undefined): Partial<R
   return (value === undefined ? {} : { [name]: value }) as Partial<Record<N, T>>
 }
 
-function headersOf(who: object): Headers {
-  const headers = new Headers('headers' in who ? (who.headers as Readonly<Record<string, string>>) : {})
+function headersOf(sent: Readonly<Record<string, string>>): Headers {
+  const headers = new Headers(sent)
   const offered = headers.get('sec-websocket-protocol')
   headers.set('sec-websocket-protocol', offered === null ? protocolName : `${protocolName}, ${offered}`)
   return headers

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { DatabaseSync } from 'node:sqlite'
 import { betterAuth, type BetterAuthOptions } from 'better-auth'
 import { getMigrations } from 'better-auth/db/migration'
@@ -9,6 +8,7 @@ import { authenticate } from '../../src/core/authenticate.ts'
 import { anyOf, contract, endpoint, type Port, text } from '../../src/index.ts'
 import { testPort, visit } from '../../src/testing.ts'
 import { denialOf, doorOf } from '../support/door.ts'
+import { plainPasswords, quietly } from './better-auth-site.ts'
 
 // better-auth itself, with a base URL that is chosen at each request, or one that is not
 type Base = BetterAuthOptions['baseURL']
@@ -22,15 +22,8 @@ async function site(baseURL: Base, advanced: NonNullable<BetterAuthOptions['adva
   const auth = betterAuth({
     ...(baseURL === undefined ? {} : { baseURL }),
     advanced,
-    secret: randomBytes(32).toString('base64'),
-    database,
-    telemetry: { enabled: false },
-    rateLimit: { enabled: false },
-    logger: { disabled: true },
-    emailAndPassword: {
-      enabled: true,
-      password: { hash: async (plain) => plain, verify: async ({ hash, password }) => hash === password },
-    },
+    ...quietly(database),
+    emailAndPassword: plainPasswords,
     plugins: [
       bearer({ requireSignature: true }),
       jwt({ jwt: { definePayload: ({ session }) => ({ sid: session.id }) } }),

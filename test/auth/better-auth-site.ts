@@ -44,6 +44,27 @@ export interface Person {
 const line = contract('/line', { client: text, server: text })
 export const password = 'correct horse battery'
 
+/** What every better-auth of these tests has: a secret of its own, and nothing that is sent, limited or logged. */
+export function quietly(database: DatabaseSync) {
+  return {
+    secret: randomBytes(32).toString('base64'),
+    database,
+    telemetry: { enabled: false },
+    rateLimit: { enabled: false },
+    logger: { disabled: true },
+  }
+}
+
+/** Passwords that cost no time to hash. */
+export const plainPasswords = {
+  enabled: true,
+  password: {
+    hash: async (plain: string): Promise<string> => `plain:${plain}`,
+    verify: async (attempt: { readonly hash: string; readonly password: string }): Promise<boolean> =>
+      attempt.hash === `plain:${attempt.password}`,
+  },
+}
+
 /** better-auth as a test sets it up: e-mail and password, admin, bearer, jwt, organization, and our plugin. */
 // the return type is better-auth's own inference over the plugins
 export function authFor(
@@ -55,17 +76,9 @@ export function authFor(
   return betterAuth({
     baseURL,
     trustedOrigins: ['http://127.0.0.1'],
-    secret: randomBytes(32).toString('base64'),
-    database,
-    telemetry: { enabled: false },
-    rateLimit: { enabled: false },
-    logger: { disabled: true },
+    ...quietly(database),
     emailAndPassword: {
-      enabled: true,
-      password: {
-        hash: async (plain) => `plain:${plain}`,
-        verify: async (attempt) => attempt.hash === `plain:${attempt.password}`,
-      },
+      ...plainPasswords,
       sendResetPassword: async ({ token }) => void mails.push(token),
     },
     user: { deleteUser: { enabled: true } },

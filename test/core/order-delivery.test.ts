@@ -14,9 +14,8 @@ import { testLayer } from '../../src/testing/layer.ts'
 import { settled, testClock, type TestClock } from '../../src/testing/clock.ts'
 import { testPort, visit } from '../../src/testing.ts'
 import { changedLinks, linkOf } from '../support/links.ts'
-import { ada, byName, grace } from './rooms.ts'
+import { ada, byName, grace, lines, waitingRoom } from './rooms.ts'
 
-const lines = contract('/ws/lines', { client: text, server: text })
 const room = consumer(lines, { auth: byName }, () => ({ message: () => {} }))
 const users = 'sallyport/revocations/users'
 const encoded = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value))
@@ -367,20 +366,7 @@ test('the longest reason and the longest names reach every node', async () => {
 test('20,000 rechecks during one handshake are not all kept, and it is asked again all the same', async () => {
   const clock = testClock()
   const { port } = nodeOn(memory({ clock }), clock, 'one')
-  const { promise: waiting, resolve: answer } = Promise.withResolvers<void>()
-  const asked: string[] = []
-  const slow = consumer(
-    lines,
-    {
-      auth: byName,
-      authorize: async ({ why }) => {
-        asked.push(why)
-        await waiting
-        return true
-      },
-    },
-    () => ({ message: () => {} }),
-  )
+  const { slow, asked, answer } = waitingRoom()
   const coming = visit(slow, {}, { user: ada, port })
   await settled()
   await port.recheck({ user: ada.id })

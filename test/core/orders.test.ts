@@ -3,10 +3,9 @@ import { hub } from '../../src/core/application.ts'
 import { consumer, contract, memory, type Port, type SallyportEvent, text } from '../../src/index.ts'
 import { settled, testClock } from '../../src/testing/clock.ts'
 import { testPort, visit } from '../../src/testing.ts'
-import { ada, byName, grace } from './rooms.ts'
+import { ada, byName, grace, lines, waitingRoom } from './rooms.ts'
 import { changedLinks, linkOf } from '../support/links.ts'
 
-const lines = contract('/ws/lines', { client: text, server: text })
 const room = consumer(lines, { auth: byName }, () => ({ message: () => {} }))
 const encoded = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value))
 
@@ -27,25 +26,6 @@ test('a kick and a change of rights are not kept for nodes that come later: a re
   await port.revoke({ user: ada.id, reason: 'banned' })
   expect(await kept()).toBe(1)
 })
-
-/** A room whose second door says nothing until it is told to, and what it was asked. */
-function waitingRoom() {
-  const asked: string[] = []
-  const { promise: waiting, resolve: answer } = Promise.withResolvers<void>()
-  const slow = consumer(
-    lines,
-    {
-      auth: byName,
-      authorize: async ({ why }) => {
-        asked.push(why)
-        await waiting
-        return true
-      },
-    },
-    () => ({ message: () => {} }),
-  )
-  return { slow, asked, answer }
-}
 
 test.each([
   ['about somebody else', (port: Port) => port.recheck({ user: grace.id }), 0],

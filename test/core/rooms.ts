@@ -91,3 +91,22 @@ export const echo = endpoint(lines, { auth: byName }, async (socket) => {
     socket.send(line)
   }
 })
+
+/** A room whose second door says nothing until it is told to, and what it was asked. */
+export function waitingRoom() {
+  const asked: string[] = []
+  const { promise: waiting, resolve: answer } = Promise.withResolvers<void>()
+  const slow = consumer(
+    lines,
+    {
+      auth: byName,
+      authorize: async ({ why }) => {
+        asked.push(why)
+        await waiting
+        return true
+      },
+    },
+    () => ({ message: () => {} }),
+  )
+  return { slow, asked, answer }
+}

@@ -14,13 +14,29 @@ const campaigns: Readonly<Record<string, (seed: number) => Promise<Campaign>>> =
   frames: frameCampaign,
 }
 
+const usage = `npm run fuzz -- [options]
+
+  --tokens N         so many stories of tokens
+  --handshakes N     so many of handshakes
+  --sockets N        so many of sockets
+  --frames N         so many of frames
+  --seed S           tells the same stories again; random when left out, and printed
+  --from N           begins with this story of the seed; 0
+  --help             this text`
+
 const { values } = parseArgs({
   options: {
+    help: { type: 'boolean', default: false },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
     from: { type: 'string', default: '0' },
     ...Object.fromEntries(Object.keys(campaigns).map((name) => [name, { type: 'string' as const }])),
   },
 })
+const kinds = Object.keys(campaigns)
+if (values.help || kinds.every((name) => Reflect.get(values, name) === undefined)) {
+  console.log(usage)
+  process.exit(values.help ? 0 : 1)
+}
 const [seed, from] = [whole('seed', values.seed), whole('from', values.from)]
 const asked: Readonly<Record<string, unknown>> = values
 let failed = false
