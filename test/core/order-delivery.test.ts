@@ -1,15 +1,7 @@
 import { expect, test } from 'vitest'
 import { hub } from '../../src/core/application.ts'
 import type { Delivery, Layer, Link } from '../../src/core/layer.ts'
-import {
-  consumer,
-  contract,
-  memory,
-  type Messenger,
-  type Port,
-  type SallyportEvent,
-  text,
-} from '../../src/index.ts'
+import { consumer, memory, type Messenger, type Port, type SallyportEvent } from '../../src/index.ts'
 import { testLayer } from '../../src/testing/layer.ts'
 import { settled, testClock, type TestClock } from '../../src/testing/clock.ts'
 import { testPort, visit } from '../../src/testing.ts'

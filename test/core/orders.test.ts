@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { hub } from '../../src/core/application.ts'
-import { consumer, contract, memory, type Port, type SallyportEvent, text } from '../../src/index.ts'
+import { consumer, memory, type Port, type SallyportEvent } from '../../src/index.ts'
 import { settled, testClock } from '../../src/testing/clock.ts'
 import { testPort, visit } from '../../src/testing.ts'
 import { ada, byName, grace, lines, waitingRoom } from './rooms.ts'
