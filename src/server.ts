@@ -88,7 +88,7 @@ export interface Options {
   readonly report?: Reporter
   /**
    * Prints once for each cause what is misconfigured, and in development (`NODE_ENV` is not `production`) what was refused by origin,
-   * host, path or as malformed, with the line of configuration that would allow it. A function gets the text in place of
+   * host, path or as malformed, with the line of configuration that would allow it, and which messages are slow to validate. A function gets the text in place of
    * `console.warn`; `false` says nothing. `true` when left out, but for tests (`NODE_ENV` is `test`).
    */
   readonly warn?: boolean | ((message: string) => void)
@@ -283,6 +283,7 @@ function hubOf(options: Options): {
     gate: new Gate(limits, clock),
     accounts: accountsUnder(limits, { clock, alarms }),
     backlog: new Backlog(limits.waitingBytes),
+    toldSlow: new Set(),
     failures: new FailedAttempts(new Allowances(limits.failedHandshakes, clock, alarms), fingerprint),
     whenFull: options.whenFull ?? 'evict',
     presence: new Presence({ node, link, groups, clock, alarms, limits, report }),
@@ -353,7 +354,7 @@ function warner(warn: Options['warn'], origins: OriginRules): Hub['emit'] {
   const environment = process.env['NODE_ENV']
   if (!(warn ?? environment !== 'test')) return () => {}
   const print = typeof warn === 'function' ? warn : (message: string) => console.warn(message)
-  return warnings({ print, refusals: environment !== 'production', origins })
+  return warnings({ print, isDevelopment: environment !== 'production', origins })
 }
 
 function reporter(

@@ -1,5 +1,6 @@
 import { freshMsOf, Ledger, type LedgerParts, type Spent } from './allowances.ts'
 import { Bucket, type Limits, type Rate } from './limits.ts'
+import { freshMsOfValidation, ValidationTime } from './validation-time.ts'
 
 /** The limits that bound the sockets of an account together. */
 export interface AccountLimits {
@@ -25,13 +26,13 @@ export class Account implements Spent {
   readonly messages: Bucket | null
   readonly bytes: Bucket | null
   /** The milliseconds in which messages are read and validated. */
-  readonly validation: Bucket | null
+  readonly validation: ValidationTime | null
   readonly mistakes: Mistakes = new Mistakes()
 
   constructor(limits: Limits, { rate, byteRate }: AccountLimits, now: number) {
     this.messages = bucketOf(limits[rate], now)
     this.bytes = bucketOf(limits[byteRate], now)
-    this.validation = bucketOf(limits.validation, now)
+    this.validation = limits.validation && new ValidationTime(limits.validation, now)
   }
 
   left(now: number): number {
@@ -70,8 +71,13 @@ export function accountsUnder(
   parts: Pick<LedgerParts<Account>, 'clock' | 'alarms'>,
 ): Accounts {
   const ledger = (kind: AccountLimits): Ledger<Account> => {
-    const rates = [limits[kind.rate], limits[kind.byteRate], limits.validation]
-    const freshMs = Math.max(windowMs, ...rates.map((rate) => (rate === null ? 0 : freshMsOf(rate))))
+    const rates = [limits[kind.rate], limits[kind.byteRate]]
+    const validationMs = limits.validation === null ? 0 : freshMsOfValidation(limits.validation)
+    const freshMs = Math.max(
+      windowMs,
+      validationMs,
+      ...rates.map((rate) => (rate === null ? 0 : freshMsOf(rate))),
+    )
     return new Ledger({ make: (now) => new Account(limits, kind, now), freshMs, ...parts })
   }
   return { identities: ledger(identityLimits), guests: ledger(guestLimits) }

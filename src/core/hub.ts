@@ -32,6 +32,8 @@ export interface Hub {
   readonly accounts: Accounts
   /** What waits for handlers, for each account. */
   readonly backlog: Backlog
+  /** The message types of which it was told that their validation is slow. */
+  readonly toldSlow: Set<string>
   /** How many bad credentials a network may bring. */
   readonly failures: FailedAttempts
   /** What becomes of a connection beyond `limits.connectionsPerIdentity`: it takes the place of the oldest, or is refused. */

@@ -63,7 +63,8 @@ export interface Limits {
   readonly guestByteRate: Rate | null
   /**
    * Milliseconds in which the messages of one identity are read and validated, over all its sockets and reconnects, and
-   * likewise those of the guests of one network; 100 a second, burst 400. `null` switches it off.
+   * likewise those of the guests of one network; 100 a second, burst 400. What holds the process for more than 5 ms without a
+   * break counts for its square by 5 ms, but for one message in 10 s: see `ValidationTime`. `null` switches it off.
    */
   readonly validation: Rate | null
   /** For how long a socket may stay over a rate before 4429; 10 s. What guests share closes none of them: strangers use it up. */
@@ -225,11 +226,14 @@ export function isWider(one: Rate | null, other: Rate | null): boolean {
 /** A token bucket on an injected clock; it starts full. */
 export class Bucket {
   readonly #rate: Rate
+  readonly #owedMost: number
   #tokens: number
   #at: number
 
-  constructor(rate: Rate, now: number) {
+  /** @param owedMost what may be owed; as much as may be taken at once, unless said otherwise */
+  constructor(rate: Rate, now: number, owedMost: number = rate.burst) {
     this.#rate = rate
+    this.#owedMost = owedMost
     this.#tokens = rate.burst
     this.#at = now
   }
@@ -269,9 +273,9 @@ export class Bucket {
     return this.#tokens / this.#rate.burst
   }
 
-  /** No more is owed than a full bucket: one message that cost much does not shut its sender out for ever. */
+  /** What is owed has a bound: one message that cost much does not shut its sender out for ever. */
   #owe(tokens: number): void {
-    this.#tokens = Math.max(-this.#rate.burst, this.#tokens - tokens)
+    this.#tokens = Math.max(-this.#owedMost, this.#tokens - tokens)
   }
 
   #fill(now: number): void {

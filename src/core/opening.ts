@@ -78,6 +78,9 @@ export interface OpeningParts {
   refresh(credential: NewCredential): void
 }
 
+/** A validation that takes longer is told to whoever wrote the schema. */
+const slowMs = 50
+
 /** Looks at a message whose JSON may hold so many values; what it throws ends the socket. */
 type Look = (payload: Payload, maxValues: number) => void
 
@@ -394,14 +397,30 @@ export class Opening implements Receiver, Pulse, TaskHost {
     return expires !== undefined && expires.getTime() <= this.parts.hub.clock.now()
   }
 
-  /** Charges the account for the time since the message came, once, and before a handler runs. */
-  #charge(): void {
-    const { clock, limits } = this.parts.hub
+  /**
+   * Charges the account for the time since the message came, once, and before a handler runs.
+   *
+   * @returns how many milliseconds that were
+   */
+  #charge(): number {
     const began = this.#began
     this.#began = -1
-    if (began === -1 || limits.validation === null) return
-    const now = clock.monotonic()
+    if (began === -1) return 0
+    const now = this.parts.hub.clock.monotonic()
     this.#judge.spent(now - began, now)
+    return now - began
+  }
+
+  /** Says of a message type whose validation holds up everybody what can be done, once. */
+  #tellSlow(type: string | null, ms: number): void {
+    const { contract, hub } = this.parts
+    const what = `${type === null ? 'A message' : `'${type}'`} of ${contract.path}`
+    if (hub.toldSlow.has(what)) return
+    hub.toldSlow.add(what)
+    const detail =
+      `${what} took ${Math.round(ms)} ms to read and validate, and nobody else was served meanwhile. ` +
+      'Give its arrays, records and strings a maximum (.max()), its unions fewer arms, or a field that tells the arms apart (z.discriminatedUnion).'
+    hub.emit({ type: 'misconfigured', cause: 'slow-validation', detail })
   }
 
   #take(command: Command & { readonly do: 'message' | 'call' }, bytes: number): void {
@@ -415,7 +434,7 @@ export class Opening implements Receiver, Pulse, TaskHost {
     const shape = shapeOf(this.parts.contract.client, type)
     if (shape === null)
       return this.#invalid(type === null ? "a message of this endpoint has a 'type'" : 'no such message', id)
-    const checked = this.#checked(() => check(shape.schema, data))
+    const checked = this.#checked(type, () => check(shape.schema, data))
     if (checked === null) return
     if (!checked.ok) return this.#invalid(checked.issue, id)
     this.#enqueue(
@@ -427,7 +446,7 @@ export class Opening implements Receiver, Pulse, TaskHost {
     const call = this.#callNamed(type)
     if (call === undefined) return this.#invalid('no such call', id)
     if (this.#calls?.has(id) === true) return this.#invalid('a call with this id is under way', id)
-    const checked = this.#checked(() => check(call.input, data))
+    const checked = this.#checked(type, () => check(call.input, data))
     if (checked === null) return
     if (!checked.ok) return this.#invalid(checked.issue, id)
     const parent = this.#parent(trace)
@@ -517,14 +536,15 @@ export class Opening implements Receiver, Pulse, TaskHost {
   }
 
   /** A validator that throws is the programmer's fault: this socket ends, the error is reported. */
-  #checked<T>(validate: () => T): T | null {
+  #checked<T>(type: string | null, validate: () => T): T | null {
     try {
       return validate()
     } catch (error) {
       this.fail(error)
       return null
     } finally {
-      this.#charge()
+      const ms = this.#charge()
+      if (ms > slowMs) this.#tellSlow(type, ms)
     }
   }
 

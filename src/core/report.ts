@@ -173,10 +173,13 @@ interface Sent {
   readonly receivers: number
 }
 
-/** What this server was started with does not fit what comes: told once for each cause, with what to configure. */
+/**
+ * What this server was started with does not fit what comes: told once for each cause (for each message type that takes more than
+ * 50 ms to validate), with what to configure.
+ */
 interface Misconfigured {
   readonly type: 'misconfigured'
-  readonly cause: 'unix-socket' | 'silent-proxy' | 'unlisted-proxy'
+  readonly cause: 'unix-socket' | 'silent-proxy' | 'unlisted-proxy' | 'slow-validation'
   readonly detail: string
 }
 

@@ -10,8 +10,8 @@ type Denied = Extract<Happening, { readonly type: 'denied' }>
 /** What {@link warnings} needs. */
 export interface WarningParts {
   readonly print: (message: string) => void
-  /** Whether refusals that a line of configuration would change are told: in development. */
-  readonly refusals: boolean
+  /** Whether refusals that a line of configuration would change, and slow validations, are told. */
+  readonly isDevelopment: boolean
   readonly origins: OriginRules
 }
 
@@ -20,11 +20,12 @@ export interface WarningParts {
  * or a malformed request is otherwise seen by nobody: a page can tell it from a lost network by nothing. No credential is told, and
  * nothing that a terminal would obey.
  */
-export function warnings({ print, refusals, origins }: WarningParts): (happening: Happening) => void {
+export function warnings({ print, isDevelopment, origins }: WarningParts): (happening: Happening) => void {
   const told = new Map<Denial['reason'], Set<string>>()
   return (happening) => {
-    if (happening.type === 'misconfigured') print(`sallyport: ${visible(happening.detail, 1_000)}`)
-    if (!refusals || happening.type !== 'denied') return
+    if (happening.type === 'misconfigured' && (isDevelopment || happening.cause !== 'slow-validation'))
+      print(`sallyport: ${visible(happening.detail, 1_000)}`)
+    if (!isDevelopment || happening.type !== 'denied') return
     const causes = told.get(happening.code) ?? new Set<string>()
     if (causes.size >= mostCauses) return
     const advice = adviceOn(happening, origins)

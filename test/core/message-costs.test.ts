@@ -122,6 +122,7 @@ function slowWorld({ handlerMs = 0, ...limits }: Options['limits'] & { readonly 
   const clock = testClock()
   const events: string[] = []
   const costs: number[] = []
+  const details: string[] = []
   let spent = 0
   const validate = (value: unknown) => {
     if (typeof value !== 'number') return { issues: [{ message: 'not a number' }] }
@@ -143,14 +144,17 @@ function slowWorld({ handlerMs = 0, ...limits }: Options['limits'] & { readonly 
     clock: { ...clock, monotonic: () => clock.monotonic() + spent },
     limits: { rate: null, ...limits },
     report: () => {},
-    on: (event) => event.type === 'limited' && events.push(`${event.limit} of ${event.scope}`),
+    on: (event) => {
+      if (event.type === 'limited') events.push(`${event.limit} of ${event.scope}`)
+      if (event.type === 'misconfigured') details.push(event.detail)
+    },
   })
   const inside = consumer(priced, { auth: optional(byName) }, () => ({
     message: () => void (spent += handlerMs),
     calls: { price: (ms) => ms },
   }))
   costs.length = 0
-  return { clock, port, inside, events, costs }
+  return { clock, port, inside, events, costs, details }
 }
 const pay = (data: unknown, op: 'msg' | 'call' = 'msg'): string =>
   JSON.stringify({ op, in: '/ws/priced', id: 'x', ...(op === 'msg' ? {} : { type: 'price' }), data })
@@ -161,18 +165,48 @@ test('the time of validating is charged to the identity, over sockets, reconnect
   for (let count = 0; count < 2; count++) {
     const tab = await visit(inside, {}, { user: ada, port })
     tab.raw(pay(100))
-    tab.raw(pay(150, 'call'))
+    await clock.advance(10)
+    tab.raw(pay(30, 'call'))
+    await clock.advance(10)
     tab.leave()
     await tab.closed
   }
-  // 400 at once, and 50 for the half second that was spent
+  // the first for its time, the others for their squares by 5: 100, 180, 2,000, and what 270 ms have brought
   const tab = await visit(inside, {}, { user: ada, port })
   tab.raw(pay(1))
   expect(await tab.next()).toMatchObject(tooCostly)
-  expect([costs, events]).toEqual([[100, 150, 100, 150], ['validation of identity']])
+  expect([costs, events]).toEqual([
+    [100, 30, 100],
+    ['validation of identity', 'validation of identity'],
+  ])
   await (await visit(inside, {}, { user: grace, port })).send(1)
-  await clock.advance(600)
+  await clock.advance(19_000)
   await tab.send(1)
+})
+
+test('a message of 300 ms is taken twice in 40 s, whatever the sockets of its sender', async () => {
+  const { clock, port, inside, costs } = slowWorld({ rateGraceMs: 60_000 })
+  for (let half = 0; half < 80; half++) {
+    const tab = await visit(inside, {}, { user: ada, port })
+    tab.raw(pay(300))
+    await clock.advance(400)
+    tab.leave()
+    await tab.closed
+  }
+  expect(costs).toEqual([300, 300])
+})
+
+test('a message type that takes more than 50 ms to validate is told of once, with what to do', async () => {
+  const { port, inside, details } = slowWorld({ validation: null })
+  const tab = await visit(inside, {}, { user: ada, port })
+  for (const ms of [50, 51, 80]) {
+    await tab.send(ms)
+    expect(await tab.call('price', ms)).toBe(ms)
+  }
+  expect(details).toEqual([
+    expect.stringMatching(/^A message of \/ws\/priced took 51 ms .*\.max\(\).*z\.discriminatedUnion/),
+    expect.stringMatching(/^'price' of \/ws\/priced took 51 ms /),
+  ])
 })
 
 test('nothing of a message is parsed when no time is left, and who goes on is closed with 4429', async () => {
@@ -190,11 +224,13 @@ test('nothing of a message is parsed when no time is left, and who goes on is cl
   expect(costs).toEqual([10_000])
 })
 
-test('a message that took ten seconds, for whatever reason, shuts nobody out for more than four', async () => {
+test('a message that took ten seconds, for whatever reason, shuts its sender out for forty at most', async () => {
   const { clock, port, inside } = slowWorld()
   const tab = await visit(inside, {}, { user: ada, port })
   await tab.send(10_000)
-  await clock.advance(4_100)
+  await clock.advance(39_900)
+  await expect(tab.send(1)).rejects.toMatchObject({ reason: 'too-costly' })
+  await clock.advance(200)
   await tab.send(1)
 })
 
@@ -218,7 +254,7 @@ test('what one guest uses up of its network closes no socket of another, and its
     await clock.advance(500)
   }
   expect(port.connections).toBe(2)
-  await clock.advance(4_100)
+  await clock.advance(40_100)
   await honest.send(1)
   for (let tenth = 0; tenth < 50; tenth++) {
     for (let line = 0; line < 4; line++) costly.raw(pay(1))
@@ -318,6 +354,6 @@ test('nothing is remembered of anybody once all is quiet', async () => {
   }
   const { identities, guests: networks } = port[hub].accounts
   expect([identities.size, networks.size]).toEqual([1, 1])
-  await clock.advance(40_000)
+  await clock.advance(90_000)
   expect([identities.size, networks.size]).toEqual([0, 0])
 })

@@ -150,7 +150,7 @@ test('nothing that a terminal would obey, and no part of a path that may be a se
   const said: string[] = []
   const hear = warnings({
     print: (message) => said.push(message),
-    refusals: true,
+    isDevelopment: true,
     origins: originRules(undefined, undefined),
   })
   const token = `eyJ${'h'.repeat(20)}.eyJ${'p'.repeat(20)}.${'s'.repeat(43)}`
@@ -163,6 +163,16 @@ test('nothing that a terminal would obey, and no part of a path that may be a se
     expect(holdsCredential(line)).toBe(false)
   }
   expect(said).toHaveLength(3)
+})
+
+test('a slow validation is told in development alone', () => {
+  for (const isDevelopment of [true, false]) {
+    const said: string[] = []
+    const print = (message: string): number => said.push(message)
+    const hear = warnings({ print, isDevelopment, origins: originRules(undefined, undefined) })
+    hear({ type: 'misconfigured', cause: 'slow-validation', detail: "'say' of /ws/lines took 80 ms" })
+    expect(said).toEqual(isDevelopment ? ["sallyport: 'say' of /ws/lines took 80 ms"] : [])
+  }
 })
 
 test.each<[string | undefined, Options['warn'], number]>([

@@ -1,0 +1,79 @@
+import { expect, test } from 'vitest'
+import { defaultLimits, type Rate } from '../../src/core/limits.ts'
+import { freshMsOfValidation, ValidationTime } from '../../src/core/validation-time.ts'
+
+// the default, which can be switched off: here it is on
+const rate: Rate = defaultLimits.validation ?? { most: 100, eachMs: 1_000, burst: 400 }
+
+/** An account whose messages take so long each, and come whenever they are taken: how often and how long that was. */
+function patient(ms: number, { forMs, breakMs }: { readonly forMs: number; readonly breakMs: number }) {
+  const time = new ValidationTime(rate, 0)
+  let [now, taken] = [0, 0]
+  while (now < forMs) {
+    if (time.isEmpty(now)) now += 1
+    else {
+      now += ms
+      taken++
+      time.spend(ms, now)
+      now += breakMs
+    }
+  }
+  return { taken, heldMs: taken * ms }
+}
+
+test('short validations cost their time, however many there are', () => {
+  const time = new ValidationTime(rate, 0)
+  for (let at = 0; at < 80; at++) time.spend(4, 4 + at * 6)
+  // 480 ms have brought 48 of the 320 that were spent
+  expect(time.left(480)).toBeCloseTo((400 - 320 + 47.8) / 400, 2)
+})
+
+test.each([
+  // each by itself: 100 ms a second up to 5 ms, less the longer one is
+  [5, 2, 6_500],
+  [10, 2, 3_300],
+  [20, 2, 1_700],
+  [50, 2, 950],
+  [100, 2, 800],
+  [300, 2, 1_200],
+  // one after the other without a break: the run of them is what counts
+  [1, 0, 6_500],
+  [4, 0, 6_500],
+  [10, 0, 3_500],
+])('messages of %i ms, %i ms apart, hold the process for at most %i ms of a minute', (ms, breakMs, most) => {
+  expect(patient(ms, { forMs: 60_000, breakMs }).heldMs).toBeLessThanOrEqual(most)
+})
+
+test('what comes in one piece holds the process for 80 ms, where it was 400', () => {
+  for (const ms of [0.5, 2, 5, 10, 20]) {
+    const time = new ValidationTime(rate, 0)
+    let now = 0
+    while (!time.isEmpty(now)) time.spend(ms, (now += ms))
+    expect(now).toBeLessThanOrEqual(80)
+  }
+})
+
+test('one long validation in ten seconds counts for its time, and the next for more', () => {
+  const time = new ValidationTime(rate, 0)
+  time.spend(300, 300)
+  expect(time.left(300)).toBeCloseTo(0.25)
+  time.spend(30, 1_300)
+  expect(time.left(1_300)).toBeCloseTo((400 - 300 + 100 - 180) / 400)
+  time.spend(300, 10_300)
+  expect(time.left(10_300)).toBeCloseTo(0.25)
+})
+
+test('a message of 300 ms is taken twice, and the next one 40 s later', () => {
+  const time = new ValidationTime(rate, 0)
+  time.spend(300, 300)
+  expect(time.isEmpty(300)).toBe(false)
+  time.spend(300, 1_000)
+  expect([time.isEmpty(40_900), time.isEmpty(41_100)]).toEqual([true, false])
+})
+
+test('after the longest debt an account is as a new one, and not before', () => {
+  const time = new ValidationTime(rate, 0)
+  for (let count = 0; count < 3; count++) time.spend(10_000, 10_000)
+  const fresh = 10_000 + freshMsOfValidation(rate)
+  expect([time.left(fresh - 100), time.left(fresh)]).toEqual([expect.closeTo(0.975), 1])
+})
