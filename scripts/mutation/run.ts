@@ -1,7 +1,8 @@
 // Takes out every check that guards a door, one at a time, and asks the tests whether they notice; lists what they do not.
 // Works on copies of the tree, so that nothing is left behind. By hand, for it takes long:
 // npm run mutate [-- parts of the names of files]
-import { spawn } from 'node:child_process'
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
@@ -9,6 +10,7 @@ import { parseArgs } from 'node:util'
 import { accepted } from './accepted.ts'
 import { type Guarded, guarded } from './guards.ts'
 import { type Mutant, mutated, mutantsOf } from './mutants.ts'
+import type { Outcome, Run } from './tests.ts'
 
 /** A test run that takes longer hangs, which is noticed too. */
 const patienceMs = 90_000
@@ -18,7 +20,7 @@ const pages = ['PROTOCOL.md', 'README.md', 'SECURITY.md', 'docs']
 /** A tree of its own, in which one check at a time is missing. */
 class Copy {
   readonly #folder = mkdtempSync(join(tmpdir(), 'sallyport-mutation-'))
-  #stop: () => void = () => {}
+  #tests: ChildProcess | null = null
 
   constructor() {
     process.on('exit', () => this.remove())
@@ -30,35 +32,45 @@ class Copy {
     symlinkSync(resolve('node_modules'), join(this.#folder, 'node_modules'))
   }
 
-  /** Whether these tests pass. */
-  pass(tests: readonly string[]): Promise<boolean> {
+  /** What fails first when the file is this, or null when its tests pass. */
+  async failure({ file, tests }: Guarded, source: string): Promise<Outcome> {
+    const changed = join(this.#folder, file)
+    writeFileSync(changed, source)
+    const child = await this.#start()
     return new Promise((done) => {
-      const vitest = spawn(
-        join(this.#folder, 'node_modules/.bin/vitest'),
-        ['run', '--project', 'node', '--bail', '1', '--reporter', 'dot', ...tests],
-        {
-          cwd: this.#folder,
-          stdio: 'ignore',
-          env: { ...process.env, SALLYPORT_STORIES: '60', SALLYPORT_PATIENCE_MS: '3000' },
-          detached: true,
-        },
-      )
-      this.#stop = () => process.kill(-(vitest.pid ?? 0), 'SIGKILL')
-      const late = setTimeout(this.#stop, patienceMs)
-      vitest.on('exit', (code) => {
+      const over = (failed: Outcome): void => {
         clearTimeout(late)
-        this.#stop = () => {}
-        done(code === 0)
-      })
+        child.removeAllListeners()
+        done(failed)
+      }
+      const lost = (why: string) => (): void => {
+        this.#stop()
+        over(why)
+      }
+      const late = setTimeout(lost('took too long'), patienceMs)
+      child.once('message', ({ failed }: { failed: Outcome }) => over(failed))
+      child.once('exit', lost('ended the process'))
+      child.send({ tests, changed } satisfies Run)
     })
   }
 
-  /** Whether a missing check is noticed. */
-  async notices({ file, tests }: Guarded, source: string, mutant: Mutant): Promise<boolean> {
-    writeFileSync(join(this.#folder, file), mutated(source, mutant))
-    const noticed = !(await this.pass(tests))
-    writeFileSync(join(this.#folder, file), source)
-    return noticed
+  async #start(): Promise<ChildProcess> {
+    if (this.#tests !== null) return this.#tests
+    this.#tests = fork(join(this.#folder, 'scripts/mutation/tests.ts'), {
+      cwd: this.#folder,
+      stdio: 'ignore',
+      env: { ...process.env, SALLYPORT_STORIES: '60', SALLYPORT_PATIENCE_MS: '3000' },
+      detached: true,
+    })
+    await once(this.#tests, 'message')
+    return this.#tests
+  }
+
+  /** Ends the tests and the worker that runs them. */
+  #stop(): void {
+    const pid = this.#tests?.pid
+    this.#tests = null
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL')
   }
 
   remove(): void {
@@ -75,30 +87,49 @@ interface Score {
   readonly accepted: number
 }
 
+const { values, positionals: asked } = parseArgs({
+  allowPositionals: true,
+  options: { each: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
+})
 const survivors: string[] = []
 const scores = new Map<string, Score>()
 
 async function tryFile(copy: Copy, one: Guarded): Promise<void> {
-  const { file, tests } = one
-  if (!(await copy.pass(tests))) {
-    survivors.push(`${file}: its tests fail before anything is taken out`)
-    console.log(survivors.at(-1))
-    return
-  }
+  const { file } = one
   const source = readFileSync(file, 'utf8')
+  const unfit = await unfitness(copy, one, source)
+  if (unfit !== null) return survive(`${file}: ${unfit}`)
   const all = mutantsOf(source)
   assertKnown(file, all)
   const mutants = all.filter(({ what }) => !accepted.has(`${file}: ${what}`))
   let survived = 0
   for (const mutant of mutants) {
-    if (await copy.notices(one, source, mutant)) continue
+    const failed = await copy.failure(one, mutated(source, mutant))
+    if (values.each) console.log(`  line ${mutant.line}: ${mutant.what}\n    ${failed ?? 'NOT NOTICED'}`)
+    if (failed !== null) continue
     survived++
-    survivors.push(`${file}: ${mutant.what}`)
-    console.log(`  not noticed, line ${mutant.line}: ${survivors.at(-1)}`)
+    survive(`${file}: ${mutant.what}`, mutant.line)
   }
   const noticed = mutants.length - survived
   console.log(`${file}: ${noticed} of ${mutants.length} noticed`)
   score(file, { files: 1, noticed, survived, accepted: all.length - mutants.length })
+  if ((await copy.failure(one, source)) !== null) survive(`${file}: its tests fail when all is as it was`)
+}
+
+/**
+ * Why the tests of a file cannot judge it: they fail before anything is taken out, or do not notice when it does not load at all.
+ * Null when they can.
+ */
+async function unfitness(copy: Copy, one: Guarded, source: string): Promise<string | null> {
+  const failed = await copy.failure(one, source)
+  if (failed !== null) return `its tests fail before anything is taken out: ${failed}`
+  const broken = await copy.failure(one, `throw new Error('does not load')\n${source}`)
+  return broken === null ? 'its tests do not notice that it does not load' : null
+}
+
+function survive(what: string, line?: number): void {
+  survivors.push(what)
+  console.log(line === undefined ? what : `  not noticed, line ${line}: ${what}`)
 }
 
 /** Whatever is accepted must be there: a check that has changed is another one. */
@@ -121,6 +152,7 @@ function score(file: string, more: Score): void {
 async function work(queue: Guarded[]): Promise<void> {
   const copy = new Copy()
   for (let one = queue.shift(); one !== undefined; one = queue.shift()) await tryFile(copy, one)
+  copy.remove()
 }
 
 // what is under way is ended, and the copies go, however this ends
@@ -129,11 +161,8 @@ const usage = `npm run mutate -- [parts of the names of files]
 
   npm run mutate                           all ${guarded.length} files that guard a door
   npm run mutate -- src/auth core/gate     those whose name contains one of these parts
+  npm run mutate -- --each core/gate       the same, and says of every check which test noticed
   npm run mutate -- --help                 this text`
-const { values, positionals: asked } = parseArgs({
-  allowPositionals: true,
-  options: { help: { type: 'boolean', default: false } },
-})
 if (values.help) {
   console.log(usage)
   process.exit()
@@ -142,7 +171,7 @@ const wanted = guarded.filter(({ file }) => asked.length === 0 || asked.some((pa
 // a run of no file would say that all is well
 const unknown = asked.find((part) => !guarded.some(({ file }) => file.includes(part)))
 if (unknown !== undefined) throw new Error(`no file that guards a door has '${unknown}' in its name`)
-await Promise.all(Array.from({ length: availableParallelism() }, () => work(wanted)))
+await Promise.all(Array.from({ length: Math.min(wanted.length, availableParallelism()) }, () => work(wanted)))
 console.table(Object.fromEntries(scores))
 for (const survivor of survivors) console.log(survivor)
 process.exitCode = survivors.length === 0 ? 0 : 1
