@@ -148,11 +148,52 @@ test.each([
   await two.subscribe(users, ({ bytes }) => {
     const id = times === 0 ? 'another' : idOf(bytes)
     for (let count = 0; count < Math.max(1, times); count++)
-      void two.publish('sallyport/answers/here', () => encoded({ id, node, closed: 3, changed: 0 }))
+      void two.publish('sallyport/answers/here', () => encoded({ id, node, closed: 3 + count, changed: 0 }))
   })
   const receipt = port.revoke({ user: ada.id, reason: 'banned' })
   await clock.advance(1_000)
   expect(await receipt).toMatchObject(expected)
+})
+
+test('the answer of a node that comes before the order has been published counts', async () => {
+  const clock = testClock()
+  const layer = memory({ clock })
+  const slow = changedLinks(layer, (link) => ({
+    publish: async (topic, pack, keep) => {
+      await new Promise<void>((done) => clock.after(100, done))
+      const placed = await link.publish(topic, pack, keep)
+      await new Promise<void>((done) => clock.after(100, done))
+      return placed
+    },
+  }))
+  const { port } = nodeOn(slow, clock, 'here')
+  const receipt = port.revoke({ user: ada.id, reason: 'banned' })
+  await settled()
+  const late = await linkOf(layer, 'late')
+  await late.subscribe(users, ({ bytes }) => {
+    const answer = encoded({ id: idOf(bytes), node: 'late', closed: 3, changed: 0 })
+    void late.publish('sallyport/answers/here', () => answer)
+  })
+  await clock.advance(2_000)
+  expect(await receipt).toMatchObject({ closed: 3, nodes: ['here', 'late'], silent: [] })
+})
+
+test('the answer of a node that leaves as it answers counts', async () => {
+  const clock = testClock()
+  const layer = memory({ clock })
+  const held = changedLinks(layer, (link) => ({
+    subscribe: (topic, hear) =>
+      link.subscribe(topic, (delivery) => void clock.after(10, () => hear(delivery))),
+  }))
+  const { port } = nodeOn(held, clock, 'here')
+  const two = await linkOf(layer, 'two')
+  await two.subscribe(users, ({ bytes }) => {
+    const answer = encoded({ id: idOf(bytes), node: 'two', closed: 3, changed: 0 })
+    void two.publish('sallyport/answers/here', () => answer).then(() => two.close())
+  })
+  const receipt = port.revoke({ user: ada.id, reason: 'banned' })
+  await clock.advance(2_000)
+  expect(await receipt).toMatchObject({ closed: 3, nodes: ['here', 'two'], silent: [] })
 })
 
 /** A link that hands on each message so many times. */

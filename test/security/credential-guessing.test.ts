@@ -17,6 +17,7 @@ import {
   type Authenticator,
   consumer,
   contract,
+  deny,
   limitLookup,
   type Options,
   type Port,
@@ -103,6 +104,21 @@ test('IPv6 is counted by network, however its addresses are written, and IPv4 as
     await knock(`wrong ${address}`, address).catch(() => {})
   await expect(knock('right', '192.0.2.9')).rejects.toMatchObject({ status: 429 })
   expect(port[hub].failures.size.networks).toBe(2)
+})
+
+test.each([
+  ['a store that does not answer', 503, () => Promise.reject(new Error('the store is away'))],
+  ['a refusal of one who is known', 403, () => deny(403, 'suspended')],
+])('%s is no guess, however often it comes', async (_, status, check) => {
+  const devices = consumer(lines, { auth: basic({ realm: 'devices', check }) }, () => ({ message: () => {} }))
+  const { port, knock } = house({ report: () => {} })
+  for (let count = 0; count < 10; count++) {
+    const headers = { authorization: `Basic ${btoa(`ada:${count}`)}` }
+    await expect(visit(devices, {}, { headers, address: '192.0.2.1', port })).rejects.toMatchObject({
+      status,
+    })
+  }
+  await knock('right')
 })
 
 test('it may be switched off', async () => {
