@@ -25,6 +25,11 @@ const bounds: Readonly<Record<keyof Limits, readonly [what: string, beyond: stri
     'the oldest is closed with 4409, or the newest is 429',
   ],
   guestConnections: ['open connections of the guests of one network', 'HTTP 429, 4429'],
+  orphanedHandlers: [
+    'sockets of one identity that have ended while their handlers are at work',
+    'HTTP 429, 4429 for a newcomer',
+  ],
+  guestOrphanedHandlers: ['the same for the guests of one network', 'HTTP 429, 4429 for a newcomer'],
   headerBytes: ['request headers', 'HTTP 431'],
   messageBytes: ['one message from a client', '1009'],
   messageValues: ['values in the JSON of one message', 'dropped with a 400 error'],

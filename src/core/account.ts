@@ -20,6 +20,8 @@ export interface Accounts {
 
 /** Invalid messages further apart are not counted together. */
 const windowMs = 10_000
+/** Two refusals further apart than this are two lapses, not one that lasts. */
+const calmMs = 1_000
 
 /** What one account has used up, over all its sockets and reconnects: see `accountKey`. */
 export class Account implements Spent {
@@ -28,6 +30,11 @@ export class Account implements Spent {
   /** The milliseconds in which messages are read and validated. */
   readonly validation: ValidationTime | null
   readonly mistakes: Mistakes = new Mistakes()
+  /** Over limits of a single socket or of the identity. */
+  readonly lapse: Lapse = new Lapse()
+  /** Over limits that guests share with strangers. */
+  readonly sharedLapse: Lapse = new Lapse()
+  readonly crowd: Crowd = new Crowd()
 
   constructor(limits: Limits, { rate, byteRate }: AccountLimits, now: number) {
     this.messages = bucketOf(limits[rate], now)
@@ -37,7 +44,8 @@ export class Account implements Spent {
 
   left(now: number): number {
     const buckets = [this.messages, this.bytes, this.validation]
-    return Math.min(this.mistakes.left(now), ...buckets.map((bucket) => bucket?.left(now) ?? 1))
+    const others = [this.mistakes, this.lapse].map((spent) => spent.left(now))
+    return Math.min(...others, ...buckets.map((bucket) => bucket?.left(now) ?? 1))
   }
 }
 
@@ -50,8 +58,15 @@ export class Mistakes implements Spent {
   isLastOf(most: number, now: number): boolean {
     this.#forget(now)
     // of more than `most` the oldest need not be known
-    if (this.#times.push(now) > most) this.#times.shift()
+    this.#times.push(now)
+    this.#times.splice(0, this.#times.length - most)
     return this.#times.length === most
+  }
+
+  /** How many of those that are still counted came before a moment. */
+  countBefore(moment: number, now: number): number {
+    this.#forget(now)
+    return this.#times.filter((time) => time < moment).length
   }
 
   left(now: number): number {
@@ -62,6 +77,48 @@ export class Mistakes implements Spent {
   #forget(now: number): void {
     for (let [first] = this.#times; first !== undefined && now - first >= windowMs; [first] = this.#times)
       this.#times.shift()
+  }
+}
+
+/** From when to when refusals have followed each other. */
+export class Lapse implements Spent {
+  #since = Number.NEGATIVE_INFINITY
+  #last = Number.NEGATIVE_INFINITY
+
+  /** Notes one more refusal. @returns whether a lapse begins with it */
+  note(now: number): boolean {
+    const begins = !this.#lasts(now)
+    if (begins) this.#since = now
+    this.#last = now
+    return begins
+  }
+
+  /** For how long it has lasted, where it began before a moment; 0 when there is none. */
+  msSince(now: number, moment: number = Number.POSITIVE_INFINITY): number {
+    return this.#lasts(now) && this.#since < moment ? now - this.#since : 0
+  }
+
+  left(now: number): number {
+    return this.#lasts(now) ? 0 : 1
+  }
+
+  #lasts(now: number): boolean {
+    return now - this.#last <= calmMs
+  }
+}
+
+/** How many guests share a network: the most within 10 s, so that sockets that close do not enlarge the shares of others. */
+export class Crowd {
+  #most = 1
+  #at = Number.NEGATIVE_INFINITY
+
+  /** Notes how many there are now. @returns by how many the network is shared */
+  of(count: number, now: number): number {
+    if (count >= this.#most || now - this.#at >= windowMs) {
+      this.#most = Math.max(1, count)
+      this.#at = now
+    }
+    return this.#most
   }
 }
 

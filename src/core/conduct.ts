@@ -1,6 +1,15 @@
 import { Denial } from '../wire/errors.ts'
-import { type Account, type Accounts, bucketOf, guestLimits, identityLimits, Mistakes } from './account.ts'
-import { type Bucket, type EndpointLimits, isWider, type Limits } from './limits.ts'
+import { ValidationTime } from './validation-time.ts'
+import {
+  type Account,
+  type Accounts,
+  bucketOf,
+  guestLimits,
+  identityLimits,
+  Lapse,
+  Mistakes,
+} from './account.ts'
+import { Bucket, type EndpointLimits, isWider, type Limits, type Rate } from './limits.ts'
 
 /** What a message that is refused earns. */
 export interface Verdict {
@@ -32,20 +41,21 @@ export interface ConductParts {
   readonly accounts: Accounts
   /** The key of the account that pays. */
   readonly account: string
-  readonly isGuest: boolean
+  /** How many sockets that account has, where it is that of a network of guests; `null` for an identity. */
+  readonly guests: (() => number) | null
+  /** When the socket was opened. */
+  readonly since: number
   readonly now: number
   /** Told once for each lapse, however many messages it has. */
   readonly limited: (limit: ConductLimit) => void
 }
 
-/** From when to when refusals have followed each other. */
-interface Lapse {
-  readonly since: number
-  readonly last: number
-}
-
-/** Two refusals further apart than this are two lapses, not one that lasts. */
-const calmMs = 1_000
+/**
+ * What a guest may do whatever others of its network have sent earlier: so few invalid messages end no socket, and so short a
+ * time over a rate does not either.
+ */
+const guestMistakes = 2
+const guestGraceMs = 1_000
 
 /**
  * How a peer behaves: its rates, those of its account, what its messages cost to check, and how many were invalid. All
@@ -59,21 +69,19 @@ export class Conduct {
   readonly #shared: { readonly rate: ConductLimit | null; readonly byteRate: ConductLimit | null }
   /** Whether no limit of an account holds for it. */
   readonly #isAlone: boolean
-  readonly #mistakes: Mistakes | null
-  #over: Lapse | null = null
-  /** The same for the limits that a guest shares with strangers. */
-  #othersOver: Lapse | null = null
+  /** What is a guest's own, and not its network's; `null` for an identity. */
+  readonly #guest: Guest | null
 
   constructor(parts: ConductParts) {
-    const { limits, own, isGuest, messageBytes, now } = parts
+    const { limits, own, guests, messageBytes, now } = parts
     const { rate = limits.rate, byteRate = limits.byteRate } = own
     this.#parts = parts
     this.#messages = bucketOf(rate, now)
     // one message of the largest size is never more than may come at once
     this.#bytes = bucketOf(byteRate && { ...byteRate, burst: Math.max(byteRate.burst, messageBytes) }, now)
-    this.#shared = sharedLimits(limits, own, isGuest)
+    this.#shared = sharedLimits(limits, own, guests !== null)
     this.#isAlone = this.#shared.rate === null && this.#shared.byteRate === null && limits.validation === null
-    this.#mistakes = isGuest ? new Mistakes() : null
+    this.#guest = guests === null ? null : new Guest(limits, guests, parts.since)
   }
 
   /** One more message, of so many bytes, before it is read: `null` when it may be. */
@@ -84,25 +92,26 @@ export class Conduct {
 
   /** So many milliseconds were spent on reading and validating a message. */
   spent(ms: number, now: number): void {
-    if (this.#parts.limits.validation !== null) this.#account.validation?.spend(ms, now)
+    if (this.#parts.limits.validation === null) return
+    const account = this.#account
+    account.validation?.spend(ms, now)
+    this.#guest?.shares.validation?.spend(ms, now, this.#guest.divisor(account, now))
   }
 
-  /**
-   * One more invalid message: the tenth of its account within 10 s ends the socket. A guest is counted alone: the others of
-   * its network are strangers to it, and their account pays for what such messages cost.
-   */
+  /** One more invalid message: the tenth of its account within 10 s ends the socket, and of a guest the tenth of its own. */
   invalid(denial: Denial, now: number): Verdict {
     const { limits, limited } = this.#parts
-    const mistakes = this.#mistakes ?? this.#account.mistakes
-    const ends = mistakes.isLastOf(limits.invalidMessages, now)
+    const { mistakes } = this.#account
+    const isLast = mistakes.isLastOf(limits.invalidMessages, now)
+    const ends = this.#guest?.isLastMistake(mistakes, limits.invalidMessages, now) ?? isLast
     if (ends) limited('invalidMessages')
     return { denial, ends, isNews: true }
   }
 
   /** Looked up each time: one that is as new was forgotten. */
   get #account(): Account {
-    const { accounts, account, isGuest } = this.#parts
-    return (isGuest ? accounts.guests : accounts.identities).of(account)
+    const { accounts, account } = this.#parts
+    return (this.#guest === null ? accounts.identities : accounts.guests).of(account)
   }
 
   #limitOver(bytes: number, now: number): ConductLimit | null {
@@ -112,28 +121,90 @@ export class Conduct {
     if (this.#isAlone) return null
     const { rate, byteRate } = this.#shared
     const account = this.#account
-    if (account.validation?.isEmpty(now) === true) return 'validation'
-    if (rate !== null && account.messages?.take(now) === false) return rate
-    if (byteRate !== null && account.bytes?.take(now, bytes) === false) return byteRate
+    const shares = this.#guest?.shares
+    const divisor = this.#guest?.divisor(account, now) ?? 1
+    if (account.validation?.isEmpty(now) === true && shares?.validation?.isEmpty(now) !== false)
+      return 'validation'
+    if (rate !== null && !takes(account.messages, shares?.messages, { tokens: 1, divisor, now })) return rate
+    if (byteRate !== null && !takes(account.bytes, shares?.bytes, { tokens: bytes, divisor, now }))
+      return byteRate
     return null
   }
 
   /**
    * Notes that it is over a limit. What a network of guests has used up ends none of their sockets: a stranger may have used it.
    *
-   * @returns whether the socket has been over limits of its own for the whole grace, and whether the lapse begins here
+   * @returns whether limits of its own have been exceeded for the whole grace, and whether the lapse begins here
    */
   #lapse(limit: ConductLimit, now: number): Omit<Verdict, 'denial'> {
-    const { limits, limited, isGuest } = this.#parts
-    const isOthers = isGuest && limit !== 'rate' && limit !== 'byteRate'
-    const before = isOthers ? this.#othersOver : this.#over
-    const lasts = before !== null && now - before.last <= calmMs
-    const over = { since: lasts ? before.since : now, last: now }
-    if (isOthers) this.#othersOver = over
-    else this.#over = over
-    if (!lasts) limited(limit)
-    return { ends: !isOthers && now - over.since >= limits.rateGraceMs, isNews: !lasts }
+    const { limits, limited } = this.#parts
+    const { lapse, sharedLapse } = this.#account
+    const isOthers = this.#guest !== null && limit !== 'rate' && limit !== 'byteRate'
+    const begins = (isOthers ? sharedLapse : lapse).note(now)
+    const isNews = isOthers ? begins : (this.#guest?.lapse.note(now) ?? begins)
+    if (isNews) limited(limit)
+    if (isOthers) return { ends: false, isNews }
+    const ends =
+      this.#guest?.isOver(lapse, limits.rateGraceMs, now) ?? lapse.msSince(now) >= limits.rateGraceMs
+    return { ends, isNews }
   }
+}
+
+/**
+ * What is the own of a guest. The others of its network are strangers to it: they may use up what the network has, and must
+ * neither silence nor end it. So each socket has an equal share of half as much again as the network has. It begins
+ * empty, and what came from the network before the socket was opened counts a little: reconnecting renews neither.
+ */
+class Guest {
+  readonly lapse: Lapse = new Lapse()
+  readonly shares: Pick<Account, 'messages' | 'bytes' | 'validation'>
+  readonly #guests: () => number
+  readonly #since: number
+  readonly #mistakes: Mistakes = new Mistakes()
+
+  constructor(limits: Limits, guests: () => number, since: number) {
+    this.#guests = guests
+    this.#since = since
+    this.shares = {
+      messages: shareOf(limits[guestLimits.rate], since),
+      bytes: shareOf(limits[guestLimits.byteRate], since),
+      validation: limits.validation && new ValidationTime(limits.validation, since, false),
+    }
+  }
+
+  /** A share fills as fast as the budget of the network: what is taken from it costs so many times as much. */
+  divisor({ crowd }: Account, now: number): number {
+    return 2 * crowd.of(this.#guests(), now)
+  }
+
+  isLastMistake(ofNetwork: Mistakes, most: number, now: number): boolean {
+    const before = ofNetwork.countBefore(this.#since, now)
+    return this.#mistakes.isLastOf(Math.max(Math.min(guestMistakes, most), most - before), now)
+  }
+
+  isOver(ofNetwork: Lapse, graceMs: number, now: number): boolean {
+    const ms = this.lapse.msSince(now)
+    return ms >= graceMs || (ms >= guestGraceMs && ofNetwork.msSince(now, this.#since) >= graceMs)
+  }
+}
+
+/** An empty bucket. It owes what a minute brings, or else many small shares would be more than a part of the budget. */
+function shareOf(rate: Rate | null, now: number): Bucket | null {
+  if (rate === null) return null
+  const share = new Bucket(rate, now, (60_000 * rate.most) / rate.eachMs)
+  share.spend(rate.burst, now)
+  return share
+}
+
+/** Takes from the account, and from the share of a guest; false when neither has enough. */
+function takes(
+  account: Bucket | null,
+  share: Bucket | null | undefined,
+  { tokens, divisor, now }: { readonly tokens: number; readonly divisor: number; readonly now: number },
+): boolean {
+  if (account === null) return true
+  const isShared = share?.take(now, tokens * divisor) === true
+  return account.take(now, tokens) || isShared
 }
 
 /** An endpoint that allows each of its sockets more than an account may send has said that this is fine. */

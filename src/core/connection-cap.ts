@@ -1,8 +1,13 @@
 import type { Contract } from '../wire/contract.ts'
 import { deny } from '../wire/errors.ts'
 import { type Handshake, hub } from './application.ts'
+import { accountKey } from './keys.ts'
+import type { Limits } from './limits.ts'
 import { placeOf } from './place.ts'
 import type { Holder } from './registry.ts'
+
+/** A handler that has not settled by then is asked about again. */
+const settledAfterMs = 5_000
 
 /**
  * Asked in the turn in which the socket can be found by the next one, so that no two handshakes pass for one place. A guest
@@ -10,9 +15,10 @@ import type { Holder } from './registry.ts'
  * ended the socket of another could keep out all of them.
  *
  * @throws Denial 429 when the identity has all connections that it may have, and newcomers are to be refused; when the
- * guests of the network have all that they may have
+ * guests of the network have all that they may have; when the handlers of so many sockets that have ended are at work
  */
 export function assertRoom(handshake: Handshake, contract: Contract, holder: Holder): void {
+  assertSettled(handshake, contract, holder)
   const { registry, whenFull } = handshake[hub]
   const evicts = whenFull === 'evict' && holder.network === undefined
   if (evicts || registry.countOf(holder) < capOf(handshake, holder)) return
@@ -20,18 +26,46 @@ export function assertRoom(handshake: Handshake, contract: Contract, holder: Hol
   if (!registry.of(holder).some(({ hasLeft }) => hasLeft)) refuse(handshake, contract, holder)
 }
 
+/** Each socket has one handler at work: so an account has as many as it may have connections, and as many as are orphaned. */
+function assertSettled(handshake: Handshake, contract: Contract, holder: Holder): void {
+  const { backlog, limits } = handshake[hub]
+  const limit = holder.network === undefined ? 'orphanedHandlers' : 'guestOrphanedHandlers'
+  if (backlog.orphansOf(accountKey(holder)) < limits[limit]) return
+  tell(handshake, contract, { limit, holder })
+  deny(429, 'too-much-waiting', 'the server is still at work on what you sent before: come back later', {
+    retryAfterMs: settledAfterMs,
+  })
+}
+
 function capOf(handshake: Handshake, { network }: Holder): number {
   const { connectionsPerIdentity, guestConnections } = handshake[hub].limits
   return network === undefined ? connectionsPerIdentity : guestConnections
 }
 
-function refuse(handshake: Handshake, contract: Contract, { network, subject }: Holder): never {
-  const { limits, emit } = handshake[hub]
-  const limit =
-    network === undefined
-      ? ({ limit: 'connectionsPerIdentity', scope: 'identity' } as const)
-      : ({ limit: 'guestConnections', scope: 'address' } as const)
-  emit({ type: 'limited', ...limit, contract: contract.path, ...placeOf(handshake), subject })
+function tell(
+  handshake: Handshake,
+  contract: Contract,
+  { limit, holder }: { readonly limit: keyof Limits; readonly holder: Holder },
+): void {
+  const { network, subject } = holder
+  const scope = network === undefined ? 'identity' : 'address'
+  handshake[hub].emit({
+    type: 'limited',
+    limit,
+    scope,
+    contract: contract.path,
+    ...placeOf(handshake),
+    subject,
+  })
+}
+
+function refuse(handshake: Handshake, contract: Contract, holder: Holder): never {
+  const { limits } = handshake[hub]
+  const { network } = holder
+  tell(handshake, contract, {
+    limit: network === undefined ? 'connectionsPerIdentity' : 'guestConnections',
+    holder,
+  })
   const whose = network === undefined ? 'you have' : 'guests of your network have'
   deny(429, 'too-many-connections', `${whose} too many connections open: close one of them`, {
     // by then one whose wire was cut has been noticed

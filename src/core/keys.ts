@@ -1,7 +1,5 @@
 import { aContract, type Contract } from '../wire/contract.ts'
 import { anObject, assertKind } from '../wire/options.ts'
-import { type Identity, isGuest } from './identity.ts'
-import { networkOf } from './network.ts'
 
 /** A group as the layer knows it, and as its members are told of it. */
 export interface Address {
@@ -42,19 +40,20 @@ export function identityKey(tenant: string, subject: string): string {
   return joined('identity', tenant, subject)
 }
 
+/** Who pays for what a socket costs: an identity, or the network of a guest. */
+export interface Payer {
+  readonly tenant: string
+  readonly subject: string
+  readonly network?: string | undefined
+}
+
 /**
  * The account that pays for what a socket costs: that of its identity. A guest pays from the account of its network, so
  * that a guest who reconnects, or opens many sockets, has one account. No tenant is in that one: guests of one network
  * share it.
- *
- * @param address of the peer, behind the trusted proxies
  */
-export function accountKey(
-  tenant: string,
-  { identity, subject }: { readonly identity: Identity<unknown>; readonly subject: string },
-  address: string,
-): string {
-  return isGuest(identity) ? joined('network', networkOf(address)) : identityKey(tenant, subject)
+export function accountKey({ tenant, subject, network }: Payer): string {
+  return network === undefined ? identityKey(tenant, subject) : joined('network', network)
 }
 
 /** Length-prefixed, so that no part can hold a separator and be taken for two. */

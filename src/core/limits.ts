@@ -25,6 +25,13 @@ export interface Limits {
   readonly connectionsPerIdentity: number
   /** Open connections of the guests of one network in this process; 500, then the newest is 429. */
   readonly guestConnections: number
+  /**
+   * Sockets of one identity that have ended, in any way, while a handler of theirs is still at work; 100, then a newcomer is 429
+   * `too-much-waiting` until one has settled. A handler that never settles counts for ever: it ends its waits by `socket.signal`.
+   */
+  readonly orphanedHandlers: number
+  /** The same for the guests of one network together; 1,000. */
+  readonly guestOrphanedHandlers: number
   /** Bytes of request headers; 16 KiB. */
   readonly headerBytes: number
   /** Bytes of one message from a client; 64 KiB, then 1009. */
@@ -139,6 +146,8 @@ export const defaultLimits: Limits = {
   failedHandshakes: { most: 60, eachMs: 60_000, burst: 120 },
   connectionsPerIdentity: 50,
   guestConnections: 500,
+  orphanedHandlers: 100,
+  guestOrphanedHandlers: 1_000,
   headerBytes: 16_384,
   messageBytes: 65_536,
   messageValues: maxJsonValues,

@@ -67,7 +67,7 @@ export class Occupant implements OpeningParts, LifetimeParts, OpenSocket, Member
     this.place = placeOf(handshake, visitor)
     this.places = places
     this.href = this.framed ? hrefFor(visitor.identity, handshake) : null
-    this.account = accountKey(places.tenant, visitor, handshake.address)
+    this.account = accountKey(holder)
     this.holder = holder
     this.opening = new Opening(this, visitor)
     this.lifetime = new Lifetime(this)
@@ -87,6 +87,10 @@ export class Occupant implements OpeningParts, LifetimeParts, OpenSocket, Member
 
   get isGuest(): boolean {
     return isGuest(this.opening.visitor.identity)
+  }
+
+  get siblings(): number {
+    return this.hub.registry.countOf(this.holder)
   }
 
   leave(isLost: boolean): void {

@@ -62,6 +62,8 @@ export interface OpeningParts {
   readonly account: string
   /** Whether that is the account of a network. */
   readonly isGuest: boolean
+  /** How many sockets that account has. */
+  readonly siblings: number
   /**
    * The socket has ended: gives up its places in groups and presence. It can still be found.
    *
@@ -381,7 +383,7 @@ export class Opening implements Receiver, Pulse, TaskHost {
   }
 
   get #judge(): Conduct {
-    return (this.#conduct ??= conductOf(this.parts))
+    return (this.#conduct ??= conductOf(this.parts, this.#since))
   }
 
   #obey(command: Command, bytes: number): void {
@@ -608,6 +610,8 @@ export class Opening implements Receiver, Pulse, TaskHost {
   }
 
   async #goodbye(leave: Leave): Promise<void> {
+    const { hub, account } = this.parts
+    hub.backlog.orphan(account)
     try {
       // a turn later it is known whether `open`, which may have ended the socket itself, is still at work
       await Promise.resolve()
@@ -615,14 +619,15 @@ export class Opening implements Receiver, Pulse, TaskHost {
       await this.#inbox?.drained()
       await this.#inside?.close(leave)
     } catch (error) {
-      this.parts.hub.report(error, `closing ${this.parts.contract.path}`)
+      hub.report(error, `closing ${this.parts.contract.path}`)
     } finally {
+      hub.backlog.settle(account)
       this.#forget()
     }
   }
 }
 
-function conductOf(parts: OpeningParts): Conduct {
+function conductOf(parts: OpeningParts, since: number): Conduct {
   const { hub, limits: own, messageBytes, account, isGuest } = parts
   const { limits, accounts, clock } = hub
   const limited = (limit: keyof Limits): void => tellLimit(parts, limit)
@@ -632,7 +637,8 @@ function conductOf(parts: OpeningParts): Conduct {
     messageBytes,
     accounts,
     account,
-    isGuest,
+    guests: isGuest ? () => parts.siblings : null,
+    since,
     now: clock.monotonic(),
     limited,
   })

@@ -1,16 +1,13 @@
 import type { Outcome, Questions } from './answer.ts'
+import { identityKey, type Payer } from './keys.ts'
 import type { LeaveReason } from './report.ts'
 
 /** What an open socket can be found by. */
-export interface Holder {
-  readonly tenant: string
-  readonly subject: string
+export interface Holder extends Payer {
   readonly session: string | undefined
   readonly token: string | undefined
   /** The key of its room. */
   readonly room: string
-  /** The network of a guest. */
-  readonly network?: string | undefined
 }
 
 /** A socket, as its server sees it: open, or ended while handlers are still at work in its name. */
@@ -33,9 +30,6 @@ export interface OpenSocket {
   /** Asks both doors again, with the others that are asked at the same time. */
   recheck(questions: Questions): Promise<Outcome>
 }
-
-/** What sockets are counted by: an identity, or the network of guests. */
-type Account = Pick<Holder, 'tenant' | 'subject' | 'network'>
 
 /** Whom an order is about: all that is named must hold. */
 export interface Selector {
@@ -75,12 +69,15 @@ export class Registry<S extends { holder: Holder } = OpenSocket> {
   /** Those that have ended. */
   readonly #left = new Set<S>()
   readonly #by = {
-    subject: new Index<S>(),
+    identity: new Index<S>(),
     session: new Index<S>(),
     token: new Index<S>(),
     room: new Index<S>(),
     network: new Index<S>(),
   }
+
+  /** The tenants in which a subject has sockets, but for the one without a name: most servers have no other. */
+  readonly #tenants = new Map<string, Set<string>>()
 
   /** How many are open. */
   get size(): number {
@@ -109,7 +106,7 @@ export class Registry<S extends { holder: Holder } = OpenSocket> {
   /** Lets an open socket be found by what it holds now. What it held before keeps its place: it is no younger. */
   move(socket: S, holder: Holder): void {
     if (!this.#all.has(socket)) return
-    const changed = indexes.filter((name) => socket.holder[name] !== holder[name])
+    const changed = indexes.filter((name) => keyOf(socket.holder, name) !== keyOf(holder, name))
     this.#forget(socket, changed)
     socket.holder = holder
     this.#index(socket, changed)
@@ -119,40 +116,61 @@ export class Registry<S extends { holder: Holder } = OpenSocket> {
    * The sockets of one identity, or of the guests of one network: those that have ended, then those that are open, each the
    * oldest first.
    */
-  of(holder: Account): readonly S[] {
+  of(holder: Payer): readonly S[] {
     const all = [...this.#accountOf(holder)]
-    const own =
-      holder.network === undefined ? all.filter(({ holder: { tenant } }) => tenant === holder.tenant) : all
-    return [true, false].flatMap((has) => own.filter((one) => this.#left.has(one) === has))
+    return [true, false].flatMap((has) => all.filter((one) => this.#left.has(one) === has))
   }
 
-  /** How many those are; for the guests of a network it is known without looking at each. */
-  countOf(holder: Account): number {
-    return holder.network === undefined ? this.of(holder).length : this.#accountOf(holder).size
+  /** How many those are: it is known without looking at each. */
+  countOf(holder: Payer): number {
+    return this.#accountOf(holder).size
   }
 
   /** Those whom a selector means; the list stays as it is while they are ended. */
   find(selector: Selector): readonly S[] {
-    const candidates = namesIn(selector).map(([name, value]) => this.#by[fields[name]].get(value))
+    const candidates = namesIn(selector).map(([name, value]) =>
+      name === 'user' ? this.#ofSubject(value, selector.tenant) : this.#by[name].get(value),
+    )
     const [smallest] = candidates.sort((one, other) => one.size - other.size)
     return smallest === undefined ? [] : [...smallest].filter((socket) => isMeant(selector, socket.holder))
   }
 
-  #accountOf({ subject, network }: Account): ReadonlySet<S> {
-    return network === undefined ? this.#by.subject.get(subject) : this.#by.network.get(network)
+  #accountOf({ tenant, subject, network }: Payer): ReadonlySet<S> {
+    return network === undefined
+      ? this.#by.identity.get(identityKey(tenant, subject))
+      : this.#by.network.get(network)
+  }
+
+  /** The sockets of a subject in one tenant, or in all of them. */
+  #ofSubject(subject: string, tenant: string | undefined): ReadonlySet<S> {
+    const named = tenant === undefined ? this.#tenants.get(subject) : undefined
+    if (named === undefined) return this.#by.identity.get(identityKey(tenant ?? '', subject))
+    return new Set(['', ...named].flatMap((one) => [...this.#by.identity.get(identityKey(one, subject))]))
   }
 
   #index(socket: S, names = indexes): void {
-    for (const name of names) this.#by[name].add(socket.holder[name], socket)
+    const { tenant, subject } = socket.holder
+    if (tenant !== '') this.#tenants.set(subject, (this.#tenants.get(subject) ?? new Set()).add(tenant))
+    for (const name of names) this.#by[name].add(keyOf(socket.holder, name), socket)
   }
 
   #forget(socket: S, names = indexes): void {
-    for (const name of names) this.#by[name].delete(socket.holder[name], socket)
+    const { tenant, subject } = socket.holder
+    for (const name of names) this.#by[name].delete(keyOf(socket.holder, name), socket)
+    if (tenant === '' || this.#by.identity.get(identityKey(tenant, subject)).size > 0) return
+    const named = this.#tenants.get(subject)
+    named?.delete(tenant)
+    if (named?.size === 0) this.#tenants.delete(subject)
   }
 }
 
-type IndexName = 'subject' | 'session' | 'token' | 'room' | 'network'
-const indexes: readonly IndexName[] = ['subject', 'session', 'token', 'room', 'network']
+type IndexName = 'identity' | 'session' | 'token' | 'room' | 'network'
+const indexes: readonly IndexName[] = ['identity', 'session', 'token', 'room', 'network']
+
+function keyOf(holder: Holder, name: IndexName): string | undefined {
+  return name === 'identity' ? identityKey(holder.tenant, holder.subject) : holder[name]
+}
+
 const nobody: ReadonlySet<never> = new Set()
 
 /** Sockets by one of the things that they hold. Most keys have one socket, which then needs no set of its own. */

@@ -22,21 +22,23 @@ export class ValidationTime {
   /** When a long validation was pardoned last. */
   #pardonedAt = Number.NEGATIVE_INFINITY
 
-  constructor(rate: Rate, now: number) {
+  /** @param isFull whether all that may be spent at once may be from the beginning */
+  constructor(rate: Rate, now: number, isFull: boolean = true) {
     this.#bucket = new Bucket(rate, now, owedBursts * rate.burst)
+    if (!isFull) this.#bucket.spend(rate.burst, now)
   }
 
-  /** A message took so long that has been read and validated just now. */
-  spend(ms: number, now: number): void {
+  /** A message took so long that has been read and validated just now; it is charged for so many times. */
+  spend(ms: number, now: number, times: number = 1): void {
     if (now - ms - this.#endedAt > betweenMs) this.#heldMs = 0
     this.#endedAt = now
     if (ms > shortMs && now - this.#pardonedAt >= pardonMs) {
       this.#pardonedAt = now
-      return this.#bucket.spend(ms, now)
+      return this.#bucket.spend(ms * times, now)
     }
     const before = priceOf(this.#heldMs)
     this.#heldMs += ms
-    this.#bucket.spend(priceOf(this.#heldMs) - before, now)
+    this.#bucket.spend((priceOf(this.#heldMs) - before) * times, now)
   }
 
   /** Whether nothing is left. */

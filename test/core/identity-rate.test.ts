@@ -114,3 +114,39 @@ test('nobody is remembered once all is quiet', async () => {
   await clock.advance(90_000)
   expect(port[hub].accounts.identities.size).toBe(0)
 })
+
+test('reconnecting does not begin the grace anew: a user that goes on is closed at its first refused message', async () => {
+  const { clock, port } = world({
+    limits: { rate: { most: 1, eachMs: 1_000, burst: 1 }, rateGraceMs: 5_000 },
+  })
+  const tenths: number[] = []
+  for (let count = 0; count < 5; count++) {
+    const tab = await visit(listening, {}, { user: ada, port })
+    let tenth = 0
+    for (; tenth < 45 && port.connections > 0; tenth++) {
+      for (let line = 0; line < 2; line++) tab.raw('{"op":"msg","in":"/ws/lines","data":"flood"}')
+      await clock.advance(100)
+    }
+    tenths.push(tenth)
+    tab.leave()
+    await tab.closed
+  }
+  // of the second socket the rest of the five seconds, and nothing of those after it
+  expect(tenths[0]).toBe(45)
+  expect(tenths[1]).toBeLessThanOrEqual(7)
+  expect(tenths.slice(2)).toEqual([1, 1, 1])
+})
+
+test('a user that was quiet for a second begins with a whole grace', async () => {
+  const { clock, port } = world({
+    limits: { rate: { most: 1, eachMs: 1_000, burst: 1 }, rateGraceMs: 1_500 },
+  })
+  for (let count = 0; count < 5; count++) {
+    const tab = await visit(listening, {}, { user: ada, port })
+    for (let line = 0; line < 2; line++) tab.raw('{"op":"msg","in":"/ws/lines","data":"flood"}')
+    await clock.advance(1_400)
+    expect(port.connections).toBe(1)
+    tab.leave()
+    await tab.closed
+  }
+})

@@ -1,36 +1,46 @@
 import { expect, test } from 'vitest'
+import type { Visitor } from '../../src/core/doors.ts'
 import { accountKey } from '../../src/core/keys.ts'
+import { holderOf } from '../../src/core/occupant.ts'
+import type { Places } from '../../src/core/places.ts'
 
 const guest = { user: null }
 
+/** The account of someone at an address, as a socket finds it. */
+function accountOf(tenant: string, who: Pick<Visitor, 'identity' | 'subject'>, address: string): string {
+  // of where it is only the tenant counts, and of a visitor only who that is
+  const places = { tenant, room: { key: 'room' } } as Places
+  return accountKey(holderOf(who as Visitor, places, address))
+}
+
 test('a guest with another handshake id has the same account in the same network', () => {
-  const first = accountKey('', { identity: guest, subject: 'guest:1' }, '192.0.2.7')
-  expect(accountKey('', { identity: guest, subject: 'guest:2' }, '::ffff:192.0.2.7')).toBe(first)
-  expect(accountKey('', { identity: guest, subject: 'guest:1' }, '192.0.2.8')).not.toBe(first)
+  const first = accountOf('', { identity: guest, subject: 'guest:1' }, '192.0.2.7')
+  expect(accountOf('', { identity: guest, subject: 'guest:2' }, '::ffff:192.0.2.7')).toBe(first)
+  expect(accountOf('', { identity: guest, subject: 'guest:1' }, '192.0.2.8')).not.toBe(first)
 })
 
 test('guests of two addresses in one IPv6 /64 have one account', () => {
-  const first = accountKey('', { identity: guest, subject: 'guest:1' }, '2001:db8::1')
-  expect(accountKey('', { identity: guest, subject: 'guest:2' }, '2001:db8::ffff')).toBe(first)
+  const first = accountOf('', { identity: guest, subject: 'guest:1' }, '2001:db8::1')
+  expect(accountOf('', { identity: guest, subject: 'guest:2' }, '2001:db8::ffff')).toBe(first)
 })
 
 test('a user has one account in every network', () => {
   const known = { identity: { user: { id: '7' } }, subject: '7' }
-  expect(accountKey('', known, '192.0.2.8')).toBe(accountKey('', known, '192.0.2.7'))
+  expect(accountOf('', known, '192.0.2.8')).toBe(accountOf('', known, '192.0.2.7'))
 })
 
 test('users of one name in two tenants have two accounts', () => {
   const known = { identity: { user: { id: '7' } }, subject: '7' }
-  expect(accountKey('acme', known, '192.0.2.7')).not.toBe(accountKey('globex', known, '192.0.2.7'))
+  expect(accountOf('acme', known, '192.0.2.7')).not.toBe(accountOf('globex', known, '192.0.2.7'))
 })
 
 test('an identity without a user that has a subject pays for itself', () => {
   const robot = { identity: { user: null, subject: 'robot:7' }, subject: 'robot:7' }
-  expect(accountKey('', robot, '192.0.2.7')).toBe(accountKey('', robot, '192.0.2.8'))
+  expect(accountOf('', robot, '192.0.2.7')).toBe(accountOf('', robot, '192.0.2.8'))
 })
 
 test('a user whose id looks like a network does not pay from the account of guests', () => {
   const known = { identity: { user: { id: '192.0.2.7' } }, subject: '192.0.2.7' }
-  const ofGuests = accountKey('', { identity: guest, subject: 'guest:1' }, '192.0.2.7')
-  expect(accountKey('', known, '192.0.2.7')).not.toBe(ofGuests)
+  const ofGuests = accountOf('', { identity: guest, subject: 'guest:1' }, '192.0.2.7')
+  expect(accountOf('', known, '192.0.2.7')).not.toBe(ofGuests)
 })

@@ -175,10 +175,7 @@ test('the time of validating is charged to the identity, over sockets, reconnect
   const tab = await visit(inside, {}, { user: ada, port })
   tab.raw(pay(1))
   expect(await tab.next()).toMatchObject(tooCostly)
-  expect([costs, events]).toEqual([
-    [100, 30, 100],
-    ['validation of identity', 'validation of identity'],
-  ])
+  expect([costs, events]).toEqual([[100, 30, 100], ['validation of identity']])
   await (await visit(inside, {}, { user: grace, port })).send(1)
   await clock.advance(19_000)
   await tab.send(1)
@@ -250,7 +247,8 @@ test('what one guest uses up of its network closes no socket of another, and its
   for (let round = 0; round < 10; round++) {
     costly.raw(pay(500))
     honest.raw(pay(1))
-    expect(await honest.next()).toMatchObject({ status: 429, code: 'too-costly' })
+    // its share of the network fills from the moment at which it came
+    expect(await honest.next()).toMatchObject({ op: 'ok' })
     await clock.advance(500)
   }
   expect(port.connections).toBe(2)

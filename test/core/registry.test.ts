@@ -52,3 +52,50 @@ test('of sockets that have ended nothing is kept, however many people had two of
   expect(process.memoryUsage().heapUsed - before).toBeLessThan(2_000_000)
   expect(registry.size).toBe(0)
 })
+
+/** A holder of whom it is counted how often somebody asks for the tenant. */
+class Counted implements Holder {
+  static looks = 0
+  readonly subject = 'ada'
+  readonly session = undefined
+  readonly token = undefined
+  readonly room = 'lobby'
+  readonly #tenant: string
+
+  constructor(tenant: string) {
+    this.#tenant = tenant
+  }
+
+  get tenant(): string {
+    Counted.looks++
+    return this.#tenant
+  }
+}
+
+test('the sockets of a user are found without a look at those of that name in 1,000 other tenants', () => {
+  const registry = new Registry<{ holder: Holder }>()
+  const sockets = Array.from({ length: 1_000 }, (_, index) => ({ holder: new Counted(`tenant ${index}`) }))
+  for (const socket of sockets) registry.add(socket)
+  const [first] = sockets
+  Counted.looks = 0
+  const mine = { tenant: 'tenant 0', subject: 'ada' }
+  expect([registry.of(mine), registry.countOf(mine)]).toEqual([[first], 1])
+  expect(registry.find({ user: 'ada', tenant: 'tenant 0' })).toEqual([first])
+  expect(Counted.looks).toBeLessThan(10)
+})
+
+test('a user is found in every tenant when none is named, also in the one without a name, until all have ended', () => {
+  const registry = new Registry<{ holder: Holder }>()
+  const sockets = ['', 'red', 'red', 'blue'].map((tenant) => ({ holder: { ...holder, tenant } }))
+  for (const socket of sockets) registry.add(socket)
+  expect(registry.find({ user: 'ada' })).toEqual(sockets)
+  expect(registry.find({ user: 'ada', tenant: 'red' })).toHaveLength(2)
+  for (const socket of sockets.slice(0, 2)) registry.delete(socket)
+  expect(registry.find({ user: 'ada' })).toEqual(sockets.slice(2))
+  const [moved] = sockets.slice(2)
+  if (moved !== undefined) registry.move(moved, { ...holder, tenant: 'green' })
+  expect(registry.find({ user: 'ada', tenant: 'green' })).toEqual([moved])
+  expect(registry.find({ user: 'ada', tenant: 'red' })).toEqual([])
+  for (const socket of sockets) registry.delete(socket)
+  expect(registry.find({ user: 'ada' })).toEqual([])
+})

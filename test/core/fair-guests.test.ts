@@ -1,0 +1,159 @@
+import { describe, expect, test } from 'vitest'
+import { anyone, consumer, contract, type Options, type Schema, text } from '../../src/index.ts'
+import { settled } from '../../src/testing/clock.ts'
+import { testClock, testPort, visit } from '../../src/testing.ts'
+
+const path = '/ws/lines'
+const payload = (line: string): string => JSON.stringify({ op: 'msg', in: path, data: line })
+const of = (most: number, burst: number) => ({ most, eachMs: 1_000, burst })
+
+/** Guests of one network in a place whose validator takes a twentieth of a millisecond for each character. */
+function world(limits: Options['limits'] = {}) {
+  const clock = testClock()
+  let spent = 0
+  const heard = new Map<string, number>()
+  const validate = (value: unknown) => {
+    spent += String(value).length / 20
+    return { value: String(value) }
+  }
+  const line: Schema<string> = { '~standard': { version: 1, vendor: 'test', validate } }
+  const app = consumer(contract(path, { client: line, server: text }), { auth: anyone }, () => ({
+    message: (from) => void heard.set(from[0] ?? '', (heard.get(from[0] ?? '') ?? 0) + 1),
+  }))
+  const events: string[] = []
+  const now = (): number => clock.monotonic() + spent
+  const port = testPort({
+    clock: { ...clock, monotonic: now },
+    limits: { rate: null, byteRate: null, validation: null, ...limits },
+    on: (event) => event.type === 'limited' && events.push(event.limit),
+  })
+  const come = () => visit(app, {}, { headers: {}, port })
+  return { clock, now, port, come, heard, events }
+}
+type Guest = Awaited<ReturnType<ReturnType<typeof world>['come']>>
+const say = (guest: Guest, line: string): void =>
+  guest.raw(JSON.stringify({ op: 'msg', in: path, data: line }))
+
+describe.each([
+  ['guestRate', of(500, 500), 1],
+  ['guestByteRate', of(40_000, 40_000), payload('flood').length],
+  ['validation', of(100, 100), 0.25],
+] as const)('a network whose %s is used up', (limit, budget, cost) => {
+  const limits = { [limit]: budget }
+
+  test.each([1, 10])(
+    'still hears an honest guest in every second, beside a flood from %i sockets',
+    async (count) => {
+      const { clock, port, come, heard } = world(limits)
+      const flood = await Promise.all(Array.from({ length: count }, come))
+      const honest = await come()
+      for (let second = 0; second < 10; second++) {
+        for (let tenth = 0; tenth < 10; tenth++) {
+          await clock.advance(100)
+          for (const guest of flood) for (let more = 0; more < 200 / count; more++) say(guest, 'flood')
+        }
+        // nothing is left of what the network has
+        say(honest, 'honest and longer')
+      }
+      await settled()
+      // it was 0
+      expect(heard.get('h')).toBe(10)
+      expect(port.connections).toBe(count + 1)
+    },
+  )
+
+  test('is exceeded by half at most, however many sockets flood it, and whether or not they reconnect', async () => {
+    const { clock, now, come, heard } = world(limits)
+    const floodFor = async (sockets: number, reconnects: boolean): Promise<number> => {
+      const [before, began] = [heard.get('f') ?? 0, now()]
+      let flood = await Promise.all(Array.from({ length: sockets }, come))
+      for (let tenth = 0; tenth < 100; tenth++) {
+        for (const guest of flood) for (let more = 0; more < 300 / sockets; more++) say(guest, 'flood')
+        await clock.advance(100)
+        if (!reconnects) continue
+        for (const guest of flood) guest.leave()
+        await settled()
+        flood = await Promise.all(Array.from({ length: sockets }, come))
+      }
+      for (const guest of flood) guest.leave()
+      await settled()
+      const tokens = ((heard.get('f') ?? 0) - before) * cost
+      return tokens / (budget.burst + ((now() - began) * budget.most) / budget.eachMs)
+    }
+    const used: number[] = []
+    for (const sockets of [1, 20])
+      for (const reconnects of [false, true]) used.push(await floodFor(sockets, reconnects))
+    expect(Math.max(...used)).toBeLessThan(1.5)
+    // and what the network has is there for one socket alone; validations that follow each other at once cost more
+    expect(used[0]).toBeGreaterThan(limit === 'validation' ? 0.5 : 0.95)
+  })
+})
+
+test('a lapse of guests over what they share is told once for their network, and not for each socket', async () => {
+  const { come, events } = world({ guestRate: of(1, 10) })
+  for (const guest of await Promise.all(Array.from({ length: 20 }, come)))
+    for (let count = 0; count < 5; count++) say(guest, 'flood')
+  expect(events).toEqual(['guestRate'])
+})
+
+describe('a guest that reconnects', () => {
+  test('has nine invalid messages once, and not at each reconnect', async () => {
+    const { clock, port, come } = world()
+    let invalid = 0
+    for (let count = 0; count < 20; count++) {
+      const guest = await come()
+      for (let more = 0; more < 9 && port.connections > 0; more++, invalid++) guest.raw('no json')
+      guest.leave()
+      await clock.advance(1)
+    }
+    // nine, and two of each socket after it; it was 180
+    expect(invalid).toBeLessThan(60)
+  })
+
+  test('has the grace of a rate once, and not at each reconnect', async () => {
+    const { clock, port, come } = world({ rate: of(1, 1), rateGraceMs: 5_000 })
+    let tenths = 0
+    for (let count = 0; count < 4; count++) {
+      const guest = await come()
+      for (let more = 0; more < 45 && port.connections > 0; more++, tenths++) {
+        for (let line = 0; line < 3; line++) say(guest, 'flood')
+        await clock.advance(100)
+      }
+      guest.leave()
+      await settled()
+    }
+    // 4.5 s of the first, and at most 1.2 s of each after it; it was 180
+    expect(tenths).toBeLessThan(90)
+  })
+
+  test('and is wrong once ends nobody who came before it, and no newcomer that is wrong once', async () => {
+    const { clock, port, come } = world()
+    const before = await come()
+    for (let count = 0; count < 3; count++) {
+      const guest = await come()
+      for (let more = 0; more < 9; more++) guest.raw('no json')
+      guest.leave()
+      await clock.advance(1)
+    }
+    const newcomer = await come()
+    for (let count = 0; count < 5; count++) before.raw('no json')
+    newcomer.raw('no json')
+    await settled()
+    expect(port.connections).toBe(2)
+  })
+
+  test('and floods ends no newcomer that is over its own rate for a moment', async () => {
+    const { clock, port, come } = world({ rate: of(10, 10), rateGraceMs: 3_000 })
+    const flooding = await come()
+    for (let tenth = 0; tenth < 50 && port.connections > 0; tenth++) {
+      for (let line = 0; line < 5; line++) say(flooding, 'flood')
+      await clock.advance(100)
+    }
+    expect(port.connections).toBe(0)
+    const newcomer = await come()
+    for (let line = 0; line < 30; line++) say(newcomer, 'hello')
+    await clock.advance(500)
+    say(newcomer, 'hello')
+    expect(port.connections).toBe(1)
+  })
+})

@@ -1,0 +1,105 @@
+import { describe, expect, test } from 'vitest'
+import { hub } from '../../src/core/application.ts'
+import {
+  consumer,
+  contract,
+  endpoint,
+  optional,
+  type Options,
+  type SallyportEvent,
+  text,
+} from '../../src/index.ts'
+import { settled } from '../../src/testing/clock.ts'
+import { testPort, visit } from '../../src/testing.ts'
+import { ada, byName } from './rooms.ts'
+
+const lines = contract('/ws/lines', { client: text, server: text })
+const tooMuch = { status: 429, code: 'too-much-waiting', close: { code: 4429 } }
+
+/** Handlers that go on until they are told to end, and how many of them are at work. */
+function world(options: Options = {}) {
+  const works: (() => void)[] = []
+  const events: SallyportEvent[] = []
+  const port = testPort({ on: (event) => events.push(event), ...options })
+  const work = async (): Promise<void> => new Promise((resolve) => works.push(resolve))
+  const auth = optional(byName)
+  const apps = {
+    message: consumer(lines, { auth }, () => ({ message: work })),
+    open: consumer(lines, { auth }, () => ({ open: work, message: () => {} })),
+    close: consumer(lines, { auth }, () => ({ close: work, message: () => {} })),
+    loop: endpoint(lines, { auth }, work),
+  }
+  type Kind = keyof typeof apps
+  /** Comes, has a handler begin, and leaves as a client does that reconnects. */
+  const comeAndGo = async (kind: Kind, who: { readonly headers: Record<string, string> }): Promise<void> => {
+    const tab = await visit(apps[kind], {}, { ...who, port })
+    if (kind === 'message') tab.raw(JSON.stringify({ op: 'msg', in: '/ws/lines', data: 'work' }))
+    await settled()
+    tab.leave()
+    await settled()
+  }
+  const limited = () => events.filter(({ type }) => type === 'limited')
+  return { works, port, apps, comeAndGo, limited }
+}
+const as = (name: string) => ({ headers: { 'x-test-user': name } })
+
+describe.each(['message', 'open', 'close', 'loop'] as const)('handlers of %s', (kind) => {
+  test('of sockets that have left are bounded for a user, and nobody else pays for them', async () => {
+    const { works, port, comeAndGo, limited } = world({ limits: { orphanedHandlers: 5 } })
+    for (let count = 0; count < 5; count++) await comeAndGo(kind, as('Ada'))
+    for (let count = 0; count < 20; count++)
+      await expect(comeAndGo(kind, as('Ada'))).rejects.toMatchObject(tooMuch)
+    expect(works).toHaveLength(5)
+    expect(limited()[0]).toMatchObject({ limit: 'orphanedHandlers', scope: 'identity', subject: ada.id })
+    await comeAndGo(kind, as('Grace'))
+    for (const settle of works.splice(0)) settle()
+    await settled()
+    expect(port[hub].backlog.size).toBe(0)
+    await comeAndGo(kind, as('Ada'))
+  })
+})
+
+test('274 reconnects beyond a cap of 50 leave 150 handlers at work at most, evicted ones included', async () => {
+  const { works, port, apps } = world()
+  let refused = 0
+  for (let count = 0; count < 274; count++) {
+    const tab = await visit(apps.message, {}, { ...as('Ada'), port }).catch(() => null)
+    tab?.raw(JSON.stringify({ op: 'msg', in: '/ws/lines', data: 'work' }))
+    refused += tab === null ? 1 : 0
+    await settled()
+  }
+  expect([works.length, refused]).toEqual([150, 124])
+  expect(port.connections).toBe(50)
+})
+
+test('handlers of sockets that were kicked, and are not heard any more, count on until they settle', async () => {
+  const { works, port, comeAndGo, apps } = world({ limits: { orphanedHandlers: 1 } })
+  const tab = await visit(apps.message, {}, { ...as('Ada'), port })
+  tab.raw(JSON.stringify({ op: 'msg', in: '/ws/lines', data: 'work' }))
+  await settled()
+  expect(await port.revoke({ user: ada.id, at: [lines, {}], reason: 'out' })).toMatchObject({ closed: 1 })
+  await expect(comeAndGo('message', as('Ada'))).rejects.toMatchObject(tooMuch)
+  for (const settle of works.splice(0)) settle()
+  await settled()
+  await comeAndGo('message', as('Ada'))
+})
+
+test('a client that reconnects often while its short handlers settle is never refused', async () => {
+  const { works, comeAndGo, limited } = world({ limits: { orphanedHandlers: 2, connectionsPerIdentity: 1 } })
+  for (let count = 0; count < 100; count++) {
+    await comeAndGo('message', as('Ada'))
+    for (const settle of works.splice(0)) settle()
+    await settled()
+  }
+  expect(limited()).toEqual([])
+})
+
+test('handlers of guests are counted for their network, and a user behind the same address is let in', async () => {
+  const { works, comeAndGo, limited } = world({ limits: { guestOrphanedHandlers: 3 } })
+  const guest = { headers: {} }
+  for (let count = 0; count < 3; count++) await comeAndGo('message', guest)
+  await expect(comeAndGo('message', guest)).rejects.toMatchObject(tooMuch)
+  expect(limited()).toEqual([expect.objectContaining({ limit: 'guestOrphanedHandlers', scope: 'address' })])
+  await comeAndGo('message', as('Ada'))
+  expect(works).toHaveLength(4)
+})
