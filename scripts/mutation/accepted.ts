@@ -48,4 +48,21 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     'src/core/alarms.ts: Alarms: #compareClocks: if (ahead - this.#ahead < apartMs && this.#moved - ahead < apartMs) never',
     'For speed: all alarms are looked through then, and none is moved.',
   ],
+  [
+    'src/core/revocations.ts: Kind: find: if (name === undefined || (this.#kept.size === 0 && this.#forgotten.length === 0)) never',
+    'For speed: nothing is found among none.',
+  ],
+  [
+    'src/core/revocations.ts: Kind: find: without || this.#kept.size === 0 && this.#forgotten.length === 0',
+    'For speed: nothing is found among none.',
+  ],
+  [
+    'src/core/revocations.ts: Kind: find: without name === undefined ||',
+    'For the types: no revocation is about a name that is no text.',
+  ],
+  [
+    'src/core/revocations.ts: Kind: #isForgotten: if (asked.length === 0) never',
+    'For speed: no digest is made to be looked for in no filter.',
+  ],
+  ['src/auth/tickets.ts: redeem: without null', 'For the types: what is made of `null` is no record.'],
 ])
