@@ -160,16 +160,17 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 const usage = `npm run mutate -- [parts of the names of files]
 
   npm run mutate                           all ${guarded.length} files that guard a door
-  npm run mutate -- src/auth core/gate     those whose name contains one of these parts
+  npm run mutate -- src/auth core/gate     those whose name contains one of these parts, in this order
   npm run mutate -- --each core/gate       the same, and says of every check which test noticed
   npm run mutate -- --help                 this text`
 if (values.help) {
   console.log(usage)
   process.exit()
 }
-const wanted = guarded.filter(({ file }) => asked.length === 0 || asked.some((part) => file.includes(part)))
+const named = (part: string): readonly Guarded[] => guarded.filter(({ file }) => file.includes(part))
+const wanted = asked.length === 0 ? [...guarded] : [...new Set(asked.flatMap(named))]
 // a run of no file would say that all is well
-const unknown = asked.find((part) => !guarded.some(({ file }) => file.includes(part)))
+const unknown = asked.find((part) => named(part).length === 0)
 if (unknown !== undefined) throw new Error(`no file that guards a door has '${unknown}' in its name`)
 await Promise.all(Array.from({ length: Math.min(wanted.length, availableParallelism()) }, () => work(wanted)))
 console.table(Object.fromEntries(scores))

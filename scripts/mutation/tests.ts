@@ -11,14 +11,16 @@ export interface Run {
 /** What failed first, or null when all tests passed. */
 export type Outcome = string | null
 
-/** How long each test file took when it last passed. */
+/** How long each test file took when it last passed, and how often it failed. */
 const tookMs = new Map<string, number>()
+const failures = new Map<string, number>()
 
-/** The fastest first: the run ends with the first test that fails. */
-class FastestFirst extends BaseSequencer {
+/** What failed most often comes first, then the fastest: the run ends with the first test that fails. */
+class LikeliestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const failed = ({ moduleId }: TestSpecification): number => failures.get(moduleId) ?? 0
     const took = ({ moduleId }: TestSpecification): number => tookMs.get(moduleId) ?? 0
-    return files.toSorted((a, b) => took(a) - took(b))
+    return files.toSorted((a, b) => failed(b) - failed(a) || took(a) - took(b))
   }
 }
 
@@ -32,19 +34,26 @@ const vitest = await createVitest(
     maxWorkers: 1,
     testTimeout: 30_000,
     reporters: [{}],
-    sequence: { sequencer: FastestFirst },
+    sequence: { sequencer: LikeliestFirst },
   },
   { logLevel: 'silent' },
 )
 
+let judged = ''
+
 async function run({ tests, changed }: Run): Promise<Outcome> {
+  if (judged !== changed) failures.clear()
+  judged = changed
   vitest.invalidateFile(changed)
   const wanted = await vitest.globTestSpecifications([...tests])
   const { testModules, unhandledErrors } = await vitest.runTestSpecifications(wanted)
   const mine = wanted.map(({ moduleId }) => testModules.find((one) => one.moduleId === moduleId))
   for (const one of mine) if (one?.state() === 'passed') tookMs.set(one.moduleId, one.diagnostic().duration)
   const failed = mine.find((one) => one?.state() === 'failed')
-  if (failed !== undefined) return firstFailure(failed)
+  if (failed !== undefined) {
+    failures.set(failed.moduleId, (failures.get(failed.moduleId) ?? 0) + 1)
+    return firstFailure(failed)
+  }
   if (unhandledErrors.length > 0) return 'an unhandled error'
   return mine.length > 0 && mine.every((one) => one?.state() === 'passed')
     ? null

@@ -224,6 +224,31 @@ test('a server that is closed while it connects leaves no node behind', async ()
   expect(parts.faults).toEqual([])
 })
 
+test('a server that closes twice leaves its layer once', async () => {
+  let closings = 0
+  const clock = testClock()
+  const layer = changedLinks(memory({ clock }), (link) => ({
+    close: () => {
+      closings++
+      return link.close()
+    },
+  }))
+  const connection = new LayerConnection({ layer, node: 'one', clock, report: () => {} })
+  await Promise.all([connection.close(), connection.close()])
+  await connection.close()
+  expect(closings).toBe(1)
+})
+
+test('a server that is closed while its layer refuses reports nothing, and connects no more', async () => {
+  const { promise: away, reject: refuse } = Promise.withResolvers<Link>()
+  const parts = world(() => away)
+  const closing = connected(parts).close()
+  refuse(new Error('refused'))
+  await closing
+  await parts.clock.advance(20_000)
+  expect([parts.attempts, parts.faults]).toEqual([[0], []])
+})
+
 test('a server closes though its layer never answers', async () => {
   const parts = world(() => new Promise(() => {}))
   const connection = connected(parts)

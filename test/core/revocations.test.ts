@@ -178,6 +178,32 @@ test('a revocation that is larger than the bound by itself is refused all the sa
   expect(revocations.against(held, '')).toMatchObject({ status: 401 })
 })
 
+test('those that are over make room first, and nothing is reported', async () => {
+  const { clock, revocations, add, faults } = remembering()
+  for (let count = 0; count < 60; count++)
+    add({ who: { session: `s${count}` }, reason: 'x'.repeat(262_144), forMs: 100 })
+  await clock.advance(100)
+  add({ who: { session: 'large' }, reason: 'x'.repeat(8 * 1_048_576), forMs: dayMs })
+  expect(revocations.bytes).toBeLessThanOrEqual(32 * 1_048_576)
+  expect(faults).toEqual([])
+})
+
+test.each([
+  ['one filter, up to 100,000 names', 100_800, 0, 1],
+  ['a second filter, after 100,000 names', 101_000, 0, 2],
+  ['one filter, before an eighth of their time is over', 1_000, 124, 1],
+  ['a second filter, after an eighth of their time', 1_000, 126, 2],
+])('those beyond the bound go to %s', async (_, count, pauseMs, filters) => {
+  const { clock, add, faults } = remembering()
+  // 838 of these are 32 MiB
+  const long = 'x'.repeat(20_000)
+  for (let index = 0; index < count; index++)
+    add({ who: { session: `s${index}` }, reason: long, forMs: 1_000 })
+  await clock.advance(pauseMs)
+  add({ who: { session: 'last' }, reason: long, forMs: 1_000 })
+  expect(faults).toHaveLength(filters)
+})
+
 test('a session that was revoked of one user, and then of another, is refused to both', () => {
   const { revocations, add } = remembering()
   for (const user of ['ada', 'grace']) add({ who: { user, session: 's1' } })

@@ -121,6 +121,13 @@ test.each([
   await knock('right')
 })
 
+test.each([[null], ['x'], [{}], [{ credentials: null }], [{ credentials: 'x' }]])(
+  'limitLookup() takes what an authenticator is asked with, and not %j',
+  (door) => {
+    expect(() => Reflect.apply(limitLookup, undefined, [door])).toThrow(/^what limitLookup\(\) takes/)
+  },
+)
+
 test('it may be switched off', async () => {
   const { knock } = house({ limits: { failedHandshakes: null } })
   for (let count = 0; count < 200; count++)
