@@ -7,8 +7,8 @@ export interface ShownMember {
   readonly json: string
   /** Bytes of that JSON. */
   readonly bytes: number
-  /** When it was shown, in wall time, and in any case after all that its node knew of this user. */
-  readonly at: number
+  /** Counts what is shown in its group: greater than every version that its node knew then. No clock has a part in it. */
+  readonly version: number
 }
 
 /** Who came or changed (as JSON), and who went. */
@@ -26,9 +26,9 @@ export interface Page {
 }
 
 /** Encodes a member. The info must be JSON. */
-export function shownMember({ user, info }: Member, at: number): ShownMember {
+export function shownMember({ user, info }: Member, version: number): ShownMember {
   const json = JSON.stringify({ user, info })
-  return { user, json, bytes: new TextEncoder().encode(json).length, at }
+  return { user, json, bytes: new TextEncoder().encode(json).length, version }
 }
 
 /** A member as it travels. */
@@ -148,9 +148,9 @@ export class MemberTable {
   }
 }
 
-/** Of several nodes that show a user the latest is seen; of two at one time the later text, so that all nodes see the same. */
+/** Of several nodes that show a user the latest is seen; of one version the later text, so that all nodes see the same. */
 function isLater(one: ShownMember, other: ShownMember): boolean {
-  return one.at > other.at || (one.at === other.at && one.json > other.json)
+  return one.version > other.version || (one.version === other.version && one.json > other.json)
 }
 
 /** How many candidates for a page are gathered before they are sorted. */

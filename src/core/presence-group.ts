@@ -66,6 +66,8 @@ export class PresenceGroup implements PeersOwner, ToldGroup {
   #untold: Set<string> | null = null
   /** How many changes the other nodes were told. */
   #n = 0
+  /** The latest version that this node has given or heard. */
+  #version = 0
   /** Whether what has changed is going to be told. */
   #isDue = false
   #gathering: Timer | null = null
@@ -110,6 +112,8 @@ export class PresenceGroup implements PeersOwner, ToldGroup {
   }
 
   hear(message: PresenceMessage): void {
+    if (message.kind === 'd') this.#note(message.join)
+    if (message.kind === 's') this.#note(message.members)
     if (message.kind === 'd') this.#others.delta(message)
     else if (message.kind === 'g') this.#others.sign(message)
     else if (message.kind === 's') this.#others.snapshot(message)
@@ -128,6 +132,21 @@ export class PresenceGroup implements PeersOwner, ToldGroup {
       this.#context.answer(asker, { kind: 's', ...fields, part, members })
   }
 
+  /**
+   * Another node answers the first question of this one: a user who came here while the answer was on its way came after what
+   * it says, which this node could not know.
+   */
+  introduced(members: readonly ShownMember[]): void {
+    for (const { user, version } of members) {
+      const here = this.#here.get(user)
+      const latest = here === undefined ? undefined : [...here.sockets].at(-1)
+      if (here === undefined || latest === undefined || here.shown.version > version) continue
+      here.shown = { ...here.shown, version: ++this.#version }
+      here.sockets.set(latest[0], here.shown)
+      this.#changedHere(user)
+    }
+  }
+
   /** A node has left. */
   forget(node: string): void {
     this.#peers?.forget(node)
@@ -142,7 +161,7 @@ export class PresenceGroup implements PeersOwner, ToldGroup {
   /** Shows one socket of a user; once more with something new about it. */
   enter(socket: string, member: Member): void {
     const { user } = member
-    const shown = shownMember(member, this.#next(user))
+    const shown = shownMember(member, ++this.#version)
     const { sockets, leaving } = this.#here.get(user) ?? {
       sockets: new Map<string, ShownMember>(),
       leaving: null,
@@ -195,12 +214,9 @@ export class PresenceGroup implements PeersOwner, ToldGroup {
     return (this.#peers ??= new PresencePeers(this))
   }
 
-  /**
-   * Of two tabs the one that changed last is seen: within a node that is counted. Between nodes the wall time decides, and a
-   * node that knows of the other's change comes after it whatever its clock says.
-   */
-  #next(user: string): number {
-    return Math.max(this.clock.now(), (this.table.get(user)?.at ?? 0) + 1)
+  /** What this node shows from now on is later than all that it has heard. */
+  #note(members: readonly ShownMember[]): void {
+    for (const { version } of members) this.#version = Math.max(this.#version, version)
   }
 
   /** Answers a user of whom this was the last socket; of any other it is seen what the other tabs show. */
@@ -209,7 +225,7 @@ export class PresenceGroup implements PeersOwner, ToldGroup {
     if (here === undefined || !here.sockets.delete(socket) || this.#isClosed) return null
     const latest = [...here.sockets.values()].at(-1)
     if (latest === undefined) return here
-    if (latest.at < here.shown.at) {
+    if (latest.version < here.shown.version) {
       here.shown = latest
       this.#changedHere(user)
     }

@@ -87,7 +87,7 @@ function textOf(message: PresenceMessage): string {
 
 /** Members are encoded already. */
 function withMembers(fields: object, name: string, members: readonly ShownMember[]): string {
-  const list = members.map(({ json, at }) => `[${json},${at}]`).join(',')
+  const list = members.map(({ json, version }) => `[${json},${version}]`).join(',')
   return `${JSON.stringify(fields).slice(0, -1)},"${name}":[${list}]}`
 }
 
@@ -145,20 +145,16 @@ function membersIn(list: unknown): readonly ShownMember[] | null {
 }
 
 function memberIn(entry: unknown): ShownMember | null {
-  const [member, at]: readonly unknown[] = Array.isArray(entry) ? entry : []
-  if (!isRecord(member) || !isText(member['user']) || !isTime(at)) return null
-  return shownMember({ user: member['user'], info: member['info'] }, at)
+  const [member, version]: readonly unknown[] = Array.isArray(entry) ? entry : []
+  if (!isRecord(member) || !isText(member['user']) || !isCount(version)) return null
+  return shownMember({ user: member['user'], info: member['info'] }, version)
 }
 
 function isText(value: unknown): value is string {
   return typeof value === 'string'
 }
 
-/** JSON has numbers that become infinite here, which nobody could write down again. */
-function isTime(value: unknown): value is number {
-  return Number.isFinite(value)
-}
-
+/** Far below the end of whole numbers: there is always a next one. */
 function isCount(value: unknown): value is number {
-  return Number.isInteger(value) && Number(value) >= 0
+  return Number.isInteger(value) && Number(value) >= 0 && Number(value) <= 2 ** 52
 }

@@ -28,6 +28,8 @@ export interface PeersOwner {
   readonly askedAt: number
   /** Asks one node for all that it shows. */
   ask(id: string, to: string): void
+  /** A node has answered that question. */
+  introduced(members: readonly ShownMember[]): void
   /** The table has changed. */
   changed(): void
 }
@@ -70,6 +72,7 @@ export class PresencePeers {
     peer.n = n
     peer.isAsked = false
     this.#owner.table.replace(node, members)
+    if (re === this.#owner.firstQuestion) this.#owner.introduced(members)
     this.#owner.changed()
     for (const delta of peer.waiting.splice(0)) this.delta(delta)
   }

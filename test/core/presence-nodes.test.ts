@@ -3,7 +3,7 @@ import { groupAddress } from '../../src/core/keys.ts'
 import { type PresenceMessage, unpackPresence } from '../../src/core/presence-message.ts'
 import { memory } from '../../src/index.ts'
 import { settled, testClock } from '../../src/testing/clock.ts'
-import { testPort } from '../../src/testing.ts'
+import { testLayer, testPort } from '../../src/testing.ts'
 import { changedLinks, linkOf } from '../support/links.ts'
 import { come, comeRaw, hall, house, usersOf } from './crowd.ts'
 
@@ -292,3 +292,60 @@ test.each([[{ limit: 0 }], [{ limit: 1.5 }], [{ after: '' }], [{ after: 7 }], [{
     await expect(here.group(hall).members(page as object)).rejects.toThrow(TypeError)
   },
 )
+
+describe.each([3_600_000, -3_600_000])('of two tabs on nodes whose clocks are %i ms apart', (apart) => {
+  /** Two nodes, of which the first has another wall time. */
+  function shifted() {
+    const clock = testClock()
+    const layer = testLayer({ clock })
+    const port = (node: string, ms: number) =>
+      testPort({
+        layer,
+        clock: { ...clock, now: () => clock.now() + ms },
+        node,
+        report: () => {},
+        limits: { presenceGraceMs: 10 },
+      })
+    return { clock, layer, here: port('here', apart), there: port('there', 0) }
+  }
+  const tab = (name: string): object => ({ tab: name })
+  const seen = ({ members }: { readonly members: readonly { readonly info: unknown }[] }) =>
+    members.map(({ info }) => info)
+
+  test('the later one is seen, though its node did not know of the user when it came', async () => {
+    const { clock, here, there } = shifted()
+    const first = await come(here, 'ada', tab('first'))
+    await clock.advance(1_000)
+    const second = await come(there, 'ada', tab('second'))
+    await clock.advance(1_000)
+    expect([seen(first), seen(second)]).toEqual([[tab('second')], [tab('second')]])
+    const third = await come(here, 'ada', tab('third'))
+    await clock.advance(1_000)
+    for (const one of [first, second, third]) expect(seen(one)).toEqual([tab('third')])
+  })
+
+  test('the later one is seen, though it came while the nodes did not reach each other', async () => {
+    const { clock, layer, here, there } = shifted()
+    const first = await come(here, 'ada', tab('first'))
+    const zoe = await come(there, 'zoe', tab('zoe'))
+    await clock.advance(1_000)
+    layer.cut('there')
+    await clock.advance(20_000)
+    const second = await come(there, 'ada', tab('second'))
+    await clock.advance(5_000)
+    expect([seen(first), seen(second)]).toEqual([[tab('first')], [tab('zoe'), tab('second')]])
+    layer.restore('there')
+    await clock.advance(72_000)
+    for (const one of [first, zoe, second]) expect(seen(one)).toContainEqual(tab('second'))
+  })
+
+  test('the first is seen again when the later one goes', async () => {
+    const { clock, here, there } = shifted()
+    const first = await come(here, 'ada', tab('first'))
+    const second = await come(there, 'ada', tab('second'))
+    await clock.advance(1_000)
+    second.leave()
+    await clock.advance(1_000)
+    expect(seen(first)).toEqual([tab('first')])
+  })
+})
