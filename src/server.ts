@@ -83,6 +83,12 @@ export interface Options {
    * closes the oldest with 4409; `refuse` answers it 429. A cap that refuses locks out people with many tabs.
    */
   readonly whenFull?: 'evict' | 'refuse'
+  /**
+   * What becomes of open sockets when their node has not been able to read for 30 s what was revoked. `ask`, which is the default, asks
+   * both doors again, every 30 s, and closes with 4503 what cannot be asked about; `close` closes all with 4503; `stay` lets all stay.
+   * Nobody new is let in, whatever it says.
+   */
+  readonly whenBlind?: 'ask' | 'close' | 'stay'
   readonly clock?: Clock
   /** Hears of unexpected errors, in one place; `console.error` when left out. */
   readonly report?: Reporter
@@ -116,6 +122,7 @@ const optionKinds: Kinds<Options> = {
   carriers: anObject,
   limits: anObject,
   whenFull: oneOf('evict', 'refuse'),
+  whenBlind: oneOf('ask', 'close', 'stay'),
   clock: aClock,
   report: aFunction,
   warn: either(aBoolean, aFunction),
@@ -302,6 +309,7 @@ function hubOf(options: Options): {
       emit,
       fingerprint,
       rememberMs,
+      whenBlind: options.whenBlind ?? 'ask',
     }),
     questions: new Flights(),
     get draining() {

@@ -114,6 +114,7 @@ const optionObjects: Readonly<Record<string, Options>> = {
       carriers: ['object', {}],
       limits: ['object', {}],
       whenFull: ['choice', 'refuse'],
+      whenBlind: ['choice', 'stay'],
       clock,
       report: f,
       on: f,

@@ -137,6 +137,11 @@ export class Occupant implements OpeningParts, LifetimeParts, OpenSocket, Member
     return this.hub.revocations.against(this.opening.visitor, this.places.tenant) !== null
   }
 
+  get isRenewable(): boolean {
+    const { identity } = this.opening.visitor
+    return isGuest(identity) || identity.renew !== undefined
+  }
+
   isBarred(): boolean {
     return this.isRevoked() || this.isOvertaken(this.opening.visitor)
   }

@@ -27,6 +27,8 @@ export interface OrdersParts {
   readonly fingerprint: (id: string) => string
   /** For how long a revocation is remembered. */
   readonly rememberMs: number
+  /** What becomes of open sockets when for 30 s nothing could be read. */
+  readonly whenBlind: 'ask' | 'close' | 'stay'
 }
 
 /** What came of an order here. */
@@ -86,6 +88,8 @@ export class Orders {
   #given = 0
   /** When all logs were read last, on the monotonic clock. */
   #readAt = Number.NEGATIVE_INFINITY
+  /** When that was, or when those inside were last asked about because it was too long ago. */
+  #checkedAt = Number.NEGATIVE_INFINITY
   /** The ids of the latest orders, in two sets: the older one goes at once, which costs less than to forget one by one. */
   #known = new Set<string>()
   #knownBefore: ReadonlySet<string> = new Set()
@@ -132,7 +136,7 @@ export class Orders {
    */
   async current(): Promise<void> {
     await this.ready()
-    if (this.#parts.clock.monotonic() - this.#readAt <= maxStaleMs) return
+    if (!this.#isStale(this.#readAt)) return
     throw new SallyportError('ERR_LAYER', `no order could be read for ${maxStaleMs} ms`)
   }
 
@@ -219,7 +223,11 @@ export class Orders {
 
   async #all(run: (log: OrderLog) => Promise<void>): Promise<void> {
     await Promise.all(Object.values(this.#logs).map(run))
-    this.#readAt = this.#parts.clock.monotonic()
+    this.#checkedAt = this.#readAt = this.#parts.clock.monotonic()
+  }
+
+  #isStale(since: number): boolean {
+    return this.#parts.clock.monotonic() - since > maxStaleMs
   }
 
   #later(ms: number, run: () => void): void {
@@ -231,9 +239,26 @@ export class Orders {
     try {
       await this.#all((log) => log.read())
     } catch (error) {
-      if (!this.#closed) this.#parts.report(error, 'reading orders')
+      if (this.#closed) return
+      this.#parts.report(error, 'reading orders')
+      if (this.#isStale(this.#checkedAt)) this.#checkInside()
     }
     this.#later(pollMs, () => void this.#poll())
+  }
+
+  /** What was revoked meanwhile is not known here: the doors are asked about all who are inside, once at a time. */
+  #checkInside(): void {
+    const { registry, whenBlind, report, clock } = this.#parts
+    if (whenBlind === 'stay') return
+    this.#checkedAt = Number.POSITIVE_INFINITY
+    const asked: OpenSocket[] = []
+    // some end, and leave the registry
+    for (const socket of [...registry])
+      if (whenBlind === 'ask' && socket.isRenewable) asked.push(socket)
+      else socket.end('denied', 4503, 'unavailable: whether access was revoked is not known')
+    recheckedBy(asked)
+      .catch((error: unknown) => report(error, 'asking the doors while the layer is away'))
+      .finally(() => (this.#checkedAt = Math.max(this.#readAt, clock.monotonic())))
   }
 
   #hear(bytes: Uint8Array, ageMs: number | null): void {

@@ -21,6 +21,8 @@ export interface OpenSocket {
   isDatedAfter(wallMs: number): boolean
   /** Whether what it rests on was revoked: a newer sign-in was not. */
   isRevoked(): boolean
+  /** Whether the first door can say again who it is; of a guest there is nothing to say. */
+  readonly isRenewable: boolean
   /** Ends it, once. Where it has left, what waits is thrown away, and of what is at work nothing is heard when a right was lost. */
   end(why: LeaveReason, code: number, reason: string): void
   /** Ends it for a newer connection of its identity; `by` is the id of that handshake. */

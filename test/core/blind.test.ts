@@ -1,0 +1,148 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import {
+  anyOf,
+  anyone,
+  type Authenticator,
+  consumer,
+  contract,
+  deny,
+  type Options,
+  type Port,
+  text,
+} from '../../src/index.ts'
+import { settled, testClock } from '../../src/testing/clock.ts'
+import { testLayer, testPort, visit } from '../../src/testing.ts'
+
+const lines = contract('/ws/lines', { client: text, server: text })
+const guests = contract('/ws/guests', { client: text, server: text })
+const ports: Port[] = []
+afterEach(() => Promise.all(ports.splice(0).map((port) => port.close({ drain: 0 }))))
+
+/** Two nodes. The doors of the second know bans by a database, and people by a session that is read again or by a fixed key. */
+function house(whenBlind?: NonNullable<Options['whenBlind']>) {
+  const clock = testClock()
+  const layer = testLayer({ clock })
+  const database = { banned: new Set<string>(), asked: 0, isAway: false }
+  const bySession: Authenticator<string> = async ({ headers }) => {
+    const user = headers.get('x-session')
+    if (user === null) return null
+    const read = async () => ({ user, subject: user, session: user, renew: read })
+    return read()
+  }
+  const byKey: Authenticator<string> = async ({ headers }) => {
+    const user = headers.get('x-key')
+    return user === null ? null : { user, subject: user }
+  }
+  const authorize = (user: string | null) => {
+    database.asked++
+    if (database.isAway) throw new Error('the database is away')
+    return database.banned.has(user ?? '') ? deny(403, 'banned') : true
+  }
+  const room = consumer(
+    lines,
+    { auth: anyOf(bySession, byKey), authorize: ({ user }) => authorize(user) },
+    () => ({ message: () => {} }),
+  )
+  const lobby = consumer(guests, { auth: anyone, authorize: () => authorize(null) }, () => ({
+    message: () => {},
+  }))
+  const node = (name: string): Port => {
+    const port = testPort({
+      layer,
+      clock,
+      node: name,
+      report: () => {},
+      ...(whenBlind === undefined ? {} : { whenBlind }),
+    })
+    ports.push(port)
+    return port
+  }
+  const [here, there] = [node('here'), node('there')]
+  const bySessionOf = (user: string) => visit(room, {}, { headers: { 'x-session': user }, port: there })
+  const byKeyOf = (user: string) => visit(room, {}, { headers: { 'x-key': user }, port: there })
+  const asGuest = () => visit(lobby, {}, { headers: {}, port: there })
+  return { clock, layer, database, here, there, bySessionOf, byKeyOf, asGuest }
+}
+
+/** How a socket ended, or that it is open. */
+async function stateOf(visitor: { readonly closed: Promise<{ readonly code: number }> }): Promise<unknown> {
+  let state: unknown = 'open'
+  void visitor.closed.then(({ code }) => (state = code))
+  await settled()
+  return state
+}
+
+describe('a node that is cut off from its layer for longer than 30 s', () => {
+  test('asks the doors about its open sockets: a banned user is closed, others stay', async () => {
+    const { clock, layer, database, here, there, bySessionOf, asGuest } = house()
+    const [ada, bob, guest] = [await bySessionOf('ada'), await bySessionOf('bob'), await asGuest()]
+    layer.cut('there')
+    database.banned.add('ada')
+    const revoking = here.revoke({ user: 'ada', reason: 'banned' })
+    await clock.advance(25_000)
+    expect(await Promise.all([ada, bob, guest].map(stateOf))).toEqual(['open', 'open', 'open'])
+    await clock.advance(15_000)
+    expect(await Promise.all([ada, bob, guest].map(stateOf))).toEqual([4403, 'open', 'open'])
+    expect(there.connections).toBe(2)
+    expect(await revoking).toMatchObject({ closed: 0, silent: ['there'] })
+  })
+
+  test('closes with 4503 a socket whose identity cannot be renewed', async () => {
+    const { clock, layer, byKeyOf } = house()
+    const ada = await byKeyOf('ada')
+    layer.cut('there')
+    await clock.advance(25_000)
+    expect(await stateOf(ada)).toBe('open')
+    await clock.advance(15_000)
+    expect(await stateOf(ada)).toBe(4503)
+  })
+
+  test('closes with 4503 a socket whose doors cannot be asked either', async () => {
+    const { clock, layer, database, bySessionOf } = house()
+    const ada = await bySessionOf('ada')
+    layer.cut('there')
+    database.isAway = true
+    await clock.advance(40_000)
+    expect(await stateOf(ada)).toBe(4503)
+  })
+
+  test('asks again every 30 s, for a ban that comes later, and no more once the layer is back', async () => {
+    const { clock, layer, database, bySessionOf } = house()
+    const [ada, bob] = [await bySessionOf('ada'), await bySessionOf('bob')]
+    layer.cut('there')
+    await clock.advance(60_000)
+    database.banned.add('ada')
+    await clock.advance(40_000)
+    expect(await Promise.all([ada, bob].map(stateOf))).toEqual([4403, 'open'])
+    layer.restore('there')
+    await clock.advance(5_000)
+    database.asked = 0
+    await clock.advance(600_000)
+    expect([database.asked, await stateOf(bob)]).toEqual([0, 'open'])
+  })
+
+  test('asks nobody when the layer is back within 30 s', async () => {
+    const { clock, layer, database, byKeyOf } = house()
+    const ada = await byKeyOf('ada')
+    database.asked = 0
+    layer.cut('there')
+    await clock.advance(24_000)
+    layer.restore('there')
+    await clock.advance(600_000)
+    expect([database.asked, await stateOf(ada)]).toEqual([0, 'open'])
+  })
+
+  test.each([
+    ['close', [4503, 4503, 4503]],
+    ['stay', ['open', 'open', 'open']],
+  ] as const)("with whenBlind '%s' asks no door, and its sockets are %j", async (whenBlind, states) => {
+    const { clock, layer, database, bySessionOf, byKeyOf, asGuest } = house(whenBlind)
+    const people = [await bySessionOf('ada'), await byKeyOf('bob'), await asGuest()]
+    database.asked = 0
+    layer.cut('there')
+    await clock.advance(120_000)
+    expect(await Promise.all(people.map(stateOf))).toEqual(states)
+    expect(database.asked).toBe(0)
+    await expect(bySessionOf('eve')).rejects.toMatchObject({ status: 503 })
+  })
+})
