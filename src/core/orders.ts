@@ -252,8 +252,7 @@ export class Orders {
     if (whenBlind === 'stay') return
     this.#checkedAt = Number.POSITIVE_INFINITY
     const asked: OpenSocket[] = []
-    // some end, and leave the registry
-    for (const socket of [...registry])
+    for (const socket of registry)
       if (whenBlind === 'ask' && socket.isRenewable) asked.push(socket)
       else socket.end('denied', 4503, 'unavailable: whether access was revoked is not known')
     recheckedBy(asked)
