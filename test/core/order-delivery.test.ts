@@ -17,12 +17,12 @@ const idOf = (bytes: Uint8Array): string => {
 }
 
 /** A node, what it tells of revocations, and what it reports. */
-function nodeOn(layer: Layer, clock: TestClock, node: string) {
+function nodeOn(layer: Layer, clock: TestClock, node: string, whenBlind: 'ask' | 'stay' = 'ask') {
   const [told, faults]: [SallyportEvent[], unknown[]] = [[], []]
   const on = (event: SallyportEvent): void => {
     if (['revoked', 'kicked', 'rechecked'].includes(event.type)) told.push(event)
   }
-  const port = testPort({ layer, clock, node, on, report: (fault) => void faults.push(fault) })
+  const port = testPort({ layer, clock, node, on, whenBlind, report: (fault) => void faults.push(fault) })
   return { port, told, faults }
 }
 
@@ -57,7 +57,7 @@ test('a node that can read no order for 30 s lets nobody in, and again as soon a
   const clock = testClock()
   const layer = testLayer({ clock })
   const here = nodeOn(layer, clock, 'here')
-  const there = nodeOn(layer, clock, 'there')
+  const there = nodeOn(layer, clock, 'there', 'stay')
   // of somebody with a socket already a second one asks nothing of the layer
   const first = await visit(room, {}, { user: ada, port: there.port })
   layer.cut('there')
