@@ -269,13 +269,13 @@ function hubOf(options: Options): {
   const report = reporter(options.report)
   const limits = limitsWith(options.limits ?? {})
   const link = new LayerConnection({ layer, node, clock, report })
-  const groups = new Groups(link, report)
   const registry: Registry = new Registry()
   const alarms = new Alarms(clock)
   const fingerprint = (id: string): string => hash('sha256', id, 'buffer').toString('hex', 0, 8)
   const revocations = new Revocations({ clock, report, fingerprint })
   const origins = originRules(options.origins, options.hosts)
   const emit = teller(options, origins, { node, clock, report })
+  const groups = new Groups({ link, clock, report, emit })
   const rememberMs = milliseconds(options.remember ?? '24h')
   let draining = false
   const hub: Hub = {

@@ -28,6 +28,7 @@ const levels: Readonly<Record<SallyportEvent['type'], 'info' | 'debug' | 'warn' 
   rechecked: 'info',
   limited: 'warn',
   misconfigured: 'warn',
+  missed: 'warn',
   'refused-message': 'debug',
   sent: null,
 }

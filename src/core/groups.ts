@@ -2,11 +2,21 @@ import { type Payload } from '../wire/body.ts'
 import { encodeMessage, type Position } from '../wire/frame.ts'
 import { encodePlain } from '../wire/plain.ts'
 import { type Connection, Packet } from './connection.ts'
+import type { Clock } from './clock.ts'
 import { type Dispatch, packDispatch, unpackDispatch } from './envelope.ts'
+import { Feed } from './feed.ts'
 import type { Address } from './keys.ts'
-import { type Delivery, type Keep, leaveTopic, type Link, type LogRules, type Unsubscribe } from './layer.ts'
+import {
+  type Delivery,
+  type Keep,
+  leaveTopic,
+  type Link,
+  type LogRules,
+  type Placing,
+  type Unsubscribe,
+} from './layer.ts'
 import { newId } from './new-id.ts'
-import type { Reporter } from './report.ts'
+import type { Happening, Reporter } from './report.ts'
 
 /** Someone who hears a group. */
 export interface Member {
@@ -31,8 +41,10 @@ interface Room {
   readonly address: Address
   readonly members: Set<Member>
   holders: number
-  /** The position of the kept message that was delivered last. */
-  last: Position | null
+  /** Its kept messages in their order; `null` without a history. */
+  readonly feed: Feed | null
+  /** When each member took its seat, on the monotonic clock; `null` without a history. */
+  readonly since: Map<Member, number> | null
   readonly ready: Promise<Unsubscribe>
 }
 
@@ -56,17 +68,27 @@ export interface Kept {
   readonly dispatch: Dispatch
 }
 
+/** What groups are made of. */
+export interface GroupsParts {
+  readonly link: Link
+  readonly clock: Clock
+  readonly report: Reporter
+  readonly emit: (happening: Happening) => void
+}
+
 /** Everyone who hears the same thing, on this node and through the layer on all others. */
 export class Groups {
   readonly #rooms = new Map<string, Room>()
   /** What is under way in each group with a history. */
   readonly #queues = new Map<string, Queue>()
+  readonly #parts: GroupsParts
   readonly #link: Link
   readonly #report: Reporter
 
-  constructor(link: Link, report: Reporter) {
-    this.#link = link
-    this.#report = report
+  constructor(parts: GroupsParts) {
+    this.#parts = parts
+    this.#link = parts.link
+    this.#report = parts.report
   }
 
   /** Subscribes to a group if nobody here does yet, so that whoever takes the seat misses nothing. @throws what the layer throws */
@@ -79,7 +101,7 @@ export class Groups {
       this.#release(room)
       throw error
     }
-    return new HeldSeat(room, this.#release)
+    return new HeldSeat(room, this.#parts.clock, this.#release)
   }
 
   /** Sends to everyone: local members at once, the others through the layer. Resolves when the layer has accepted it. */
@@ -138,13 +160,14 @@ export class Groups {
     const placed = await this.#link.publish(address.key, () => packDispatch(dispatch), keep)
     const room = this.#rooms.get(address.key)
     if (room === undefined || placed === null) return 0
-    deliverOnce(room, dispatch, placed.at)
+    hear(room, dispatch, placed)
     return receiversOf(room, dispatch)
   }
 
   async #deliver(address: Address, dispatch: Dispatch): Promise<number> {
     const room = this.#rooms.get(address.key)
-    const told = room === undefined ? 0 : deliver(room, dispatch)
+    const told = room === undefined ? 0 : receiversOf(room, dispatch)
+    if (room !== undefined) hear(room, dispatch, null)
     await this.#link.publish(address.key, () => packDispatch(dispatch))
     return told
   }
@@ -153,20 +176,43 @@ export class Groups {
     const known = this.#rooms.get(address.key)
     if (known !== undefined) return known
     const ready = this.#link.subscribe(address.key, (delivery) => this.#hear(room, delivery))
-    const room: Room = { address, members: new Set(), holders: 0, last: null, ready }
+    const isKept = address.contract.history !== undefined
+    const room: Room = {
+      address,
+      members: new Set(),
+      holders: 0,
+      feed: isKept ? this.#feed(address, (dispatch, saidAt) => deliver(room, dispatch, saidAt)) : null,
+      since: isKept ? new Map() : null,
+      ready,
+    }
     this.#rooms.set(address.key, room)
     return room
   }
 
-  #hear(room: Room, { bytes, placed }: Delivery): void {
+  #feed(address: Address, hand: (dispatch: Dispatch, saidAt: number) => void): Feed | null {
+    const { contract, key } = address
+    if (contract.history === undefined) return null
+    const { link, clock } = this.#parts
+    const lost = (kept: boolean, error: unknown): void => {
+      if (error !== null) this.#report(error, `reading messages of ${contract.path} that were lost`)
+      this.#missed(address, kept)
+    }
+    return new Feed({ link, clock, topic: key, rules: rulesOf(contract.history), deliver: hand, lost })
+  }
+
+  #missed({ contract }: Address, kept: boolean): void {
+    this.#parts.emit({ type: 'missed', contract: contract.path, kept })
+  }
+
+  #hear(room: Room, { bytes, placed, lost }: Delivery): void {
     const { address } = room
     // a subscription may end after the next one to the same group has begun
     if (this.#rooms.get(address.key) !== room) return
+    if (lost) this.#missed(address, false)
     const dispatch = unpackDispatch(bytes)
     if (dispatch === null)
       this.#report(new TypeError('a message from the layer is malformed'), `hearing ${address.contract.path}`)
-    else if (placed !== null) deliverOnce(room, dispatch, placed.at)
-    else deliver(room, dispatch)
+    else hear(room, dispatch, placed)
   }
 
   readonly #release = (room: Room): void => {
@@ -179,12 +225,14 @@ export class Groups {
 /** A class, because each socket has at least two: closures with what they share are larger. */
 class HeldSeat implements Seat {
   readonly #room: Room
+  readonly #clock: Clock
   readonly #release: (room: Room) => void
   #member: Member | null = null
   #held = true
 
-  constructor(room: Room, release: (room: Room) => void) {
+  constructor(room: Room, clock: Clock, release: (room: Room) => void) {
     this.#room = room
+    this.#clock = clock
     this.#release = release
   }
 
@@ -196,12 +244,16 @@ class HeldSeat implements Seat {
     if (!this.#held) return
     this.#member = member
     this.#room.members.add(member)
+    this.#room.since?.set(member, this.#clock.monotonic())
   }
 
   leave(): void {
     if (!this.#held) return
     this.#held = false
-    if (this.#member !== null) this.#room.members.delete(this.#member)
+    if (this.#member !== null) {
+      this.#room.members.delete(this.#member)
+      this.#room.since?.delete(this.#member)
+    }
     this.#release(this.#room)
   }
 }
@@ -217,12 +269,9 @@ function rulesOf({ size, forMs }: { readonly size: number; readonly forMs: numbe
   return { space: 'history', size, forMs }
 }
 
-/** Hands a kept message to the members, unless it was handed to them already. */
-function deliverOnce(room: Room, dispatch: Dispatch, at: Position): void {
-  const { last } = room
-  if (last !== null && last.epoch === at.epoch && at.offset <= last.offset) return
-  room.last = at
-  deliver(room, { ...dispatch, at })
+function hear(room: Room, dispatch: Dispatch, placing: Placing | null): void {
+  if (room.feed === null) deliver(room, dispatch, Number.POSITIVE_INFINITY)
+  else room.feed.hear(dispatch, placing)
 }
 
 function receiversOf({ members }: Room, { except }: Dispatch): number {
@@ -231,19 +280,19 @@ function receiversOf({ members }: Room, { except }: Dispatch): number {
   return count
 }
 
-/** Hands one message to the members of a room: encoded at most once for each wire, the same packet for everyone. */
-function deliver(room: Room, dispatch: Dispatch): number {
-  const { address, members } = room
+/**
+ * Hands one message to those who were members when it was said: encoded at most once for each wire, the same packet for
+ * everyone.
+ */
+function deliver(room: Room, dispatch: Dispatch, saidAt: number): void {
+  const { address, members, since } = room
   const { except } = dispatch
   const plain = lazily(() => packet(address, dispatch, encodePlain(dispatch.type, dispatch.body)))
   const framed = byPath((path) => packet(address, dispatch, framePayload(path, dispatch)))
-  let receivers = 0
   for (const member of members) {
-    if (member.id === except) continue
+    if (member.id === except || (since?.get(member) ?? 0) > saidAt) continue
     member.connection.send(member.framed ? framed(address.path ?? member.path) : plain())
-    receivers++
   }
-  return receivers
 }
 
 function framePayload(path: string, { type, body, at, trace }: Dispatch): Payload {

@@ -183,6 +183,14 @@ interface Misconfigured {
   readonly detail: string
 }
 
+/** Messages of a group were lost on their way from other nodes, and its members here will not hear them. */
+interface Missed {
+  readonly type: 'missed'
+  readonly contract: string
+  /** Whether they were kept: then `history()` may still have them. */
+  readonly kept: boolean
+}
+
 /** What happens to an open socket, without where it is. */
 export type SocketHappening<H = Happening> = H extends At ? Omit<H, keyof At> : never
 
@@ -203,6 +211,7 @@ export type Happening =
   | Rechecked
   | Limited
   | Misconfigured
+  | Missed
   | RefusedMessage
   | Sent
 

@@ -85,10 +85,10 @@ function world(options: Options = {}, identity: Partial<Identity<User>> = {}) {
 }
 
 /**
- * One story for each event; the compiler asks for all. Those of a refresh are told with the refresh, and what is misconfigured with the
- * peers that show it.
+ * One story for each event; the compiler asks for all. Those of a refresh are told with the refresh, what is misconfigured with the
+ * peers that show it, and what was missed with the messages that are lost.
  */
-type Told = Exclude<SallyportEvent['type'], 'refreshed' | 'refresh-refused' | 'misconfigured'>
+type Told = Exclude<SallyportEvent['type'], 'refreshed' | 'refresh-refused' | 'misconfigured' | 'missed'>
 const stories: Record<Told, () => Promise<[told: SallyportEvent[], expected: object]>> = {
   async accepted() {
     const { come, of } = world()

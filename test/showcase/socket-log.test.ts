@@ -42,6 +42,7 @@ const examples: { readonly [T in SallyportEvent['type']]: Extract<SallyportEvent
     cause: 'unlisted-proxy',
     detail: 'list it',
   },
+  missed: { type: 'missed', node: 'west', at: place.at, contract: '/ws/chat/:room', kept: true },
   'refused-message': { type: 'refused-message', ...place, status: 403, code: 'read-only' },
   sent: { type: 'sent', node: 'west', at: place.at, contract: '/ws/chat/:room', receivers: 3 },
 }
