@@ -54,7 +54,7 @@ const bounds: Readonly<Record<keyof Limits, readonly [what: string, beyond: stri
     'dropped with a 429 error',
   ],
   outboundBytes: ['what waits for a slow reader', "the message's policy: 4508, drop, or latest"],
-  outboundMs: ['how long a handler waits for a slow reader', '4508'],
+  outboundMs: ['how long a handler waits for a slow reader, or one may take nothing of what waits', '4508'],
   pingMs: ['how often a peer is pinged', ''],
   pongMs: ['how long it may then stay silent', '4408'],
   closeMs: ['how long a closing handshake may take', 'hung up on'],

@@ -17,7 +17,7 @@ import {
 } from '@opentelemetry/api'
 import type { Tracer, Work } from './core/tracer.ts'
 import { Denial } from './wire/errors.ts'
-import { aBoolean, assertOptions, having, type Kinds, oneOf } from './wire/options.ts'
+import { aBoolean, checkedOptions, having, type Kinds, oneOf } from './wire/options.ts'
 import type { TraceContext } from './wire/trace.ts'
 
 /** How spans are made. */
@@ -47,7 +47,7 @@ const optionKinds: Kinds<OtelOptions> = {
  * @example sallyport({ tracer: otel() })
  */
 export function otel(options: OtelOptions = {}): Tracer {
-  assertOptions('otel()', options, optionKinds)
+  options = checkedOptions('otel()', options, optionKinds)
   const { provider, remote = 'continue', tell = true } = options
   // asked for at each span: an SDK may be registered after this was made, and the global provider stands in until then
   const tracer = (): OtelTracer => (provider ?? trace).getTracer('sallyport')

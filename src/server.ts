@@ -42,7 +42,7 @@ import {
   anObject,
   aString,
   assertKind,
-  assertOptions,
+  checkedOptions,
   aText,
   either,
   having,
@@ -186,7 +186,7 @@ export interface Port extends Messenger {
  * await port.listen(8000)
  */
 export function sallyport(options: Options = {}): Port {
-  assertOptions('sallyport()', options, optionKinds)
+  options = checkedOptions('sallyport()', options, optionKinds)
   const { hub, drain, leave } = hubOf(options)
   let application: Application = async () => {
     throw new Denial(503, 'not-serving', 'this server serves nothing yet', { httpOnly: true })
@@ -253,8 +253,8 @@ export function sallyport(options: Options = {}): Port {
       return hub.registry.size
     },
     async close(how = {}) {
-      assertOptions('close()', how, closeKinds)
-      await close(how.drain ?? '30s')
+      const { drain: time = '30s' } = checkedOptions('close()', how, closeKinds)
+      await close(time)
     },
   }
 }

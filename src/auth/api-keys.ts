@@ -3,7 +3,7 @@ import { aClock, type Clock, systemClock } from '../core/clock.ts'
 import { limitLookup } from '../core/limit-lookup.ts'
 import type { Identity } from '../core/identity.ts'
 import { deny } from '../wire/errors.ts'
-import { aFunction, aString, assertOptions, type Kinds, needed } from '../wire/options.ts'
+import { aFunction, aString, checkedOptions, type Kinds, needed } from '../wire/options.ts'
 import { sha256Hex } from './fingerprint.ts'
 import type { Found } from './found.ts'
 
@@ -45,7 +45,7 @@ const maxLength = 512
  * } })
  */
 export function apiKeys<U>(options: ApiKeyOptions<U>): Authenticator<U> {
-  assertOptions('apiKeys()', options, kinds)
+  options = checkedOptions('apiKeys()', options, kinds)
   const authenticator = async (door: Door): Promise<Identity<U> | null> => {
     const key = keyOf(door, options.prefix)
     if (key === null) return null

@@ -6,7 +6,7 @@ import type { Credentials } from '../core/credentials.ts'
 import type { Identity } from '../core/identity.ts'
 import type { Found } from './found.ts'
 import { listed } from './claims.ts'
-import { aFunction, aString, assertOptions, type Kinds, needed, oneOf, oneOrMore } from '../wire/options.ts'
+import { aFunction, aString, checkedOptions, type Kinds, needed, oneOf, oneOrMore } from '../wire/options.ts'
 
 /** What the session cookie of Auth.js holds, beside what your `jwt` callback puts there. */
 export interface AuthjsToken {
@@ -99,7 +99,7 @@ const toleranceMs = 5_000
  * @example authjs({ secret: process.env['AUTH_SECRET'] ?? '', user: ({ sub }) => users.find(sub) })
  */
 export function authjs<U>(options: AuthjsOptions<U>): Authenticator<U> {
-  assertOptions('authjs()', options, kinds)
+  options = checkedOptions('authjs()', options, kinds)
   const scheme = schemes[options.version ?? 5]
   const { cookie = scheme.cookie } = options
   const site: Site<U> = { options, enc: scheme.enc, keys: keysOf(options.secret, scheme, cookie) }

@@ -3,7 +3,7 @@ import { basicPair } from '../core/credentials.ts'
 import { limitLookup } from '../core/limit-lookup.ts'
 import type { Identity } from '../core/identity.ts'
 import { deny, SallyportError } from '../wire/errors.ts'
-import { aFunction, assertOptions, aText, type Kinds, needed, wholeFrom } from '../wire/options.ts'
+import { aFunction, checkedOptions, aText, type Kinds, needed, wholeFrom } from '../wire/options.ts'
 import type { Found } from './found.ts'
 
 /** What {@link basic} needs. */
@@ -42,7 +42,7 @@ const maxLength = 256
  * basic({ realm: 'devices', check: (user, password) => devices.verified(user, password) })
  */
 export function basic<U>(options: BasicOptions<U>): Authenticator<U> {
-  assertOptions('basic()', options, kinds)
+  options = checkedOptions('basic()', options, kinds)
   const { realm, atOnce = 32 } = options
   if (!/^[ !#-[\]-~]+$/.test(realm))
     throw new SallyportError('ERR_CONFIGURATION', "basic() needs a 'realm' of printable ASCII without quotes")

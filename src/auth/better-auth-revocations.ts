@@ -1,7 +1,7 @@
 import { aClock, type Clock, systemClock } from '../core/clock.ts'
 import type { Messenger } from '../core/port.ts'
 import { SallyportError } from '../wire/errors.ts'
-import { assertOptions, having, type Kinds, needed, oneOf } from '../wire/options.ts'
+import { checkedOptions, having, type Kinds, needed, oneOf } from '../wire/options.ts'
 import { type AuthUser, isBanned, keepsSessionRows } from './better-auth-sessions.ts'
 import { type Announce, announcing } from './announcing.ts'
 
@@ -98,7 +98,7 @@ export interface AuthPlugin {
  * @example betterAuth({ ..., plugins: [admin(), revocations({ port })] })
  */
 export function revocations(options: RevocationsOptions): AuthPlugin {
-  assertOptions('revocations()', options, kinds)
+  options = checkedOptions('revocations()', options, kinds)
   const { port, passwords = 'end-sessions', clock = systemClock } = options
   const ends = passwords === 'end-sessions'
   return {

@@ -1,7 +1,7 @@
 import type { Authenticator, Door } from '../core/application.ts'
 import type { Identity } from '../core/identity.ts'
 import { limitLookup } from '../core/limit-lookup.ts'
-import { assertOptions, type Kinds, needed, oneOrMore, strings } from '../wire/options.ts'
+import { checkedOptions, type Kinds, needed, oneOrMore, strings } from '../wire/options.ts'
 import { refuseToken } from './bearer.ts'
 import {
   askedAt,
@@ -60,7 +60,7 @@ export function sessionCookie<S extends SignedIn, U = S['user']>(
   options: SignedInOptions<S, U> = {},
 ): Authenticator<U> {
   assertInstance('sessionCookie()', auth)
-  assertOptions('sessionCookie()', options, signedInKinds)
+  options = checkedOptions('sessionCookie()', options, signedInKinds)
   const authenticator = async (door: Door): Promise<Identity<U> | null> => {
     const context = await auth.$context
     const cookies = cookieNames(context).flatMap((name) => {
@@ -91,7 +91,7 @@ export function sessionToken<S extends SignedIn, U = S['user']>(
   options: SignedInOptions<S, U> = {},
 ): Authenticator<U> {
   assertInstance('sessionToken()', auth)
-  assertOptions('sessionToken()', options, signedInKinds)
+  options = checkedOptions('sessionToken()', options, signedInKinds)
   const authenticator = async (door: Door): Promise<Identity<U> | null> => {
     const value = door.credentials.of('bearer') ?? ''
     if (!signedShape.test(value)) return null
@@ -152,7 +152,7 @@ export function accessToken<S extends SignedIn, U = S['user']>(
   options: AccessTokenOptions<S, U>,
 ): Authenticator<U> {
   assertInstance('accessToken()', auth)
-  assertOptions('accessToken()', options, tokenKinds)
+  options = checkedOptions('accessToken()', options, tokenKinds)
   const { issuer, audience, algorithms, clock } = options
   const tokens = jwt({
     issuer,

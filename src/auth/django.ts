@@ -6,7 +6,7 @@ import {
   aDuration,
   aFunction,
   aString,
-  assertOptions,
+  checkedOptions,
   either,
   having,
   type Kinds,
@@ -126,7 +126,7 @@ const modelBackend = 'django.contrib.auth.backends.ModelBackend'
  * })
  */
 export function django<U>(options: DjangoOptions<U>): Authenticator<U> {
-  assertOptions('django()', options, kinds)
+  options = checkedOptions('django()', options, kinds)
   const { cookie = 'sessionid', backend } = options
   const site: Site<U> = {
     options,

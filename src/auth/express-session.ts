@@ -1,7 +1,7 @@
 import type { Authenticator } from '../core/application.ts'
 import { aClock, type Clock, systemClock } from '../core/clock.ts'
 import { isRecord } from '../wire/json.ts'
-import { aFunction, aString, assertOptions, having, type Kinds, needed, oneOrMore } from '../wire/options.ts'
+import { aFunction, aString, checkedOptions, having, type Kinds, needed, oneOrMore } from '../wire/options.ts'
 import type { Found } from './found.ts'
 import { sessions } from './sessions.ts'
 
@@ -68,7 +68,7 @@ const heldMs = 60_000
 export function expressSession<S extends StoredSession, U>(
   options: ExpressSessionOptions<S, U>,
 ): Authenticator<U> {
-  assertOptions('expressSession()', options, kinds)
+  options = checkedOptions('expressSession()', options, kinds)
   const { cookie = 'connect.sid', secret, issuedAt, clock = systemClock } = options
   return sessions({
     cookie,

@@ -1,6 +1,6 @@
 import type { Messenger } from '../core/port.ts'
 import { fingerprint } from './fingerprint.ts'
-import { aFunction, assertKind, assertOptions, having, type Kinds } from '../wire/options.ts'
+import { aFunction, assertKind, checkedOptions, having, type Kinds } from '../wire/options.ts'
 
 /** What a store calls when it is done, with what went wrong if anything did. */
 export type StoreDone = (error?: unknown) => void
@@ -46,7 +46,7 @@ export function followSessions<S extends object>(
 ): void {
   assertKind('the store of followSessions()', store, having('get', 'set', 'destroy'))
   assertKind('the port of followSessions()', port, having('revoke', 'recheck'))
-  assertOptions('followSessions()', options, kinds)
+  options = checkedOptions('followSessions()', options, kinds)
   const { owner = () => 'somebody' } = options
   const followed = new Followed(store, port, (session) => owner(session) ?? null)
   store.get = (id, done) => followed.get(id, done)

@@ -10,7 +10,7 @@ import {
   aFunction,
   anObject,
   aString,
-  assertOptions,
+  checkedOptions,
   aText,
   type Kind,
   type Kinds,
@@ -126,7 +126,7 @@ const usualTypes: readonly (string | null)[] = [null, 'application/jwt', 'applic
  * jwt({ issuer, audience: 'chat', jwks: new URL('/jwks', issuer), user: ({ sub }) => users.find(sub) })
  */
 export function jwt<U, C = Claims>(options: JwtOptions<U, C>): Authenticator<U> {
-  assertOptions('jwt()', options, kinds)
+  options = checkedOptions('jwt()', options, kinds)
   const rules = rulesOf(options)
   const authenticator = async (door: Door): Promise<Identity<U> | null> => {
     const value = door.credentials.of('bearer') ?? ''

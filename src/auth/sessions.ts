@@ -6,7 +6,7 @@ import { fingerprint } from './fingerprint.ts'
 import type { Found } from './found.ts'
 import { isSame } from './hmac.ts'
 import { listed } from './claims.ts'
-import { aFunction, aString, assertOptions, type Kinds, needed, oneOrMore } from '../wire/options.ts'
+import { aFunction, aString, checkedOptions, type Kinds, needed, oneOrMore } from '../wire/options.ts'
 
 export { fingerprint } from './fingerprint.ts'
 
@@ -62,7 +62,7 @@ const maxLength = 4096
  * sessions({ cookie: 'sid', load: (id) => store.session(id), user: ({ userId }) => users.find(userId) })
  */
 export function sessions<S, U>(options: SessionOptions<S, U>): Authenticator<U> {
-  assertOptions('sessions()', options, kinds)
+  options = checkedOptions('sessions()', options, kinds)
   const secrets = listed(options.secret)
   const authenticator = async (door: Door): Promise<Identity<U> | null> => {
     const cookie = door.credentials.cookie(options.cookie)

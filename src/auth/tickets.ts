@@ -14,7 +14,7 @@ import {
   aDuration,
   aFunction,
   aString,
-  assertOptions,
+  checkedOptions,
   having,
   type Kind,
   type Kinds,
@@ -146,7 +146,7 @@ const toleranceMs = 5_000
  * const ticket = tickets({ store: port.store, user: ({ subject }) => users.find(subject) })
  */
 export function tickets<U>(options: TicketOptions<U>): Tickets<U> {
-  assertOptions('tickets()', options, kinds)
+  options = checkedOptions('tickets()', options, kinds)
   const ttlMs = milliseconds(options.ttl ?? '30s')
   if (ttlMs < 1 || ttlMs > maxTtlMs)
     throw new SallyportError('ERR_CONFIGURATION', "a ticket's ttl is above 0 and at most 5 minutes")
@@ -179,7 +179,7 @@ async function issue<U>(
   request: TicketRequest,
 ): Promise<Ticket> {
   const { store, random = randomBytes } = options
-  assertOptions('mint()', request, requestKinds)
+  request = checkedOptions('mint()', request, requestKinds)
   const now = clock.now()
   const record = recordOf(request, now)
   const lifeMs = Math.min(ttlMs, (record.expires?.getTime() ?? Number.POSITIVE_INFINITY) - now)

@@ -6,7 +6,7 @@ import {
   aFunction,
   anObject,
   assertKind,
-  assertOptions,
+  checkedOptions,
   aText,
   having,
   type Kinds,
@@ -128,8 +128,9 @@ export interface Client {
  * await lobby.send('say', { text: 'hello' })
  */
 export function client(options: ClientOptions = {}): Client {
-  assertOptions('client()', options, kinds)
-  assertOptions("'backoff' of client()", options.backoff ?? {}, backoffKinds)
+  options = checkedOptions('client()', options, kinds)
+  const backoff = checkedOptions("'backoff' of client()", options.backoff ?? {}, backoffKinds)
+  options = { ...options, backoff }
   const { queue = 100, queueBytes = 1_048_576, timeout = '10s' } = options
   const openings = new Set<Opening>()
   const nextId = ids()

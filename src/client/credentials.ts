@@ -4,7 +4,7 @@ import { isRecord } from '../wire/json.ts'
 import {
   aFunction,
   assertKind,
-  assertOptions,
+  checkedOptions,
   aString,
   type Kind,
   type Kinds,
@@ -88,7 +88,7 @@ const aUrl: Kind = {
  */
 export function ticket(url: string | URL, options: TicketOptions = {}): Credentials {
   assertKind('the url of ticket()', url, aUrl)
-  assertOptions('ticket()', options, ticketKinds)
+  options = checkedOptions('ticket()', options, ticketKinds)
   return carrying(
     'ticket',
     (asking) => fetchTicket(url, options, asking),

@@ -7,7 +7,7 @@ import {
   aDuration,
   aFunction,
   assertKind,
-  assertOptions,
+  checkedOptions,
   aText,
   having,
   type Kinds,
@@ -227,9 +227,8 @@ const patienceKinds: Kinds<SendOptions> = {
 }
 
 function patienceOf(where: string, options: unknown = {}): SendOptions {
-  assertOptions(where, options, patienceKinds)
-  // just looked at
-  return options as SendOptions
+  // what is checked has no other options
+  return checkedOptions(where, options as SendOptions, patienceKinds)
 }
 
 /** What an application's callback throws is its own uncaught error, and no reason to stop ours. */

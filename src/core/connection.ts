@@ -36,6 +36,8 @@ export interface Connection {
   readonly queued: number
   /** How often a slow reader has taken something of what waits. */
   readonly progress: number
+  /** Whether the kernel has not taken yet what it was given last. */
+  readonly isBehind: boolean
   /** Whether the sender should wait: half of the outbound bound or more waits for the reader. */
   readonly isFull: boolean
   /**

@@ -1,7 +1,7 @@
 import { fromBase64url } from '../wire/from-base64url.ts'
 import { subprotocols } from '../wire/carrier.ts'
 import { deny } from '../wire/errors.ts'
-import { aBoolean, anObject, aString, assertOptions, type Kinds, strings } from '../wire/options.ts'
+import { aBoolean, anObject, aString, checkedOptions, type Kinds, strings } from '../wire/options.ts'
 
 /** Where a credential rode. */
 export type Carrier = 'authorization' | 'subprotocol' | 'ticket' | 'header' | 'query' | 'message' | 'refresh'
@@ -51,9 +51,10 @@ const queryKinds: Kinds<Carriers['query'] & {}> = { bearer: aString, ticket: aSt
 
 /** Carriers as they were given. @throws TypeError when there is no such carrier, or it is of the wrong kind */
 export function checkedCarriers(carriers: Carriers): Carriers {
-  assertOptions("'carriers'", carriers, carrierKinds)
-  if (carriers.query !== undefined) assertOptions("'carriers.query'", carriers.query, queryKinds)
-  return carriers
+  const { query, ...others } = checkedOptions("'carriers'", carriers, carrierKinds)
+  return query === undefined
+    ? others
+    : { ...others, query: checkedOptions("'carriers.query'", query, queryKinds) }
 }
 
 /** The parts of a request that can hold credentials, as a transport read them. */

@@ -1,6 +1,6 @@
 import { type Duration, milliseconds } from '../wire/duration.ts'
 import { maxJsonValues } from '../wire/json.ts'
-import { aDuration, assertOptions, type Kind, type Kinds, needed } from '../wire/options.ts'
+import { aDuration, checkedOptions, type Kind, type Kinds, needed } from '../wire/options.ts'
 
 /** Bounds that are on by default; each may be changed, none can be left out. */
 export interface Limits {
@@ -91,7 +91,10 @@ export interface Limits {
   readonly waitingBytes: number
   /** Bytes that wait for a slow reader before the policy of the message holds; 1 MiB. */
   readonly outboundBytes: number
-  /** How long a handler waits for a slow reader in `socket.drained()` before 4508; 60 s. */
+  /**
+   * How long a handler waits for a slow reader in `socket.drained()`, and how long a reader may take nothing of what waits
+   * for it, whatever it sends meanwhile (looked at every `pingMs`), before 4508; 60 s.
+   */
   readonly outboundMs: number
   /** How often a silent peer is pinged; 25 s. */
   readonly pingMs: number
@@ -186,13 +189,22 @@ const largest = 2 ** 31 - 1
  * @throws TypeError when one is no whole number from 1 to 2^31 - 1, or the rate is malformed, or there is no such limit
  */
 export function limitsWith(changes: Partial<Limits>): Limits {
-  assertOptions("'limits'", changes, limitKinds)
-  for (const [name, value] of Object.entries(changes))
-    if (typeof value === 'object' && value !== null) assertOptions(`'limits.${name}'`, value, bucketKinds)
+  changes = withRates(checkedOptions("'limits'", changes, limitKinds))
   // without a rate of its own a socket has none of its account either
   const unrated = changes.rate === null ? { identityRate: null, guestRate: null } : {}
   const unweighed = changes.byteRate === null ? { identityByteRate: null, guestByteRate: null } : {}
   return { ...defaultLimits, ...unrated, ...unweighed, ...changes }
+}
+
+function withRates(limits: Partial<Limits>): Partial<Limits> {
+  return Object.fromEntries(
+    Object.entries(limits).map(([name, value]) => [
+      name,
+      typeof value === 'object' && value !== null
+        ? checkedOptions(`'limits.${name}'`, value, bucketKinds)
+        : value,
+    ]),
+  )
 }
 
 /** Whether a number can bound something. */
@@ -219,9 +231,8 @@ const rateKinds: Kinds<RateOption> = { each: needed(aDuration), most: needed(aBo
 
 /** A rate option in numbers. @throws TypeError when it allows nothing */
 export function rateOf(where: string, option: RateOption): Rate {
-  assertOptions(where, option, rateKinds)
-  const { most, burst = 2 * most } = option
-  const eachMs = milliseconds(option.each)
+  const { each, most, burst = 2 * most } = checkedOptions(where, option, rateKinds)
+  const eachMs = milliseconds(each)
   if (eachMs > 0) return { most, burst, eachMs }
   throw new TypeError(`${where} allows at least one, in a time above zero`)
 }

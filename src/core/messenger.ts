@@ -8,7 +8,7 @@ import {
   aBoolean,
   aString,
   assertKind,
-  assertOptions,
+  checkedOptions,
   aText,
   type Kind,
   type Kinds,
@@ -44,7 +44,8 @@ export interface Sending {
 export function sendingOf(contract: Contract, args: readonly unknown[], checked: boolean): Sending {
   const unnamed = isSchema(contract.server)
   const [type, data, options] = unnamed ? [null, args[0], args[1]] : args
-  if (options !== undefined) assertOptions('send()', options, sendKinds)
+  // what is of these kinds are such options
+  const chosen = options === undefined ? {} : checkedOptions('send()', options as SendOptions, sendKinds)
   const shape = shapeOf(contract.server, typeof type === 'string' ? type : null)
   if (shape === null)
     throw new TypeError(`the contract '${contract.path}' has no server message '${String(type)}'`)
@@ -57,7 +58,7 @@ export function sendingOf(contract: Contract, args: readonly unknown[], checked:
     type: typeof type === 'string' ? type : null,
     shape,
     data,
-    options: options ?? {},
+    options: chosen,
   }
 }
 
@@ -123,8 +124,8 @@ async function revoke(
   scope: string | null,
   what: Whom & { readonly reason: string },
 ): Promise<Receipt> {
-  assertOptions('revoke()', what, { ...whomKinds, reason: needed(textUpTo(maxReason)) })
-  const { reason, ...whom } = what
+  const kinds = { ...whomKinds, reason: needed(textUpTo(maxReason)) }
+  const { reason, ...whom } = checkedOptions('revoke()', what, kinds)
   return order(hub, scope, { kind: 'revoke', whom, reason })
 }
 
@@ -134,8 +135,7 @@ async function order(
   scope: string | null,
   { kind, whom, reason }: Pick<Order, 'kind' | 'reason'> & { readonly whom: Whom },
 ): Promise<Receipt> {
-  assertOptions(`${kind}()`, whom, whomKinds)
-  const { at, ...named } = whom
+  const { at, ...named } = checkedOptions(`${kind}()`, whom, whomKinds)
   const room = at === undefined ? null : groupAddress(at[0], scope ?? '', at[1] ?? {})
   const path = room?.path ?? null
   const who: Selector = { ...scoped(named, scope), ...(room === null ? {} : { room: room.key }) }
@@ -190,8 +190,7 @@ const pageKinds: Kinds<MembersPage> = { after: orUndefined(aString), limit: aBou
 
 /** @throws TypeError when the page is malformed */
 function pageOf(page: MembersPage): Page {
-  assertOptions('the page of members()', page, pageKinds)
-  const { after = null, limit = 1_000 } = page
+  const { after = null, limit = 1_000 } = checkedOptions('the page of members()', page, pageKinds)
   return { after, limit }
 }
 
@@ -232,8 +231,8 @@ async function history(
   address: Address,
   after: Position | null,
 ): Promise<{ complete: boolean; messages: readonly KeptMessage[] }> {
-  if (after !== null) assertOptions('a position of history()', after, positionKinds)
-  const { complete, kept } = await hub.groups.history(address, after)
+  const position = after && checkedOptions('a position of history()', after, positionKinds)
+  const { complete, kept } = await hub.groups.history(address, position)
   return {
     complete,
     messages: kept.map(({ at, dispatch: { type, body } }) => ({ at, type, data: dataOf(body) })),

@@ -355,6 +355,15 @@ export class Opening implements Receiver, Pulse, TaskHost {
     return this.parts.connection.progress
   }
 
+  get isBehind(): boolean {
+    return this.parts.connection.isBehind
+  }
+
+  /** The peer has taken nothing for too long of what waits for it. */
+  stuck(): void {
+    this.#tooSlow()
+  }
+
   /** The peer has been silent for too long. */
   lost(): void {
     this.end('lost', 4408, 'no sign of life')

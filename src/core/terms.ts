@@ -4,7 +4,7 @@ import {
   aDuration,
   aFunction,
   anObject,
-  assertOptions,
+  checkedOptions,
   either,
   type Kinds,
   needed,
@@ -82,12 +82,15 @@ const refuseKinds: Kinds<LooseDemands['refuse'] & {}> = {
  */
 export function termsOf(contract: Contract, demands: LooseDemands): Terms {
   const where = `the endpoint at '${contract.path}'`
-  assertOptions(where, demands, demandKinds)
-  const { auth, authorize, presence, audience, limits = {}, refuse, lease, idle, absolute } = demands
+  const { auth, authorize, presence, audience, lease, idle, absolute, ...nested } = checkedOptions(
+    where,
+    demands,
+    demandKinds,
+  )
   if (authorize === undefined && contract.grant !== undefined)
     throw new TypeError(`${where} needs an 'authorize': its contract says what clients are told of the grant`)
-  assertOptions(`'limits' of ${where}`, limits, limitKinds)
-  if (refuse !== undefined) assertOptions(`'refuse' of ${where}`, refuse, refuseKinds)
+  const limits = checkedOptions(`'limits' of ${where}`, nested.limits ?? {}, limitKinds)
+  const refuse = nested.refuse && checkedOptions(`'refuse' of ${where}`, nested.refuse, refuseKinds)
   const { message, values, rate, byteRate, members } = limits
   return {
     auth,

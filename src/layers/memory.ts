@@ -15,7 +15,7 @@ import type {
 import { newId } from '../core/new-id.ts'
 import { SallyportError } from '../wire/errors.ts'
 import type { Position } from '../wire/frame.ts'
-import { assertKind, assertOptions, aString, having, type Kinds, wholeFrom } from '../wire/options.ts'
+import { assertKind, checkedOptions, aString, having, type Kinds, wholeFrom } from '../wire/options.ts'
 import { Logs } from './memory-logs.ts'
 
 /** The bounds of a layer in memory. Bytes are those of the heap: what is kept, and what keeping it takes. */
@@ -77,7 +77,7 @@ export class MemoryLayer implements Layer {
   readonly #gone = new Set<string>()
 
   constructor(options: MemoryOptions = {}) {
-    assertOptions('memory()', options, optionKinds)
+    options = checkedOptions('memory()', options, optionKinds)
     const { clock = systemClock, valueBytes = 64 * mebibyte, groupBytes = mebibyte } = options
     const { historyBytes = 64 * mebibyte, systemBytes = 64 * mebibyte } = options
     const instance = newId()

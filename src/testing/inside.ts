@@ -14,7 +14,7 @@ import { isBytes } from '../wire/is-bytes.ts'
 import { isRecord } from '../wire/json.ts'
 import {
   assertKind,
-  assertOptions,
+  checkedOptions,
   aString,
   aText,
   having,
@@ -110,7 +110,7 @@ export class Inside implements FarReceiver {
 
   async #call(name: string, input: unknown, options: CallOptions = {}): Promise<unknown> {
     assertKind('the name of call()', name, aString)
-    assertOptions('call()', options, callKinds)
+    options = checkedOptions('call()', options, callKinds)
     const { signal } = options
     return this.#ask((id) => {
       signal?.addEventListener('abort', () => this.raw(encodeFrame({ op: 'cancel', in: this.#path, id })))

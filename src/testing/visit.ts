@@ -11,7 +11,7 @@ import {
   aFunction,
   anObject,
   assertKind,
-  assertOptions,
+  checkedOptions,
   aString,
   aText,
   having,
@@ -119,7 +119,7 @@ export async function visit<P extends string, C, S, K, U>(
 ): Promise<Visitor<C, S, K>> {
   assertKind('what visit() visits', endpoint, anEndpoint)
   assertKind('the params of visit()', params, anObject)
-  assertOptions('visit()', who, whoKinds)
+  who = checkedOptions('visit()', who, whoKinds)
   const { port = (shared ??= testPort()), query = '', address = '127.0.0.1', refresh = () => null } = who
   const { contract } = endpoint
   const path = contract.template.build(params)

@@ -118,6 +118,7 @@ class MemoryWire {
       protocol,
       queued: 0,
       progress: 0,
+      isBehind: false,
       isFull: false,
       send: (packet) => this.#toVisitor(packet),
       // the visitor takes everything at once

@@ -9,7 +9,7 @@ import {
   anObject,
   aString,
   assertKind,
-  assertOptions,
+  checkedOptions,
   either,
   type Kind,
   type Kinds,
@@ -182,8 +182,7 @@ export function rawKind(schema: Schema): 'binary' | 'text' | null {
  */
 export function event<S extends Schema>(schema: S, rules: EventRules): EventShape<S> {
   assertKind('the schema of an event()', schema, aSchema)
-  assertOptions('event()', rules, ruleKinds)
-  return { schema, rules }
+  return { schema, rules: checkedOptions('event()', rules, ruleKinds) }
 }
 
 /** The schema and the rules of one message of a direction, or `null` where the contract has no such message. */
@@ -217,10 +216,11 @@ export function contract<
   W extends Schema | undefined = undefined,
 >(path: Sound<P, PathFault<P>>, shapes: Shapes<C, S, K, A, R, W>): Contract<P, C, S, K, A, R> {
   assertKind('the path of a contract', path, aString)
-  assertOptions(`the contract '${path}'`, shapes, shapeKinds)
+  const checked = checkedOptions(`the contract '${path}'`, shapes, shapeKinds)
   // a contract that compiles has no fault in its path, nor in the names of its audiences
-  const [source, audiences] = [path as P, (shapes.audiences ?? []) as readonly A[]]
-  const { client, server, calls, grant, presence, history } = shapes
+  const [source, audiences] = [path as P, (checked.audiences ?? []) as readonly A[]]
+  const { grant, presence, history } = checked
+  const [client, server, calls] = [named(checked.client), named(checked.server), named(checked.calls)]
   const template = pathTemplate(source)
   for (const direction of [client, server]) if (direction !== undefined) checkDirection(source, direction)
   for (const [name, call] of Object.entries(calls ?? {})) checkCall(source, name, call)
@@ -264,16 +264,25 @@ function aDirection(): Kind {
   return either(aSchema, { wanted: 'an object of named messages', is: anObject.is })
 }
 
+/** The messages or calls that were named, each read once: the object may change later. */
+function named<T extends object | undefined>(shapes: T): T {
+  return shapes === undefined || isSchema(shapes) ? shapes : { ...shapes }
+}
+
 function historyOf(path: string, history: HistoryRules): Contract['history'] {
-  assertOptions(`'history' of the contract '${path}'`, history, historyKinds)
-  return { size: history.size ?? 100, forMs: milliseconds(history.for ?? '5m') }
+  const { size = 100, for: span = '5m' } = checkedOptions(
+    `'history' of the contract '${path}'`,
+    history,
+    historyKinds,
+  )
+  return { size, forMs: milliseconds(span) }
 }
 
 function checkDirection(path: string, direction: Direction): void {
   if (isSchema(direction)) return refuseAsync(direction)
   for (const [type, entry] of Object.entries(direction)) {
     checkName(path, type)
-    if (!isSchema(entry)) assertOptions(`the message '${type}' of the contract '${path}'`, entry, eventKinds)
+    if (!isSchema(entry)) checkedOptions(`the message '${type}' of the contract '${path}'`, entry, eventKinds)
     refuseAsync(isSchema(entry) ? entry : entry.schema)
   }
 }
@@ -281,7 +290,7 @@ function checkDirection(path: string, direction: Direction): void {
 function checkCall(path: string, name: string, call: Calls[string]): void {
   checkName(path, name)
   const where = `the call '${name}' of the contract '${path}'`
-  assertOptions(where, call, callKinds)
+  checkedOptions(where, call, callKinds)
   for (const schema of [call.input, call.output]) {
     if (rawKind(schema) !== null)
       throw new TypeError(`${where} is JSON: bytes and raw text are messages of their own`)

@@ -2,7 +2,7 @@ import {
   aBoolean,
   aString,
   assertKind,
-  assertOptions,
+  checkedOptions,
   aText,
   type Kind,
   type Kinds,
@@ -93,7 +93,7 @@ export class Denial extends SallyportError {
     assertKind("a denial's status", status, aRefusalStatus)
     assertKind("a denial's code", reason, aString)
     assertKind("a denial's message", message, orUndefined(aText))
-    assertOptions('a denial', options, optionKinds)
+    options = checkedOptions('a denial', options, optionKinds)
     // a refusal is an answer and no fault: where it was thrown is of no use, and walking the stack costs more than refusing
     const { stackTraceLimit } = walking
     walking.stackTraceLimit = 0

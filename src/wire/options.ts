@@ -95,24 +95,33 @@ export function needed(kind: Kind): NeededKind {
 
 /**
  * Checks an object of options before anything is done with it: what is there must be known and of its kind. `undefined`
- * counts as there: a typo in `rules['chat']` must not decide that everybody may come in.
+ * counts as there: a typo in `rules['chat']` must not decide that everybody may come in. Each option is read once, here: what
+ * a getter answers later, or is changed in the object, is not what was checked.
  *
  * @param where whose options they are, for the error, such as `memory()`
+ * @returns a copy, lists copied as well, which is to be used in place of the object
  * @throws TypeError that names the option, and the one that was probably meant
  */
-export function assertOptions(
+export function checkedOptions<T>(
   where: string,
-  options: unknown,
+  options: T,
   kinds: Readonly<Record<string, Kind | NeededKind>>,
-): void {
+): T {
   if (!isRecord(options)) throw new TypeError(`${where} takes an object of options, not ${toldOf(options)}`)
   for (const name of Object.keys(options))
     if (!Object.hasOwn(kinds, name))
       throw new TypeError(`${where} has no option '${name}': ${hint(name, kinds)}`)
-  // what an instance of a class inherits is there, too
-  for (const [name, kind] of Object.entries(kinds))
-    if (name in options || 'isNeeded' in kind)
-      assertKind(`${where}: the option '${name}'`, options[name], kind)
+  const copy: Record<string, unknown> = {}
+  for (const [name, kind] of Object.entries(kinds)) {
+    // what an instance of a class inherits is there, too
+    if (!(name in options) && !('isNeeded' in kind)) continue
+    const given = options[name]
+    const value: unknown = Array.isArray(given) ? [...given] : given
+    assertKind(`${where}: the option '${name}'`, value, kind)
+    copy[name] = value
+  }
+  // all that `options` has of T was copied, and each option is of its kind
+  return copy as T
 }
 
 /**

@@ -224,3 +224,29 @@ test('a visitor of a test takes everything at once, and one that has left is not
   await settled()
   expect(answers).toEqual([true, 'drained', false, 'AbortError'])
 })
+
+test('a reader that sends and never reads is closed with 4508, also where less waits than a full queue', async () => {
+  const clock = testClock()
+  let heard = 0
+  let waiting = false
+  const { number, left, events } = await serve(
+    async (socket) => {
+      // what the kernel takes for a reader, and a little more
+      for (let count = 0; count < 400 && socket.send('x'.repeat(60_000)); count++)
+        await new Promise(setImmediate)
+      waiting = true
+      for await (const _ of socket) heard++
+    },
+    { clock, limits: { rate: null, byteRate: null } },
+  )
+  const client = await lazy(number)
+  await expect.poll(() => waiting, soon).toBe(true)
+  for (let ten = 0; ten < 20 && left().length === 0; ten++) {
+    const before = heard
+    client.socket.write(say('still here'))
+    await expect.poll(() => heard > before || left().length > 0, soon).toBe(true)
+    await clock.advance(10_000)
+  }
+  expect(left()).toEqual([4508])
+  expect(events).toContainEqual(expect.objectContaining({ type: 'limited', limit: 'outboundMs' }))
+})

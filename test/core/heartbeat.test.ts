@@ -3,13 +3,15 @@ import { Alarms } from '../../src/core/alarms.ts'
 import { Heartbeat } from '../../src/core/heartbeat.ts'
 import { type TestClock, testClock } from '../../src/testing/clock.ts'
 
-const every = { pingMs: 25_000, pongMs: 10_000 }
+const every = { pingMs: 25_000, pongMs: 10_000, outboundMs: 60_000 }
 
 interface Watched {
   readonly clock: TestClock
   readonly heart: Heartbeat
   readonly pings: number[]
   readonly lost: number[]
+  readonly stuck: number[]
+  isBehind: boolean
   paused: boolean
   progress: number
   /** Blocks the event loop at the next timer. */
@@ -26,7 +28,8 @@ function watched(): Watched {
   }
   const pings: number[] = []
   const lost: number[] = []
-  const state = { paused: false, progress: 0 }
+  const stuck: number[] = []
+  const state = { paused: false, progress: 0, isBehind: false }
   const rhythm = { clock: late, alarms: new Alarms(late), limits: every }
   const heart = new Heartbeat(rhythm, {
     ping: () => pings.push(late.monotonic()),
@@ -36,13 +39,27 @@ function watched(): Watched {
     get progress() {
       return state.progress
     },
+    get isBehind() {
+      return state.isBehind
+    },
     lost: () => lost.push(late.monotonic()),
+    stuck: () => {
+      heart.stop()
+      stuck.push(late.monotonic())
+    },
   })
   return {
     clock,
     heart,
     pings,
     lost,
+    stuck,
+    get isBehind() {
+      return state.isBehind
+    },
+    set isBehind(isBehind) {
+      state.isBehind = isBehind
+    },
     get paused() {
       return state.paused
     },
@@ -120,4 +137,34 @@ test('a verdict that comes late asks once more: the ping may have left only now'
   heart.heard()
   await clock.advance(20_000)
   expect(lost).toEqual([])
+})
+
+/** A peer that sends something every second. */
+async function sendFor(one: Watched, seconds: number): Promise<void> {
+  for (let second = 0; second < seconds; second++) {
+    one.heart.heard()
+    await one.clock.advance(1_000)
+  }
+}
+
+test('a peer that sends and takes nothing of what waits for it is stuck after 60 s and a look', async () => {
+  const one = watched()
+  one.isBehind = true
+  await sendFor(one, 200)
+  expect(one.stuck).toHaveLength(1)
+  expect((one.stuck[0] ?? 0) - 25_000).toBeGreaterThanOrEqual(60_000)
+  expect(one.stuck[0] ?? 0).toBeLessThanOrEqual(120_000)
+  expect(one.lost).toEqual([])
+})
+
+test('a peer that sends and takes a little between two looks, or for which nothing waits, is not stuck', async () => {
+  const [slow, idle] = [watched(), watched()]
+  slow.isBehind = true
+  for (let cycle = 0; cycle < 10; cycle++) {
+    slow.progress++
+    await sendFor(slow, 40)
+    idle.isBehind = cycle % 2 === 0
+    await sendFor(idle, 40)
+  }
+  expect([slow.stuck, idle.stuck]).toEqual([[], []])
 })

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import {
   aDuration,
   aFunction,
-  assertOptions,
+  checkedOptions,
   aString,
   either,
   having,
@@ -15,7 +15,7 @@ import {
 const kinds = { authorize: aFunction, lease: aDuration, secret: aString, on: orUndefined(aFunction) }
 const refusal = (options: unknown): string => {
   try {
-    assertOptions('the endpoint', options, kinds)
+    checkedOptions('the endpoint', options, kinds)
     return 'taken'
   } catch (error) {
     return String(error)
@@ -95,5 +95,25 @@ describe('options', () => {
   ])('tells apart what is $wanted', (kind, right, wrong) => {
     for (const value of right) expect(kind.is(value)).toBe(true)
     for (const value of wrong) expect(kind.is(value)).toBe(false)
+  })
+})
+
+describe('an option', () => {
+  it('is read once: what a getter answers later is not what was checked, and is not taken', () => {
+    let reads = 0
+    const changing = {
+      get authorize() {
+        return ++reads === 1 ? () => null : undefined
+      },
+    }
+    const checked = checkedOptions('the endpoint', changing, kinds)
+    expect([typeof checked.authorize, typeof checked.authorize, reads]).toEqual(['function', 'function', 1])
+  })
+
+  it('that is a list is copied: what is added later was not checked', () => {
+    const audience = ['api']
+    const checked = checkedOptions('jwt()', { audience }, { audience: strings })
+    audience.push('')
+    expect(checked).toEqual({ audience: ['api'] })
   })
 })

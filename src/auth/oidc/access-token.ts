@@ -2,7 +2,7 @@ import type { Authenticator, Door } from '../../core/application.ts'
 import { limitLookup } from '../../core/limit-lookup.ts'
 import type { Identity } from '../../core/identity.ts'
 import { type Duration, milliseconds } from '../../wire/duration.ts'
-import { aDuration, aFunction, assertOptions, type Kinds, needed, oneOrMore } from '../../wire/options.ts'
+import { aDuration, aFunction, checkedOptions, type Kinds, needed, oneOrMore } from '../../wire/options.ts'
 import { factsOf, heldBy, refusingBad, signedTokens } from '../bearer.ts'
 import { type CheckedClaims, listed } from '../claims.ts'
 import type { Found } from '../found.ts'
@@ -61,7 +61,7 @@ const required = ['iss', 'sub', 'aud', 'client_id', 'iat', 'jti'] as const
  * @example oidc({ provider: id, audience: 'https://chat.example', user: ({ sub }) => users.find(sub) })
  */
 export function oidc<U>(options: OidcOptions<U>): Authenticator<U> {
-  assertOptions('oidc()', options, kinds)
+  options = checkedOptions('oidc()', options, kinds)
   const { provider } = options
   const rules = rulesOf(options)
   const holders = {

@@ -5,7 +5,7 @@ import { type Duration, milliseconds } from '../../wire/duration.ts'
 import {
   aDuration,
   aFunction,
-  assertOptions,
+  checkedOptions,
   having,
   type Kinds,
   needed,
@@ -89,7 +89,7 @@ const refusal = { error: 'invalid_request', error_description: 'the logout token
 export function backchannelLogout(
   options: BackchannelLogoutOptions,
 ): (request: Request) => Promise<Response> {
-  assertOptions('backchannelLogout()', options, kinds)
+  options = checkedOptions('backchannelLogout()', options, kinds)
   const rules = rulesOf(options)
   return async (request) => {
     if (request.method !== 'POST')

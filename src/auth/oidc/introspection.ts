@@ -9,7 +9,7 @@ import {
   aFunction,
   anObject,
   aString,
-  assertOptions,
+  checkedOptions,
   type Kinds,
   needed,
   oneOf,
@@ -97,8 +97,11 @@ const maxLength = 16_384
  * @example introspection({ provider: id, client: { id: 'chat', secret }, user: ({ sub }) => users.find(sub) })
  */
 export function introspection<U>(options: IntrospectionOptions<U>): Authenticator<U> {
-  assertOptions('introspection()', options, optionKinds)
-  assertOptions("the 'client' of introspection()", options.client, clientKinds)
+  options = checkedOptions('introspection()', options, optionKinds)
+  options = {
+    ...options,
+    client: checkedOptions("the 'client' of introspection()", options.client, clientKinds),
+  }
   const answers = answersOf(options)
   const reading = readingOf(options)
   const read = (token: string, answered: Promise<Answer>): Promise<Identity<U>> =>

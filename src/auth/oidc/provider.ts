@@ -9,7 +9,7 @@ import { Remote } from '../remote.ts'
 import { documentUrl, type ProviderMetadata, readMetadata, type WellKnown } from './metadata.ts'
 import {
   aFunction,
-  assertOptions,
+  checkedOptions,
   aText,
   type Kind,
   type Kinds,
@@ -94,7 +94,7 @@ const ages = { oldMs: 3_600_000, staleMs: 24 * 3_600_000 }
  * @example const id = provider({ issuer: 'https://id.example' })
  */
 export function provider(options: ProviderOptions): Provider {
-  assertOptions('provider()', options, kinds)
+  options = checkedOptions('provider()', options, kinds)
   const { issuer, hosts = [], wellKnown = 'openid-configuration' } = options
   const { algorithms = null, clock = systemClock, fetch: get = fetch } = options
   const url = documentUrl(issuer, wellKnown)

@@ -80,6 +80,10 @@ export class NodeConnection implements Connection, Holder, Hearer {
     return this.#outlet.progress
   }
 
+  get isBehind(): boolean {
+    return this.#outlet.isBehind
+  }
+
   get isFull(): boolean {
     return this.#outlet.isFull
   }

@@ -8,7 +8,7 @@ import {
   aDuration,
   aFunction,
   anObject,
-  assertOptions,
+  checkedOptions,
   either,
   type Kinds,
   needed,
@@ -126,14 +126,16 @@ class Transport implements NodeTransport {
   }
 
   attach(server: HttpServer | HttpsServer, options: AttachOptions = {}): void {
-    assertOptions('attach()', options, attachKinds)
-    if (typeof options.closeWithHttpServer === 'object')
-      assertOptions("'closeWithHttpServer'", options.closeWithHttpServer, { drain: needed(aDuration) })
+    const { accepts, closeWithHttpServer = false } = checkedOptions('attach()', options, attachKinds)
+    const how =
+      typeof closeWithHttpServer === 'object'
+        ? checkedOptions("'closeWithHttpServer'", closeWithHttpServer, { drain: needed(aDuration) })
+        : closeWithHttpServer
     if (this.#isClosed) throw new TypeError('this server is closed')
     if (this.#attached.has(server)) throw new TypeError('this server is attached already')
-    upgradesOf(server).add(this.#claimantOf(server, options.accepts))
+    upgradesOf(server).add(this.#claimantOf(server, accepts))
     this.#attached.add(server)
-    this.#closeWith(server, options.closeWithHttpServer ?? false)
+    this.#closeWith(server, how)
   }
 
   #closeWith(server: HttpServer | HttpsServer, how: boolean | { readonly drain: Duration }): void {

@@ -51,6 +51,11 @@ export class Outlet implements Flushed {
     return this.#socket.writableLength + this.#heldBytes + (this.#batch?.bytes ?? 0)
   }
 
+  /** Whether the kernel has not taken the last write yet. */
+  get isBehind(): boolean {
+    return this.#isBehind
+  }
+
   /** How often a reader that was behind has taken what the kernel was given. */
   get progress(): number {
     return this.#progress
