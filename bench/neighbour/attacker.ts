@@ -18,33 +18,67 @@ async function open(path: string, user: string): Promise<WebSocket> {
   return socket
 }
 
+interface Habit {
+  readonly path: string
+  readonly message: string
+  readonly eachMs: number
+  /** How many messages in one piece. */
+  readonly atOnce?: number
+}
+
 /** Sends so often, and comes back when it is closed, until the time is over. */
-async function keepSending(path: string, message: string, eachMs: number): Promise<void> {
+async function keepSending({ path, message, eachMs, atOnce = 1 }: Habit): Promise<void> {
   let socket = await open(path, 'mallory')
   let due = performance.now()
   while (performance.now() < ends) {
     if (socket.readyState !== WebSocket.OPEN) socket = await open(path, 'mallory')
     // what lies here already would only fill this process
     if (socket.bufferedAmount < 4_000_000) {
-      socket.send(message)
-      counts.sent++
+      for (let count = 0; count < atOnce; count++) socket.send(message)
+      counts.sent += atOnce
     }
     due += eachMs
     await after(Math.max(0, due - performance.now()))
   }
 }
 
+const list = (length: number, item: (at: number) => string): string =>
+  `[${Array.from({ length }, (_, at) => item(at)).join()}]`
 const junk = JSON.stringify({ type: 'say', text: 'hi', junk: Array.from({ length: 21_000 }, () => []) })
-const unfit = JSON.stringify(Array.from({ length: 32_000 }, () => 1))
+const kept = JSON.stringify({ type: 'say', text: 'x'.repeat(60_000) })
+const unfit = list(32_000, () => '1')
 const long = JSON.stringify({ type: 'say', text: 'x'.repeat(65_000) })
+/** What a union is asked for in vain, and what fits the last of its arms: as many as 4,096 values, and as 1,024. */
+const vain = [list(4_000, () => '1'), list(1_000, () => '1')]
+const fitting = [1_000, 200].map((length) => list(length, () => '{"kind":"kind-19","by":""}'))
+/** Records without a bound, and records whose keys make V8 hold an array for each. */
+const records = [4_000, 1_000].map((length) =>
+  JSON.stringify(Object.fromEntries(Array.from({ length }, (_, at) => [`key-${at}`, 1]))),
+)
+const sparse = [1_300, 60].map((length) => list(length, () => '{"1000":1}'))
+
+const each = (path: string, messages: readonly string[]): Promise<unknown> =>
+  Promise.all(messages.map((message) => keepSending({ path, message, eachMs: 20 })))
 
 const attacks: Readonly<Record<AttackName, () => Promise<unknown>>> = {
-  // 64 KB that are thrown away but for two letters, to handlers that wait
-  waiting: () => all(20, (at) => keepSending(`/ws/slow/room-${at}`, junk, 20)),
+  nobody: () => after(ends - performance.now()),
+  // 64 KB that are thrown away but for two letters, and 60 KB that are not, to handlers that wait
+  waiting: () =>
+    all(20, (at) => keepSending({ path: `/ws/slow/room-${at}`, message: at < 4 ? junk : kept, eachMs: 20 })),
   // 64 KB of what the validator does not take
-  unfit: () => all(4, () => keepSending('/ws/lists', unfit, 20)),
+  unfit: () => each('/ws/lists', [unfit, unfit, unfit, unfit]),
   // the room gets all of it
-  bytes: () => keepSending('/ws/room/honest', long, 1_000 / 190),
+  bytes: () => keepSending({ path: '/ws/room/honest', message: long, eachMs: 1_000 / 190 }),
+  union: () => each('/ws/union', [...vain, ...fitting]),
+  records: () => Promise.all([each('/ws/records', records), each('/ws/sparse', sparse)]),
+  // many that are cheap by themselves, so that the process reads them without a break
+  'in one piece': () =>
+    keepSending({
+      path: '/ws/union',
+      message: list(60, () => '{"kind":"kind-19","by":""}'),
+      eachMs: 1_000,
+      atOnce: 90,
+    }),
   crowd: joining,
 }
 
@@ -57,10 +91,11 @@ async function joining(): Promise<void> {
   await after(Math.max(0, ends - performance.now()))
 }
 
-function all(count: number, each: (at: number) => Promise<unknown>): Promise<unknown> {
-  return Promise.all(Array.from({ length: count }, (_, at) => each(at)))
+function all(count: number, one: (at: number) => Promise<unknown>): Promise<unknown> {
+  return Promise.all(Array.from({ length: count }, (_, at) => one(at)))
 }
 
+process.send?.('begun')
 await attacks[attack.name]()
 process.send?.(counts)
 process.exit()

@@ -52,11 +52,18 @@ export interface Deeds {
   readonly closes: Readonly<Record<string, number>>
 }
 
-/** Runs an attacker to its end. It yields to the stranger, who is measured on the same core. */
-export async function attacked(attack: Attack): Promise<Deeds> {
+/** An attacker at work: when it has begun, and what it has done at its end. */
+export interface Attacker {
+  readonly begun: Promise<unknown>
+  readonly deeds: Promise<Deeds>
+}
+
+/** Runs an attacker to its end. It yields to the strangers, who are measured on the same core. */
+export function attacked(attack: Attack): Attacker {
   const child = started('./attacker.ts', [JSON.stringify(attack)], generatorCore)
   if (child.pid !== undefined) setPriority(child.pid, 15)
-  return await heard<Deeds>(child)
+  const begun = heard<'begun'>(child)
+  return { begun, deeds: begun.then(() => heard<Deeds>(child)) }
 }
 
 function started(file: string, args: readonly string[], core: number): ChildProcess {

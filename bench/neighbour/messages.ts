@@ -7,6 +7,8 @@ export interface Usage {
   readonly heldBytes: number
   /** Processor time since it began, in milliseconds. */
   readonly cpuMs: number
+  /** The most that has waited for handlers of the attacker since this was asked last, as the server counts it: bytes of the wire, or more. */
+  readonly waitingBytes: number
 }
 
 /** What the server answers; where it listens comes first, unasked. */
@@ -22,5 +24,17 @@ export interface Attack {
   readonly seconds: number
 }
 
-/** The attacks, each by one signed-in user. */
-export type AttackName = 'waiting' | 'unfit' | 'bytes' | 'crowd'
+/** What one signed-in user does; `nobody` does nothing, and `crowd` is many users. */
+export const attackNames = [
+  'nobody',
+  'waiting',
+  'unfit',
+  'bytes',
+  'union',
+  'records',
+  'in one piece',
+  'crowd',
+] as const
+
+/** One of them. */
+export type AttackName = (typeof attackNames)[number]

@@ -3,6 +3,8 @@ import { setTimeout as after } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { type Authenticator, consumer, endpoint, router, sallyport } from 'sallyport'
+import { hub } from '../../src/core/application.ts'
+import { identityKey } from '../../src/core/keys.ts'
 import * as contracts from './contracts.ts'
 import type { Answer, Ask } from './messages.ts'
 
@@ -13,8 +15,8 @@ const auth: Authenticator<{ readonly id: string }> = async ({ headers }) => {
 const handlerMs = 250
 const [pieces, pieceBytes] = [24, 1_000_000]
 
-const { slow, room, lists, crowd, large, echo } = contracts
-const port = sallyport({ limits: { connectionsPerIdentity: 100 }, report: () => {} })
+const { slow, room, lists, union, records, sparse, crowd, large, echo } = contracts
+const port = sallyport({ limits: { connectionsPerIdentity: 100 }, report: () => {}, warn: false })
 port.serve(
   router([
     consumer(slow, { auth }, (socket) => ({
@@ -29,6 +31,15 @@ port.serve(
       on: { say: ({ text }) => socket.group().send('said', { text }) },
     })),
     consumer(lists, { auth }, () => ({ message: () => {} })),
+    consumer(union, { auth }, () => ({ message: () => {} })),
+    consumer(records, { auth }, () => ({ message: () => {} })),
+    consumer(sparse, { auth }, () => ({
+      message: async (list) => {
+        await after(handlerMs)
+        // what a handler still needs after its wait is held meanwhile
+        return list.length
+      },
+    })),
     consumer(crowd, { auth, presence: ({ user }) => ({ name: user.id }) }, () => ({})),
     consumer(large, { auth }, (socket) => ({
       open: async () => {
@@ -46,11 +57,25 @@ const { port: number } = await port.listen(0)
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
 
+// what waits is looked at all the time: it is the most that counts
+let waitingBytes = 0
+const looking = setInterval(() => {
+  waitingBytes = Math.max(waitingBytes, port[hub].backlog.of(identityKey('', 'mallory')))
+}, 5)
+looking.unref()
+
 function usage(): Answer {
+  const mostWaiting = waitingBytes
+  waitingBytes = 0
   collect()
   const { heapUsed, external } = process.memoryUsage()
   const { user, system } = process.cpuUsage()
-  return { of: 'usage', heldBytes: heapUsed + external, cpuMs: (user + system) / 1_000 }
+  return {
+    of: 'usage',
+    heldBytes: heapUsed + external,
+    cpuMs: (user + system) / 1_000,
+    waitingBytes: mostWaiting,
+  }
 }
 
 async function answer(asked: Ask): Promise<Answer> {

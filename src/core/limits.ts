@@ -39,7 +39,7 @@ export interface Limits {
   /**
    * Values in the JSON of one message: objects, items of arrays and members of objects, all together; 1,024, then 400
    * `too-many-values`. They are counted before the message is parsed and validated. What they cost depends on the schema: 4,090
-   * numbers where a union of 20 objects is wanted held the process for 210 ms, 1,024 for 53 ms. An endpoint asks for more with `limits.values`.
+   * numbers where a union of 20 objects is wanted held the process for 210 ms, 1,024 for 18 to 27 ms. An endpoint asks for more with `limits.values`.
    */
   readonly messageValues: number
   /** Fragments of one message; 64, then 1008. */
@@ -56,8 +56,8 @@ export interface Limits {
   /** Messages of the guests of one network together; 500 a second, burst 1,000. It is switched off like `identityRate`. */
   readonly guestRate: Rate | null
   /**
-   * Bytes of the messages of one socket; 256 KiB a second, burst 512 KiB, or one message of the largest size where that is
-   * more. `null` switches it off.
+   * Bytes of the messages of one socket; 256 KiB a second, burst 512 KiB (half of what may wait for a reader of its room), or
+   * one message of the largest size where that is more. `null` switches it off.
    */
   readonly byteRate: Rate | null
   /**
