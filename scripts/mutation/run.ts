@@ -34,8 +34,7 @@ class Copy {
 
   /** What fails first when the file is this, or null when its tests pass. */
   async failure({ file, tests }: Guarded, source: string): Promise<Outcome> {
-    const changed = join(this.#folder, file)
-    writeFileSync(changed, source)
+    const changed = this.write(file, source)
     const child = await this.#start()
     return new Promise((done) => {
       const over = (failed: Outcome): void => {
@@ -52,6 +51,17 @@ class Copy {
       child.once('exit', lost('ended the process'))
       child.send({ tests, changed } satisfies Run)
     })
+  }
+
+  /** A file as it is here: the tree that was copied may have changed since. */
+  read(file: string): string {
+    return readFileSync(join(this.#folder, file), 'utf8')
+  }
+
+  write(file: string, source: string): string {
+    const path = join(this.#folder, file)
+    writeFileSync(path, source)
+    return path
   }
 
   async #start(): Promise<ChildProcess> {
@@ -96,9 +106,12 @@ const scores = new Map<string, Score>()
 
 async function tryFile(copy: Copy, one: Guarded): Promise<void> {
   const { file } = one
-  const source = readFileSync(file, 'utf8')
+  const source = copy.read(file)
   const unfit = await unfitness(copy, one, source)
-  if (unfit !== null) return survive(`${file}: ${unfit}`)
+  if (unfit !== null) {
+    copy.write(file, source)
+    return survive(`${file}: ${unfit}`)
+  }
   const all = mutantsOf(source)
   assertKnown(file, all)
   const mutants = all.filter(({ what }) => !accepted.has(`${file}: ${what}`))

@@ -387,3 +387,12 @@ test('subjects whose tickets are over are forgotten', async () => {
   quota.add('next', 30_000)
   expect(quota.size).toBe(1)
 })
+
+test('a subject whose last ticket was used is forgotten', () => {
+  const quota = new TicketQuota(100, clock)
+  for (const subject of ['ada', 'ada', 'grace']) quota.add(subject, 30_000)
+  quota.remove('ada')
+  expect(quota.size).toBe(2)
+  quota.remove('ada')
+  expect(quota.size).toBe(1)
+})

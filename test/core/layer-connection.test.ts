@@ -249,6 +249,22 @@ test('a server that is closed while its layer refuses reports nothing, and conne
   expect([parts.attempts, parts.faults]).toEqual([[0], []])
 })
 
+test('a layer that goes down after the server has closed is not reported', async () => {
+  const parts = world((_, joined) => joined())
+  let tell: (now: Health) => void = () => {}
+  const layer: Layer = {
+    connect: (node, hooks) => {
+      tell = (now) => hooks.health(now)
+      return parts.layer.connect(node, hooks)
+    },
+  }
+  const connection = connected({ ...parts, layer })
+  await settled()
+  await connection.close()
+  tell({ state: 'down', nodes: ['one'], detail: 'gone' })
+  expect(parts.faults).toEqual([])
+})
+
 test('a server closes though its layer never answers', async () => {
   const parts = world(() => new Promise(() => {}))
   const connection = connected(parts)
