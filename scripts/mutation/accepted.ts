@@ -65,4 +65,32 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     'For speed: no digest is made to be looked for in no filter.',
   ],
   ['src/auth/tickets.ts: redeem: without null', 'For the types: what is made of `null` is no record.'],
+  [
+    'src/core/revocations.ts: Kind: #removeEnded: without || first.due > now',
+    'For speed: what is not over is taken out of the heap and put back as it was.',
+  ],
+  [
+    'src/core/revocations.ts: Kind: #makeRoom: if (first === undefined) never',
+    'For the types: where too many are kept there is a first one.',
+  ],
+  [
+    'src/core/limit-lookup.ts: countingFailures: without error instanceof Denial &&',
+    'For the types: whatever an authenticator throws is a Denial by then.',
+  ],
+  [
+    'src/core/connection-cap.ts: evictOldest: if (registry.countOf(holder) <= most) never',
+    'For speed: of so many as it may have none is beyond them.',
+  ],
+  [
+    'src/core/presence-message.ts: recordIn: without null',
+    'For the types: what is no record has no kind, and is no message.',
+  ],
+  [
+    'src/core/clock-steps.ts: ClockSteps: #end: without && first !== undefined',
+    'For the types: of more than sixteen there is a first.',
+  ],
+  [
+    'src/core/clock-steps.ts: ClockSteps: #end: without && second !== undefined',
+    'For the types: of more than sixteen there is a second.',
+  ],
 ])

@@ -42,6 +42,17 @@ test('of a clock that was ahead for a moment that moment is in doubt, and no dat
   expect(moment).toEqual({ from: start + 9_000_000 - 1_000, to: start + 9_000_500 })
 })
 
+test('another moment in doubt is not taken for the one that was told before', async () => {
+  const { clock, steps, set } = watched()
+  set(-5_000)
+  expect(steps.doubtfulAfter(start - 1)).toEqual([{ from: Number.NEGATIVE_INFINITY, to: start }])
+  await clock.advance(10_000)
+  set(9_000_000)
+  await clock.advance(500)
+  set(-9_000_000)
+  expect(steps.doubtfulAfter(clock.now())).toMatchObject([{ to: start + 9_005_500 }])
+})
+
 test('where a clock was set between two looks is unknown: both stretches reach over the time between', async () => {
   const { clock, steps } = watched()
   await clock.advance(3_000)
