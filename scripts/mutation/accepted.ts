@@ -93,4 +93,20 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     'src/core/clock-steps.ts: ClockSteps: #end: without && second !== undefined',
     'For the types: of more than sixteen there is a second.',
   ],
+  [
+    'src/core/member-table.ts: MemberTable: #show: if (before === member) never',
+    'For speed: the same member is put where it was, and nothing has changed.',
+  ],
+  [
+    'src/core/member-table.ts: MemberTable: #show: if (before?.json === member?.json) never',
+    'For speed: the list is joined anew, and what has not changed is no change when changes are taken.',
+  ],
+  [
+    'src/core/member-table.ts: pageOf: without isBehind ||',
+    'For speed: what is behind the page is sorted, and cut off.',
+  ],
+  [
+    'src/core/member-table.ts: pageOf: without after !== null &&',
+    'For the types: no text is less than `null`.',
+  ],
 ])

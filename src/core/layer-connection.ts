@@ -93,9 +93,8 @@ export class LayerConnection implements Link {
     return this.#call('claim', callMs, (link) => link.claim(key, owner, ttlMs))
   }
 
-  /** Leaves the layer, and tries no more. A second call does nothing. */
+  /** Leaves the layer, and tries no more. A second call does nothing more: there is no link any more to leave by. */
   async close(): Promise<void> {
-    if (this.#closed) return
     this.#closed = true
     this.#retry?.cancel()
     const connecting = this.#link

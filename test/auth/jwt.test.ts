@@ -524,3 +524,11 @@ describe('a configuration is refused at start', () => {
     )
   })
 })
+
+test.each([
+  ['issuer', [5, 'id']],
+  ['issuer', [null, 'id']],
+  ['id', ['https://id.example', 5]],
+])('issuerScoped() names what is no text in its error: the %s', (what, names) => {
+  expect(() => Reflect.apply(issuerScoped, undefined, names)).toThrow(`the ${what} of issuerScoped()`)
+})

@@ -91,3 +91,23 @@ test.each([1, 3, 7, 100])('pages of %i hold every member once, in the order of t
   }
   expect(all).toEqual(users.toSorted())
 })
+
+test('an older text is not seen in place of a later one, though it sorts behind it', () => {
+  const shows = [['a', shown('ada', 2, 'a')] as const, ['b', shown('ada', 1, 'z')] as const]
+  for (const order of [shows, shows.toReversed()]) {
+    const table = new MemberTable(() => undefined)
+    for (const [node, member] of order) table.set(node, member)
+    expect(seen(table)).toEqual([['ada', 'a']])
+  }
+})
+
+test('the first page of 3,000 members is the same in whatever order they came', () => {
+  const users = Array.from({ length: 3_000 }, (_, index) => String(index).padStart(4, '0'))
+  for (const came of [users, users.toReversed()]) {
+    const page = pageOf(
+      came.map((user) => shown(user)),
+      { after: null, limit: 3 },
+    )
+    expect(page.map(({ user }) => user)).toEqual(['0000', '0001', '0002'])
+  }
+})
