@@ -27,6 +27,7 @@ import { Orders } from './core/orders.ts'
 import { Presence } from './core/presence.ts'
 import { Registry } from './core/registry.ts'
 import { type EventSink, type Reporter, safely } from './core/report.ts'
+import { RepeatedFaults } from './core/repeated-faults.ts'
 import { Revocations } from './core/revocations.ts'
 import type { Tracer } from './core/tracer.ts'
 import { warnings } from './core/warnings.ts'
@@ -285,6 +286,7 @@ function hubOf(options: Options): {
     layer: link,
     groups,
     report,
+    repeatedFaults: new RepeatedFaults(report, alarms),
     carriers: checkedCarriers(options.carriers ?? {}),
     origins,
     gate: new Gate(limits, clock),

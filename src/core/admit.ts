@@ -79,7 +79,8 @@ export async function admit(application: Application, entrance: Entrance): Promi
 export function tellOf(handshake: Handshake, denial: Denial): void {
   const server = handshake[hub]
   server.emit(deniedEvent(denial, placeOf(handshake), suspectOf(handshake)))
-  if (denial.cause !== undefined) server.report(denial.cause, denial.detail ?? 'answering a handshake')
+  if (denial.cause !== undefined)
+    server.repeatedFaults.tell(denial.cause, denial.detail ?? 'answering a handshake')
 }
 
 /** What was thrown, as a denial: anything else is 503 and reported, never taken for an answer. */

@@ -15,6 +15,7 @@ import type { Orders } from './orders.ts'
 import type { Messenger } from './port.ts'
 import type { Presence } from './presence.ts'
 import type { Registry } from './registry.ts'
+import type { RepeatedFaults } from './repeated-faults.ts'
 import type { Revocations } from './revocations.ts'
 import type { Happening, Reporter } from './report.ts'
 import type { Tracer } from './tracer.ts'
@@ -63,4 +64,6 @@ export interface Hub {
   /** A short name for the id of a session or token that does not tell it: the first 16 hex digits of its SHA-256. */
   readonly fingerprint: (id: string) => string
   readonly report: Reporter
+  /** Reports what fails at one handshake or lease after the other. */
+  readonly repeatedFaults: RepeatedFaults
 }

@@ -113,7 +113,8 @@ export class Lifetime implements StandingHearer {
   /** An answer that could not be had is no refusal: the old grant holds to the end of its lease, then it is over. */
   unknown(denial: Denial, why: Why): Outcome {
     const { hub, opening, span } = this.#parts
-    if (denial.cause !== undefined) hub.report(denial.cause, denial.detail ?? 'asking a door again')
+    if (denial.cause !== undefined)
+      hub.repeatedFaults.tell(denial.cause, denial.detail ?? 'asking a door again')
     const { status, reason: code, detail } = denial
     opening.tell({ type: 'unanswered', why, status, code, detail })
     if (span.leaseMs === null) {
@@ -177,7 +178,7 @@ export class Lifetime implements StandingHearer {
       if (identity === null || identity === undefined) return false
       return identity.expires === undefined || identity.expires.getTime() > end
     } catch (error) {
-      hub.report(error, 'renewing an identity before it expires')
+      hub.repeatedFaults.tell(error, 'renewing an identity before it expires')
       return false
     }
   }

@@ -127,7 +127,7 @@ export class Refresh {
     if (opening.ended) return
     const { contract, place } = opening.parts
     const { status, reason: code, detail, cause } = denial
-    if (cause !== undefined) hub.report(cause, detail ?? 'taking a new credential')
+    if (cause !== undefined) hub.repeatedFaults.tell(cause, detail ?? 'taking a new credential')
     hub.emit({ type: 'refresh-refused', contract: contract.path, status, code, detail, ...place })
     opening.frame({ op: 'auth', nonce, refused: refusalOf(denial, place.id) })
   }

@@ -13,6 +13,8 @@ import {
   text,
 } from '../../src/index.ts'
 import { type Ask, testClock, testPort, visit } from '../../src/testing.ts'
+import { hub } from '../../src/core/application.ts'
+import { identityKey } from '../../src/core/keys.ts'
 import { ada, grace, type User } from './rooms.ts'
 
 const notes = contract('/ws/notes/:id', {
@@ -537,4 +539,35 @@ test('a first door that says nothing about a new credential is waited for no lon
   expect(String(faults[0])).toContain('no answer within 5000 ms')
   await clock.advance(10_000)
   expect(asks).toHaveLength(2)
+})
+
+test('what waits while a new credential is looked at is bounded, and a revocation finds and drops it', async () => {
+  const { clock, auth, tokens, state, port, events, waiting } = world(aDay)
+  tokens.set('old', { user: ada, minutes: 10 }).set('new', { user: ada, minutes: 20 })
+  const { promise: never } = Promise.withResolvers<void>()
+  const authorize = () => ({ canWrite: true })
+  const unrated = { rate: null, byteRate: null }
+  const busy = consumer(notes, { auth, authorize, limits: unrated }, () => ({ on: { write: () => never } }))
+  const who = { headers: { authorization: 'Bearer old' }, refresh: () => 'new', port }
+  const tabs = await Promise.all(Array.from({ length: 5 }, () => visit(busy, { id: 'doc' }, who)))
+  state.slow = true
+  await clock.advance(10 * 60_000 - 30_000)
+  for (const tab of tabs)
+    for (let count = 0; count < 9; count++)
+      tab.raw(
+        JSON.stringify({ op: 'msg', in: '/ws/notes/doc', type: 'write', data: { text: 'x'.repeat(60_000) } }),
+      )
+  const account = identityKey('', ada.id)
+  expect(port[hub].backlog.of(account)).toBeGreaterThan(1_900_000)
+  expect(port[hub].backlog.of(account)).toBeLessThanOrEqual(2_097_152)
+  expect(events).toContainEqual(
+    expect.objectContaining({ type: 'refused-message', code: 'too-much-waiting' }),
+  )
+  const receipt = await port.revoke({ user: ada.id, reason: 'banned' })
+  // of 2 MiB, each of 60,072 bytes
+  expect(receipt).toMatchObject({ closed: 5, dropped: 34 })
+  waiting.resolve()
+  await clock.advance(0)
+  expect([port.connections, port[hub].backlog.of(account)]).toEqual([0, 0])
+  expect(events.filter(({ type }) => type === 'refreshed')).toEqual([])
 })

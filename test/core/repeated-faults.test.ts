@@ -1,0 +1,66 @@
+import { expect, test } from 'vitest'
+import { hub } from '../../src/core/application.ts'
+import { anyone, consumer, contract, type Authenticator, text } from '../../src/index.ts'
+import { testClock, testPort, visit } from '../../src/testing.ts'
+import { ada, byName } from './rooms.ts'
+
+const lines = contract('/ws/lines', { client: text, server: text })
+const away = (): never => {
+  throw new Error('the database is away')
+}
+
+function world(what: () => never = away) {
+  const clock = testClock()
+  const reports: string[] = []
+  let denied = 0
+  const port = testPort({
+    clock,
+    report: (error, doing) => reports.push(`${doing}: ${String(error)}`),
+    on: ({ type }) => void (denied += type === 'denied' ? 1 : 0),
+  })
+  const asking: Authenticator<null> = async () => what()
+  const inside = {
+    rule: consumer(lines, { auth: byName, authorize: what }, () => ({ message: () => {} })),
+    authenticator: consumer(lines, { auth: asking }, () => ({ message: () => {} })),
+    fine: consumer(lines, { auth: anyone }, () => ({ message: () => {} })),
+  }
+  const knock = async (times: number, kind: keyof typeof inside): Promise<void> => {
+    for (let count = 0; count < times; count++)
+      await visit(inside[kind], {}, { headers: { 'x-test-user': ada.name }, port }).catch(() => {})
+  }
+  return { clock, port, reports, knock, denied: () => denied }
+}
+
+test.each(['rule', 'authenticator'] as const)(
+  'a %s that fails at 1,000 handshakes is reported once, and once a minute with a count',
+  async (kind) => {
+    const { clock, port, reports, knock, denied } = world()
+    await knock(1_000, kind)
+    // each handshake is an event of its own, as before
+    expect(denied()).toBe(1_000)
+    // it was 1,000
+    expect(reports).toHaveLength(1)
+    await clock.advance(60_000)
+    expect(reports).toHaveLength(2)
+    expect(reports[1]).toContain('(999 more within a minute): Error: the database is away')
+    await knock(3, kind)
+    await clock.advance(60_000)
+    expect(reports[2]).toContain('(3 more within a minute)')
+    await clock.advance(60_000)
+    expect([reports.length, port[hub].repeatedFaults.size]).toEqual([3, 0])
+    await knock(1, kind)
+    expect(reports).toHaveLength(4)
+  },
+)
+
+test('two causes are told apart, and 1,000 errors whose texts all differ are told of as 33', async () => {
+  let count = 0
+  const { clock, port, reports, knock } = world(() => {
+    throw new Error(`request ${count++}`)
+  })
+  await knock(1_000, 'rule')
+  expect([reports.length, port[hub].repeatedFaults.size]).toEqual([33, 33])
+  await clock.advance(60_000)
+  expect(reports).toHaveLength(34)
+  expect(reports.at(-1)).toContain('various things (967 more within a minute): Error: request 999')
+})
