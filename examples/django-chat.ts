@@ -1,6 +1,6 @@
 // The article's Django Channels chat: session cookie or token, a welcome, a group for each room, 4003.
 // Run it: npm run django -w examples, then open http://localhost:8000
-import { anyOf, consumer, contract, type Port, sallyport } from 'sallyport'
+import { anyOf, consumer, contract, type Server, sallyport } from 'sallyport'
 import { jwt } from 'sallyport/auth/jwt'
 import { sessions } from 'sallyport/auth/sessions'
 import { z } from 'zod'
@@ -13,7 +13,7 @@ export const chat = contract('/ws/chat/:room/', {
 })
 
 /** Makes the server: `AuthMiddlewareStack`, `TokenAuthMiddleware`, `URLRouter` and `MyChatConsumer`. */
-export function djangoChat(site: Site): Port {
+export function djangoChat(site: Site): Server {
   const member = sessions({
     cookie: 'sessionid',
     load: (id) => site.session(id),
@@ -27,14 +27,14 @@ export function djangoChat(site: Site): Port {
     message: ({ message }) => socket.group().send({ message, username: socket.user.username }),
   }))
 
-  const port = sallyport({ carriers: { query: { bearer: 'token' } } })
-  port.serve(room)
-  return port
+  const server = sallyport({ carriers: { query: { bearer: 'token' } } })
+  server.serve(room)
+  return server
 }
 
 if (import.meta.main) {
   const site = openSite()
-  const server = site.serve('clients/django.js')
-  djangoChat(site).attach(server)
-  server.listen(8000, '127.0.0.1', () => console.log('http://localhost:8000'))
+  const httpServer = site.serve('clients/django.js')
+  djangoChat(site).attach(httpServer)
+  httpServer.listen(8000, '127.0.0.1', () => console.log('http://localhost:8000'))
 }

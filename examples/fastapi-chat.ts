@@ -1,6 +1,6 @@
 // The article's FastAPI chat: a JWT in query, subprotocol list or header, a welcome, 1008 for strangers.
 // Run it: npm run fastapi -w examples, then open http://localhost:8000
-import { contract, endpoint, type Port, sallyport, text } from 'sallyport'
+import { contract, endpoint, type Server, sallyport, text } from 'sallyport'
 import { jwt } from 'sallyport/auth/jwt'
 import { openSite, type Site } from './site.ts'
 
@@ -8,7 +8,7 @@ import { openSite, type Site } from './site.ts'
 export const chat = contract('/ws/chat/:room', { client: text, server: text })
 
 /** Makes the server: `authenticate_websocket_user` and `websocket_endpoint`, with a room that is shared. */
-export function fastapiChat(site: Site): Port {
+export function fastapiChat(site: Site): Server {
   const bearer = jwt({ secret: site.secret, audience: 'chat', user: ({ sub }) => site.user(sub) })
 
   const room = endpoint(chat, { auth: bearer, refuse: { code: 1008 } }, async (socket) => {
@@ -17,14 +17,14 @@ export function fastapiChat(site: Site): Port {
     for await (const data of socket) await socket.group().send(`Message from ${username}: ${data}`)
   })
 
-  const port = sallyport({ carriers: { query: { bearer: 'token' } } })
-  port.serve(room)
-  return port
+  const server = sallyport({ carriers: { query: { bearer: 'token' } } })
+  server.serve(room)
+  return server
 }
 
 if (import.meta.main) {
   const site = openSite()
-  const server = site.serve('clients/fastapi.js')
-  fastapiChat(site).attach(server)
-  server.listen(8000, '127.0.0.1', () => console.log('http://localhost:8000'))
+  const httpServer = site.serve('clients/fastapi.js')
+  fastapiChat(site).attach(httpServer)
+  httpServer.listen(8000, '127.0.0.1', () => console.log('http://localhost:8000'))
 }

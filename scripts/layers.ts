@@ -1,7 +1,8 @@
 // The one rule of the house: wire knows nothing; core knows wire; auth, layers and transports know core but never each
 // other; client knows only wire; server and testing assemble; nothing imports upward, and there is no cycle, not even of types.
-import { readdirSync, readFileSync } from 'node:fs'
-import { dirname, join, normalize } from 'node:path'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { cycleIn, importsBelow } from './import-graph.ts'
 
 const root = 'src'
 /** Which places a place may import from, beside itself. */
@@ -18,22 +19,25 @@ const may: Readonly<Record<string, readonly string[]>> = {
   testing: ['core', 'wire', 'layers', 'transports', 'server'],
   index: ['contract', 'core', 'wire', 'layers', 'server'],
 }
+/** The rooms of core: each imports only those before it. */
+const rooms: readonly string[] = [
+  'runtime',
+  'api',
+  'groups',
+  'access',
+  'server-context',
+  'server-messenger',
+  'admission',
+  'socket',
+  'endpoint',
+]
 /** Places that run anywhere: no module of Node and no package, but for types. */
 const anywhere = new Set(['wire', 'contract', 'core', 'client'])
 
-const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
+const graph = importsBelow(root)
 const placeOf = (file: string): string => file.split('/')[0]?.replace(/\.ts$/, '') ?? ''
-const graph = new Map(files.map((file) => [file, importsOf(file)]))
+const roomOf = (file: string): string => file.split('/')[1]?.replace(/\.ts$/, '') ?? ''
 const faults = [...graph].flatMap(([file, imports]) => imports.flatMap((imported) => fault(file, imported)))
-
-function importsOf(file: string): readonly string[] {
-  const source = readFileSync(join(root, file), 'utf8')
-  const statements = source.matchAll(/^(?:import|export)\s(?:[^'"=()]*?\sfrom\s)?'([^'\n]+)'/gm)
-  const expressions = source.matchAll(/^(?!\s*(?:\*|\/\/)).*\bimport\('([^'\n]+)'/gm)
-  return [...statements, ...expressions].map(([, name = '']) =>
-    name.startsWith('.') ? normalize(join(dirname(file), name)) : name,
-  )
-}
 
 function fault(file: string, imported: string): readonly string[] {
   const [from, to] = [placeOf(file), placeOf(imported)]
@@ -41,19 +45,16 @@ function fault(file: string, imported: string): readonly string[] {
     const typesOnly = imported === '@standard-schema/spec'
     return anywhere.has(from) && !typesOnly ? [`${file} must run anywhere, but imports '${imported}'`] : []
   }
+  if (from === 'core' && to === 'core') return roomFault(file, imported)
   if (from === to || may[from]?.includes(to) === true) return []
   return [`${file} may not import ${imported}: ${from} knows ${may[from]?.join(', ') || 'nothing'}`]
 }
 
-function cycleFrom(file: string, path: readonly string[], done: Set<string>): readonly string[] | null {
-  if (path.includes(file)) return [...path.slice(path.indexOf(file)), file]
-  if (done.has(file)) return null
-  for (const imported of graph.get(file) ?? []) {
-    const found = graph.has(imported) ? cycleFrom(imported, [...path, file], done) : null
-    if (found !== null) return found
-  }
-  done.add(file)
-  return null
+function roomFault(file: string, imported: string): readonly string[] {
+  const [from, to] = [rooms.indexOf(roomOf(file)), rooms.indexOf(roomOf(imported))]
+  if (from === -1) return [`${file} stands in no room: core has ${rooms.join(', ')}`]
+  if (to <= from) return []
+  return [`${file} may not import ${imported}: that room is above its own`]
 }
 
 /** The public lists say what there is, and nothing else. */
@@ -63,9 +64,8 @@ function isList(file: string): boolean {
 }
 
 for (const file of ['index.ts', 'contract.ts']) if (!isList(file)) faults.push(`${file} may only re-export`)
-const done = new Set<string>()
-const cycle = files.map((file) => cycleFrom(file, [], done)).find((found) => found !== null) ?? null
+const cycle = cycleIn(graph)
 if (cycle !== null) faults.push(`a cycle of imports: ${cycle.join(' -> ')}`)
 for (const line of faults) console.error(line)
-console.log(`${files.length} files, ${faults.length} faults`)
+console.log(`${graph.size} files, ${faults.length} faults`)
 process.exitCode = faults.length === 0 ? 0 : 1

@@ -1,7 +1,7 @@
 // Prints the tables of PROTOCOL.md from the code: node scripts/protocol-table.ts
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { defaultLimits, type Limits } from '../src/core/limits.ts'
+import { defaultLimits, type Limits } from '../src/core/api/limits.ts'
 import { closeCodes, retryAfterClose } from '../src/wire/close.ts'
 
 /** The page whose tables are generated. */

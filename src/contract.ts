@@ -20,6 +20,6 @@ export {
 } from './wire/contract.ts'
 export type { Duration } from './wire/duration.ts'
 export { Denial, type DenialOptions, type ErrorCode, SallyportError } from './wire/errors.ts'
-export type { Member, Position } from './wire/frame.ts'
+export type { PresentMember, Position } from './wire/frame.ts'
 export type { Params } from './wire/path.ts'
 export type { Schema } from './wire/schema.ts'

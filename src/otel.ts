@@ -15,9 +15,9 @@ import {
   type Tracer as OtelTracer,
   type TracerProvider,
 } from '@opentelemetry/api'
-import type { Tracer, Work } from './core/tracer.ts'
+import type { Tracer, TracedWork } from './core/api/tracer.ts'
 import { Denial } from './wire/errors.ts'
-import { aBoolean, checkedOptions, having, type Kinds, oneOf } from './wire/options.ts'
+import { aBoolean, checkedOptions, having, type OptionKinds, oneOf } from './wire/options.ts'
 import type { TraceContext } from './wire/trace.ts'
 
 /** How spans are made. */
@@ -33,7 +33,7 @@ export interface OtelOptions {
   readonly tell?: boolean
 }
 
-const optionKinds: Kinds<OtelOptions> = {
+const optionKinds: OptionKinds<OtelOptions> = {
   provider: having('getTracer'),
   remote: oneOf('continue', 'link'),
   tell: aBoolean,
@@ -81,7 +81,7 @@ const doors = new WeakSet<Span>()
  */
 function origin(
   remote: SpanContext | null,
-  { kind }: Work,
+  { kind }: TracedWork,
   how: 'continue' | 'link',
 ): { readonly base: Context; readonly links: Link[] } {
   const isLocal = kind === 'send' || (kind === 'handshake' && remote === null)
@@ -113,14 +113,14 @@ function told(own: SpanContext): TraceContext | null {
 }
 
 /** Of few values: templates and kinds, as the semantic conventions ask for. */
-function nameOf({ kind, contract, type }: Work): string {
+function nameOf({ kind, contract, type }: TracedWork): string {
   if (kind === 'handshake') return `GET ${contract}`
   if (kind === 'call') return `${contract}/${type ?? ''}`
   return `${kind === 'send' ? 'send' : 'process'} ${contract}`
 }
 
 /** Names of the semantic conventions where they have one. */
-function attributesOf(work: Work): Attributes {
+function attributesOf(work: TracedWork): Attributes {
   const { kind, contract, path, type, id, subject, address } = work
   const common = {
     ...(id === null ? {} : { 'sallyport.handshake.id': id }),

@@ -1,36 +1,37 @@
 import { hash } from 'node:crypto'
-import { newId } from './core/new-id.ts'
+import { newId } from './core/runtime/id.ts'
 import type { Server as HttpServer } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
-import { admit } from './core/admit.ts'
-import { type Application, hub as server } from './core/application.ts'
-import type { Identity } from './core/identity.ts'
-import { accountsUnder } from './core/account.ts'
-import { Alarms } from './core/alarms.ts'
-import { Allowances } from './core/allowances.ts'
-import { Backlog } from './core/backlog.ts'
-import { aClock, type Clock, systemClock, type Timer } from './core/clock.ts'
-import { type Carriers, checkedCarriers } from './core/credentials.ts'
-import { debugOutput } from './core/debug-output.ts'
-import { FailedAttempts } from './core/failed-attempts.ts'
-import { Flights } from './core/flights.ts'
-import { Gate } from './core/gate.ts'
-import { Groups } from './core/groups.ts'
-import type { Hub } from './core/hub.ts'
-import type { Layer, Store } from './core/layer.ts'
-import { LayerConnection } from './core/layer-connection.ts'
-import { type Limits, limitsWith } from './core/limits.ts'
-import { messengerOf } from './core/messenger.ts'
-import { type OriginRules, type Origins, originRules } from './core/origin.ts'
-import type { Messenger } from './core/port.ts'
-import { Orders } from './core/orders.ts'
-import { Presence } from './core/presence.ts'
-import { Registry } from './core/registry.ts'
-import { type EventSink, type Reporter, safely } from './core/report.ts'
-import { RepeatedFaults } from './core/repeated-faults.ts'
-import { Revocations } from './core/revocations.ts'
-import type { Tracer } from './core/tracer.ts'
-import { warnings } from './core/warnings.ts'
+import { admit } from './core/admission/admit.ts'
+import { type Application } from './core/api/handshake.ts'
+import { type ServerContext, serverContext as server } from './core/server-context.ts'
+import type { Identity } from './core/api/identity.ts'
+import { accountsUnder } from './core/access/account.ts'
+import { TimerQueue } from './core/runtime/timer-queue.ts'
+import { KeyedRateLimiter } from './core/runtime/keyed-rate-limiter.ts'
+import { Backlog } from './core/access/backlog.ts'
+import { aClock, type Clock, systemClock, type Timer } from './wire/clock.ts'
+import { type Carriers } from './core/api/credentials.ts'
+import { checkedCarriers } from './core/access/credentials.ts'
+import { debugOutput } from './core/admission/debug-output.ts'
+import { FailedAttempts } from './core/access/failed-attempts.ts'
+import { SingleFlight } from './core/runtime/single-flight.ts'
+import { HandshakeQueue } from './core/access/handshake-queue.ts'
+import { Groups } from './core/groups/groups.ts'
+import type { Layer, Store } from './core/api/layer.ts'
+import { LayerConnection } from './core/groups/layer-connection.ts'
+import { type Limits, limitsWith } from './core/api/limits.ts'
+import { messengerOf } from './core/server-messenger.ts'
+import { type OriginRules, type Origins, originRules } from './core/access/origin.ts'
+import type { Messenger } from './core/api/messenger.ts'
+import { AccessCommands } from './core/access/access-commands.ts'
+import { Presence } from './core/groups/presence.ts'
+import { Registry } from './core/access/registry.ts'
+import { type EventSink, type Reporter, safely } from './core/api/events.ts'
+import { RepeatedFaults } from './core/runtime/repeated-faults.ts'
+import { Revocations } from './core/access/revocations.ts'
+import type { Tracer } from './core/api/tracer.ts'
+import { warnings } from './core/admission/warnings.ts'
 import { memory } from './layers/memory.ts'
 import { type AttachOptions, nodeTransport } from './transports/node/index.ts'
 import { Denial } from './wire/errors.ts'
@@ -47,8 +48,8 @@ import {
   aText,
   either,
   having,
-  type Kind,
-  type Kinds,
+  type OptionKind,
+  type OptionKinds,
   oneOf,
   strings,
   wholeFrom,
@@ -57,7 +58,7 @@ import {
 export type { AttachOptions }
 
 /** What a server is made with; everything has a sane default. */
-export interface Options {
+export interface ServerOptions {
   /** What lies beneath groups; `memory()` when left out: this process alone. */
   readonly layer?: Layer
   /**
@@ -114,7 +115,7 @@ export interface Options {
   readonly checkOutgoing?: boolean
 }
 
-const optionKinds: Kinds<Options> = {
+const optionKinds: OptionKinds<ServerOptions> = {
   layer: having('connect'),
   origins: either(strings, aFunction),
   hosts: strings,
@@ -134,19 +135,22 @@ const optionKinds: Kinds<Options> = {
   checkOutgoing: aBoolean,
 }
 
-const aTime: Kind = { wanted: 'milliseconds', is: (value) => Number.isFinite(value) && Number(value) >= 0 }
-const anHttpServer: Kind = {
+const aTime: OptionKind = {
+  wanted: 'milliseconds',
+  is: (value) => Number.isFinite(value) && Number(value) >= 0,
+}
+const anHttpServer: OptionKind = {
   ...having('on', 'off', 'listenerCount'),
   wanted: 'a server of node:http or node:https',
 }
-const aPortNumber: Kind = {
+const aPortNumber: OptionKind = {
   wanted: 'a whole number from 0 to 65535',
   is: (value) => wholeFrom(0).is(value) && Number(value) <= 65_535,
 }
-const closeKinds: Kinds<NonNullable<Parameters<Port['close']>[0]>> = { drain: aDuration }
+const closeKinds: OptionKinds<NonNullable<Parameters<Server['close']>[0]>> = { drain: aDuration }
 
 /** The server's handle. */
-export interface Port extends Messenger {
+export interface Server extends Messenger {
   /** Says what answers handshakes; until then every one is 503. */
   serve(application: Application): void
   /**
@@ -159,7 +163,7 @@ export interface Port extends Messenger {
   /** Listens alone; 127.0.0.1 unless told otherwise, port 0 for any that is free. */
   listen(port: number, host?: string): Promise<{ readonly port: number; readonly host: string }>
   /**
-   * Groups and users of one tenant. What it revokes and rechecks by `user` is that tenant's user alone; the port itself
+   * Groups and users of one tenant. What it revokes and rechecks by `user` is that tenant's user alone; the server itself
    * reaches a user of that name in every tenant. Sessions and tokens are one name in all of them.
    */
   tenant(name: string): Messenger
@@ -173,7 +177,7 @@ export interface Port extends Messenger {
    */
   close(options?: { readonly drain?: Duration }): Promise<void>
   /** For the testing kit. */
-  readonly [server]: Hub
+  readonly [server]: ServerContext
 }
 
 /**
@@ -182,18 +186,18 @@ export interface Port extends Messenger {
  *
  * @throws TypeError when an option is unknown or malformed; `undefined` is no value for one
  * @example
- * const port = sallyport({ origins: ['https://app.example'] })
- * port.serve(router([room, bell]))
- * await port.listen(8000)
+ * const server = sallyport({ origins: ['https://app.example'] })
+ * server.serve(router([room, bell]))
+ * await server.listen(8000)
  */
-export function sallyport(options: Options = {}): Port {
+export function sallyport(options: ServerOptions = {}): Server {
   options = checkedOptions('sallyport()', options, optionKinds)
-  const { hub, drain, leave } = hubOf(options)
+  const { context, drain, leave } = contextWith(options)
   let application: Application = async () => {
     throw new Denial(503, 'not-serving', 'this server serves nothing yet', { httpOnly: true })
   }
   const transport = nodeTransport({
-    hub,
+    context,
     admit: (entrance) => admit(application, entrance),
     close: (ms) => close(ms),
     proxies: options.proxies ?? [],
@@ -209,8 +213,8 @@ export function sallyport(options: Options = {}): Port {
     await (closing ??= shut(milliseconds(time)))
   }
   return {
-    ...messengerOf(hub, null),
-    [server]: hub,
+    ...messengerOf(context, null),
+    [server]: context,
     serve(served) {
       assertKind('what serve() takes', served, {
         wanted: 'an application, such as router([...])',
@@ -230,28 +234,28 @@ export function sallyport(options: Options = {}): Port {
     tenant(name) {
       // one that is undefined would be every tenant
       assertKind('the name of a tenant', name, aText)
-      return hub.port(name)
+      return context.messenger(name)
     },
     store: {
       async put(key, value, ttlMs) {
         assertKind('the key of put()', key, aString)
         assertKind('the value of put()', value, { wanted: 'bytes', is: isBytes })
         assertKind('the time of put()', ttlMs, aTime)
-        return hub.layer.put(key, value, ttlMs)
+        return context.layer.put(key, value, ttlMs)
       },
       async take(key) {
         assertKind('the key of take()', key, aString)
-        return hub.layer.take(key)
+        return context.layer.take(key)
       },
       async claim(key, owner, ttlMs) {
         assertKind('the key of claim()', key, aString)
         assertKind('the owner of claim()', owner, aString)
         assertKind('the time of claim()', ttlMs, aTime)
-        return hub.layer.claim(key, owner, ttlMs)
+        return context.layer.claim(key, owner, ttlMs)
       },
     },
     get connections() {
-      return hub.registry.size
+      return context.registry.size
     },
     async close(how = {}) {
       const { drain: time = '30s' } = checkedOptions('close()', how, closeKinds)
@@ -260,9 +264,9 @@ export function sallyport(options: Options = {}): Port {
   }
 }
 
-/** A hub, how to drain it, and how to leave its layer. */
-function hubOf(options: Options): {
-  readonly hub: Hub
+/** A context, how to drain it, and how to leave its layer. */
+function contextWith(options: ServerOptions): {
+  readonly context: ServerContext
   readonly drain: (ms: number) => Promise<void>
   readonly leave: () => Promise<void>
 } {
@@ -271,7 +275,7 @@ function hubOf(options: Options): {
   const limits = limitsWith(options.limits ?? {})
   const link = new LayerConnection({ layer, node, clock, report })
   const registry: Registry = new Registry()
-  const alarms = new Alarms(clock)
+  const timers = new TimerQueue(clock)
   const fingerprint = (id: string): string => hash('sha256', id, 'buffer').toString('hex', 0, 8)
   const revocations = new Revocations({ clock, report, fingerprint })
   const origins = originRules(options.origins, options.hosts)
@@ -279,32 +283,35 @@ function hubOf(options: Options): {
   const groups = new Groups({ link, clock, report, emit })
   const rememberMs = milliseconds(options.remember ?? '24h')
   let draining = false
-  const hub: Hub = {
+  const context: ServerContext = {
     node,
     clock,
     limits,
     layer: link,
     groups,
     report,
-    repeatedFaults: new RepeatedFaults(report, alarms),
+    repeatedFaults: new RepeatedFaults(report, timers),
     carriers: checkedCarriers(options.carriers ?? {}),
     origins,
-    gate: new Gate(limits, clock),
-    accounts: accountsUnder(limits, { clock, alarms }),
+    handshakeQueue: new HandshakeQueue(limits, clock),
+    accounts: accountsUnder(limits, { clock, timers }),
     backlog: new Backlog(limits.waitingBytes),
     toldSlow: new Set(),
-    failures: new FailedAttempts(new Allowances(limits.failedHandshakes, clock, alarms), fingerprint),
+    failedAttempts: new FailedAttempts(
+      new KeyedRateLimiter(limits.failedHandshakes, clock, timers),
+      fingerprint,
+    ),
     whenFull: options.whenFull ?? 'evict',
-    presence: new Presence({ node, link, groups, clock, alarms, limits, report }),
+    presence: new Presence({ node, link, groups, clock, timers, limits, report }),
     registry,
-    alarms,
+    timers,
     revocations,
     rememberMs,
-    orders: new Orders({
+    accessCommands: new AccessCommands({
       node,
       link,
       clock,
-      alarms,
+      timers,
       registry,
       revocations,
       report,
@@ -313,39 +320,39 @@ function hubOf(options: Options): {
       rememberMs,
       whenBlind: options.whenBlind ?? 'ask',
     }),
-    questions: new Flights(),
+    sharedRechecks: new SingleFlight(),
     get draining() {
       return draining
     },
     checkOutgoing: options.checkOutgoing ?? false,
     tenant: tenantBy(options.tenant ?? (() => '')),
-    port: perTenant((tenant) => messengerOf(hub, tenant)),
+    messenger: perTenant((tenant) => messengerOf(context, tenant)),
     tracer: options.tracer ?? null,
     emit,
     fingerprint,
   }
   const drain = async (ms: number): Promise<void> => {
     draining = true
-    await drained(hub, ms)
-    hub.presence.close()
-    hub.orders.close()
-    hub.alarms.close()
+    await drained(context, ms)
+    context.presence.close()
+    context.accessCommands.close()
+    context.timers.close()
   }
   const leave = (): Promise<void> => within(clock, limits.closeMs, link.close())
   // a process that only publishes answers orders too: nobody has to wait for it
-  for (const listening of [hub.orders.ready(), hub.presence.listen()])
+  for (const listening of [context.accessCommands.ready(), context.presence.listen()])
     listening.catch(() => {
       // reported where it is tried again
     })
-  return { hub, drain, leave }
+  return { context, drain, leave }
 }
 
 /** Adds time and node to what is told; with nobody to hear it, nothing is done. */
 function teller(
-  { on, warn }: Options,
+  { on, warn }: ServerOptions,
   origins: OriginRules,
-  { node, clock, report }: Pick<Hub, 'node' | 'clock' | 'report'>,
-): Hub['emit'] {
+  { node, clock, report }: Pick<ServerContext, 'node' | 'clock' | 'report'>,
+): ServerContext['emit'] {
   const failed = (error: unknown): void => report(error, 'telling of an event')
   const warned = safely(warner(warn, origins), failed)
   const debug = debugOutput(process.env['DEBUG'], (line) => console.error(line))
@@ -360,7 +367,7 @@ function teller(
 }
 
 /** What the environment has a developer see. */
-function warner(warn: Options['warn'], origins: OriginRules): Hub['emit'] {
+function warner(warn: ServerOptions['warn'], origins: OriginRules): ServerContext['emit'] {
   const environment = process.env['NODE_ENV']
   if (!(warn ?? environment !== 'test')) return () => {}
   const print = typeof warn === 'function' ? warn : (message: string) => console.warn(message)
@@ -375,7 +382,7 @@ function reporter(
 }
 
 /** A promise, as of an async function, would be one tenant for all. */
-function tenantBy(name: (identity: Identity<unknown>) => string): Hub['tenant'] {
+function tenantBy(name: (identity: Identity<unknown>) => string): ServerContext['tenant'] {
   return (identity) => {
     const tenant = name(identity)
     assertKind("what 'tenant' answers", tenant, aText)
@@ -393,14 +400,14 @@ function perTenant(make: (tenant: string) => Messenger): (tenant: string) => Mes
   }
 }
 
-async function drained(hub: Hub, ms: number): Promise<void> {
-  const openings = [...hub.registry]
+async function drained(context: ServerContext, ms: number): Promise<void> {
+  const openings = [...context.registry]
   if (openings.length === 0) return
   // one that fails is cut below with those that are late, and holds up neither the others nor the end
   const drains = openings.map((opening) =>
-    opening.drain(ms).catch((error: unknown) => hub.report(error, 'draining')),
+    opening.drain(ms).catch((error: unknown) => context.report(error, 'draining')),
   )
-  await within(hub.clock, ms, Promise.all(drains))
+  await within(context.clock, ms, Promise.all(drains))
   for (const opening of openings) opening.end('drain', 1012, 'restart')
 }
 

@@ -12,8 +12,8 @@ import {
   deny,
   endpoint,
   memory,
-  type Options,
-  type Port,
+  type ServerOptions,
+  type Server,
   sallyport,
   text,
 } from '../src/index.ts'
@@ -23,8 +23,8 @@ import { visit } from '../src/testing.ts'
 const manager = new AsyncLocalStorageContextManager()
 beforeAll(() => void context.setGlobalContextManager(manager.enable()))
 afterAll(() => context.disable())
-const ports: Port[] = []
-afterEach(() => Promise.all(ports.splice(0).map((port) => port.close({ drain: 0 }))))
+const ports: Server[] = []
+afterEach(() => Promise.all(ports.splice(0).map((server) => server.close({ drain: 0 }))))
 
 const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
 const traceparent = `00-${traceId}-00f067aa0ba902b7-01`
@@ -55,17 +55,17 @@ const room = consumer(chat, { auth: member }, (socket) => ({
 }))
 
 /** @param how `null` is without a tracer */
-async function serving(options: Options = {}, how: OtelOptions | null = {}) {
+async function serving(options: ServerOptions = {}, how: OtelOptions | null = {}) {
   const exporter = new InMemorySpanExporter()
   const provider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] })
   const traced = how === null ? {} : { tracer: otel({ provider, ...how }) }
-  const port = sallyport({ ...traced, report: () => {}, ...options })
-  ports.push(port)
-  port.serve(room)
-  const { port: number } = await port.listen(0)
+  const server = sallyport({ ...traced, report: () => {}, ...options })
+  ports.push(server)
+  server.serve(room)
+  const { port: number } = await server.listen(0)
   const url = `ws://127.0.0.1:${number}/ws/chat/lobby`
   const spans = (prefix = '') => exporter.getFinishedSpans().filter(({ name }) => name.startsWith(prefix))
-  return { url, port, spans }
+  return { url, server, spans }
 }
 
 async function come(url: string, headers: Record<string, string> = {}) {
@@ -206,13 +206,13 @@ test('a trace that is malformed is none, and its message is as good as any', asy
 })
 
 test('what is active where a message comes in does not become its parent, but that of what a job sends', async () => {
-  const { port, spans } = await serving()
+  const { server, spans } = await serving()
   const headers = { authorization: 'Bearer key-marked-1' }
   // without a network the handler runs in the very turn in which the message is sent
-  const alice = await visit(room, { room: 'lobby' }, { headers, port })
+  const alice = await visit(room, { room: 'lobby' }, { headers, server })
   const outer = trace.wrapSpanContext({ traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), traceFlags: 1 })
   await context.with(trace.setSpan(context.active(), outer), async () => {
-    await port.group(chat, { room: 'lobby' }).send('said', { text: 'from a job' })
+    await server.group(chat, { room: 'lobby' }).send('said', { text: 'from a job' })
     await alice.send('say', { text: 'hello' })
   })
   expect(spans('send')[0]?.parentSpanContext?.traceId).toBe('a'.repeat(32))
@@ -222,8 +222,8 @@ test('what is active where a message comes in does not become its parent, but th
 
 test('what a loop sends begins a trace, and points to its handshake', async () => {
   const lines = contract('/ws/lines', { client: text, server: text })
-  const { port, url, spans } = await serving()
-  port.serve(
+  const { server, url, spans } = await serving()
+  server.serve(
     endpoint(lines, { auth: member }, async (socket) => {
       for await (const line of socket) await socket.group().send(line)
     }),

@@ -9,7 +9,7 @@ import { z } from 'zod'
 import { client, bearer, headers, query, ticket } from '../src/client/index.ts'
 import * as root from '../src/index.ts'
 import { otel } from '../src/otel.ts'
-import { testClock, testLayer, testPort, visit } from '../src/testing.ts'
+import { testClock, testLayer, testServer, visit } from '../src/testing.ts'
 import { accessToken, revocations, sessionCookie, sessionToken } from '../src/auth/better-auth.ts'
 import { apiKeys } from '../src/auth/api-keys.ts'
 import { authjs } from '../src/auth/authjs.ts'
@@ -21,7 +21,8 @@ import { jwt } from '../src/auth/jwt.ts'
 import { sessions } from '../src/auth/sessions.ts'
 import { tickets } from '../src/auth/tickets.ts'
 
-const { anyone, anyOf, consumer, contract, deny, Denial, endpoint, event, memory, optional, requires } = root
+const { anyone, anyOf, consumer, contract, deny, Denial, endpoint, event, memory, optional, requireScopes } =
+  root
 const { router, sallyport } = root
 
 // ── what is wrong for each kind of value ──
@@ -76,8 +77,8 @@ const clock: Option = ['object', testClock()]
 const layer = memory()
 const id = provider({ issuer: 'https://id.example' })
 const silent = { report: () => {} }
-const port = testPort(silent)
-afterAll(() => port.close({ drain: 0 }))
+const server = testServer(silent)
+afterAll(() => server.close({ drain: 0 }))
 const chat = contract('/ws/chat/:room', {
   client: { say: z.object({ text: z.string() }) },
   server: { said: z.object({ text: z.string() }) },
@@ -105,7 +106,7 @@ const memoryRows = rows<Of<typeof memory>>({
 const optionObjects: Readonly<Record<string, Options>> = {
   'sallyport()': {
     take: sallyport,
-    options: rows<root.Options>({
+    options: rows<root.ServerOptions>({
       layer: ['object', layer],
       origins: ['strings', ['https://app.example']],
       hosts: ['strings', ['app.example']],
@@ -156,15 +157,15 @@ const optionObjects: Readonly<Record<string, Options>> = {
     needed: { most: 1, eachMs: 1, burst: 1 },
     options: rows<root.Rate>({ most: ['whole', 1], eachMs: ['whole', 1], burst: ['whole', 1] }),
   },
-  'port.close()': {
+  'server.close()': {
     take: (options) => sallyport(silent).close(options),
-    options: rows<Of<root.Port['close']>>({ drain: ['duration', 0] }),
+    options: rows<Of<root.Server['close']>>({ drain: ['duration', 0] }),
   },
-  'port.attach()': {
+  'server.attach()': {
     take: (options) => sallyport().attach(createServer(), options),
-    options: rows<Of<root.Port['attach'], 1>>({ accepts: f, closeWithHttpServer: ['flag', { drain: 5 }] }),
+    options: rows<Of<root.Server['attach'], 1>>({ accepts: f, closeWithHttpServer: ['flag', { drain: 5 }] }),
   },
-  'closeWithHttpServer of port.attach()': {
+  'closeWithHttpServer of server.attach()': {
     take: (closeWithHttpServer) => sallyport(silent).attach(createServer(), { closeWithHttpServer }),
     needed: { drain: 5 },
     options: { drain: ['duration', 5] },
@@ -259,9 +260,9 @@ const optionObjects: Readonly<Record<string, Options>> = {
     }),
   },
   'group.send()': {
-    take: (options) => port.group(chat, { room: 'a' }).send('said', { text: 'x' }, options),
+    take: (options) => server.group(chat, { room: 'a' }).send('said', { text: 'x' }, options),
     loose: true,
-    options: rows<root.SendOptions>({
+    options: rows<root.GroupSendOptions>({
       except: ['object', { id: 'x' }],
       slow: ['choice', 'drop'],
       key: ['text', 'k'],
@@ -269,9 +270,9 @@ const optionObjects: Readonly<Record<string, Options>> = {
     }),
   },
   'revoke()': {
-    take: (whom) => port.revoke(whom),
+    take: (whom) => server.revoke(whom),
     needed: { user: 'nobody', reason: 'test' },
-    options: rows<Of<root.Port['revoke']>>({
+    options: rows<Of<root.Server['revoke']>>({
       user: ['string', 'nobody'],
       session: ['string', 's'],
       token: ['string', 't'],
@@ -280,9 +281,9 @@ const optionObjects: Readonly<Record<string, Options>> = {
     }),
   },
   'recheck()': {
-    take: (whom) => port.recheck(whom),
+    take: (whom) => server.recheck(whom),
     needed: { user: 'nobody' },
-    options: rows<root.Whom>({
+    options: rows<root.RevokeTarget>({
       user: ['string', 'nobody'],
       session: ['string', 's'],
       token: ['string', 't'],
@@ -298,7 +299,7 @@ const optionObjects: Readonly<Record<string, Options>> = {
       ),
     needed: { user: null },
     options: {
-      port: ['object', port],
+      server: ['object', server],
       query: ['text', 'a=b'],
       address: ['string', '127.0.0.1'],
       refresh: f,
@@ -384,9 +385,9 @@ const optionObjects: Readonly<Record<string, Options>> = {
   },
   'revocations()': {
     take: revocations,
-    needed: { port },
+    needed: { server },
     options: rows<Of<typeof revocations>>({
-      port: ['object', port],
+      server: ['object', server],
       passwords: ['choice', 'leave-sessions'],
       clock,
     }),
@@ -420,7 +421,7 @@ const optionObjects: Readonly<Record<string, Options>> = {
     }),
   },
   'followSessions()': {
-    take: (options) => followSessions({ ...store }, port, options),
+    take: (options) => followSessions({ ...store }, server, options),
     options: rows<Of<typeof followSessions, 2>>({ owner: f }),
   },
   'jwt()': {
@@ -495,12 +496,12 @@ const optionObjects: Readonly<Record<string, Options>> = {
   },
   'backchannelLogout()': {
     take: backchannelLogout,
-    needed: { provider: id, client: 'site', port, store: port.store, on: never },
+    needed: { provider: id, client: 'site', server, store: server.store, on: never },
     options: rows<Of<typeof backchannelLogout>>({
       provider: ['object', id],
       client: ['names', 'site'],
-      port: ['object', port],
-      store: ['object', port.store],
+      server: ['object', server],
+      store: ['object', server.store],
       ends: ['choice', 'session'],
       clockTolerance: ['duration', '5s'],
       on: f,
@@ -522,9 +523,9 @@ const optionObjects: Readonly<Record<string, Options>> = {
   },
   'tickets()': {
     take: tickets,
-    needed: { store: port.store, user: never },
+    needed: { store: server.store, user: never },
     options: rows<Of<typeof tickets>>({
-      store: ['object', port.store],
+      store: ['object', server.store],
       user: f,
       ttl: ['duration', '30s'],
       perSubject: ['whole', 5],
@@ -533,7 +534,7 @@ const optionObjects: Readonly<Record<string, Options>> = {
     }),
   },
   'tickets.mint()': {
-    take: (request) => tickets({ store: port.store, user: never }).mint(request),
+    take: (request) => tickets({ store: server.store, user: never }).mint(request),
     needed: { subject: 'ada', issuedAt: new Date(0), origin: null, path: '/ws/chat/lobby' },
     loose: true,
     options: {
@@ -647,7 +648,7 @@ const room = consumer(chat, plain, (one) => {
   socket = one
   return { on: { say: ({ text }) => void one.send('said', { text }) }, calls: { double: (n) => 2 * n } }
 })
-const visitor = await visit(room, { room: 'lobby' }, { user: null, port: served })
+const visitor = await visit(room, { room: 'lobby' }, { user: null, server: served })
 const visits = visitor
 afterAll(() => served.close({ drain: 0 }))
 const app = client({ url: 'http://127.0.0.1:1' })
@@ -669,7 +670,7 @@ const group: Methods = {
 }
 
 const objects: Readonly<Record<string, readonly [object: object, methods: Methods]>> = {
-  port: [
+  server: [
     sallyport(silent),
     {
       ...messenger,
@@ -680,7 +681,7 @@ const objects: Readonly<Record<string, readonly [object: object, methods: Method
       close: { right: [{ drain: 0 }], kinds: ['object'], spare: 1, isAsync: true },
     },
   ],
-  'port.store': [
+  'server.store': [
     served.store,
     {
       put: { right: ['k', Uint8Array.of(1), 5], kinds: ['string', 'object', 'milliseconds'], isAsync: true },
@@ -688,9 +689,9 @@ const objects: Readonly<Record<string, readonly [object: object, methods: Method
       claim: { right: ['k2', 'me', 5], kinds: ['string', 'string', 'milliseconds'], isAsync: true },
     },
   ],
-  'port.tenant()': [served.tenant('acme'), messenger],
-  'port.group()': [served.group(chat, params), group],
-  'port.user()': [served.user(chat, 'ada'), group],
+  'server.tenant()': [served.tenant('acme'), messenger],
+  'server.group()': [served.group(chat, params), group],
+  'server.user()': [served.user(chat, 'ada'), group],
   'socket.group()': [Reflect.get(socket, 'group').call(socket) as object, group],
   socket: [
     socket,
@@ -843,7 +844,7 @@ const functions: Readonly<Record<string, readonly [function_: (...args: never) =
     endpoint: [endpoint, { right: [bare, plain, async () => {}], kinds: ['object', 'object', 'function'] }],
     anyOf: [anyOf, { right: [anyone, anyone], kinds: ['function', 'function'] }],
     optional: [optional, { right: [anyone], kinds: ['function'] }],
-    requires: [requires, { right: ['a', 'b'], kinds: ['string', 'string'] }],
+    requireScopes: [requireScopes, { right: ['a', 'b'], kinds: ['string', 'string'] }],
     router: [router, { right: [[room]], kinds: ['strings'] }],
     deny: [
       (...args: Parameters<typeof deny>) => caught(() => deny(...args)),
@@ -861,7 +862,7 @@ const functions: Readonly<Record<string, readonly [function_: (...args: never) =
     limitLookup: [root.limitLookup, { right: [{ credentials: {} }], kinds: ['object'] }],
     fingerprint: [fingerprint, { right: ['secret'], kinds: ['text'] }],
     testClock: [testClock, { right: [5], kinds: ['number'], spare: 1 }],
-    testPort: [testPort, { right: [{}], kinds: ['object'], spare: 1 }],
+    testServer: [testServer, { right: [{}], kinds: ['object'], spare: 1 }],
     visit: [
       visit,
       { right: [room, params, { user: null }], kinds: ['function', 'object', 'object'], isAsync: true },
@@ -870,14 +871,14 @@ const functions: Readonly<Record<string, readonly [function_: (...args: never) =
     sessionToken: [sessionToken, { right: [betterAuth, {}], kinds: ['object', 'object'], spare: 1 }],
     followSessions: [
       followSessions,
-      { right: [{ ...store }, port, {}], kinds: ['object', 'object', 'object'], spare: 1 },
+      { right: [{ ...store }, server, {}], kinds: ['object', 'object', 'object'], spare: 1 },
     ],
   }
 
 /** What has nothing that could be wrong, or is called by the server alone. */
 const others = {
   SallyportError: 'holds what it is given',
-  Refused: 'made by visit()',
+  VisitRefused: 'made by visit()',
   MemoryLayer: 'made by memory() and testLayer()',
   anyone: 'an authenticator, called by the server',
   retryAfterClose: 'answers any number',

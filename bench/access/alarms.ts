@@ -1,5 +1,5 @@
 // Alarms are no part of the public names: they are measured where they are
-import { Alarms } from '../../src/core/alarms.ts'
+import { TimerQueue } from '../../src/core/runtime/timer-queue.ts'
 import { systemClock } from 'sallyport'
 
 /** What so many timers cost, one way or another. */
@@ -23,9 +23,9 @@ interface Timers {
 }
 
 const kinds: Readonly<Record<string, () => Timers>> = {
-  'one heap on one timer (alarms)': () => {
-    const alarms = new Alarms(systemClock)
-    return { set: (ms, run) => alarms.after(ms, run), close: () => alarms.close() }
+  'one heap on one timer (timers)': () => {
+    const timers = new TimerQueue(systemClock)
+    return { set: (ms, run) => timers.after(ms, run), close: () => timers.close() }
   },
   'a setTimeout each': () => ({
     set(ms, run) {
@@ -76,7 +76,7 @@ async function ring(timers: Timers, count: number): Promise<Pick<AlarmCost, 'rin
         if (late.length === count) resolve()
       })
     }
-    // alarms do not keep a process alive
+    // timers do not keep a process alive
     setTimeout(() => {}, 60_000).unref()
     const awake = setInterval(() => late.length === count && clearInterval(awake), 100)
   })

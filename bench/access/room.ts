@@ -1,4 +1,4 @@
-import { type Authenticator, contract, type Options, text } from 'sallyport'
+import { type Authenticator, contract, type ServerOptions, text } from 'sallyport'
 
 export const room = contract('/ws/room', { client: text, server: text })
 
@@ -11,4 +11,4 @@ export const auth: Authenticator<{ readonly id: string }> = async ({ headers }) 
 }
 
 /** A user may have a hundred sockets, and the beginning of access may take its time on a busy machine. */
-export const options: Options = { limits: { connectionsPerIdentity: 100, handshakeMs: 60_000 } }
+export const options: ServerOptions = { limits: { connectionsPerIdentity: 100, handshakeMs: 60_000 } }

@@ -6,7 +6,7 @@ import { type Expiry, measureExpiry } from './expiry.ts'
 import { measureRevocation, type Revocation } from './revocation.ts'
 import { inMemory, overSockets } from './venue.ts'
 
-const modes = ['alarms', 'revocation', 'expiry'] as const
+const modes = ['timers', 'revocation', 'expiry'] as const
 const usage = `npm run access -w bench -- [options]
 
   --only a,b         these measurements alone: ${modes.join(' ')}
@@ -33,7 +33,7 @@ console.log(
   `${new Date().toISOString()}; ${cores} cores of ${cpu}, ${system}, Linux ${kernel}, Node ${node}, commit ${commit}`,
 )
 console.log(`load average ${loadAverages().join(' ')} before`)
-if (asked.includes('alarms')) printAlarms(await measureAlarms(100_000 * scale))
+if (asked.includes('timers')) printAlarms(await measureAlarms(100_000 * scale))
 if (asked.includes('revocation')) {
   const rounds = [
     ...(await measureRevocation(2_000, overSockets)),

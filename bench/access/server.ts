@@ -3,13 +3,13 @@ import { endpoint, sallyport } from 'sallyport'
 import type { Order, Told } from './orders.ts'
 import { auth, options, room } from './room.ts'
 
-const port = sallyport(options)
-port.serve(
+const server = sallyport(options)
+server.serve(
   endpoint(room, { auth }, async (socket) => {
     for await (const line of socket) socket.send(line)
   }),
 )
-const { port: number } = await port.listen(0)
+const { port: number } = await server.listen(0)
 
 function tell(told: Told): void {
   process.send?.(told)
@@ -17,7 +17,7 @@ function tell(told: Told): void {
 
 process.on('message', ({ revoke }: Order) => {
   const calledAt = process.hrtime.bigint()
-  port.revoke({ user: revoke, reason: 'measured' }).then(
+  server.revoke({ user: revoke, reason: 'measured' }).then(
     ({ closed }) =>
       tell({ calledAt: String(calledAt), tookMs: Number(process.hrtime.bigint() - calledAt) / 1e6, closed }),
     (error: unknown) => {

@@ -37,7 +37,7 @@ export async function overSockets(): Promise<Venue> {
 
 /** Wires in memory, both ends in this process: as many as memory holds, where descriptors are fewer. */
 export async function inMemory(): Promise<Venue> {
-  const port = sallyport(options)
+  const server = sallyport(options)
   const echo = endpoint(room, { auth }, async (socket) => {
     for await (const line of socket) socket.send(line)
   })
@@ -46,16 +46,16 @@ export async function inMemory(): Promise<Venue> {
     name: 'memory',
     async invite(invited) {
       for (const { user } of invited) {
-        const { closed } = await visit(echo, {}, { port, headers: { 'x-user': user } })
+        const { closed } = await visit(echo, {}, { server, headers: { 'x-user': user } })
         crowd.push({ user, closed: closed.then(() => process.hrtime.bigint()) })
       }
     },
     endsOf: (user) => crowd.filter((member) => member.user === user).map(({ closed }) => closed),
     async revoke(user) {
       const calledAt = process.hrtime.bigint()
-      const { closed } = await port.revoke({ user, reason: 'measured' })
+      const { closed } = await server.revoke({ user, reason: 'measured' })
       return { calledAt, tookMs: Number(process.hrtime.bigint() - calledAt) / 1e6, closed }
     },
-    close: () => port.close({ drain: 0 }),
+    close: () => server.close({ drain: 0 }),
   }
 }

@@ -3,8 +3,8 @@ import { setTimeout as after } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { type Authenticator, consumer, endpoint, router, sallyport } from 'sallyport'
-import { hub } from '../../src/core/application.ts'
-import { identityKey } from '../../src/core/keys.ts'
+import { serverContext } from '../../src/core/server-context.ts'
+import { identityKey } from '../../src/core/groups/address.ts'
 import * as contracts from './contracts.ts'
 import type { Answer, Ask } from './messages.ts'
 
@@ -16,8 +16,8 @@ const handlerMs = 250
 const [pieces, pieceBytes] = [24, 1_000_000]
 
 const { slow, room, lists, union, records, sparse, crowd, large, echo } = contracts
-const port = sallyport({ limits: { connectionsPerIdentity: 100 }, report: () => {}, warn: false })
-port.serve(
+const server = sallyport({ limits: { connectionsPerIdentity: 100 }, report: () => {}, warn: false })
+server.serve(
   router([
     consumer(slow, { auth }, (socket) => ({
       on: {
@@ -52,7 +52,7 @@ port.serve(
     }),
   ]),
 )
-const { port: number } = await port.listen(0)
+const { port: number } = await server.listen(0)
 
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
@@ -60,7 +60,7 @@ const collect = runInNewContext('gc') as () => void
 // what waits is looked at all the time: it is the most that counts
 let waitingBytes = 0
 const looking = setInterval(() => {
-  waitingBytes = Math.max(waitingBytes, port[hub].backlog.of(identityKey('', 'mallory')))
+  waitingBytes = Math.max(waitingBytes, server[serverContext].backlog.of(identityKey('', 'mallory')))
 }, 5)
 looking.unref()
 
@@ -80,7 +80,7 @@ function usage(): Answer {
 
 async function answer(asked: Ask): Promise<Answer> {
   if (asked.ask === 'usage') return usage()
-  return { of: 'revoke', receipt: await port.revoke({ user: asked.user, reason: 'measured' }) }
+  return { of: 'revoke', receipt: await server.revoke({ user: asked.user, reason: 'measured' }) }
 }
 
 process.on('message', (asked: Ask) => void answer(asked).then((told) => process.send?.(told)))

@@ -14,7 +14,7 @@ const room = consumer(chat, { auth: member }, (socket) => ({
   message: ({ message }) => socket.group().send({ message, username: socket.user.username }),
 }))
 
-const port = sallyport({
+const server = sallyport({
   limits: {
     rate: null,
     byteRate: null,
@@ -23,5 +23,5 @@ const port = sallyport({
     connectionsPerIdentity: 1_000_000,
   },
 })
-port.serve(room)
-announce((await port.listen(0)).port)
+server.serve(room)
+announce((await server.listen(0)).port)

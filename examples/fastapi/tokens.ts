@@ -1,5 +1,6 @@
 // Tokens as FastAPI's tutorial makes them (security/oauth2-scopes): `sub` is the username, `scopes` what it may do.
-import { type Authenticator, contract, endpoint, type Port, requires, sallyport, text } from 'sallyport'
+import { contract, endpoint, requireScopes, sallyport, text } from 'sallyport'
+import type { Authenticator, Server } from 'sallyport'
 import { jwt } from 'sallyport/auth/jwt'
 
 /** A user of the tutorial's database. */
@@ -24,14 +25,14 @@ export function tokens(secretKey: string, find: FindUser): Authenticator<User> {
 }
 
 /** A room that takes the scope `chat:write`: `Security(get_current_active_user, scopes=['chat:write'])`. */
-export function chat(secretKey: string, find: FindUser): Port {
+export function chat(secretKey: string, find: FindUser): Server {
   const room = contract('/ws/chat/:room', { client: text, server: text })
-  const demands = { auth: tokens(secretKey, find), authorize: requires('chat:write'), lease: '60s' } as const
-  const port = sallyport()
-  port.serve(
-    endpoint(room, demands, async (socket) => {
+  const auth = tokens(secretKey, find)
+  const server = sallyport()
+  server.serve(
+    endpoint(room, { auth, authorize: requireScopes('chat:write'), lease: '60s' }, async (socket) => {
       for await (const line of socket) await socket.group().send(`${socket.user.username}: ${line}`)
     }),
   )
-  return port
+  return server
 }

@@ -27,7 +27,7 @@ export function expressSite(): Site {
   const owner = (found: session.SessionData) => found.passport?.user
   const door = expressSession({ store, secret, user: (found) => find(owner(found)) })
   const site = attachRoom(createServer(app), door)
-  followSessions(store, site.port, { owner })
+  followSessions(store, site.server, { owner })
   app.post('/login', login.authenticate('local'), (_, response) => void response.sendStatus(204))
   app.post('/logout', (request, response, next) => {
     request.logout((error) => (error ? next(error) : response.sendStatus(204)))

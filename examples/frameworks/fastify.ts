@@ -20,7 +20,7 @@ export async function fastifySite(): Promise<Site> {
   await app.register(session, { secret, store, cookie, cookiePrefix: 's:', saveUninitialized: false })
   const user = ({ userId }: Session) => find(userId)
   const site = attachRoom(app.server, expressSession({ cookie: 'sessionId', secret, store, user }))
-  followSessions(store, site.port, { owner: ({ userId }) => userId })
+  followSessions(store, site.server, { owner: ({ userId }) => userId })
   app.post('/login', async (request, reply) => {
     const person = verify(request.body)
     if (person === null) return reply.code(401).send()

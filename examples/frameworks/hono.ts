@@ -11,7 +11,7 @@ import { attachRoom, type Site } from './room.ts'
 import { type Kept, storage } from './storage.ts'
 
 export function honoSite(): Site {
-  const kept = storage((session) => site.port.revoke({ session, reason: 'signed out' }))
+  const kept = storage((session) => site.server.revoke({ session, reason: 'signed out' }))
   const key = Buffer.from(secret, 'base64url')
   const open = (token: string) => jwtDecrypt<{ sid: string }>(token, key).catch(() => null)
   const load = async (token: string) => kept.get((await open(token))?.payload.sid ?? '')

@@ -9,7 +9,7 @@ import { attachRoom, type Site } from './room.ts'
 import { type Kept, storage } from './storage.ts'
 
 export function koaSite(): Site {
-  const kept = storage((session) => site.port.revoke({ session, reason: 'signed out' }))
+  const kept = storage((session) => site.server.revoke({ session, reason: 'signed out' }))
   const store = { ...kept, destroy: kept.end }
   const app = new Koa()
   app.keys = [secret]
@@ -32,6 +32,6 @@ export function koaSite(): Site {
       context.status = await site.say(room, find(context.session?.['userId']), body)
     }
   })
-  site.server.on('request', app.callback())
+  site.httpServer.on('request', app.callback())
   return site
 }

@@ -32,7 +32,7 @@ export async function nestSite(): Promise<Site> {
   const app = await NestFactory.create({ module: Rooms, controllers: [Rooms] }, { logger: false })
   app.use(session({ secret, store, resave: false, saveUninitialized: false, cookie: { sameSite: 'lax' } }))
   const site = attachRoom(app.getHttpServer(), expressSession({ store, secret, user }))
-  followSessions(store, site.port)
+  followSessions(store, site.server)
   await app.init()
   return site
 }

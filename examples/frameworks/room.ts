@@ -1,13 +1,13 @@
 // What every framework's example shares: one room that is heard by whoever has signed in.
-import type { Server } from 'node:http'
-import { type Authenticator, consumer, contract, type Port, sallyport } from 'sallyport'
+import type { Server as HttpServer } from 'node:http'
+import { type Authenticator, consumer, contract, type Server, sallyport } from 'sallyport'
 import { z } from 'zod'
 import type { User } from './people.ts'
 
 /** A framework's HTTP server with the room attached. */
 export interface Site {
+  readonly httpServer: HttpServer
   readonly server: Server
-  readonly port: Port
   /** What a route of HTTP publishes in a room, and the status that it answers. */
   say(room: string, from: User | null, body: unknown): Promise<204 | 400 | 401>
 }
@@ -19,19 +19,19 @@ const chat = contract('/ws/rooms/:room', {
 })
 
 /** The room on a port of its own; the path of anything else is left to the framework's other upgrade listeners. */
-export function attachRoom(server: Server, auth: Authenticator<User>): Site {
+export function attachRoom(httpServer: HttpServer, auth: Authenticator<User>): Site {
   const room = consumer(chat, { auth, authorize: () => true }, (socket) => ({
     on: { say: ({ text }) => socket.group().send('said', { from: socket.user.name, text }) },
   }))
-  const port = sallyport()
-  port.serve(room)
-  port.attach(server, { accepts: (path) => path.startsWith('/ws/rooms/') })
+  const server = sallyport()
+  server.serve(room)
+  server.attach(httpServer, { accepts: (path) => path.startsWith('/ws/rooms/') })
   const say: Site['say'] = async (name, from, body) => {
     if (from === null) return 401
     const { data } = message.safeParse(body)
     if (data === undefined || !/^[\w-]{1,64}$/.test(name)) return 400
-    await port.group(chat, { room: name }).send('said', { from: from.name, text: data.text })
+    await server.group(chat, { room: name }).send('said', { from: from.name, text: data.text })
     return 204
   }
-  return { server, port, say }
+  return { httpServer, server, say }
 }

@@ -10,9 +10,9 @@ import { signIn, signOut, user } from '../frameworks/signing-in.ts'
 
 const store = new session.MemoryStore()
 const web = express()
-const server = createServer(web)
-const { port } = attachRoom(server, expressSession({ store, secret, user }))
-followSessions(store, port)
+const httpServer = createServer(web)
+const { server } = attachRoom(httpServer, expressSession({ store, secret, user }))
+followSessions(store, server)
 
 const dev = process.env['NODE_ENV'] !== 'production'
 // Next listens for upgrades on this, and not beside the room: it would hang up on a path that is a page's too
@@ -20,7 +20,7 @@ const upgrades = createServer()
 const app = next({ dev, dir: import.meta.dirname, httpServer: upgrades })
 await app.prepare()
 const pages = app.getRequestHandler()
-server.on('upgrade', (request, socket, head) => {
+httpServer.on('upgrade', (request, socket, head) => {
   if (request.url?.startsWith('/ws/rooms/')) return
   if (!upgrades.emit('upgrade', request, socket, head)) socket.destroy()
 })

@@ -34,7 +34,7 @@ export function room<U extends { readonly id: string }>(auth: Authenticator<U>, 
 }
 
 /** Bans: the row first, so that nobody slips in between, then the order. It answers how many sockets were closed, and where. */
-export async function banFrom(port: Pick<Messenger, 'revoke'>, bans: Bans, ban: Ban) {
+export async function banFrom(server: Pick<Messenger, 'revoke'>, bans: Bans, ban: Ban) {
   await bans.add(ban)
-  return port.revoke({ user: ban.user, at: [chat, { room: ban.room }], reason: ban.reason })
+  return server.revoke({ user: ban.user, at: [chat, { room: ban.room }], reason: ban.reason })
 }

@@ -1,5 +1,5 @@
 // Auth.js with sessions in a database: its own adapter finds them, and a sign-out ends what rests on them.
-import type { Authenticator, Port } from 'sallyport'
+import type { Authenticator, Server } from 'sallyport'
 import { fingerprint, sessions } from 'sallyport/auth/sessions'
 
 interface Session {
@@ -25,7 +25,7 @@ export function member<U>(adapter: Adapter<U>, cookie = '__Secure-authjs.session
 }
 
 /** For `events.signOut` in the configuration of Auth.js; its adapter answers the session that it deletes. */
-export async function signedOut(port: Port, message: object): Promise<void> {
+export async function signedOut(server: Server, message: object): Promise<void> {
   const { session } = message as { readonly session?: Session | null } // as Auth.js calls it for this strategy
-  if (session) await port.revoke({ session: fingerprint(session.sessionToken), reason: 'signed-out' })
+  if (session) await server.revoke({ session: fingerprint(session.sessionToken), reason: 'signed-out' })
 }

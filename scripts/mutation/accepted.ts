@@ -1,112 +1,112 @@
-/** Checks whose absence changes nothing that can be seen, each with the reason. */
+/** AccessOptions whose absence changes nothing that can be seen, each with the reason. */
 export const accepted: ReadonlyMap<string, string> = new Map([
   [
-    "src/core/credentials.ts: queryCredentials: if (query === '') never",
+    "src/core/access/credentials.ts: queryCredentials: if (query === '') never",
     'For speed: most handshakes have no query, and in an empty one nothing is found.',
   ],
   [
-    'src/core/credentials.ts: basicPair: if (bytes === null) never',
+    'src/core/access/credentials.ts: basicPair: if (bytes === null) never',
     'For the types: decoding `null` throws, which is caught, and is no pair either.',
   ],
   [
-    'src/core/loop.ts: Loop: offer: if (this.#ended) never',
+    'src/core/endpoint/message-stream.ts: MessageStream: offer: if (this.#ended) never',
     'For memory: what a peer that has left sent to a loop that is over would wait for ever.',
   ],
   [
-    'src/core/first-message.ts: tokenOf: without null',
+    'src/core/admission/first-message.ts: tokenOf: without null',
     'For the types: what a parser makes of bytes is no record.',
   ],
   [
-    'src/core/registry.ts: Index: add: if (key === undefined) never',
-    'For memory: nobody is looked up by what they do not hold.',
+    'src/core/access/registry.ts: SocketIndex: add: if (key === undefined) never',
+    'For memory: nobody is looked up by what they do not own.',
   ],
   [
-    'src/core/registry.ts: Index: delete: if (key === undefined) never',
-    'For memory: nobody is looked up by what they do not hold.',
+    'src/core/access/registry.ts: SocketIndex: delete: if (key === undefined) never',
+    'For memory: nobody is looked up by what they do not own.',
   ],
   [
-    'src/core/heap.ts: push: without parent === undefined ||',
+    'src/core/runtime/heap.ts: push: without parent === undefined ||',
     'For the types: above an entry of a heap there is one.',
   ],
   [
-    'src/core/heap.ts: pop: without last !== undefined &&',
+    'src/core/runtime/heap.ts: pop: without last !== undefined &&',
     'For the types: a heap that is not empty has had a last entry.',
   ],
   [
-    'src/core/heap.ts: sink: without left !== undefined &&',
+    'src/core/runtime/heap.ts: sink: without left !== undefined &&',
     'For the types: where there is a right one there is a left one.',
   ],
   [
-    "src/core/task.ts: isThenable: without && typeof value['then'] === 'function'",
+    "src/core/socket/task.ts: isThenable: without && typeof value['then'] === 'function'",
     'For speed: what is no promise is waited for then, too, a turn more than it takes.',
   ],
   [
-    'src/core/refresh.ts: hrefFor: without null',
+    'src/core/socket/credential-refresh.ts: hrefFor: without null',
     'For speed: of whoever is never asked for another credential no address is parsed, and none is kept.',
   ],
   [
-    'src/core/alarms.ts: Alarms: #compareClocks: if (ahead - this.#ahead < apartMs && this.#moved - ahead < apartMs) never',
+    'src/core/runtime/timer-queue.ts: TimerQueue: #compareClocks: if (ahead - this.#ahead < apartMs && this.#moved - ahead < apartMs) never',
     'For speed: all alarms are looked through then, and none is moved.',
   ],
   [
-    'src/core/revocations.ts: Kind: find: if (name === undefined || (this.#kept.size === 0 && this.#forgotten.length === 0)) never',
+    'src/core/access/revocations.ts: RevocationKind: find: if (name === undefined || (this.#kept.size === 0 && this.#forgotten.length === 0)) never',
     'For speed: nothing is found among none.',
   ],
   [
-    'src/core/revocations.ts: Kind: find: without || this.#kept.size === 0 && this.#forgotten.length === 0',
+    'src/core/access/revocations.ts: RevocationKind: find: without || this.#kept.size === 0 && this.#forgotten.length === 0',
     'For speed: nothing is found among none.',
   ],
   [
-    'src/core/revocations.ts: Kind: find: without name === undefined ||',
+    'src/core/access/revocations.ts: RevocationKind: find: without name === undefined ||',
     'For the types: no revocation is about a name that is no text.',
   ],
   [
-    'src/core/revocations.ts: Kind: #isForgotten: if (asked.length === 0) never',
+    'src/core/access/revocations.ts: RevocationKind: #isForgotten: if (asked.length === 0) never',
     'For speed: no digest is made to be looked for in no filter.',
   ],
   ['src/auth/tickets.ts: redeem: without null', 'For the types: what is made of `null` is no record.'],
   [
-    'src/core/revocations.ts: Kind: #removeEnded: without || first.due > now',
+    'src/core/access/revocations.ts: RevocationKind: #removeEnded: without || first.due > now',
     'For speed: what is not over is taken out of the heap and put back as it was.',
   ],
   [
-    'src/core/revocations.ts: Kind: #makeRoom: if (first === undefined) never',
+    'src/core/access/revocations.ts: RevocationKind: #makeRoom: if (first === undefined) never',
     'For the types: where too many are kept there is a first one.',
   ],
   [
-    'src/core/limit-lookup.ts: countingFailures: without error instanceof Denial &&',
+    'src/core/admission/authorize-peer.ts: countingFailures: without error instanceof Denial &&',
     'For the types: whatever an authenticator throws is a Denial by then.',
   ],
   [
-    'src/core/connection-cap.ts: evictOldest: if (registry.countOf(holder) <= most) never',
+    'src/core/admission/connection-cap.ts: evictOldest: if (registry.countOf(holder) <= most) never',
     'For speed: of so many as it may have none is beyond them.',
   ],
   [
-    'src/core/presence-message.ts: recordIn: without null',
+    'src/core/groups/presence-message.ts: recordIn: without null',
     'For the types: what is no record has no kind, and is no message.',
   ],
   [
-    'src/core/clock-steps.ts: ClockSteps: #end: without && first !== undefined',
+    'src/core/runtime/clock-steps.ts: ClockSteps: #end: without && first !== undefined',
     'For the types: of more than sixteen there is a first.',
   ],
   [
-    'src/core/clock-steps.ts: ClockSteps: #end: without && second !== undefined',
+    'src/core/runtime/clock-steps.ts: ClockSteps: #end: without && second !== undefined',
     'For the types: of more than sixteen there is a second.',
   ],
   [
-    'src/core/member-table.ts: MemberTable: #show: if (before === member) never',
+    'src/core/groups/member-table.ts: MemberTable: #show: if (before === member) never',
     'For speed: the same member is put where it was, and nothing has changed.',
   ],
   [
-    'src/core/member-table.ts: MemberTable: #show: if (before?.json === member?.json) never',
+    'src/core/groups/member-table.ts: MemberTable: #show: if (before?.json === member?.json) never',
     'For speed: the list is joined anew, and what has not changed is no change when changes are taken.',
   ],
   [
-    'src/core/member-table.ts: pageOf: without isBehind ||',
+    'src/core/groups/member-table.ts: pageOf: without isBehind ||',
     'For speed: what is behind the page is sorted, and cut off.',
   ],
   [
-    'src/core/member-table.ts: pageOf: without after !== null &&',
+    'src/core/groups/member-table.ts: pageOf: without after !== null &&',
     'For the types: no text is less than `null`.',
   ],
 ])

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type { Messenger, Receipt, Whom } from 'sallyport'
+import type { Messenger, Receipt, RevokeTarget } from 'sallyport'
 
 /** Ends and rechecks access, tells people why, and knows what came of it. */
 export interface Access extends Pick<Messenger, 'revoke' | 'recheck'> {
@@ -25,7 +25,7 @@ const words: Readonly<Record<string, string>> = {
 }
 
 /** Access as a port gives and takes it. */
-export function access(port: Pick<Messenger, 'revoke' | 'recheck'>): Access {
+export function access(server: Pick<Messenger, 'revoke' | 'recheck'>): Access {
   const reasons = new AsyncLocalStorage<string>()
   const books = new AsyncLocalStorage<Map<string, Promise<Receipt>>>()
   /** What is asked twice at once is answered twice with the same sockets: the first answer counts. */
@@ -34,13 +34,13 @@ export function access(port: Pick<Messenger, 'revoke' | 'recheck'>): Access {
     if (book?.has(about) === false) book.set(about, order)
     return order
   }
-  const worded = (whom: Whom & { readonly reason: string }) => {
+  const worded = (whom: RevokeTarget & { readonly reason: string }) => {
     const reason = reasons.getStore() ?? words[whom.reason] ?? whom.reason
     return { ...whom, reason }
   }
   return {
-    revoke: (whom) => noted(`revoke ${keyOf(whom)}`, port.revoke(worded(whom))),
-    recheck: (whom) => noted(`recheck ${keyOf(whom)}`, port.recheck(whom)),
+    revoke: (whom) => noted(`revoke ${keyOf(whom)}`, server.revoke(worded(whom))),
+    recheck: (whom) => noted(`recheck ${keyOf(whom)}`, server.recheck(whom)),
     because: (reason, work) => (reason === undefined ? work() : reasons.run(reason, work)),
     async receiptOf(work) {
       const book = new Map<string, Promise<Receipt>>()
@@ -50,7 +50,7 @@ export function access(port: Pick<Messenger, 'revoke' | 'recheck'>): Access {
   }
 }
 
-function keyOf({ user, session, token, at }: Whom): string {
+function keyOf({ user, session, token, at }: RevokeTarget): string {
   return JSON.stringify([user, session, token, at?.[0].path, at?.[1]])
 }
 

@@ -11,9 +11,9 @@ export interface AccountSocketParts {
 
 /**
  * A person's own account: everyone signed in may listen, and hears of themselves alone, because what is sent goes
- * to `port.user(account, id)`.
+ * to `server.user(account, id)`.
  *
- * @example port.serve(router([accountSocket({ auth, sockets })]))
+ * @example server.serve(router([accountSocket({ auth, sockets })]))
  */
 // the return type is what `consumer` makes of the contract
 export function accountSocket({ auth, sockets }: AccountSocketParts) {

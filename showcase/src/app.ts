@@ -1,7 +1,7 @@
-import type { Server } from 'node:http'
+import type { Server as HttpServer } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
 import type { Logger } from 'pino'
-import { type Port, router, sallyport } from 'sallyport'
+import { type Server, router, sallyport } from 'sallyport'
 import { access } from './access.ts'
 import { accessTokens } from './access-tokens.ts'
 import { accountSocket } from './account-socket.ts'
@@ -57,7 +57,7 @@ const mostAuditRows = 200_000
 
 /** A running server. */
 export interface App {
-  readonly server: Server
+  readonly server: HttpServer
   /** The origin under which browsers reach it. */
   readonly url: URL
   readonly database: Database
@@ -108,13 +108,13 @@ interface Fittings {
 }
 
 async function assemble({ config, front, database, log, pages, passwords }: Fittings): Promise<App> {
-  const { server, url } = front
+  const { server: httpServer, url } = front
   const origins = allowedOrigins(config, url)
   const limiter = signInLimiter()
-  const counts = metrics({ waiting: () => passwords.waiting, sockets: () => port.connections })
-  const trail = auditTrail(database, { port: () => port, log })
+  const counts = metrics({ waiting: () => passwords.waiting, sockets: () => server.connections })
+  const trail = auditTrail(database, { port: () => server, log })
   const logged = socketLog(log, counts)
-  const port = sallyport({
+  const server = sallyport({
     origins,
     proxies: config.trustProxy,
     on: (event) => {
@@ -125,21 +125,21 @@ async function assemble({ config, front, database, log, pages, passwords }: Fitt
     // the log has the event
     ...(config.production ? { warn: false } : {}),
   })
-  const ending = access(port)
+  const ending = access(server)
   const { identity, demoUsers } = await prepare(config, {
     database,
     passwords,
     log,
     baseUrl: url,
     origins,
-    port: ending,
+    server: ending,
   })
   const store = {
     people: people(database),
     rooms: rooms(database, followMembership(ending)),
     messages: messages(database),
   }
-  const sockets = openSockets((user) => void port.user(account, user).send('changed', {}))
+  const sockets = openSockets((user) => void server.user(account, user).send('changed', {}))
   const own = sessions(database, sockets, (error) => log.error({ err: error }, 'session not noted'))
   const tokens = accessTokens(identity, url.origin)
   const asked = who(identity, tokens, store.people)
@@ -147,17 +147,17 @@ async function assemble({ config, front, database, log, pages, passwords }: Fitt
     identity,
     people: store.people,
     issuer: url.origin,
-    store: port.store,
+    store: server.store,
   })
   const inside = { auth: door.auth, sockets }
-  port.serve(
+  server.serve(
     router([
       chatRooms({ ...store, ...inside, active: own.active }),
       accountSocket(inside),
       auditSocket(inside),
     ]),
   )
-  port.attach(server)
+  server.attach(httpServer)
   const readiness = { draining: false }
   const app = http({
     ...store,
@@ -189,13 +189,13 @@ async function assemble({ config, front, database, log, pages, passwords }: Fitt
   front.open(getRequestListener(app.fetch, { overrideGlobalObjects: false }))
   const keep = { days: config.auditDays, rows: mostAuditRows }
   const stopSweeping = sweeping({ database, auditLog: trail.log, keep }, log)
-  const close = stopping({ readiness, port, front, database, audit: trail.writer, stopSweeping })
-  return { server, url, database, metrics: counts, audit: trail, demoUsers, close }
+  const close = stopping({ readiness, server, front, database, audit: trail.writer, stopSweeping })
+  return { server: httpServer, url, database, metrics: counts, audit: trail, demoUsers, close }
 }
 
 interface Stoppable {
   readonly readiness: Readiness
-  readonly port: Port
+  readonly server: Server
   readonly front: Front
   readonly database: Database
   readonly audit: Pick<AuditWriter, 'close'>
@@ -203,11 +203,11 @@ interface Stoppable {
 }
 
 /** Stops in order, and once: not ready, sockets, requests, database. */
-function stopping({ readiness, port, front, database, audit, stopSweeping }: Stoppable): App['close'] {
+function stopping({ readiness, server, front, database, audit, stopSweeping }: Stoppable): App['close'] {
   const close = async (withinMs: number): Promise<void> => {
     readiness.draining = true
     stopSweeping()
-    await port.close({ drain: withinMs })
+    await server.close({ drain: withinMs })
     await front.close(withinMs)
     await audit.close()
     await database.close()

@@ -14,7 +14,7 @@ export interface AuditSocketParts {
  * The audit as it happens, for administrators: the second door asks for the role, again before each lease runs out,
  * and at once when a role changes.
  *
- * @example port.serve(router([auditSocket({ auth, sockets })]))
+ * @example server.serve(router([auditSocket({ auth, sockets })]))
  */
 // the return type is what `consumer` makes of the contract
 export function auditSocket({ auth, sockets }: AuditSocketParts) {

@@ -19,7 +19,7 @@ export interface ChatParts {
  * The chat rooms: who is signed in and may be in the room comes in, and each message is asked for again,
  * because a role may have changed since the door. Roles that change while one is inside lock the room, unlock it, or end it.
  *
- * @example port.serve(router([chatRooms(parts)]))
+ * @example server.serve(router([chatRooms(parts)]))
  */
 // the return type is what `consumer` makes of the contract
 export function chatRooms({ auth, rooms, messages, sockets, active }: ChatParts) {

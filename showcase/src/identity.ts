@@ -26,7 +26,7 @@ export interface IdentityParts {
   readonly passwords: Passwords
   readonly log: Logger
   /** Where open sockets end with what they rest on. */
-  readonly port: RevocationsOptions['port']
+  readonly server: RevocationsOptions['server']
 }
 
 /** The identity server: users, sessions, roles, bans, signing keys. */
@@ -74,7 +74,7 @@ export async function migrateIdentity(parts: IdentityParts): Promise<void> {
   await (await getMigrations(identityOptions(parts))).runMigrations()
 }
 
-function identityOptions({ database, secret, baseUrl, origins, passwords, log, port }: IdentityParts) {
+function identityOptions({ database, secret, baseUrl, origins, passwords, log, server }: IdentityParts) {
   return {
     appName: 'Sallyport',
     baseURL: baseUrl.origin,
@@ -107,7 +107,7 @@ function identityOptions({ database, secret, baseUrl, origins, passwords, log, p
       username({ minUsernameLength: 2, maxUsernameLength: 30 }),
       admin({ defaultRole: 'user', adminRoles: ['admin'] }),
       bearer({ requireSignature: true }),
-      revocations({ port }),
+      revocations({ server }),
       jwt({
         disableSettingJwtHeader: true,
         jwks: { keyPairConfig: { alg: 'ES256' }, rotationInterval: 30 * 86_400 },

@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.ts'
+import type { Clock } from '../wire/clock.ts'
 
 /**
  * Publishes an order: in this turn, so that sockets of this process are closed before the answer to whoever

@@ -1,9 +1,9 @@
-import type { Authenticator, Door, SecurityScheme } from '../core/application.ts'
-import { aClock, type Clock, systemClock } from '../core/clock.ts'
-import { limitLookup } from '../core/limit-lookup.ts'
-import type { Identity } from '../core/identity.ts'
+import type { Authenticator, AuthRequest, SecurityScheme } from '../core/api/handshake.ts'
+import { aClock, type Clock, systemClock } from '../wire/clock.ts'
+import { limitLookup } from '../core/access/limit-lookup.ts'
+import type { Identity } from '../core/api/identity.ts'
 import { deny } from '../wire/errors.ts'
-import { aFunction, aString, checkedOptions, type Kinds, needed } from '../wire/options.ts'
+import { aFunction, aString, checkedOptions, type OptionKinds, needed } from '../wire/options.ts'
 import { sha256Hex } from './fingerprint.ts'
 import type { Found } from './found.ts'
 
@@ -21,7 +21,7 @@ export interface ApiKeyOptions<U> {
   readonly clock?: Clock
 }
 
-const kinds: Kinds<ApiKeyOptions<unknown>> = {
+const kinds: OptionKinds<ApiKeyOptions<unknown>> = {
   find: needed(aFunction),
   prefix: aString,
   header: aString,
@@ -46,7 +46,7 @@ const maxLength = 512
  */
 export function apiKeys<U>(options: ApiKeyOptions<U>): Authenticator<U> {
   options = checkedOptions('apiKeys()', options, kinds)
-  const authenticator = async (door: Door): Promise<Identity<U> | null> => {
+  const authenticator = async (door: AuthRequest): Promise<Identity<U> | null> => {
     const key = keyOf(door, options.prefix)
     if (key === null) return null
     if (key.length > maxLength) return refuse(`longer than ${maxLength} characters`, false)
@@ -59,7 +59,7 @@ export function apiKeys<U>(options: ApiKeyOptions<U>): Authenticator<U> {
 }
 
 /** The key, when there is one that begins as ours do. */
-function keyOf({ credentials }: Door, prefix: string | undefined): string | null {
+function keyOf({ credentials }: AuthRequest, prefix: string | undefined): string | null {
   if (prefix === undefined) return credentials.of('key')
   const value = credentials.of('key') ?? credentials.of('bearer')
   return value?.startsWith(prefix) === true ? value : null

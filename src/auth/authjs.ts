@@ -1,12 +1,20 @@
 import { hkdfSync } from 'node:crypto'
 import { errors, type JWTPayload, jwtDecrypt } from 'jose'
-import type { Authenticator, Door } from '../core/application.ts'
-import { aClock, type Clock, systemClock } from '../core/clock.ts'
-import type { Credentials } from '../core/credentials.ts'
-import type { Identity } from '../core/identity.ts'
+import type { Authenticator, AuthRequest } from '../core/api/handshake.ts'
+import { aClock, type Clock, systemClock } from '../wire/clock.ts'
+import type { Credentials } from '../core/api/credentials.ts'
+import type { Identity } from '../core/api/identity.ts'
 import type { Found } from './found.ts'
 import { listed } from './claims.ts'
-import { aFunction, aString, checkedOptions, type Kinds, needed, oneOf, oneOrMore } from '../wire/options.ts'
+import {
+  aFunction,
+  aString,
+  checkedOptions,
+  type OptionKinds,
+  needed,
+  oneOf,
+  oneOrMore,
+} from '../wire/options.ts'
 
 /** What the session cookie of Auth.js holds, beside what your `jwt` callback puts there. */
 export interface AuthjsToken {
@@ -45,7 +53,7 @@ export interface AuthjsOptions<U> {
   readonly clock?: Clock
 }
 
-const kinds: Kinds<AuthjsOptions<unknown>> = {
+const kinds: OptionKinds<AuthjsOptions<unknown>> = {
   secret: needed(oneOrMore("the site's AUTH_SECRET")),
   cookie: aString,
   version: oneOf(4, 5),
@@ -102,8 +110,8 @@ export function authjs<U>(options: AuthjsOptions<U>): Authenticator<U> {
   options = checkedOptions('authjs()', options, kinds)
   const scheme = schemes[options.version ?? 5]
   const { cookie = scheme.cookie } = options
-  const site: Site<U> = { options, enc: scheme.enc, keys: keysOf(options.secret, scheme, cookie) }
-  const authenticator = async ({ credentials }: Door): Promise<Identity<U> | null> => {
+  const site: AuthjsSite<U> = { options, enc: scheme.enc, keys: keysOf(options.secret, scheme, cookie) }
+  const authenticator = async ({ credentials }: AuthRequest): Promise<Identity<U> | null> => {
     const value = joined(credentials, cookie)
     const token = shape.test(value) ? await decrypted(site, value) : null
     return token === null ? null : identityOf(site, token)
@@ -117,7 +125,7 @@ export function authjs<U>(options: AuthjsOptions<U>): Authenticator<U> {
   } as const)
 }
 
-interface Site<U> {
+interface AuthjsSite<U> {
   readonly options: AuthjsOptions<U>
   readonly enc: string
   readonly keys: readonly Uint8Array[]
@@ -145,7 +153,7 @@ function joined(credentials: Credentials, name: string): string {
   return chunks.length > maxChunks ? '' : chunks.join('')
 }
 
-async function decrypted<U>(site: Site<U>, value: string): Promise<AuthjsToken | null> {
+async function decrypted<U>(site: AuthjsSite<U>, value: string): Promise<AuthjsToken | null> {
   const now = (site.options.clock ?? systemClock).now()
   for (const key of site.keys) {
     const token = await decryptedWith(key, site.enc, { value, now })
@@ -181,7 +189,7 @@ function tokenOf(payload: JWTPayload): AuthjsToken | null {
   return { ...payload, exp }
 }
 
-async function identityOf<U>(site: Site<U>, token: AuthjsToken): Promise<Identity<U> | null> {
+async function identityOf<U>(site: AuthjsSite<U>, token: AuthjsToken): Promise<Identity<U> | null> {
   const { options } = site
   if (token.exp * 1000 <= (options.clock ?? systemClock).now()) return null
   const user = (await options.user(token)) ?? null

@@ -1,9 +1,9 @@
-import type { Authenticator, Door } from '../core/application.ts'
-import { basicPair } from '../core/credentials.ts'
-import { limitLookup } from '../core/limit-lookup.ts'
-import type { Identity } from '../core/identity.ts'
+import type { Authenticator, AuthRequest } from '../core/api/handshake.ts'
+import { basicPair } from '../core/access/credentials.ts'
+import { limitLookup } from '../core/access/limit-lookup.ts'
+import type { Identity } from '../core/api/identity.ts'
 import { deny, SallyportError } from '../wire/errors.ts'
-import { aFunction, checkedOptions, aText, type Kinds, needed, wholeFrom } from '../wire/options.ts'
+import { aFunction, checkedOptions, aText, type OptionKinds, needed, wholeFrom } from '../wire/options.ts'
 import type { Found } from './found.ts'
 
 /** What {@link basic} needs. */
@@ -12,7 +12,7 @@ export interface BasicOptions<U> {
    * The user with this name and password; `null` or `undefined` when there is none. It should hash a password
    * for unknown users too, against a fixed hash: an answer that comes sooner tells which names exist.
    */
-  check(user: string, password: string, door: Door): Found<U>
+  check(user: string, password: string, door: AuthRequest): Found<U>
   /** What the credentials are for: browsers show it to people. */
   readonly realm: string
   /**
@@ -22,7 +22,7 @@ export interface BasicOptions<U> {
   readonly atOnce?: number
 }
 
-const kinds: Kinds<BasicOptions<unknown>> = {
+const kinds: OptionKinds<BasicOptions<unknown>> = {
   check: needed(aFunction),
   realm: needed(aText),
   atOnce: wholeFrom(1),
@@ -48,7 +48,7 @@ export function basic<U>(options: BasicOptions<U>): Authenticator<U> {
     throw new SallyportError('ERR_CONFIGURATION', "basic() needs a 'realm' of printable ASCII without quotes")
   const challenge = `Basic realm="${realm}", charset="UTF-8"`
   let running = 0
-  const authenticator = async (door: Door): Promise<Identity<U> | null> => {
+  const authenticator = async (door: AuthRequest): Promise<Identity<U> | null> => {
     const value = door.credentials.of('basic')
     if (value === null) return null
     const { user, password } = pairOf(value) ?? refuse(challenge, 'malformed or too long')

@@ -1,5 +1,5 @@
-import type { SecurityScheme } from '../core/application.ts'
-import type { Identity } from '../core/identity.ts'
+import type { SecurityScheme } from '../core/api/handshake.ts'
+import type { Identity } from '../core/api/identity.ts'
 import { deny } from '../wire/errors.ts'
 import { scopesOf, type Statement } from './claims.ts'
 import { fingerprint } from './fingerprint.ts'

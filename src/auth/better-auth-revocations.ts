@@ -1,14 +1,14 @@
-import { aClock, type Clock, systemClock } from '../core/clock.ts'
-import type { Messenger } from '../core/port.ts'
+import { aClock, type Clock, systemClock } from '../wire/clock.ts'
+import type { Messenger } from '../core/api/messenger.ts'
 import { SallyportError } from '../wire/errors.ts'
-import { checkedOptions, having, type Kinds, needed, oneOf } from '../wire/options.ts'
+import { checkedOptions, having, type OptionKinds, needed, oneOf } from '../wire/options.ts'
 import { type AuthUser, isBanned, keepsSessionRows } from './better-auth-sessions.ts'
 import { type Announce, announcing } from './announcing.ts'
 
 /** What {@link revocations} needs. */
 export interface RevocationsOptions {
-  /** The port whose sockets end; on a shared layer, those of every other node as well. */
-  readonly port: Pick<Messenger, 'revoke' | 'recheck'>
+  /** The server whose sockets end; on a shared layer, those of every other node as well. */
+  readonly server: Pick<Messenger, 'revoke' | 'recheck'>
   /**
    * What a new password does to the sessions from before it, which better-auth leaves to the client and to
    * two options: `'end-sessions'`, the default, ends them all; `'leave-sessions'` changes nothing.
@@ -17,8 +17,8 @@ export interface RevocationsOptions {
   readonly clock?: Clock
 }
 
-const kinds: Kinds<RevocationsOptions> = {
-  port: needed(having('revoke', 'recheck')),
+const kinds: OptionKinds<RevocationsOptions> = {
+  server: needed(having('revoke', 'recheck')),
   passwords: oneOf('end-sessions', 'leave-sessions'),
   clock: aClock,
 }
@@ -95,11 +95,11 @@ export interface AuthPlugin {
  * better-auth throws SallyportError ERR_CONFIGURATION at its start when sessions are kept in a
  * `secondaryStorage` alone: it would tell nobody of their end.
  *
- * @example betterAuth({ ..., plugins: [admin(), revocations({ port })] })
+ * @example betterAuth({ ..., plugins: [admin(), revocations({ server })] })
  */
 export function revocations(options: RevocationsOptions): AuthPlugin {
   options = checkedOptions('revocations()', options, kinds)
-  const { port, passwords = 'end-sessions', clock = systemClock } = options
+  const { server, passwords = 'end-sessions', clock = systemClock } = options
   const ends = passwords === 'end-sessions'
   return {
     id: 'sallyport',
@@ -111,7 +111,7 @@ export function revocations(options: RevocationsOptions): AuthPlugin {
             'of sessions in a secondaryStorage alone better-auth tells nobody when they end',
         )
       const announce = announcing({ clock, failed: (error) => logger.error(unpublished, error) })
-      const databaseHooks = hooksFor(port, announce, clock)
+      const databaseHooks = hooksFor(server, announce, clock)
       // left to others where they have said something: better-auth prefers its user's own options
       return {
         options: ends
@@ -125,21 +125,22 @@ export function revocations(options: RevocationsOptions): AuthPlugin {
 
 const unpublished = 'sallyport: a revocation has not reached the other nodes'
 
-function hooksFor(port: RevocationsOptions['port'], announce: Announce, clock: Clock): DatabaseHooks {
-  const recheck = once(clock, (user) => announce(`recheck ${user}`, () => port.recheck({ user })))
+function hooksFor(server: RevocationsOptions['server'], announce: Announce, clock: Clock): DatabaseHooks {
+  const recheck = once(clock, (user) => announce(`recheck ${user}`, () => server.recheck({ user })))
   const revoke = (user: string, reason: string): void =>
-    announce(`revoke ${user}`, () => port.revoke({ user, reason }))
+    announce(`revoke ${user}`, () => server.revoke({ user, reason }))
   return {
     session: {
       delete: {
         async after({ id, userId }) {
-          announce(`end ${id}`, () => port.revoke({ session: id, reason: 'session-ended' }))
+          announce(`end ${id}`, () => server.revoke({ session: id, reason: 'session-ended' }))
           recheck(userId)
         },
       },
       update: {
         async after(session) {
-          if (session !== null) announce(`session ${session.id}`, () => port.recheck({ session: session.id }))
+          if (session !== null)
+            announce(`session ${session.id}`, () => server.recheck({ session: session.id }))
         },
       },
     },

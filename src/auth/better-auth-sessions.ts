@@ -1,10 +1,10 @@
 import { createHmac } from 'node:crypto'
-import type { Door } from '../core/application.ts'
-import { aClock, type Clock, systemClock } from '../core/clock.ts'
-import type { Identity } from '../core/identity.ts'
+import type { AuthRequest } from '../core/api/handshake.ts'
+import { aClock, type Clock, systemClock } from '../wire/clock.ts'
+import type { Identity } from '../core/api/identity.ts'
 import { isRecord } from '../wire/json.ts'
 import type { Found } from './found.ts'
-import { aFunction, assertKind, type Kinds } from '../wire/options.ts'
+import { aFunction, assertKind, type OptionKinds } from '../wire/options.ts'
 import { isSame } from './hmac.ts'
 
 /** A user as better-auth keeps one; `banned` and `banExpires` are there with its admin plugin. */
@@ -70,7 +70,10 @@ export interface SignedInOptions<S extends SignedIn, U> {
 }
 
 /** The options that all authenticators of better-auth take. */
-export const signedInKinds: Kinds<SignedInOptions<SignedIn, unknown>> = { user: aFunction, clock: aClock }
+export const signedInKinds: OptionKinds<SignedInOptions<SignedIn, unknown>> = {
+  user: aFunction,
+  clock: aClock,
+}
 
 /** Checks the instance that an authenticator was given. @throws TypeError when it is none */
 export function assertInstance(where: string, auth: unknown): void {
@@ -123,7 +126,7 @@ function dynamic({ options }: AuthContext): DynamicOptions | null {
  * Where a handshake went, as far as this instance asks for it: nothing with a base URL that does not change. It is kept for
  * renewals.
  */
-export function askedAt(context: AuthContext, door: Pick<Door, 'headers'>): AskedAt {
+export function askedAt(context: AuthContext, door: Pick<AuthRequest, 'headers'>): AskedAt {
   if (dynamic(context) === null) return {}
   const { headers } = door
   return Object.fromEntries(
@@ -164,7 +167,7 @@ export type SessionCookies = Readonly<Record<string, string>>
 
 /** The identity that session cookies stand for. */
 export async function byCookies<S extends SignedIn, U>(
-  { auth, options, at }: Asking<S, U>,
+  { auth, options, at }: SessionRequest<S, U>,
   cookies: SessionCookies,
 ): Promise<Identity<U> | null> {
   const signedIn = await read(auth, cookies, at)
@@ -175,7 +178,7 @@ export async function byCookies<S extends SignedIn, U>(
 
 /** The identity that a signed session token stands for, the value of the session cookie. */
 export async function bySignedToken<S extends SignedIn, U>(
-  asking: Asking<S, U>,
+  asking: SessionRequest<S, U>,
   signedToken: string,
 ): Promise<Identity<U> | null> {
   const names = cookieNames(await asking.auth.$context)
@@ -184,7 +187,7 @@ export async function bySignedToken<S extends SignedIn, U>(
 
 /** The identity of a session that is known by its id alone; `null` when it has ended or is another user's. */
 export async function bySessionId<S extends SignedIn, U>(
-  asking: Asking<S, U>,
+  asking: SessionRequest<S, U>,
   name: SessionName,
 ): Promise<Identity<U> | null> {
   const context = await asking.auth.$context
@@ -199,14 +202,14 @@ export function isSigned({ secret }: AuthContext, signedToken: string): boolean 
 }
 
 /** Who is asked, how, and where the handshake went. */
-export interface Asking<S extends SignedIn, U> {
+export interface SessionRequest<S extends SignedIn, U> {
   readonly auth: BetterAuth<S>
   readonly options: SignedInOptions<S, U>
   readonly at: AskedAt
 }
 
 async function identityOf<S extends SignedIn, U>(
-  asking: Asking<S, U>,
+  asking: SessionRequest<S, U>,
   signedIn: S,
 ): Promise<Identity<U> | null> {
   const { options } = asking

@@ -1,11 +1,11 @@
-import type { Authenticator, Door } from '../core/application.ts'
-import type { Identity } from '../core/identity.ts'
-import { limitLookup } from '../core/limit-lookup.ts'
-import { checkedOptions, type Kinds, needed, oneOrMore, strings } from '../wire/options.ts'
+import type { Authenticator, AuthRequest } from '../core/api/handshake.ts'
+import type { Identity } from '../core/api/identity.ts'
+import { limitLookup } from '../core/access/limit-lookup.ts'
+import { checkedOptions, type OptionKinds, needed, oneOrMore, strings } from '../wire/options.ts'
 import { refuseToken } from './bearer.ts'
 import {
   askedAt,
-  type Asking,
+  type SessionRequest,
   assertInstance,
   type BetterAuth,
   byCookies,
@@ -52,7 +52,7 @@ const signedShape = /^[^.]{1,256}\.[A-Za-z0-9+/]{43}=$/
  * session, never its token.
  *
  * @example
- * export const auth = betterAuth({ ..., plugins: [revocations({ port })] })
+ * export const auth = betterAuth({ ..., plugins: [revocations({ server })] })
  * const member = sessionCookie(auth)
  */
 export function sessionCookie<S extends SignedIn, U = S['user']>(
@@ -61,7 +61,7 @@ export function sessionCookie<S extends SignedIn, U = S['user']>(
 ): Authenticator<U> {
   assertInstance('sessionCookie()', auth)
   options = checkedOptions('sessionCookie()', options, signedInKinds)
-  const authenticator = async (door: Door): Promise<Identity<U> | null> => {
+  const authenticator = async (door: AuthRequest): Promise<Identity<U> | null> => {
     const context = await auth.$context
     const cookies = cookieNames(context).flatMap((name) => {
       const value = door.credentials.cookie(name) ?? ''
@@ -92,7 +92,7 @@ export function sessionToken<S extends SignedIn, U = S['user']>(
 ): Authenticator<U> {
   assertInstance('sessionToken()', auth)
   options = checkedOptions('sessionToken()', options, signedInKinds)
-  const authenticator = async (door: Door): Promise<Identity<U> | null> => {
+  const authenticator = async (door: AuthRequest): Promise<Identity<U> | null> => {
     const value = door.credentials.of('bearer') ?? ''
     if (!signedShape.test(value)) return null
     const context = await auth.$context
@@ -128,7 +128,7 @@ export interface AccessTokenOptions<S extends SignedIn, U> extends SignedInOptio
   readonly algorithms?: readonly string[]
 }
 
-const tokenKinds: Kinds<AccessTokenOptions<SignedIn, unknown>> = {
+const tokenKinds: OptionKinds<AccessTokenOptions<SignedIn, unknown>> = {
   ...signedInKinds,
   issuer: needed(oneOrMore('an issuer')),
   audience: needed(oneOrMore('an audience')),
@@ -165,7 +165,7 @@ export function accessToken<S extends SignedIn, U = S['user']>(
     user: (claims: Claims) => claims,
     session: ({ sid }) => sid,
   })
-  const authenticator = async (door: Door): Promise<Identity<U> | null> => {
+  const authenticator = async (door: AuthRequest): Promise<Identity<U> | null> => {
     const token = await tokens(door)
     if (token === null) return null
     const at = askedAt(await auth.$context, door)
@@ -177,7 +177,7 @@ export function accessToken<S extends SignedIn, U = S['user']>(
 /** A token's identity with the user of its session, and the end of whichever ends first; `null` when the session has ended. */
 async function withSession<S extends SignedIn, U>(
   { user: claims, ...facts }: Identity<Claims>,
-  asking: Asking<S, U>,
+  asking: SessionRequest<S, U>,
 ): Promise<Identity<U> | null> {
   const { sub, sid = refuseToken('the token names no session as sid', true) } = claims
   const session = await bySessionId(asking, { userId: sub, id: sid })

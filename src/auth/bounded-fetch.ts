@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.ts'
+import type { Clock } from '../wire/clock.ts'
 
 /** An answer with another status than 200: its server is there, but this is no answer to the question. */
 export class UnexpectedStatus extends TypeError {

@@ -1,6 +1,6 @@
-import type { Authenticator, Door } from '../core/application.ts'
-import { aClock, type Clock, systemClock } from '../core/clock.ts'
-import type { Identity } from '../core/identity.ts'
+import type { Authenticator, AuthRequest } from '../core/api/handshake.ts'
+import { aClock, type Clock, systemClock } from '../wire/clock.ts'
+import type { Identity } from '../core/api/identity.ts'
 import { type Duration, milliseconds } from '../wire/duration.ts'
 import {
   aDuration,
@@ -9,7 +9,7 @@ import {
   checkedOptions,
   either,
   having,
-  type Kinds,
+  type OptionKinds,
   needed,
   oneOf,
   strings,
@@ -85,7 +85,7 @@ export interface DjangoOptions<U> {
   readonly clock?: Clock
 }
 
-const kinds: Kinds<DjangoOptions<unknown>> = {
+const kinds: OptionKinds<DjangoOptions<unknown>> = {
   secretKey: needed(aString),
   secretKeyFallbacks: strings,
   backend: needed(either(oneOf('signed_cookies'), having('load'))),
@@ -128,13 +128,13 @@ const modelBackend = 'django.contrib.auth.backends.ModelBackend'
 export function django<U>(options: DjangoOptions<U>): Authenticator<U> {
   options = checkedOptions('django()', options, kinds)
   const { cookie = 'sessionid', backend } = options
-  const site: Site<U> = {
+  const site: DjangoSite<U> = {
     options,
     secrets: [options.secretKey, ...(options.secretKeyFallbacks ?? [])],
     cookieAgeMs: milliseconds(options.cookieAge ?? '14d'),
     clock: options.clock ?? systemClock,
   }
-  const authenticator = async (door: Door): Promise<Identity<U> | null> => {
+  const authenticator = async (door: AuthRequest): Promise<Identity<U> | null> => {
     const value = door.credentials.cookie(cookie)
     if (value === null || value.length > maxCookie) return null
     if (backend === 'signed_cookies') return byCookie(site, value)
@@ -149,7 +149,7 @@ export function django<U>(options: DjangoOptions<U>): Authenticator<U> {
   } as const)
 }
 
-interface Site<U> {
+interface DjangoSite<U> {
   readonly options: DjangoOptions<U>
   readonly secrets: readonly string[]
   readonly cookieAgeMs: number
@@ -160,16 +160,16 @@ type Session = DjangoCachedSession | null
 type Read = () => Session | Promise<Session>
 
 /** What is signed in a cookie does not change: a renewal asks about the user alone, and the cookie is not kept. */
-function byCookie<U>(site: Site<U>, cookie: string): Promise<Identity<U> | null> {
+function byCookie<U>(site: DjangoSite<U>, cookie: string): Promise<Identity<U> | null> {
   const session = fromCookie(site, cookie)
   return identify(site, fingerprint(cookie), () => session)
 }
 
-function byKey<U>(site: Site<U>, key: string, store: DjangoStore): Promise<Identity<U> | null> {
+function byKey<U>(site: DjangoSite<U>, key: string, store: DjangoStore): Promise<Identity<U> | null> {
   return identify(site, fingerprint(key), async () => fromStore(site, (await store.load(key)) ?? null))
 }
 
-async function identify<U>(site: Site<U>, name: string, read: Read): Promise<Identity<U> | null> {
+async function identify<U>(site: DjangoSite<U>, name: string, read: Read): Promise<Identity<U> | null> {
   const session = await read()
   if (session === null || isOver(site, session)) return null
   const user = await userOf(site, session.data)
@@ -184,11 +184,11 @@ async function identify<U>(site: Site<U>, name: string, read: Read): Promise<Ide
 }
 
 /** Written so that an invalid date is no session. */
-function isOver<U>({ clock }: Site<U>, { expires }: DjangoCachedSession): boolean {
+function isOver<U>({ clock }: DjangoSite<U>, { expires }: DjangoCachedSession): boolean {
   return expires !== null && !(expires.getTime() > clock.now())
 }
 
-function fromCookie<U>({ secrets, cookieAgeMs, clock }: Site<U>, cookie: string): Session {
+function fromCookie<U>({ secrets, cookieAgeMs, clock }: DjangoSite<U>, cookie: string): Session {
   const signed = signedObject(cookie, cookieSalt, secrets)
   if (signed === null) return null
   const { value: data, signedAtMs } = signed
@@ -209,14 +209,14 @@ function ownEndMs(data: Readonly<Record<string, unknown>>, signedAtMs: number): 
   return typeof own === 'number' && own !== 0 ? signedAtMs + own * 1000 : Number.POSITIVE_INFINITY
 }
 
-function fromStore<U>({ secrets }: Site<U>, stored: DjangoSessionRow | Session): Session {
+function fromStore<U>({ secrets }: DjangoSite<U>, stored: DjangoSessionRow | Session): Session {
   if (stored === null) return null
   if ('data' in stored) return stored
   const signed = signedObject(stored.session_data, storeSalt, secrets)
   return signed === null ? null : { data: signed.value, expires: stored.expire_date }
 }
 
-async function userOf<U>(site: Site<U>, data: Readonly<Record<string, unknown>>): Promise<U | null> {
+async function userOf<U>(site: DjangoSite<U>, data: Readonly<Record<string, unknown>>): Promise<U | null> {
   const { options, secrets } = site
   const { authenticationBackends = [modelBackend], sessionAuthHash = authHash } = options
   const userId = ownText(data, '_auth_user_id')

@@ -1,7 +1,15 @@
-import type { Authenticator } from '../core/application.ts'
-import { aClock, type Clock, systemClock } from '../core/clock.ts'
+import type { Authenticator } from '../core/api/handshake.ts'
+import { aClock, type Clock, systemClock } from '../wire/clock.ts'
 import { isRecord } from '../wire/json.ts'
-import { aFunction, aString, checkedOptions, having, type Kinds, needed, oneOrMore } from '../wire/options.ts'
+import {
+  aFunction,
+  aString,
+  checkedOptions,
+  having,
+  type OptionKinds,
+  needed,
+  oneOrMore,
+} from '../wire/options.ts'
 import type { Found } from './found.ts'
 import { sessions } from './sessions.ts'
 
@@ -39,7 +47,7 @@ export interface ExpressSessionOptions<S, U> {
   readonly clock?: Clock
 }
 
-const kinds: Kinds<ExpressSessionOptions<StoredSession, unknown>> = {
+const kinds: OptionKinds<ExpressSessionOptions<StoredSession, unknown>> = {
   store: needed(having('get')),
   secret: needed(oneOrMore('the secret of express-session')),
   cookie: aString,

@@ -9,7 +9,7 @@ export function sha256Hex(secret: string): string {
  * The name under which a session is revoked whose id is a secret, for it does not tell it: 128 bits of its
  * SHA-256 in base64url, 22 characters.
  *
- * @example await port.revoke({ session: fingerprint(sessionId), reason: 'signed out' })
+ * @example await server.revoke({ session: fingerprint(sessionId), reason: 'signed out' })
  */
 export function fingerprint(secret: string): string {
   // not `slice`, whose result keeps the whole digest in memory for as long as an identity has this name

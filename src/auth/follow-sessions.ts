@@ -1,6 +1,6 @@
-import type { Messenger } from '../core/port.ts'
+import type { Messenger } from '../core/api/messenger.ts'
 import { fingerprint } from './fingerprint.ts'
-import { aFunction, assertKind, checkedOptions, having, type Kinds } from '../wire/options.ts'
+import { aFunction, assertKind, checkedOptions, having, type OptionKinds } from '../wire/options.ts'
 
 /** What a store calls when it is done, with what went wrong if anything did. */
 export type StoreDone = (error?: unknown) => void
@@ -25,7 +25,7 @@ export interface FollowOptions<S> {
   readonly owner?: (session: S) => string | number | null | undefined
 }
 
-const kinds: Kinds<FollowOptions<never>> = { owner: aFunction }
+const kinds: OptionKinds<FollowOptions<never>> = { owner: aFunction }
 
 /**
  * Lets sockets end with the sessions of a store, on every node. What `destroy` ends (a logout, `regenerate`, a
@@ -37,18 +37,18 @@ const kinds: Kinds<FollowOptions<never>> = { owner: aFunction }
  * when a lease is asked for.
  *
  * @throws TypeError when the store lacks a method
- * @example followSessions(store, port, { owner: ({ userId }) => userId })
+ * @example followSessions(store, server, { owner: ({ userId }) => userId })
  */
 export function followSessions<S extends object>(
   store: FollowedStore<S>,
-  port: Pick<Messenger, 'revoke' | 'recheck'>,
+  server: Pick<Messenger, 'revoke' | 'recheck'>,
   options: FollowOptions<S> = {},
 ): void {
   assertKind('the store of followSessions()', store, having('get', 'set', 'destroy'))
-  assertKind('the port of followSessions()', port, having('revoke', 'recheck'))
+  assertKind('the server of followSessions()', server, having('revoke', 'recheck'))
   options = checkedOptions('followSessions()', options, kinds)
   const { owner = () => 'somebody' } = options
-  const followed = new Followed(store, port, (session) => owner(session) ?? null)
+  const followed = new Followed(store, server, (session) => owner(session) ?? null)
   store.get = (id, done) => followed.get(id, done)
   store.set = (id, session, done) => followed.set(id, session, done)
   store.destroy = (id, done) => followed.destroy(id, done)
@@ -63,19 +63,19 @@ const maxKnown = 10_000
 /** A store as it was, and who its sessions belonged to when they were last seen. */
 class Followed<S extends object> {
   readonly #store: FollowedStore<S>
-  readonly #port: Pick<Messenger, 'revoke' | 'recheck'>
+  readonly #server: Pick<Messenger, 'revoke' | 'recheck'>
   readonly #owner: (session: S) => Owner
   readonly #known = new Map<string, Owner>()
   #hasForgotten = false
 
   constructor(
     store: FollowedStore<S>,
-    port: Pick<Messenger, 'revoke' | 'recheck'>,
+    server: Pick<Messenger, 'revoke' | 'recheck'>,
     owner: (session: S) => Owner,
   ) {
     const { get, set, destroy } = store
     this.#store = { get: get.bind(store), set: set.bind(store), destroy: destroy.bind(store) }
-    this.#port = port
+    this.#server = server
     this.#owner = owner
   }
 
@@ -120,7 +120,7 @@ class Followed<S extends object> {
     const again = (error?: unknown): Promise<void> => {
       // after a fault it is still whose it was, so that another attempt is a change as well
       if (!error) this.#learn(id, owner)
-      return this.#told(this.#port.recheck({ session: fingerprint(id) }), () => done?.(error))
+      return this.#told(this.#server.recheck({ session: fingerprint(id) }), () => done?.(error))
     }
     if (done !== undefined) return this.#store.set(id, session, (error) => void again(error))
     const stored = this.#store.set(id, session)
@@ -135,12 +135,12 @@ class Followed<S extends object> {
   #end(id: string, done: StoreDone | undefined): unknown {
     this.#known.delete(id)
     // revoked first: whoever comes back at once finds the door shut, though the store may still know them
-    const told = this.#told(this.#port.revoke({ session: fingerprint(id), reason: 'signed out' }))
+    const told = this.#told(this.#server.revoke({ session: fingerprint(id), reason: 'signed out' }))
     if (done === undefined) return this.#store.destroy(id)
     return this.#store.destroy(id, (error) => void this.#told(told, () => done(error)))
   }
 
-  /** Goes on when the others have answered; that they cannot be told is no fault of the store, and the port reports it. */
+  /** Goes on when the others have answered; that they cannot be told is no fault of the store, and the server reports it. */
   async #told(order: Promise<unknown>, goOn: () => void = () => {}): Promise<void> {
     await order.catch(() => {})
     goOn()

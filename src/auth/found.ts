@@ -1,4 +1,4 @@
 /** What a look-up of yours answers: the thing, or `null` or `undefined` when there is none; now or later. */
-export type Found<T> = Answer<T> | Promise<Answer<T>>
+export type Found<T> = LookupAnswer<T> | Promise<LookupAnswer<T>>
 
-type Answer<T> = T | null | undefined
+type LookupAnswer<T> = T | null | undefined

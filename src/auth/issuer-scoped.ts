@@ -5,7 +5,7 @@ import { assertKind, aText } from '../wire/options.ts'
  * of one issuer makes a name of another. `%` and `#` of the issuer are percent-encoded.
  *
  * @throws TypeError when one of them is no name
- * @example await port.revoke({ session: issuerScoped('https://id.example', sid), reason: 'signed out' })
+ * @example await server.revoke({ session: issuerScoped('https://id.example', sid), reason: 'signed out' })
  */
 export function issuerScoped(issuer: string, id: string): string {
   assertKind('the issuer of issuerScoped()', issuer, aText)

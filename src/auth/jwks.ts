@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.ts'
+import type { Clock } from '../wire/clock.ts'
 import { boundedFetch } from './bounded-fetch.ts'
 import { Remote } from './remote.ts'
 import { secureUrl } from './secure-url.ts'

@@ -1,7 +1,7 @@
-import type { Authenticator, Door } from '../core/application.ts'
-import { aClock, type Clock, systemClock } from '../core/clock.ts'
-import { limitLookup } from '../core/limit-lookup.ts'
-import type { Identity } from '../core/identity.ts'
+import type { Authenticator, AuthRequest } from '../core/api/handshake.ts'
+import { aClock, type Clock, systemClock } from '../wire/clock.ts'
+import { limitLookup } from '../core/access/limit-lookup.ts'
+import type { Identity } from '../core/api/identity.ts'
 import { type Duration, milliseconds } from '../wire/duration.ts'
 import { SallyportError } from '../wire/errors.ts'
 import { aSchema, check, type Schema } from '../wire/schema.ts'
@@ -12,8 +12,8 @@ import {
   aString,
   checkedOptions,
   aText,
-  type Kind,
-  type Kinds,
+  type OptionKind,
+  type OptionKinds,
   needed,
   strings,
   oneOrMore,
@@ -87,11 +87,11 @@ export interface JwtOptions<U, C = Claims> {
 }
 
 /** Secrets and keys come in many forms: those who read them say what is wrong with one. */
-const keyMaterial: Kind = {
+const keyMaterial: OptionKind = {
   wanted: 'a secret or a key, or several secrets',
   is: (value) => aText.is(value) || (typeof value === 'object' && value !== null),
 }
-const kinds: Kinds<JwtOptions<unknown, never>> = {
+const kinds: OptionKinds<JwtOptions<unknown, never>> = {
   issuer: oneOrMore('an issuer'),
   audience: oneOrMore('an audience'),
   secret: keyMaterial,
@@ -128,7 +128,7 @@ const usualTypes: readonly (string | null)[] = [null, 'application/jwt', 'applic
 export function jwt<U, C = Claims>(options: JwtOptions<U, C>): Authenticator<U> {
   options = checkedOptions('jwt()', options, kinds)
   const rules = rulesOf(options)
-  const authenticator = async (door: Door): Promise<Identity<U> | null> => {
+  const authenticator = async (door: AuthRequest): Promise<Identity<U> | null> => {
     const value = door.credentials.of('bearer') ?? ''
     if (!isTokenOf(rules.claims.issuers, value)) return null
     return refusingBad({

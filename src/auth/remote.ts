@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.ts'
+import type { Clock } from '../wire/clock.ts'
 import { deny } from '../wire/errors.ts'
 
 /** What a remote document needs. */

@@ -1,12 +1,12 @@
 import { createHmac } from 'node:crypto'
-import type { Authenticator, Door } from '../core/application.ts'
-import { aClock, type Clock, systemClock } from '../core/clock.ts'
-import type { Identity } from '../core/identity.ts'
+import type { Authenticator, AuthRequest } from '../core/api/handshake.ts'
+import { aClock, type Clock, systemClock } from '../wire/clock.ts'
+import type { Identity } from '../core/api/identity.ts'
 import { fingerprint } from './fingerprint.ts'
 import type { Found } from './found.ts'
 import { isSame } from './hmac.ts'
 import { listed } from './claims.ts'
-import { aFunction, aString, checkedOptions, type Kinds, needed, oneOrMore } from '../wire/options.ts'
+import { aFunction, aString, checkedOptions, type OptionKinds, needed, oneOrMore } from '../wire/options.ts'
 
 export { fingerprint } from './fingerprint.ts'
 
@@ -38,7 +38,7 @@ export interface SessionOptions<S, U> {
   readonly clock?: Clock
 }
 
-const kinds: Kinds<SessionOptions<never, unknown>> = {
+const kinds: OptionKinds<SessionOptions<never, unknown>> = {
   cookie: needed(aString),
   load: needed(aFunction),
   user: needed(aFunction),
@@ -64,7 +64,7 @@ const maxLength = 4096
 export function sessions<S, U>(options: SessionOptions<S, U>): Authenticator<U> {
   options = checkedOptions('sessions()', options, kinds)
   const secrets = listed(options.secret)
-  const authenticator = async (door: Door): Promise<Identity<U> | null> => {
+  const authenticator = async (door: AuthRequest): Promise<Identity<U> | null> => {
     const cookie = door.credentials.cookie(options.cookie)
     if (cookie === null || cookie === '' || cookie.length > maxLength) return null
     const id = secrets === null ? cookie : unsigned(cookie, secrets)

@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.ts'
+import type { Clock } from '../wire/clock.ts'
 import { type CheckedClaims, checkedClaims, type ClaimRules } from './claims.ts'
 import { type CompactToken, compactToken, looksLikeToken, unverifiedIssuer } from './compact-token.ts'
 import { invalid } from './invalid-token.ts'

@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.ts'
+import type { Clock } from '../wire/clock.ts'
 import { deny } from '../wire/errors.ts'
 
 /** How many subjects are counted; beyond it the one whose last ticket is the oldest is forgotten, and starts anew. */

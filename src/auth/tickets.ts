@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import type { Authenticator, Door } from '../core/application.ts'
-import { aClock, type Clock, systemClock } from '../core/clock.ts'
-import { limitLookup } from '../core/limit-lookup.ts'
-import type { Identity } from '../core/identity.ts'
-import type { Store } from '../core/layer.ts'
-import { aBound } from '../core/limits.ts'
-import { isOrigin } from '../core/origin.ts'
+import type { Authenticator, AuthRequest } from '../core/api/handshake.ts'
+import { aClock, type Clock, systemClock } from '../wire/clock.ts'
+import { limitLookup } from '../core/access/limit-lookup.ts'
+import type { Identity } from '../core/api/identity.ts'
+import type { Store } from '../core/api/layer.ts'
+import { aBound } from '../core/api/limits.ts'
+import { isOrigin } from '../core/access/origin.ts'
 import { toBase64url } from '../wire/to-base64url.ts'
 import { type Duration, milliseconds } from '../wire/duration.ts'
 import { deny, SallyportError } from '../wire/errors.ts'
@@ -16,8 +16,8 @@ import {
   aString,
   checkedOptions,
   having,
-  type Kind,
-  type Kinds,
+  type OptionKind,
+  type OptionKinds,
   needed,
   orUndefined,
   strings,
@@ -73,7 +73,7 @@ export interface Ticket {
 
 /** What {@link tickets} needs. */
 export interface TicketOptions<U> {
-  /** Where tickets wait to be used: the port's `store`, so that any node can redeem them. */
+  /** Where tickets wait to be used: the server's `store`, so that any node can redeem them. */
   readonly store: Store
   /** The user of a ticket; `null` or `undefined` when there is none any more. Asked again at each renewal. */
   user(record: TicketRecord): Found<U>
@@ -87,7 +87,7 @@ export interface TicketOptions<U> {
 }
 
 const anything = needed({ wanted: 'anything', is: () => true })
-const kinds: Kinds<TicketOptions<unknown>> = {
+const kinds: OptionKinds<TicketOptions<unknown>> = {
   store: needed(having('put', 'take')),
   user: needed(aFunction),
   ttl: aDuration,
@@ -96,12 +96,12 @@ const kinds: Kinds<TicketOptions<unknown>> = {
   clock: aClock,
 }
 /** Without an age a ticket would be as young as its making, whatever it rests on: a ban would not refuse an old token. */
-const anAge: Kind = {
+const anAge: OptionKind = {
   wanted:
     'a valid Date: when the session or token that it rests on was issued, new Date(0) where nothing says it',
   is: (value) => value instanceof Date && !Number.isNaN(value.getTime()),
 }
-const requestKinds: Kinds<TicketRequest> = {
+const requestKinds: OptionKinds<TicketRequest> = {
   subject: needed(aString),
   session: orUndefined(aString),
   token: orUndefined(aString),
@@ -143,7 +143,7 @@ const toleranceMs = 5_000
  * @throws SallyportError ERR_CONFIGURATION when `ttl` is 0 or above 5 minutes; TypeError when `perSubject` is no whole
  * number from 1
  * @example
- * const ticket = tickets({ store: port.store, user: ({ subject }) => users.find(subject) })
+ * const ticket = tickets({ store: server.store, user: ({ subject }) => users.find(subject) })
  */
 export function tickets<U>(options: TicketOptions<U>): Tickets<U> {
   options = checkedOptions('tickets()', options, kinds)
@@ -152,7 +152,7 @@ export function tickets<U>(options: TicketOptions<U>): Tickets<U> {
     throw new SallyportError('ERR_CONFIGURATION', "a ticket's ttl is above 0 and at most 5 minutes")
   const { clock = systemClock, perSubject = 100 } = options
   const office: Office<U> = { options, clock, ttlMs, waiting: new TicketQuota(perSubject, clock) }
-  const authenticator = async (door: Door): Promise<Identity<U> | null> => {
+  const authenticator = async (door: AuthRequest): Promise<Identity<U> | null> => {
     const ticket = door.credentials.of('ticket')
     return ticket === null ? null : redeem(office, ticket, door)
   }
@@ -198,7 +198,7 @@ async function issue<U>(
 async function redeem<U>(
   { options, clock, waiting }: Office<U>,
   ticket: string,
-  door: Door,
+  door: AuthRequest,
 ): Promise<Identity<U>> {
   if (!shape.test(ticket)) return refuse('malformed', false)
   limitLookup(door)

@@ -9,17 +9,17 @@ import {
   checkedOptions,
   aText,
   having,
-  type Kinds,
+  type OptionKinds,
   orUndefined,
   wholeFrom,
 } from '../wire/options.ts'
 import { isSchema, type OutputOf, type Schema } from '../wire/schema.ts'
 import { type Clock, systemClock } from './clock.ts'
-import type { Settings } from './connection.ts'
-import type { Credentials } from './credentials.ts'
-import type { Opened } from './opened.ts'
+import type { Settings } from './reconnector.ts'
+import type { CredentialSource } from './credentials.ts'
+import type { Channel } from './channel.ts'
 import { debugOutput } from './debug.ts'
-import { Opening } from './opening.ts'
+import { Subscription } from './subscription.ts'
 import { platformWebSocket, type WebSocketClass } from './web-socket.ts'
 
 /** How a client waits between attempts. */
@@ -43,7 +43,7 @@ export interface ClientOptions {
    * Asked before every attempt: `bearer`, `ticket`, `query`, `headers` or your own; without it only cookies
    * travel.
    */
-  readonly credentials?: Credentials
+  readonly credentials?: CredentialSource
   /** The WebSocket class; the platform's unless said otherwise. */
   readonly WebSocket?: WebSocketClass
   readonly backoff?: BackoffOptions
@@ -68,7 +68,7 @@ export interface ClientOptions {
   readonly debug?: (line: string) => void
 }
 
-const kinds: Kinds<ClientOptions> = {
+const kinds: OptionKinds<ClientOptions> = {
   url: orUndefined(aText),
   credentials: orUndefined(aFunction),
   WebSocket: orUndefined(aFunction),
@@ -80,7 +80,7 @@ const kinds: Kinds<ClientOptions> = {
   report: orUndefined(aFunction),
   debug: orUndefined(aFunction),
 }
-const backoffKinds: Kinds<BackoffOptions> = {
+const backoffKinds: OptionKinds<BackoffOptions> = {
   min: orUndefined(aDuration),
   max: orUndefined(aDuration),
   random: orUndefined(aFunction),
@@ -89,8 +89,10 @@ const backoffKinds: Kinds<BackoffOptions> = {
 /** The grant as the client sees it. */
 export type GrantOf<R> = R extends Schema ? OutputOf<R> : undefined
 /** What `open` answers for a contract. */
-export type OpenedOf<T> =
-  T extends Contract<string, infer C, infer S, infer K, string, infer R> ? Opened<C, S, K, GrantOf<R>> : never
+export type ChannelOf<T> =
+  T extends Contract<string, infer C, infer S, infer K, string, infer R>
+    ? Channel<C, S, K, GrantOf<R>>
+    : never
 
 /** A client: opens endpoints of one server. */
 export interface Client {
@@ -111,7 +113,7 @@ export interface Client {
   >(
     contract: Contract<P, C, S, K, A, R>,
     ...params: ParamsArg<NoInfer<P>>
-  ): Opened<C, S, K, GrantOf<R>>
+  ): Channel<C, S, K, GrantOf<R>>
   /** Closes everything that it opened. */
   close(): void
 }
@@ -132,7 +134,7 @@ export function client(options: ClientOptions = {}): Client {
   const backoff = checkedOptions("'backoff' of client()", options.backoff ?? {}, backoffKinds)
   options = { ...options, backoff }
   const { queue = 100, queueBytes = 1_048_576, timeout = '10s' } = options
-  const openings = new Set<Opening>()
+  const openings = new Set<Subscription>()
   const nextId = ids()
   let closed = false
   return {
@@ -140,7 +142,7 @@ export function client(options: ClientOptions = {}): Client {
       if (closed) throw new TypeError('this client is closed: make a new one')
       assertKind('what open() takes', contract, anObject)
       assertKind('the params of open()', params, anObject)
-      const opening = new Opening({
+      const opening = new Subscription({
         path: contract.template.build(params),
         unnamed: isSchema(contract.client),
         settings: settingsOf(options),

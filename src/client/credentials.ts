@@ -6,13 +6,13 @@ import {
   assertKind,
   checkedOptions,
   aString,
-  type Kind,
-  type Kinds,
+  type OptionKind,
+  type OptionKinds,
   orUndefined,
 } from '../wire/options.ts'
 
 /** What a credential is asked for. */
-export interface Asking {
+export interface CredentialRequest {
   /** The path that will be opened. */
   readonly path: string
   /** The last credential was refused, or is about to end: do not answer with a cached one. */
@@ -38,23 +38,23 @@ export interface Carried {
  * Asked before every attempt. `null`, or an error with `status` 401 or 403, means signed out: the client
  * stops. Any other error is a failed attempt, and is tried again after a back-off.
  */
-export type Credentials = (asking: Asking) => Carried | null | Promise<Carried | null>
+export type CredentialSource = (asking: CredentialRequest) => Carried | null | Promise<Carried | null>
 
 /** A token, `null` when nobody is signed in. */
-export type Token = (asking: Asking) => string | null | Promise<string | null>
+export type Token = (asking: CredentialRequest) => string | null | Promise<string | null>
 
 /**
  * A bearer token in the subprotocol list, as `sallyport.bearer.<base64url>`: neither in the URL nor in a log.
  *
  * @example client({ url, credentials: bearer(() => auth.accessToken()) })
  */
-export function bearer(token: Token): Credentials {
+export function bearer(token: Token): CredentialSource {
   assertKind('what bearer() takes', token, aFunction)
   return carrying('bearer', token, (secret) => ({ protocols: [carrierProtocol('bearer', secret)] }))
 }
 
 /** What a ticket is asked of. */
-export interface TicketOptions {
+export interface ClientTicketOptions {
   /** Instead of the platform's: with headers of its own, or in a test. */
   readonly fetch?: typeof fetch
   /**
@@ -64,7 +64,7 @@ export interface TicketOptions {
   readonly credentials?: 'same-origin' | 'include' | 'omit'
 }
 
-const ticketKinds: Kinds<TicketOptions> = {
+const ticketKinds: OptionKinds<ClientTicketOptions> = {
   fetch: orUndefined(aFunction),
   credentials: {
     wanted: "'same-origin', 'include' or 'omit'",
@@ -72,7 +72,7 @@ const ticketKinds: Kinds<TicketOptions> = {
     is: (value) => value === undefined || ['same-origin', 'include', 'omit'].includes(value as string),
   },
 }
-const aUrl: Kind = {
+const aUrl: OptionKind = {
   wanted: 'a string or a URL',
   is: (value) => aString.is(value) || value instanceof URL,
 }
@@ -86,7 +86,7 @@ const aUrl: Kind = {
  * @param url where tickets are made; relative to the page in a browser, absolute elsewhere
  * @example client({ url: '', credentials: ticket('/api/ticket') })
  */
-export function ticket(url: string | URL, options: TicketOptions = {}): Credentials {
+export function ticket(url: string | URL, options: ClientTicketOptions = {}): CredentialSource {
   assertKind('the url of ticket()', url, aUrl)
   options = checkedOptions('ticket()', options, ticketKinds)
   return carrying(
@@ -102,7 +102,7 @@ export function ticket(url: string | URL, options: TicketOptions = {}): Credenti
  *
  * @param name the name of the parameter, such as `'token'`
  */
-export function query(name: string, token: Token): Credentials {
+export function query(name: string, token: Token): CredentialSource {
   assertKind('the name of query()', name, aString)
   assertKind('what query() takes', token, aFunction)
   return carrying('bearer', token, (secret) => ({ query: { [name]: secret } }))
@@ -116,9 +116,9 @@ export function query(name: string, token: Token): Credentials {
  */
 export function headers(
   record: (
-    asking: Asking,
+    asking: CredentialRequest,
   ) => Readonly<Record<string, string>> | null | Promise<Readonly<Record<string, string>> | null>,
-): Credentials {
+): CredentialSource {
   assertKind('what headers() takes', record, aFunction)
   return async (asking) => {
     const answer = await record(asking)
@@ -126,7 +126,11 @@ export function headers(
   }
 }
 
-function carrying(scheme: 'bearer' | 'ticket', ask: Token, carry: (secret: string) => Carried): Credentials {
+function carrying(
+  scheme: 'bearer' | 'ticket',
+  ask: Token,
+  carry: (secret: string) => Carried,
+): CredentialSource {
   return async (asking) => {
     const token = await ask(asking)
     return token ? { ...carry(token), refresh: { scheme, token } } : null
@@ -135,8 +139,8 @@ function carrying(scheme: 'bearer' | 'ticket', ask: Token, carry: (secret: strin
 
 async function fetchTicket(
   url: string | URL,
-  { fetch: ask = fetch, credentials = 'same-origin' }: TicketOptions,
-  { path, signal }: Asking,
+  { fetch: ask = fetch, credentials = 'same-origin' }: ClientTicketOptions,
+  { path, signal }: CredentialRequest,
 ): Promise<string> {
   const response = await ask(url, {
     method: 'POST',

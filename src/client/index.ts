@@ -1,24 +1,24 @@
 export { Denial, type ErrorCode, SallyportError } from '../wire/errors.ts'
-export type { Member, Refusal } from '../wire/frame.ts'
+export type { PresentMember, Refusal } from '../wire/frame.ts'
 export {
   type BackoffOptions,
   type Client,
   client,
   type ClientOptions,
   type GrantOf,
-  type OpenedOf,
+  type ChannelOf,
 } from './client.ts'
 export type { Clock, Timer } from './clock.ts'
 export {
-  type Asking,
+  type CredentialRequest,
   bearer,
   type Carried,
-  type Credentials,
+  type CredentialSource,
   headers,
   query,
   ticket,
-  type TicketOptions,
+  type ClientTicketOptions,
   type Token,
 } from './credentials.ts'
-export type { Heard, HeardData, Opened, SendOptions, Snapshot, State } from './opened.ts'
+export type { MessageName, MessageData, Channel, SendOptions, Snapshot, State } from './channel.ts'
 export type { WebSocketClass, WebSocketLike } from './web-socket.ts'

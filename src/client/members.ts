@@ -1,15 +1,15 @@
-import type { Member, RawFrame } from '../wire/frame.ts'
+import type { PresentMember, RawFrame } from '../wire/frame.ts'
 import { isRecord } from '../wire/json.ts'
 
 /** Who is here. */
-export interface Presence {
+export interface MemberList {
   /** Empty where the server tells only how many there are. */
-  readonly members: readonly Member[]
+  readonly members: readonly PresentMember[]
   readonly count: number
 }
 
 /** Who is here after a frame: it has all members, or changes, or only how many there are. */
-export function presenceAfter(before: readonly Member[], frame: RawFrame): Presence {
+export function presenceAfter(before: readonly PresentMember[], frame: RawFrame): MemberList {
   const { count, members: all, joins, leaves } = frame
   if (typeof count === 'number') return { members: [], count }
   const members = Array.isArray(all) ? membersOf(all) : membersAfter(before, joins, leaves)
@@ -17,18 +17,22 @@ export function presenceAfter(before: readonly Member[], frame: RawFrame): Prese
 }
 
 /** The members in a frame. */
-export function membersOf(list: unknown): readonly Member[] {
+export function membersOf(list: unknown): readonly PresentMember[] {
   return Array.isArray(list) ? list.filter(isMember) : []
 }
 
 /** The members after some have come, changed their info or left; who stays keeps their place. */
-export function membersAfter(members: readonly Member[], joins: unknown, leaves: unknown): readonly Member[] {
+export function membersAfter(
+  members: readonly PresentMember[],
+  joins: unknown,
+  leaves: unknown,
+): readonly PresentMember[] {
   const next = new Map(members.map((one) => [one.user, one]))
   for (const user of Array.isArray(leaves) ? leaves : []) next.delete(user)
   for (const one of membersOf(joins)) next.set(one.user, one)
   return [...next.values()]
 }
 
-function isMember(value: unknown): value is Member {
+function isMember(value: unknown): value is PresentMember {
   return isRecord(value) && typeof value['user'] === 'string'
 }

@@ -5,7 +5,7 @@ import type { Clock } from './clock.ts'
 import { denialOf, refusalOf } from './refusal.ts'
 
 /** A message or a call on its way. */
-export interface Errand {
+export interface PendingRequest {
   readonly id: string
   readonly payload: Payload
   /** What takes it back: a call can be cancelled, a message cannot. */
@@ -14,7 +14,7 @@ export interface Errand {
   readonly signal: AbortSignal | undefined
 }
 
-interface Pending {
+interface SentRequest {
   readonly cancel: Payload | null
   /** What is still to be written; `null` once it was: only its answer is waited for then. */
   payload: Payload | null
@@ -44,7 +44,7 @@ export interface OutboxParts {
  */
 export class Outbox {
   readonly #parts: OutboxParts
-  readonly #pending = new Map<string, Pending>()
+  readonly #pending = new Map<string, SentRequest>()
   /** Of those that were never written. */
   #waiting = 0
   #waitingBytes = 0
@@ -61,7 +61,7 @@ export class Outbox {
    * @throws Denial when the server refuses it; SallyportError ERR_TIMEOUT, ERR_CLOSED, ERR_QUEUE_FULL or
    * ERR_INVALID_MESSAGE (larger than the server takes); the reason of its signal. All as a rejection.
    */
-  add(errand: Errand): Promise<unknown> {
+  add(errand: PendingRequest): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (this.#ended !== null) return reject(this.#ended)
       if (errand.signal?.aborted === true) return reject(errand.signal.reason)
@@ -109,7 +109,11 @@ export class Outbox {
     return this.#waiting > 0 && (this.#waiting >= bound.messages || this.#waitingBytes + bytes > bound.bytes)
   }
 
-  #take(errand: Errand, resolve: (data: unknown) => void, reject: (error: unknown) => void): Pending {
+  #take(
+    errand: PendingRequest,
+    resolve: (data: unknown) => void,
+    reject: (error: unknown) => void,
+  ): SentRequest {
     // the closures below share what is named here: the payload is held by the pending message alone
     const { id, signal, timeoutMs, cancel } = errand
     const giveUp = (error: unknown): void => {
@@ -120,7 +124,7 @@ export class Outbox {
     const timer = this.#parts.clock.after(timeoutMs, () =>
       giveUp(timedOut(timeoutMs, pending.payload === null)),
     )
-    const pending: Pending = {
+    const pending: SentRequest = {
       cancel,
       payload: errand.payload,
       settle: (error, data) => {
@@ -139,14 +143,14 @@ export class Outbox {
     return pending
   }
 
-  #write(pending: Pending): void {
+  #write(pending: SentRequest): void {
     if (pending.payload === null) return
     if (this.#parts.write(pending.payload)) this.#letGo(pending)
     else pending.settle(tooLarge())
   }
 
   /** It waits no more. */
-  #letGo(pending: Pending): void {
+  #letGo(pending: SentRequest): void {
     if (pending.payload === null) return
     this.#waiting--
     this.#waitingBytes -= pending.payload.length

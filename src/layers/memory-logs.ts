@@ -1,6 +1,6 @@
-import { Alarms } from '../core/alarms.ts'
-import type { Clock, Timer } from '../core/clock.ts'
-import type { Keep, LogEntry, LogRange, LogRules, Placed } from '../core/layer.ts'
+import { TimerQueue } from '../core/runtime/timer-queue.ts'
+import type { Clock, Timer } from '../wire/clock.ts'
+import type { Keep, LogEntry, LogRange, LogRules, Placed } from '../core/api/layer.ts'
 import type { Position } from '../wire/frame.ts'
 
 /** The bounds of the logs of one space, in bytes of the heap. */
@@ -35,7 +35,7 @@ export class Logs {
   readonly #clock: Clock
   readonly #bounds: LogBounds
   readonly #instance: string
-  readonly #alarms: Alarms
+  readonly #timers: TimerQueue
   readonly #logs = new Map<string, Log>()
   /** Those with entries: the one written longest ago is the first to lose them. */
   readonly #full = new Pool()
@@ -50,7 +50,7 @@ export class Logs {
     this.#clock = clock
     this.#instance = instance
     this.#bounds = bounds
-    this.#alarms = new Alarms(clock)
+    this.#timers = new TimerQueue(clock)
   }
 
   /** What all logs hold of the heap, as it is counted. */
@@ -94,7 +94,7 @@ export class Logs {
     log.forMs = Math.max(log.forMs, forMs)
     if (known !== undefined) return log
     this.#logs.set(name, log)
-    log.alarm = this.#alarms.after(log.restMs(now), () => this.#tend(log))
+    log.alarm = this.#timers.after(log.restMs(now), () => this.#tend(log))
     return log
   }
 
@@ -104,7 +104,7 @@ export class Logs {
     log.expire(now)
     this.#recount(log, false)
     if (log.isIdle(now)) this.#forget(log)
-    else log.alarm = this.#alarms.after(log.restMs(now), () => this.#tend(log))
+    else log.alarm = this.#timers.after(log.restMs(now), () => this.#tend(log))
   }
 
   #makeRoom(): void {

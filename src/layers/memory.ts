@@ -1,5 +1,5 @@
-import { Alarms } from '../core/alarms.ts'
-import { type Clock, systemClock, type Timer } from '../core/clock.ts'
+import { TimerQueue } from '../core/runtime/timer-queue.ts'
+import { type Clock, systemClock, type Timer } from '../wire/clock.ts'
 import type {
   Delivery,
   Keep,
@@ -11,11 +11,11 @@ import type {
   Placed,
   Space,
   Unsubscribe,
-} from '../core/layer.ts'
-import { newId } from '../core/new-id.ts'
+} from '../core/api/layer.ts'
+import { newId } from '../core/runtime/id.ts'
 import { SallyportError } from '../wire/errors.ts'
 import type { Position } from '../wire/frame.ts'
-import { assertKind, checkedOptions, aString, having, type Kinds, wholeFrom } from '../wire/options.ts'
+import { assertKind, checkedOptions, aString, having, type OptionKinds, wholeFrom } from '../wire/options.ts'
 import { Logs } from './memory-logs.ts'
 
 /** The bounds of a layer in memory. Bytes are those of the heap: what is kept, and what keeping it takes. */
@@ -31,7 +31,7 @@ export interface MemoryOptions {
   readonly systemBytes?: number
 }
 
-const optionKinds: Kinds<MemoryOptions> = {
+const optionKinds: OptionKinds<MemoryOptions> = {
   clock: having('now', 'monotonic', 'after'),
   valueBytes: wholeFrom(1),
   groupBytes: wholeFrom(1),
@@ -242,17 +242,17 @@ class MemoryLink implements Link {
   }
 }
 
-interface Held {
+interface HeldLock {
   readonly until: number
   readonly bytes: number
   readonly timer: Timer
 }
 
-interface KeptValue extends Held {
+interface KeptValue extends HeldLock {
   readonly value: Uint8Array
 }
 
-interface Claim extends Held {
+interface Claim extends HeldLock {
   readonly owner: string
   readonly token: number
 }
@@ -263,7 +263,7 @@ const [valueOwnBytes, claimOwnBytes] = [850, 500]
 /** Values and claims: each ends by an alarm, on the monotonic clock, so that what is over never has to be looked for. */
 class Values {
   readonly #clock: Clock
-  readonly #alarms: Alarms
+  readonly #timers: TimerQueue
   readonly #mostBytes: number
   readonly #values = new Map<string, KeptValue>()
   readonly #claims = new Map<string, Claim>()
@@ -272,7 +272,7 @@ class Values {
 
   constructor(clock: Clock, mostBytes: number) {
     this.#clock = clock
-    this.#alarms = new Alarms(clock)
+    this.#timers = new TimerQueue(clock)
     this.#mostBytes = mostBytes
   }
 
@@ -297,17 +297,17 @@ class Values {
     return { token }
   }
 
-  #live<T extends Held>(all: ReadonlyMap<string, T>, key: string): T | null {
+  #live<T extends HeldLock>(all: ReadonlyMap<string, T>, key: string): T | null {
     const held = all.get(key)
     return held === undefined || held.until <= this.#clock.monotonic() ? null : held
   }
 
   /** Makes room under a key, in place of what is there; `null` when nothing is to be held any more. */
   #hold(
-    all: Map<string, Held>,
+    all: Map<string, HeldLock>,
     key: string,
     asked: { readonly ttlMs: number; readonly bytes: number },
-  ): Held | null {
+  ): HeldLock | null {
     const { ttlMs } = asked
     if (!(ttlMs >= 0 && ttlMs < Number.POSITIVE_INFINITY))
       throw new TypeError(`a value is kept for milliseconds, not for ${ttlMs}`)
@@ -316,11 +316,11 @@ class Values {
     this.#drop(all, key)
     if (ttlMs === 0) return null
     this.#bytes += bytes
-    const timer = this.#alarms.after(ttlMs, () => this.#drop(all, key))
+    const timer = this.#timers.after(ttlMs, () => this.#drop(all, key))
     return { until: this.#clock.monotonic() + ttlMs, bytes, timer }
   }
 
-  #drop(all: Map<string, Held>, key: string): void {
+  #drop(all: Map<string, HeldLock>, key: string): void {
     const held = all.get(key)
     if (held === undefined) return
     all.delete(key)

@@ -1,5 +1,5 @@
-import type { Clock, Timer } from '../core/clock.ts'
-import { assertKind, type Kind, wholeFrom } from '../wire/options.ts'
+import type { Clock, Timer } from '../wire/clock.ts'
+import { assertKind, type OptionKind, wholeFrom } from '../wire/options.ts'
 
 /** A clock that stands still until it is told to go on. */
 export interface TestClock extends Clock {
@@ -9,14 +9,14 @@ export interface TestClock extends Clock {
   jump(ms: number): void
 }
 
-const aTime: Kind = { wanted: 'a number of milliseconds', is: (value) => Number.isFinite(value) }
+const aTime: OptionKind = { wanted: 'a number of milliseconds', is: (value) => Number.isFinite(value) }
 
 /**
  * A clock for tests, so that expiry, heartbeats and back-off need no sleep.
  *
  * @example
  * const clock = testClock()
- * const port = testPort({ clock })
+ * const server = testServer({ clock })
  * await clock.advance(35_000)
  */
 export function testClock(start: number = Date.UTC(2026, 0, 1)): TestClock {

@@ -1,4 +1,4 @@
-import type { Layer } from '../core/layer.ts'
+import type { Layer } from '../core/api/layer.ts'
 import { MemoryLayer, type MemoryOptions } from '../layers/memory.ts'
 
 /** A layer in memory from which nodes can be cut off. */
@@ -18,7 +18,7 @@ export interface TestLayer extends Layer {
  * @throws TypeError when an option is unknown or of another kind
  * @example
  * const layer = testLayer({ clock })
- * const [one, two] = [testPort({ layer, clock, node: 'one' }), testPort({ layer, clock, node: 'two' })]
+ * const [one, two] = [testServer({ layer, clock, node: 'one' }), testServer({ layer, clock, node: 'two' })]
  * layer.cut('two')
  */
 export function testLayer(options: MemoryOptions = {}): TestLayer {

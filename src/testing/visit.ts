@@ -1,7 +1,7 @@
-import { knock, tellOf } from '../core/admit.ts'
-import { hub } from '../core/application.ts'
-import type { Endpoint } from '../core/demands.ts'
-import { type Options, type Port, sallyport } from '../server.ts'
+import { runAdmission, emitDenied } from '../core/admission/admit.ts'
+import { serverContext } from '../core/server-context.ts'
+import type { Endpoint } from '../core/api/endpoint-options.ts'
+import { type ServerOptions, type Server, sallyport } from '../server.ts'
 import { memoryHandshake } from '../transports/memory.ts'
 import type { Payload } from '../wire/body.ts'
 import { protocolName } from '../wire/carrier.ts'
@@ -15,20 +15,20 @@ import {
   aString,
   aText,
   having,
-  type Kind,
-  type Kinds,
+  type OptionKind,
+  type OptionKinds,
   strings,
 } from '../wire/options.ts'
-import type { Member } from '../wire/frame.ts'
+import type { PresentMember } from '../wire/frame.ts'
 import type { Params } from '../wire/path.ts'
 import type { InputOf, OutputOf } from '../wire/schema.ts'
-import { type Ask, Inside, type RefreshAnswer } from './inside.ts'
-import { Refused } from './refused.ts'
+import { type Ask, TestSocket, type RefreshAnswer } from './test-socket.ts'
+import { VisitRefused } from './visit-refused.ts'
 
 /** Who visits: a user, as no credential could say it, or headers, which the endpoint's own authenticator reads. */
 export type Who<U> = {
-  /** The port to visit; one that all visits share when left out. */
-  readonly port?: Port
+  /** The server to visit; one that all visits share when left out. */
+  readonly server?: Server
   /** The query string, without `?`. */
   readonly query?: string
   /** The address of the peer; 127.0.0.1 when left out. */
@@ -41,10 +41,10 @@ export type Who<U> = {
 )
 
 /** A visitor inside an endpoint. */
-export interface Visitor<C, S, K> {
+export interface TestVisitor<C, S, K> {
   readonly grant: unknown
   /** Who is here, kept current. */
-  readonly members: readonly Member[]
+  readonly members: readonly PresentMember[]
   /** How many are here, kept current; where they are too many for a list, `members` is empty. */
   readonly count: number
   /** What the server has said to new credentials, oldest first. */
@@ -81,12 +81,12 @@ export interface Visitor<C, S, K> {
   cut(): void
 }
 
-const anEndpoint: Kind = {
+const anEndpoint: OptionKind = {
   wanted: 'an endpoint or a consumer',
   is: (value) => aFunction.is(value) && 'contract' in Object(value),
 }
-const whoKinds: Kinds<EveryWho> = {
-  port: having('group', 'revoke'),
+const whoKinds: OptionKinds<EveryWho> = {
+  server: having('group', 'revoke'),
   query: aText,
   address: aString,
   refresh: aFunction,
@@ -98,11 +98,11 @@ const whoKinds: Kinds<EveryWho> = {
 /** All that any form of `Who` has. */
 type EveryWho = Partial<Record<'user' | 'subject' | 'scopes' | 'headers' | keyof Who<unknown>, unknown>>
 
-let shared: Port | undefined
+let shared: Server | undefined
 
-/** A port for tests: what the server sends is checked against its contract, too. */
-export function testPort(options: Options = {}): Port {
-  assertKind('the options of testPort()', options, anObject)
+/** A server for tests: what the server sends is checked against its contract, too. */
+export function testServer(options: ServerOptions = {}): Server {
+  assertKind('the options of testServer()', options, anObject)
   return sallyport({ checkOutgoing: true, ...options })
 }
 
@@ -116,41 +116,41 @@ export async function visit<P extends string, C, S, K, U>(
   endpoint: Endpoint<P, C, S, K, U>,
   params: Params<NoInfer<P>>,
   who: Who<U>,
-): Promise<Visitor<C, S, K>> {
+): Promise<TestVisitor<C, S, K>> {
   assertKind('what visit() visits', endpoint, anEndpoint)
   assertKind('the params of visit()', params, anObject)
   who = checkedOptions('visit()', who, whoKinds)
-  const { port = (shared ??= testPort()), query = '', address = '127.0.0.1', refresh = () => null } = who
+  const { server = (shared ??= testServer()), query = '', address = '127.0.0.1', refresh = () => null } = who
   const { contract } = endpoint
   const path = contract.template.build(params)
-  const inside = new Inside(contract, path, refresh)
+  const inside = new TestSocket(contract, path, refresh)
   const known =
     'user' in who
       ? { user: who.user, ...optional('subject', who.subject), ...optional('scopes', who.scopes) }
       : null
   const { handshake, host, far } = knocking(() =>
     memoryHandshake(
-      port[hub],
+      server[serverContext],
       { path, query, headers: headersOf('headers' in who ? who.headers : {}), address, known },
       inside,
     ),
   )
   inside.far = far
-  const denial = await knock(endpoint, { handshake, host })
+  const denial = await runAdmission(endpoint, { handshake, host })
   if (denial !== null) {
-    tellOf(handshake, denial)
-    throw new Refused(denial, handshake.id)
+    emitDenied(handshake, denial)
+    throw new VisitRefused(denial, handshake.id)
   }
   await inside.opened
   // Inside is the untyped form of the visitor that this endpoint's contract describes
-  return inside as unknown as Visitor<C, S, K>
+  return inside as unknown as TestVisitor<C, S, K>
 }
 
 function knocking<T>(make: () => T): T {
   try {
     return make()
   } catch (error) {
-    throw error instanceof Denial ? new Refused(error, 'test') : error
+    throw error instanceof Denial ? new VisitRefused(error, 'test') : error
   }
 }
 

@@ -1,14 +1,14 @@
-import { newId } from '../core/new-id.ts'
-import { door, type Door, type Handshake, hub } from '../core/application.ts'
-import type { Identity } from '../core/identity.ts'
-import type { Connection, Packet, Receiver } from '../core/connection.ts'
-import { keyHeaderNames, separate } from '../core/credentials.ts'
-import type { Hub } from '../core/hub.ts'
+import { type ServerContext, serverContext, type ServerHandshake } from '../core/server-context.ts'
+import { newId } from '../core/runtime/id.ts'
+import { authRequest, type AuthRequest } from '../core/api/handshake.ts'
+import type { Identity } from '../core/api/identity.ts'
+import type { Connection, Packet, Receiver } from '../core/api/connection.ts'
+import { keyHeaderNames, separate } from '../core/access/credentials.ts'
 import type { Payload } from '../wire/body.ts'
 import { deny } from '../wire/errors.ts'
 
 /** How someone knocks without a network. */
-export interface Visit {
+export interface MemoryRequest {
   /** The path, percent-encoded. */
   readonly path: string
   readonly query: string
@@ -34,7 +34,7 @@ export interface FarReceiver {
 
 /** A handshake in memory, its `Host`, and the visitor's end of the wire that it may become. */
 export interface MemoryHandshake {
-  readonly handshake: Handshake
+  readonly handshake: ServerHandshake
   readonly host: string
   readonly far: FarEnd
 }
@@ -46,7 +46,11 @@ const secretHeaders = ['authorization', 'proxy-authorization', 'cookie', 'sec-we
  *
  * @throws Denial 400 when a credential is malformed
  */
-export function memoryHandshake(server: Hub, visit: Visit, hears: FarReceiver): MemoryHandshake {
+export function memoryHandshake(
+  server: ServerContext,
+  visit: MemoryRequest,
+  hears: FarReceiver,
+): MemoryHandshake {
   const { headers, path, address, known } = visit
   const host = headers.get('host') ?? 'localhost'
   const { credentials, protocols, query } = separate(sourcesOf(visit), server.carriers)
@@ -58,24 +62,24 @@ export function memoryHandshake(server: Hub, visit: Visit, hears: FarReceiver): 
   )
   const origin = headers.get('origin')
   const shared = { id, url, path, origin, address, signal: abort.signal }
-  const asked: Door = {
+  const asked: AuthRequest = {
     ...shared,
     headers: without(headers, ['cookie']),
     credentials,
     ...(known === null ? {} : { known }),
   }
-  const handshake: Handshake = {
+  const handshake: ServerHandshake = {
     ...shared,
     protocols,
     headers: without(headers, [...secretHeaders, ...keyHeaderNames(server.carriers)]),
     accept: (protocol, messageBytes) => wire.accept(protocol, messageBytes ?? server.limits.messageBytes),
-    [door]: asked,
-    [hub]: server,
+    [authRequest]: asked,
+    [serverContext]: server,
   }
   return { handshake, host, far: wire.far(() => abort.abort()) }
 }
 
-function sourcesOf({ headers, query }: Visit): Parameters<typeof separate>[0] {
+function sourcesOf({ headers, query }: MemoryRequest): Parameters<typeof separate>[0] {
   return {
     authorization: headers.get('authorization'),
     cookie: headers.get('cookie'),

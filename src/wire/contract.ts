@@ -11,8 +11,8 @@ import {
   assertKind,
   checkedOptions,
   either,
-  type Kind,
-  type Kinds,
+  type OptionKind,
+  type OptionKinds,
   needed,
   oneOf,
   strings,
@@ -59,15 +59,15 @@ type IsRaw<E> =
     : false
 
 /** `T` where there is no fault, the sentence where there is one: what an argument is then compared with. */
-type Sound<T, Fault> = [Fault] extends [never] ? T : Fault
+type CheckedShape<T, Fault> = [Fault] extends [never] ? T : Fault
 
-type SoundName<A> = A extends unknown ? Sound<A, NameFault<A>> : never
+type SoundName<A> = A extends unknown ? CheckedShape<A, NameFault<A>> : never
 
 /** What a direction must satisfy; said as a sentence where it does not. */
 export type Fit<D> = D extends Schema
-  ? Sound<D, IsRaw<D> extends true ? never : JsonFault<InputOf<D>>>
+  ? CheckedShape<D, IsRaw<D> extends true ? never : JsonFault<InputOf<D>>>
   : {
-      [K in keyof D]: Sound<
+      [K in keyof D]: CheckedShape<
         D[K],
         NameFault<K> | (IsRaw<D[K]> extends true ? never : MessageFault<InputOf<SchemaOf<D[K]>>>)
       >
@@ -75,7 +75,7 @@ export type Fit<D> = D extends Schema
 
 /** What calls must satisfy: their data is JSON, too. */
 export type FitCalls<K> = {
-  [N in keyof K]: Sound<
+  [N in keyof K]: CheckedShape<
     K[N],
     | NameFault<N>
     | (K[N] extends Calls[string]
@@ -85,7 +85,7 @@ export type FitCalls<K> = {
 }
 
 /** What a schema must satisfy whose output is told to clients: a grant, and presence. */
-export type FitTold<R> = R extends Schema ? Sound<R, JsonFault<OutputOf<R>>> : R
+export type FitTold<R> = R extends Schema ? CheckedShape<R, JsonFault<OutputOf<R>>> : R
 
 /** How much of what was sent to a group is kept. */
 export interface HistoryRules {
@@ -214,7 +214,7 @@ export function contract<
   const A extends string = never,
   R extends Schema | undefined = undefined,
   W extends Schema | undefined = undefined,
->(path: Sound<P, PathFault<P>>, shapes: Shapes<C, S, K, A, R, W>): Contract<P, C, S, K, A, R> {
+>(path: CheckedShape<P, PathFault<P>>, shapes: Shapes<C, S, K, A, R, W>): Contract<P, C, S, K, A, R> {
   assertKind('the path of a contract', path, aString)
   const checked = checkedOptions(`the contract '${path}'`, shapes, shapeKinds)
   // a contract that compiles has no fault in its path, nor in the names of its audiences
@@ -240,7 +240,7 @@ export function contract<
   }
 }
 
-const shapeKinds: Kinds<Shapes<never, never, never, never, never, never>> = {
+const shapeKinds: OptionKinds<Shapes<never, never, never, never, never, never>> = {
   client: aDirection(),
   server: aDirection(),
   calls: anObject,
@@ -249,18 +249,18 @@ const shapeKinds: Kinds<Shapes<never, never, never, never, never, never>> = {
   presence: aSchema,
   history: anObject,
 }
-const callKinds: Kinds<Calls[string]> = { input: needed(aSchema), output: needed(aSchema) }
-const historyKinds: Kinds<HistoryRules> = { size: wholeFrom(1), for: aDuration }
-const ruleKinds: Kinds<EventRules> = { keep: aBoolean, slow: oneOf('close', 'drop', 'latest') }
-const eventKinds: Kinds<EventShape> = { schema: needed(aSchema), rules: needed(anObject) }
+const callKinds: OptionKinds<Calls[string]> = { input: needed(aSchema), output: needed(aSchema) }
+const historyKinds: OptionKinds<HistoryRules> = { size: wholeFrom(1), for: aDuration }
+const ruleKinds: OptionKinds<EventRules> = { keep: aBoolean, slow: oneOf('close', 'drop', 'latest') }
+const eventKinds: OptionKinds<EventShape> = { schema: needed(aSchema), rules: needed(anObject) }
 
 /** What a contract is told by: `contract()` has made it. */
-export const aContract: Kind = {
+export const aContract: OptionKind = {
   wanted: 'a contract, made by contract()',
   is: (value) => isRecord(value) && isRecord(value['template']),
 }
 
-function aDirection(): Kind {
+function aDirection(): OptionKind {
   return either(aSchema, { wanted: 'an object of named messages', is: anObject.is })
 }
 

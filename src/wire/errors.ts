@@ -4,8 +4,8 @@ import {
   assertKind,
   checkedOptions,
   aText,
-  type Kind,
-  type Kinds,
+  type OptionKind,
+  type OptionKinds,
   orUndefined,
   wholeFrom,
 } from './options.ts'
@@ -52,13 +52,16 @@ export interface DenialOptions {
 }
 
 /** What the status of a denial may be. */
-export const aRefusalStatus: Kind = {
+export const aRefusalStatus: OptionKind = {
   wanted: 'an HTTP status, 400 to 599',
   is: (value) => Number.isInteger(value) && Number(value) >= 400 && Number(value) <= 599,
 }
-const anything: Kind = { wanted: 'anything', is: () => true }
-const someMs: Kind = { wanted: 'milliseconds', is: (value) => Number.isFinite(value) && Number(value) >= 0 }
-const optionKinds: Kinds<DenialOptions> = {
+const anything: OptionKind = { wanted: 'anything', is: () => true }
+const someMs: OptionKind = {
+  wanted: 'milliseconds',
+  is: (value) => Number.isFinite(value) && Number(value) >= 0,
+}
+const optionKinds: OptionKinds<DenialOptions> = {
   retryAfterMs: orUndefined(someMs),
   detail: orUndefined(aText),
   httpOnly: orUndefined(aBoolean),
@@ -118,7 +121,7 @@ export function withCloseCode(denial: Denial, closeCode: number): Denial {
   return new Denial(status, reason, message, { ...kept, closeCode } as DenialOptions)
 }
 
-const aShortWord: Kind = {
+const aShortWord: OptionKind = {
   wanted: "a short word such as 'read-only'",
   is: (value) => typeof value === 'string' && /^[a-z][a-z0-9-]{0,47}$/.test(value),
   isTold: true,

@@ -12,7 +12,7 @@ export interface Position {
 }
 
 /** A member of a group, as the others see it. */
-export interface Member {
+export interface PresentMember {
   /** The subject: who it is, the same for all of a user's tabs. */
   readonly user: string
   readonly info: unknown
@@ -29,7 +29,7 @@ export interface Refusal {
 }
 
 /** An endpoint that a new credential does not open any more. */
-export interface Dropped extends Refusal {
+export interface DroppedChannel extends Refusal {
   readonly in: string
 }
 
@@ -47,7 +47,7 @@ export type ServerFrame =
       readonly in: string
       readonly id: string
       readonly grant?: unknown
-      readonly members?: readonly Member[]
+      readonly members?: readonly PresentMember[]
       readonly count?: number
     }
   | ({ readonly op: 'denied'; readonly in: string } & Refusal)
@@ -65,9 +65,9 @@ export type ServerFrame =
   | {
       readonly op: 'presence'
       readonly in: string
-      readonly joins?: readonly Member[]
+      readonly joins?: readonly PresentMember[]
       readonly leaves?: readonly string[]
-      readonly members?: readonly Member[]
+      readonly members?: readonly PresentMember[]
       readonly count?: number
     }
   | { readonly op: 'changed'; readonly in: string; readonly grant: unknown }
@@ -76,7 +76,7 @@ export type ServerFrame =
       readonly op: 'auth'
       readonly nonce: string
       readonly expiresInMs?: number
-      readonly dropped?: readonly Dropped[]
+      readonly dropped?: readonly DroppedChannel[]
       readonly refused?: Refusal
     }
   | { readonly op: 'ping' | 'pong' }

@@ -2,7 +2,7 @@ import { type Duration, milliseconds } from './duration.ts'
 import { isRecord } from './json.ts'
 
 /** What a value may be. */
-export interface Kind {
+export interface OptionKind {
   /** What people call it, such as `a function`. */
   readonly wanted: string
   readonly is: (value: unknown) => boolean
@@ -11,49 +11,49 @@ export interface Kind {
 }
 
 /** The kind of an option that must be there. */
-export interface NeededKind extends Kind {
+export interface NeededKind extends OptionKind {
   readonly isNeeded: true
 }
 
 /** A kind for each option of `T`, needed where `T` needs it: an option without a kind does not compile. */
-export type Kinds<T> = { readonly [K in keyof T]-?: {} extends Pick<T, K> ? Kind : NeededKind }
+export type OptionKinds<T> = { readonly [K in keyof T]-?: {} extends Pick<T, K> ? OptionKind : NeededKind }
 
 /** A function. */
-export const aFunction: Kind = { wanted: 'a function', is: (value) => typeof value === 'function' }
+export const aFunction: OptionKind = { wanted: 'a function', is: (value) => typeof value === 'function' }
 /** A text, empty or not. */
-export const aText: Kind = { wanted: 'a string', is: (value) => typeof value === 'string' }
+export const aText: OptionKind = { wanted: 'a string', is: (value) => typeof value === 'string' }
 /** A text that is not empty. */
-export const aString: Kind = {
+export const aString: OptionKind = {
   wanted: 'a string that is not empty',
   is: (value) => typeof value === 'string' && value !== '',
 }
 /** `true` or `false`. */
-export const aBoolean: Kind = { wanted: 'true or false', is: (value) => typeof value === 'boolean' }
+export const aBoolean: OptionKind = { wanted: 'true or false', is: (value) => typeof value === 'boolean' }
 /** An object that is no array. */
-export const anObject: Kind = { wanted: 'an object', is: isRecord }
+export const anObject: OptionKind = { wanted: 'an object', is: isRecord }
 /** Several texts that are not empty. */
-export const strings: Kind = {
+export const strings: OptionKind = {
   wanted: 'an array of strings that are not empty',
   is: (value) => Array.isArray(value) && value.every(aString.is),
 }
 /** A text or a list of them: at least one, and each not empty. What comes from the environment may be "". */
-export function oneOrMore(wanted: string): Kind {
+export function oneOrMore(wanted: string): OptionKind {
   return {
     wanted: `${wanted}, or several`,
     is: (value) => aString.is(value) || (strings.is(value) && Object(value).length > 0),
   }
 }
 /** A `Date`. */
-export const aDate: Kind = { wanted: 'a Date', is: (value) => value instanceof Date }
+export const aDate: OptionKind = { wanted: 'a Date', is: (value) => value instanceof Date }
 /** A `Duration`. */
-export const aDuration: Kind = {
+export const aDuration: OptionKind = {
   wanted: "a duration: milliseconds, or a number with its unit as in '30s'",
   is: isDuration,
   isTold: true,
 }
 
 /** A whole number that is not smaller than the least. */
-export function wholeFrom(least: number): Kind {
+export function wholeFrom(least: number): OptionKind {
   return {
     wanted: `a whole number from ${least}`,
     is: (value) => Number.isSafeInteger(value) && Number(value) >= least,
@@ -61,7 +61,7 @@ export function wholeFrom(least: number): Kind {
 }
 
 /** One of some values. */
-export function oneOf(...values: readonly (string | number | null)[]): Kind {
+export function oneOf(...values: readonly (string | number | null)[]): OptionKind {
   const all: readonly unknown[] = values
   return {
     wanted: values.map((value) => JSON.stringify(value).replaceAll('"', "'")).join(' or '),
@@ -71,7 +71,7 @@ export function oneOf(...values: readonly (string | number | null)[]): Kind {
 }
 
 /** An object with these methods, such as a clock. */
-export function having(...methods: readonly string[]): Kind {
+export function having(...methods: readonly string[]): OptionKind {
   return {
     wanted: `an object with ${methods.map((name) => `${name}()`).join(' and ')}`,
     is: (value) => isRecord(value) && methods.every((name) => typeof value[name] === 'function'),
@@ -79,17 +79,17 @@ export function having(...methods: readonly string[]): Kind {
 }
 
 /** One of two kinds. */
-export function either(one: Kind, other: Kind): Kind {
+export function either(one: OptionKind, other: OptionKind): OptionKind {
   return { wanted: `${one.wanted}, or ${other.wanted}`, is: (value) => one.is(value) || other.is(value) }
 }
 
 /** A kind whose option counts as left out when it is `undefined`: for options that decide nothing about access. */
-export function orUndefined(kind: Kind): Kind {
+export function orUndefined(kind: OptionKind): OptionKind {
   return { ...kind, is: (value) => value === undefined || kind.is(value) }
 }
 
 /** A kind whose option must be there. */
-export function needed(kind: Kind): NeededKind {
+export function needed(kind: OptionKind): NeededKind {
   return { ...kind, isNeeded: true }
 }
 
@@ -105,7 +105,7 @@ export function needed(kind: Kind): NeededKind {
 export function checkedOptions<T>(
   where: string,
   options: T,
-  kinds: Readonly<Record<string, Kind | NeededKind>>,
+  kinds: Readonly<Record<string, OptionKind | NeededKind>>,
 ): T {
   if (!isRecord(options)) throw new TypeError(`${where} takes an object of options, not ${toldOf(options)}`)
   for (const name of Object.keys(options))
@@ -130,7 +130,7 @@ export function checkedOptions<T>(
  * @param what the value's name, for the error
  * @throws TypeError when the value is of another kind
  */
-export function assertKind(what: string, value: unknown, { wanted, is, isTold }: Kind): void {
+export function assertKind(what: string, value: unknown, { wanted, is, isTold }: OptionKind): void {
   if (is(value)) return
   const told = isTold === true && typeof value === 'string' ? `'${value}'` : toldOf(value)
   throw new TypeError(`${what} is ${wanted}, not ${told}`)

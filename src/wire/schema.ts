@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import type { Kind } from './options.ts'
+import type { OptionKind } from './options.ts'
 
 /** Any validator that speaks Standard Schema: zod, valibot, arktype and others. */
 export type Schema<Input = unknown, Output = Input> = StandardSchemaV1<Input, Output>
@@ -45,7 +45,7 @@ function shortened(text: string, most: number): string {
 }
 
 /** What an option may be that is a schema. */
-export const aSchema: Kind = { wanted: 'a schema (Standard Schema, such as of zod)', is: isSchema }
+export const aSchema: OptionKind = { wanted: 'a schema (Standard Schema, such as of zod)', is: isSchema }
 
 /** Whether a value is a Standard Schema: an object, or a function as arktype's are, with `~standard`. */
 export function isSchema(value: unknown): value is Schema {

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { type ApiKeyOptions, apiKeys } from '../../src/auth/api-keys.ts'
-import type { Authenticator } from '../../src/core/application.ts'
-import type { Identity } from '../../src/core/identity.ts'
-import { authenticate } from '../../src/core/authenticate.ts'
+import type { Authenticator } from '../../src/core/api/handshake.ts'
+import type { Identity } from '../../src/core/api/identity.ts'
+import { authenticate } from '../../src/core/access/authenticate.ts'
 import { testClock } from '../../src/testing/clock.ts'
 import { bearerDoor, denialOf, doorOf, verdict } from '../support/door.ts'
 

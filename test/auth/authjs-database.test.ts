@@ -10,7 +10,7 @@ const cookie = 'authjs.session-token'
 
 /** A site whose people sign in with a link that is mailed to them; their sessions are rows. */
 function linkSite(adapter: Adapter): Promise<AuthjsSite> {
-  return authjsSite(member(adapter, cookie), (port) => ({
+  return authjsSite(member(adapter, cookie), (server) => ({
     secret: randomBytes(32).toString('base64'),
     adapter,
     providers: [
@@ -24,7 +24,7 @@ function linkSite(adapter: Adapter): Promise<AuthjsSite> {
         options: {},
       },
     ],
-    events: { signOut: (message) => signedOut(port, message) },
+    events: { signOut: (message) => signedOut(server, message) },
   }))
 }
 

@@ -4,7 +4,7 @@ import { buffer } from 'node:stream/consumers'
 import { Auth, type AuthConfig } from '@auth/core'
 import credentials from '@auth/core/providers/credentials'
 import { WebSocket as Ws } from 'ws'
-import { type Authenticator, contract, endpoint, type Port, sallyport, text } from '../../src/index.ts'
+import { type Authenticator, contract, endpoint, type Server, sallyport, text } from '../../src/index.ts'
 import { listen, type Talk } from '../examples/running.ts'
 import { serving } from '../support/serving.ts'
 
@@ -19,7 +19,7 @@ interface Named {
 
 /** A real Auth.js behind a real server, and an endpoint that welcomes people by name. */
 export interface AuthjsSite {
-  readonly port: Port
+  readonly server: Server
   readonly host: string
   readonly browser: Browser
   /** Opens a socket with the cookies that the browser has now, or with others. */
@@ -36,10 +36,10 @@ export interface Browser {
 /** Starts a site; the end of the test stops it. */
 export async function authjsSite(
   auth: Authenticator<Named>,
-  configFor: (port: Port) => Partial<AuthConfig>,
+  configFor: (server: Server) => Partial<AuthConfig>,
 ): Promise<AuthjsSite> {
-  const port = sallyport({ origins: [origin], remember: '30d' })
-  port.serve(
+  const server = sallyport({ origins: [origin], remember: '30d' })
+  server.serve(
     endpoint(line, { auth, authorize: () => true }, async (socket) => {
       socket.send(`welcome, ${socket.user.name ?? socket.user.email}`)
       for await (const said of socket) socket.send(said)
@@ -50,15 +50,15 @@ export async function authjsSite(
     trustHost: true,
     basePath: '/auth',
     logger: { error: () => {}, warn: () => {}, debug: () => {} },
-    ...configFor(port),
+    ...configFor(server),
   }
-  const server = createServer((request, response) => void answer(request, response, config))
-  port.attach(server)
-  const host = await serving(server, port)
+  const httpServer = createServer((request, response) => void answer(request, response, config))
+  server.attach(httpServer)
+  const host = await serving(httpServer, server)
   const browser = browserOf(`http://${host}/auth`)
   const open = (cookie = browser.cookies()): Talk =>
     listen(new Ws(`ws://${host}/line`, { headers: { Cookie: cookie, Origin: origin } }))
-  return { port, host, browser, open }
+  return { server, host, browser, open }
 }
 
 /** A site whose people sign in with a password; the sessions of Auth.js are its encrypted cookies. */
@@ -67,7 +67,7 @@ export function passwordSite(
   options: { readonly secret: string | string[]; readonly secure?: boolean; readonly more?: string },
 ): Promise<AuthjsSite> {
   const { secret, secure = false, more = '' } = options
-  return authjsSite(auth, (port) => ({
+  return authjsSite(auth, (server) => ({
     secret,
     useSecureCookies: secure,
     providers: [
@@ -83,7 +83,7 @@ export function passwordSite(
     events: {
       async signOut(message) {
         const sid = 'token' in message ? message.token?.['sid'] : undefined
-        if (typeof sid === 'string') await port.revoke({ session: sid, reason: 'signed-out' })
+        if (typeof sid === 'string') await server.revoke({ session: sid, reason: 'signed-out' })
       },
     },
   }))

@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import { basic } from '../../src/auth/basic.ts'
-import type { Door } from '../../src/core/application.ts'
+import type { AuthRequest } from '../../src/core/api/handshake.ts'
 import { SallyportError } from '../../src/wire/errors.ts'
 import { denialOf, doorOf, verdict } from '../support/door.ts'
 
 const check = (user: string, password: string): { id: string } | null =>
   user === 'ada' && password === 'pa:ss \u00e9' ? { id: '7' } : null
 const devices = basic({ realm: 'devices', check })
-const pair = (text: string): Door =>
+const pair = (text: string): AuthRequest =>
   doorOf({ headers: { authorization: `Basic ${Buffer.from(text).toString('base64')}` } })
 
 describe('a user name and password', () => {

@@ -4,9 +4,9 @@ import { getMigrations } from 'better-auth/db/migration'
 import { bearer, jwt } from 'better-auth/plugins'
 import { afterEach, describe, expect, test } from 'vitest'
 import { accessToken, sessionCookie, sessionToken } from '../../src/auth/better-auth.ts'
-import { authenticate } from '../../src/core/authenticate.ts'
-import { anyOf, contract, endpoint, type Port, text } from '../../src/index.ts'
-import { testPort, visit } from '../../src/testing.ts'
+import { authenticate } from '../../src/core/access/authenticate.ts'
+import { anyOf, contract, endpoint, type Server, text } from '../../src/index.ts'
+import { testServer, visit } from '../../src/testing.ts'
 import { denialOf, doorOf } from '../support/door.ts'
 import { plainPasswords, quietly } from './better-auth-site.ts'
 
@@ -14,8 +14,8 @@ import { plainPasswords, quietly } from './better-auth-site.ts'
 type Base = BetterAuthOptions['baseURL']
 const allowedHosts = ['a.example', '*.b.example', 'localhost:3000']
 const line = contract('/line', { client: text, server: text })
-const ports: Port[] = []
-afterEach(() => Promise.all(ports.splice(0).map((port) => port.close({ drain: 0 }))))
+const ports: Server[] = []
+afterEach(() => Promise.all(ports.splice(0).map((server) => server.close({ drain: 0 }))))
 
 async function site(baseURL: Base, advanced: NonNullable<BetterAuthOptions['advanced']> = {}) {
   const database = new DatabaseSync(':memory:')
@@ -191,17 +191,17 @@ describe('with allowed hosts a bearer token of a real better-auth', () => {
 test('when the budget of a network is used up, a signed session token is let in and a forged one is 429', async () => {
   const town = await site({ allowedHosts })
   const { token } = await town.signUp('https://a.example')
-  const port = testPort({
+  const server = testServer({
     origins: ['https://a.example'],
     limits: { failedHandshakes: { most: 1, eachMs: 60_000, burst: 1 } },
   })
-  ports.push(port)
+  ports.push(server)
   const auth = anyOf(sessionToken(town.auth), sessionCookie(town.auth))
   const room = endpoint(line, { auth }, async (socket) => {
     for await (const said of socket) socket.send(said)
   })
   const knock = (value: string) =>
-    visit(room, {}, { headers: { host: 'a.example', authorization: `Bearer ${value}` }, port })
+    visit(room, {}, { headers: { host: 'a.example', authorization: `Bearer ${value}` }, server })
   const forged = (mark: string): string => `${mark.repeat(32)}${token.slice(token.indexOf('.'))}`
   await expect(knock(forged('x'))).rejects.toMatchObject({ status: 401 })
   await expect(knock(forged('y'))).rejects.toMatchObject({ status: 429 })

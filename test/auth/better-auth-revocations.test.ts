@@ -85,7 +85,7 @@ describe('a port that hears of a real better-auth', () => {
     const devices = await twoDevices(town)
     await act(town, devices, what)
     expect(await devices.here.ended).toEqual({ code: 4401, reason: 'revoked: session-ended' })
-    expect(town.port.connections).toBe(1)
+    expect(town.server.connections).toBe(1)
     expect(await town.refusedCookie(devices.ada.cookie)).toBe(4401)
   })
 
@@ -113,7 +113,7 @@ describe('a port that hears of a real better-auth', () => {
     await act(town, devices, what)
     expect((await devices.here.ended).code).toBe(4401)
     expect((await devices.there.ended).code).toBe(4401)
-    expect(town.port.connections).toBe(0)
+    expect(town.server.connections).toBe(0)
   })
 
   test('ends them when a forgotten password is reset', async () => {
@@ -157,7 +157,7 @@ describe('a port that hears of a real better-auth', () => {
     const answer = await town.post('/admin/set-user-password', body, { Cookie: mallory.cookie })
     expect(answer.status).toBe(403)
     expect(await town.inside(ada.cookie)).toBeDefined()
-    expect(town.port.connections).toBe(3)
+    expect(town.server.connections).toBe(3)
   })
 
   test('asks about a person once, however many of their sessions end together', async () => {
@@ -200,7 +200,7 @@ describe('a port that hears of a real better-auth', () => {
       { userId: ada.id, newPassword: password },
       { Cookie: root.cookie },
     )
-    expect(town.port.connections).toBe(2)
+    expect(town.server.connections).toBe(2)
     expect(await town.inside(ada.cookie)).toBeDefined()
   })
 
@@ -209,7 +209,7 @@ describe('a port that hears of a real better-auth', () => {
     const { ada, root, here } = await twoDevices(town)
     await town.post('/admin/set-role', { userId: ada.id, role: 'admin' }, { Cookie: root.cookie })
     expect(await here.next()).toBe('admin')
-    expect(town.port.connections).toBe(2)
+    expect(town.server.connections).toBe(2)
   })
 
   test('asks the doors again at /update-user', async () => {
@@ -231,7 +231,7 @@ describe('a port that hears of a real better-auth', () => {
     const stopped = await town.post('/admin/stop-impersonating', {}, { Cookie: kept.join('; ') })
     expect(stopped.status).toBe(200)
     expect((await disguise.ended).code).toBe(4401)
-    expect(town.port.connections).toBe(2)
+    expect(town.server.connections).toBe(2)
   })
 
   test('asks the doors again when a session turns to another organization', async () => {
@@ -317,9 +317,9 @@ describe('a port that hears of a real better-auth', () => {
 })
 
 test('better-auth does not start with revocations() when nobody would tell it of ended sessions', async () => {
-  const port = sallyport()
+  const server = sallyport()
   const { secondaryStorage } = stored({})
-  const auth = authFor(new DatabaseSync(':memory:'), port, { storage: { secondaryStorage } })
+  const auth = authFor(new DatabaseSync(':memory:'), server, { storage: { secondaryStorage } })
   await expect(auth.$context).rejects.toThrow('storeSessionInDatabase: true')
-  await port.close()
+  await server.close()
 })

@@ -13,7 +13,7 @@ import {
   endpoint,
   type Layer,
   memory,
-  type Port,
+  type Server,
   sallyport,
   text,
   type UserOf,
@@ -69,7 +69,7 @@ export const plainPasswords = {
 // the return type is better-auth's own inference over the plugins
 export function authFor(
   database: DatabaseSync,
-  port: Pick<Port, 'revoke' | 'recheck'>,
+  server: Pick<Server, 'revoke' | 'recheck'>,
   options: SiteOptions,
 ) {
   const { storage = {}, passwords = 'end-sessions', baseURL = 'http://127.0.0.1', revoking = true } = options
@@ -87,7 +87,7 @@ export function authFor(
       bearer({ requireSignature: true }),
       jwt({ jwt: { audience: 'line', definePayload: ({ session }) => ({ sid: session.id }) } }),
       organization(),
-      ...(revoking ? [revocations({ port, passwords })] : []),
+      ...(revoking ? [revocations({ server, passwords })] : []),
     ],
     ...storage,
   })
@@ -97,7 +97,7 @@ export function authFor(
 export const mails: string[] = []
 
 /** Welcomes people by name and role, and tells them when role or organisation have changed. */
-export function serve(port: Port, auth: ReturnType<typeof authFor>): void {
+export function serve(server: Server, auth: ReturnType<typeof authFor>): void {
   const rights = {
     user: ({ user, session }: typeof auth.$Infer.Session) => ({
       name: user.name,
@@ -109,7 +109,7 @@ export function serve(port: Port, auth: ReturnType<typeof authFor>): void {
   const authorize = ({ user }: { readonly user: UserOf<typeof member> }): { rights: string } => ({
     rights: user.rights,
   })
-  port.serve(
+  server.serve(
     endpoint(line, { auth: member, authorize }, async (socket) => {
       socket.send(`welcome, ${socket.user.name}`)
       for await (const { rights: now } of socket.grants()) socket.send(now)
@@ -121,18 +121,18 @@ export function serve(port: Port, auth: ReturnType<typeof authFor>): void {
 // the return type names better-auth's inferred one
 export async function site(options: SiteOptions = {}) {
   const database = new DatabaseSync(':memory:')
-  const port = sallyport({
+  const server = sallyport({
     layer: options.layer ?? memory(),
     origins: ['http://127.0.0.1'],
     report: () => {},
   })
   const orders: string[] = []
-  const auth = authFor(database, noting(port, orders), options)
+  const auth = authFor(database, noting(server, orders), options)
   await (await getMigrations(auth.options)).runMigrations()
-  serve(port, auth)
-  const server = createServer(toNodeHandler(auth))
-  port.attach(server)
-  const host = await serving(server, port)
+  serve(server, auth)
+  const httpServer = createServer(toNodeHandler(auth))
+  server.attach(httpServer)
+  const host = await serving(httpServer, server)
 
   const post = (path: string, body: object, headers: Record<string, string> = {}): Promise<Response> =>
     fetch(`http://${host}/api/auth${path}`, {
@@ -146,7 +146,7 @@ export async function site(options: SiteOptions = {}) {
     /** What our plugin has published: `revoke session`, `recheck user` and the like. */
     orders,
     database,
-    port,
+    server,
     host,
     post,
     open,
@@ -204,15 +204,15 @@ export function stored(session: object) {
 }
 
 /** The port, with a note of whom each order is about. */
-function noting(port: Port, orders: string[]): Pick<Port, 'revoke' | 'recheck'> {
+function noting(server: Server, orders: string[]): Pick<Server, 'revoke' | 'recheck'> {
   return {
     revoke(whom) {
       orders.push(`revoke ${whom.user === undefined ? 'session' : 'user'}: ${whom.reason}`)
-      return port.revoke(whom)
+      return server.revoke(whom)
     },
     recheck(whom) {
       orders.push(`recheck ${whom.user === undefined ? 'session' : 'user'}`)
-      return port.recheck(whom)
+      return server.recheck(whom)
     },
   }
 }

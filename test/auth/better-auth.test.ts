@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { accessToken, type BetterAuth, sessionCookie, sessionToken } from '../../src/auth/better-auth.ts'
-import type { Door } from '../../src/core/application.ts'
+import type { AuthRequest } from '../../src/core/api/handshake.ts'
 import { refusal } from '../examples/running.ts'
 import { testClock } from '../../src/testing/clock.ts'
 import { bearerDoor, doorOf, verdict } from '../support/door.ts'
@@ -51,7 +51,7 @@ describe('the session cookie of a real better-auth', () => {
       api: { getSession: async ({ headers }) => (asked.push(headers), null) },
     }
     const member = sessionCookie(noting)
-    const sending = (sent: string): Door => doorOf({ headers: { cookie: `${name}=${sent}` } })
+    const sending = (sent: string): AuthRequest => doorOf({ headers: { cookie: `${name}=${sent}` } })
     const long = `${'a'.repeat(257)}${value.slice(value.indexOf('.'))}`
     for (const odd of ['', 'a.b', long]) expect(await member(sending(odd))).toBeNull()
     expect(asked).toEqual([])

@@ -2,9 +2,9 @@ import { createHash, createHmac } from 'node:crypto'
 import { deflateSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { django, type DjangoOptions } from '../../src/auth/django.ts'
-import type { Authenticator } from '../../src/core/application.ts'
+import type { Authenticator } from '../../src/core/api/handshake.ts'
 import { contract, endpoint, text } from '../../src/index.ts'
-import { testClock, testPort, visit } from '../../src/testing.ts'
+import { testClock, testServer, visit } from '../../src/testing.ts'
 import { formerKey, password, presentKey, recorded, signedAtMs } from '../support/django-recorded.ts'
 import { doorOf, verdict } from '../support/door.ts'
 
@@ -102,18 +102,21 @@ describe('a signed cookie', () => {
 
 test('a signed cookie from before a revocation of its user opens nothing, and one from after does', async () => {
   const later = testClock(signedAtMs + dayMs)
-  const port = testPort({ clock: later, origins: ['https://app.example'] })
+  const server = testServer({ clock: later, origins: ['https://app.example'] })
   const line = contract('/line', { client: text, server: text })
   const greeting = endpoint(line, { auth: site({ clock: later }) }, async (socket) => socket.send('welcome'))
   const headers = { cookie: `sessionid=${recorded.present.cookie}`, origin: 'https://app.example' }
-  expect(await (await visit(greeting, {}, { headers, port })).next()).toBe('welcome')
-  await port.revoke({ user: '7', reason: 'stolen' })
+  expect(await (await visit(greeting, {}, { headers, server })).next()).toBe('welcome')
+  await server.revoke({ user: '7', reason: 'stolen' })
   await later.advance(60_000)
-  await expect(visit(greeting, {}, { headers, port })).rejects.toMatchObject({ status: 403, code: 'revoked' })
+  await expect(visit(greeting, {}, { headers, server })).rejects.toMatchObject({
+    status: 403,
+    code: 'revoked',
+  })
   const salt = 'django.contrib.sessions.backends.signed_cookies'
   const newer = signed(json(claims), { salt, at: '1x91FS' })
   const again = { ...headers, cookie: `sessionid=${newer}` }
-  expect(await (await visit(greeting, {}, { headers: again, port })).next()).toBe('welcome')
+  expect(await (await visit(greeting, {}, { headers: again, server })).next()).toBe('welcome')
 })
 
 describe('a key that is being replaced', () => {

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { WebSocket as Ws } from 'ws'
 import { accessTokens, type Keys } from '../../examples/django/simplejwt.ts'
 import { django, type DjangoStore, fingerprint } from '../../src/auth/django.ts'
-import { anyOf, contract, endpoint, type Port, sallyport, text } from '../../src/index.ts'
+import { anyOf, contract, endpoint, type Server, sallyport, text } from '../../src/index.ts'
 import { listen, refusal, type Talk } from '../examples/running.ts'
 import { type PythonSite, pythonSite } from '../support/python-site.ts'
 import { available } from '../support/require.ts'
@@ -25,7 +25,7 @@ describe.runIf(available('django')).for(['db', 'cache', 'signed_cookies'] as con
   'a real Django that keeps sessions with %s',
   (engine) => {
     let site: PythonSite
-    let port: Port
+    let server: Server
     let base: string
     let password = 'correct horse battery'
 
@@ -37,11 +37,11 @@ describe.runIf(available('django')).for(['db', 'cache', 'signed_cookies'] as con
         PASSWORD: password,
         ...(engine === 'cache' ? { RSA_PRIVATE: rsa.privateKey, RSA_PUBLIC: rsa.publicKey } : {}),
       })
-      port = greeting(site, engine)
-      base = `ws://127.0.0.1:${(await port.listen(0)).port}`
+      server = greeting(site, engine)
+      base = `ws://127.0.0.1:${(await server.listen(0)).port}`
     })
     afterAll(async () => {
-      await port?.close({ drain: 100 })
+      await server?.close({ drain: 100 })
       await site?.stop()
     })
 
@@ -115,7 +115,7 @@ describe.runIf(available('django')).for(['db', 'cache', 'signed_cookies'] as con
         const [hers, elsewhere] = [cookie, other].map((one) => open({ Cookie: one, Origin: origin }))
         expect(await Promise.all([hers?.next(), elsewhere?.next()])).toEqual(['welcome, ada', 'welcome, ada'])
         const session = fingerprint(cookie.slice('sessionid='.length))
-        expect(await port.revoke({ session, reason: 'signed out' })).toMatchObject({ closed: 1 })
+        expect(await server.revoke({ session, reason: 'signed out' })).toMatchObject({ closed: 1 })
         expect(await hers?.ended).toEqual({ code: 4401, reason: 'revoked: signed out' })
         expect(await close(cookie)).toBe(4401)
         expect(await welcome({ Cookie: other, Origin: origin })).toBe('welcome, ada')
@@ -143,7 +143,7 @@ interface Person {
 }
 
 /** An endpoint for the users of that site, whose tables it reads. */
-function greeting(site: PythonSite, engine: Engine): Port {
+function greeting(site: PythonSite, engine: Engine): Server {
   const database = new DatabaseSync(join(site.place, 'db.sqlite3'), { readOnly: true })
   const row = (sql: string, key: string): Record<string, unknown> | undefined =>
     database.prepare(sql).get(key)
@@ -181,8 +181,8 @@ function greeting(site: PythonSite, engine: Engine): Port {
     }),
     django({ secretKey, backend: backend[engine], user: ({ userId }) => account(userId) }),
   )
-  const port = sallyport({ origins: [origin] })
-  port.serve(
+  const server = sallyport({ origins: [origin] })
+  server.serve(
     endpoint(
       contract('/line', { client: text, server: text }),
       { auth, authorize: () => true, lease: '1s' },
@@ -192,5 +192,5 @@ function greeting(site: PythonSite, engine: Engine): Port {
       },
     ),
   )
-  return port
+  return server
 }

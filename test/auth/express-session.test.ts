@@ -4,7 +4,7 @@ import session from 'express-session'
 import { createClient } from 'redis'
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
 import { expressSession, fingerprint, followSessions } from '../../src/auth/express-session.ts'
-import type { Clock } from '../../src/core/clock.ts'
+import type { Clock } from '../../src/wire/clock.ts'
 import { type Identity, type Receipt, sallyport } from '../../src/index.ts'
 import { testClock } from '../../src/testing.ts'
 import { doorOf } from '../support/door.ts'
@@ -231,7 +231,7 @@ describe.each(stores.filter(([, , isThere]) => isThere))('a session %s', (_where
     expect(said).not.toContain(idIn(cookie))
   })
 
-  test('that ends while the other nodes cannot be told is over all the same, and the port reports it', async () => {
+  test('that ends while the other nodes cannot be told is over all the same, and the server reports it', async () => {
     const site = await expressSite(await makeStore())
     const cookie = await site.login('ada')
     await site.ports[0].close({ drain: 1 })
@@ -441,8 +441,8 @@ test('a forgotten session whose store cannot say whose it was is asked again whe
 })
 
 test('what is no store is said at once', () => {
-  const port = sallyport()
-  expect(() => followSessions({} as session.Store, port)).toThrow(
+  const server = sallyport()
+  expect(() => followSessions({} as session.Store, server)).toThrow(
     'the store of followSessions() is an object with get()',
   )
 })
@@ -470,24 +470,24 @@ describe.skipIf(available('redis') === null)('sessions in Redis', () => {
   })
 
   test('let nobody in while Redis is away, and close who is inside at the end of the lease, never as signed out', async () => {
-    const server = await redisServer()
-    onTestFinished(() => server.stop())
-    const site = await expressSite(await redisStore(server.url), { lease: '1s' })
+    const redis = await redisServer()
+    onTestFinished(() => redis.stop())
+    const site = await expressSite(await redisStore(redis.url), { lease: '1s' })
     const cookie = await site.login('ada')
     const { ended } = await site.open(cookie)
-    await server.stop()
+    await redis.stop()
     expect(await site.refused(cookie)).toBe(4503)
     expect((await ended).code).toBe(4503)
   })
 
   test('that cannot be destroyed are revoked all the same, and whoever waits hears of the fault', async () => {
-    const server = await redisServer()
-    onTestFinished(() => server.stop())
-    const store = await redisStore(server.url)
+    const redis = await redisServer()
+    onTestFinished(() => redis.stop())
+    const store = await redisStore(redis.url)
     const told: unknown[] = []
     const order = async (whom: object): Promise<Receipt> => (told.push(whom), nothingClosed)
     followSessions(store, { revoke: order, recheck: order })
-    await server.stop()
+    await redis.stop()
     // connect-redis answers with a promise, which its type leaves out
     await expect(store.destroy('promised') as unknown as Promise<void>).rejects.toThrow()
     const fault = await new Promise((resolve) => store.destroy('called back', resolve))

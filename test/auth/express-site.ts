@@ -8,7 +8,7 @@ import {
   consumer,
   contract,
   memory,
-  type Port,
+  type Server,
   type SallyportEvent,
   sallyport,
   text,
@@ -38,7 +38,7 @@ export interface Rules {
 
 /** A site with two nodes for sockets; every request is answered by the first. */
 export interface ExpressSite {
-  readonly ports: readonly [Port, Port]
+  readonly ports: readonly [Server, Server]
   readonly events: readonly SallyportEvent[]
   readonly faults: readonly string[]
   /** POSTs, and answers the status and the cookie to send from now on. */
@@ -65,11 +65,11 @@ export async function expressSite(store: session.Store, rules: Rules = {}): Prom
     }),
   )
   const layer = memory()
-  const node = (): Port => {
+  const node = (): Server => {
     const report = (error: unknown, doing: string): void => void faults.push(`${doing}: ${String(error)}`)
-    const port = sallyport({ layer, report, on: (event) => events.push(event) })
-    port.serve(room)
-    return port
+    const server = sallyport({ layer, report, on: (event) => events.push(event) })
+    server.serve(room)
+    return server
   }
   const ports = [node(), node()] as const
   followSessions(store, ports[0], withoutOwner ? {} : { owner })
@@ -142,8 +142,8 @@ function routes(): express.Router {
   return router
 }
 
-function listening(port: Port, app: express.Express): Promise<string> {
-  const server = createServer(app)
-  port.attach(server)
-  return serving(server, port)
+function listening(server: Server, app: express.Express): Promise<string> {
+  const httpServer = createServer(app)
+  server.attach(httpServer)
+  return serving(httpServer, server)
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { WebSocket as Ws } from 'ws'
 import { chat, type User } from '../../examples/fastapi/tokens.ts'
-import type { Port } from '../../src/index.ts'
+import type { Server } from '../../src/index.ts'
 import { listen, refusal } from '../examples/running.ts'
 import { type PythonSite, pythonSite } from '../support/python-site.ts'
 import { available } from '../support/require.ts'
@@ -13,7 +13,7 @@ const password = 'secret of a tutorial'
 
 describe.runIf(available('fastapi'))("the server of FastAPI's tutorial", () => {
   let site: PythonSite
-  let port: Port
+  let server: Server
   let room: string
 
   const ask = (path: string, method = 'GET'): Promise<Response> =>
@@ -36,11 +36,11 @@ describe.runIf(available('fastapi'))("the server of FastAPI's tutorial", () => {
       INTERNAL_KEY: internal,
       PASSWORD: password,
     })
-    port = chat(secretKey, find)
-    room = `ws://127.0.0.1:${(await port.listen(0)).port}/ws/chat/lobby`
+    server = chat(secretKey, find)
+    room = `ws://127.0.0.1:${(await server.listen(0)).port}/ws/chat/lobby`
   })
   afterAll(async () => {
-    await port?.close({ drain: 100 })
+    await server?.close({ drain: 100 })
     await site?.stop()
   })
 
@@ -67,7 +67,7 @@ describe.runIf(available('fastapi'))("the server of FastAPI's tutorial", () => {
     inside.on('open', () => inside.send('hello'))
     expect(await next()).toBe('alice: hello')
     expect((await ask('alice/disable', 'POST')).status).toBe(200)
-    expect(await port.recheck({ user: 'alice' })).toMatchObject({ closed: 1 })
+    expect(await server.recheck({ user: 'alice' })).toMatchObject({ closed: 1 })
     expect((await ended).code).toBe(4401)
     expect(await refusal(room, headers)).toMatchObject({ status: 401, body: { code: 'invalid-token' } })
   })
@@ -80,7 +80,7 @@ describe.runIf(available('fastapi'))("the server of FastAPI's tutorial", () => {
   })
 
   test('keeps a revoked user out, with a new token too, because its tokens do not say how old they are', async () => {
-    await port.revoke({ user: 'johndoe', reason: 'stolen' })
+    await server.revoke({ user: 'johndoe', reason: 'stolen' })
     const headers = await token('johndoe', 'chat:write')
     expect(await refusal(room, headers)).toMatchObject({ status: 403, body: { code: 'revoked' } })
   })

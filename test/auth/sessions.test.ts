@@ -1,10 +1,10 @@
 import { createHmac } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { sessions } from '../../src/auth/sessions.ts'
-import type { Authenticator, Door } from '../../src/core/application.ts'
-import { anyOf, authenticate } from '../../src/core/authenticate.ts'
+import type { Authenticator, AuthRequest } from '../../src/core/api/handshake.ts'
+import { anyOf, authenticate } from '../../src/core/access/authenticate.ts'
 import { contract, endpoint, text } from '../../src/index.ts'
-import { testClock, testPort, visit } from '../../src/testing.ts'
+import { testClock, testServer, visit } from '../../src/testing.ts'
 import { denialOf, doorOf, verdict } from '../support/door.ts'
 
 interface Session {
@@ -26,7 +26,7 @@ const user = ({ userId }: Session): { id: string } | null => (userId === 'gone' 
 const expires = ({ ends }: Session): Date => ends
 const member = sessions({ cookie: 'sid', load, user, expires, clock })
 const origin = 'https://app.example'
-const cookie = (value: string, more = {}): Door =>
+const cookie = (value: string, more = {}): AuthRequest =>
   doorOf({ headers: { cookie: `sid=${value}`, origin, ...more } })
 
 describe('a session cookie', () => {
@@ -166,17 +166,17 @@ describe('a cookie signed as Express does it', () => {
 })
 
 test('after its user was revoked a session comes back while its store has it, unless it says how old it is', async () => {
-  const port = testPort({ clock, origins: [origin] })
+  const server = testServer({ clock, origins: [origin] })
   const line = contract('/line', { client: text, server: text })
   const headers = { cookie: 'sid=c1', origin }
   const came = (auth: Authenticator<{ id: string }>): Promise<unknown> =>
     visit(
       endpoint(line, { auth }, async (socket) => socket.send('welcome')),
       {},
-      { headers, port },
+      { headers, server },
     )
   await came(member)
-  await port.revoke({ user: '7', reason: 'stolen' })
+  await server.revoke({ user: '7', reason: 'stolen' })
   await clock.advance(1)
   await came(member)
   const dated = sessions({ cookie: 'sid', load, user, issuedAt: () => at(-60_000), clock })

@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { TicketQuota } from '../../src/auth/ticket-quota.ts'
 import { type Ticket, type TicketRequest, type Tickets, tickets } from '../../src/auth/tickets.ts'
-import type { Door } from '../../src/core/application.ts'
-import { authenticate } from '../../src/core/authenticate.ts'
-import type { Store } from '../../src/core/layer.ts'
+import type { AuthRequest } from '../../src/core/api/handshake.ts'
+import { authenticate } from '../../src/core/access/authenticate.ts'
+import type { Store } from '../../src/core/api/layer.ts'
 import { type TestClock, testClock } from '../../src/testing/clock.ts'
-import { testPort } from '../../src/testing.ts'
+import { testServer } from '../../src/testing.ts'
 import { carrierProtocol } from '../../src/wire/carrier.ts'
 import { SallyportError } from '../../src/wire/errors.ts'
 import { denialOf, doorOf, verdict } from '../support/door.ts'
@@ -26,12 +26,15 @@ let people: Map<string, User>
 
 beforeEach(() => {
   clock = testClock()
-  store = testPort({ clock }).store
+  store = testServer({ clock }).store
   people = new Map([['7', { id: '7' }]])
   one = tickets({ store, clock, user: ({ subject }) => people.get(subject) })
 })
 
-function door(ticket: string, at: { readonly origin?: string | null; readonly path?: string } = {}): Door {
+function door(
+  ticket: string,
+  at: { readonly origin?: string | null; readonly path?: string } = {},
+): AuthRequest {
   const from = at.origin === undefined ? origin : at.origin
   return doorOf({
     path: at.path ?? path,
@@ -123,7 +126,7 @@ describe('a ticket', () => {
   })
 
   test('is refused when its time is over, also where the store keeps it longer', async () => {
-    const slow = testPort({ clock }).store
+    const slow = testServer({ clock }).store
     const keeping = tickets({
       store: {
         ...slow,

@@ -1,10 +1,10 @@
-import { createServer, type Server } from 'node:http'
+import { createServer, type Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Page } from 'playwright'
 import { build } from 'vite'
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { WebSocketServer } from 'ws'
-import { type Authenticator, deny, endpoint, type Port, sallyport } from '../../src/index.ts'
+import { type Authenticator, deny, endpoint, type Server, sallyport } from '../../src/index.ts'
 import { browsers, hasBrowser } from '../support/browser.ts'
 import { echo, type lab as Lab } from './lab.ts'
 
@@ -44,7 +44,7 @@ async function bundle(): Promise<string> {
 }
 
 /** A server with a page on which the client is loaded. */
-async function site(sockets: (http: Server) => void): Promise<string> {
+async function site(sockets: (http: HttpServer) => void): Promise<string> {
   const http = createServer((request, response) => {
     if (request.url === '/lab.js') response.setHeader('content-type', 'text/javascript').end(script)
     else response.setHeader('content-type', 'text/html').end('<script type="module" src="/lab.js"></script>')
@@ -56,10 +56,10 @@ async function site(sockets: (http: Server) => void): Promise<string> {
   return `http://127.0.0.1:${(http.address() as AddressInfo).port}`
 }
 
-function guarded(port: Port): (http: Server) => void {
-  port.serve(application)
-  cleanups.push(() => port.close({ drain: 0 }))
-  return (http) => port.attach(http)
+function guarded(server: Server): (http: HttpServer) => void {
+  server.serve(application)
+  cleanups.push(() => server.close({ drain: 0 }))
+  return (http) => server.attach(http)
 }
 
 async function visit(page: Page, url: string): Promise<void> {
@@ -103,9 +103,9 @@ describe.runIf(hasBrowser)('in a browser', () => {
 
   test('a server that does not speak the protocol is told from the rest by its failure', async () => {
     const page = await chromium.page()
-    const plain = (http: Server): void => {
-      const server = new WebSocketServer({ server: http, handleProtocols: () => false })
-      cleanups.push(async () => server.close())
+    const plain = (http: HttpServer): void => {
+      const webSockets = new WebSocketServer({ server: http, handleProtocols: () => false })
+      cleanups.push(async () => webSockets.close())
     }
     await visit(page, await site(plain))
     const { failure } = await page.evaluate(() => lab.experiment({}).until('waiting'))
@@ -114,12 +114,12 @@ describe.runIf(hasBrowser)('in a browser', () => {
 
   test('it comes back at once when the network does', async () => {
     const page = await chromium.page()
-    const port = sallyport()
+    const server = sallyport()
     const sockets = new Set<{ end(): void }>()
     await visit(
       page,
       await site((http) => {
-        guarded(port)(http)
+        guarded(server)(http)
         http.on('upgrade', (_request, socket) => sockets.add({ end: () => socket.destroy() }))
       }),
     )

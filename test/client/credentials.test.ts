@@ -6,7 +6,7 @@ import {
   bearer,
   client,
   type ClientOptions,
-  type Credentials,
+  type CredentialSource,
   Denial,
   headers,
   query,
@@ -22,7 +22,11 @@ import { until } from './until.ts'
 const path = '/ws/chat/lobby'
 const secret = 'eyJh.b+/=é.c'
 
-function open(server: ScriptedServer, credentials: Credentials | undefined, options: ClientOptions = {}) {
+function open(
+  server: ScriptedServer,
+  credentials: CredentialSource | undefined,
+  options: ClientOptions = {},
+) {
   const clock = manualClock()
   const app = client({
     url: server.url,
@@ -195,7 +199,7 @@ describe('credentials', () => {
     app.close()
   })
 
-  test.each<[string, Credentials]>([
+  test.each<[string, CredentialSource]>([
     ['null', bearer(() => null)],
     ['an empty token', bearer(() => '')],
     ['no headers', headers(() => null)],

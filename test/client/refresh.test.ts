@@ -3,35 +3,35 @@ import { jwt } from '../../src/auth/jwt.ts'
 import { sessions } from '../../src/auth/sessions.ts'
 import { tickets } from '../../src/auth/tickets.ts'
 import {
-  type Asking,
+  type CredentialRequest,
   bearer,
   client,
   type ClientOptions,
-  type Credentials,
+  type CredentialSource,
   ticket,
 } from '../../src/client/index.ts'
 import {
   anyOf,
   type Authenticator,
   consumer,
-  type Port,
+  type Server,
   type SallyportEvent,
   sallyport,
 } from '../../src/index.ts'
-import { testClock, type TestClock, testPort } from '../../src/testing.ts'
+import { testClock, type TestClock, testServer } from '../../src/testing.ts'
 import { handmade, secret } from '../support/tokens.ts'
 import { chat } from './contracts.ts'
 import { type ScriptedServer, scriptedServer } from './scripted-server.ts'
 import { until } from './until.ts'
 
 const path = '/ws/chat/lobby'
-const ports: Port[] = []
-afterEach(() => Promise.all(ports.splice(0).map((port) => port.close({ drain: 0 }))))
+const ports: Server[] = []
+afterEach(() => Promise.all(ports.splice(0).map((server) => server.close({ drain: 0 }))))
 
-async function inside(server: ScriptedServer, credentials: Credentials, options: ClientOptions = {}) {
-  const app = client({ url: server.url, credentials, ...options })
+async function inside(scripted: ScriptedServer, credentials: CredentialSource, options: ClientOptions = {}) {
+  const app = client({ url: scripted.url, credentials, ...options })
   const lobby = app.open(chat, { room: 'lobby' })
-  const peer = await server.next()
+  const peer = await scripted.next()
   peer.open()
   await until(lobby, 'open')
   return { app, lobby, peer }
@@ -39,10 +39,10 @@ async function inside(server: ScriptedServer, credentials: Credentials, options:
 
 describe('a client that is asked for a new credential', () => {
   test('answers on the open line with a fresh one, and with the nonce of the question', async () => {
-    await using server = await scriptedServer(path)
-    const askings: Asking[] = []
+    await using scripted = await scriptedServer(path)
+    const askings: CredentialRequest[] = []
     const { app, lobby, peer } = await inside(
-      server,
+      scripted,
       bearer((asking) => `token-${askings.push(asking)}`),
     )
     peer.send({ op: 'ask', nonce: 'n1', withinMs: 30_000 })
@@ -51,13 +51,13 @@ describe('a client that is asked for a new credential', () => {
       [path, false],
       [path, true],
     ])
-    expect([server.count, lobby.state]).toEqual([1, 'open'])
+    expect([scripted.count, lobby.state]).toEqual([1, 'open'])
     app.close()
   })
 
   test('says nothing when it has none to give: the line ends with the old one', async () => {
-    await using server = await scriptedServer(path)
-    const { app, peer } = await inside(server, () => ({ protocols: ['sallyport.bearer.dG9rZW4'] }))
+    await using scripted = await scriptedServer(path)
+    const { app, peer } = await inside(scripted, () => ({ protocols: ['sallyport.bearer.dG9rZW4'] }))
     peer.send({ op: 'ask', nonce: 'n1', withinMs: 30_000 })
     peer.send({ op: 'ping' })
     expect(await peer.next()).toEqual({ op: 'pong' })
@@ -65,11 +65,11 @@ describe('a client that is asked for a new credential', () => {
   })
 
   test('forgets a question when the next one comes', async () => {
-    await using server = await scriptedServer(path)
+    await using scripted = await scriptedServer(path)
     const answers = [Promise.withResolvers<string>(), Promise.withResolvers<string>()]
     const signals: AbortSignal[] = []
     const { app, peer } = await inside(
-      server,
+      scripted,
       bearer(({ renew, signal }) => {
         if (!renew) return 'first'
         signals.push(signal)
@@ -86,10 +86,10 @@ describe('a client that is asked for a new credential', () => {
   })
 
   test('reports what its credentials threw, and what the server refused', async () => {
-    await using server = await scriptedServer(path)
+    await using scripted = await scriptedServer(path)
     const report = vi.fn()
     const { app, lobby, peer } = await inside(
-      server,
+      scripted,
       bearer(({ renew }) => {
         if (renew) throw new Error('the issuer is away')
         return 'first'
@@ -110,21 +110,21 @@ describe('a client that is asked for a new credential', () => {
 /** A real server on a clock that the test moves, the client that it serves, and what the server tells of it. */
 async function serving(auth: Authenticator<{ readonly id: string }>, clock: TestClock) {
   const events: SallyportEvent[] = []
-  const port = sallyport({ clock, limits: { pingMs: 3_600_000 }, on: (event) => events.push(event) })
-  ports.push(port)
-  port.serve(
+  const server = sallyport({ clock, limits: { pingMs: 3_600_000 }, on: (event) => events.push(event) })
+  ports.push(server)
+  server.serve(
     consumer(chat, { auth, authorize: () => ({ canWrite: true }) }, () => ({
       on: { say: () => {}, typing: () => {} },
       calls: { history: () => [] },
     })),
   )
-  const { port: number } = await port.listen(0)
+  const { port: number } = await server.listen(0)
   const lastRefresh = () => events.findLast(({ type }) => type === 'refreshed')
   return { host: `127.0.0.1:${number}`, lastRefresh }
 }
 
 /** Opens the lobby, and tells every state it was in from then on. */
-async function opened(host: string, credentials: Credentials) {
+async function opened(host: string, credentials: CredentialSource) {
   const app = client({ url: `ws://${host}`, credentials })
   const lobby = app.open(chat, { room: 'lobby' })
   await until(lobby, 'open')
@@ -169,7 +169,7 @@ test('who came in on a cookie brings a ticket: no script can read that cookie', 
     expires: (session) => session.expires,
     clock,
   })
-  const onceOnly = tickets({ store: testPort({ clock }).store, user: () => user, clock })
+  const onceOnly = tickets({ store: testServer({ clock }).store, user: () => user, clock })
   const { host, lastRefresh } = await serving(anyOf(onceOnly, member), clock)
   const origin = `http://${host}`
   const later = new Date(clock.now() + 10 * minute)

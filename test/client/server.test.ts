@@ -1,17 +1,16 @@
 import { describe, expect, test, vi } from 'vitest'
-import { bearer, client, type ClientOptions } from '../../src/client/index.ts'
+import { bearer, client, type ClientOptions, ticket } from '../../src/client/index.ts'
 import {
   type Authenticator,
   consumer,
   deny,
   endpoint,
-  type Options,
-  type Port,
+  type ServerOptions,
+  type Server,
   router,
   sallyport,
 } from '../../src/index.ts'
 import { tickets } from '../../src/auth/tickets.ts'
-import { ticket } from '../../src/client/index.ts'
 import { article, chat, notes } from './contracts.ts'
 import { manualClock } from './manual-clock.ts'
 import { until } from './until.ts'
@@ -68,17 +67,17 @@ const echo = endpoint(notes, { auth: member }, async (socket) => {
 
 interface Running extends AsyncDisposable {
   readonly url: string
-  readonly port: Port
+  readonly server: Server
 }
 
-async function serving(options: Options = {}): Promise<Running> {
-  const port = sallyport(options)
-  port.serve(router([room, echo]))
-  const { port: number } = await port.listen(0)
+async function serving(options: ServerOptions = {}): Promise<Running> {
+  const server = sallyport(options)
+  server.serve(router([room, echo]))
+  const { port: number } = await server.listen(0)
   return {
     url: `http://127.0.0.1:${number}`,
-    port,
-    [Symbol.asyncDispose]: () => port.close({ drain: 0 }),
+    server,
+    [Symbol.asyncDispose]: () => server.close({ drain: 0 }),
   }
 }
 
@@ -214,14 +213,14 @@ describe('the client and the server', () => {
   })
 
   test('a ticket opens the path that it was made for', async () => {
-    const port = sallyport()
-    const door = tickets<User>({ store: port.store, user: () => people['ada-key'] })
-    port.serve(
+    const server = sallyport()
+    const door = tickets<User>({ store: server.store, user: () => people['ada-key'] })
+    server.serve(
       consumer(article, { auth: door }, (socket) => ({
         message: ({ message }) => socket.send({ message: `${socket.user.name}: ${message}` }),
       })),
     )
-    const { port: number } = await port.listen(0)
+    const { port: number } = await server.listen(0)
     const mint: typeof fetch = async (_url, init) => {
       const { path } = JSON.parse(init?.body as string) as { path: string }
       return Response.json(await door.mint({ subject: 'user:1', issuedAt: new Date(0), origin: null, path }))
@@ -236,7 +235,7 @@ describe('the client and the server', () => {
     await opened.send({ message: 'hello' })
     await vi.waitFor(() => expect(heard).toEqual(['Ada: hello']))
     app.close()
-    await port.close({ drain: 0 })
+    await server.close({ drain: 0 })
   })
 
   test('a server that drains is come back to within the time that it named, by another node', async () => {
@@ -245,7 +244,7 @@ describe('the client and the server', () => {
     const app = as(running.url, 'ada-key', { clock, backoff: { random: () => 0.75 } })
     const ada = app.open(chat, { room: 'lobby' })
     await until(ada, 'open')
-    await running.port.close({ drain: '4s' })
+    await running.server.close({ drain: '4s' })
     expect((await until(ada, 'waiting')).retryAt).toBe(clock.now() + 3000)
     const next = sallyport()
     next.serve(room)

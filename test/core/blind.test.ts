@@ -6,20 +6,20 @@ import {
   consumer,
   contract,
   deny,
-  type Options,
-  type Port,
+  type ServerOptions,
+  type Server,
   text,
 } from '../../src/index.ts'
 import { settled, testClock } from '../../src/testing/clock.ts'
-import { testLayer, testPort, visit } from '../../src/testing.ts'
+import { testLayer, testServer, visit } from '../../src/testing.ts'
 
 const lines = contract('/ws/lines', { client: text, server: text })
 const guests = contract('/ws/guests', { client: text, server: text })
-const ports: Port[] = []
-afterEach(() => Promise.all(ports.splice(0).map((port) => port.close({ drain: 0 }))))
+const ports: Server[] = []
+afterEach(() => Promise.all(ports.splice(0).map((server) => server.close({ drain: 0 }))))
 
 /** Two nodes. The doors of the second know bans by a database, and people by a session that is read again or by a fixed key. */
-function house(whenBlind?: NonNullable<Options['whenBlind']>) {
+function house(whenBlind?: NonNullable<ServerOptions['whenBlind']>) {
   const clock = testClock()
   const layer = testLayer({ clock })
   const database = { banned: new Set<string>(), asked: 0, isAway: false }
@@ -46,21 +46,21 @@ function house(whenBlind?: NonNullable<Options['whenBlind']>) {
   const lobby = consumer(guests, { auth: anyone, authorize: () => authorize(null) }, () => ({
     message: () => {},
   }))
-  const node = (name: string): Port => {
-    const port = testPort({
+  const node = (name: string): Server => {
+    const server = testServer({
       layer,
       clock,
       node: name,
       report: () => {},
       ...(whenBlind === undefined ? {} : { whenBlind }),
     })
-    ports.push(port)
-    return port
+    ports.push(server)
+    return server
   }
   const [here, there] = [node('here'), node('there')]
-  const bySessionOf = (user: string) => visit(room, {}, { headers: { 'x-session': user }, port: there })
-  const byKeyOf = (user: string) => visit(room, {}, { headers: { 'x-key': user }, port: there })
-  const asGuest = () => visit(lobby, {}, { headers: {}, port: there })
+  const bySessionOf = (user: string) => visit(room, {}, { headers: { 'x-session': user }, server: there })
+  const byKeyOf = (user: string) => visit(room, {}, { headers: { 'x-key': user }, server: there })
+  const asGuest = () => visit(lobby, {}, { headers: {}, server: there })
   return { clock, layer, database, here, there, bySessionOf, byKeyOf, asGuest }
 }
 

@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest'
-import { anyone, consumer, contract, type Options, type Schema, text } from '../../src/index.ts'
+import { anyone, consumer, contract, type ServerOptions, type Schema, text } from '../../src/index.ts'
 import { settled } from '../../src/testing/clock.ts'
-import { testClock, testPort, visit } from '../../src/testing.ts'
+import { testClock, testServer, visit } from '../../src/testing.ts'
 
 const path = '/ws/lines'
 const payload = (line: string): string => JSON.stringify({ op: 'msg', in: path, data: line })
 const of = (most: number, burst: number) => ({ most, eachMs: 1_000, burst })
 
 /** Guests of one network in a place whose validator takes a twentieth of a millisecond for each character. */
-function world(limits: Options['limits'] = {}) {
+function world(limits: ServerOptions['limits'] = {}) {
   const clock = testClock()
   let spent = 0
   const heard = new Map<string, number>()
@@ -22,13 +22,13 @@ function world(limits: Options['limits'] = {}) {
   }))
   const events: string[] = []
   const now = (): number => clock.monotonic() + spent
-  const port = testPort({
+  const server = testServer({
     clock: { ...clock, monotonic: now },
     limits: { rate: null, byteRate: null, validation: null, ...limits },
     on: (event) => event.type === 'limited' && events.push(event.limit),
   })
-  const come = () => visit(app, {}, { headers: {}, port })
-  return { clock, now, port, come, heard, events }
+  const come = () => visit(app, {}, { headers: {}, server })
+  return { clock, now, server, come, heard, events }
 }
 type Guest = Awaited<ReturnType<ReturnType<typeof world>['come']>>
 const say = (guest: Guest, line: string): void =>
@@ -44,7 +44,7 @@ describe.each([
   test.each([1, 10])(
     'still hears an honest guest in every second, beside a flood from %i sockets',
     async (count) => {
-      const { clock, port, come, heard } = world(limits)
+      const { clock, server, come, heard } = world(limits)
       const flood = await Promise.all(Array.from({ length: count }, come))
       const honest = await come()
       for (let second = 0; second < 10; second++) {
@@ -58,7 +58,7 @@ describe.each([
       await settled()
       // it was 0
       expect(heard.get('h')).toBe(10)
-      expect(port.connections).toBe(count + 1)
+      expect(server.connections).toBe(count + 1)
     },
   )
 
@@ -98,11 +98,11 @@ test('a lapse of guests over what they share is told once for their network, and
 
 describe('a guest that reconnects', () => {
   test('has nine invalid messages once, and not at each reconnect', async () => {
-    const { clock, port, come } = world()
+    const { clock, server, come } = world()
     let invalid = 0
     for (let count = 0; count < 20; count++) {
       const guest = await come()
-      for (let more = 0; more < 9 && port.connections > 0; more++, invalid++) guest.raw('no json')
+      for (let more = 0; more < 9 && server.connections > 0; more++, invalid++) guest.raw('no json')
       guest.leave()
       await clock.advance(1)
     }
@@ -111,11 +111,11 @@ describe('a guest that reconnects', () => {
   })
 
   test('has the grace of a rate once, and not at each reconnect', async () => {
-    const { clock, port, come } = world({ rate: of(1, 1), rateGraceMs: 5_000 })
+    const { clock, server, come } = world({ rate: of(1, 1), rateGraceMs: 5_000 })
     let tenths = 0
     for (let count = 0; count < 4; count++) {
       const guest = await come()
-      for (let more = 0; more < 45 && port.connections > 0; more++, tenths++) {
+      for (let more = 0; more < 45 && server.connections > 0; more++, tenths++) {
         for (let line = 0; line < 3; line++) say(guest, 'flood')
         await clock.advance(100)
       }
@@ -127,7 +127,7 @@ describe('a guest that reconnects', () => {
   })
 
   test('and is wrong once ends nobody who came before it, and no newcomer that is wrong once', async () => {
-    const { clock, port, come } = world()
+    const { clock, server, come } = world()
     const before = await come()
     for (let count = 0; count < 3; count++) {
       const guest = await come()
@@ -139,21 +139,21 @@ describe('a guest that reconnects', () => {
     for (let count = 0; count < 5; count++) before.raw('no json')
     newcomer.raw('no json')
     await settled()
-    expect(port.connections).toBe(2)
+    expect(server.connections).toBe(2)
   })
 
   test('and floods ends no newcomer that is over its own rate for a moment', async () => {
-    const { clock, port, come } = world({ rate: of(10, 10), rateGraceMs: 3_000 })
+    const { clock, server, come } = world({ rate: of(10, 10), rateGraceMs: 3_000 })
     const flooding = await come()
-    for (let tenth = 0; tenth < 50 && port.connections > 0; tenth++) {
+    for (let tenth = 0; tenth < 50 && server.connections > 0; tenth++) {
       for (let line = 0; line < 5; line++) say(flooding, 'flood')
       await clock.advance(100)
     }
-    expect(port.connections).toBe(0)
+    expect(server.connections).toBe(0)
     const newcomer = await come()
     for (let line = 0; line < 30; line++) say(newcomer, 'hello')
     await clock.advance(500)
     say(newcomer, 'hello')
-    expect(port.connections).toBe(1)
+    expect(server.connections).toBe(1)
   })
 })

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import type { Link } from '../../src/core/layer.ts'
+import type { Link } from '../../src/core/api/layer.ts'
 import {
   anyone,
   consumer,
@@ -7,11 +7,11 @@ import {
   event,
   type Layer,
   memory,
-  type Port,
+  type Server,
   type SallyportEvent,
 } from '../../src/index.ts'
 import { settled, testClock } from '../../src/testing/clock.ts'
-import { testLayer, testPort, visit } from '../../src/testing.ts'
+import { testLayer, testServer, visit } from '../../src/testing.ts'
 import { changedLinks } from '../support/links.ts'
 import { z } from 'zod'
 
@@ -25,19 +25,19 @@ const unkept = contract('/ws/unkept', { server: { said: line } })
 const room = consumer(kept, { auth: anyone }, () => ({}))
 const brief = consumer(short, { auth: anyone }, () => ({}))
 const plain = consumer(unkept, { auth: anyone }, () => ({}))
-const ports: Port[] = []
-afterEach(() => Promise.all(ports.splice(0).map((port) => port.close({ drain: 0 }))))
+const ports: Server[] = []
+afterEach(() => Promise.all(ports.splice(0).map((server) => server.close({ drain: 0 }))))
 
 /** Two nodes, and what the second one tells of lost messages. */
 function nodes(clock = testClock(), layer: Layer = testLayer({ clock })) {
   const missed: unknown[] = []
-  const node = (name: string): Port => {
+  const node = (name: string): Server => {
     const on = (told: SallyportEvent): void => {
       if (told.type === 'missed' && told.node === 'there') missed.push([told.contract, told.kept])
     }
-    const port = testPort({ layer, clock, node: name, on, report: () => {} })
-    ports.push(port)
-    return port
+    const server = testServer({ layer, clock, node: name, on, report: () => {} })
+    ports.push(server)
+    return server
   }
   return { clock, missed, here: node('here'), there: node('there') }
 }
@@ -69,7 +69,7 @@ describe('a node that has missed messages of a group', () => {
     const clock = testClock()
     const layer = testLayer({ clock })
     const { here, there, missed } = nodes(clock, layer)
-    const ada = await reader(visit(room, {}, { headers: {}, port: there }))
+    const ada = await reader(visit(room, {}, { headers: {}, server: there }))
     await here.group(kept).send('said', { n: 1 })
     layer.cut('there')
     for (const n of [2, 3, 4]) await here.group(kept).send('said', { n })
@@ -82,13 +82,13 @@ describe('a node that has missed messages of a group', () => {
     const clock = testClock()
     const layer = testLayer({ clock })
     const { here, there } = nodes(clock, layer)
-    const ada = await reader(visit(room, {}, { headers: {}, port: there }))
+    const ada = await reader(visit(room, {}, { headers: {}, server: there }))
     await here.group(kept).send('said', { n: 1 })
     layer.cut('there')
     await here.group(kept).send('said', { n: 2 })
     await clock.advance(1_000)
     layer.restore('there')
-    const bob = await reader(visit(room, {}, { headers: {}, port: there }))
+    const bob = await reader(visit(room, {}, { headers: {}, server: there }))
     await here.group(kept).send('said', { n: 3 })
     expect([await ada.numbers(), await bob.numbers()]).toEqual([[1, 2, 3], [3]])
   })
@@ -97,7 +97,7 @@ describe('a node that has missed messages of a group', () => {
     const clock = testClock()
     const layer = testLayer({ clock })
     const { here, there, missed } = nodes(clock, layer)
-    const ada = await reader(visit(brief, {}, { headers: {}, port: there }))
+    const ada = await reader(visit(brief, {}, { headers: {}, server: there }))
     await here.group(short).send('said', { n: 1 })
     layer.cut('there')
     for (const n of numbered(2, 6)) await here.group(short).send('said', { n })
@@ -110,7 +110,7 @@ describe('a node that has missed messages of a group', () => {
     const clock = testClock()
     const layer = testLayer({ clock })
     const { here, there, missed } = nodes(clock, layer)
-    const ada = await reader(visit(plain, {}, { headers: {}, port: there }))
+    const ada = await reader(visit(plain, {}, { headers: {}, server: there }))
     layer.cut('there')
     await here.group(unkept).send('said', { n: 1 })
     layer.restore('there')
@@ -156,7 +156,7 @@ describe('kept messages that the layer hands on', () => {
         if (n === 4) hand()
       },
     })
-    const ada = await reader(visit(room, {}, { headers: {}, port: there }))
+    const ada = await reader(visit(room, {}, { headers: {}, server: there }))
     for (const n of numbered(1, 5)) await here.group(kept).send('said', { n })
     await settled()
     expect([await ada.numbers(), missed]).toEqual([[1, 2, 3, 4, 5], []])
@@ -168,7 +168,7 @@ describe('kept messages that the layer hands on', () => {
       hear: (n, hand) => (n === 2 ? undefined : hand()),
       range: async (read) => (await reading.promise, read()),
     })
-    const ada = await reader(visit(room, {}, { headers: {}, port: there }))
+    const ada = await reader(visit(room, {}, { headers: {}, server: there }))
     for (const n of [1, 2, 3]) await here.group(kept).send('said', { n })
     await here.group(kept).send('typing', { n: 4 })
     await here.group(kept).send('said', { n: 5 })
@@ -183,7 +183,7 @@ describe('kept messages that the layer hands on', () => {
       hear: (n, hand) => (n === 2 ? undefined : hand()),
       range: async (read) => (await reading.promise, read()),
     })
-    const ada = await reader(visit(room, {}, { headers: {}, port: there }))
+    const ada = await reader(visit(room, {}, { headers: {}, server: there }))
     for (const n of numbered(1, 90)) await here.group(kept).send('said', { n })
     reading.resolve()
     expect([await ada.numbers(), missed]).toEqual([numbered(1, 90), []])
@@ -194,7 +194,7 @@ describe('kept messages that the layer hands on', () => {
       hear: (n, hand) => (n === 2 ? undefined : hand()),
       range: () => Promise.reject(new Error('the log is away')),
     })
-    const ada = await reader(visit(room, {}, { headers: {}, port: there }))
+    const ada = await reader(visit(room, {}, { headers: {}, server: there }))
     for (const n of numbered(1, 4)) await here.group(kept).send('said', { n })
     expect([await ada.numbers(), missed]).toEqual([[1, 3, 4], [['/ws/kept', true]]])
   })

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import type { Delivery, LogRules } from '../../src/core/layer.ts'
-import { OrderLog } from '../../src/core/order-log.ts'
+import type { Delivery, LogRules } from '../../src/core/api/layer.ts'
+import { AccessCommandLog } from '../../src/core/access/access-command-log.ts'
 import { memory } from '../../src/index.ts'
 import { settled, testClock } from '../../src/testing/clock.ts'
 import { changedLinks, linkOf } from '../support/links.ts'
@@ -27,7 +27,7 @@ async function house(from: 'all' | 'head' = 'all', rules = system) {
       return asked[2] === 'head' ? { ...range, complete: false } : range
     },
   }))
-  const here = new OrderLog({
+  const here = new AccessCommandLog({
     link: await linkOf(counted, 'here'),
     topic,
     rules,

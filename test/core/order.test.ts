@@ -1,7 +1,15 @@
 import { describe, expect, test } from 'vitest'
-import { answerIn, isText, maxName, maxReason, type Order, orderIn, packed } from '../../src/core/order.ts'
+import {
+  answerIn,
+  isText,
+  maxName,
+  maxReason,
+  type AccessCommand,
+  commandIn,
+  packed,
+} from '../../src/core/access/access-command.ts'
 
-const order: Order = {
+const order: AccessCommand = {
   id: 'one',
   kind: 'revoke',
   who: { user: 'ada' },
@@ -28,12 +36,12 @@ describe('an order of another node', () => {
     ['the tenant without a name', { who: { user: 'ada', tenant: '' } }],
     ['the longest tenant', { who: { user: 'ada', tenant: long(maxName) } }],
   ])('is read as it was packed: %s', (_, change) => {
-    expect(orderIn(changed(order, change))).toEqual({ ...order, ...change })
+    expect(commandIn(changed(order, change))).toEqual({ ...order, ...change })
   })
 
   test('keeps no field that this node does not know', () => {
     const more = { ...order, extra: 1, path: 5, who: { user: 'ada', extra: 1 } }
-    expect(orderIn(changed(more, {}))).toEqual(order)
+    expect(commandIn(changed(more, {}))).toEqual(order)
   })
 
   test.each([
@@ -63,14 +71,14 @@ describe('an order of another node', () => {
     ['a tenant that is a number', { who: { user: 'ada', tenant: 5 } }],
     ['a long tenant', { who: { user: 'ada', tenant: long(maxName + 1) } }],
   ])('is none with %s', (_, change) => {
-    expect(orderIn(changed(order, change))).toBeNull()
+    expect(commandIn(changed(order, change))).toBeNull()
   })
 
   test.each([
     ['an infinite time', '"at":5', '"at":1e999'],
     ['an infinite time to remember', '"forMs":1000', '"forMs":1e999'],
   ])('is none with %s', (_, written, instead) => {
-    expect(orderIn(bytes(JSON.stringify(order).replace(written, instead)))).toBeNull()
+    expect(commandIn(bytes(JSON.stringify(order).replace(written, instead)))).toBeNull()
   })
 
   test.each([
@@ -78,7 +86,7 @@ describe('an order of another node', () => {
     ['are no JSON', '{'],
     ['are more than 128 KiB', JSON.stringify({ ...order, extra: long(131_072) })],
   ])('is none when its bytes %s', (_, text) => {
-    expect(orderIn(bytes(text))).toBeNull()
+    expect(commandIn(bytes(text))).toBeNull()
   })
 })
 

@@ -1,26 +1,26 @@
 import { describe, expect, test } from 'vitest'
-import { hub } from '../../src/core/application.ts'
+import { serverContext } from '../../src/core/server-context.ts'
 import {
   consumer,
   contract,
   endpoint,
   optional,
-  type Options,
+  type ServerOptions,
   type SallyportEvent,
   text,
 } from '../../src/index.ts'
 import { settled } from '../../src/testing/clock.ts'
-import { testPort, visit } from '../../src/testing.ts'
-import { ada, byName } from './rooms.ts'
+import { testServer, visit } from '../../src/testing.ts'
+import { ada, byName } from './support/members.ts'
 
 const lines = contract('/ws/lines', { client: text, server: text })
 const tooMuch = { status: 429, code: 'too-much-waiting', close: { code: 4429 } }
 
 /** Handlers that go on until they are told to end, and how many of them are at work. */
-function world(options: Options = {}) {
+function world(options: ServerOptions = {}) {
   const works: (() => void)[] = []
   const events: SallyportEvent[] = []
-  const port = testPort({ on: (event) => events.push(event), ...options })
+  const server = testServer({ on: (event) => events.push(event), ...options })
   const work = async (): Promise<void> => new Promise((resolve) => works.push(resolve))
   const auth = optional(byName)
   const apps = {
@@ -32,20 +32,20 @@ function world(options: Options = {}) {
   type Kind = keyof typeof apps
   /** Comes, has a handler begin, and leaves as a client does that reconnects. */
   const comeAndGo = async (kind: Kind, who: { readonly headers: Record<string, string> }): Promise<void> => {
-    const tab = await visit(apps[kind], {}, { ...who, port })
+    const tab = await visit(apps[kind], {}, { ...who, server })
     if (kind === 'message') tab.raw(JSON.stringify({ op: 'msg', in: '/ws/lines', data: 'work' }))
     await settled()
     tab.leave()
     await settled()
   }
   const limited = () => events.filter(({ type }) => type === 'limited')
-  return { works, port, apps, comeAndGo, limited }
+  return { works, server, apps, comeAndGo, limited }
 }
 const as = (name: string) => ({ headers: { 'x-test-user': name } })
 
 describe.each(['message', 'open', 'close', 'loop'] as const)('handlers of %s', (kind) => {
   test('of sockets that have left are bounded for a user, and nobody else pays for them', async () => {
-    const { works, port, comeAndGo, limited } = world({ limits: { orphanedHandlers: 5 } })
+    const { works, server, comeAndGo, limited } = world({ limits: { orphanedHandlers: 5 } })
     for (let count = 0; count < 5; count++) await comeAndGo(kind, as('Ada'))
     for (let count = 0; count < 20; count++)
       await expect(comeAndGo(kind, as('Ada'))).rejects.toMatchObject(tooMuch)
@@ -54,30 +54,30 @@ describe.each(['message', 'open', 'close', 'loop'] as const)('handlers of %s', (
     await comeAndGo(kind, as('Grace'))
     for (const settle of works.splice(0)) settle()
     await settled()
-    expect(port[hub].backlog.size).toBe(0)
+    expect(server[serverContext].backlog.size).toBe(0)
     await comeAndGo(kind, as('Ada'))
   })
 })
 
 test('274 reconnects beyond a cap of 50 leave 150 handlers at work at most, evicted ones included', async () => {
-  const { works, port, apps } = world()
+  const { works, server, apps } = world()
   let refused = 0
   for (let count = 0; count < 274; count++) {
-    const tab = await visit(apps.message, {}, { ...as('Ada'), port }).catch(() => null)
+    const tab = await visit(apps.message, {}, { ...as('Ada'), server }).catch(() => null)
     tab?.raw(JSON.stringify({ op: 'msg', in: '/ws/lines', data: 'work' }))
     refused += tab === null ? 1 : 0
     await settled()
   }
   expect([works.length, refused]).toEqual([150, 124])
-  expect(port.connections).toBe(50)
+  expect(server.connections).toBe(50)
 })
 
 test('handlers of sockets that were kicked, and are not heard any more, count on until they settle', async () => {
-  const { works, port, comeAndGo, apps } = world({ limits: { orphanedHandlers: 1 } })
-  const tab = await visit(apps.message, {}, { ...as('Ada'), port })
+  const { works, server, comeAndGo, apps } = world({ limits: { orphanedHandlers: 1 } })
+  const tab = await visit(apps.message, {}, { ...as('Ada'), server })
   tab.raw(JSON.stringify({ op: 'msg', in: '/ws/lines', data: 'work' }))
   await settled()
-  expect(await port.revoke({ user: ada.id, at: [lines, {}], reason: 'out' })).toMatchObject({ closed: 1 })
+  expect(await server.revoke({ user: ada.id, at: [lines, {}], reason: 'out' })).toMatchObject({ closed: 1 })
   await expect(comeAndGo('message', as('Ada'))).rejects.toMatchObject(tooMuch)
   for (const settle of works.splice(0)) settle()
   await settled()

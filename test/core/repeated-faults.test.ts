@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { hub } from '../../src/core/application.ts'
+import { serverContext } from '../../src/core/server-context.ts'
 import { anyone, consumer, contract, type Authenticator, text } from '../../src/index.ts'
-import { testClock, testPort, visit } from '../../src/testing.ts'
-import { ada, byName } from './rooms.ts'
+import { testClock, testServer, visit } from '../../src/testing.ts'
+import { ada, byName } from './support/members.ts'
 
 const lines = contract('/ws/lines', { client: text, server: text })
 const away = (): true => {
@@ -13,7 +13,7 @@ function world(what: () => true = away) {
   const clock = testClock()
   const reports: string[] = []
   let denied = 0
-  const port = testPort({
+  const server = testServer({
     clock,
     report: (error, doing) => reports.push(`${doing}: ${String(error)}`),
     on: ({ type }) => void (denied += type === 'denied' ? 1 : 0),
@@ -26,15 +26,15 @@ function world(what: () => true = away) {
   }
   const knock = async (times: number, kind: keyof typeof inside): Promise<void> => {
     for (let count = 0; count < times; count++)
-      await visit(inside[kind], {}, { headers: { 'x-test-user': ada.name }, port }).catch(() => {})
+      await visit(inside[kind], {}, { headers: { 'x-test-user': ada.name }, server }).catch(() => {})
   }
-  return { clock, port, reports, knock, denied: () => denied }
+  return { clock, server, reports, knock, denied: () => denied }
 }
 
 test.each(['rule', 'authenticator'] as const)(
   'a %s that fails at 1,000 handshakes is reported once, and once a minute with a count',
   async (kind) => {
-    const { clock, port, reports, knock, denied } = world()
+    const { clock, server, reports, knock, denied } = world()
     await knock(1_000, kind)
     // each handshake is an event of its own, as before
     expect(denied()).toBe(1_000)
@@ -47,7 +47,7 @@ test.each(['rule', 'authenticator'] as const)(
     await clock.advance(60_000)
     expect(reports[2]).toContain('(3 more within a minute)')
     await clock.advance(60_000)
-    expect([reports.length, port[hub].repeatedFaults.size]).toEqual([3, 0])
+    expect([reports.length, server[serverContext].repeatedFaults.size]).toEqual([3, 0])
     await knock(1, kind)
     expect(reports).toHaveLength(4)
   },
@@ -55,11 +55,11 @@ test.each(['rule', 'authenticator'] as const)(
 
 test('two causes are told apart, and 1,000 errors whose texts all differ are told of as 33', async () => {
   let count = 0
-  const { clock, port, reports, knock } = world(() => {
+  const { clock, server, reports, knock } = world(() => {
     throw new Error(`request ${count++}`)
   })
   await knock(1_000, 'rule')
-  expect([reports.length, port[hub].repeatedFaults.size]).toEqual([33, 33])
+  expect([reports.length, server[serverContext].repeatedFaults.size]).toEqual([33, 33])
   await clock.advance(60_000)
   expect(reports).toHaveLength(34)
   expect(reports.at(-1)).toContain('various things (967 more within a minute): Error: request 999')

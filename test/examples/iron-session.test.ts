@@ -16,14 +16,14 @@ const password = { ...old, 2: 'the password of this year, at least 32 long' }
 async function site() {
   const people = new Map([['7', { id: '7', name: 'ada' }]])
   const auth = member({ cookie: 'sid', password, find: async (id) => people.get(id) ?? null })
-  const port = sallyport({ origins: [origin], remember: ttl * 1000 })
-  port.serve(
+  const server = sallyport({ origins: [origin], remember: ttl * 1000 })
+  server.serve(
     endpoint(line, { auth, authorize: () => true }, async (socket) => {
       socket.send(`welcome, ${socket.user.name}`)
       for await (const said of socket) socket.send(said)
     }),
   )
-  const server = createServer(async (request, response) => {
+  const httpServer = createServer(async (request, response) => {
     const session = await getIronSession<Partial<Sealed>>(request, response, {
       cookieName: 'sid',
       password,
@@ -33,13 +33,13 @@ async function site() {
       Object.assign(session, begin('7'))
       await session.save()
     } else {
-      if (session.sid !== undefined) await port.revoke({ session: session.sid, reason: 'signed-out' })
+      if (session.sid !== undefined) await server.revoke({ session: session.sid, reason: 'signed-out' })
       session.destroy()
     }
     response.end()
   })
-  port.attach(server)
-  const host = await serving(server, port)
+  server.attach(httpServer)
+  const host = await serving(httpServer, server)
   const post = (path: string, cookie = ''): Promise<Response> =>
     fetch(`http://${host}${path}`, { method: 'POST', headers: { Cookie: cookie } })
   return {

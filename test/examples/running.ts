@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 import { afterEach } from 'vitest'
 import { WebSocket as Ws } from 'ws'
 import { openSite, type Site } from '../../examples/site.ts'
-import type { Port } from '../../src/index.ts'
+import type { Server } from '../../src/index.ts'
 import { serving } from '../support/serving.ts'
 
 const run = promisify(execFile)
@@ -28,12 +28,12 @@ afterEach(async () => {
 })
 
 /** Starts an example's own site and chat; the end of the test stops both. */
-export async function start(chat: (site: Site) => Port, script: string): Promise<Running> {
+export async function start(chat: (site: Site) => Server, script: string): Promise<Running> {
   const site = openSite()
-  const server = site.serve(script)
-  const port = chat(site)
-  port.attach(server)
-  const host = await serving(server, port)
+  const httpServer = site.serve(script)
+  const server = chat(site)
+  server.attach(httpServer)
+  const host = await serving(httpServer, server)
   return {
     origin: `http://${host}`,
     base: `ws://${host}`,

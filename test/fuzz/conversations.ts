@@ -1,4 +1,4 @@
-import { type ClientFrame, frame } from '../transports/raw-client.ts'
+import { type ClientFrame, frame } from '../transports/node/raw-client.ts'
 import type { Random } from './random.ts'
 
 /** Bytes of a client, and the frames that they are when nobody has changed them. */

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { type Hearer, Inlet } from '../../src/transports/node/inlet.ts'
+import { type FrameListener, FrameReader } from '../../src/transports/node/frame-reader.ts'
 import type { Campaign } from './campaign.ts'
 import { conversation } from './conversations.ts'
 import { turn } from './line.ts'
@@ -64,7 +64,7 @@ async function heardOf(pieces: readonly Buffer[]): Promise<Heard> {
     hear(...what)
     isOver = true
   }
-  const hearer: Hearer = {
+  const hearer: FrameListener = {
     message: (data) => hear('message', typeof data === 'string' ? data : Buffer.from(data).toString('hex')),
     pinged: (data) => hear('ping', Buffer.from(data).toString('hex')),
     ponged: () => hear('pong'),
@@ -72,7 +72,7 @@ async function heardOf(pieces: readonly Buffer[]): Promise<Heard> {
     broken: (code) => end('broken', code),
     ready: () => {},
   }
-  const inlet = new Inlet(hearer, { messageBytes: 65_536, fragments: 64 })
+  const inlet = new FrameReader(hearer, { messageBytes: 65_536, fragments: 64 })
   for (const piece of pieces) if (!isOver && !inlet.destroyed) inlet.write(Buffer.from(piece))
   // an error is told a turn later
   await turn()

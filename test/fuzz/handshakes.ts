@@ -17,9 +17,9 @@ const patience = 40
  */
 export async function handshakeCampaign(seed: number): Promise<Campaign> {
   const keys = keysOf(seed)
-  const server = webSocketServer(defaultLimits)
+  const httpServer = webSocketServer(defaultLimits)
   const inside = house(keys)
-  inside.port.attach(server)
+  inside.server.attach(httpServer)
   return {
     name: 'handshakes',
     // one at a time, so that it is clear whose events they are
@@ -28,7 +28,7 @@ export async function handshakeCampaign(seed: number): Promise<Campaign> {
       const random = new Random(seed, index)
       const head = oddHead(keys, random)
       try {
-        const line = await knocked(server, head, random)
+        const line = await knocked(httpServer, head, random)
         const outcome = outcomeOf({ head, said: line.said, events: inside.takeEvents() }, keys)
         assertNothingLeft(inside)
         return outcome
@@ -39,15 +39,15 @@ export async function handshakeCampaign(seed: number): Promise<Campaign> {
       }
     },
     async end() {
-      await inside.port.close({ drain: 0 })
-      server.closeAllConnections()
+      await inside.server.close({ drain: 0 })
+      httpServer.closeAllConnections()
     },
   }
 }
 
-async function knocked(server: Server, head: string, random: Random): Promise<Line> {
+async function knocked(httpServer: Server, head: string, random: Random): Promise<Line> {
   const line = new Line()
-  server.emit('connection', line)
+  httpServer.emit('connection', line)
   const bytes = Buffer.from(head, 'latin1')
   const cut = random.percent(10) ? random.below(bytes.length + 1) : bytes.length
   if (cut > 0) line.push(bytes.subarray(0, cut))
@@ -69,8 +69,8 @@ function isCut(head: string): boolean {
   return !/\r?\n\r?\n/.test(head)
 }
 
-function assertNothingLeft({ port, faults }: House): void {
-  if (port.connections > 0) throw new Error('a socket is left')
+function assertNothingLeft({ server, faults }: House): void {
+  if (server.connections > 0) throw new Error('a socket is left')
   const [fault] = faults.splice(0)
   if (fault !== undefined) throw new Error('something was reported', { cause: fault })
 }

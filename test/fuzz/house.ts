@@ -8,18 +8,18 @@ import {
   contract,
   deny,
   type Limits,
-  type Port,
+  type Server,
   router,
   type SallyportEvent,
   sallyport,
   text,
 } from '../../src/index.ts'
-import { room } from '../core/rooms.ts'
+import { room } from '../core/support/members.ts'
 import { allowedOrigins, type Keys } from './heads.ts'
 
 /** A server with doors that only the keys of the run open. */
 export interface House {
-  readonly port: Port
+  readonly server: Server
   /** What has happened at the doors since it was last taken. */
   takeEvents(): readonly SallyportEvent[]
   /** What was reported: nothing should be. */
@@ -32,7 +32,7 @@ const lines = contract('/ws/lines', { client: text, server: text })
 export function house(keys: Keys, limits: Partial<Limits> = {}): House {
   const faults: unknown[] = []
   let events: SallyportEvent[] = []
-  const port = sallyport({
+  const server = sallyport({
     origins: allowedOrigins,
     carriers: { query: { bearer: 'token' } },
     // floods have tests of their own: here every request is judged for itself
@@ -42,13 +42,13 @@ export function house(keys: Keys, limits: Partial<Limits> = {}): House {
   })
   const auth = doors(keys)
   const echo = consumer(lines, { auth }, (socket) => ({ message: (line) => socket.send(line) }))
-  port.serve(router([echo, room]))
+  server.serve(router([echo, room]))
   const takeEvents = (): readonly SallyportEvent[] => {
     const taken = events
     events = []
     return taken
   }
-  return { port, takeEvents, faults }
+  return { server, takeEvents, faults }
 }
 
 function doors({ token, key, cookie }: Keys): Authenticator<{ readonly id: string }> {

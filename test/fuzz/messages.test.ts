@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import WebSocket from 'ws'
 import { z } from 'zod'
 import { messageId } from '../../showcase/src/contracts.ts'
-import { anyone, consumer, contract, type Port, sallyport } from '../../src/index.ts'
+import { anyone, consumer, contract, type Server, sallyport } from '../../src/index.ts'
 import { encodeFrame } from '../../src/wire/frame.ts'
 import { against, fitting } from './from-schema.ts'
 
@@ -29,15 +29,15 @@ vi.setConfig({ testTimeout: 20_000 * longer })
 
 const handled: unknown[] = []
 const faults: unknown[] = []
-let port: Port
+let server: Server
 let url: string
 
 beforeAll(async () => {
-  port = sallyport({
+  server = sallyport({
     limits: { rate: null, byteRate: null, validation: null, invalidMessages: 1e9 },
     report: (error) => faults.push(error),
   })
-  port.serve(
+  server.serve(
     consumer(everything, { auth: anyone }, (socket) => {
       const handler = (type: string) => (data: unknown) => {
         handled.push([type, data])
@@ -61,9 +61,9 @@ beforeAll(async () => {
       }
     }),
   )
-  url = `ws://127.0.0.1:${(await port.listen(0)).port}/ws/everything`
+  url = `ws://127.0.0.1:${(await server.listen(0)).port}/ws/everything`
 })
-afterAll(() => port.close({ drain: 0 }))
+afterAll(() => server.close({ drain: 0 }))
 beforeEach(() => void handled.splice(0))
 
 interface Talk {

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net'
 import { setTimeout as after } from 'node:timers/promises'
 import type { SallyportEvent } from '../../src/index.ts'
-import { goodbye } from '../transports/raw-client.ts'
+import { goodbye } from '../transports/node/raw-client.ts'
 import type { Campaign } from './campaign.ts'
 import { keysOf, oddHead } from './heads.ts'
 import { house } from './house.ts'
@@ -20,8 +20,8 @@ const graceMs = 3_000
  */
 export async function socketCampaign(seed: number): Promise<Campaign> {
   const keys = keysOf(seed)
-  const { port, faults, takeEvents } = house(keys, { handshakeMs, closeMs })
-  const { port: number } = await port.listen(0)
+  const { server, faults, takeEvents } = house(keys, { handshakeMs, closeMs })
+  const { port: number } = await server.listen(0)
   const next = await neighbour(`ws://127.0.0.1:${number}/ws/lines`, { 'x-api-key': keys.key })
   const events = new Map<string, SallyportEvent[]>()
   const eventsOf = (address: string): readonly SallyportEvent[] => {
@@ -56,9 +56,9 @@ export async function socketCampaign(seed: number): Promise<Campaign> {
     async end() {
       try {
         await next.leave(graceMs)
-        if (port.connections > 0) throw new Error(`${port.connections} sockets are left`)
+        if (server.connections > 0) throw new Error(`${server.connections} sockets are left`)
       } finally {
-        await port.close({ drain: 0 })
+        await server.close({ drain: 0 })
       }
     },
   }

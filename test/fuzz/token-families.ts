@@ -1,5 +1,4 @@
-import { createHmac, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
-import { constants } from 'node:crypto'
+import { constants, createHmac, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 
 /** A family of algorithms with its key: how tokens are signed, and what verifiers are given. */
 export interface Family {

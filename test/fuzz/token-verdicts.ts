@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type JWTPayload, jwtVerify } from 'jose'
 import { jwt } from '../../src/auth/jwt.ts'
-import { explicitCredentials } from '../../src/core/credentials.ts'
-import type { Authenticator, Door } from '../../src/index.ts'
+import { explicitCredentials } from '../../src/core/access/credentials.ts'
+import type { Authenticator, AuthRequest } from '../../src/index.ts'
 import { testClock } from '../../src/testing.ts'
 import { doorOf } from '../support/door.ts'
 import type { Family } from './token-families.ts'
@@ -64,7 +64,7 @@ export class TokenJudge {
   /** The claims of a token that was accepted; `null` for one that is nobody's or refused with 401. */
   async #verdict({ family, token }: OddToken): Promise<unknown> {
     const credentials = explicitCredentials({ scheme: 'bearer', value: token, carrier: 'subprotocol' })
-    const door: Door = { ...this.#door, credentials }
+    const door: AuthRequest = { ...this.#door, credentials }
     try {
       const identity = await this.#ours.get(family)?.(door)
       return identity?.user.claims ?? null

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { Delivery, Health, Keep, Layer, Link, LogRange, Placed } from '../../src/core/layer.ts'
+import type { Delivery, Health, Keep, Layer, Link, LogRange, Placed } from '../../src/core/api/layer.ts'
 import { linkOf } from '../support/links.ts'
 
 /** A layer as the suite drives it. */

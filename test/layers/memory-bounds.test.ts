@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { consumer, contract, memory, text } from '../../src/index.ts'
-import { testPort, visit } from '../../src/testing.ts'
+import { testServer, visit } from '../../src/testing.ts'
 import { linkOf } from '../support/links.ts'
 
 setFlagsFromString('--expose-gc')
@@ -30,18 +30,18 @@ const rooms = contract('/ws/room/:room', { server: { said: z.object({ text: z.st
 
 // measured before: 225 MiB held after this, with the same 50 messages in each room, and 64 KB messages up to 256 MiB
 test('80 rooms of 50 messages of 60 KB by one user hold the 64 MiB of all histories at most', async () => {
-  const port = testPort()
+  const server = testServer()
   const said = 'x'.repeat(60_000)
   const more = await heldBy(async () => {
     for (let room = 0; room < 80; room++)
       for (let count = 0; count < 50; count++)
-        await port.group(rooms, { room: String(room) }).send('said', { text: said })
-    return port
+        await server.group(rooms, { room: String(room) }).send('said', { text: said })
+    return server
   })
   expect(more).toBeLessThan(64 * mebibyte + others)
-  const last = await port.group(rooms, { room: '79' }).history()
+  const last = await server.group(rooms, { room: '79' }).history()
   expect([last.messages.length > 10, last.complete]).toEqual([true, false])
-  const first = await port.group(rooms, { room: '0' }).history()
+  const first = await server.group(rooms, { room: '0' }).history()
   expect([first.messages.length, first.complete]).toEqual([0, false])
 })
 
@@ -92,15 +92,15 @@ test('values and claims hold no more than their bytes', async () => {
 // before, the histories pushed out the log: the banned user was let in
 test('10,200 rooms with history do not let a banned user in at a node that starts later', async () => {
   const layer = memory()
-  const port = testPort({ layer })
+  const server = testServer({ layer })
   const door = contract('/ws/door', { client: text })
   const auth = async () => ({ user: { id: '7' }, issuedAt: new Date(Date.now() - 60_000) })
   const inside = consumer(door, { auth }, () => ({ message: () => {} }))
-  await port.revoke({ user: '7', reason: 'banned' })
+  await server.revoke({ user: '7', reason: 'banned' })
   for (let room = 0; room < 10_200; room++)
-    await port.group(rooms, { room: String(room) }).send('said', { text: 'hi' })
-  const late = testPort({ layer })
-  await expect(visit(inside, {}, { headers: {}, port: late })).rejects.toMatchObject({
+    await server.group(rooms, { room: String(room) }).send('said', { text: 'hi' })
+  const late = testServer({ layer })
+  await expect(visit(inside, {}, { headers: {}, server: late })).rejects.toMatchObject({
     status: 403,
     code: 'revoked',
   })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Delivery, Health } from '../../src/core/layer.ts'
+import type { Delivery, Health } from '../../src/core/api/layer.ts'
 import { memory, type MemoryOptions } from '../../src/layers/memory.ts'
 import { Logs } from '../../src/layers/memory-logs.ts'
 import { testClock } from '../../src/testing/clock.ts'

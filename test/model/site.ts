@@ -8,9 +8,9 @@ import {
   deny,
   type Identity,
   memory,
-  type Port,
+  type Server,
 } from '../../src/index.ts'
-import { type Ask, type TestClock, testPort, visit } from '../../src/testing.ts'
+import { type Ask, type TestClock, testServer, visit } from '../../src/testing.ts'
 import { carrierProtocol } from '../../src/wire/carrier.ts'
 import type { Right, Room, User } from './steps.ts'
 import { type Credential, mostTickets, ticketMs, type Truth } from './truth.ts'
@@ -32,7 +32,7 @@ export type Visitor = Awaited<
 
 /** One node: a server, and what an application has put on it. */
 interface Node {
-  readonly port: Port
+  readonly server: Server
   readonly tickets: Tickets<Person>
   readonly endpoint: ReturnType<Site['endpoint']>
 }
@@ -61,25 +61,25 @@ export class Site {
     this.#truth = truth
     const layer = memory({ clock })
     this.#nodes = ['one', 'two'].map((name) => {
-      const port = testPort({ layer, node: name, clock, limits: { rate: null, handshakeMs: dayMs } })
+      const server = testServer({ layer, node: name, clock, limits: { rate: null, handshakeMs: dayMs } })
       const office = tickets({
-        store: port.store,
+        store: server.store,
         user: ({ session, token }) => this.#personOf(session, token),
         ttl: `${ticketMs}ms`,
         perSubject: mostTickets,
         clock,
       })
-      return { port, tickets: office, endpoint: this.endpoint(office) }
+      return { server, tickets: office, endpoint: this.endpoint(office) }
     })
   }
 
   /** How many sockets are open. */
   get connections(): number {
-    return this.#nodes.reduce((sum, { port }) => sum + port.connections, 0)
+    return this.#nodes.reduce((sum, { server }) => sum + server.connections, 0)
   }
 
-  port(node: number): Port {
-    return this.#node(node).port
+  port(node: number): Server {
+    return this.#node(node).server
   }
 
   visit({ kind, id }: Credential, { room, node, refresh }: Way): Promise<Visitor> {
@@ -89,8 +89,8 @@ export class Site {
       token: { authorization: `Bearer ${id}` },
       ticket: { 'sec-websocket-protocol': carrierProtocol('ticket', id) },
     }[kind]
-    const { port, endpoint } = this.#node(node)
-    return visit(endpoint, { room }, { headers, port, refresh })
+    const { server, endpoint } = this.#node(node)
+    return visit(endpoint, { room }, { headers, server, refresh })
   }
 
   /** Mints a ticket, as a page of the application would that has authenticated who asks. */

@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
-import type { Receipt } from '../../src/core/receipts.ts'
+import type { Receipt } from '../../src/core/api/receipt.ts'
 import { Denial } from '../../src/index.ts'
-import { type Ask, Refused, testClock, type TestClock } from '../../src/testing.ts'
+import { type Ask, VisitRefused, testClock, type TestClock } from '../../src/testing.ts'
 import { Inside, type Times } from './inside.ts'
 import { chat, grantOf, Site, type Visitor, type Way } from './site.ts'
 import { type Manner, type Right, type Room, rooms, slots, type Step, type User, users } from './steps.ts'
@@ -290,7 +290,7 @@ export class World {
   async #decide(arrival: Arrival, visiting: Promise<Visitor>): Promise<Inside | null> {
     const { credential, room, node, right, self, isKnown, asked } = arrival
     const visitor = await this.#settled(visiting).catch((error: unknown) => {
-      if (error instanceof Refused && (error.status === 401 || error.status === 403)) return null
+      if (error instanceof VisitRefused && (error.status === 401 || error.status === 403)) return null
       throw error
     })
     const verdict = isKnown ? this.#verdict(credential, right, asked) : 'out'

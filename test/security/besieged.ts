@@ -1,12 +1,12 @@
 import { afterEach } from 'vitest'
-import { type Application, type Options, type Port, router, sallyport } from '../../src/index.ts'
-import { byName, echo, room } from '../core/rooms.ts'
-import { cutRawClients } from '../transports/raw-client.ts'
+import { type Application, type ServerOptions, type Server, router, sallyport } from '../../src/index.ts'
+import { byName, echo, room } from '../core/support/members.ts'
+import { cutRawClients } from '../transports/node/raw-client.ts'
 import { type Canary, canary } from './canary.ts'
 
 /** A server under attack, with a canary in it. */
 export interface Besieged {
-  readonly port: Port
+  readonly server: Server
   readonly number: number
   readonly canary: Canary
   /** What was reported as unexpected. */
@@ -21,18 +21,18 @@ afterEach(async () => {
 
 /** Serves echo, rooms and these applications, and sets a canary to talk: as somebody else than the attackers. */
 export async function besieged(
-  options: Options = {},
+  options: ServerOptions = {},
   ...more: Parameters<typeof router>[0][number][]
 ): Promise<Besieged> {
   const faults: unknown[] = []
-  const port = sallyport({ report: (error) => faults.push(error), ...options })
-  cleanups.push(() => port.close({ drain: 0 }))
+  const server = sallyport({ report: (error) => faults.push(error), ...options })
+  cleanups.push(() => server.close({ drain: 0 }))
   const application: Application = router([echo, room, ...more])
-  port.serve(application)
-  const { port: number } = await port.listen(0)
+  server.serve(application)
+  const { port: number } = await server.listen(0)
   const bird = await canary(`ws://127.0.0.1:${number}/ws/lines`, { 'x-test-user': 'Grace' })
   cleanups.push(() => bird.stop())
-  return { port, number, canary: bird, faults }
+  return { server, number, canary: bird, faults }
 }
 
 export { byName }

@@ -5,11 +5,11 @@ import {
   contract,
   type Identity,
   memory,
-  type Port,
+  type Server,
   text,
 } from '../../src/index.ts'
 import { settled } from '../../src/testing/clock.ts'
-import { testClock, type TestClock, testPort, visit } from '../../src/testing.ts'
+import { testClock, type TestClock, testServer, visit } from '../../src/testing.ts'
 
 const lines = contract('/ws/lines', { client: text, server: text })
 const ada = { id: 'ada' }
@@ -21,7 +21,7 @@ type Age = 'looked up' | 'dated'
 /** A system with one user, whose session was issued when the clock showed `issued`. */
 function house(age: Age) {
   const clock = testClock()
-  const port = testPort({ clock, remember: '10h' })
+  const server = testServer({ clock, remember: '10h' })
   let issued = clock.now()
   let gate: Promise<void> | null = null
   const identity = (): Identity<typeof ada> => ({
@@ -38,14 +38,14 @@ function house(age: Age) {
   const room = consumer(lines, { auth }, () => ({ message: () => {} }))
   return {
     clock,
-    port,
+    server,
     signIn: () => void (issued = clock.now()),
-    come: () => visit(room, {}, { headers: {}, port }),
+    come: () => visit(room, {}, { headers: {}, server }),
     /** Comes to a first door that takes its time: `answer` lets it say what it has found. */
     async knock() {
       const { promise, resolve: answer } = Promise.withResolvers<void>()
       gate = promise
-      const coming = visit(room, {}, { headers: {}, port })
+      const coming = visit(room, {}, { headers: {}, server })
       coming.catch(() => {})
       await settled()
       gate = null
@@ -54,7 +54,7 @@ function house(age: Age) {
   }
 }
 
-const ban = (port: Port) => port.revoke({ user: 'ada', reason: 'banned' })
+const ban = (server: Server) => server.revoke({ user: 'ada', reason: 'banned' })
 const refused = { status: 403, code: 'revoked' }
 const steps: readonly (readonly [string, number])[] = [
   ['5 s back', -5 * secondMs],
@@ -66,25 +66,25 @@ const ages: readonly Age[] = ['looked up', 'dated']
 const cases = steps.flatMap(([step, ms]) => ages.map((age) => [step, age, ms] as const))
 
 test.each(cases)('a clock set %s during a handshake lets no banned user in (%s)', async (_, age, stepMs) => {
-  const { clock, port, knock } = house(age)
+  const { clock, server, knock } = house(age)
   const { coming, answer } = await knock()
   clock.jump(stepMs)
-  await ban(port)
+  await ban(server)
   answer()
   await expect(coming).rejects.toMatchObject(refused)
 })
 
 test.each(steps)('a session from before a clock was set %s stays out after a ban', async (_, stepMs) => {
-  const { clock, port, come } = house('dated')
+  const { clock, server, come } = house('dated')
   clock.jump(stepMs)
-  await ban(port)
+  await ban(server)
   await clock.advance(3 * secondMs)
   await expect(come()).rejects.toMatchObject(refused)
 })
 
 test.each(cases)('a clock set %s after a ban lets the new sign-in in (%s)', async (_, age, stepMs) => {
-  const { clock, port, come, signIn } = house(age)
-  await ban(port)
+  const { clock, server, come, signIn } = house(age)
+  await ban(server)
   await clock.advance(60 * secondMs)
   clock.jump(stepMs)
   // a clock that was set back shows the time of the ban again: until then no date proves to be later
@@ -94,8 +94,8 @@ test.each(cases)('a clock set %s after a ban lets the new sign-in in (%s)', asyn
 })
 
 test('a sign-in in the millisecond of a ban is let in when its store was asked after it', async () => {
-  const { port, come } = house('looked up')
-  await ban(port)
+  const { server, come } = house('looked up')
+  await ban(server)
   await expect(come()).resolves.toBeDefined()
 })
 
@@ -108,24 +108,24 @@ async function wrongFor(clock: TestClock, ms: number, work: () => Promise<unknow
 
 test('a clock that is 9 days ahead for a moment makes the server forget no revocation', async () => {
   const clock = testClock()
-  const port = testPort({ clock })
+  const server = testServer({ clock })
   const auth: Authenticator<typeof ada> = async () => ({ user: ada, session: 's1', renew: async () => null })
   const room = consumer(lines, { auth }, () => ({ message: () => {} }))
-  await port.revoke({ session: 's1', reason: 'signed out' })
+  await server.revoke({ session: 's1', reason: 'signed out' })
   await wrongFor(clock, 9 * dayMs, async () => {
     for (let count = 0; count < 512; count++)
-      await port.revoke({ session: `other-${count}`, reason: 'signed out' })
+      await server.revoke({ session: `other-${count}`, reason: 'signed out' })
   })
-  await expect(visit(room, {}, { headers: {}, port })).rejects.toMatchObject({ status: 401 })
+  await expect(visit(room, {}, { headers: {}, server })).rejects.toMatchObject({ status: 401 })
 })
 
 test('a session dated 9 days ahead by a wrong clock stays out after a ban', async () => {
-  const { clock, port, come, signIn } = house('dated')
+  const { clock, server, come, signIn } = house('dated')
   await wrongFor(clock, 9 * dayMs, async () => {
     signIn()
     await come()
   })
-  await ban(port)
+  await ban(server)
   await clock.advance(60 * secondMs)
   await expect(come()).rejects.toMatchObject(refused)
   signIn()
@@ -133,8 +133,8 @@ test('a session dated 9 days ahead by a wrong clock stays out after a ban', asyn
 })
 
 test('a revocation is remembered for as long as was promised, whatever the clock shows', async () => {
-  const { clock, port, come } = house('dated')
-  await ban(port)
+  const { clock, server, come } = house('dated')
+  await ban(server)
   clock.jump(-dayMs)
   await clock.advance(9 * hourMs)
   await expect(come()).rejects.toMatchObject(refused)
@@ -144,32 +144,35 @@ test('a revocation is remembered for as long as was promised, whatever the clock
 
 test('a token dated after the ban, by an issuer whose clock is ahead, stays out', async () => {
   const clock = testClock()
-  const port = testPort({ clock })
+  const server = testServer({ clock })
   const issuedAt = new Date(clock.now() + 4 * secondMs)
   const auth: Authenticator<typeof ada> = async () => ({ user: ada, token: 't1', issuedAt })
   const room = consumer(lines, { auth }, () => ({ message: () => {} }))
-  const inside = await visit(room, {}, { headers: {}, port })
+  const inside = await visit(room, {}, { headers: {}, server })
   await clock.advance(3 * secondMs)
-  await ban(port)
+  await ban(server)
   expect((await inside.closed).code).toBe(4403)
   await clock.advance(5 * secondMs)
-  await expect(visit(room, {}, { headers: {}, port })).rejects.toMatchObject({ status: 401, code: 'revoked' })
+  await expect(visit(room, {}, { headers: {}, server })).rejects.toMatchObject({
+    status: 401,
+    code: 'revoked',
+  })
 })
 
 test('such a token stays out of every node, also where the ban was given at another one', async () => {
   const clock = testClock()
   const layer = memory({ clock })
-  const on = (node: string): Port => testPort({ layer, clock, node })
+  const on = (node: string): Server => testServer({ layer, clock, node })
   const [one, two, three] = [on('one'), on('two'), on('three')]
   const issuedAt = new Date(clock.now() + 4 * secondMs)
   const auth: Authenticator<typeof ada> = async () => ({ user: ada, token: 't1', issuedAt })
   const room = consumer(lines, { auth }, () => ({ message: () => {} }))
-  await visit(room, {}, { headers: {}, port: two })
+  await visit(room, {}, { headers: {}, server: two })
   // what it says has come of the ban includes that the others know
   await ban(one)
   await clock.advance(5 * secondMs)
-  for (const port of [one, two, three])
-    await expect(visit(room, {}, { headers: {}, port })).rejects.toMatchObject({
+  for (const server of [one, two, three])
+    await expect(visit(room, {}, { headers: {}, server })).rejects.toMatchObject({
       status: 401,
       code: 'revoked',
     })

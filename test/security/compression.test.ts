@@ -1,6 +1,6 @@
 import { deflateRawSync } from 'node:zlib'
 import { expect, test } from 'vitest'
-import { frame, rawClient } from '../transports/raw-client.ts'
+import { frame, rawClient } from '../transports/node/raw-client.ts'
 import { besieged } from './besieged.ts'
 
 // Compression is off: what is small on the wire cannot become large behind it (CVE-2018-1000518), and secrets are not

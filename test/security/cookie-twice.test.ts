@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { sessions } from '../../src/auth/sessions.ts'
-import { authenticate } from '../../src/core/authenticate.ts'
+import { authenticate } from '../../src/core/access/authenticate.ts'
 import { denialOf, doorOf } from '../support/door.ts'
 
 // A sibling subdomain can plant a second cookie of the same name; which one comes first is the browser's affair.

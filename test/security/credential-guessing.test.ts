@@ -7,10 +7,10 @@ import { apiKeys } from '../../src/auth/api-keys.ts'
 import { basic } from '../../src/auth/basic.ts'
 import { jwt } from '../../src/auth/jwt.ts'
 import { tickets } from '../../src/auth/tickets.ts'
-import { Alarms } from '../../src/core/alarms.ts'
-import { Allowances } from '../../src/core/allowances.ts'
-import { hub } from '../../src/core/application.ts'
-import { FailedAttempts } from '../../src/core/failed-attempts.ts'
+import { TimerQueue } from '../../src/core/runtime/timer-queue.ts'
+import { KeyedRateLimiter } from '../../src/core/runtime/keyed-rate-limiter.ts'
+import { serverContext } from '../../src/core/server-context.ts'
+import { FailedAttempts } from '../../src/core/access/failed-attempts.ts'
 import {
   anyOf,
   anyone,
@@ -19,20 +19,20 @@ import {
   contract,
   deny,
   limitLookup,
-  type Options,
-  type Port,
+  type ServerOptions,
+  type Server,
   sallyport,
   text,
 } from '../../src/index.ts'
-import { testClock, testPort, visit } from '../../src/testing.ts'
+import { testClock, testServer, visit } from '../../src/testing.ts'
 import { carrierProtocol } from '../../src/wire/carrier.ts'
-import { ada, byName } from '../core/rooms.ts'
+import { ada, byName } from '../core/support/members.ts'
 import { handmade, seconds, secret } from '../support/tokens.ts'
 
 const lines = contract('/ws/lines', { client: text, server: text })
 const limits = { failedHandshakes: { most: 1, eachMs: 1_000, burst: 3 } }
 
-function house(options: Options = {}) {
+function house(options: ServerOptions = {}) {
   const clock = testClock()
   const checked: string[] = []
   const check = (user: string, password: string) => {
@@ -42,12 +42,12 @@ function house(options: Options = {}) {
   const devices = consumer(lines, { auth: anyOf(basic({ realm: 'devices', check }), byName) }, () => ({
     message: () => {},
   }))
-  const port = testPort({ clock, limits, ...options })
+  const server = testServer({ clock, limits, ...options })
   const knock = (password: string, address = '192.0.2.1') =>
-    visit(devices, {}, { headers: { authorization: `Basic ${btoa(`ada:${password}`)}` }, address, port })
+    visit(devices, {}, { headers: { authorization: `Basic ${btoa(`ada:${password}`)}` }, address, server })
   const come = (headers: Record<string, string>) =>
-    visit(devices, {}, { headers, address: '192.0.2.1', port })
-  return { clock, checked, port, knock, come }
+    visit(devices, {}, { headers, address: '192.0.2.1', server })
+  return { clock, checked, server, knock, come }
 }
 
 test('a network that guesses is answered 429 before anything is looked up, and told when one more may be tried', async () => {
@@ -95,7 +95,7 @@ test('neither having no credential nor a stale cookie is a guess', async () => {
 })
 
 test('IPv6 is counted by network, however its addresses are written, and IPv4 as itself', async () => {
-  const { knock, port } = house()
+  const { knock, server } = house()
   for (const address of ['2001:db8::1', '2001:DB8:0:0:ffff::9', '2001:0db8::2%eth0', '2001:db8::3'])
     await knock(`wrong ${address}`, address).catch(() => {})
   await expect(knock('right', '2001:db8::4')).rejects.toMatchObject({ status: 429 })
@@ -103,7 +103,7 @@ test('IPv6 is counted by network, however its addresses are written, and IPv4 as
   for (const address of ['192.0.2.9', '::ffff:192.0.2.9', '::FFFF:C000:209'])
     await knock(`wrong ${address}`, address).catch(() => {})
   await expect(knock('right', '192.0.2.9')).rejects.toMatchObject({ status: 429 })
-  expect(port[hub].failures.size.networks).toBe(2)
+  expect(server[serverContext].failedAttempts.size.networks).toBe(2)
 })
 
 test.each([
@@ -111,10 +111,10 @@ test.each([
   ['a refusal of one who is known', 403, () => deny(403, 'suspended')],
 ])('%s is no guess, however often it comes', async (_, status, check) => {
   const devices = consumer(lines, { auth: basic({ realm: 'devices', check }) }, () => ({ message: () => {} }))
-  const { port, knock } = house({ report: () => {} })
+  const { server, knock } = house({ report: () => {} })
   for (let count = 0; count < 10; count++) {
     const headers = { authorization: `Basic ${btoa(`ada:${count}`)}` }
-    await expect(visit(devices, {}, { headers, address: '192.0.2.1', port })).rejects.toMatchObject({
+    await expect(visit(devices, {}, { headers, address: '192.0.2.1', server })).rejects.toMatchObject({
       status,
     })
   }
@@ -150,7 +150,11 @@ describe('what is no guess', () => {
   test('of bad credentials ten thousand are recognised, by salted hashes', () => {
     const names: string[] = []
     const clock = testClock()
-    const budget = new Allowances({ most: 1, eachMs: 1_000, burst: 1_000_000 }, clock, new Alarms(clock))
+    const budget = new KeyedRateLimiter(
+      { most: 1, eachMs: 1_000, burst: 1_000_000 },
+      clock,
+      new TimerQueue(clock),
+    )
     const attempts = new FailedAttempts(budget, (name) => (names.push(name), name))
     const guess = (value: string) => ({ scheme: 'basic', value, carrier: 'authorization' }) as const
     for (let count = 0; count < 20_000; count++) attempts.count('192.0.2.1', guess(String(count)))
@@ -167,20 +171,20 @@ describe('what is no guess', () => {
   ])(
     'a genuine token that %s is 401 as often as it comes, and counts for nothing',
     async (_what, changed) => {
-      const { knock, good, port } = locally()
+      const { knock, good, server } = locally()
       for (let count = 0; count < 10; count++)
         await expect(knock(good({ ...changed, n: count }))).rejects.toMatchObject({ code: 'invalid-token' })
-      expect(port[hub].failures.size.credentials).toBe(0)
+      expect(server[serverContext].failedAttempts.size.credentials).toBe(0)
       await knock(good())
     },
   )
 
   test('a token that was revoked is refused by that, and counts for nothing', async () => {
-    const { knock, good, port } = locally()
-    await port.revoke({ user: '7', reason: 'banned' })
+    const { knock, good, server } = locally()
+    await server.revoke({ user: '7', reason: 'banned' })
     for (let count = 0; count < 10; count++)
       await expect(knock(good())).rejects.toMatchObject({ status: 403, code: 'revoked' })
-    await port.revoke({ token: 't', reason: 'signed out' })
+    await server.revoke({ token: 't', reason: 'signed out' })
     for (let count = 0; count < 10; count++)
       await expect(knock(good({ jti: 't', n: count, sub: '8' }))).rejects.toMatchObject({ status: 401 })
     await knock(good({ sub: '8' }))
@@ -188,7 +192,7 @@ describe('what is no guess', () => {
   })
 
   test('a key that has ended, and a ticket that is used in the wrong place, were genuine', async () => {
-    const { knock, port, door } = locally()
+    const { knock, server, door } = locally()
     for (let count = 0; count < 10; count++)
       await expect(knock('key-over')).rejects.toMatchObject({ status: 401, code: 'invalid-key' })
     for (let count = 0; count < 10; count++) {
@@ -199,11 +203,13 @@ describe('what is no guess', () => {
         path: '/ws/other',
       })
       const headers = { 'sec-websocket-protocol': carrierProtocol('ticket', ticket) }
-      await expect(visit(door.endpoint, {}, { headers, address: '192.0.2.1', port })).rejects.toMatchObject({
-        status: 401,
-      })
+      await expect(visit(door.endpoint, {}, { headers, address: '192.0.2.1', server })).rejects.toMatchObject(
+        {
+          status: 401,
+        },
+      )
     }
-    expect(port[hub].failures.size).toEqual({ networks: 0, credentials: 0 })
+    expect(server[serverContext].failedAttempts.size).toEqual({ networks: 0, credentials: 0 })
   })
 })
 
@@ -226,7 +232,7 @@ describe('when the budget of a network is used up', () => {
   })
 
   test('keys, passwords and tickets are 429, and nobody is asked about them', async () => {
-    const { knock, asked, port, door } = await spent()
+    const { knock, asked, server, door } = await spent()
     asked.length = 0
     const { ticket } = await door.mint({
       subject: '7',
@@ -239,26 +245,28 @@ describe('when the budget of a network is used up', () => {
       { authorization: 'Bearer key-good' },
       { 'sec-websocket-protocol': carrierProtocol('ticket', ticket) },
     ])
-      await expect(visit(door.endpoint, {}, { headers, address: '192.0.2.1', port })).rejects.toMatchObject({
-        status: 429,
-        code: 'too-many-failures',
-      })
+      await expect(visit(door.endpoint, {}, { headers, address: '192.0.2.1', server })).rejects.toMatchObject(
+        {
+          status: 429,
+          code: 'too-many-failures',
+        },
+      )
     expect(asked).toEqual([])
     // the ticket was not taken: it opens from elsewhere
     const headers = { 'sec-websocket-protocol': carrierProtocol('ticket', ticket) }
-    await visit(door.endpoint, {}, { headers, address: '192.0.2.9', port })
+    await visit(door.endpoint, {}, { headers, address: '192.0.2.9', server })
     await expect(knock('key-good')).rejects.toMatchObject({ status: 429 })
   })
 
   test('an authenticator that does not limit its look-ups is not asked at all', async () => {
-    const { port } = await spent()
+    const { server } = await spent()
     let asked = 0
     const own: Authenticator<{ id: string }> = async ({ headers }) => {
       asked++
       return headers.get('authorization') === null ? null : { user: { id: '7' } }
     }
     const headers = { authorization: 'Bearer anything' }
-    const at = { headers, address: '192.0.2.1', port }
+    const at = { headers, address: '192.0.2.1', server }
     const room = (auth: Authenticator<unknown>) => consumer(lines, { auth }, () => ({ message: () => {} }))
     await expect(visit(room(own), {}, at)).rejects.toMatchObject({ status: 429 })
     await expect(visit(room(anyOf(own, anyone)), {}, at)).rejects.toMatchObject({ status: 429 })
@@ -269,7 +277,7 @@ describe('when the budget of a network is used up', () => {
   })
 
   test('it may say itself when it looks something up', async () => {
-    const { port } = await spent()
+    const { server } = await spent()
     const looked: string[] = []
     const own: Authenticator<{ id: string }> = async (door) => {
       const value = door.credentials.of('bearer')
@@ -285,7 +293,7 @@ describe('when the budget of a network is used up', () => {
     const at = (value: string) => ({
       headers: { authorization: `Bearer ${value}` },
       address: '192.0.2.1',
-      port,
+      server,
     })
     await visit(room, {}, at('known'))
     await expect(visit(room, {}, at('unknown'))).rejects.toMatchObject({ status: 429 })
@@ -293,7 +301,7 @@ describe('when the budget of a network is used up', () => {
   })
 
   test('no key set is fetched for a key that a token invents', async () => {
-    const { port, clock } = await spent()
+    const { server, clock } = await spent()
     const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' })
     const keys = [{ ...(await exportJWK(pair.publicKey)), kid: 'real' }]
     let fetches = 0
@@ -312,7 +320,7 @@ describe('when the budget of a network is used up', () => {
     const at = async (kid: string) => ({
       headers: { authorization: `Bearer ${await signed(kid)}` },
       address: '192.0.2.1',
-      port,
+      server,
     })
     await visit(room, {}, await at('real'))
     await expect(visit(room, {}, await at('invented'))).rejects.toMatchObject({ status: 429 })
@@ -324,7 +332,7 @@ describe('when the budget of a network is used up', () => {
 /** A door of every kind of credential that is verified here, or has to be looked up. */
 function locally() {
   const clock = testClock()
-  const port = testPort({ clock, limits })
+  const server = testServer({ clock, limits })
   const asked: string[] = []
   const tokens = jwt({ secret, clock, user: ({ sub }) => (sub === 'gone' ? null : { id: sub }) })
   const keys = apiKeys<{ id: string }>({
@@ -336,7 +344,7 @@ function locally() {
       return hash === over ? { user: { id: '7' }, expires: new Date(clock.now() - 1) } : null
     },
   })
-  const office = tickets({ store: port.store, clock, user: ({ subject }) => ({ id: subject }) })
+  const office = tickets({ store: server.store, clock, user: ({ subject }) => ({ id: subject }) })
   const pairs = basic({ realm: 'devices', check: (name) => (asked.push(name), null) })
   const room = consumer(lines, { auth: anyOf(keys, office, pairs, tokens) }, () => ({ message: () => {} }))
   const signed = ({ exp, nbf, ...claims }: Record<string, unknown>, key: string = secret): string => {
@@ -346,22 +354,22 @@ function locally() {
   }
   return {
     clock,
-    port,
+    server,
     asked,
     signed,
     good: (claims: object = {}) => signed({ exp: 60, ...claims }),
     knock: (token: string) =>
-      visit(room, {}, { headers: { authorization: `Bearer ${token}` }, address: '192.0.2.1', port }),
+      visit(room, {}, { headers: { authorization: `Bearer ${token}` }, address: '192.0.2.1', server }),
     door: { endpoint: room, mint: office.mint },
   }
 }
 
-const ports: Port[] = []
-afterEach(() => Promise.all(ports.splice(0).map((port) => port.close({ drain: 0 }))))
+const ports: Server[] = []
+afterEach(() => Promise.all(ports.splice(0).map((server) => server.close({ drain: 0 }))))
 
 test('first messages are counted like any other credential', async () => {
-  const port = sallyport({ carriers: { message: true }, limits, on: () => {} })
-  ports.push(port)
+  const server = sallyport({ carriers: { message: true }, limits, on: () => {} })
+  ports.push(server)
   let asked = 0
   const member = consumer(
     lines,
@@ -374,8 +382,8 @@ test('first messages are counted like any other credential', async () => {
     },
     () => ({ message: () => {} }),
   )
-  port.serve(member)
-  const { port: number } = await port.listen(0)
+  server.serve(member)
+  const { port: number } = await server.listen(0)
   const codes: unknown[] = []
   for (let count = 0; count < 5; count++) {
     const ws = new WebSocket(`ws://127.0.0.1:${number}/ws/lines`)

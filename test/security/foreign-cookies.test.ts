@@ -10,12 +10,12 @@ import {
   consumer,
   contract,
   optional,
-  type Port,
+  type Server,
   type SallyportEvent,
   sallyport,
   text,
 } from '../../src/index.ts'
-import { knock, statusOf, upgradeHead } from '../transports/upgrade-head.ts'
+import { knock, statusOf, upgradeHead } from '../transports/node/upgrade-head.ts'
 
 // Any script of a site sets cookies, in any bytes, for all of it. They must not keep anybody out.
 const member = sessions({
@@ -26,18 +26,18 @@ const member = sessions({
 const bearer: Authenticator<{ id: string }> = async ({ credentials }) =>
   credentials.of('bearer') === 'token' ? { user: { id: 'robot' } } : null
 
-const ports: Port[] = []
-afterEach(() => Promise.all(ports.splice(0).map((port) => port.close({ drain: 0 }))))
+const ports: Server[] = []
+afterEach(() => Promise.all(ports.splice(0).map((server) => server.close({ drain: 0 }))))
 
 async function serving(auth: Authenticator<{ id: string } | null>) {
   const events: SallyportEvent[] = []
-  const port = sallyport({ on: (event) => events.push(event), origins: ['https://app.example'] })
-  ports.push(port)
+  const server = sallyport({ on: (event) => events.push(event), origins: ['https://app.example'] })
+  ports.push(server)
   const who = contract('/ws/who', { client: text, server: text })
-  port.serve(
+  server.serve(
     consumer(who, { auth }, (socket) => ({ open: () => socket.send(socket.subject), message: () => {} })),
   )
-  const { port: number } = await port.listen(0)
+  const { port: number } = await server.listen(0)
   return { number, events }
 }
 
@@ -119,15 +119,15 @@ test('a malformed session cookie beside a bearer token does not count', async ()
 test('the same bytes reach an authenticator that asks for all cookies as node:http has them', async () => {
   const seen: (string | undefined)[] = []
   const http = createServer()
-  const port = sallyport()
-  ports.push(port)
+  const server = sallyport()
+  ports.push(server)
   const spy: Authenticator<{ id: string }> = async ({ credentials }) => {
     seen.push(credentials.cookies(), new Headers({ cookie: credentials.cookies() }).get('cookie') ?? '')
     return { user: { id: '1' } }
   }
-  port.serve(consumer(contract('/ws/who', { client: text }), { auth: spy }, () => ({ message: () => {} })))
+  server.serve(consumer(contract('/ws/who', { client: text }), { auth: spy }, () => ({ message: () => {} })))
   http.prependListener('upgrade', ({ headers }) => seen.push(headers.cookie))
-  port.attach(http)
+  server.attach(http)
   await once(http.listen(0, '127.0.0.1'), 'listening')
   // a server that listens on TCP has an address of this kind
   const { port: number } = http.address() as AddressInfo

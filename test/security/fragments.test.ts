@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { frame, rawClient, say } from '../transports/raw-client.ts'
+import { frame, rawClient, say } from '../transports/node/raw-client.ts'
 import { besieged } from './besieged.ts'
 
 // Messages in many small or empty parts exhaust memory within the size limit (CVE-2026-48779): parts are
@@ -36,12 +36,12 @@ test('fragments that add up to more than the limit close with 1009, however smal
 })
 
 test('a message that never ends, of many peers at once, is cut at its bound', async () => {
-  const { number, canary, port } = await besieged()
+  const { number, canary, server } = await besieged()
   const clients = await Promise.all(Array.from({ length: 50 }, () => rawClient(number, '/ws/lines')))
   for (const { socket } of clients) socket.write(parts(200, Buffer.from('x'), false))
   await expect.poll(() => clients.map(({ heard }) => heard.closed), soon).toEqual(clients.map(() => 1008))
   await canary.alive()
-  await expect.poll(() => port.connections, soon).toBe(1)
+  await expect.poll(() => server.connections, soon).toBe(1)
 })
 
 test('control frames between fragments are answered, and do not count as parts', async () => {

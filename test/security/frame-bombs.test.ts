@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { frame, rawClient, say } from '../transports/raw-client.ts'
+import { frame, rawClient, say } from '../transports/node/raw-client.ts'
 import { besieged } from './besieged.ts'
 
 // Frames that promise more than they bring, or bring more than was agreed: refused by their header (RFC 6455
@@ -27,7 +27,7 @@ test.each<[string, bigint, number]>([
 })
 
 test('a peer that goes on sending after it was closed is thrown away and cut', async () => {
-  const { number, canary, port } = await besieged()
+  const { number, canary, server } = await besieged()
   const { socket, heard } = await rawClient(number, '/ws/lines', { allowHalfOpen: true })
   const cut = new Promise((resolve) => socket.once('close', resolve))
   socket.write(frame({ opcode: 3 }))
@@ -36,7 +36,7 @@ test('a peer that goes on sending after it was closed is thrown away and cut', a
   clearInterval(flood)
   expect(heard.closed).toBe(1002)
   await canary.alive()
-  expect([heard.messages, port.connections]).toEqual([[], 1])
+  expect([heard.messages, server.connections]).toEqual([[], 1])
 })
 
 test('pieces of one byte cannot pile up', async () => {
@@ -54,11 +54,11 @@ test('pieces of one byte cannot pile up', async () => {
 })
 
 test('a frame that never ends is nobody’s message', async () => {
-  const { number, canary, port } = await besieged()
+  const { number, canary, server } = await besieged()
   const clients = await Promise.all(Array.from({ length: 50 }, () => rawClient(number, '/ws/lines')))
   for (const { socket } of clients) socket.write(say('x'.repeat(60_000)).subarray(0, 50_000))
   await canary.alive()
   expect(clients.map(({ heard }) => heard.messages.length)).toEqual(clients.map(() => 0))
   for (const { socket } of clients) socket.resetAndDestroy()
-  await expect.poll(() => port.connections, soon).toBe(1)
+  await expect.poll(() => server.connections, soon).toBe(1)
 })

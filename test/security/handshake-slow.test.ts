@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 import { expect, test } from 'vitest'
 import { consumer, contract, text } from '../../src/index.ts'
 import { testClock } from '../../src/testing.ts'
-import { answerTo, knock, statusOf, upgradeHead } from '../transports/upgrade-head.ts'
+import { answerTo, knock, statusOf, upgradeHead } from '../transports/node/upgrade-head.ts'
 import { besieged } from './besieged.ts'
 
 // Whoever opens sockets and says nothing, or says it byte by byte, or leads to an authenticator that never

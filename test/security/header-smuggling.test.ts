@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { answerTo, statusOf, upgradeHead } from '../transports/upgrade-head.ts'
+import { answerTo, statusOf, upgradeHead } from '../transports/node/upgrade-head.ts'
 import { besieged } from './besieged.ts'
 
 // A proxy, Node and a handler must not read three different requests out of the same bytes (RFC 9112 section
@@ -95,7 +95,7 @@ test.each<[string, string, number]>([
 
 /** The beginning of an answer that goes on. */
 async function firstOf(number: number, head: string): Promise<string> {
-  const { knock } = await import('../transports/upgrade-head.ts')
+  const { knock } = await import('../transports/node/upgrade-head.ts')
   const socket = await knock(number, head)
   const chunk = await new Promise<Buffer>((resolve) => socket.once('data', resolve))
   socket.destroy()

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { jwt } from '../../src/auth/jwt.ts'
-import { anyOf, optional } from '../../src/core/authenticate.ts'
+import { anyOf, optional } from '../../src/core/access/authenticate.ts'
 import { contract, endpoint, text } from '../../src/index.ts'
-import { testClock, testPort, visit } from '../../src/testing.ts'
+import { testClock, testServer, visit } from '../../src/testing.ts'
 import { bearerDoor, denialOf, verdict } from '../support/door.ts'
 import { handmade, seconds, secret } from '../support/tokens.ts'
 
@@ -160,7 +160,7 @@ test('a bad token is never a guest and never falls through', async () => {
 })
 
 test('a token that does not say when it was issued does not outlive the revocation of its user', async () => {
-  const port = testPort({ clock })
+  const server = testServer({ clock })
   const lines = contract('/ws/lines', { client: text, server: text })
   const auth = jwt({ secret, clock, user: ({ sub }) => ({ id: sub }) })
   const room = endpoint(lines, { auth }, async (socket) => {
@@ -168,14 +168,14 @@ test('a token that does not say when it was issued does not outlive the revocati
   })
   const come = (iat?: number) => {
     const token = handmade({ alg: 'HS256' }, { sub: '7', exp: seconds(clock) + 600, iat })
-    return visit(room, {}, { port, headers: { authorization: `Bearer ${token}` } })
+    return visit(room, {}, { server, headers: { authorization: `Bearer ${token}` } })
   }
   const first = await come()
-  await port.revoke({ user: '7', reason: 'banned' })
+  await server.revoke({ user: '7', reason: 'banned' })
   expect(await first.closed).toMatchObject({ code: 4403 })
   await clock.advance(2_000)
   await expect(come()).rejects.toMatchObject({ status: 403, code: 'revoked' })
   const again = await come(seconds(clock))
   again.leave()
-  await port.close({ drain: 0 })
+  await server.close({ drain: 0 })
 })

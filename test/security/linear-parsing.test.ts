@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { basicPair, separate } from '../../src/core/credentials.ts'
-import { assertOrigin, type OriginRules, originRules } from '../../src/core/origin.ts'
-import { readUpgrade } from '../../src/transports/node/request.ts'
-import { canonicalAddress, peersBehind } from '../../src/transports/node/peer.ts'
+import { basicPair, separate } from '../../src/core/access/credentials.ts'
+import { assertOrigin, type OriginRules, originRules } from '../../src/core/access/origin.ts'
+import { readUpgrade } from '../../src/transports/node/upgrade-request.ts'
+import { canonicalAddress, remoteAddressesBehind } from '../../src/transports/node/remote-address.ts'
 import { looksLikeToken, unverifiedIssuer } from '../../src/auth/compact-token.ts'
 import { subprotocols } from '../../src/wire/carrier.ts'
 import { parseJson } from '../../src/wire/json.ts'
@@ -56,7 +56,7 @@ const hostile = units.flatMap((unit) => {
 })
 
 const nothing = { authorization: null, cookie: null, offered: [], query: '', header: () => null }
-const peerOf = peersBehind(['127.0.0.1'])
+const peerOf = remoteAddressesBehind(['127.0.0.1'])
 const template = pathTemplate('/ws/chat/:room')
 const rules = originRules(['https://app.example'], undefined)
 // all that they look at is what stands here

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { introspection, provider } from '../../src/auth/oidc.ts'
 import { contract, endpoint, text } from '../../src/index.ts'
-import { type TestClock, testClock, testPort, visit } from '../../src/testing.ts'
+import { type TestClock, testClock, testServer, visit } from '../../src/testing.ts'
 import { bearerDoor, verdict } from '../support/door.ts'
 import { scriptedIssuer, type ScriptedIssuer } from '../support/scripted-issuer.ts'
 
@@ -42,7 +42,7 @@ test('fifty tokens whose answers come in another order each get their own', asyn
 })
 
 test('a token of which the provider says that it is somebody else now closes its socket', async () => {
-  const port = testPort({ clock })
+  const server = testServer({ clock })
   const room = endpoint(
     contract('/ws/chat/:room', { client: text, server: text }),
     { auth: make() },
@@ -51,8 +51,12 @@ test('a token of which the provider says that it is somebody else now closes its
     },
   )
   issuer.tokens.set('opaque', active('7'))
-  const visitor = await visit(room, { room: 'lobby' }, { port, headers: { authorization: 'Bearer opaque' } })
+  const visitor = await visit(
+    room,
+    { room: 'lobby' },
+    { server, headers: { authorization: 'Bearer opaque' } },
+  )
   issuer.tokens.set('opaque', active('8'))
-  expect(await port.recheck({ user: '7' })).toMatchObject({ closed: 1 })
+  expect(await server.recheck({ user: '7' })).toMatchObject({ closed: 1 })
   expect((await visitor.closed).code).toBe(4401)
 })

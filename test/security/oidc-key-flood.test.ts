@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { Authenticator } from '../../src/core/application.ts'
+import type { Authenticator } from '../../src/core/api/handshake.ts'
 import { type TestClock, testClock } from '../../src/testing/clock.ts'
 import { bearerDoor, verdict } from '../support/door.ts'
 import { accessClaims, accessToken, accessTokens } from '../support/oidc-house.ts'

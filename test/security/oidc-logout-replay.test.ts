@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { backchannelLogout, provider } from '../../src/auth/oidc.ts'
-import { contract, endpoint, type Layer, memory, type Port, text } from '../../src/index.ts'
-import { type TestClock, testClock, testPort, visit } from '../../src/testing.ts'
+import { contract, endpoint, type Layer, memory, type Server, text } from '../../src/index.ts'
+import { type TestClock, testClock, testServer, visit } from '../../src/testing.ts'
 import { accessToken, accessTokens, logoutClaims, logoutRequest } from '../support/oidc-house.ts'
 import { scriptedIssuer, type ScriptedIssuer } from '../support/scripted-issuer.ts'
 
@@ -17,16 +17,16 @@ beforeEach(async () => {
 afterEach(() => issuer.stop())
 
 const room = contract('/ws/chat/:room', { client: text, server: text })
-const node = (): { port: Port; logout: (token: string) => Promise<number> } => {
-  const port = testPort({ clock, layer })
+const node = (): { server: Server; logout: (token: string) => Promise<number> } => {
+  const server = testServer({ clock, layer })
   const handler = backchannelLogout({
     provider: provider({ issuer: issuer.issuer, clock }),
     client: 'site',
-    port,
-    store: port.store,
+    server,
+    store: server.store,
     on: () => {},
   })
-  return { port, logout: async (token) => (await handler(logoutRequest(token))).status }
+  return { server, logout: async (token) => (await handler(logoutRequest(token))).status }
 }
 const logoutToken = (jti: string): Promise<string> =>
   issuer.sign(logoutClaims(issuer.issuer, clock, jti), { typ: 'logout+jwt' })
@@ -42,7 +42,7 @@ test('of two hundred that send one logout token to two nodes at once, exactly on
 })
 
 test('a token that comes again, until it is too old, does not end what its user has begun since', async () => {
-  const { port, logout } = node()
+  const { server, logout } = node()
   const auth = accessTokens(issuer.issuer, { clock })
   const inside = endpoint(room, { auth }, async (socket) => {
     for await (const line of socket) socket.send(line)
@@ -51,7 +51,7 @@ test('a token that comes again, until it is too old, does not end what its user 
     visit(
       inside,
       { room: 'lobby' },
-      { port, headers: { authorization: `Bearer ${await accessToken(issuer, clock, { jti })}` } },
+      { server, headers: { authorization: `Bearer ${await accessToken(issuer, clock, { jti })}` } },
     )
   const before = await enter('before')
   const token = await logoutToken('kept')

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { jwt } from '../../src/auth/jwt.ts'
 import { backchannelLogout, introspection, issuerScoped, oidc, provider } from '../../src/auth/oidc.ts'
 import { anyOf, type Authenticator, contract, endpoint, text } from '../../src/index.ts'
-import { testClock, testPort, visit } from '../../src/testing.ts'
+import { testClock, testServer, visit } from '../../src/testing.ts'
 import { bearerDoor, verdict } from '../support/door.ts'
 import { accessToken, accessTokens, logoutClaims, logoutRequest, logoutSite } from '../support/oidc-house.ts'
 import { scriptedIssuer, type ScriptedIssuer } from '../support/scripted-issuer.ts'
@@ -63,7 +63,7 @@ test('a logout in the name of the other ends nobody, and one in its own nobody o
 })
 
 test('a logout token that one provider has used is not used up for the other', async () => {
-  const { store } = testPort({ clock })
+  const { store } = testServer({ clock })
   for (const one of [honest, rogue]) {
     const { logout } = logoutSite(one.issuer, { clock, subject }, store)
     const token = await one.sign(logoutClaims(one.issuer, clock, 'same name'), { typ: 'logout+jwt' })
@@ -92,7 +92,7 @@ function authenticatorOf(
 
 /** A door for both, someone inside from each, and their logouts. */
 async function shared(kind: (typeof kinds)[number], ends?: 'session') {
-  const port = testPort({ clock })
+  const server = testServer({ clock })
   // an opaque token does not say whose it is: each provider has a door of its own, and they share the server
   const roomOf = (issuer: ScriptedIssuer) =>
     endpoint(lines, { auth: authenticatorOf(kind, issuer) }, async (socket) => {
@@ -109,14 +109,14 @@ async function shared(kind: (typeof kinds)[number], ends?: 'session') {
     visit(
       rooms.get(issuer) ?? roomOf(issuer),
       {},
-      { port, headers: { authorization: `Bearer ${await tokenOf(issuer)}` } },
+      { server, headers: { authorization: `Bearer ${await tokenOf(issuer)}` } },
     )
   const logout = async (issuer: ScriptedIssuer, changed: Record<string, unknown>): Promise<number> => {
     const handler = backchannelLogout({
       provider: provider({ issuer: issuer.issuer, clock }),
       client: 'site',
-      port,
-      store: port.store,
+      server,
+      store: server.store,
       ...(ends === undefined ? {} : { ends }),
       on: () => {},
     })
@@ -133,7 +133,7 @@ async function shared(kind: (typeof kinds)[number], ends?: 'session') {
     }
     return names
   }
-  return { port, come, logout, open }
+  return { server, come, logout, open }
 }
 
 test.each(
@@ -170,8 +170,8 @@ test.each(kinds)(
       { token: issuerScoped(rogue.issuer, 't') },
       { user: issuerScoped(rogue.issuer, '7') },
     ]) {
-      const { port, come, open } = await shared(kind)
-      expect(await port.revoke({ ...whom, reason: 'ended' })).toMatchObject({ closed: 1 })
+      const { server, come, open } = await shared(kind)
+      expect(await server.revoke({ ...whom, reason: 'ended' })).toMatchObject({ closed: 1 })
       expect(await open()).toEqual(['honest'])
       await come(honest)
     }

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { introspection, provider } from '../../src/auth/oidc.ts'
-import { authenticate } from '../../src/core/authenticate.ts'
+import { authenticate } from '../../src/core/access/authenticate.ts'
 import { testClock } from '../../src/testing/clock.ts'
 import { bearerDoor, denialOf } from '../support/door.ts'
 import { scriptedIssuer, type ScriptedIssuer } from '../support/scripted-issuer.ts'

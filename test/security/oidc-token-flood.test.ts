@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest'
 import { introspection, provider } from '../../src/auth/oidc.ts'
-import type { Authenticator } from '../../src/core/application.ts'
+import type { Authenticator } from '../../src/core/api/handshake.ts'
 import { type TestClock, testClock } from '../../src/testing/clock.ts'
 import { bearerDoor, verdict } from '../support/door.ts'
 

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { jwt } from '../../src/auth/jwt.ts'
 import { tickets } from '../../src/auth/tickets.ts'
 import { anyOf, consumer, contract, text } from '../../src/index.ts'
-import { testClock, testPort, visit } from '../../src/testing.ts'
+import { testClock, testServer, visit } from '../../src/testing.ts'
 import { carrierProtocol } from '../../src/wire/carrier.ts'
 import { handmade, seconds, secret } from '../support/tokens.ts'
 
@@ -12,46 +12,50 @@ const path = '/ws/lines'
 
 function house() {
   const clock = testClock()
-  const port = testPort({ clock })
-  const office = tickets({ store: port.store, clock, user: ({ subject }) => ({ id: subject }) })
+  const server = testServer({ clock })
+  const office = tickets({ store: server.store, clock, user: ({ subject }) => ({ id: subject }) })
   const bearer = jwt({ secret, clock, user: ({ sub }) => ({ id: sub }) })
   const room = consumer(lines, { auth: anyOf(office, bearer) }, () => ({ message: () => {} }))
   /** A route that knows nothing of the ban: it trusts the token alone. */
   const exchange = async (iat: number) => {
     const { ticket } = await office.mint({ subject: '7', issuedAt: new Date(iat * 1000), origin: null, path })
-    return visit(room, {}, { port, headers: { 'sec-websocket-protocol': carrierProtocol('ticket', ticket) } })
+    return visit(
+      room,
+      {},
+      { server, headers: { 'sec-websocket-protocol': carrierProtocol('ticket', ticket) } },
+    )
   }
   const come = (iat: number) => {
     const token = handmade({ alg: 'HS256' }, { sub: '7', iat, exp: iat + 3_600 })
-    return visit(room, {}, { port, headers: { authorization: `Bearer ${token}` } })
+    return visit(room, {}, { server, headers: { authorization: `Bearer ${token}` } })
   }
-  return { clock, port, exchange, come }
+  return { clock, server, exchange, come }
 }
 
 test('a ticket made after a ban with a token from before it is refused, as the token is', async () => {
-  const { clock, port, exchange, come } = house()
+  const { clock, server, exchange, come } = house()
   const iat = seconds(clock)
   await exchange(iat)
   await clock.advance(1_000)
-  await port.revoke({ user: '7', reason: 'banned' })
+  await server.revoke({ user: '7', reason: 'banned' })
   await clock.advance(60_000)
   await expect(come(iat)).rejects.toMatchObject({ status: 403, code: 'revoked' })
   await expect(exchange(iat)).rejects.toMatchObject({ status: 403, code: 'revoked' })
 })
 
 test('a ticket that rests on something of unknown age is refused by any ban, one on a new sign-in is not', async () => {
-  const { clock, port, exchange } = house()
-  await port.revoke({ user: '7', reason: 'banned' })
+  const { clock, server, exchange } = house()
+  await server.revoke({ user: '7', reason: 'banned' })
   await clock.advance(2_000)
   await expect(exchange(0)).rejects.toMatchObject({ status: 403, code: 'revoked' })
   await exchange(seconds(clock))
 })
 
 test('a wall clock that is set back at the mint makes nothing younger than it is', async () => {
-  const { clock, port, exchange } = house()
+  const { clock, server, exchange } = house()
   const iat = seconds(clock)
   await clock.advance(1_000)
-  await port.revoke({ user: '7', reason: 'banned' })
+  await server.revoke({ user: '7', reason: 'banned' })
   clock.jump(3_600_000)
   await expect(exchange(iat)).rejects.toMatchObject({ status: 403, code: 'revoked' })
 })

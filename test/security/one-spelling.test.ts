@@ -5,16 +5,16 @@ import { basic } from '../../src/auth/basic.ts'
 import { jwt } from '../../src/auth/jwt.ts'
 import { tickets } from '../../src/auth/tickets.ts'
 import { anyOf, consumer, contract, text } from '../../src/index.ts'
-import { testClock, testPort, visit } from '../../src/testing.ts'
+import { testClock, testServer, visit } from '../../src/testing.ts'
 import { carrierProtocol } from '../../src/wire/carrier.ts'
 import { handmade, seconds, secret } from '../support/tokens.ts'
 
 // What has two spellings is revoked, counted or kept out of logs under one of them only.
 const clock = testClock()
-const port = testPort({ clock, carriers: { query: { bearer: 'token' } } })
+const server = testServer({ clock, carriers: { query: { bearer: 'token' } } })
 const key = createHash('sha256').update('sk_1').digest('hex')
 const ada = { id: '7' }
-const office = tickets({ store: port.store, clock, user: () => ada })
+const office = tickets({ store: server.store, clock, user: () => ada })
 const auth = anyOf(
   apiKeys({ prefix: 'sk_', find: (hash) => (hash === key ? { user: ada } : null) }),
   office,
@@ -29,7 +29,7 @@ const room = consumer(contract('/ws/lines', { client: text, server: text }), { a
 }))
 const mark = '\ufeff'
 const token = handmade({ alg: 'HS256' }, { sub: '7', exp: seconds(clock) + 60 })
-const come = (headers: Record<string, string>, query = '') => visit(room, {}, { port, headers, query })
+const come = (headers: Record<string, string>, query = '') => visit(room, {}, { server, headers, query })
 const offering = (scheme: 'bearer' | 'ticket', value: string) => ({
   'sec-websocket-protocol': carrierProtocol(scheme, value),
 })

@@ -3,8 +3,8 @@ import { jwt } from '../../src/auth/jwt.ts'
 import { tickets } from '../../src/auth/tickets.ts'
 import { sessions } from '../../src/auth/sessions.ts'
 import { consumer, contract, endpoint, memory, sallyport, text } from '../../src/index.ts'
-import { testPort, visit } from '../../src/testing.ts'
-import { ada, byName } from '../core/rooms.ts'
+import { testServer, visit } from '../../src/testing.ts'
+import { ada, byName } from '../core/support/members.ts'
 
 const lines = contract('/ws/lines', { client: text, server: text })
 
@@ -35,7 +35,9 @@ test.each(['endpoint', 'consumer'] as const)(
       kind === 'endpoint'
         ? endpoint(lines, options, async () => {})
         : consumer(lines, options, () => ({ message: () => {} }))
-    await expect(visit(inside, {}, { user: ada, port: testPort() })).rejects.toMatchObject({ status: 403 })
+    await expect(visit(inside, {}, { user: ada, server: testServer() })).rejects.toMatchObject({
+      status: 403,
+    })
   },
 )
 
@@ -65,10 +67,10 @@ test.each(Object.keys(made) as (keyof typeof made)[])('%s reads each option once
 
 test('an origin that is pushed into the list after the start is not allowed', async () => {
   const origins = ['https://app.example']
-  const port = testPort({ origins })
+  const server = testServer({ origins })
   origins.push('https://evil.example')
   const inside = consumer(lines, { auth: byName }, () => ({ message: () => {} }))
-  const who = (origin: string) => ({ headers: { origin, 'x-test-user': 'Ada' }, port })
+  const who = (origin: string) => ({ headers: { origin, 'x-test-user': 'Ada' }, server })
   await visit(inside, {}, who('https://app.example'))
   await expect(visit(inside, {}, who('https://evil.example'))).rejects.toMatchObject({ status: 403 })
 })

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { type SallyportEvent, sallyport } from '../../src/index.ts'
-import { echo } from '../core/rooms.ts'
-import { upgradeHead } from '../transports/upgrade-head.ts'
+import { echo } from '../core/support/members.ts'
+import { upgradeHead } from '../transports/node/upgrade-head.ts'
 import { besieged } from './besieged.ts'
 
 // Whoever resets in the moment of asking has no address any more: neither the budget of an address nor the audit would
@@ -32,18 +32,18 @@ test('a peer that is gone before its address can be asked for is not let in', as
 
 test('a socket of the file system has no address, and is let in', async () => {
   const path = join(tmpdir(), `sallyport-${process.pid}.sock`)
-  const port = sallyport()
-  port.serve(echo)
-  const server = createServer()
-  port.attach(server)
-  server.listen(path)
-  await once(server, 'listening')
+  const server = sallyport()
+  server.serve(echo)
+  const httpServer = createServer()
+  server.attach(httpServer)
+  httpServer.listen(path)
+  await once(httpServer, 'listening')
   const socket = connect(path)
   socket.write(head)
   const [answer] = (await once(socket, 'data')) as [Buffer]
   expect(answer.toString('latin1')).toMatch(/^HTTP\/1\.1 101 /)
   socket.destroy()
-  await port.close({ drain: 0 })
-  server.close()
+  await server.close({ drain: 0 })
+  httpServer.close()
   await rm(path, { force: true })
 })

@@ -8,7 +8,7 @@ import {
   contract,
   type Layer,
   memory,
-  type Port,
+  type Server,
   router,
   sallyport,
   systemClock,
@@ -16,16 +16,16 @@ import {
 import { testClock } from '../../src/testing.ts'
 import { carrierProtocol } from '../../src/wire/carrier.ts'
 import { Witness } from '../support/marks.ts'
-import { frame, goodbye, say } from '../transports/raw-client.ts'
-import { knock, upgradeHead } from '../transports/upgrade-head.ts'
+import { frame, goodbye, say } from '../transports/node/raw-client.ts'
+import { knock, upgradeHead } from '../transports/node/upgrade-head.ts'
 import { type MarkedCredentials, markedCredentials, markedDoors } from './marked-doors.ts'
 
 // Every carrier and every authenticator, with credentials that can be recognised, and every way in which they can fail; then
 // all that left the doors is searched: what peers were sent, events, reports, the console, the store, and what applications see.
-const ports: Port[] = []
+const ports: Server[] = []
 afterEach(async () => {
   vi.restoreAllMocks()
-  await Promise.all(ports.splice(0).map((port) => port.close({ drain: 0 })))
+  await Promise.all(ports.splice(0).map((server) => server.close({ drain: 0 })))
 })
 
 const chat = contract('/ws/chat/:room', {
@@ -63,7 +63,7 @@ async function serving(witness: Witness, clock: Clock = systemClock) {
     vi.spyOn(console, channel).mockImplementation((...args) => witness.hear('console', ...args))
   const layer = overheard(memory(), witness)
   const accepted: string[] = []
-  const port = sallyport({
+  const server = sallyport({
     layer,
     clock,
     // every carrier at once, all by one person
@@ -76,8 +76,8 @@ async function serving(witness: Witness, clock: Clock = systemClock) {
       witness.hear('event', event)
     },
   })
-  ports.push(port)
-  const { auth, ticket } = markedDoors(port.store, clock)
+  ports.push(server)
+  const { auth, ticket } = markedDoors(server.store, clock)
   const room = consumer(
     chat,
     { auth, authorize: () => ({ canWrite: true }), presence: () => ({}) },
@@ -96,9 +96,9 @@ async function serving(witness: Witness, clock: Clock = systemClock) {
     witness.hear('application', handshake, url.href, path, [...headers], protocols, from, address)
     await router([room])(handshake)
   }
-  port.serve(watched)
-  const { port: number } = await port.listen(0)
-  return { port, number, ticket, accepted }
+  server.serve(watched)
+  const { port: number } = await server.listen(0)
+  return { server, number, ticket, accepted }
 }
 
 interface Attempt {
@@ -294,7 +294,7 @@ test('a ticket is met nowhere, used well, used twice and used elsewhere', async 
 test('the end of a socket, its revocation and the reasons of both hold no credential', async () => {
   const witness = new Witness()
   const marked = markedCredentials()
-  const { port, number, accepted } = await serving(witness)
+  const { server, number, accepted } = await serving(witness)
   const attempts = attemptsOf(marked, 'good')
   const visits = attempts.map((attempt) => {
     return heardBack(number, attempt, witness, (answer) => answer.includes('signed out'))
@@ -302,8 +302,8 @@ test('the end of a socket, its revocation and the reasons of both hold no creden
   await expect.poll(() => accepted.length, inTime).toBe(attempts.length)
   witness.hear(
     'receipt',
-    await port.recheck({ user: '7' }),
-    await port.revoke({ user: '7', reason: 'signed out' }),
+    await server.recheck({ user: '7' }),
+    await server.revoke({ user: '7', reason: 'signed out' }),
   )
   await Promise.all(visits)
   expect(witness.findings(marked.secrets)).toEqual([])

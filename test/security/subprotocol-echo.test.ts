@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { separate } from '../../src/core/credentials.ts'
-import { answeredProtocol } from '../../src/core/refusal.ts'
+import { separate } from '../../src/core/access/credentials.ts'
+import { answeredProtocol } from '../../src/core/access/denial-response.ts'
 import { carrierProtocol, protocolName } from '../../src/wire/carrier.ts'
 import { denialOf, doorOf, sourcesOf } from '../support/door.ts'
 

@@ -1,22 +1,22 @@
 import { setImmediate } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { tickets } from '../../src/auth/tickets.ts'
-import type { Door } from '../../src/core/application.ts'
-import { testPort } from '../../src/testing.ts'
+import type { AuthRequest } from '../../src/core/api/handshake.ts'
+import { testServer } from '../../src/testing.ts'
 import { carrierProtocol } from '../../src/wire/carrier.ts'
 import { doorOf, verdict } from '../support/door.ts'
 
 // One reservation could open several connections elsewhere while the user was still being loaded.
 const origin = 'https://app.example'
 const path = '/ws/chat/lobby'
-const door = (ticket: string): Door =>
+const door = (ticket: string): AuthRequest =>
   doorOf({
     path,
     headers: { origin, 'sec-websocket-protocol': `chat, ${carrierProtocol('ticket', ticket)}` },
   })
 
 test('of two hundred that use one ticket at once, exactly one comes in', async () => {
-  const { store } = testPort()
+  const { store } = testServer()
   const nodes = [1, 2, 3].map(() => tickets({ store, user: () => setImmediate({ id: '7' }) }))
   const { ticket } = await (nodes[0] as (typeof nodes)[number]).mint({
     subject: '7',
@@ -35,7 +35,7 @@ test('of two hundred that use one ticket at once, exactly one comes in', async (
 
 test('a ticket is gone before the user is loaded', async () => {
   const loaded = Promise.withResolvers<{ id: string }>()
-  const one = tickets({ store: testPort().store, user: () => loaded.promise })
+  const one = tickets({ store: testServer().store, user: () => loaded.promise })
   const { ticket } = await one.mint({ subject: '7', issuedAt: new Date(0), origin, path })
   const first = one(door(ticket))
   expect(await verdict(one, door(ticket))).toBe('401 invalid-ticket')
@@ -46,7 +46,7 @@ test('a ticket is gone before the user is loaded', async () => {
 test('a ticket whose user could not be loaded does not come back', async () => {
   let isAway = true
   const user = () => (isAway ? Promise.reject(new Error('database away')) : { id: '7' })
-  const one = tickets({ store: testPort().store, user })
+  const one = tickets({ store: testServer().store, user })
   const { ticket } = await one.mint({ subject: '7', issuedAt: new Date(0), origin, path })
   await expect(one(door(ticket))).rejects.toThrow('database away')
   isAway = false

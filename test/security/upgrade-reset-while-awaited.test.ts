@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { consumer, contract, text } from '../../src/index.ts'
-import { knock, upgradeHead } from '../transports/upgrade-head.ts'
+import { knock, upgradeHead } from '../transports/node/upgrade-head.ts'
 import { besieged, byName } from './besieged.ts'
 
 // crossws 0.4.17 ended with its process here: no listener for the socket's 'error' while the upgrade hook was
@@ -50,7 +50,7 @@ test.each([
   'a client that %s while its authenticator is awaited, 200 times, leaves nothing behind',
   async (_, leave) => {
     const { signals, opened, answer, application } = slowly()
-    const { number, port, canary, faults } = await besieged(
+    const { number, server, canary, faults } = await besieged(
       { limits: { handshakesAtOnce: 200 } },
       application,
     )
@@ -62,29 +62,32 @@ test.each([
     answer()
     await canary.alive()
     await expect.poll(serverSockets, { interval: 5 }).toBe(before)
-    expect([opened, port.connections, faults]).toEqual([[], 1, []])
+    expect([opened, server.connections, faults]).toEqual([[], 1, []])
   },
 )
 
 test('a client that resets in the very turn of its answer ends nothing', async () => {
   const { signals, opened, answer, application } = slowly()
-  const { number, port, canary, faults } = await besieged({ limits: { handshakesAtOnce: 200 } }, application)
+  const { number, server, canary, faults } = await besieged(
+    { limits: { handshakesAtOnce: 200 } },
+    application,
+  )
   const sockets = await Promise.all(Array.from({ length: 200 }, () => knock(number, head)))
   await expect.poll(() => signals.length, { interval: 5 }).toBe(200)
   answer()
   for (const socket of sockets) socket.resetAndDestroy()
   await canary.alive()
-  await expect.poll(() => port.connections, { interval: 5 }).toBe(1)
+  await expect.poll(() => server.connections, { interval: 5 }).toBe(1)
   expect(opened.length).toBeLessThanOrEqual(200)
   expect(faults).toEqual([])
 })
 
 test('a client that resets while it is being refused ends nothing', async () => {
-  const { number, port, canary, faults } = await besieged()
+  const { number, server, canary, faults } = await besieged()
   for (let count = 0; count < 200; count++) {
     const socket = await knock(number, upgradeHead('/ws/lines'))
     socket.resetAndDestroy()
   }
   await canary.alive()
-  expect([port.connections, faults]).toEqual([1, []])
+  expect([server.connections, faults]).toEqual([1, []])
 })

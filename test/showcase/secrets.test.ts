@@ -2,8 +2,8 @@ import { inspect } from 'node:util'
 import { afterEach, expect, test, vi } from 'vitest'
 import { carrierProtocol } from '../../src/wire/carrier.ts'
 import { mark, Witness } from '../support/marks.ts'
-import { frame, goodbye, say } from '../transports/raw-client.ts'
-import { knock, upgradeHead } from '../transports/upgrade-head.ts'
+import { frame, goodbye, say } from '../transports/node/raw-client.ts'
+import { knock, upgradeHead } from '../transports/node/upgrade-head.ts'
 import { onBothDatabases } from './databases.ts'
 import {
   askToken,

@@ -1,6 +1,7 @@
-import type { Authenticator, Door } from '../../src/core/application.ts'
-import type { Identity } from '../../src/core/identity.ts'
-import { type Carriers, type CredentialSources, separate } from '../../src/core/credentials.ts'
+import type { Authenticator, AuthRequest } from '../../src/core/api/handshake.ts'
+import type { Identity } from '../../src/core/api/identity.ts'
+import { type Carriers } from '../../src/core/api/credentials.ts'
+import { type CredentialSources, separate } from '../../src/core/access/credentials.ts'
 import { Denial } from '../../src/wire/errors.ts'
 
 /** A request to the first door, as a transport would have read it. */
@@ -25,7 +26,7 @@ export function sourcesOf({ headers = {}, query = '' }: Request): CredentialSour
 }
 
 /** The door of a request, with its credentials taken out by the code that transports use. */
-export function doorOf(request: Request): Door {
+export function doorOf(request: Request): AuthRequest {
   const { headers = {}, path = '/ws/chat/lobby', carriers = {} } = request
   const { credentials, query } = separate(sourcesOf(request), carriers)
   const rest = new Headers(headers)
@@ -43,14 +44,14 @@ export function doorOf(request: Request): Door {
 }
 
 /** The door of someone with a bearer token. */
-export function bearerDoor(token: string): Door {
+export function bearerDoor(token: string): AuthRequest {
   return doorOf({ headers: { authorization: `Bearer ${token}` } })
 }
 
 /** What an authenticator says: who it is, `null`, or the status and short word of its denial. */
 export async function verdict<U>(
   authenticator: Authenticator<U>,
-  door: Door,
+  door: AuthRequest,
 ): Promise<Identity<U> | string | null> {
   try {
     return await authenticator(door)

@@ -1,4 +1,4 @@
-import type { Health, Layer, Link } from '../../src/core/layer.ts'
+import type { Health, Layer, Link } from '../../src/core/api/layer.ts'
 
 /** Joins a layer as one more node, which obeys no order. */
 export function linkOf(layer: Layer, node: string, health: (now: Health) => void = () => {}): Promise<Link> {

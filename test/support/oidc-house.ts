@@ -1,7 +1,7 @@
 import { backchannelLogout, oidc, provider, type ProviderOptions } from '../../src/auth/oidc.ts'
-import type { Authenticator } from '../../src/core/application.ts'
+import type { Authenticator } from '../../src/core/api/handshake.ts'
 import { type Store, systemClock } from '../../src/index.ts'
-import { testPort } from '../../src/testing.ts'
+import { testServer } from '../../src/testing.ts'
 import type { ScriptedIssuer } from './scripted-issuer.ts'
 import { seconds } from './tokens.ts'
 
@@ -59,13 +59,13 @@ export interface LogoutSite {
 export function logoutSite(
   issuer: string,
   options: Omit<ProviderOptions, 'issuer'>,
-  store: Pick<Store, 'claim'> = testPort({ clock: options.clock ?? systemClock }).store,
+  store: Pick<Store, 'claim'> = testServer({ clock: options.clock ?? systemClock }).store,
 ): LogoutSite {
   const ended: object[] = []
   const handler = backchannelLogout({
     provider: provider({ issuer, ...options }),
     client: 'site',
-    port: {
+    server: {
       revoke: async (whom) => (
         ended.push(whom),
         { closed: 0, changed: 0, dropped: 0, nodes: [], silent: [] }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { anyOf, consumer, deny, type Authenticator } from '../../src/index.ts'
-import { testClock, testPort, visit } from '../../src/testing.ts'
-import { ada, byName, echo, grace, lines, mallory, room, type User } from '../core/rooms.ts'
+import { testClock, testServer, visit } from '../../src/testing.ts'
+import { ada, byName, echo, grace, lines, mallory, room, type User } from '../core/support/members.ts'
 
 describe('a visit', () => {
   test('by a user asks no authenticator, by headers asks the real one', async () => {
@@ -47,7 +47,7 @@ describe('a visit', () => {
   })
 
   test('says what did come when what is waited for does not', async () => {
-    const alice = await visit(room, { room: 'waits' }, { user: ada, port: testPort() })
+    const alice = await visit(room, { room: 'waits' }, { user: ada, server: testServer() })
     await alice.send('say', { text: 'hello' })
     await expect(alice.next('typing')).rejects.toThrow(/no 'typing' came .*hello/)
     await expect(alice.nothing()).rejects.toThrow(/hello/)
@@ -62,17 +62,17 @@ describe('a visit', () => {
   })
 
   test('to one port is no visit to another', async () => {
-    const [one, two] = [testPort(), testPort()]
-    const alice = await visit(room, { room: 'a' }, { user: ada, port: one })
-    const bob = await visit(room, { room: 'a' }, { user: grace, port: two })
+    const [one, two] = [testServer(), testServer()]
+    const alice = await visit(room, { room: 'a' }, { user: ada, server: one })
+    const bob = await visit(room, { room: 'a' }, { user: grace, server: two })
     await alice.send('say', { text: 'hello' })
     await alice.next('said')
     await bob.nothing()
   })
 
   test('with a message above the limit is closed with 1009, as on the wire', async () => {
-    const port = testPort({ limits: { messageBytes: 100 } })
-    const alice = await visit(echo, {}, { user: ada, port })
+    const server = testServer({ limits: { messageBytes: 100 } })
+    const alice = await visit(echo, {}, { user: ada, server })
     alice.send('x'.repeat(200)).catch(() => {})
     expect(await alice.closed).toMatchObject({ code: 1009 })
   })

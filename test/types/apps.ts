@@ -10,7 +10,7 @@ import {
   event,
   optional,
   type Messenger,
-  type Port,
+  type Server,
   router,
   sallyport,
   type SocketOf,
@@ -46,7 +46,7 @@ export const bell = consumer(notifications, { auth: member }, (socket) => ({
   on: {
     read: async ({ id }) => {
       await db.read(socket.user.id, id)
-      await socket.port
+      await socket.server
         .user(notifications, socket.user.id)
         .send('unread', { count: await db.unread(socket.user.id) })
     },
@@ -85,7 +85,7 @@ export const room = consumer(
           await room.send('said', { id, at, text, from: socket.user.name })
           const who = await db.byName(text)
           if (who !== null)
-            await socket.port.user(notifications, who.id).send('notified', await db.notice(who.id, text))
+            await socket.server.user(notifications, who.id).send('notified', await db.notice(who.id, text))
         },
         typing: () => room.send('typing', { from: socket.user.name }, { except: socket }),
       },
@@ -129,10 +129,10 @@ export const panels = consumer(
     },
   }),
 )
-export function sample(port: Port): NodeJS.Timeout {
+export function sample(server: Server): NodeJS.Timeout {
   return setInterval(() => {
-    void port.group(dashboard, {}, 'health').send('health', { cpu: 1 }, { key: 'cpu' })
-    void port.group(dashboard, {}, 'security').send('security', { event: 'x' })
+    void server.group(dashboard, {}, 'health').send('health', { cpu: 1 }, { key: 'cpu' })
+    void server.group(dashboard, {}, 'security').send('security', { event: 'x' })
   }, 1000)
 }
 // ── 4 editor: binary, live downgrade ──
@@ -181,7 +181,7 @@ declare const matches: {
   hold(match: string, seat: number, ms: number): void
   free(match: string, seat: number): void
   input(match: string, seat: number, seq: number, keys: number): void
-  run(match: string, port: Messenger): void
+  run(match: string, server: Messenger): void
 }
 export const match = consumer(
   game,
@@ -192,7 +192,7 @@ export const match = consumer(
     audience: ({ grant }) => [grant.seat === null ? 'spectators' : 'players'],
   },
   (socket) => ({
-    open: () => matches.run(socket.params.match, socket.port),
+    open: () => matches.run(socket.params.match, socket.server),
     close: ({ mayReturn }) => {
       const s = socket.grant.seat
       if (s !== null)
@@ -206,14 +206,14 @@ export const match = consumer(
     },
   }),
 )
-export function tick(port: Messenger, m: string, bytes: Uint8Array): void {
-  void port.group(game, { match: m }, 'players').send('snapshot', bytes)
-  void port.group(game, { match: m }).send('score', { seat: 1, points: 2 })
+export function tick(server: Messenger, m: string, bytes: Uint8Array): void {
+  void server.group(game, { match: m }, 'players').send('snapshot', bytes)
+  void server.group(game, { match: m }).send('score', { seat: 1, points: 2 })
 }
 // ── assembly without a cycle ──
-const port = sallyport({ origins: [] })
-port.serve(router([bell, room, panels, editor, match]))
-sample(port)
+const server = sallyport({ origins: [] })
+server.serve(router([bell, room, panels, editor, match]))
+sample(server)
 // ── a handler in a file of its own ──
 export async function remember(socket: SocketOf<typeof room>, text: string): Promise<void> {
   const { name }: User = socket.user
@@ -262,7 +262,7 @@ contract('/x', { client: { a: z.array(z.string()) } })
 // @ts-expect-error own field `type`
 contract('/x', { client: { a: z.object({ type: z.string() }) } })
 // @ts-expect-error audience misspelt
-port.group(dashboard, {}, 'secrity')
+server.group(dashboard, {}, 'secrity')
 // @ts-expect-error no auth
 consumer(notifications, {}, () => ({ on: { read() {} } }))
 // @ts-expect-error missing handler
@@ -272,14 +272,14 @@ endpoint(chat, { auth: member, authorize: () => ({ canWrite: true }) }, async (s
 // @ts-expect-error contract says grant, none is given
 consumer(chat, { auth: member }, () => ({ on: { say() {}, typing() {} }, calls: { history: () => [] } }))
 // @ts-expect-error wrong binary
-await port.group(notes, { id: 'x' }).send('text')
+await server.group(notes, { id: 'x' }).send('text')
 
 // @ts-expect-error an unknown message type in `send`
-await port.group(notifications).send('notify', { id: '', text: '' })
+await server.group(notifications).send('notify', { id: '', text: '' })
 // @ts-expect-error wrong data in `send`
-await port.group(notifications).send('unread', { count: 'many' })
+await server.group(notifications).send('unread', { count: 'many' })
 // @ts-expect-error a param is missing
-port.group(chat)
+server.group(chat)
 // @ts-expect-error a reserved name
 contract('/x', { server: { error: z.object({}) } })
 // @ts-expect-error an unknown call

@@ -1,7 +1,7 @@
 // What `authorize` may answer where the grant of a contract is a bare string, number or boolean, and what `socket.grant` is then.
 import { expectTypeOf } from 'vitest'
 import { z } from 'zod'
-import { type Authenticator, consumer, contract, deny, endpoint, requires, text } from '../../src/index.ts'
+import { type Authenticator, consumer, contract, deny, endpoint, requireScopes, text } from '../../src/index.ts'
 
 declare const auth: Authenticator<{ readonly id: string; readonly level: number }>
 declare const db: { role(user: string): Promise<'read' | 'write' | null>; title(user: string): Promise<string | null> }
@@ -31,7 +31,7 @@ consumer(board, { auth, authorize: async ({ user }) => user.level > 1 && 'own' }
 consumer(board, { auth, authorize: ({ user }) => db.role(user.id) }, ({ grant }) => table(expectTypeOf(grant).toEqualTypeOf<'read' | 'write'>()))
 consumer(board, { auth, authorize: async ({ user }) => (await db.role(user.id)) ?? deny(403, 'no-role') }, ({ grant }) => table(expectTypeOf(grant).toEqualTypeOf<'read' | 'write'>()))
 consumer(board, { auth, authorize: async ({ user }) => { if (user.level > 9) return 'own'; return db.role(user.id) } }, ({ grant }) => table(expectTypeOf(grant).toEqualTypeOf<'read' | 'write' | 'own'>()))
-consumer(board, { auth, authorize: async ({ scopes }) => { requires('board')({ scopes }); return 'write' } }, ({ grant }) => table(expectTypeOf(grant).toEqualTypeOf<'write'>()))
+consumer(board, { auth, authorize: async ({ scopes }) => { requireScopes('board')({ scopes }); return 'write' } }, ({ grant }) => table(expectTypeOf(grant).toEqualTypeOf<'write'>()))
 consumer(board, { auth, authorize: () => Promise.withResolvers<'read' | 'own'>().promise }, ({ grant }) => table(expectTypeOf(grant).toEqualTypeOf<'read' | 'own'>()))
 consumer(board, { auth, authorize: async () => 'read', presence: ({ grant }) => ({ as: expectTypeOf(grant).toEqualTypeOf<'read'>() }) }, () => table())
 endpoint(board, { auth, authorize: async () => 'read' }, ({ grant }) => loop(expectTypeOf(grant).toEqualTypeOf<'read'>()))

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { protocolPage, withTables } from '../../scripts/protocol-table.ts'
 import { sallyport } from '../../src/index.ts'
 import { decodeFrame } from '../../src/wire/frame.ts'
-import { room } from '../core/rooms.ts'
+import { room } from '../core/support/members.ts'
 
 const page = readFileSync(protocolPage, 'utf8')
 const frames = readFileSync('src/wire/frame.ts', 'utf8')
@@ -73,9 +73,9 @@ test('the length of the binary frame on the page is right', () => {
 })
 
 test('the conversation on the page is what a real server says', async () => {
-  const port = sallyport()
-  port.serve(room)
-  const { port: number } = await port.listen(0)
+  const server = sallyport()
+  server.serve(room)
+  const { port: number } = await server.listen(0)
   const url = `ws://127.0.0.1:${number}/ws/chat/lobby`
   const socket = new WebSocket(url, { protocols: ['sallyport.v1'], headers: { 'x-test-user': 'Ada' } })
   const heard: string[] = []
@@ -94,7 +94,7 @@ test('the conversation on the page is what a real server says', async () => {
     }
   }
   socket.close()
-  await port.close({ drain: 50 })
+  await server.close({ drain: 50 })
 })
 
 function conversation(): readonly string[] {

@@ -1,8 +1,15 @@
-import type { Authenticator, Door } from '../../core/application.ts'
-import { limitLookup } from '../../core/limit-lookup.ts'
-import type { Identity } from '../../core/identity.ts'
+import type { Authenticator, AuthRequest } from '../../core/api/handshake.ts'
+import { limitLookup } from '../../core/access/limit-lookup.ts'
+import type { Identity } from '../../core/api/identity.ts'
 import { type Duration, milliseconds } from '../../wire/duration.ts'
-import { aDuration, aFunction, checkedOptions, type Kinds, needed, oneOrMore } from '../../wire/options.ts'
+import {
+  aDuration,
+  aFunction,
+  checkedOptions,
+  type OptionKinds,
+  needed,
+  oneOrMore,
+} from '../../wire/options.ts'
 import { factsOf, heldBy, refusingBad, signedTokens } from '../bearer.ts'
 import { type CheckedClaims, listed } from '../claims.ts'
 import type { Found } from '../found.ts'
@@ -36,7 +43,7 @@ export interface OidcOptions<U> {
   readonly clockTolerance?: Duration
 }
 
-const kinds: Kinds<OidcOptions<unknown>> = {
+const kinds: OptionKinds<OidcOptions<unknown>> = {
   provider: needed(aProvider),
   audience: needed(oneOrMore('the name of your API at the provider')),
   user: needed(aFunction),
@@ -68,7 +75,7 @@ export function oidc<U>(options: OidcOptions<U>): Authenticator<U> {
     user: (claims: AccessClaims) => options.user(claims),
     subject: (claims: AccessClaims) => provider.subject(claims),
   }
-  const authenticator = async (door: Door): Promise<Identity<U> | null> => {
+  const authenticator = async (door: AuthRequest): Promise<Identity<U> | null> => {
     const value = door.credentials.of('bearer') ?? ''
     if (!isTokenOf(rules.claims.issuers, value)) return null
     return refusingBad({

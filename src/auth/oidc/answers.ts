@@ -1,25 +1,25 @@
-import type { Clock } from '../../core/clock.ts'
+import type { Clock } from '../../wire/clock.ts'
 import { deny } from '../../wire/errors.ts'
 import type { Statement } from '../claims.ts'
 import { sha256Hex } from '../fingerprint.ts'
 import { Lru } from './lru.ts'
 
 /** What the provider says of a token: what it is about, or `null` when it is not active. */
-export type Answer = Statement | null
+export type CachedAnswer = Statement | null
 
 /** What answers are made of. */
 export interface AnswersParts {
   readonly clock: Clock
   /** Asks the provider. */
-  ask(token: string): Promise<Answer>
+  ask(token: string): Promise<CachedAnswer>
   /** For how long a good answer is believed; 0 to ask each time. */
   readonly keepMs: number
 }
 
 /** A question under way, and the one that follows it for those who have asked since it left. */
 interface Flight {
-  readonly now: Promise<Answer>
-  next: Promise<Answer> | null
+  readonly now: Promise<CachedAnswer>
+  next: Promise<CachedAnswer> | null
 }
 
 const mostGood = 10_000
@@ -32,7 +32,7 @@ const mostFlights = 64
  * What a provider has said of tokens, by the hash of each: kept for a while, never beyond the token's end, and asked for
  * once at a time. An answer that a token is not active takes the place of a good one at once.
  */
-export class Answers {
+export class AnswerCache {
   readonly #parts: AnswersParts
   readonly #good: Lru<Statement>
   readonly #bad: Lru<true>
@@ -50,7 +50,7 @@ export class Answers {
    * @param beforeAsking called where nothing is known; what it throws is thrown on
    * @throws what asking throws; Denial 503 when too many are being asked about
    */
-  async known(token: string, beforeAsking: () => void): Promise<Answer> {
+  async known(token: string, beforeAsking: () => void): Promise<CachedAnswer> {
     const key = sha256Hex(token)
     if (this.#bad.get(key) !== null) return null
     const known = this.#good.get(key) ?? this.#flights.get(key)?.now
@@ -60,7 +60,7 @@ export class Answers {
   }
 
   /** What the provider says when it is asked from now on: a question under way may have been answered before a change. */
-  fresh(token: string): Promise<Answer> {
+  fresh(token: string): Promise<CachedAnswer> {
     const key = sha256Hex(token)
     const flight = this.#flights.get(key)
     if (flight === undefined) return this.#start(key, token)
@@ -68,7 +68,7 @@ export class Answers {
     return flight.next
   }
 
-  #start(key: string, token: string): Promise<Answer> {
+  #start(key: string, token: string): Promise<CachedAnswer> {
     if (!this.#flights.has(key) && this.#flights.size >= mostFlights) return tooMany()
     const flight: Flight = {
       now: this.#asked(key, token).finally(() => this.#landed(key, flight)),
@@ -83,7 +83,7 @@ export class Answers {
     if (flight.next === null) this.#flights.delete(key)
   }
 
-  async #asked(key: string, token: string): Promise<Answer> {
+  async #asked(key: string, token: string): Promise<CachedAnswer> {
     const { ask, clock, keepMs } = this.#parts
     const askedAt = clock.monotonic()
     const answer = await ask(token)

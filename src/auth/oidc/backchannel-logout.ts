@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto'
-import type { Store } from '../../core/layer.ts'
-import type { Messenger } from '../../core/port.ts'
+import type { Store } from '../../core/api/layer.ts'
+import type { Messenger } from '../../core/api/messenger.ts'
 import { type Duration, milliseconds } from '../../wire/duration.ts'
 import {
   aDuration,
   aFunction,
   checkedOptions,
   having,
-  type Kinds,
+  type OptionKinds,
   needed,
   oneOf,
   oneOrMore,
@@ -41,8 +41,8 @@ export interface BackchannelLogoutOptions {
   /** The id of the client at which the provider's logout tokens are aimed: that of your site; several when it has several. */
   readonly client: string | readonly string[]
   /** The server whose sockets end. */
-  readonly port: Pick<Messenger, 'revoke'>
-  /** Where tokens that were used are remembered: the port's `store`, so that no node takes one again. */
+  readonly server: Pick<Messenger, 'revoke'>
+  /** Where tokens that were used are remembered: the server's `store`, so that no node takes one again. */
   readonly store: Pick<Store, 'claim'>
   /**
    * What a logout ends where it names both: the session together with all else of the user, or the `'session'` alone. The
@@ -56,10 +56,10 @@ export interface BackchannelLogoutOptions {
   on(event: LogoutEvent): void
 }
 
-const kinds: Kinds<BackchannelLogoutOptions> = {
+const kinds: OptionKinds<BackchannelLogoutOptions> = {
   provider: needed(aProvider),
   client: needed(oneOrMore("the id of your site's client at the provider")),
-  port: needed(having('revoke')),
+  server: needed(having('revoke')),
   store: needed(having('claim')),
   ends: oneOf('user', 'session'),
   clockTolerance: aDuration,
@@ -77,13 +77,13 @@ const refusal = { error: 'invalid_request', error_description: 'the logout token
  * token, because its credential is the logout token.
  *
  * A token is taken once, within two minutes of its making, with the provider's signature, `logout+jwt` as its type, and
- * no nonce. Then `port.revoke` ends the session (4401), and the other sockets of the user (4403) unless `ends` says
+ * no nonce. Then `server.revoke` ends the session (4401), and the other sockets of the user (4403) unless `ends` says
  * otherwise; both are named within the provider's issuer, so that no provider ends what another has begun. The answer is 200, or 400 when the token is not accepted or the logout has failed, which leaves the token
  * good for another attempt; 405 to anything but POST.
  *
  * @throws TypeError when there is no client
  * @example
- * const logout = backchannelLogout({ provider: id, client: 'site', port, store: port.store, on: log })
+ * const logout = backchannelLogout({ provider: id, client: 'site', server, store: server.store, on: log })
  * app.post('/backchannel-logout', (c) => logout(c.req.raw))
  */
 export function backchannelLogout(
@@ -168,14 +168,14 @@ async function once<T>(
 }
 
 async function end(options: BackchannelLogoutOptions, logout: Logout): Promise<LogoutEvent> {
-  const { port, ends = 'user' } = options
+  const { server, ends = 'user' } = options
   const session = logout.sid === null ? null : issuerScoped(logout.claims.iss, logout.sid)
   const subject = session !== null && ends === 'session' ? null : await subjectOf(options, logout)
   const reason = 'you have signed out'
   const receipts = [
     // the session first: its sockets are told to come back with another credential
-    ...(session === null ? [] : [await port.revoke({ session, reason })]),
-    ...(subject === null ? [] : [await port.revoke({ user: subject, reason })]),
+    ...(session === null ? [] : [await server.revoke({ session, reason })]),
+    ...(subject === null ? [] : [await server.revoke({ user: subject, reason })]),
   ]
   return { type: 'logout', session, subject, closed: receipts.reduce((sum, { closed }) => sum + closed, 0) }
 }

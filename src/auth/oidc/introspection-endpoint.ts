@@ -1,6 +1,6 @@
 import { parseRecord } from '../../wire/json.ts'
 import { boundedFetch, UnexpectedStatus } from '../bounded-fetch.ts'
-import type { Answer } from './answers.ts'
+import type { CachedAnswer } from './answers.ts'
 import type { Provider } from './provider.ts'
 
 /** How this server shows the provider who is asking. */
@@ -37,7 +37,7 @@ export class IntrospectionEndpoint {
    *
    * @throws TypeError when it says nothing that could be believed: that is no verdict on the token
    */
-  async ask(token: string): Promise<Answer> {
+  async ask(token: string): Promise<CachedAnswer> {
     const url = await this.#endpoint()
     if (this.#provider.clock.monotonic() < this.#restUntil)
       throw new TypeError('the introspection endpoint did not answer a moment ago', { cause: this.#failure })
@@ -93,7 +93,7 @@ function formEncoded(text: string): string {
   return new URLSearchParams([['', text]]).toString().slice(1)
 }
 
-function answerIn(text: string): Answer {
+function answerIn(text: string): CachedAnswer {
   const { active, ...statement } = parseRecord(text) ?? {}
   if (typeof active === 'boolean') return active ? statement : null
   throw new TypeError('the answer does not say whether the token is active')

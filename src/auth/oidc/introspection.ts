@@ -1,6 +1,6 @@
-import type { Authenticator, Door, SecurityScheme } from '../../core/application.ts'
-import { limitLookup } from '../../core/limit-lookup.ts'
-import type { Identity } from '../../core/identity.ts'
+import type { Authenticator, AuthRequest, SecurityScheme } from '../../core/api/handshake.ts'
+import { limitLookup } from '../../core/access/limit-lookup.ts'
+import type { Identity } from '../../core/api/identity.ts'
 import { type Duration, milliseconds } from '../../wire/duration.ts'
 import { SallyportError } from '../../wire/errors.ts'
 import {
@@ -10,7 +10,7 @@ import {
   anObject,
   aString,
   checkedOptions,
-  type Kinds,
+  type OptionKinds,
   needed,
   oneOf,
   oneOrMore,
@@ -24,7 +24,7 @@ import { invalid } from '../invalid-token.ts'
 import { secureUrl } from '../secure-url.ts'
 import { isTokenOf } from '../signed-token.ts'
 import { refuseBound } from './access-token.ts'
-import { type Answer, Answers } from './answers.ts'
+import { type CachedAnswer, AnswerCache } from './answers.ts'
 import { type ClientCredentials, IntrospectionEndpoint } from './introspection-endpoint.ts'
 import { aProvider, type Provider, type SubjectStatement } from './provider.ts'
 
@@ -60,7 +60,7 @@ export interface IntrospectionOptions<U> {
   readonly clockTolerance?: Duration
 }
 
-const optionKinds: Kinds<IntrospectionOptions<unknown>> = {
+const optionKinds: OptionKinds<IntrospectionOptions<unknown>> = {
   provider: needed(aProvider),
   client: needed(anObject),
   audience: oneOrMore('an audience'),
@@ -71,7 +71,7 @@ const optionKinds: Kinds<IntrospectionOptions<unknown>> = {
   keep: aDuration,
   clockTolerance: aDuration,
 }
-const clientKinds: Kinds<ClientCredentials> = {
+const clientKinds: OptionKinds<ClientCredentials> = {
   id: needed(aString),
   secret: needed(aString),
   method: oneOf('basic', 'post'),
@@ -86,7 +86,7 @@ const maxLength = 16_384
  * Answers are kept in memory for 30 seconds under the hash of the token, never beyond its end; that a token is not active
  * for 10. A renewal (a lease, a `recheck`) asks the provider anew, so that a token revoked there closes its sockets. `jti`
  * within the issuer (or else a hash) becomes the identity's token, `sid` within the issuer its session, `scope` its scopes:
- * what `port.revoke` ends is refused whatever is kept here. An answer without `iat` counts as older than every revocation of its user.
+ * what `server.revoke` ends is refused whatever is kept here. An answer without `iat` counts as older than every revocation of its user.
  *
  * Answers `null` to what is written like a signed token, and 401 `invalid-token` to a token that is not active, of another
  * issuer, for another audience, no access token, or bound to a key; 503 while the provider does not answer. To find out, it
@@ -104,7 +104,7 @@ export function introspection<U>(options: IntrospectionOptions<U>): Authenticato
   }
   const answers = answersOf(options)
   const reading = readingOf(options)
-  const read = (token: string, answered: Promise<Answer>): Promise<Identity<U>> =>
+  const read = (token: string, answered: Promise<CachedAnswer>): Promise<Identity<U>> =>
     refusingBad({
       verify: async () => (await answered) ?? invalid('the provider says that the token is not active'),
       identify: async (answer) => {
@@ -112,7 +112,7 @@ export function introspection<U>(options: IntrospectionOptions<U>): Authenticato
         return held && { ...held, renew: () => read(token, answers.fresh(token)) }
       },
     })
-  const authenticator = async (door: Door): Promise<Identity<U> | null> => {
+  const authenticator = async (door: AuthRequest): Promise<Identity<U> | null> => {
     const token = door.credentials.of('bearer')
     if (token === null || !isTaken(token, options)) return null
     return read(
@@ -129,13 +129,13 @@ const scheme: SecurityScheme = {
   description: 'An access token in the Authorization header, or in the subprotocol list of browsers.',
 }
 
-function answersOf<U>({ provider, client, endpoint, keep = '30s' }: IntrospectionOptions<U>): Answers {
+function answersOf<U>({ provider, client, endpoint, keep = '30s' }: IntrospectionOptions<U>): AnswerCache {
   const keepMs = milliseconds(keep)
   if (keepMs > maxKeepMs)
     throw new SallyportError('ERR_CONFIGURATION', "'keep' is 5 minutes at most: a revocation must be noticed")
   const url = endpoint === undefined ? null : secureUrl('endpoint', endpoint)
   const introspected = new IntrospectionEndpoint(provider, client, url)
-  return new Answers({ clock: provider.clock, keepMs, ask: (token) => introspected.ask(token) })
+  return new AnswerCache({ clock: provider.clock, keepMs, ask: (token) => introspected.ask(token) })
 }
 
 function isTaken<U>(token: string, { provider, takes = 'opaque' }: IntrospectionOptions<U>): boolean {
@@ -144,14 +144,14 @@ function isTaken<U>(token: string, { provider, takes = 'opaque' }: Introspection
 }
 
 /** How an answer is read. */
-interface Reading<U> {
+interface IntrospectionResult<U> {
   readonly provider: Provider
   readonly holders: Holders<U, SubjectStatement>
   readonly rules: Omit<ClaimRules, 'issuers'>
   readonly untyped: boolean
 }
 
-function readingOf<U>(options: IntrospectionOptions<U>): Reading<U> {
+function readingOf<U>(options: IntrospectionOptions<U>): IntrospectionResult<U> {
   const { provider, audience, untyped = false, clockTolerance = '5s' } = options
   return {
     provider,
@@ -167,14 +167,17 @@ function readingOf<U>(options: IntrospectionOptions<U>): Reading<U> {
 async function holderOf<U>(
   token: string,
   answer: Statement,
-  reading: Reading<U>,
+  reading: IntrospectionResult<U>,
 ): Promise<Identity<U> | null> {
   const statement = statementIn(answer, reading)
   return heldBy(reading.holders, statement, factsOf(token, statement, reading))
 }
 
 /** What an answer says of someone. @throws InvalidToken when it is about nobody, or not about such a token */
-function statementIn<U>(answer: Statement, { provider, rules, untyped }: Reading<U>): SubjectStatement {
+function statementIn<U>(
+  answer: Statement,
+  { provider, rules, untyped }: IntrospectionResult<U>,
+): SubjectStatement {
   const { issuer, clock } = provider
   // an answer need not name its issuer, but must not name another
   const issuers = answer.iss === undefined ? null : [issuer]
@@ -200,7 +203,11 @@ const accessKinds: Readonly<Record<string, readonly string[]>> = {
   typ: ['bearer', 'at+jwt'],
 }
 
-function factsOf<U>(token: string, statement: Statement, { provider, rules }: Reading<U>): TokenFacts {
+function factsOf<U>(
+  token: string,
+  statement: Statement,
+  { provider, rules }: IntrospectionResult<U>,
+): TokenFacts {
   const { jti, exp, ...others } = statement
   return {
     token: fingerprint(token),

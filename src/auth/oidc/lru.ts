@@ -1,4 +1,4 @@
-import type { Clock } from '../../core/clock.ts'
+import type { Clock } from '../../wire/clock.ts'
 
 /** Keeps so many values until their time is over; the one that was asked for longest ago goes first. */
 export class Lru<V> {

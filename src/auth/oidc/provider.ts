@@ -1,5 +1,5 @@
 import { isRecord } from '../../wire/json.ts'
-import { aClock, type Clock, systemClock } from '../../core/clock.ts'
+import { aClock, type Clock, systemClock } from '../../wire/clock.ts'
 import { boundedFetch } from '../bounded-fetch.ts'
 import type { Statement } from '../claims.ts'
 import type { Found } from '../found.ts'
@@ -11,8 +11,8 @@ import {
   aFunction,
   checkedOptions,
   aText,
-  type Kind,
-  type Kinds,
+  type OptionKind,
+  type OptionKinds,
   needed,
   oneOf,
   strings,
@@ -58,14 +58,14 @@ export interface Provider {
   metadata(): Promise<ProviderMetadata>
   /** The keys that it signs with. */
   readonly keys: KeySource
-  /** The name of an identity, as `port.user` and `port.revoke` take it. */
+  /** The name of an identity, as `server.user` and `server.revoke` take it. */
   subject(statement: SubjectStatement): Found<string>
   readonly clock: Clock
   /** How it is asked. */
   readonly fetch: typeof fetch
 }
 
-const kinds: Kinds<ProviderOptions> = {
+const kinds: OptionKinds<ProviderOptions> = {
   issuer: needed(aText),
   subject: aFunction,
   algorithms: strings,
@@ -76,7 +76,7 @@ const kinds: Kinds<ProviderOptions> = {
 }
 
 /** What an option `provider` may be. */
-export const aProvider: Kind = {
+export const aProvider: OptionKind = {
   wanted: 'a provider, made by provider()',
   is: (value) => isRecord(value) && typeof value['issuer'] === 'string' && isRecord(value['keys']),
 }

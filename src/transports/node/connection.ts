@@ -1,17 +1,17 @@
-import type { Timer } from '../../core/clock.ts'
-import type { Connection, Packet, Receiver } from '../../core/connection.ts'
-import type { Hub } from '../../core/hub.ts'
+import type { Timer } from '../../wire/clock.ts'
+import type { Connection, Packet, Receiver } from '../../core/api/connection.ts'
+import type { ServerContext } from '../../core/server-context.ts'
 import type { Payload } from '../../wire/body.ts'
 import { closeFrame, pingFrame, pongFrame } from './frame.ts'
-import { hangUpWhenFlushed, type HeldSocket, hold, type Holder, startReading } from './hold.ts'
-import { type Hearer, Inlet } from './inlet.ts'
-import { Outlet } from './outlet.ts'
-import type { Writer } from './writer.ts'
+import { hangUpWhenFlushed, type OwnedSocket, own, type SocketOwner, startReading } from './socket-owner.ts'
+import { type FrameListener, FrameReader } from './frame-reader.ts'
+import { FrameWriter } from './frame-writer.ts'
+import type { TurnWriter } from './turn-writer.ts'
 
 /** What all connections of a server share. */
-export interface House {
-  readonly hub: Hub
-  readonly writer: Writer
+export interface TransportContext {
+  readonly context: ServerContext
+  readonly writer: TurnWriter
   /** The connections whose wire has not ended. */
   readonly connections: Set<NodeConnection>
   /** Called when the last of them has gone. */
@@ -22,14 +22,14 @@ export interface House {
 export interface ConnectionParts {
   readonly id: string
   readonly protocol: string | null
-  readonly socket: HeldSocket
+  readonly socket: OwnedSocket
   readonly messageBytes: number
   /** The 101 answer, which leaves with the first frames in one write. */
   readonly head: Uint8Array
 }
 
 /** A message that has not been handed over yet. */
-interface Heard {
+interface IncomingFrame {
   readonly payload: Payload
   readonly bytes: number
 }
@@ -41,34 +41,34 @@ const lastWordMs = 1_000
  * A WebSocket on a socket of node:http (RFC 6455). It is open; or closing: our close frame is on its way,
  * messages are not heard any more; or deaf: the last word is said, whatever comes is thrown away; or over.
  */
-export class NodeConnection implements Connection, Holder, Hearer {
+export class NodeConnection implements Connection, SocketOwner, FrameListener {
   readonly id: string
   readonly protocol: string | null
-  readonly #house: House
-  readonly #socket: HeldSocket
+  readonly #house: TransportContext
+  readonly #socket: OwnedSocket
   #messageBytes: number
-  readonly #outlet: Outlet
+  readonly #outlet: FrameWriter
   /** Made when the first bytes come: most connections of a big room only listen. */
-  #inlet: Inlet | null = null
+  #inlet: FrameReader | null = null
   #receiver: Receiver | null = null
   #phase: 'open' | 'closing' | 'deaf' | 'over' = 'open'
   #paused = false
   /** What came in one piece with the message at which the receiver paused: at most one chunk of the socket. */
-  #held: Heard[] | null = null
+  #held: IncomingFrame[] | null = null
   #timer: Timer | null = null
   #code = 1006
   #reason = ''
   #controls = 0
   #controlsSince = -1_000
 
-  constructor(house: House, { id, protocol, socket, messageBytes, head }: ConnectionParts) {
+  constructor(house: TransportContext, { id, protocol, socket, messageBytes, head }: ConnectionParts) {
     this.id = id
     this.protocol = protocol
     this.#house = house
     this.#socket = socket
     this.#messageBytes = messageBytes
-    this.#outlet = new Outlet(socket, house.writer, head, house.hub.limits.outboundBytes)
-    hold(socket, this)
+    this.#outlet = new FrameWriter(socket, house.writer, head, house.context.limits.outboundBytes)
+    own(socket, this)
     house.connections.add(this)
   }
 
@@ -125,7 +125,7 @@ export class NodeConnection implements Connection, Holder, Hearer {
   }
 
   close(code: number, reason: string): void {
-    this.#lastFrame(code, reason, { discard: false, withinMs: this.#house.hub.limits.closeMs })
+    this.#lastFrame(code, reason, { discard: false, withinMs: this.#house.context.limits.closeMs })
   }
 
   terminate(): void {
@@ -135,9 +135,9 @@ export class NodeConnection implements Connection, Holder, Hearer {
 
   heard(chunk: Uint8Array): void {
     if (this.#phase === 'deaf' || this.#phase === 'over') return
-    const { limits, report } = this.#house.hub
+    const { limits, report } = this.#house.context
     try {
-      this.#inlet ??= new Inlet(this, { messageBytes: this.#messageBytes, fragments: limits.fragments })
+      this.#inlet ??= new FrameReader(this, { messageBytes: this.#messageBytes, fragments: limits.fragments })
       if (!this.#inlet.write(chunk)) this.#socket.pause()
     } catch (error) {
       // one bad input ends one connection, never the process
@@ -177,7 +177,7 @@ export class NodeConnection implements Connection, Holder, Hearer {
    * The peer has said its last word: answer it unless ours was first, and hang up (RFC 6455 section 7.1.1).
    */
   concluded(code: number, reason: string): void {
-    const { closeMs } = this.#house.hub.limits
+    const { closeMs } = this.#house.context.limits
     this.#handOver(() => false)
     this.#lastFrame(code, '', { discard: false, withinMs: closeMs })
     if (!this.#deafen(closeMs)) return
@@ -204,12 +204,12 @@ export class NodeConnection implements Connection, Holder, Hearer {
     }
   }
 
-  #hand({ payload, bytes }: Heard): void {
+  #hand({ payload, bytes }: IncomingFrame): void {
     try {
       this.#receiver?.message(payload, bytes)
     } catch (error) {
       // one bad input ends one connection, never the process
-      this.#house.hub.report(error, 'hearing a connection')
+      this.#house.context.report(error, 'hearing a connection')
       this.broken(1011)
     }
   }
@@ -225,7 +225,7 @@ export class NodeConnection implements Connection, Holder, Hearer {
 
   /** Pings and pongs of one second together: neither costs the peer anything. */
   #floods(): boolean {
-    const { clock, limits } = this.#house.hub
+    const { clock, limits } = this.#house.context
     const now = clock.monotonic()
     if (now - this.#controlsSince >= 1_000) {
       this.#controlsSince = now
@@ -269,7 +269,7 @@ export class NodeConnection implements Connection, Holder, Hearer {
 
   #endAfter(ms: number): void {
     this.#timer?.cancel()
-    this.#timer = this.#house.hub.clock.after(ms, () => this.gone())
+    this.#timer = this.#house.context.clock.after(ms, () => this.gone())
   }
 
   #end(): void {
@@ -291,7 +291,7 @@ export class NodeConnection implements Connection, Holder, Hearer {
     try {
       receiver?.closed(this.#code, this.#reason)
     } catch (error) {
-      this.#house.hub.report(error, 'ending a connection')
+      this.#house.context.report(error, 'ending a connection')
     }
   }
 }

@@ -1,4 +1,4 @@
-import type { Packet } from '../../core/connection.ts'
+import type { Packet } from '../../core/api/connection.ts'
 import { closeReason } from '../../wire/close.ts'
 
 /** Opcodes of RFC 6455 section 5.2. */

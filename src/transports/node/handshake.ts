@@ -1,19 +1,20 @@
-import { type Door, door, type Handshake, hub } from '../../core/application.ts'
-import { type Credentials, keyHeaderNames, separate, type Separated } from '../../core/credentials.ts'
-import type { Hub } from '../../core/hub.ts'
-import { switchingProtocols } from './answer.ts'
-import { type House, NodeConnection } from './connection.ts'
-import type { Knocking } from './knocking.ts'
-import type { Peer } from './peer.ts'
-import type { UpgradeRequest } from './request.ts'
+import { type AuthRequest, authRequest } from '../../core/api/handshake.ts'
+import { type ServerContext, serverContext, type ServerHandshake } from '../../core/server-context.ts'
+import { type Credentials } from '../../core/api/credentials.ts'
+import { keyHeaderNames, separate, type SeparatedRequest } from '../../core/access/credentials.ts'
+import { switchingProtocols } from './http-response.ts'
+import { type TransportContext, NodeConnection } from './connection.ts'
+import type { PendingUpgrade } from './pending-upgrade.ts'
+import type { RemoteAddress } from './remote-address.ts'
+import type { UpgradeRequest } from './upgrade-request.ts'
 
 /** What a handshake is made of. */
 export interface HandshakeParts {
   readonly id: string
-  readonly house: House
+  readonly house: TransportContext
   readonly request: UpgradeRequest
-  readonly peer: Peer
-  readonly knocking: Knocking
+  readonly peer: RemoteAddress
+  readonly knocking: PendingUpgrade
 }
 
 const secretHeaders: readonly string[] = ['authorization', 'proxy-authorization', 'cookie']
@@ -23,34 +24,34 @@ const secretHeaders: readonly string[] = ['authorization', 'proxy-authorization'
  *
  * @throws Denial 400 when a credential is malformed, or two disagree
  */
-export function handshakeOf(parts: HandshakeParts): Handshake {
+export function handshakeOf(parts: HandshakeParts): ServerHandshake {
   return new NodeHandshake(parts)
 }
 
 /** What few ask for is computed when they do. */
-class NodeHandshake implements Handshake {
+class NodeHandshake implements ServerHandshake {
   readonly id: string
   readonly path: string
   readonly origin: string | null
   readonly address: string
   readonly protocols: readonly string[]
-  readonly [hub]: Hub
+  readonly [serverContext]: ServerContext
   readonly #parts: HandshakeParts
-  readonly #separated: Separated
+  readonly #separated: SeparatedRequest
   #headers: Headers | null = null
   #url: URL | null = null
-  #door: Door | null = null
+  #door: AuthRequest | null = null
 
   constructor(parts: HandshakeParts) {
     const { id, house, request, peer } = parts
     this.#parts = parts
-    this.#separated = separated(request, house.hub)
+    this.#separated = separated(request, house.context)
     this.id = id
     this.path = request.path
     this.origin = request.origin
     this.address = peer.address
     this.protocols = this.#separated.protocols
-    this[hub] = house.hub
+    this[serverContext] = house.context
   }
 
   get signal(): AbortSignal {
@@ -65,7 +66,7 @@ class NodeHandshake implements Handshake {
     return (this.#headers ??= this.#makeHeaders())
   }
 
-  get [door](): Door {
+  get [authRequest](): AuthRequest {
     return (this.#door ??= new NodeDoor(this, this.#separated.credentials, () =>
       this.#headersWithout(['cookie']),
     ))
@@ -90,7 +91,7 @@ class NodeHandshake implements Handshake {
       protocol,
       socket,
       head,
-      messageBytes: messageBytes ?? house.hub.limits.messageBytes,
+      messageBytes: messageBytes ?? house.context.limits.messageBytes,
     })
   }
 
@@ -104,7 +105,7 @@ class NodeHandshake implements Handshake {
   }
 
   #makeHeaders(): Headers {
-    const headers = this.#headersWithout([...secretHeaders, ...keyHeaderNames(this[hub].carriers)])
+    const headers = this.#headersWithout([...secretHeaders, ...keyHeaderNames(this[serverContext].carriers)])
     if (this.protocols.length > 0) headers.set('sec-websocket-protocol', this.protocols.join(', '))
     else headers.delete('sec-websocket-protocol')
     return headers
@@ -119,7 +120,7 @@ class NodeHandshake implements Handshake {
 }
 
 /** The first door of a handshake: with its credentials, and every header but the cookies. */
-class NodeDoor implements Door {
+class NodeDoor implements AuthRequest {
   readonly id: string
   readonly path: string
   readonly origin: string | null
@@ -153,7 +154,7 @@ class NodeDoor implements Door {
   }
 }
 
-function separated(request: UpgradeRequest, { carriers }: Hub): Separated {
+function separated(request: UpgradeRequest, { carriers }: ServerContext): SeparatedRequest {
   const { headers, offered, query } = request
   const header = (name: string): string | null => headers.get(name)?.[0] ?? null
   return separate(

@@ -1,20 +1,20 @@
-import { newId } from '../../core/new-id.ts'
+import { newId } from '../../core/runtime/id.ts'
 import { createServer, type Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { Hub } from '../../core/hub.ts'
-import type { Limits } from '../../core/limits.ts'
-import { httpFace } from '../../core/refusal.ts'
+import type { ServerContext } from '../../core/server-context.ts'
+import type { Limits } from '../../core/api/limits.ts'
+import { httpFace } from '../../core/access/denial-response.ts'
 import { Denial } from '../../wire/errors.ts'
-import { connectionHeader, httpAnswer } from './answer.ts'
-import { hangUpWhenFlushed } from './hold.ts'
+import { connectionHeader, httpAnswer } from './http-response.ts'
+import { hangUpWhenFlushed } from './socket-owner.ts'
 
 /** How often connections are looked at on which no request has been read yet. */
 const lookMs = 500
 
 /**
  * An HTTP server that speaks nothing but WebSocket: any other request is told to upgrade. Its own times only stand behind those of
- * {@link OpenedAhead}, because they count from the connection on.
+ * {@link IdleConnections}, because they count from the connection on.
  */
 export function webSocketServer({ headerBytes, handshakeMs, idleConnectionMs }: Limits): Server {
   const longest = Math.min(handshakeMs + idleConnectionMs + 4 * lookMs, 2 ** 31 - 1)
@@ -37,37 +37,37 @@ const tooLate = new Denial(408, 'timeout', 'the request took too long')
  * first byte on. One that says nothing is closed without a word after `idleConnectionMs`, because an answer would be taken for that to
  * the next request; one whose request does not end is 408.
  */
-export class OpenedAhead {
-  readonly #hub: Pick<Hub, 'clock' | 'limits'>
+export class IdleConnections {
+  readonly #context: Pick<ServerContext, 'clock' | 'limits'>
   /** When each came, and when its first byte was there. */
   readonly #open = new Map<Duplex, { readonly since: number; begun: number | null }>()
   #isLooking = false
 
-  constructor(hub: Pick<Hub, 'clock' | 'limits'>) {
-    this.#hub = hub
+  constructor(context: Pick<ServerContext, 'clock' | 'limits'>) {
+    this.#context = context
   }
 
   add(socket: Socket): void {
-    this.#open.set(socket, { since: this.#hub.clock.monotonic(), begun: null })
+    this.#open.set(socket, { since: this.#context.clock.monotonic(), begun: null })
     if (!this.#isLooking) this.#lookLater()
   }
 
   /** How much of the time of its handshake is left to a socket whose request has been read. */
   timeFor(socket: Duplex): number {
-    const { clock, limits } = this.#hub
+    const { clock, limits } = this.#context
     const begun = this.#open.get(socket)?.begun ?? clock.monotonic()
     this.#open.delete(socket)
     return Math.max(1, limits.handshakeMs - (clock.monotonic() - begun))
   }
 
   #lookLater(): void {
-    const { clock, limits } = this.#hub
+    const { clock, limits } = this.#context
     this.#isLooking = true
     clock.after(Math.min(lookMs, limits.handshakeMs), () => this.#look())
   }
 
   #look(): void {
-    const { clock, limits } = this.#hub
+    const { clock, limits } = this.#context
     const now = clock.monotonic()
     const idleMs = this.#open.size > limits.handshakesWaiting ? limits.handshakeMs : limits.idleConnectionMs
     for (const [socket, times] of this.#open) {
@@ -81,9 +81,9 @@ export class OpenedAhead {
   }
 
   #cutLate(socket: Duplex, ms: number): void {
-    if (ms < this.#hub.limits.handshakeMs) return
+    if (ms < this.#context.limits.handshakeMs) return
     this.#open.delete(socket)
-    this.#hub.clock.after(lastWordMs, () => socket.destroy())
+    this.#context.clock.after(lastWordMs, () => socket.destroy())
     hangUpWhenFlushed(socket)
     socket.end(httpAnswer(httpFace(tooLate, newId())))
   }

@@ -1,4 +1,4 @@
-import { newId } from '../../core/new-id.ts'
+import { newId } from '../../core/runtime/id.ts'
 import type { IncomingMessage, Server as HttpServer } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
 import type { Socket } from 'node:net'
@@ -10,29 +10,34 @@ import {
   anObject,
   checkedOptions,
   either,
-  type Kinds,
+  type OptionKinds,
   needed,
 } from '../../wire/options.ts'
-import type { Entrance } from '../../core/admit.ts'
-import type { Hub } from '../../core/hub.ts'
-import { httpFace } from '../../core/refusal.ts'
-import { deniedEvent } from '../../core/report.ts'
+import type { AdmissionRequest } from '../../core/admission/admit.ts'
+import type { ServerContext } from '../../core/server-context.ts'
+import { httpFace } from '../../core/access/denial-response.ts'
+import { deniedEvent } from '../../core/api/events.ts'
 import { Denial } from '../../wire/errors.ts'
 import { whenToldToClose } from './close-together.ts'
-import type { House, NodeConnection } from './connection.ts'
+import type { TransportContext, NodeConnection } from './connection.ts'
 import { handshakeOf } from './handshake.ts'
-import { listening, OpenedAhead, webSocketServer } from './http-server.ts'
-import { Knocking } from './knocking.ts'
-import { hasVanished, type PeerOf, peersBehind, type Unsure } from './peer.ts'
-import { assertWhole, pathOf, readUpgrade } from './request.ts'
-import { type Claimant, isAnswering, type Upgrade, upgradesOf } from './upgrades.ts'
-import { Writer } from './writer.ts'
+import { listening, IdleConnections, webSocketServer } from './http-server.ts'
+import { PendingUpgrade } from './pending-upgrade.ts'
+import {
+  hasVanished,
+  type RemoteAddressOf,
+  remoteAddressesBehind,
+  type SharedAddress,
+} from './remote-address.ts'
+import { assertWhole, pathOf, readUpgrade } from './upgrade-request.ts'
+import { type UpgradeListener, isAnswering, type Upgrade, upgradesOf } from './upgrade-router.ts'
+import { TurnWriter } from './turn-writer.ts'
 
 /** What the transport is made of. */
 export interface NodeTransportParts {
-  readonly hub: Hub
+  readonly context: ServerContext
   /** Leads a handshake through the doors; it settles when that was answered. */
-  readonly admit: (entrance: Entrance) => Promise<void>
+  readonly admit: (entrance: AdmissionRequest) => Promise<void>
   /** Closes the server that this is the transport of. */
   readonly close: (drain: Duration) => Promise<void>
   /** Addresses or CIDR ranges of proxies whose forwarded headers count. */
@@ -61,7 +66,7 @@ export interface AttachOptions {
   readonly closeWithHttpServer?: boolean | { readonly drain: Duration }
 }
 
-const attachKinds: Kinds<AttachOptions> = {
+const attachKinds: OptionKinds<AttachOptions> = {
   accepts: aFunction,
   closeWithHttpServer: either(aBoolean, anObject),
 }
@@ -85,7 +90,7 @@ const turnedDown = new Denial(404, 'not-found', 'there is no such endpoint', {
 const restart = new Denial(503, 'restart', 'the server is being restarted', { retryAfterMs: 1_000 })
 
 /**
- * Makes the transport of a hub; limits, clock, carriers and reporter are the hub's.
+ * Makes the transport of a context; limits, clock, carriers and reporter are the context's.
  *
  * @throws TypeError when a proxy is no address and no range
  */
@@ -94,32 +99,32 @@ export function nodeTransport(parts: NodeTransportParts): NodeTransport {
 }
 
 class Transport implements NodeTransport {
-  readonly #hub: Hub
+  readonly #context: ServerContext
   readonly #admit: NodeTransportParts['admit']
-  readonly #peerOf: PeerOf
-  readonly #house: House
+  readonly #peerOf: RemoteAddressOf
+  readonly #house: TransportContext
   readonly #attached = new Set<HttpServer | HttpsServer>()
   /** How to put the methods back that were replaced. */
   readonly #restored: (() => void)[] = []
   readonly #close: NodeTransportParts['close']
   readonly #own = new Set<HttpServer>()
-  readonly #ahead: OpenedAhead
+  readonly #ahead: IdleConnections
   /** How to refuse those who wait at the door. */
   readonly #knocking = new Map<string, (denial: Denial) => void>()
   #emptied: () => void = () => {}
   #isClosed = false
-  readonly #unsureTold = new Set<Unsure['kind']>()
+  readonly #unsureTold = new Set<SharedAddress['kind']>()
   readonly #said = new Set<keyof typeof attachFaults>()
 
-  constructor({ hub, admit, close, proxies = [] }: NodeTransportParts) {
+  constructor({ context, admit, close, proxies = [] }: NodeTransportParts) {
     this.#close = close
-    this.#hub = hub
+    this.#context = context
     this.#admit = admit
-    this.#ahead = new OpenedAhead(hub)
-    this.#peerOf = peersBehind(proxies)
+    this.#ahead = new IdleConnections(context)
+    this.#peerOf = remoteAddressesBehind(proxies)
     this.#house = {
-      hub,
-      writer: new Writer(),
+      context,
+      writer: new TurnWriter(),
       connections: new Set<NodeConnection>(),
       emptied: () => this.#emptied(),
     }
@@ -142,13 +147,15 @@ class Transport implements NodeTransport {
     if (how === false) return
     const drain = how === true ? '30s' : how.drain
     const closing = (): void => {
-      this.#close(drain).catch((error: unknown) => this.#hub.report(error, 'closing with the HTTP server'))
+      this.#close(drain).catch((error: unknown) =>
+        this.#context.report(error, 'closing with the HTTP server'),
+      )
     }
     this.#restored.push(whenToldToClose(server, closing))
   }
 
-  #claimantOf(server: HttpServer | HttpsServer, accepts?: (path: string) => boolean): Claimant {
-    const { clock, limits } = this.#hub
+  #claimantOf(server: HttpServer | HttpsServer, accepts?: (path: string) => boolean): UpgradeListener {
+    const { clock, limits } = this.#context
     const isClosed = (): boolean => this.#isClosed
     return {
       isWhole: accepts === undefined,
@@ -164,7 +171,7 @@ class Transport implements NodeTransport {
   }
 
   async listen(port: number, host = '127.0.0.1'): Promise<{ readonly port: number; readonly host: string }> {
-    const server = webSocketServer(this.#hub.limits)
+    const server = webSocketServer(this.#context.limits)
     server.on('connection', (socket: Socket) => this.#ahead.add(socket))
     this.attach(server)
     const bound = await listening(server, port, host)
@@ -190,14 +197,14 @@ class Transport implements NodeTransport {
       const answer: unknown = accepts(path)
       return answer === true
     } catch (error) {
-      this.#hub.report(error, 'asking whether a path is accepted')
+      this.#context.report(error, 'asking whether a path is accepted')
       return false
     }
   }
 
   #knocked({ request, socket, head, ours }: Upgrade, headers: number): void {
     const id = newId()
-    const { clock } = this.#hub
+    const { clock } = this.#context
     const refuse = (denial: Denial): void => {
       if (!knocking.isOpen) return
       this.#tellOf(denial, request, id)
@@ -209,7 +216,7 @@ class Transport implements NodeTransport {
     this.#knocking.set(id, refuse)
     const ms = this.#ahead.timeFor(socket)
     const stolen = (): void => this.#say('answered')
-    const knocking = new Knocking(socket, { clock, ms, late, done, stolen })
+    const knocking = new PendingUpgrade(socket, { clock, ms, late, done, stolen })
     const hopeless = hasVanished(request.socket) ? vanished : isAnswering(socket) ? pipelined : null
     if (hopeless !== null) {
       this.#tellOf(hopeless, request, id)
@@ -225,9 +232,9 @@ class Transport implements NodeTransport {
   async #lead(
     id: string,
     { request, headers }: { readonly request: IncomingMessage; readonly headers: number },
-    knocking: Knocking,
+    knocking: PendingUpgrade,
   ): Promise<void> {
-    const { limits, carriers } = this.#hub
+    const { limits, carriers } = this.#context
     assertWhole(request, headers)
     const read = readUpgrade(request, limits.headerBytes, carriers)
     const peer = this.#peerOf(request.socket, (name) => read.headers.get(name)?.join(',') ?? null)
@@ -239,27 +246,27 @@ class Transport implements NodeTransport {
 
   #asDenial(error: unknown): Denial {
     if (error instanceof Denial) return error
-    this.#hub.report(error, 'admitting')
+    this.#context.report(error, 'admitting')
     return new Denial(503, 'unavailable', 'the server could not answer: come back later')
   }
 
   #tellOf(denial: Denial, request: IncomingMessage, id: string): void {
     const { address } = this.#peerOf(request.socket, () => null)
-    this.#hub.emit(deniedEvent(denial, { id, path: pathOf(request), address, origin: null }))
+    this.#context.emit(deniedEvent(denial, { id, path: pathOf(request), address, origin: null }))
   }
 
   /** Tells once what is wrong with the way in which this server is attached. */
   #say(fault: keyof typeof attachFaults): void {
     if (this.#said.has(fault)) return
     this.#said.add(fault)
-    this.#hub.report(new TypeError(attachFaults[fault]), 'answering an upgrade')
+    this.#context.report(new TypeError(attachFaults[fault]), 'answering an upgrade')
   }
 
   /** Tells once of each kind that people cannot be told apart. */
-  #unsure({ kind, cause, detail }: Unsure): void {
+  #unsure({ kind, cause, detail }: SharedAddress): void {
     if (this.#unsureTold.has(kind)) return
     this.#unsureTold.add(kind)
-    this.#hub.emit({ type: 'misconfigured', cause, detail })
+    this.#context.emit({ type: 'misconfigured', cause, detail })
   }
 
   /** Waits until everyone has answered the close, or has been cut. */

@@ -1,5 +1,5 @@
 /**
- * The frame parser of ws 8.23, which its own type package leaves out. test/transports/inlet.test.ts pins what
+ * The frame parser of ws 8.23, which its own type package leaves out. test/transports/node/frame-reader.test.ts pins what
  * is relied on.
  */
 import type { Writable } from 'node:stream'

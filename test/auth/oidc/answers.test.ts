@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Answers } from '../../../src/auth/oidc/answers.ts'
+import { AnswerCache } from '../../../src/auth/oidc/answers.ts'
 import { testClock } from '../../../src/testing/clock.ts'
 
 const ignore = (): void => {}
@@ -9,7 +9,7 @@ test.each(Array.from({ length: 12 }, (_, turns) => [turns]))(
   async (turns) => {
     const landings: (() => void)[] = []
     let [now, most] = [0, 0]
-    const answers = new Answers({
+    const answers = new AnswerCache({
       clock: testClock(),
       keepMs: 30_000,
       ask: async () => {
@@ -36,7 +36,7 @@ test.each(Array.from({ length: 12 }, (_, turns) => [turns]))(
 
 test('a question that follows another takes its place, where no further one could leave', async () => {
   const landings: (() => void)[] = []
-  const answers = new Answers({
+  const answers = new AnswerCache({
     clock: testClock(),
     keepMs: 30_000,
     ask: async () => {
@@ -63,7 +63,7 @@ test.each([
 ])('an answer is kept no longer when the clock is set %s', async (_, stepMs, answer, afterMs) => {
   const clock = testClock()
   let asked = 0
-  const answers = new Answers({
+  const answers = new AnswerCache({
     clock,
     keepMs: 30_000,
     ask: async () => {
@@ -82,7 +82,7 @@ test.each([
 
 test('what is known, or asked already, is not told of before it is asked', async () => {
   const landing = Promise.withResolvers<void>()
-  const answers = new Answers({
+  const answers = new AnswerCache({
     clock: testClock(),
     keepMs: 30_000,
     ask: () => landing.promise.then(() => ({ sub: '7' })),

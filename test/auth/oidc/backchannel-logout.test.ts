@@ -7,7 +7,7 @@ import {
   provider,
 } from '../../../src/auth/oidc.ts'
 import { type TestClock, testClock } from '../../../src/testing/clock.ts'
-import { testPort } from '../../../src/testing.ts'
+import { testServer } from '../../../src/testing.ts'
 import { scriptedIssuer, type ScriptedIssuer } from '../../support/scripted-issuer.ts'
 import { seconds } from '../../support/tokens.ts'
 
@@ -25,13 +25,13 @@ const make = (options: Partial<BackchannelLogoutOptions> = {}): typeof handler =
   backchannelLogout({
     provider: provider({ issuer: issuer.issuer, clock }),
     client: 'site',
-    port: {
+    server: {
       revoke: async (whom) => {
         revoked.push(whom)
         return receipt
       },
     },
-    store: testPort({ clock }).store,
+    store: testServer({ clock }).store,
     on: (one) => void told.push(one),
     ...options,
   })
@@ -251,7 +251,7 @@ describe('a logout that fails', () => {
   test('is 400, is told, and may be tried again with the same token', async () => {
     let isAway = true
     const one = make({
-      port: {
+      server: {
         revoke: async (whom) => {
           if (isAway) throw new Error('layer away')
           revoked.push(whom)

@@ -1,7 +1,7 @@
 import type { RequestListener } from 'node:http'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { oidc, type Provider, provider } from '../../../src/auth/oidc.ts'
-import { authenticate } from '../../../src/core/authenticate.ts'
+import { authenticate } from '../../../src/core/access/authenticate.ts'
 import { type TestClock, testClock } from '../../../src/testing/clock.ts'
 import { bearerDoor, denialOf, verdict } from '../../support/door.ts'
 import { scriptedIssuer, type ScriptedIssuer } from '../../support/scripted-issuer.ts'

@@ -1,18 +1,18 @@
 import { once } from 'node:events'
-import type { Server } from 'node:http'
+import type { Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { WebSocket as Ws } from 'ws'
 import { chat } from '../../../examples/oidc/chat.ts'
 import type { LogoutEvent } from '../../../src/auth/oidc.ts'
-import type { Port } from '../../../src/index.ts'
+import type { Server } from '../../../src/index.ts'
 import { listen, refusal, type Talk } from '../../examples/running.ts'
 import { person, redeem, revokeAtProvider } from '../../support/oidc-person.ts'
 import { api, audiences, runningProvider, type RunningProvider, site } from '../../support/oidc-provider.ts'
 
 let provider: RunningProvider
-let port: Port
 let server: Server
+let httpServer: HttpServer
 let room: string
 let told: LogoutEvent[]
 
@@ -20,25 +20,25 @@ beforeEach(async () => {
   provider = await runningProvider()
   told = []
   const audience = Object.values(audiences)
-  ;({ port, server } = chat({
+  ;[server, httpServer] = chat({
     issuer: provider.issuer,
     audience,
     site: site.id,
     api,
     log: (event) => void told.push(event),
-  }))
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
+  })
+  httpServer.listen(0, '127.0.0.1')
+  await once(httpServer, 'listening')
   // a server that listens on TCP has an address with a port
-  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`
+  const host = `127.0.0.1:${(httpServer.address() as AddressInfo).port}`
   provider.tell(`http://${host}/backchannel-logout`)
   room = `ws://${host}/ws/chat/lobby`
 })
 
 afterEach(async () => {
-  await port.close({ drain: 0 })
-  server.closeAllConnections()
-  server.close()
+  await server.close({ drain: 0 })
+  httpServer.closeAllConnections()
+  httpServer.close()
   await provider.stop()
 })
 
@@ -114,7 +114,7 @@ test('an opaque token that was revoked at the provider closes its socket at a re
   const { access_token: token } = await person(provider.issuer, 'ada').tokens(audiences.opaque)
   const socket = await opened(token)
   await revokeAtProvider(provider.issuer, token)
-  expect(await port.recheck({ user: 'ada' })).toMatchObject({ closed: 1 })
+  expect(await server.recheck({ user: 'ada' })).toMatchObject({ closed: 1 })
   expect(await socket.talk.ended).toMatchObject({ code: 4401 })
   expect(await refusal(room, bearer(token))).toMatchObject({ status: 401 })
 })
@@ -123,7 +123,7 @@ test('an opaque token that was revoked here does not come back through what is k
   const { access_token: token } = await person(provider.issuer, 'ada').tokens(audiences.opaque)
   const socket = await opened(token)
   const asked = provider.asked.get('/token/introspection')
-  expect(await port.revoke({ user: 'ada', reason: 'banned' })).toMatchObject({ closed: 1 })
+  expect(await server.revoke({ user: 'ada', reason: 'banned' })).toMatchObject({ closed: 1 })
   await socket.talk.ended
   expect(await refusal(room, bearer(token))).toMatchObject({ status: 403, body: { code: 'revoked' } })
   expect(provider.asked.get('/token/introspection')).toBe(asked)

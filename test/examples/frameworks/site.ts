@@ -22,7 +22,7 @@ export interface Started {
 /** Starts a site on a free port; the end of the test stops it. */
 export async function begin(make: () => Site | Promise<Site>): Promise<Started> {
   const site = await make()
-  const host = await serving(site.server, site.port)
+  const host = await serving(site.httpServer, site.server)
   const origin = `http://${host}`
   const post: Started['post'] = (path, body, cookie = '') =>
     fetch(origin + path, {
@@ -64,7 +64,7 @@ export function behaves(make: () => Site | Promise<Site>): void {
     const [ada, other] = [listen(socket), listen(stranger)]
     await Promise.all([once(socket, 'open'), once(stranger, 'open')])
     expect((await post('/logout', {}, cookie)).status).toBe(204)
-    expect(site.port.connections).toBe(1)
+    expect(site.server.connections).toBe(1)
     expect(await ada.ended).toMatchObject({ code: 4401, reason: expect.stringMatching(/^revoked: /) })
     expect((await listen(new Ws(url, { headers })).ended).code).toBe(4401)
     stranger.send('{"type":"say","text":"still here"}')
@@ -118,7 +118,7 @@ export function behaves(make: () => Site | Promise<Site>): void {
 
   test('another listener still gets the upgrades of its own path', async () => {
     const { origin, site, post } = await begin(make)
-    site.server.on('upgrade', ({ url }, socket) => {
+    site.httpServer.on('upgrade', ({ url }, socket) => {
       if (url === '/other') socket.end('HTTP/1.1 418 Other\r\nContent-Length: 2\r\n\r\n{}')
     })
     expect((await refusal(`${origin.replace('http', 'ws')}/other`)).status).toBe(418)

@@ -1,9 +1,9 @@
-import type { OpenedOf } from 'sallyport/client'
+import type { ChannelOf } from 'sallyport/client'
 import type { z } from 'zod'
 import type { chat } from '../../../src/contracts.ts'
 
 /** A chat room that was opened. */
-export type OpenedChat = OpenedOf<typeof chat>
+export type OpenedChat = ChannelOf<typeof chat>
 /** What can be seen of it at one moment. */
 export type ChatSnapshot = ReturnType<OpenedChat['snapshot']>
 /** One message, as the server sends it. */

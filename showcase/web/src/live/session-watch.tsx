@@ -1,10 +1,10 @@
-import type { Client, OpenedOf } from 'sallyport/client'
+import type { Client, ChannelOf } from 'sallyport/client'
 import { type ReactNode, useEffect } from 'react'
 import { account } from '../../../src/contracts.ts'
 import { useFarewell } from './use-farewell.ts'
 import { useLive, useSnapshot } from './use-live.ts'
 
-type OpenedAccount = OpenedOf<typeof account>
+type OpenedAccount = ChannelOf<typeof account>
 
 /** What is done when something about one's own account has changed. */
 export interface SessionWatchProps {

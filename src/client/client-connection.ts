@@ -1,0 +1,192 @@
+import { protocolName } from '../wire/carrier.ts'
+import type { Payload } from '../wire/body.ts'
+import { encodeFrame, type RawFrame, type Refusal } from '../wire/frame.ts'
+import { isRecord } from '../wire/json.ts'
+import type { Clock, Timer } from './clock.ts'
+import { readFrame } from './read-frame.ts'
+import { refusalOf } from './refusal.ts'
+import type { WebSocketLike } from './web-socket.ts'
+
+/** How a line ended. */
+export interface ConnectionEnd {
+  /** The close code; 1006 when there was none. */
+  readonly code: number
+  readonly reason: string
+  /** Whether a WebSocket was open: a server was there and did not refuse it with an HTTP status. */
+  readonly reached: boolean
+  /** What the server said before it closed, or what we found out ourselves. */
+  readonly refusal: Refusal | null
+  /** The server drains: come back after a random part of so many milliseconds. */
+  readonly byeMs: number | null
+}
+
+/** Who hears a line. */
+export interface ClientConnectionListener {
+  /** A frame that is not about the line itself. */
+  frame(frame: RawFrame): void
+  /** It is over; nothing follows. */
+  ended(end: ConnectionEnd): void
+  /** What the server sent is no frame: a fault of the server. */
+  garbled(): void
+}
+
+/** From dialling to `opened`. */
+const openingMs = 10_000
+/** How long beyond the server's ping interval silence may last. */
+const graceMs = 10_000
+/** How long an answer may take after a wake. */
+const probeMs = 5_000
+/** What lay in the socket while the page was asleep or busy is read first. */
+const lastLookMs = 50
+/** The server's ping interval until its `hello`, and the longest that is believed. */
+const usualPingMs = 25_000
+const longestPingMs = 600_000
+
+/** An HTTP status cannot be seen from a WebSocket, nor a missing subprotocol, nor that no server was there. */
+const unreached =
+  `nothing that speaks ${protocolName} answered there, or the server refused this page's origin, the host name, ` +
+  'the path or the request: a page cannot see which, the log of the server can'
+
+const ping: string = encodeFrame({ op: 'ping' })
+const pong: string = encodeFrame({ op: 'pong' })
+
+/**
+ * One WebSocket that speaks `sallyport.v1`, from dialling to its end: answers pings, and notices when nobody
+ * is there.
+ */
+export class ClientConnection {
+  readonly #socket: WebSocketLike
+  readonly #clock: Clock
+  readonly #hearer: ClientConnectionListener
+  #timer: Timer
+  #over = false
+  #connected = false
+  #up = false
+  #heard = 0
+  #heardAt = 0
+  #allowedMs: number = usualPingMs + graceMs
+  #limit: number = Number.POSITIVE_INFINITY
+  #refusal: Refusal | null = null
+  #byeMs: number | null = null
+
+  constructor(socket: WebSocketLike, clock: Clock, hearer: ClientConnectionListener) {
+    this.#socket = socket
+    this.#clock = clock
+    this.#hearer = hearer
+    socket.binaryType = 'arraybuffer'
+    socket.addEventListener('open', () => this.#greet())
+    socket.addEventListener('message', ({ data }) => this.#message(data))
+    socket.addEventListener('close', ({ code, reason }) => this.#end(code, reason))
+    // `close` follows, but not in every runtime where it never opened; afterwards it brings the code
+    socket.addEventListener('error', () => this.#connected || this.#end(1006, ''))
+    this.#timer = clock.after(openingMs, () => this.#lost('nothing was opened in time'))
+  }
+
+  /** The largest frame that the server takes, in bytes. */
+  get limit(): number {
+    return this.#limit
+  }
+
+  /** Bytes that were written and are still here. */
+  get waitingBytes(): number {
+    return this.#socket.bufferedAmount
+  }
+
+  /** Writes a frame; what is written after the end goes nowhere. */
+  write(payload: Payload): void {
+    // frames that we encode are never backed by shared memory
+    if (!this.#over) this.#socket.send(payload as string | Uint8Array<ArrayBuffer>)
+  }
+
+  /** Asks for a sign of life, sooner than the silence would be noticed: the machine may have slept. */
+  probe(): void {
+    if (!this.#up || this.#over) return
+    this.write(ping)
+    this.#suspect(probeMs)
+  }
+
+  /** Ends it from this side; nothing is heard any more. */
+  close(code = 1000, reason = ''): void {
+    this.#over = true
+    this.#timer.cancel()
+    this.#socket.close(code, reason)
+  }
+
+  #greet(): void {
+    this.#connected = true
+    if (this.#over || this.#socket.protocol === protocolName) return
+    const message = `the server does not speak ${protocolName} at this path`
+    this.#refusal = { status: 426, code: 'no-protocol', message }
+    this.#end(1002, message)
+  }
+
+  #message(data: unknown): void {
+    if (this.#over) return
+    this.#heard++
+    this.#heardAt = this.#clock.monotonic()
+    const frame = readFrame(data)
+    if (frame === null) this.#hearer.garbled()
+    else this.#frame(frame)
+  }
+
+  #frame(frame: RawFrame): void {
+    switch (frame.op) {
+      case 'ping':
+        return this.write(pong)
+      case 'hello':
+        return this.#hello(frame)
+      case 'denied':
+        this.#refusal = refusalOf(frame)
+        return
+      case 'bye':
+        this.#byeMs = positive(frame['retryAfterMs'], 0)
+        break
+      case 'opened':
+        this.#up = true
+        this.#listen(this.#allowedMs)
+    }
+    this.#hearer.frame(frame)
+  }
+
+  #hello({ pingMs, limits }: RawFrame): void {
+    this.#allowedMs = Math.min(positive(pingMs, usualPingMs), longestPingMs) + graceMs
+    if (isRecord(limits)) this.#limit = positive(limits['message'], this.#limit)
+  }
+
+  #listen(ms: number): void {
+    this.#timer.cancel()
+    this.#timer = this.#clock.after(ms, () => {
+      const left = this.#heardAt + this.#allowedMs - this.#clock.monotonic()
+      if (left > 0) this.#listen(left)
+      else this.#suspect(lastLookMs)
+    })
+  }
+
+  #suspect(ms: number): void {
+    const heard = this.#heard
+    this.#timer.cancel()
+    this.#timer = this.#clock.after(ms, () => {
+      if (this.#heard === heard) this.#lost('no sign of life')
+      else this.#listen(this.#allowedMs)
+    })
+  }
+
+  /**
+   * The closing handshake of a dead line may take for ever: it is over now, whatever the socket says later.
+   */
+  #lost(reason: string): void {
+    this.#end(1006, reason, 4408)
+  }
+
+  #end(code: number, reason: string, closeCode?: number): void {
+    if (this.#over) return
+    this.close(closeCode, closeCode === undefined ? '' : reason)
+    const reached = this.#connected
+    const why = reached ? reason : unreached
+    this.#hearer.ended({ code, reason: why, reached, refusal: this.#refusal, byeMs: this.#byeMs })
+  }
+}
+
+function positive(value: unknown, otherwise: number): number {
+  return typeof value === 'number' && value > 0 ? value : otherwise
+}

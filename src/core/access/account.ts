@@ -1,0 +1,147 @@
+import { freshMsOf, Ledger, type LedgerParts, type Spent } from '../runtime/keyed-rate-limiter.ts'
+import { type Limits } from '../api/limits.ts'
+import { Bucket, type Rate } from '../runtime/token-bucket.ts'
+import { freshMsOfValidation, ValidationTime } from './validation-time.ts'
+
+/** The limits that bound the sockets of an account together. */
+export interface AccountLimits {
+  readonly rate: 'identityRate' | 'guestRate'
+  readonly byteRate: 'identityByteRate' | 'guestByteRate'
+}
+/** Those of an identity. */
+export const identityLimits: AccountLimits = { rate: 'identityRate', byteRate: 'identityByteRate' }
+/** Those of the guests of a network. */
+export const guestLimits: AccountLimits = { rate: 'guestRate', byteRate: 'guestByteRate' }
+
+/** The accounts of a process: those of its identities, and those of the networks of its guests. */
+export interface Accounts {
+  readonly identities: Ledger<Account>
+  readonly guests: Ledger<Account>
+}
+
+/** Invalid messages further apart are not counted together. */
+const windowMs = 10_000
+/** Two refusals further apart than this are two lapses, not one that lasts. */
+const calmMs = 1_000
+
+/** What one account has used up, over all its sockets and reconnects: see `accountKey`. */
+export class Account implements Spent {
+  readonly messages: Bucket | null
+  readonly bytes: Bucket | null
+  /** The milliseconds in which messages are read and validated. */
+  readonly validation: ValidationTime | null
+  readonly mistakes: Mistakes = new Mistakes()
+  /** Over limits of a single socket or of the identity. */
+  readonly lapse: Lapse = new Lapse()
+  /** Over limits that guests share with strangers. */
+  readonly sharedLapse: Lapse = new Lapse()
+  readonly crowd: Crowd = new Crowd()
+
+  constructor(limits: Limits, { rate, byteRate }: AccountLimits, now: number) {
+    this.messages = bucketOf(limits[rate], now)
+    this.bytes = bucketOf(limits[byteRate], now)
+    this.validation = limits.validation && new ValidationTime(limits.validation, now)
+  }
+
+  left(now: number): number {
+    const buckets = [this.messages, this.bytes, this.validation]
+    const others = [this.mistakes, this.lapse].map((spent) => spent.left(now))
+    return Math.min(...others, ...buckets.map((bucket) => bucket?.left(now) ?? 1))
+  }
+}
+
+/** When invalid messages came. */
+export class Mistakes implements Spent {
+  /** The oldest first. */
+  readonly #times: number[] = []
+
+  /** Notes one more. @returns whether it is the last of so many within 10 s */
+  isLastOf(most: number, now: number): boolean {
+    this.#forget(now)
+    // of more than `most` the oldest need not be known
+    this.#times.push(now)
+    this.#times.splice(0, this.#times.length - most)
+    return this.#times.length === most
+  }
+
+  /** How many of those that are still counted came before a moment. */
+  countBefore(moment: number, now: number): number {
+    this.#forget(now)
+    return this.#times.filter((time) => time < moment).length
+  }
+
+  left(now: number): number {
+    this.#forget(now)
+    return this.#times.length === 0 ? 1 : 0
+  }
+
+  #forget(now: number): void {
+    for (let [first] = this.#times; first !== undefined && now - first >= windowMs; [first] = this.#times)
+      this.#times.shift()
+  }
+}
+
+/** From when to when refusals have followed each other. */
+export class Lapse implements Spent {
+  #since = Number.NEGATIVE_INFINITY
+  #last = Number.NEGATIVE_INFINITY
+
+  /** Notes one more refusal. @returns whether a lapse begins with it */
+  note(now: number): boolean {
+    const begins = !this.#lasts(now)
+    if (begins) this.#since = now
+    this.#last = now
+    return begins
+  }
+
+  /** For how long it has lasted, where it began before a moment; 0 when there is none. */
+  msSince(now: number, moment: number = Number.POSITIVE_INFINITY): number {
+    return this.#lasts(now) && this.#since < moment ? now - this.#since : 0
+  }
+
+  left(now: number): number {
+    return this.#lasts(now) ? 0 : 1
+  }
+
+  #lasts(now: number): boolean {
+    return now - this.#last <= calmMs
+  }
+}
+
+/** How many guests share a network: the most within 10 s, so that sockets that close do not enlarge the shares of others. */
+export class Crowd {
+  #most = 1
+  #at = Number.NEGATIVE_INFINITY
+
+  /** Notes how many there are now. @returns by how many the network is shared */
+  of(count: number, now: number): number {
+    if (count >= this.#most || now - this.#at >= windowMs) {
+      this.#most = Math.max(1, count)
+      this.#at = now
+    }
+    return this.#most
+  }
+}
+
+/** The accounts of a process under its limits. */
+export function accountsUnder(
+  limits: Limits,
+  parts: Pick<LedgerParts<Account>, 'clock' | 'timers'>,
+): Accounts {
+  const ledger = (kind: AccountLimits): Ledger<Account> => {
+    const rates = [limits[kind.rate], limits[kind.byteRate]]
+    const validationMs = limits.validation === null ? 0 : freshMsOfValidation(limits.validation)
+    const freshMs = Math.max(
+      windowMs,
+      validationMs,
+      ...rates.map((rate) => (rate === null ? 0 : freshMsOf(rate))),
+    )
+    return new Ledger({ make: (now) => new Account(limits, kind, now), freshMs, ...parts })
+  }
+  return { identities: ledger(identityLimits), guests: ledger(guestLimits) }
+}
+
+/** A bucket of a rate; `null` where there is none. */
+export function bucketOf(rate: Rate | null, now: number): Bucket | null {
+  return rate === null ? null : new Bucket(rate, now)
+}

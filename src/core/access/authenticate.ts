@@ -1,0 +1,149 @@
+import { Denial, deny } from '../../wire/errors.ts'
+import { isRecord } from '../../wire/json.ts'
+import { aFunction, assertKind, type OptionKind } from '../../wire/options.ts'
+import type { Authenticator, AuthRequest, SecurityScheme } from '../api/handshake.ts'
+import { limitLookup } from './limit-lookup.ts'
+import { dated, type Identity } from '../api/identity.ts'
+import { tellsOrigin } from './origin.ts'
+
+/** Schemes that operators are told by their names. */
+const plainSchemes: readonly string[] = ['bearer', 'basic', 'digest', 'negotiate', 'ticket', 'key']
+
+/** What asks for a credential: a typo in `auths['member']` must not be found out by the first who knocks. */
+const anAuthenticator: OptionKind = { wanted: 'an authenticator', is: aFunction.is }
+
+/** Marks an authenticator that asks others: each of those is asked by `ask` itself. */
+const composite: unique symbol = Symbol('sallyport.composite')
+
+/**
+ * Asks one authenticator. What it throws and is no denial (its database is away) is answered 503, never taken for an
+ * answer. An identity that rests on a cookie needs an Origin: a browser sends one, and a script can send a token.
+ */
+async function ask<U>(authenticator: Authenticator<U>, door: AuthRequest): Promise<Identity<U> | null> {
+  if (composite in authenticator) return authenticator(door)
+  // what it does with a credential is not known: it may be a look-up
+  if (authenticator.limitsLookups !== true) limitLookup(door)
+  const { cookieReads } = door.credentials
+  const identity = await answer(authenticator, door)
+  if (identity !== null && door.credentials.cookieReads > cookieReads) assertOriginTold(door.origin)
+  return identity
+}
+
+/**
+ * A cookie proves nothing beside an origin that any page can have, also where that origin is allowed.
+ *
+ * @throws Denial 403, which a page of an allowed origin can read
+ */
+function assertOriginTold(origin: string | null): void {
+  if (tellsOrigin(origin)) return
+  const message =
+    origin === null
+      ? 'a session cookie without an Origin is refused: send Origin or a bearer token'
+      : `a session cookie from the origin '${origin}' is refused, which pages of others have too: send a token or a ticket`
+  deny(403, 'origin-required', message, { httpOnly: origin === null })
+}
+
+async function answer<U>(authenticator: Authenticator<U>, door: AuthRequest): Promise<Identity<U> | null> {
+  try {
+    return dated(await authenticator(door))
+  } catch (error) {
+    if (error instanceof Denial) throw error
+    throw new Denial(503, 'unavailable', 'who you are could not be found out: come back later', {
+      cause: error,
+      detail: 'an authenticator threw',
+    })
+  }
+}
+
+/**
+ * The first door: who is it?
+ *
+ * @throws Denial 401 when there is no credential, or an explicit one that no authenticator claims; what the
+ * authenticator denies with; 503 when it fails
+ */
+export async function authenticate<U>(
+  authenticator: Authenticator<U>,
+  door: AuthRequest,
+): Promise<Identity<U>> {
+  // `known` is set by the in-process transport of tests alone, whose visit() has typed it by this authenticator
+  const identity = (door.known as Identity<U> | undefined) ?? (await ask(authenticator, door))
+  if (identity !== null) return identity
+  refuseUnclaimed(door)
+  return deny(401, 'unauthenticated', 'sign in first')
+}
+
+function refuseUnclaimed(door: AuthRequest): void {
+  const { explicit } = door.credentials
+  if (explicit === null) return
+  // a key that was sent where a scheme belongs is read as one: only names that are no secret are repeated
+  const kind = plainSchemes.includes(explicit.scheme) ? explicit.scheme : 'another scheme'
+  deny(401, 'unknown-credential', 'this kind of credential is not accepted here', {
+    detail: `${kind} in ${explicit.carrier}`,
+  })
+}
+
+/**
+ * Tries authenticators in order; the first that knows the credential decides, and one that denies ends the search: a bad
+ * credential never falls through to the next.
+ *
+ * @throws TypeError when one of them is no authenticator
+ * @example anyOf(bearer, member)
+ */
+export function anyOf<A extends readonly Authenticator<unknown>[]>(...authenticators: A): A[number] {
+  for (const one of authenticators) assertKind('what anyOf() tries', one, anAuthenticator)
+  const first = async (door: AuthRequest): Promise<Identity<unknown> | null> => {
+    for (const one of authenticators) {
+      const identity = await ask(one, door)
+      if (identity !== null) return identity
+    }
+    return null
+  }
+  return withSchemes(first, authenticators)
+}
+
+/**
+ * Lets people without a credential in, with `user: null`. A bad credential is still refused: it never becomes a guest.
+ *
+ * @throws TypeError when it is no authenticator
+ * @example optional(member)
+ */
+export function optional<A extends Authenticator<unknown>>(authenticator: A): A | Authenticator<null> {
+  assertKind('what optional() asks', authenticator, anAuthenticator)
+  const orGuest = async (door: AuthRequest): Promise<Identity<unknown>> => {
+    const identity = await ask(authenticator, door)
+    if (identity !== null) return identity
+    refuseUnclaimed(door)
+    return { user: null }
+  }
+  // an identity of A, or a guest
+  return withSchemes(orGuest, [authenticator]) as A | Authenticator<null>
+}
+
+/** No identity is asked for: everyone is a guest. A credential that nobody claims is refused all the same. */
+export const anyone: Authenticator<null> = async (door) => {
+  refuseUnclaimed(door)
+  return { user: null }
+}
+
+function withSchemes<U>(
+  asked: (door: AuthRequest) => Promise<Identity<U> | null>,
+  parts: readonly Authenticator<unknown>[],
+): Authenticator<U> {
+  const schemes: readonly SecurityScheme[] = parts.flatMap((part) => part.schemes ?? [])
+  return Object.assign(asked, { schemes, [composite]: true })
+}
+
+/**
+ * The name of an identity for groups, limits and revocation: its `subject`, or its user's `id`; a guest is named after
+ * its handshake.
+ *
+ * @throws TypeError when the user has no id that is a text or a number and the identity says no subject
+ */
+export function subjectOf(identity: Identity<unknown>, handshakeId: string): string {
+  const { subject, user } = identity
+  if (subject !== undefined) return subject
+  if (user === null) return `guest:${handshakeId}`
+  const id = isRecord(user) ? user['id'] : undefined
+  if (typeof id === 'string' || typeof id === 'number') return String(id)
+  throw new TypeError("an identity needs a subject: give its user an 'id', or return { user, subject }")
+}

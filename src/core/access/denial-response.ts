@@ -1,0 +1,104 @@
+import { protocolName } from '../../wire/carrier.ts'
+import { closeReason } from '../../wire/close.ts'
+import type { Denial } from '../../wire/errors.ts'
+import { encodeFrame, type Refusal } from '../../wire/frame.ts'
+import type { Handshake } from '../api/handshake.ts'
+import { type Connection, Packet } from '../api/connection.ts'
+
+/** A refusal as HTTP says it. */
+export interface HttpRefusal {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+const titles: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  408: 'Request Timeout',
+  409: 'Conflict',
+  413: 'Content Too Large',
+  426: 'Upgrade Required',
+  429: 'Too Many Requests',
+  431: 'Request Header Fields Too Large',
+  503: 'Service Unavailable',
+}
+
+/** The reason phrase of a status. */
+export function titleOf(status: number): string {
+  return titles[status] ?? (status < 500 ? 'Refused' : 'Server Error')
+}
+
+/** What a peer may know of a denial; `ref` is the id under which the operator finds it. */
+export function refusalOf(denial: Denial, ref: string): Refusal {
+  const { status, reason: code, message, retryAfterMs } = denial
+  return { status, code, message, ref, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }
+}
+
+/** The face for tools: a true status with a problem body (RFC 9457), `WWW-Authenticate` and `Retry-After` where they apply. */
+export function httpFace(denial: Denial, ref: string): HttpRefusal {
+  const { status, retryAfterMs } = denial
+  const { code, message, ref: instance } = refusalOf(denial, ref)
+  return {
+    status,
+    headers: {
+      'Content-Type': 'application/problem+json',
+      'Cache-Control': 'no-store',
+      ...challengeOf(denial),
+      ...(status === 426 ? { Upgrade: 'websocket', 'Sec-WebSocket-Version': '13' } : {}),
+      ...(retryAfterMs === undefined ? {} : { 'Retry-After': String(Math.ceil(retryAfterMs / 1000)) }),
+    },
+    body: JSON.stringify({
+      type: 'about:blank',
+      title: titleOf(status),
+      status,
+      code,
+      detail: message,
+      ref: instance,
+    }),
+  }
+}
+
+/** A 401 must say how to do better (RFC 9110 section 11.6.1); a 403 may, as for a missing scope (RFC 6750 section 3.1). */
+function challengeOf({ status, challenge }: Denial): Readonly<Record<string, string>> {
+  if (status === 401) return { 'WWW-Authenticate': challenge ?? 'Bearer' }
+  return status === 403 && challenge !== undefined ? { 'WWW-Authenticate': challenge } : {}
+}
+
+/** The reason of a close frame: the short word, then what people are told. */
+export function denialReason(denial: Denial): string {
+  return closeReason(denial.message === denial.reason ? denial.reason : `${denial.reason}: ${denial.message}`)
+}
+
+/**
+ * Whether this peer can read a close code but no status: a browser, which sends Origin (Node's own WebSocket sends
+ * Sec-Fetch headers too, so they say nothing), or a client of ours. `Accept: application/problem+json` asks for HTTP.
+ */
+export function readsCodes(handshake: Handshake): boolean {
+  if (handshake.headers.get('accept')?.includes('application/problem+json') === true) return false
+  return handshake.origin !== null || handshake.protocols.includes(protocolName)
+}
+
+/** The subprotocol to answer: ours where it is offered, else the first plain name, without which a browser fails the connection. */
+export function answeredProtocol(protocols: readonly string[]): string | null {
+  return protocols.includes(protocolName) ? protocolName : (protocols[0] ?? null)
+}
+
+/** The face for browsers: accept, say why, close at once with the code. */
+export function refuseByCode(handshake: Handshake, denial: Denial): void {
+  const connection = handshake.accept(answeredProtocol(handshake.protocols))
+  connection.listen({ message: () => {}, alive: () => {}, closed: () => {} })
+  sayDenied(connection, handshake, denial)
+}
+
+/** Says why on a connection that is open, and closes it. */
+export function sayDenied(connection: Connection, handshake: Handshake, denial: Denial): void {
+  if (connection.protocol === protocolName) {
+    connection.send(
+      new Packet(encodeFrame({ op: 'denied', in: handshake.path, ...refusalOf(denial, handshake.id) })),
+    )
+  }
+  connection.close(denial.closeCode, denialReason(denial))
+}

@@ -1,0 +1,93 @@
+import { Denial } from '../../wire/errors.ts'
+import type { Clock } from '../../wire/clock.ts'
+import type { Limits } from '../api/limits.ts'
+import { networkOf } from '../runtime/ip-network.ts'
+
+interface AddressQueue {
+  working: number
+  readonly waiting: Set<() => void>
+}
+
+/**
+ * The pre-authentication budget: so many handshakes of one address are worked on at once, so many more wait in line,
+ * the rest is answered 503 before any work is done for it.
+ */
+export class HandshakeQueue {
+  readonly #lines = new Map<string, AddressQueue>()
+  readonly #limits: Limits
+  readonly #clock: Clock
+
+  constructor(limits: Limits, clock: Clock) {
+    this.#limits = limits
+    this.#clock = clock
+  }
+
+  /**
+   * Waits for a place and answers how to give it back. A peer that goes away keeps the place of the work that it has
+   * caused; work that never ends loses it when the time of a handshake is over, or its address would be shut out for good.
+   *
+   * @throws Denial 503 when the line is full, or when the signal ends the wait
+   */
+  async enter(address: string, signal: AbortSignal): Promise<() => void> {
+    const network = networkOf(address)
+    const line = this.#line(network)
+    if (line.working < this.#limits.handshakesAtOnce) line.working++
+    else await this.#wait(line, signal)
+    let open = true
+    const leave = (): void => {
+      overdue.cancel()
+      if (open) this.#leave(network, line)
+      open = false
+    }
+    const overdue = this.#clock.after(this.#limits.handshakeMs, leave)
+    return leave
+  }
+
+  /** How many networks are known at this moment: none once all is quiet. */
+  get size(): number {
+    return this.#lines.size
+  }
+
+  #line(network: string): AddressQueue {
+    const known = this.#lines.get(network)
+    if (known !== undefined) return known
+    const line = { working: 0, waiting: new Set<() => void>() }
+    this.#lines.set(network, line)
+    return line
+  }
+
+  #wait(line: AddressQueue, signal: AbortSignal): Promise<void> {
+    if (line.waiting.size >= this.#limits.handshakesWaiting) throw overBudget()
+    return new Promise((resolve, reject) => {
+      const turn = (): void => {
+        signal.removeEventListener('abort', gone)
+        resolve()
+      }
+      const gone = (): void => {
+        line.waiting.delete(turn)
+        reject(overBudget())
+      }
+      if (signal.aborted) return reject(overBudget())
+      signal.addEventListener('abort', gone, { once: true })
+      line.waiting.add(turn)
+    })
+  }
+
+  /** The place goes to whoever has waited longest, or is free. */
+  #leave(network: string, line: AddressQueue): void {
+    const [next] = line.waiting
+    if (next !== undefined) {
+      line.waiting.delete(next)
+      return next()
+    }
+    line.working--
+    if (line.working === 0) this.#lines.delete(network)
+  }
+}
+
+function overBudget(): Denial {
+  return new Denial(503, 'busy', 'too many handshakes from your address: come back later', {
+    httpOnly: true,
+    retryAfterMs: 1_000,
+  })
+}

@@ -1,0 +1,178 @@
+import { Denial, deny } from '../../wire/errors.ts'
+
+/** What an origin rule is told beside the origin. */
+export interface OriginRequest {
+  /** The `Host` header, with its port where it has one. */
+  readonly host: string
+  /** The path as it came, still percent-encoded. */
+  readonly path: string
+  /** The address of the peer, behind the trusted proxies. */
+  readonly address: string
+  /** Aborted when the peer has gone or the handshake's time is over. */
+  readonly signal: AbortSignal
+}
+
+/**
+ * Decides about an origin that no list can hold: a preview deployment, a domain of a customer. It is asked at each handshake that
+ * has an `Origin`, before anything else is known of the peer; `true` allows, anything else does not. Compare the whole origin: a
+ * test of its end lets sibling subdomains in (CVE-2023-0957). It is asked about `null` and `file://` too; a text that is no origin is
+ * 403 without it. What it throws is 503, and so is no answer within the time of a handshake.
+ *
+ * @example const preview: OriginRule = (origin) => /^https:\/\/pr-\d{1,5}\.example\.app$/.test(origin)
+ */
+export type OriginRule = (origin: string, request: OriginRequest) => boolean | Promise<boolean>
+
+/** Which origins may open sockets: a list, or a rule. */
+export type Origins = readonly string[] | OriginRule
+
+/** Whose pages may open sockets, and under which names the server answers. */
+export interface OriginRules {
+  /** Exact origins such as `https://app.example`, or a rule; `null` means same origin. */
+  readonly origins: ReadonlySet<string> | OriginRule | null
+  /** The host names in `Host`, lower case; `null` means any, where no http origin is listed either. */
+  readonly hosts: ReadonlySet<string> | null
+}
+
+/** The origins that say nothing about who made a page: a sandboxed frame of any site has the one, a file on the disk the other. */
+const anonymous: ReadonlySet<string> = new Set(['null', 'file://'])
+
+/**
+ * The rules of an origin list or rule, and a host list. A host must be loopback, listed in `hosts`, or the host of a listed http
+ * origin, as soon as one of the two lists holds a host: that ends DNS rebinding.
+ *
+ * @throws TypeError when an entry is no origin (`scheme://host[:port]`) or no host name: patterns are not supported,
+ * because suffix tests let sibling subdomains in (CVE-2023-0957)
+ */
+export function originRules(origins: Origins | undefined, hosts: readonly string[] | undefined): OriginRules {
+  const list = typeof origins === 'function' ? [] : (origins ?? [])
+  for (const origin of list) if (!isOrigin(origin)) throw badOrigin(origin)
+  const listed = list.filter(isWebOrigin).map((origin) => new URL(origin).hostname)
+  const named = (hosts ?? []).map((host) => hostName(host) ?? badHost(host))
+  return {
+    origins: origins === undefined || typeof origins === 'function' ? (origins ?? null) : new Set(origins),
+    hosts: hosts === undefined && listed.length === 0 ? null : new Set([...listed, ...named]),
+  }
+}
+
+/**
+ * Asks whether this page may knock here, before anything else is done (RFC 6455 section 10.2; OWASP ASVS 5.0 4.4.2).
+ *
+ * @param inTime asks a rule, no longer than the handshake lasts
+ * @throws Denial 400 when Host is malformed, 403 when Host or Origin is not allowed, 503 when a rule fails
+ */
+export async function assertOrigin(
+  { origins, hosts }: OriginRules,
+  { origin, ...request }: OriginRequest & { readonly origin: string | null },
+  inTime: (ask: (signal: AbortSignal) => Promise<unknown>) => Promise<unknown>,
+): Promise<void> {
+  const { host, signal: asker } = request
+  const name = hostName(host) ?? deny(400, 'bad-host', 'the Host header is malformed', { httpOnly: true })
+  if (hosts !== null && !isLoopback(name) && !hosts.has(name))
+    refuse('host-not-allowed', 'this server does not answer under that host name', name)
+  if (origin === null) return
+  // a rule is asked about origins alone: one that takes them apart would throw at anything else
+  if (typeof origins === 'function' && !isOrigin(origin)) refuse(...notAllowed)
+  const isAllowed: unknown =
+    typeof origins === 'function'
+      ? await inTime(async (signal) => origins(origin, { ...request, signal })).catch(unanswered(asker))
+      : (origins?.has(origin) ?? isSameOrigin(origin, host))
+  // whatever a rule answers that is not `true` is no permission
+  if (isAllowed !== true) refuse(...notAllowed)
+}
+
+const notAllowed = ['origin-not-allowed', 'pages of this origin may not open sockets here'] as const
+
+function refuse(code: string, message: string, detail?: string): never {
+  return deny(403, code, message, { httpOnly: true, ...(detail === undefined ? {} : { detail }) })
+}
+
+/** A rule that fails allows nothing; a peer that has gone meanwhile, or was answered, is no failure. */
+function unanswered(asker: AbortSignal): (cause: unknown) => never {
+  return (cause) => {
+    if (asker.aborted) throw asker.reason
+    const message = 'whether this page may open sockets could not be found out: come back later'
+    throw new Denial(503, 'unavailable', message, { httpOnly: true, cause, detail: "asking 'origins'" })
+  }
+}
+
+/**
+ * Whether an origin tells where a page comes from. `null` (a sandboxed frame, a redirect) and `file://` do not: any site can have
+ * the first, so that a cookie with it may be sent for a page of an attacker.
+ */
+export function tellsOrigin(origin: string | null): boolean {
+  return origin !== null && !anonymous.has(origin)
+}
+
+/**
+ * Whether a text is an origin as browsers and apps send it: of http and https, of a scheme of its own (`app://-`,
+ * `capacitor://localhost`, `chrome-extension://<id>`), `file://` or `null`.
+ */
+export function isOrigin(text: string): boolean {
+  return isWebOrigin(text) || isAppOrigin(text) || anonymous.has(text)
+}
+
+/** Of http or https. URL takes `*` for a letter of a host, which would be a pattern that never fits. */
+function isWebOrigin(text: string): boolean {
+  return (
+    /^https?:\/\/(?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?$/.test(text) && canonicalOrigin(text) === text
+  )
+}
+
+/** URL gives such schemes no origin, so that it is compared as it stands. */
+function isAppOrigin(text: string): boolean {
+  const [, scheme = ''] = /^([a-z][a-z0-9+.-]*):\/\/[A-Za-z0-9._-]+(?::\d{1,5})?$/.exec(text) ?? []
+  return scheme !== '' && !/^(?:https?|wss?|ftp|file)$/.test(scheme)
+}
+
+/** Compares host and port alone: which scheme a proxy in front speaks cannot be known here. */
+function isSameOrigin(origin: string, host: string): boolean {
+  if (!isWebOrigin(origin)) return false
+  const { protocol, host: originHost } = new URL(origin)
+  return originHost === authority(protocol, host)
+}
+
+function authority(protocol: string, host: string): string | null {
+  try {
+    return new URL(`${protocol}//${host}`).host
+  } catch {
+    return null
+  }
+}
+
+/** An origin as browsers write it; no text is equal to that of one without host, or of what is none. */
+function canonicalOrigin(origin: string): string | null {
+  try {
+    return new URL(origin).origin
+  } catch {
+    return null
+  }
+}
+
+/** The host name of a `Host` header, lower case and without its port; `null` when it is malformed. */
+function hostName(host: string): string | null {
+  if (!/^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?$/.test(host)) return null
+  try {
+    return new URL(`http://${host}`).hostname
+  } catch {
+    return null
+  }
+}
+
+function isLoopback(name: string): boolean {
+  return (
+    name === 'localhost' ||
+    name === '[::1]' ||
+    name.endsWith('.localhost') ||
+    /^127\.\d+\.\d+\.\d+$/.test(name)
+  )
+}
+
+function badOrigin(origin: string): TypeError {
+  return new TypeError(
+    `'${origin}' is no origin: write scheme, host and port as a browser sends them, such as 'https://app.example'; for more than a list can hold, 'origins' may be a function`,
+  )
+}
+
+function badHost(host: string): never {
+  throw new TypeError(`'${host}' is no host name: write it without scheme or path, such as 'app.example'`)
+}

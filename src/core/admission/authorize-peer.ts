@@ -1,0 +1,102 @@
+import type { Contract } from '../../wire/contract.ts'
+import { Denial, deny } from '../../wire/errors.ts'
+import { type AuthRequest, authRequest, type Handshake } from '../api/handshake.ts'
+import { contextOf, type ServerContext } from '../server-context.ts'
+import { authenticate, subjectOf } from '../access/authenticate.ts'
+import { type AuthenticatedPeer, noteDenied, peerInfoOf } from './peer-info.ts'
+import { type AccessOptions, type AuthorizedPeer, callAuthorize, withCode } from '../access/authorize.ts'
+import { networkOf } from '../runtime/ip-network.ts'
+import { setLookupLimit } from '../access/limit-lookup.ts'
+
+/** The parameters of a contract in the path of a handshake. @throws Denial 404 when it is another path */
+export function paramsOf(contract: Contract, handshake: Handshake): Readonly<Record<string, string>> {
+  const detail = `served: ${contract.path}`
+  return (
+    contract.template.match(handshake.path) ?? deny(404, 'not-found', 'there is no such endpoint', { detail })
+  )
+}
+
+/**
+ * Leads through both doors: who are you, may you come in here.
+ *
+ * @throws Denial with the endpoint's own close code for 401 and 403
+ */
+export async function authenticateAndAuthorize(
+  handshake: Handshake,
+  contract: Contract,
+  checks: AccessOptions,
+  asked: AuthRequest = handshake[authRequest],
+): Promise<AuthorizedPeer> {
+  let known: AuthenticatedPeer | null = null
+  try {
+    const params = paramsOf(contract, handshake)
+    await assertRevocationsKnown(contextOf(handshake))
+    const accessVersion = contextOf(handshake).accessCommands.version
+    const identity = await countingFailures(handshake, asked, () => authenticate(checks.auth, asked))
+    const subject = subjectOf(identity, handshake.id)
+    known = { identity, subject }
+    const grant = await callAuthorize(checks, {
+      user: identity.user,
+      subject,
+      scopes: identity.scopes ?? [],
+      params,
+      why: 'open',
+      signal: asked.signal,
+    })
+    return {
+      identity,
+      subject,
+      params,
+      path: contract.template.build(params),
+      grant,
+      accessVersion: accessVersion,
+    }
+  } catch (error) {
+    noteDenied(handshake, contract, known)
+    throw withCode(error, checks)
+  }
+}
+
+/** What others have revoked is known before a door is asked: what it looks up is younger. @throws Denial 503 when it cannot be known */
+async function assertRevocationsKnown({ accessCommands: orders }: ServerContext): Promise<void> {
+  try {
+    await orders.current()
+  } catch {
+    // why is reported at each attempt, and not for each handshake
+    throw new Denial(503, 'unavailable', 'the server cannot hear of revocations: come back later', {
+      retryAfterMs: 1_000,
+      detail: 'listening to the other nodes',
+    })
+  }
+}
+
+/**
+ * Finds out who someone is under the budget of their network: look-ups are limited, and an explicit credential that turns
+ * out to be bad is counted. One that is genuine, such as an expired token, is not.
+ */
+export async function countingFailures<T>(
+  handshake: Handshake,
+  { credentials: held }: AuthRequest,
+  identify: () => Promise<T>,
+): Promise<T> {
+  const { explicit } = held
+  if (explicit === null) return identify()
+  setLookupLimit(held, () => assertBudget(handshake))
+  try {
+    return await identify()
+  } catch (error) {
+    if (error instanceof Denial && error.status === 401 && !error.genuine)
+      contextOf(handshake).failedAttempts.count(networkOf(handshake.address), explicit)
+    throw error
+  }
+}
+
+function assertBudget(handshake: Handshake): void {
+  const { failedAttempts: failures, emit } = contextOf(handshake)
+  const shortMs = failures.shortMs(networkOf(handshake.address))
+  if (shortMs === 0) return
+  emit({ type: 'limited', limit: 'failedHandshakes', scope: 'address', ...peerInfoOf(handshake) })
+  throw new Denial(429, 'too-many-failures', 'too many bad credentials came from your address', {
+    retryAfterMs: Math.ceil(shortMs),
+  })
+}

@@ -1,0 +1,159 @@
+import type { Payload } from '../../wire/body.ts'
+import { Denial } from '../../wire/errors.ts'
+import { isRecord, parseJson } from '../../wire/json.ts'
+import { type AuthRequest, authRequest, type Handshake } from '../api/handshake.ts'
+import { contextOf } from '../server-context.ts'
+import type { Timer } from '../../wire/clock.ts'
+import type { Connection, Receiver } from '../api/connection.ts'
+import { explicitCredentials } from '../access/credentials.ts'
+import { answeredProtocol, sayDenied } from '../access/denial-response.ts'
+
+/** Whether this peer may still say who it is: first messages are switched on, and it has sent no credential of another kind. */
+export function mayAuthenticateLate(handshake: Handshake): boolean {
+  const { credentials, known } = handshake[authRequest]
+  return (
+    contextOf(handshake).carriers.message === true && credentials.explicit === null && known === undefined
+  )
+}
+
+/**
+ * Someone who was accepted before it was known who it is. One message with a credential is read,
+ * `{"type":"auth","token":"..."}` or `{"op":"auth","token":"..."}`, and nothing after it until both doors have answered;
+ * for the message there is one time, for the doors another.
+ */
+export class FirstMessage implements Receiver {
+  readonly #handshake: Handshake
+  readonly #connection: Connection
+  readonly #first = Promise.withResolvers<Payload>()
+  readonly #over = Promise.withResolvers<never>()
+  /** What tells an authenticator that nobody waits for its answer any more. */
+  readonly #abort = new AbortController()
+  #time: Timer
+  #isOver: Denial | null = null
+  #got = false
+  #ended: { readonly code: number; readonly reason: string } | null = null
+  #target: Receiver | null = null
+
+  /** Accepts. @throws Denial 499 when the peer has gone */
+  constructor(handshake: Handshake) {
+    const { limits } = contextOf(handshake)
+    this.#handshake = handshake
+    this.#connection = handshake.accept(answeredProtocol(handshake.protocols), limits.firstMessageBytes)
+    this.#over.promise.catch(() => {})
+    this.#time = this.#within(limits.firstMessageMs, 'no credential came in time')
+    this.#connection.listen(this)
+  }
+
+  /** The first door with the credential of the first message. @throws Denial 401 when that holds none */
+  async door(): Promise<AuthRequest> {
+    const token = tokenOf(await this.#first.promise, contextOf(this.#handshake).limits.messageValues)
+    if (token === null) throw new Denial(401, 'unauthenticated', 'the first message must be a credential')
+    // a transport's own door may compute its fields only when they are read: it is copied by name
+    const { id, url, path, headers, origin, address } = this.#handshake[authRequest]
+    const credentials = explicitCredentials({ scheme: 'bearer', value: token, carrier: 'message' })
+    return { id, url, path, headers, origin, address, signal: this.#abort.signal, credentials }
+  }
+
+  /** Waits for something, no longer than the peer is there and its time lasts. @throws Denial 408 and 499 */
+  async waitFor<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await Promise.race([work, this.#over.promise])
+    } finally {
+      this.#time.cancel()
+    }
+  }
+
+  /** The connection, for whoever hears it for good. @throws Denial 408 or 499 when it is too late */
+  accept(messageBytes: number): { readonly connection: Connection; listen(receiver: Receiver): void } {
+    if (this.#isOver !== null) throw this.#isOver
+    this.#connection.bound(messageBytes)
+    return { connection: this.#connection, listen: (receiver) => this.#hand(receiver) }
+  }
+
+  refuse(denial: Denial): void {
+    sayDenied(this.#connection, this.#handshake, denial)
+  }
+
+  message(payload: Payload, bytes: number): void {
+    if (this.#target !== null) return this.#target.message(payload, bytes)
+    // nothing more is handed over until the doors have answered, except when the peer leaves: then it was never let in
+    if (this.#got) return
+    this.#got = true
+    this.#connection.pause()
+    this.#time.cancel()
+    this.#time = this.#within(contextOf(this.#handshake).limits.handshakeMs, 'the handshake took too long')
+    this.#first.resolve(payload)
+  }
+
+  alive(): void {
+    this.#target?.alive()
+  }
+
+  closed(code: number, reason: string): void {
+    this.#ended = { code, reason }
+    if (this.#target !== null) return this.#target.closed(code, reason)
+    this.#giveUp(new Denial(499, 'gone', 'the peer has gone', { detail: `closed with ${code}` }))
+  }
+
+  #within(ms: number, message: string): Timer {
+    return contextOf(this.#handshake).clock.after(ms, () => this.#giveUp(new Denial(408, 'timeout', message)))
+  }
+
+  #giveUp(denial: Denial): void {
+    this.#isOver ??= denial
+    this.#abort.abort(denial)
+    this.#over.reject(denial)
+  }
+
+  /** After this turn, in which the new receiver says its first words. */
+  #hand(receiver: Receiver): void {
+    queueMicrotask(() => {
+      this.#target = receiver
+      if (this.#ended === null) this.#connection.resume()
+      else receiver.closed(this.#ended.code, this.#ended.reason)
+    })
+  }
+}
+
+/**
+ * Hears for someone who was let in already, as a guest or on a cookie. A first message with a credential comes too late to
+ * say who it is, and is no message for a handler, which might send it on to everyone: the socket ends.
+ */
+export function refusingCredential(inside: Receiver & { first: Heard }): Receiver {
+  let isFirst = true
+  return {
+    message(payload, bytes) {
+      if (!isFirst) return inside.message(payload, bytes)
+      isFirst = false
+      inside.first(payload, bytes, assertNoCredential)
+    },
+    alive: () => inside.alive(),
+    closed: (code, reason) => inside.closed(code, reason),
+  }
+}
+
+/** Hears a first message within all limits, and has it looked at before it is read; what is thrown then ends the socket. */
+type Heard = (payload: Payload, bytes: number, look: (payload: Payload, maxValues: number) => void) => void
+
+/** @throws Denial 400 when it is a credential, or looks like one and cannot be read */
+function assertNoCredential(payload: Payload, maxValues: number): void {
+  if (typeof payload !== 'string') return
+  const parsed = parseJson(payload, maxValues)
+  const isCredential = parsed.ok
+    ? tokenIn(parsed.value) !== null
+    : marks.every((mark) => payload.includes(mark))
+  if (isCredential) throw new Denial(400, 'unexpected-credential', 'you are in already without it')
+}
+
+/** What a credential holds that is malformed, or has too many values to be read: an endpoint of text would hear it. */
+const marks = ['"auth"', '"token"']
+
+function tokenOf(payload: Payload, maxValues: number): string | null {
+  const parsed = typeof payload === 'string' ? parseJson(payload, maxValues) : null
+  return parsed?.ok === true ? tokenIn(parsed.value) : null
+}
+
+function tokenIn(value: unknown): string | null {
+  const { type, op, token } = isRecord(value) ? value : {}
+  return (type ?? op) === 'auth' && typeof token === 'string' && token !== '' ? token : null
+}

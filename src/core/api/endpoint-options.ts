@@ -1,0 +1,121 @@
+import type { Contract } from '../../wire/contract.ts'
+import type { Duration } from '../../wire/duration.ts'
+import type { Params } from '../../wire/path.ts'
+import type { InputOf, Schema } from '../../wire/schema.ts'
+import type { Application, Authenticator, UserOf } from './handshake.ts'
+import type { AskReason } from './events.ts'
+import type { RateOption } from './limits.ts'
+
+/** What `authorize` answers where it lets nobody in; always nothing is a mistake, see {@link CheckedGrant}. */
+export type NoGrant = null | false | void
+/** A grant as handlers see it: what `authorize` answers, without its ways of refusing. */
+export type Granted<G> = NonNullable<Exclude<G, NoGrant>>
+
+/** What `authorize` is asked with. */
+export interface AuthorizeQuestion<P extends string, U> {
+  readonly user: U
+  /** The identity's name across kinds, as groups and limits know it. */
+  readonly subject: string
+  readonly scopes: readonly string[]
+  readonly params: Params<P>
+  /** Why it is asked: someone is at the door, or somebody inside is asked again. */
+  readonly why: AskReason
+  /** Aborted when the peer has gone, or the time for an answer is over. */
+  readonly signal: AbortSignal
+}
+
+/** What `authorize` must answer where the contract says what travels of a grant. */
+export type GrantInput<R> = R extends Schema ? InputOf<R> : unknown
+type Authorize<P extends string, A, G, R> = (
+  question: AuthorizeQuestion<P, UserOf<A>>,
+) => Returned<G, NoInfer<R>>
+
+declare const unread: unique symbol
+interface UnreadMark {
+  readonly [unread]: true
+}
+/**
+ * The grant as long as the compiler has not read `authorize`: `true` where it may be left out; else what the contract says,
+ * with a mark that no answer bears.
+ */
+export type UnreadGrant<R> = R extends Schema ? InputOf<R> & UnreadMark : true
+/**
+ * What `authorize` returns: its answer, or a promise of it. As long as it has not been read it is all of that at once, for
+ * the compiler keeps `async () => 'read'` from being a promise of any `string` only where all that may be returned has a
+ * `then`, which in `G | Promise<G>` the answer itself has not.
+ */
+type Returned<G, R> = [G] extends [UnreadMark] ? Both<GrantInput<R>, GrantInput<R> | NoGrant> : G | Promise<G>
+type Both<T, Promised> = (T & Promise<Promised>) | Promise<Promised>
+
+/** What an endpoint demands of who wants to come in, and how it treats them. */
+export type EndpointOptions<P extends string, A, G, Au extends string, R> = {
+  /** The first door: who is it. `anyone` must be written out. */
+  readonly auth: A
+  /**
+   * Told of each other: what members see of this one; `null` keeps it unseen. The contract's `presence` schema fits it. It
+   * stands after `authorize`, by which the compiler knows the grant, as does `audience`. Both are asked again whenever the
+   * doors have answered again, and the others are told when what they see has changed: leave times and counters out of it.
+   */
+  readonly presence?: (who: { readonly user: UserOf<A>; readonly grant: Granted<G> }) => object | null
+  /** Which of the contract's audiences this one hears; those that are lost are left before anything else happens. */
+  readonly audience?: (who: { readonly user: UserOf<A>; readonly grant: Granted<G> }) => readonly Au[]
+  /**
+   * Bounds of this endpoint: bytes of a message, values in it, for each socket the rate of messages and that of their bytes
+   * (`null` switches a rate off), and how many members clients are told by name before they are told only how many there are.
+   */
+  readonly limits?: {
+    readonly message?: number
+    readonly values?: number
+    readonly rate?: RateOption | null
+    readonly byteRate?: RateOption | null
+    readonly members?: number
+  }
+  /** For how long a grant holds: `authorize`, and the identity where it can, is asked again before it runs out. For ever when left out. */
+  readonly lease?: Duration
+  /** Without a message from the client, the socket is closed after so long (4408). */
+  readonly idle?: Duration
+  /** However active it is, the socket is closed after so long (4401). */
+  readonly absolute?: Duration
+  /** The close code for 401 and 403, such as 4003 or 1008; 4401 and 4403 unless said otherwise. */
+  readonly refuse?: { readonly code: number }
+} & (R extends Schema ? WithAuthorize<P, A, G, R> : Partial<WithAuthorize<P, A, G, R>>)
+
+interface WithAuthorize<P extends string, A, G, R> {
+  /** The second door: `false`, `null` and `undefined` refuse with 403, anything else is the grant. */
+  readonly authorize: Authorize<P, A, G, R>
+}
+
+/** A programmer's error, said as a sentence: an `authorize` without an answer. `any`, of which alone 0 is a `1 & G`, may be one. */
+export type CheckedGrant<G> = [G] extends [void]
+  ? 0 extends 1 & G
+    ? unknown
+    : 'authorize returned nothing: return the grant, or null to refuse'
+  : unknown
+
+/** An endpoint: an application for one contract. */
+export interface Endpoint<
+  P extends string = string,
+  C = unknown,
+  S = unknown,
+  K = unknown,
+  U = unknown,
+  I = unknown,
+> extends Application {
+  readonly contract: Contract<P>
+  readonly auth: Authenticator<unknown>
+  /** Never set: the types that `visit` and `SocketOf` read. */
+  readonly types?: {
+    readonly client: C
+    readonly server: S
+    readonly calls: K
+    readonly user: U
+    readonly socket: I
+  }
+}
+
+/**
+ * The socket of an endpoint, so that a handler can live in a file of its own.
+ *
+ * @example export async function say(socket: SocketOf<typeof room>, text: string) { ... }
+ */
+export type SocketOf<E> = E extends Endpoint<string, unknown, unknown, unknown, unknown, infer I> ? I : never

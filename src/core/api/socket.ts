@@ -1,0 +1,74 @@
+import type { Incoming, Outgoing } from '../../wire/contract.ts'
+import type { Params } from '../../wire/path.ts'
+import type { Group, GroupSendOptions, Messenger } from './messenger.ts'
+import type { LeaveReason } from './events.ts'
+
+/** How a socket has ended. */
+export interface Leave {
+  readonly why: LeaveReason
+  /** The close code. */
+  readonly code: number
+  /** Whether the peer is expected to come back. */
+  readonly mayReturn: boolean
+}
+
+/** Someone inside: one opening of an endpoint. */
+export interface Socket<P extends string, S, A extends string, U, G> {
+  /** Unique, and not to be guessed. */
+  readonly id: string
+  readonly user: U
+  /** The name of the identity, as `port.user` takes it. */
+  readonly subject: string
+  readonly scopes: readonly string[]
+  readonly params: Params<P>
+  /** What `authorize` answered last, for as long as the socket is open: ask it again after every `await`. */
+  readonly grant: G
+  /** The grant, now and whenever it changes, until the socket ends. */
+  grants(): AsyncIterable<G>
+  /**
+   * Aborted when the socket has ended, also because its peer has left. It ends waits that nobody needs any more. What it
+   * throws then is no fault, and is not reported.
+   */
+  readonly signal: AbortSignal
+  /**
+   * Asks whether the handler may still act in the name of the user: after each wait, before it writes anywhere. A peer that
+   * has left by itself keeps what it sent before, so for such a socket it throws nothing. What it throws is no fault, and
+   * is not reported.
+   *
+   * @throws Denial 403 `ended` when access has ended: revoked, expired or denied
+   * @example socket.assertAllowed()
+   */
+  assertAllowed(): void
+  /** The way to groups and users; a test's own in a test. */
+  readonly server: Messenger
+  /**
+   * Sends to this socket alone.
+   *
+   * @returns whether there is room for more: less than half of `limits.outboundBytes` waits for the reader. On `false` wait for
+   * {@link Socket.drained}; who sends on meets the policy of the message (4508, `drop`, `latest`) at the whole bound. `false` may
+   * also mean that this message was dropped, where that is its policy, or that the socket has ended
+   * @throws TypeError when the data cannot be sent
+   */
+  send(...message: Outgoing<S, GroupSendOptions>): boolean
+  /**
+   * Resolves, at the earliest in the next turn, when less than a quarter of `limits.outboundBytes` waits for the reader. Several
+   * that wait go on one by one. After `limits.outboundMs` (60 s) the socket is closed with 4508.
+   *
+   * @throws (rejects with) an `AbortError` when the socket has ended or ends meanwhile; what a handler throws then is not reported
+   * @example for await (const row of rows) if (!socket.send('row', row)) await socket.drained()
+   */
+  drained(): Promise<void>
+  /** The group of this contract and these params, or one of its audiences. The socket is in it already. */
+  group(audience?: A): Group<S>
+  /**
+   * Ends the socket.
+   *
+   * @param code 1000 or 3000 to 4999; 1000 when left out
+   * @throws TypeError for any other code, or a reason that is no text; the socket stays open then
+   */
+  close(code?: number, reason?: string): void
+}
+
+/** A socket whose messages are read in a loop, which ends when the peer leaves, access ends or the server drains. */
+export interface LoopSocket<P extends string, C, S, A extends string, U, G>
+  extends Socket<P, S, A, U, G>, AsyncIterable<Incoming<C>> {}

@@ -1,0 +1,319 @@
+import { type Payload } from '../../wire/body.ts'
+import { encodeMessage, type Position } from '../../wire/frame.ts'
+import { encodePlain } from '../../wire/plain.ts'
+import { type Connection, Packet } from '../api/connection.ts'
+import type { Clock } from '../../wire/clock.ts'
+import { type Dispatch, packDispatch, unpackDispatch } from './envelope.ts'
+import { HistoryFeed } from './history-feed.ts'
+import type { Address } from './address.ts'
+import {
+  type Delivery,
+  type Keep,
+  leaveTopic,
+  type Link,
+  type LogRules,
+  type Placing,
+  type Unsubscribe,
+} from '../api/layer.ts'
+import { newId } from '../runtime/id.ts'
+import type { ServerEvent, Reporter } from '../api/events.ts'
+
+/** Someone who hears a group. */
+export interface GroupMember {
+  /** The id of the socket. */
+  readonly id: string
+  /** The canonical path of the socket, for frames of groups that have none of their own. */
+  readonly path: string
+  /** Whether the socket speaks `sallyport.v1`; else it gets bare messages. */
+  readonly framed: boolean
+  readonly connection: Connection
+}
+
+/** A held place in a group: reserved before the door opens, taken when it has. */
+export interface GroupMembership {
+  /** The group; one object for everyone who sits in it. */
+  readonly address: Address
+  take(member: GroupMember): void
+  leave(): void
+}
+
+interface LocalGroup {
+  readonly address: Address
+  readonly members: Set<GroupMember>
+  holders: number
+  /** Its kept messages in their order; `null` without a history. */
+  readonly feed: HistoryFeed | null
+  /** When each member took its seat, on the monotonic clock; `null` without a history. */
+  readonly since: Map<GroupMember, number> | null
+  readonly ready: Promise<Unsubscribe>
+}
+
+/**
+ * The sends of a group that are under way, so that offsets and delivery keep the order of `send`. Kept messages need not wait
+ * for each other, because the layer keeps their order. A message that is not kept is delivered here at once: it waits for those
+ * before it, and those after it wait for it.
+ */
+interface SendQueue {
+  /** Whether the last message is kept. */
+  readonly isKept: boolean
+  /** What the last message has waited for. */
+  readonly before: Promise<void> | undefined
+  /** Settles when the last message and all that it follows are through. */
+  readonly through: Promise<void>
+}
+
+/** One kept message of a group's history. */
+export interface HistoryEntry {
+  readonly at: Position
+  readonly dispatch: Dispatch
+}
+
+/** What groups are made of. */
+export interface GroupsParts {
+  readonly link: Link
+  readonly clock: Clock
+  readonly report: Reporter
+  readonly emit: (happening: ServerEvent) => void
+}
+
+/** Everyone who hears the same thing, on this node and through the layer on all others. */
+export class Groups {
+  readonly #rooms = new Map<string, LocalGroup>()
+  /** What is under way in each group with a history. */
+  readonly #queues = new Map<string, SendQueue>()
+  readonly #parts: GroupsParts
+  readonly #link: Link
+  readonly #report: Reporter
+
+  constructor(parts: GroupsParts) {
+    this.#parts = parts
+    this.#link = parts.link
+    this.#report = parts.report
+  }
+
+  /** Subscribes to a group if nobody here does yet, so that whoever takes the seat misses nothing. @throws what the layer throws */
+  async reserve(address: Address): Promise<GroupMembership> {
+    const room = this.#room(address)
+    room.holders++
+    try {
+      await room.ready
+    } catch (error) {
+      this.#release(room)
+      throw error
+    }
+    return new ReservedMembership(room, this.#parts.clock, this.#release)
+  }
+
+  /** Sends to everyone: local members at once, the others through the layer. Resolves when the layer has accepted it. */
+  async send(address: Address, dispatch: Dispatch, kept: boolean): Promise<number> {
+    const { history } = address.contract
+    const { key } = address
+    const queue = this.#queues.get(key)
+    if (history === undefined || (!kept && queue === undefined)) return this.#deliver(address, dispatch)
+    const before = kept && queue?.isKept === true ? queue.before : queue?.through
+    const sending = this.#inTurn(before, () =>
+      kept
+        ? this.#keep(address, dispatch, { ...rulesOf(history), id: newId() })
+        : this.#deliver(address, dispatch),
+    )
+    const through = settledAfter(queue?.through, sending)
+    this.#queues.set(key, { isKept: kept, before, through })
+    try {
+      return await sending
+    } finally {
+      void through.then(() => this.#queues.get(key)?.through === through && this.#queues.delete(key))
+    }
+  }
+
+  /** What is kept of a group after a position, oldest first. */
+  async history(
+    address: Address,
+    after: Position | null,
+  ): Promise<{ readonly complete: boolean; readonly kept: readonly HistoryEntry[] }> {
+    const { history } = address.contract
+    if (history === undefined) return { complete: after === null, kept: [] }
+    const { entries, complete } = await this.#link.range(address.key, rulesOf(history), after ?? 'all')
+    const kept = entries.flatMap(({ at, value }) => {
+      const dispatch = unpackDispatch(value)
+      return dispatch === null ? [] : [{ at, dispatch }]
+    })
+    return { complete, kept }
+  }
+
+  /** The members of a group on this node. */
+  local(key: string): ReadonlySet<GroupMember> {
+    return this.#rooms.get(key)?.members ?? new Set()
+  }
+
+  /** How many groups have someone on this node. */
+  get size(): number {
+    return this.#rooms.size
+  }
+
+  async #inTurn(before: Promise<void> | undefined, send: () => Promise<number>): Promise<number> {
+    await before
+    return send()
+  }
+
+  /** Appends and sends in one step. Members here hear it by the layer's own word or by its answer, whichever comes first. */
+  async #keep(address: Address, dispatch: Dispatch, keep: Keep): Promise<number> {
+    const placed = await this.#link.publish(address.key, () => packDispatch(dispatch), keep)
+    const room = this.#rooms.get(address.key)
+    if (room === undefined || placed === null) return 0
+    hear(room, dispatch, placed)
+    return receiversOf(room, dispatch)
+  }
+
+  async #deliver(address: Address, dispatch: Dispatch): Promise<number> {
+    const room = this.#rooms.get(address.key)
+    const told = room === undefined ? 0 : receiversOf(room, dispatch)
+    if (room !== undefined) hear(room, dispatch, null)
+    await this.#link.publish(address.key, () => packDispatch(dispatch))
+    return told
+  }
+
+  #room(address: Address): LocalGroup {
+    const known = this.#rooms.get(address.key)
+    if (known !== undefined) return known
+    const ready = this.#link.subscribe(address.key, (delivery) => this.#hear(room, delivery))
+    const isKept = address.contract.history !== undefined
+    const room: LocalGroup = {
+      address,
+      members: new Set(),
+      holders: 0,
+      feed: isKept ? this.#feed(address, (dispatch, saidAt) => deliver(room, dispatch, saidAt)) : null,
+      since: isKept ? new Map() : null,
+      ready,
+    }
+    this.#rooms.set(address.key, room)
+    return room
+  }
+
+  #feed(address: Address, hand: (dispatch: Dispatch, saidAt: number) => void): HistoryFeed | null {
+    const { contract, key } = address
+    if (contract.history === undefined) return null
+    const { link, clock } = this.#parts
+    const lost = (kept: boolean, error: unknown): void => {
+      if (error !== null) this.#report(error, `reading messages of ${contract.path} that were lost`)
+      this.#missed(address, kept)
+    }
+    return new HistoryFeed({ link, clock, topic: key, rules: rulesOf(contract.history), deliver: hand, lost })
+  }
+
+  #missed({ contract }: Address, kept: boolean): void {
+    this.#parts.emit({ type: 'missed', contract: contract.path, kept })
+  }
+
+  #hear(room: LocalGroup, { bytes, placed, lost }: Delivery): void {
+    const { address } = room
+    // a subscription may end after the next one to the same group has begun
+    if (this.#rooms.get(address.key) !== room) return
+    if (lost) this.#missed(address, false)
+    const dispatch = unpackDispatch(bytes)
+    if (dispatch === null)
+      this.#report(new TypeError('a message from the layer is malformed'), `hearing ${address.contract.path}`)
+    else hear(room, dispatch, placed)
+  }
+
+  readonly #release = (room: LocalGroup): void => {
+    if (--room.holders > 0) return
+    this.#rooms.delete(room.address.key)
+    leaveTopic(room.ready, (error) => this.#report(error, `leaving ${room.address.contract.path}`))
+  }
+}
+
+/** A class, because each socket has at least two: closures with what they share are larger. */
+class ReservedMembership implements GroupMembership {
+  readonly #room: LocalGroup
+  readonly #clock: Clock
+  readonly #release: (room: LocalGroup) => void
+  #member: GroupMember | null = null
+  #held = true
+
+  constructor(room: LocalGroup, clock: Clock, release: (room: LocalGroup) => void) {
+    this.#room = room
+    this.#clock = clock
+    this.#release = release
+  }
+
+  get address(): Address {
+    return this.#room.address
+  }
+
+  take(member: GroupMember): void {
+    if (!this.#held) return
+    this.#member = member
+    this.#room.members.add(member)
+    this.#room.since?.set(member, this.#clock.monotonic())
+  }
+
+  leave(): void {
+    if (!this.#held) return
+    this.#held = false
+    if (this.#member !== null) {
+      this.#room.members.delete(this.#member)
+      this.#room.since?.delete(this.#member)
+    }
+    this.#release(this.#room)
+  }
+}
+
+/** Settles with nothing, so that a group whose sends never pause does not keep them all. */
+async function settledAfter(before: Promise<void> | undefined, sending: Promise<unknown>): Promise<void> {
+  await before
+  // one that fails has been told to its own caller
+  await sending.catch(() => {})
+}
+
+function rulesOf({ size, forMs }: { readonly size: number; readonly forMs: number }): LogRules {
+  return { space: 'history', size, forMs }
+}
+
+function hear(room: LocalGroup, dispatch: Dispatch, placing: Placing | null): void {
+  if (room.feed === null) deliver(room, dispatch, Number.POSITIVE_INFINITY)
+  else room.feed.hear(dispatch, placing)
+}
+
+function receiversOf({ members }: LocalGroup, { except }: Dispatch): number {
+  let count = 0
+  for (const { id } of members) if (id !== except) count++
+  return count
+}
+
+/**
+ * Hands one message to those who were members when it was said: encoded at most once for each wire, the same packet for
+ * everyone.
+ */
+function deliver(room: LocalGroup, dispatch: Dispatch, saidAt: number): void {
+  const { address, members, since } = room
+  const { except } = dispatch
+  const plain = lazily(() => packet(address, dispatch, encodePlain(dispatch.type, dispatch.body)))
+  const framed = byPath((path) => packet(address, dispatch, framePayload(path, dispatch)))
+  for (const member of members) {
+    if (member.id === except || (since?.get(member) ?? 0) > saidAt) continue
+    member.connection.send(member.framed ? framed(address.path ?? member.path) : plain())
+  }
+}
+
+function framePayload(path: string, { type, body, at, trace }: Dispatch): Payload {
+  const extras = { ...(at === null ? {} : { at }), ...(trace === undefined ? {} : { trace }) }
+  return encodeMessage({ in: path, type, ...extras }, body)
+}
+
+function packet(address: Address, { slow, type, key }: Dispatch, payload: Payload): Packet {
+  return new Packet(payload, slow, slow === 'latest' ? `${address.key}/${type ?? ''}/${key}` : '')
+}
+
+function lazily<T>(make: () => T): () => T {
+  let made: T | undefined
+  return () => (made ??= make())
+}
+
+/** A group's members share one path; only those of a subject may differ, and then mostly in runs. */
+function byPath<T>(make: (path: string) => T): (path: string) => T {
+  let last: { readonly path: string; readonly made: T } | undefined
+  return (path) => {
+    if (last?.path !== path) last = { path, made: make(path) }
+    return last.made
+  }
+}

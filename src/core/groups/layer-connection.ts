@@ -1,0 +1,192 @@
+import { SallyportError } from '../../wire/errors.ts'
+import type { Position } from '../../wire/frame.ts'
+import type { Clock, Timer } from '../../wire/clock.ts'
+import {
+  type Delivery,
+  type Health,
+  type Keep,
+  type Layer,
+  leaveTopic,
+  type Link,
+  type LogRange,
+  type LogRules,
+  type Placed,
+  type Unsubscribe,
+} from '../api/layer.ts'
+import type { Reporter } from '../api/events.ts'
+
+/** What a connection to a layer is made of. */
+export interface LayerConnectionParts {
+  readonly layer: Layer
+  readonly node: string
+  readonly clock: Clock
+  readonly report: Reporter
+}
+
+/** For how long an attempt to connect may take. */
+const connectMs = 10_000
+/** How long after a failed attempt comes the next: at first, and at most. */
+const [firstRetryMs, maxRetryMs] = [50, 2_000]
+/** For how long a call may take; a kept message is repeated by its layer meanwhile. */
+const callMs = 2_000
+const publishMs = 5_000
+
+/**
+ * A node's link to its layer, before it is connected and after. It connects at once and tries again until it is closed; calls
+ * wait for the attempt under way and fail with `ERR_LAYER` when there is none, or in their own time. All that a layer throws
+ * comes out as a `SallyportError`.
+ */
+export class LayerConnection implements Link {
+  readonly #parts: LayerConnectionParts
+  #health: Health
+  #link: Promise<Link>
+  #retry: Timer | null = null
+  #closed = false
+
+  constructor(parts: LayerConnectionParts) {
+    this.#parts = parts
+    this.#health = { state: 'down', nodes: [parts.node], detail: 'not connected yet' }
+    this.#link = this.#connect(firstRetryMs)
+  }
+
+  /** How the link is, as it said last. */
+  get health(): Health {
+    return this.#health
+  }
+
+  /** The names of the nodes that are alive, this one among them. */
+  get nodes(): readonly string[] {
+    return this.#health.nodes
+  }
+
+  publish(topic: string, pack: () => Uint8Array, keep?: Keep): Promise<Placed | null> {
+    return this.#call('publish', publishMs, (link) => link.publish(topic, pack, keep))
+  }
+
+  async subscribe(topic: string, hear: (delivery: Delivery) => void): Promise<Unsubscribe> {
+    let begun: Promise<Unsubscribe> | undefined
+    try {
+      return await this.#call('subscribe', callMs, (link) => {
+        begun = link.subscribe(topic, (delivery) => this.#hear(hear, delivery))
+        return begun
+      })
+    } catch (error) {
+      // its caller was told of a failure and will not end it: one that begins too late is ended here
+      if (begun !== undefined) leaveTopic(begun, this.#failed)
+      throw error
+    }
+  }
+
+  range(topic: string, rules: LogRules, after: Position | 'all' | 'head'): Promise<LogRange> {
+    return this.#call('read a log', callMs, (link) => link.range(topic, rules, after))
+  }
+
+  put(key: string, value: Uint8Array, ttlMs: number): Promise<void> {
+    return this.#call('keep a value', callMs, (link) => link.put(key, value, ttlMs))
+  }
+
+  take(key: string): Promise<Uint8Array | null> {
+    return this.#call('take a value', callMs, (link) => link.take(key))
+  }
+
+  claim(key: string, owner: string, ttlMs: number): Promise<{ readonly token: number } | null> {
+    return this.#call('claim', callMs, (link) => link.claim(key, owner, ttlMs))
+  }
+
+  /** Leaves the layer, and tries no more. A second call does nothing more: there is no link any more to leave by. */
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#retry?.cancel()
+    const connecting = this.#link
+    this.#link = rejected(new SallyportError('ERR_CLOSED', 'the server has left the layer'))
+    const link = await connecting.catch(() => null)
+    if (link !== null) await this.#inTime('leave', callMs, link.close())
+  }
+
+  #connect(retryMs: number): Promise<Link> {
+    const { layer, node, report, clock } = this.#parts
+    let isOver = false
+    const health = (now: Health): void => {
+      if (!isOver) this.#healthIs(now)
+    }
+    const connecting = begin(() => layer.connect(node, { health }))
+    const linked = this.#inTime('connect', connectMs, connecting)
+    linked.catch((error: unknown) => {
+      // a link that comes too late is not used and not heard: the next attempt has another
+      isOver = true
+      connecting.then((late) => late.close()).catch(() => {})
+      if (this.#closed) return
+      report(error, 'connecting to the layer')
+      this.#retry = clock.after(retryMs, () => {
+        this.#link = this.#connect(Math.min(2 * retryMs, maxRetryMs))
+      })
+    })
+    return linked
+  }
+
+  #healthIs(now: Health): void {
+    const before = this.#health.state
+    this.#health = now
+    if (now.state === 'down' && before !== 'down' && !this.#closed)
+      this.#parts.report(
+        new SallyportError('ERR_LAYER', `the layer is down: ${now.detail}`),
+        'watching the layer',
+      )
+  }
+
+  /** Every call waits for the link, also one that is connected: calls reach the layer in the order in which they were made. */
+  async #call<T>(what: string, ms: number, run: (link: Link) => Promise<T>): Promise<T> {
+    let isOver = false
+    const inOrder = this.#link.then((link) => (isOver ? never<T>() : run(link)))
+    try {
+      return await this.#inTime(what, ms, inOrder)
+    } finally {
+      // what its caller was told has failed is not done when the link is there at last
+      isOver = true
+    }
+  }
+
+  async #inTime<T>(what: string, ms: number, done: Promise<T>): Promise<T> {
+    const late = Promise.withResolvers<never>()
+    const timer = this.#parts.clock.after(ms, () =>
+      late.reject(new SallyportError('ERR_LAYER', `the layer did not ${what} within ${ms} ms`)),
+    )
+    try {
+      return await Promise.race([done, late.promise])
+    } catch (error) {
+      throw asLayerError(what, error)
+    } finally {
+      timer.cancel()
+    }
+  }
+
+  #hear(hear: (delivery: Delivery) => void, delivery: Delivery): void {
+    try {
+      hear(delivery)
+    } catch (error) {
+      this.#parts.report(error, 'hearing the layer')
+    }
+  }
+
+  readonly #failed = (error: unknown): void => this.#parts.report(error, 'leaving a topic')
+}
+
+async function begin<T>(run: () => Promise<T>): Promise<T> {
+  return run()
+}
+
+function never<T>(): Promise<T> {
+  return new Promise(() => {})
+}
+
+function rejected(reason: SallyportError): Promise<never> {
+  const refusal: Promise<never> = Promise.reject(reason)
+  refusal.catch(() => {})
+  return refusal
+}
+
+function asLayerError(what: string, error: unknown): SallyportError {
+  if (error instanceof SallyportError) return error
+  const why = error instanceof Error ? error.message : String(error)
+  return new SallyportError('ERR_LAYER', `the layer could not ${what}: ${why}`, { cause: error })
+}

@@ -1,0 +1,175 @@
+import type { Clock } from '../../wire/clock.ts'
+import type { MemberTable, ShownMember } from './member-table.ts'
+import { newId } from '../runtime/id.ts'
+import type { Delta, Sign, SnapshotPart, Standpoint } from './presence-message.ts'
+
+/** What is known of another node. */
+interface PresencePeer {
+  readonly life: string
+  /** The last change that has been taken over. */
+  n: number
+  heardAt: number
+  /** Whether changes wait for a snapshot. */
+  isAsked: boolean
+  askedAt: number
+  /** The id of the last question. */
+  question: string
+  waiting: Delta[]
+  readonly parts: SnapshotParts
+}
+
+/** Whom the other nodes are followed for. */
+export interface PeersOwner {
+  readonly table: MemberTable
+  readonly clock: Pick<Clock, 'monotonic'>
+  /** Names the question to all nodes, when the group began to be watched. */
+  readonly firstQuestion: string
+  /** When that was, on the monotonic clock. */
+  readonly askedAt: number
+  /** Asks one node for all that it shows. */
+  ask(id: string, to: string): void
+  /** A node has answered that question. */
+  introduced(members: readonly ShownMember[]): void
+  /** The table has changed. */
+  changed(): void
+}
+
+/** How long after a question to a node another one may follow. */
+const askAgainMs = 1_000
+/** A node with members gives a sign every 36 s at most: after two and a half of those it counts as one without members. */
+const silentMs = 90_000
+/** How many changes of one node wait for its snapshot at most; beyond it they are forgotten, and the node is asked again. */
+const mostWaiting = 256
+
+/**
+ * What the other nodes tell of one group. Each counts its changes, so that a lost one shows in the next, or in the sign that
+ * comes from time to time: then the node is asked for all that it shows.
+ */
+export class PresencePeers {
+  readonly #owner: PeersOwner
+  readonly #peers = new Map<string, PresencePeer>()
+
+  constructor(owner: PeersOwner) {
+    this.#owner = owner
+  }
+
+  delta(delta: Delta): void {
+    const peer = this.#peer(delta)
+    if (peer === null || (!peer.isAsked && delta.n <= peer.n)) return
+    if (!peer.isAsked && delta.n === peer.n + 1) return this.#apply(peer, delta)
+    if (peer.waiting.push(delta) > mostWaiting) peer.waiting = []
+    this.#ask(delta.node, peer)
+  }
+
+  snapshot(part: SnapshotPart): void {
+    const { node, re, n } = part
+    // an answer to an earlier question may be older than what is known
+    if (re !== this.#owner.firstQuestion && re !== this.#peers.get(node)?.question) return
+    const peer = this.#peer(part)
+    if (peer === null || n < peer.n) return
+    const members = peer.parts.add(part)
+    if (members === null) return
+    peer.n = n
+    peer.isAsked = false
+    this.#owner.table.replace(node, members)
+    if (re === this.#owner.firstQuestion) this.#owner.introduced(members)
+    this.#owner.changed()
+    for (const delta of peer.waiting.splice(0)) this.delta(delta)
+  }
+
+  sign(sign: Sign): void {
+    const peer = this.#peer(sign)
+    if (peer !== null && (peer.isAsked || sign.n > peer.n)) this.#ask(sign.node, peer)
+  }
+
+  /** A node has left: its members are gone. */
+  forget(node: string): void {
+    if (!this.#peers.delete(node)) return
+    this.#owner.table.replace(node, [])
+    this.#owner.changed()
+  }
+
+  /** Forgets nodes that have been silent for long, and asks again where no answer came. */
+  sweep(): void {
+    for (const [node, peer] of this.#peers) {
+      if (this.#now - peer.heardAt > silentMs) this.forget(node)
+      else if (peer.isAsked) this.#ask(node, peer)
+    }
+  }
+
+  get #now(): number {
+    return this.#owner.clock.monotonic()
+  }
+
+  /** The node as it stands; a new beginning of it shows nobody yet. `null` for what was said before its last beginning. */
+  #peer({ node, life, n }: Standpoint): PresencePeer | null {
+    const known = this.#peers.get(node)
+    if (known?.life === life) {
+      known.heardAt = this.#now
+      return known
+    }
+    if (known !== undefined && isEarlier(life, known.life)) return null
+    this.forget(node)
+    const { askedAt } = this.#owner
+    // a node that had begun before all were asked answers that question
+    const isAsked = n > 1 && this.#now - askedAt < askAgainMs
+    const peer: PresencePeer = {
+      life,
+      n: 0,
+      heardAt: this.#now,
+      isAsked,
+      askedAt: isAsked ? askedAt : Number.NEGATIVE_INFINITY,
+      question: '',
+      waiting: [],
+      parts: new SnapshotParts(),
+    }
+    this.#peers.set(node, peer)
+    return peer
+  }
+
+  #apply(peer: PresencePeer, { node, n, join, leave }: Delta): void {
+    const { table } = this.#owner
+    peer.n = n
+    for (const user of leave) table.delete(node, user)
+    for (const member of join) table.set(node, member)
+    this.#owner.changed()
+  }
+
+  #ask(node: string, peer: PresencePeer): void {
+    peer.isAsked = true
+    if (this.#now - peer.askedAt < askAgainMs) return
+    peer.askedAt = this.#now
+    peer.question = newId()
+    this.#owner.ask(peer.question, node)
+  }
+}
+
+/** Puts the parts of one node's answer together. */
+export class SnapshotParts {
+  #of = ''
+  readonly #got = new Map<number, readonly ShownMember[]>()
+
+  /** Answers all members when this was the last part that was missing. */
+  add({ re, life, n, part, parts, members }: SnapshotPart): readonly ShownMember[] | null {
+    const of = `${re} ${life} ${n} ${parts}`
+    if (of !== this.#of) this.#got.clear()
+    this.#of = of
+    this.#got.set(part, members)
+    if (this.#got.size < parts) return null
+    const all = [...this.#got.values()].flat()
+    this.#got.clear()
+    return all
+  }
+}
+
+/** Whether of two beginnings of one process the first came first; those of two processes do not compare. */
+function isEarlier(one: string, other: string): boolean {
+  const [process, count] = lifeOf(one)
+  const [otherProcess, otherCount] = lifeOf(other)
+  return process === otherProcess && count < otherCount
+}
+
+function lifeOf(life: string): readonly [process: string, count: number] {
+  const end = life.lastIndexOf('.')
+  return [life.slice(0, end), Number(life.slice(end + 1))]
+}

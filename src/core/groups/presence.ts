@@ -1,0 +1,378 @@
+import type { PresentMember } from '../../wire/frame.ts'
+import type { TimerQueue } from '../runtime/timer-queue.ts'
+import type { Clock, Timer } from '../../wire/clock.ts'
+import type { Groups } from './groups.ts'
+import type { Address } from './address.ts'
+import { type Delivery, leaveTopic, type Unsubscribe } from '../api/layer.ts'
+import type { LayerConnection } from './layer-connection.ts'
+import type { Limits } from '../api/limits.ts'
+import { memberOf, MemberTable, type Page, pageOf, type ShownMember } from './member-table.ts'
+import { newId } from '../runtime/id.ts'
+import { type PresenceContext, PresenceGroup } from './presence-group.ts'
+import { packPresence, type PresenceMessage, type SnapshotPart, unpackPresence } from './presence-message.ts'
+import { SnapshotParts } from './presence-peers.ts'
+import type { PresenceNow } from './presence-teller.ts'
+import type { Reporter } from '../api/events.ts'
+
+/** A held place among the members of a group: nobody sees it before it is taken. */
+export interface PresenceEntry {
+  /** Shows one socket of a subject to the others; once more with something new about it. */
+  take(member: PresentMember): void
+  /** Shows it no more, at once; it may be taken again. */
+  hide(): void
+  /** Who is here now, for a socket that hears of every change from now on. */
+  now(): PresenceNow
+  /** Gives the place up. Whoever has no other is seen for the grace of a reload. */
+  leave(): void
+}
+
+/** What presence is made of. */
+export interface PresenceParts {
+  readonly node: string
+  readonly link: Pick<LayerConnection, 'publish' | 'subscribe' | 'nodes'>
+  readonly groups: Groups
+  readonly clock: Clock
+  readonly timers: Pick<TimerQueue, 'after'>
+  readonly limits: Pick<Limits, 'presenceGraceMs' | 'presenceMembers' | 'outboundBytes'>
+  readonly report: Reporter
+}
+
+/** A group that is watched. */
+interface PresenceWatch {
+  readonly group: PresenceGroup
+  readonly ready: Promise<Unsubscribe>
+}
+
+/** A question to all nodes for one group. */
+interface MembersQuestion {
+  readonly unheard: Set<string>
+  readonly found: MemberTable
+  readonly parts: Map<string, SnapshotParts>
+  readonly answered: () => void
+}
+
+/** For how long the answers of the other nodes are waited for. */
+const askMs = 1_000
+/** How often it is looked who has left the roster. */
+const tickMs = 1_000
+/** How often each group gives a sign. */
+const signMs = 30_000
+/** How long after a failed attempt to hear other nodes the next one comes, unless a handshake needs it before. */
+const listenAgainMs = 2_000
+/** How often malformed messages are reported at most. */
+const reportMs = 60_000
+/** Where every node hears questions. */
+const questions = 'presence-questions'
+
+/**
+ * Who is here: by subject, so that all tabs of a user are one member. Each node knows its own members and tells the
+ * others what changes; a node that dies takes its members with it, so a crash leaves no ghosts.
+ */
+export class Presence {
+  readonly #parts: PresenceParts
+  readonly #watches = new Map<string, PresenceWatch>()
+  readonly #context: PresenceContext
+  readonly #askings = new Map<string, MembersQuestion>()
+  /** Names this process; each beginning to watch a group adds its number. */
+  readonly #process = newId()
+  #beginnings = 0
+  #listening: Promise<void> | null = null
+  #tick: Timer | null = null
+  /** The groups that have not given their sign in this round. */
+  #unsigned: Iterator<PresenceWatch> = [].values()
+  /** How many signs are due. */
+  #signs = 0
+  #listenAgain: Timer | null = null
+  #malformed = 0
+  #quietUntil = Number.NEGATIVE_INFINITY
+  #closed = false
+
+  constructor(parts: PresenceParts) {
+    const { node, groups, clock, timers, limits } = parts
+    this.#parts = parts
+    this.#context = {
+      node,
+      groups,
+      clock,
+      timers,
+      graceMs: limits.presenceGraceMs,
+      listBytes: limits.outboundBytes / 4,
+      publish: (address, message) => this.#tell(topicOf(address), message),
+      answer: (to, part) => this.#tell(answersTo(to), part),
+      emptied: (group) => this.#dropIfIdle(group),
+    }
+  }
+
+  /** Hears the questions of other nodes, and their answers. @throws what the layer throws */
+  listen(): Promise<void> {
+    return (this.#listening ??= this.#subscribe())
+  }
+
+  /**
+   * Holds a place for a socket: the group is watched from then on.
+   *
+   * @param upTo how many members clients are told by name; who watches a group first says so for all on this node
+   * @throws what the layer throws
+   */
+  async reserve(address: Address, socket: string, upTo?: number): Promise<PresenceEntry> {
+    const watch = this.#watch(address, upTo)
+    watch.group.holders++
+    try {
+      await this.listen()
+      await watch.ready
+    } catch (error) {
+      this.#release(watch)
+      throw error
+    }
+    return this.#spot(watch, socket)
+  }
+
+  /**
+   * The members of a group, asking the other nodes where this one does not know them; without a page in the order in which they
+   * came, else in that of their users.
+   *
+   * @throws what the layer throws
+   */
+  async find(address: Address, page: Page | null): Promise<readonly PresentMember[]> {
+    const watch = this.#watches.get(address.key)
+    const isKnown = watch !== undefined && this.#parts.clock.monotonic() - watch.group.askedAt >= askMs
+    const all = isKnown ? watch.group.table.members : await this.#ask(address, page)
+    return Array.from(page === null ? all : pageOf(all, page), memberOf)
+  }
+
+  /** Forgets everyone: the node leaves. */
+  close(): void {
+    this.#closed = true
+    this.#tick?.cancel()
+    this.#listenAgain?.cancel()
+    for (const { group } of this.#watches.values()) group.stop()
+    this.#watches.clear()
+    for (const { answered } of this.#askings.values()) answered()
+  }
+
+  async #ask({ key: group }: Address, page: Page | null): Promise<Iterable<ShownMember>> {
+    await this.listen()
+    const { node, clock, link } = this.#parts
+    const others = link.nodes.filter((other) => other !== node)
+    if (others.length === 0) return this.#watches.get(group)?.group.table.members ?? []
+    const id = newId()
+    const done = Promise.withResolvers<void>()
+    const found = new MemberTable(() => undefined)
+    this.#askings.set(id, { unheard: new Set(others), found, parts: new Map(), answered: done.resolve })
+    const late = clock.after(askMs, done.resolve)
+    try {
+      await this.#send(questions, { kind: '?', node, id, group, to: null, page })
+      await done.promise
+    } finally {
+      late.cancel()
+      this.#askings.delete(id)
+    }
+    // asked last: members that have come here meanwhile are found too
+    found.replace(node, Array.from(this.#watches.get(group)?.group.mine() ?? []))
+    return found.members
+  }
+
+  async #subscribe(): Promise<void> {
+    const { link, node } = this.#parts
+    const begun = [
+      link.subscribe(questions, (delivery) => this.#hearQuestion(delivery)),
+      link.subscribe(answersTo(node), (delivery) => this.#hearAnswer(delivery)),
+    ]
+    try {
+      await Promise.all(begun)
+    } catch (error) {
+      // it begins again, and nothing is heard twice
+      this.#listening = null
+      for (const ready of begun) this.#leave(ready)
+      this.#listenLater()
+      throw error
+    }
+  }
+
+  /** This node may not need it for long, but the others ask it questions. */
+  #listenLater(): void {
+    if (this.#closed) return
+    this.#listenAgain?.cancel()
+    this.#listenAgain = this.#parts.clock.after(listenAgainMs, () => {
+      this.listen().catch(() => {
+        // tried again
+      })
+    })
+  }
+
+  async #begin(watch: PresenceWatch): Promise<void> {
+    try {
+      await watch.ready
+    } catch {
+      // those who wait for it are told
+      return this.#forget(watch)
+    }
+    if (this.#watches.get(watch.group.address.key) === watch) watch.group.begin()
+  }
+
+  #watch(address: Address, upTo = this.#parts.limits.presenceMembers): PresenceWatch {
+    const known = this.#watches.get(address.key)
+    if (known !== undefined) return known
+    const ready = this.#parts.link.subscribe(topicOf(address), ({ bytes }) => this.#hear(address, bytes))
+    const life = `${this.#process}.${++this.#beginnings}`
+    const watch: PresenceWatch = { group: new PresenceGroup(this.#context, { address, life, upTo }), ready }
+    this.#watches.set(address.key, watch)
+    void this.#begin(watch)
+    this.#tickLater()
+    return watch
+  }
+
+  #spot(watch: PresenceWatch, socket: string): PresenceEntry {
+    const { group } = watch
+    let user: string | null = null
+    let held = true
+    return {
+      take: (member) => {
+        if (!held) return
+        user = member.user
+        group.enter(socket, member)
+      },
+      hide: () => {
+        if (user !== null) group.hide(socket, user)
+        user = null
+      },
+      now: () => group.teller.now(socket),
+      leave: () => {
+        if (!held) return
+        held = false
+        if (user !== null) group.leave(socket, user)
+        this.#release(watch)
+      },
+    }
+  }
+
+  #hear({ key, contract }: Address, bytes: Uint8Array): void {
+    const message = this.#read(bytes, contract.path)
+    if (message !== null) this.#watches.get(key)?.group.hear(message)
+  }
+
+  #hearQuestion({ bytes }: Delivery): void {
+    const question = this.#read(bytes, 'a question of another node')
+    if (question?.kind !== '?') return
+    const watch = this.#watches.get(question.group)
+    if (watch !== undefined) return watch.group.answer(question)
+    const { node } = this.#parts
+    const nobody = { n: 0, part: 0, parts: 1, members: [] }
+    this.#tell(answersTo(question.node), {
+      kind: 's',
+      node,
+      life: this.#process,
+      group: question.group,
+      re: question.id,
+      ...nobody,
+    })
+  }
+
+  #hearAnswer({ bytes }: Delivery): void {
+    const answer = this.#read(bytes, 'an answer of another node')
+    if (answer?.kind !== 's') return
+    const asking = this.#askings.get(answer.re)
+    if (asking === undefined) this.#watches.get(answer.group)?.group.hear(answer)
+    else take(asking, answer)
+  }
+
+  #read(bytes: Uint8Array, of: string): PresenceMessage | null {
+    const message = unpackPresence(bytes)
+    if (message === null) this.#reportMalformed(of)
+    return message
+  }
+
+  /** A log must not be filled by what can write into the layer. */
+  #reportMalformed(of: string): void {
+    this.#malformed++
+    const now = this.#parts.clock.monotonic()
+    if (now < this.#quietUntil) return
+    this.#quietUntil = now + reportMs
+    const others = this.#malformed === 1 ? '' : `, and ${this.#malformed - 1} others since the last report`
+    this.#malformed = 0
+    const error = new TypeError(`a message from the layer is malformed${others}`)
+    this.#parts.report(error, `hearing who is here: ${of}`)
+  }
+
+  #tell(topic: string, message: PresenceMessage): void {
+    if (this.#closed) return
+    this.#send(topic, message).catch((error: unknown) =>
+      this.#parts.report(error, 'telling other nodes who is here'),
+    )
+  }
+
+  async #send(topic: string, message: PresenceMessage): Promise<void> {
+    await this.#parts.link.publish(topic, () => packPresence(message))
+  }
+
+  #tickLater(): void {
+    if (this.#closed) return
+    const { clock, link } = this.#parts
+    const { nodes } = link
+    this.#tick ??= clock.after(tickMs, () => this.#ticked(nodes))
+  }
+
+  #ticked(before: readonly string[]): void {
+    this.#tick = null
+    const { nodes } = this.#parts.link
+    const gone = nodes === before ? [] : before.filter((node) => !nodes.includes(node))
+    for (const node of gone) for (const { group } of this.#watches.values()) group.forget(node)
+    this.#giveSigns()
+    if (this.#watches.size > 0) this.#tickLater()
+  }
+
+  /** Each group in its turn: all of them in 30 s, and never all at once. */
+  #giveSigns(): void {
+    for (this.#signs += this.#watches.size * (tickMs / signMs); this.#signs >= 1; this.#signs--) {
+      let next = this.#unsigned.next()
+      if (next.done === true) {
+        this.#unsigned = this.#watches.values()
+        next = this.#unsigned.next()
+      }
+      if (next.done === true) return
+      next.value.group.giveSign()
+    }
+  }
+
+  #release(watch: PresenceWatch): void {
+    watch.group.holders--
+    this.#dropIfIdle(watch.group)
+  }
+
+  #dropIfIdle(group: PresenceGroup): void {
+    const watch = this.#watches.get(group.address.key)
+    if (watch?.group !== group || !group.isIdle) return
+    group.close()
+    this.#forget(watch)
+    this.#leave(watch.ready)
+  }
+
+  #leave(ready: Promise<Unsubscribe>): void {
+    leaveTopic(ready, (error) => this.#parts.report(error, 'leaving presence'))
+  }
+
+  #forget(watch: PresenceWatch): void {
+    watch.group.stop()
+    const { key } = watch.group.address
+    if (this.#watches.get(key) === watch) this.#watches.delete(key)
+  }
+}
+
+function topicOf(address: Address): string {
+  return `presence/${address.key}`
+}
+
+function answersTo(node: string): string {
+  return `presence-answers/${node}`
+}
+
+function take({ unheard, found, parts, answered }: MembersQuestion, answer: SnapshotPart): void {
+  const { node } = answer
+  const collected = parts.get(node) ?? new SnapshotParts()
+  parts.set(node, collected)
+  const members = collected.add(answer)
+  if (members === null) return
+  found.replace(node, members)
+  unheard.delete(node)
+  if (unheard.size === 0) answered()
+}

@@ -1,0 +1,93 @@
+import type { Handshake } from './api/handshake.ts'
+import type { SharedRechecks } from './access/revalidation-result.ts'
+import type { Accounts } from './access/account.ts'
+import type { TimerQueue } from './runtime/timer-queue.ts'
+import type { Backlog } from './access/backlog.ts'
+import type { Clock } from '../wire/clock.ts'
+import type { Carriers } from './api/credentials.ts'
+import type { FailedAttempts } from './access/failed-attempts.ts'
+import type { HandshakeQueue } from './access/handshake-queue.ts'
+import type { Groups } from './groups/groups.ts'
+import type { Identity } from './api/identity.ts'
+import type { LayerConnection } from './groups/layer-connection.ts'
+import type { Limits } from './api/limits.ts'
+import type { OriginRules } from './access/origin.ts'
+import type { AccessCommands } from './access/access-commands.ts'
+import type { Messenger } from './api/messenger.ts'
+import type { Presence } from './groups/presence.ts'
+import type { Registry } from './access/registry.ts'
+import type { RepeatedFaults } from './runtime/repeated-faults.ts'
+import type { Revocations } from './access/revocations.ts'
+import type { Reporter, ServerEvent } from './api/events.ts'
+import type { Tracer } from './api/tracer.ts'
+
+/** What a server is made of, as its endpoints reach it through the handshake. */
+export interface ServerContext {
+  /** The name of this process among its peers. */
+  readonly node: string
+  readonly clock: Clock
+  readonly limits: Limits
+  readonly carriers: Carriers
+  readonly origins: OriginRules
+  readonly handshakeQueue: HandshakeQueue
+  /** What the sockets of an identity, or the guests of a network, have used up together. */
+  readonly accounts: Accounts
+  /** What waits for handlers, for each account. */
+  readonly backlog: Backlog
+  /** The message types of which it was told that their validation is slow. */
+  readonly toldSlow: Set<string>
+  /** How many bad credentials a network may bring. */
+  readonly failedAttempts: FailedAttempts
+  /** What becomes of a connection beyond `limits.connectionsPerIdentity`: it takes the place of the oldest, or is refused. */
+  readonly whenFull: 'evict' | 'refuse'
+  readonly layer: LayerConnection
+  readonly groups: Groups
+  readonly presence: Presence
+  /** Every open socket of this process. */
+  readonly registry: Registry
+  readonly timers: TimerQueue
+  readonly revocations: Revocations
+  readonly accessCommands: AccessCommands
+  /** What is asked of the doors at this moment for those who are inside. */
+  readonly sharedRechecks: SharedRechecks
+  /** For how long a revocation is remembered. */
+  readonly rememberMs: number
+  /** Set while the server drains: nobody is let in any more. */
+  readonly draining: boolean
+  /** Whether what the server sends is checked too: on in tests. */
+  readonly checkOutgoing: boolean
+  readonly tenant: (identity: Identity<unknown>) => string
+  /** What handlers reach as `socket.server`. */
+  readonly messenger: (tenant: string) => Messenger
+  /** What follows work through a trace; `null` when nothing does. */
+  readonly tracer: Tracer | null
+  readonly emit: (happening: ServerEvent) => void
+  /** A short name for the id of a session or token that does not tell it: the first 16 hex digits of its SHA-256. */
+  readonly fingerprint: (id: string) => string
+  readonly report: Reporter
+  /** Reports what fails at one handshake or lease after the other. */
+  readonly repeatedFaults: RepeatedFaults
+}
+
+/** Under which a handshake, and a server for the testing kit, hold their context. */
+export const serverContext: unique symbol = Symbol('sallyport.context')
+
+/** A handshake as transports make it: applications see a {@link Handshake}. */
+export interface ServerHandshake extends Handshake {
+  readonly [serverContext]: ServerContext
+}
+
+/**
+ * The context of the server that a handshake belongs to.
+ *
+ * @throws TypeError when the handshake was not made by a transport of this package
+ */
+export function contextOf(handshake: Handshake): ServerContext {
+  // every transport makes a ServerHandshake; anything else has no such property
+  const { [serverContext]: context } = handshake as Partial<ServerHandshake>
+  if (context === undefined)
+    throw new TypeError(
+      'this is no handshake of a server: hand on the one that the application was called with',
+    )
+  return context
+}

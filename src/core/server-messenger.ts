@@ -1,0 +1,264 @@
+import { SallyportError } from '../wire/errors.ts'
+import { newId } from './runtime/id.ts'
+import { assertValid, type Body, bodyOf } from '../wire/body.ts'
+import { aContract, type Contract, type Direction, type EventShape, shapeOf } from '../wire/contract.ts'
+import type { Position } from '../wire/frame.ts'
+import { isRecord } from '../wire/json.ts'
+import {
+  aBoolean,
+  aString,
+  assertKind,
+  checkedOptions,
+  aText,
+  type OptionKind,
+  type OptionKinds,
+  needed,
+  oneOf,
+  orUndefined,
+  wholeFrom,
+} from '../wire/options.ts'
+import { isSchema } from '../wire/schema.ts'
+import type { ServerContext } from './server-context.ts'
+import { type Address, groupAddress, subjectAddress } from './groups/address.ts'
+import { aBound } from './api/limits.ts'
+import type { Page } from './groups/member-table.ts'
+import { isText, maxName, maxReason, type AccessCommand } from './access/access-command.ts'
+import type {
+  Group,
+  HistoryMessage,
+  MembersPage,
+  Messenger,
+  GroupSendOptions,
+  RevokeTarget,
+} from './api/messenger.ts'
+import type { Receipt } from './api/receipt.ts'
+import type { SocketFilter } from './access/registry.ts'
+import { traced, type TracedWork } from './api/tracer.ts'
+
+/** A message taken apart: `send(type, data, options)`, or `send(data, options)` for an unnamed shape. */
+export interface Sending {
+  readonly type: string | null
+  readonly shape: EventShape
+  readonly data: unknown
+  readonly options: GroupSendOptions
+}
+
+/**
+ * Takes the arguments of `send` apart.
+ *
+ * @throws TypeError when an option is unknown or malformed, the contract has no such message, or in tests when the data does not fit it
+ */
+export function sendingOf(contract: Contract, args: readonly unknown[], checked: boolean): Sending {
+  const unnamed = isSchema(contract.server)
+  const [type, data, options] = unnamed ? [null, args[0], args[1]] : args
+  // what is of these kinds are such options
+  const chosen = options === undefined ? {} : checkedOptions('send()', options as GroupSendOptions, sendKinds)
+  const shape = shapeOf(contract.server, typeof type === 'string' ? type : null)
+  if (shape === null)
+    throw new TypeError(`the contract '${contract.path}' has no server message '${String(type)}'`)
+  // flat on the plain wire, such a field would say another type than the one it is sent under
+  if (typeof type === 'string' && isRecord(data) && Object.hasOwn(data, 'type'))
+    throw new TypeError(`the message '${type}' cannot have a field called type`)
+  if (checked)
+    assertValid(shape.schema, data, `the message '${typeof type === 'string' ? type : contract.path}'`)
+  return {
+    type: typeof type === 'string' ? type : null,
+    shape,
+    data,
+    options: chosen,
+  }
+}
+
+const sendKinds: OptionKinds<GroupSendOptions> = {
+  except: orUndefined({ wanted: 'a socket', is: (value) => isRecord(value) && aString.is(value['id']) }),
+  slow: orUndefined(oneOf('close', 'drop', 'latest')),
+  key: orUndefined(aText),
+  keep: orUndefined(aBoolean),
+}
+
+/** The data of a message, serialised. @throws TypeError when it cannot be sent, or stands under a name and is no object */
+export function bodyFor({ type, shape, data }: Sending): Body {
+  const body = bodyOf(shape.schema, data)
+  if (type !== null && body.kind === 'json' && !body.json.startsWith('{'))
+    throw new TypeError(`the message '${type}' must be an object`)
+  return body
+}
+
+/**
+ * The messenger of a context for one tenant, whose orders do not reach users of others that have the same name. With `null` it
+ * is the server's own: it sends to groups of no tenant, and its orders reach a user in every tenant.
+ */
+export function messengerOf(context: ServerContext, scope: string | null): Messenger {
+  const tenant = scope ?? ''
+  return {
+    group: (contract: Contract, params: Readonly<Record<string, string>> = {}, audience?: string) =>
+      groupOf(context, groupAddress(contract, tenant, params, audience)),
+    user(contract: Contract, subject: string) {
+      assertKind('the contract of user()', contract, aContract)
+      assertKind('the subject of user()', subject, aString)
+      return groupOf(context, subjectAddress(contract, tenant, subject))
+    },
+    revoke: (what: RevokeTarget & { readonly reason: string }) =>
+      reported(context, revoke(context, scope, what), 'revoking'),
+    recheck: (whom: RevokeTarget) =>
+      reported(context, order(context, scope, { kind: 'recheck', whom, reason: 'recheck' }), 'rechecking'),
+  }
+}
+
+/** What nobody awaits must not end the process when the layer is away; whoever awaits sees the error too. */
+function reported<T>(context: ServerContext, done: Promise<T>, doing: string): Promise<T> {
+  done.catch((error: unknown) => {
+    if (!isRefusal(error)) context.report(error, doing)
+  })
+  return done
+}
+
+/** The same for a message: that a server which stops sends nothing any more is no fault. An order that is lost then is one. */
+function reportedSend(context: ServerContext, done: Promise<void>, path: string): Promise<void> {
+  done.catch((error: unknown) => {
+    const isOver = context.draining && error instanceof SallyportError && error.code === 'ERR_CLOSED'
+    if (!isRefusal(error) && !isOver) context.report(error, `sending to ${path}`)
+  })
+  return done
+}
+
+/** A refusal is no fault. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof SallyportError && error.code === 'ERR_DENIED'
+}
+
+async function revoke(
+  context: ServerContext,
+  scope: string | null,
+  what: RevokeTarget & { readonly reason: string },
+): Promise<Receipt> {
+  const kinds = { ...whomKinds, reason: needed(textUpTo(maxReason)) }
+  const { reason, ...whom } = checkedOptions('revoke()', what, kinds)
+  return order(context, scope, { kind: 'revoke', whom, reason })
+}
+
+/** @throws TypeError before anything has changed, when it is not clear whom the order is about */
+async function order(
+  context: ServerContext,
+  scope: string | null,
+  { kind, whom, reason }: Pick<AccessCommand, 'kind' | 'reason'> & { readonly whom: RevokeTarget },
+): Promise<Receipt> {
+  const { at, ...named } = checkedOptions(`${kind}()`, whom, whomKinds)
+  const room = at === undefined ? null : groupAddress(at[0], scope ?? '', at[1] ?? {})
+  const path = room?.path ?? null
+  const who: SocketFilter = { ...scoped(named, scope), ...(room === null ? {} : { room: room.key }) }
+  if (Object.keys(who).length === 0)
+    throw new TypeError(`${kind} needs a user, a session, a token or a place`)
+  return context.accessCommands.broadcast({
+    id: newId(),
+    kind,
+    who,
+    ...(path === null ? {} : { path }),
+    reason,
+    at: context.clock.now(),
+    forMs: Math.max(1, context.rememberMs),
+  })
+}
+
+/** What is really named: a missing id, or one that is misspelt, must not widen an order to everyone else's. */
+const whomKinds: OptionKinds<RevokeTarget> = {
+  user: textUpTo(maxName),
+  session: textUpTo(maxName),
+  token: textUpTo(maxName),
+  // a kick must not become a revocation everywhere because its place was misspelt
+  at: { wanted: 'a contract and its params, in an array', is: Array.isArray },
+}
+
+function textUpTo(most: number): OptionKind {
+  return { wanted: `a string of 1 to ${most} characters`, is: (value) => isText(value, most) }
+}
+
+/** A user's name is that of its tenant; sessions and tokens are one name everywhere, whichever tenant they are used in. */
+function scoped(who: SocketFilter, scope: string | null): SocketFilter {
+  const isName = who.user !== undefined && who.session === undefined && who.token === undefined
+  return isName && scope !== null ? { ...who, tenant: scope } : who
+}
+
+/**
+ * A group by its address.
+ *
+ * @param assertAllowed throws a denial where nothing may be sent any more in the name of whoever has the group
+ */
+export function groupOf(
+  context: ServerContext,
+  address: Address,
+  assertAllowed = (): void => {},
+): Group<Direction> {
+  return {
+    send: (...args: readonly unknown[]) =>
+      reportedSend(context, send(context, { address, assertAllowed }, args), address.contract.path),
+    members: async (page?: MembersPage) =>
+      context.presence.find(address, page === undefined ? null : pageOf(page)),
+    history: (after: Position | null = null) => history(context, address, after),
+  }
+}
+
+const pageKinds: OptionKinds<MembersPage> = { after: orUndefined(aString), limit: aBound }
+
+/** @throws TypeError when the page is malformed */
+function pageOf(page: MembersPage): Page {
+  const { after = null, limit = 1_000 } = checkedOptions('the page of members()', page, pageKinds)
+  return { after, limit }
+}
+
+interface GroupSender {
+  readonly address: Address
+  assertAllowed(): void
+}
+
+async function send(
+  context: ServerContext,
+  { address, assertAllowed }: GroupSender,
+  args: readonly unknown[],
+): Promise<void> {
+  const { contract } = address
+  assertAllowed()
+  const sending = sendingOf(contract, args, context.checkOutgoing)
+  const { type, shape, options } = sending
+  const { slow = shape.rules.slow ?? 'close', keep = shape.rules.keep ?? true, key = '', except } = options
+  const body = bodyFor(sending)
+  const dispatch = { type, body, slow, key, except: except?.id ?? null, at: null }
+  const receivers = await traced(
+    context.tracer,
+    () => sendWork(address, type),
+    (trace) => context.groups.send(address, trace === null ? dispatch : { ...dispatch, trace }, keep),
+  )
+  context.emit({ type: 'sent', contract: contract.path, receivers })
+}
+
+function sendWork({ contract, path }: Address, type: string | null): TracedWork {
+  const nobody = { parent: null, id: null, subject: null, address: null }
+  return { kind: 'send', contract: contract.path, path, type, ...nobody }
+}
+
+const positionKinds: OptionKinds<Position> = {
+  epoch: needed(aText),
+  offset: needed(wholeFrom(0)),
+  mark: orUndefined(aText),
+}
+
+async function history(
+  context: ServerContext,
+  address: Address,
+  after: Position | null,
+): Promise<{ complete: boolean; messages: readonly HistoryMessage[] }> {
+  const position = after && checkedOptions('a position of history()', after, positionKinds)
+  const { complete, kept } = await context.groups.history(address, position)
+  return {
+    complete,
+    messages: kept.map(({ at, dispatch: { type, body } }) => ({ at, type, data: dataOf(body) })),
+  }
+}
+
+function dataOf(body: Body): unknown {
+  // the layer may keep the same bytes, and applications may change what they are given
+  if (body.kind === 'binary') return new Uint8Array(body.bytes)
+  if (body.kind === 'text') return body.text
+  // our own words: a key that no client may use, such as 'constructor', is none of a message's of ours
+  return JSON.parse(body.json)
+}

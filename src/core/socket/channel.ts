@@ -1,0 +1,474 @@
+import type { Timer } from '../../wire/clock.ts'
+import { retryAfterClose } from '../../wire/close.ts'
+import type { Contract } from '../../wire/contract.ts'
+import { Denial } from '../../wire/errors.ts'
+import type { AuthorizedPeer } from '../access/authorize.ts'
+import { denialReason } from '../access/denial-response.ts'
+import type { OpenSocket, SocketKeys } from '../access/registry.ts'
+import type { RecheckOutcome, SharedRechecks } from '../access/revalidation-result.ts'
+import { type Connection, Packet } from '../api/connection.ts'
+import type { AskReason, LeaveReason, SocketEvent } from '../api/events.ts'
+import { isGuest } from '../api/identity.ts'
+import type { Leave } from '../api/socket.ts'
+import type { GroupMember } from '../groups/groups.ts'
+import { networkOf } from '../runtime/ip-network.ts'
+import { bodyFor, sendingOf } from '../server-messenger.ts'
+import { Dispatcher } from './dispatch.ts'
+import { DrainWaiters } from './drain-waiters.ts'
+import type { Memberships } from './memberships.ts'
+import type { ChannelHandler, NewIdentity, OpenChannel, OpenPeer, Registration } from './peer-and-channel.ts'
+import type { ResolvedOptions } from './resolved-options.ts'
+import { Revalidator } from './revalidation.ts'
+import { isThenable } from './task.ts'
+
+/** A lease is asked for again after this part of it, and up to so much later: not all at once. */
+const earliest = 0.75
+const spread = 0.15
+/** A right that could not be asked about is asked about again after a twentieth of the lease, within these. */
+const leastRetryMs = 100
+const mostRetryMs = 30_000
+
+/**
+ * One opened endpoint on a connection: its params and grant, its memberships, its lease, and what runs in it. It ends once.
+ * After its end handlers may still be at work, and messages of a peer that has left may wait for them: until that is over the
+ * channel can be found, and access that ends reaches it. An error in it goes to the sender, or to the reporter.
+ */
+export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
+  readonly id: string
+  readonly peer: OpenPeer
+  readonly contract: Contract
+  readonly options: ResolvedOptions
+  readonly memberships: Memberships
+  readonly path: string
+  keys: SocketKeys
+  #authorized: AuthorizedPeer
+  /** When the client was heard last, on the monotonic clock. */
+  #activeAt: number
+  /** These are made when they are needed: many sockets only listen, and few are older than their lease. */
+  #dispatcher: Dispatcher | null = null
+  #revalidator: Revalidator | null = null
+  #abort: AbortController | null = null
+  #drains: DrainWaiters | null = null
+  #turned: PromiseWithResolvers<void> | null = null
+  #handler: ChannelHandler | null = null
+  #opened: Promise<unknown> | null = null
+  #started = false
+  #draining = false
+  #ended = false
+  /** Whether a right was lost, at its end or later: what is still at work in its name is not to be heard. */
+  #lost = false
+  /** Whether nothing is done in its name any more, or nothing of it is heard. */
+  #over = false
+  #dropped = 0
+  /** How it ended, where that was before anything could run in it. */
+  #left: Leave | null = null
+  /** Settles when the last handler has. */
+  #gone: Promise<void> | null = null
+  #lease: Timer | null = null
+  #leaseEnd: Timer | null = null
+  #absolute: Timer | null = null
+  #idle: Timer | null = null
+
+  constructor(peer: OpenPeer, options: ResolvedOptions, { id, authorized, memberships, keys }: Registration) {
+    this.peer = peer
+    this.contract = peer.contract
+    this.options = options
+    this.id = id
+    this.memberships = memberships
+    this.path = authorized.path
+    this.keys = keys
+    this.#authorized = authorized
+    this.#activeAt = peer.since
+    peer.add(this)
+  }
+
+  get connection(): Connection {
+    return this.peer.connection
+  }
+
+  get framed(): boolean {
+    return this.peer.codec.framed
+  }
+
+  get authorized(): AuthorizedPeer {
+    return this.#authorized
+  }
+
+  get handler(): ChannelHandler | null {
+    return this.#handler
+  }
+
+  get dispatcher(): Dispatcher {
+    return (this.#dispatcher ??= new Dispatcher(this))
+  }
+
+  get started(): boolean {
+    return this.#started
+  }
+
+  get draining(): boolean {
+    return this.#draining
+  }
+
+  get paused(): boolean {
+    return this.#dispatcher?.paused ?? false
+  }
+
+  get ended(): boolean {
+    return this.#ended
+  }
+
+  get hasLeft(): boolean {
+    return this.#ended
+  }
+
+  get over(): boolean {
+    return this.#over
+  }
+
+  /** How many of its messages were thrown away before a handler has seen them, since access ended or the server closed it. */
+  get dropped(): number {
+    return this.#dropped
+  }
+
+  get isRenewable(): boolean {
+    const { identity } = this.#authorized
+    return isGuest(identity) || identity.renew !== undefined
+  }
+
+  /** Aborted when it has ended; made when it is asked for. */
+  get signal(): AbortSignal {
+    this.#abort ??= new AbortController()
+    if (this.#ended) this.#abort.abort()
+    return this.#abort.signal
+  }
+
+  heard(at: number): void {
+    this.#activeAt = at
+  }
+
+  isDatedAfter(wallMs: number): boolean {
+    const { issuedAt } = this.#authorized.identity
+    return issuedAt !== undefined && issuedAt.getTime() > wallMs
+  }
+
+  isRevoked(): boolean {
+    return this.peer.context.revocations.against(this.#authorized, this.memberships.tenant) !== null
+  }
+
+  isOvertaken(authorized: AuthorizedPeer): boolean {
+    const keys = keysOf(authorized, this.memberships, this.peer.info.address)
+    return this.peer.context.accessCommands.hasOvertaken(keys, authorized.accessVersion)
+  }
+
+  /**
+   * Refuses what a handler was at work on when its right ended, but for a farewell. What a handler has left running finds no
+   * socket that could be ended when all handlers have settled: its right is looked at anew.
+   *
+   * @throws Denial 403 then
+   */
+  assertAllowed(): void {
+    if (this.#handler?.isParting === true) return
+    if (this.#lost || (this.#over && this.#isBarred()))
+      throw new Denial(403, 'ended', 'access has ended: nothing more is done in its name')
+  }
+
+  tell(event: SocketEvent): void {
+    const { context, info } = this.peer
+    context.emit({ ...event, contract: this.contract.path, ...info })
+  }
+
+  /** Runs `open`, then everything that has come meanwhile. */
+  async start(handler: ChannelHandler): Promise<void> {
+    this.#handler = handler
+    if (this.#left !== null) return (this.#gone = this.#settle(this.#left))
+    try {
+      const opened = handler.open()
+      if (isThenable(opened)) await (this.#opened = Promise.resolve(opened))
+    } catch (error) {
+      this.fail(error)
+      // what has waited for `open` has no handler now, also where its peer has left and that was called off
+      if (this.#ended) this.#cutOff('peer')
+      return
+    }
+    this.#started = true
+    this.#dispatcher?.start()
+  }
+
+  /** Nothing will ever run in it: what was to has thrown. */
+  abandon(): void {
+    if (this.#handler === null) this.#forget()
+  }
+
+  /** Sends to this socket alone; the arguments are those of `socket.send`. Answers whether there is room for more. */
+  send(args: readonly unknown[]): boolean {
+    const { codec, context, connection } = this.peer
+    const sending = sendingOf(this.contract, args, context.checkOutgoing)
+    const { type, shape, options } = sending
+    const payload = codec.message(this.path, type, bodyFor(sending))
+    this.peer.write(
+      new Packet(payload, options.slow ?? shape.rules.slow, `${type ?? ''}/${options.key ?? ''}`),
+    )
+    return !this.#ended && !connection.isFull
+  }
+
+  /** Resolves when the reader has taken most of what waits. @throws (rejects with) an AbortError when the socket ends */
+  drained(): Promise<void> {
+    const { connection, context } = this.peer
+    this.#drains ??= new DrainWaiters({
+      connection,
+      timers: context.timers,
+      withinMs: context.limits.outboundMs,
+      late: () => this.#tooSlow(),
+    })
+    const drained = this.#drains.wait()
+    if (this.#ended) this.#drains.end(this.signal.reason)
+    return drained
+  }
+
+  /** Settles when the grant changes or the socket ends. */
+  turned(): Promise<void> {
+    this.#turned ??= Promise.withResolvers<void>()
+    return this.#turned.promise
+  }
+
+  /** Begins to keep access true: its lease, and its idle and absolute times. */
+  startTimers(): void {
+    const { absoluteMs, idleMs } = this.options.span
+    this.confirmed()
+    if (absoluteMs !== null)
+      this.#absolute = this.peer.context.timers.after(absoluteMs, () =>
+        this.expire('absolute', 4401, 'expired: this session has lasted long enough'),
+      )
+    if (idleMs !== null) this.#watchIdle(idleMs)
+  }
+
+  become(authorized: AuthorizedPeer): void {
+    this.#authorized = authorized
+    this.peer.become(authorized.identity)
+    const keys = keysOf(authorized, this.memberships, this.peer.info.address)
+    this.peer.context.registry.move(this, keys)
+  }
+
+  confirmed(): void {
+    this.peer.armExpiry()
+    this.#armLease()
+  }
+
+  unanswered(denial: Denial, why: AskReason): RecheckOutcome {
+    const { context } = this.peer
+    const { leaseMs } = this.options.span
+    if (denial.cause !== undefined)
+      context.repeatedFaults.tell(denial.cause, denial.detail ?? 'asking a door again')
+    const { status, reason: code, detail } = denial
+    this.tell({ type: 'unanswered', why, status, code, detail })
+    if (leaseMs === null) {
+      this.end('denied', denial.closeCode, denialReason(denial))
+      return 'closed'
+    }
+    this.#lease?.cancel()
+    const retryMs = Math.min(mostRetryMs, Math.max(leastRetryMs, leaseMs / 20))
+    this.#lease = context.timers.after(retryMs, () => void this.revalidate('lease'))
+    return 'kept'
+  }
+
+  changed(grant: unknown, before: unknown, told: unknown): void {
+    this.#turn()
+    try {
+      if (told !== undefined) this.peer.frame({ op: 'changed', in: this.path, grant: told })
+      const changing = this.#handler?.change(grant, before)
+      if (isThenable(changing)) Promise.resolve(changing).catch((error: unknown) => this.fail(error))
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
+  revalidate(
+    why: AskReason,
+    questions: SharedRechecks = this.peer.context.sharedRechecks,
+  ): Promise<RecheckOutcome> {
+    return this.#revalidation.recheck(why, questions)
+  }
+
+  refresh(fresh: NewIdentity): Promise<RecheckOutcome> {
+    return this.#revalidation.refresh(fresh)
+  }
+
+  async recheck(questions: SharedRechecks): Promise<RecheckOutcome> {
+    // what has come to its end while others were asked about was closed by nobody
+    return this.#over ? 'kept' : this.revalidate('recheck', questions)
+  }
+
+  expire(cause: 'credential' | 'idle' | 'absolute', code: number, reason: string): void {
+    this.tell({ type: 'expired', cause })
+    this.end('expired', code, reason)
+  }
+
+  evict(by: string): void {
+    if (!this.#ended) this.tell({ type: 'evicted', by })
+    this.end('evicted', 4409, 'replaced: you have opened too many connections since')
+  }
+
+  fail(error: unknown): void {
+    if (error instanceof Denial) return this.end('denied', error.closeCode, denialReason(error))
+    // what was waiting for something when the socket ended was told so: that is no fault
+    if (this.#ended && isAbort(error)) return
+    this.peer.context.report(error, `running ${this.contract.path}`)
+    this.end('fault', 1011, 'internal error')
+  }
+
+  /**
+   * Ends it, once: leaves its groups first, so that nothing more is heard, then closes and tells what runs in it. Where it
+   * had ended, what is still done in its name ends.
+   */
+  end(why: LeaveReason, code: number, reason: string): void {
+    if (this.#ended) return this.#cutOff(why)
+    this.peer.close(code, reason)
+    this.leave({ why, code, mayReturn: retryAfterClose(code) === 'retry' })
+  }
+
+  /**
+   * Takes no more messages, lets the handler that runs finish, then closes with 1012 and says when to come back. Settles
+   * when the last handler has, also of a peer that has left.
+   */
+  async drain(retryAfterMs: number): Promise<void> {
+    this.#draining = true
+    this.peer.frame({ op: 'bye', retryAfterMs })
+    await this.#opened?.catch(() => {})
+    await this.#dispatcher?.drained()
+    await this.#handler?.rested()
+    this.end('drain', 1012, 'restart')
+    await this.#gone
+  }
+
+  leave(leave: Leave): void {
+    const { why, code } = leave
+    const { context, since } = this.peer
+    this.#ended = true
+    this.peer.end()
+    const dropped = why === 'peer' || why === 'lost' ? 0 : this.#drop()
+    if (isLoss(why)) this.#silence()
+    context.registry.leave(this)
+    if (isLoss(why)) this.memberships.hide()
+    this.memberships.release()
+    this.#abort?.abort()
+    this.#drains?.end(this.signal.reason)
+    this.#turn()
+    this.#dispatcher?.cancelCalls()
+    this.tell({ type: 'left', why, code, ms: Math.round(context.clock.monotonic() - since) })
+    if (dropped > 0) this.tell({ type: 'dropped', why, messages: dropped })
+    if (this.#handler === null) this.#left = leave
+    else this.#gone = this.#settle(leave)
+  }
+
+  get #revalidation(): Revalidator {
+    return (this.#revalidator ??= new Revalidator(this))
+  }
+
+  #isBarred(): boolean {
+    return this.peer.hasExpired || this.isRevoked() || this.isOvertaken(this.#authorized)
+  }
+
+  #armLease(): void {
+    const { timers } = this.peer.context
+    const { leaseMs } = this.options.span
+    this.#lease?.cancel()
+    this.#leaseEnd?.cancel()
+    if (leaseMs === null) return
+    this.#lease = timers.after(
+      leaseMs * (earliest + Math.random() * spread),
+      () => void this.revalidate('lease'),
+    )
+    this.#leaseEnd = timers.after(leaseMs, () =>
+      this.end('denied', 4503, 'unavailable: whether you may stay could not be found out'),
+    )
+  }
+
+  #watchIdle(idleMs: number): void {
+    const { timers, clock } = this.peer.context
+    const left = this.#activeAt + idleMs - clock.monotonic()
+    if (left <= 0) return this.expire('idle', 4408, 'idle: nothing was heard from you for too long')
+    this.#idle = timers.after(left, () => this.#watchIdle(idleMs))
+  }
+
+  /** A reader that takes a little now and then must not hold a handler, and what that holds, for as long as it likes. */
+  #tooSlow(): void {
+    this.peer.tellLimit('outboundMs')
+    this.end('slow', 4508, 'too-slow: you read more slowly than the endpoint speaks')
+  }
+
+  #turn(): void {
+    this.#turned?.resolve()
+    this.#turned = null
+  }
+
+  /** It has ended, and now access has as well, or the server wants no more of it. */
+  #cutOff(why: LeaveReason): void {
+    if (this.#over) return
+    const messages = this.#drop()
+    // an eviction makes room for a newcomer: nothing is to be left of what had the place
+    if (isLoss(why) || why === 'evicted') this.#silence()
+    if (messages > 0 || this.#over) this.tell({ type: 'dropped', why, messages })
+  }
+
+  /** Throws away what no handler has seen. */
+  #drop(): number {
+    const dropped = (this.#dispatcher?.close() ?? 0) + (this.#handler?.stop() ?? 0)
+    this.#dropped += dropped
+    return dropped
+  }
+
+  /** Lets nothing be heard any more of what is still at work. */
+  #silence(): void {
+    this.#lost = true
+    this.#forget()
+  }
+
+  #forget(): void {
+    this.#over = true
+    this.#lease?.cancel()
+    this.#leaseEnd?.cancel()
+    this.#absolute?.cancel()
+    this.#idle?.cancel()
+    this.peer.delete(this)
+    this.peer.context.registry.delete(this)
+  }
+
+  /** Waits for the handlers that are at work, then lets `close` run. */
+  async #settle(leave: Leave): Promise<void> {
+    const { context, account } = this.peer
+    context.backlog.orphan(account)
+    try {
+      // a turn later it is known whether `open`, which may have ended the socket itself, is still at work
+      await Promise.resolve()
+      await this.#opened?.catch(() => {})
+      await this.#dispatcher?.drained()
+      await this.#handler?.close(leave)
+    } catch (error) {
+      context.report(error, `closing ${this.contract.path}`)
+    } finally {
+      context.backlog.settle(account)
+      this.#forget()
+    }
+  }
+}
+
+/** What the socket of a peer can be found by. */
+export function keysOf(
+  { subject, identity }: AuthorizedPeer,
+  { tenant, room }: Pick<Memberships, 'tenant' | 'room'>,
+  address: string,
+): SocketKeys {
+  const { session, token } = identity
+  const network = isGuest(identity) ? networkOf(address) : undefined
+  return { tenant, subject, session, token, room: room.key, network }
+}
+
+/** Whether the peer that has left may not be here any more, or could not be asked about. */
+function isLoss(why: LeaveReason): boolean {
+  return why === 'revoked' || why === 'denied' || why === 'expired'
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError'
+}

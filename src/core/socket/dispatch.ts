@@ -1,0 +1,261 @@
+import { assertValid } from '../../wire/body.ts'
+import { type Contract, shapeOf } from '../../wire/contract.ts'
+import { Denial } from '../../wire/errors.ts'
+import { check } from '../../wire/schema.ts'
+import { traceOf } from '../../wire/trace.ts'
+import { denialReason } from '../access/denial-response.ts'
+import { Packet } from '../api/connection.ts'
+import type { PeerCommand } from './codec.ts'
+import { Inbox } from './inbox.ts'
+import type { Verdict } from './message-limiter.ts'
+import type { MessageDispatcher, OpenChannel } from './peer-and-channel.ts'
+import { isThenable, Task } from './task.ts'
+
+/** A validation that takes longer is told to the author of the schema. */
+const slowMs = 50
+
+type Taken = PeerCommand & { readonly do: 'message' | 'call' }
+
+/**
+ * The way of a message from its peer, which has limited and decoded it, to the handler of its channel: it is validated,
+ * waits, runs and is answered.
+ */
+export class Dispatcher implements MessageDispatcher {
+  readonly #channel: OpenChannel
+  readonly #inbox: Inbox
+  /** The calls under way; few sockets ever make one. */
+  #calls: Map<string, Task> | null = null
+
+  constructor(channel: OpenChannel) {
+    this.#channel = channel
+    this.#inbox = inboxOf(channel)
+    if (channel.started) this.#inbox.start()
+  }
+
+  get paused(): boolean {
+    return this.#inbox.paused
+  }
+
+  /** Begins to work: what came before `open` was done has waited. */
+  start(): void {
+    this.#inbox.start()
+  }
+
+  /** Settles when nothing is being done and nothing waits. */
+  drained(): Promise<void> {
+    return this.#inbox.drained()
+  }
+
+  /** Forgets what waits. @returns how many messages that were */
+  close(): number {
+    return this.#inbox.close()
+  }
+
+  take(command: Taken, bytes: number): void {
+    const channel = this.#channel
+    channel.heard(channel.peer.readAt)
+    if (channel.draining) return
+    if (command.do === 'call') this.#takeCall(command, bytes)
+    else this.#takeMessage(command, bytes)
+  }
+
+  cancel(id: string): void {
+    this.#calls?.get(id)?.cancel()
+  }
+
+  cancelCalls(): void {
+    for (const call of this.#calls?.values() ?? []) call.cancel()
+  }
+
+  punish({ denial, ends, isNews }: Verdict, id: string | null): void {
+    if (ends) this.#channel.end('abuse', denial.closeCode, denialReason(denial))
+    else this.#refuse(denial, id, isNews)
+  }
+
+  refuseInvalid({ issue, id, code, mismatch }: PeerCommand & { readonly do: 'invalid' }): void {
+    if (!mismatch) return this.#invalid(issue, id, code)
+    const denial = new Denial(400, 'invalid-message', issue, { closeCode: 1003 })
+    if (this.#encoded(denial, id) === null) this.#channel.end('abuse', 1003, denialReason(denial))
+    else this.#invalid(issue, id)
+  }
+
+  /** Runs the handler of a task, and answers its sender. It never rejects. */
+  run(task: Task): void | Promise<void> {
+    try {
+      const result = task.isCancelled ? undefined : this.#traced(task, task.takeData())
+      if (isThenable(result)) return this.#await(task, result)
+      this.#answer(task, result)
+    } catch (error) {
+      this.#failed(task, error)
+    }
+    this.#done(task)
+  }
+
+  #takeMessage({ type, data, id, trace }: Taken, bytes: number): void {
+    const shape = shapeOf(this.#channel.contract.client, type)
+    if (shape === null)
+      return this.#invalid(type === null ? "a message of this endpoint has a 'type'" : 'no such message', id)
+    const checked = this.#checked(type, () => check(shape.schema, data))
+    if (checked === null) return
+    if (!checked.ok) return this.#invalid(checked.issue, id)
+    const parent = this.#parent(trace)
+    this.#enqueue(new Task(this, { kind: 'message', type, id, data: checked.value, parent, bytes }))
+  }
+
+  #takeCall({ type, data, id, trace }: Taken & { readonly do: 'call' }, bytes: number): void {
+    const call = this.#callNamed(type)
+    if (call === undefined) return this.#invalid('no such call', id)
+    if (this.#calls?.has(id) === true) return this.#invalid('a call with this id is under way', id)
+    const checked = this.#checked(type, () => check(call.input, data))
+    if (checked === null) return
+    if (!checked.ok) return this.#invalid(checked.issue, id)
+    const parent = this.#parent(trace)
+    const task = new Task(this, { kind: 'call', type, id, data: checked.value, parent, bytes })
+    ;(this.#calls ??= new Map()).set(id, task)
+    if (!this.#enqueue(task)) this.#calls.delete(id)
+  }
+
+  #callNamed(name: string | null): Contract['calls'][string] | undefined {
+    const { calls } = this.#channel.contract
+    return name !== null && Object.hasOwn(calls, name) ? calls[name] : undefined
+  }
+
+  /** What a peer says of its trace is looked at only where there is a tracer. */
+  #parent(trace: unknown): Task['parent'] {
+    return this.#channel.peer.context.tracer === null ? null : traceOf(trace)
+  }
+
+  /** A validator that throws is the programmer's fault: this socket ends, the error is reported. */
+  #checked<T>(type: string | null, validate: () => T): T | null {
+    const { peer } = this.#channel
+    try {
+      return validate()
+    } catch (error) {
+      this.#channel.fail(error)
+      return null
+    } finally {
+      const ms = peer.charge()
+      if (ms > slowMs) this.#tellSlow(type, ms)
+    }
+  }
+
+  /** Says once of a message type whose validation holds the process up what can be done. */
+  #tellSlow(type: string | null, ms: number): void {
+    const { contract, peer } = this.#channel
+    const what = `${type === null ? 'A message' : `'${type}'`} of ${contract.path}`
+    const { toldSlow, emit } = peer.context
+    if (toldSlow.has(what)) return
+    toldSlow.add(what)
+    const detail =
+      `${what} took ${Math.round(ms)} ms to read and validate, and nobody else was served meanwhile. ` +
+      'Give its arrays, records and strings a maximum (.max()), its unions fewer arms, or a field that tells the arms apart (z.discriminatedUnion).'
+    emit({ type: 'misconfigured', cause: 'slow-validation', detail })
+  }
+
+  #enqueue(task: Task): boolean {
+    const isTaken = this.#inbox.add(task)
+    if (!isTaken) this.#refuse(tooMuchWaiting(), task.id)
+    return isTaken
+  }
+
+  /** Runs a handler, under the tracer if there is one. */
+  #traced(task: Task, data: unknown): unknown {
+    const { contract, peer } = this.#channel
+    const { tracer } = peer.context
+    if (tracer === null) return this.#handle(task, data)
+    const { kind, type, parent } = task
+    const { id, path, address, subject = null } = peer.info
+    const work = { kind, type, parent, contract: contract.path, path, id, address, subject }
+    return tracer.run(work, () => this.#handle(task, data))
+  }
+
+  #handle(task: Task, data: unknown): unknown {
+    const { kind, type } = task
+    const { handler } = this.#channel
+    // a call has a name
+    return kind === 'call' && type !== null
+      ? handler?.call(type, data, task.signal)
+      : handler?.message(type, data)
+  }
+
+  async #await(task: Task, result: PromiseLike<unknown>): Promise<void> {
+    try {
+      this.#answer(task, await result)
+    } catch (error) {
+      this.#failed(task, error)
+    }
+    this.#done(task)
+  }
+
+  #answer(task: Task, value: unknown): void {
+    if (!task.isCancelled) this.#answered(task, value)
+    else if (!this.#channel.ended) this.#threw(task, cancelled())
+  }
+
+  #answered({ kind, type, id }: Task, value: unknown): void {
+    const { peer, path } = this.#channel
+    const call = kind === 'call' ? this.#callNamed(type) : undefined
+    if (call !== undefined && peer.context.checkOutgoing)
+      assertValid(call.output, value, `the answer of the call '${type}'`)
+    if (id === null) return
+    // what the handler of a message answers is for nobody
+    const data = call === undefined ? undefined : value
+    peer.frame({ op: 'ok', in: path, id, ...(data === undefined ? {} : { data }) })
+  }
+
+  /** What a handler throws because its call was called off is no fault of the server. */
+  #failed(task: Task, error: unknown): void {
+    this.#threw(task, task.isCancelled && !this.#channel.ended ? cancelled() : error)
+  }
+
+  #threw({ id }: Task, error: unknown): void {
+    if (error instanceof Denial) this.#refuse(error, id)
+    else this.#channel.fail(error)
+  }
+
+  #done({ kind, id }: Task): void {
+    if (kind === 'call' && id !== null) this.#calls?.delete(id)
+  }
+
+  #invalid(issue: string, id: string | null, code = 'invalid-message'): void {
+    this.punish(this.#channel.peer.invalid(new Denial(400, code, issue)), id)
+  }
+
+  #refuse(denial: Denial, id: string | null, isNews = true): void {
+    const channel = this.#channel
+    if (isNews) channel.tell({ type: 'refused-message', status: denial.status, code: denial.reason })
+    const payload = this.#encoded(denial, id)
+    if (payload === null) channel.end('denied', denial.closeCode, denialReason(denial))
+    else channel.peer.write(new Packet(payload))
+  }
+
+  #encoded(denial: Denial, id: string | null): ReturnType<OpenChannel['peer']['codec']['denial']> {
+    const { peer, path } = this.#channel
+    return peer.codec.denial(denial, { path, id, ref: peer.info.id })
+  }
+}
+
+function inboxOf({ peer }: OpenChannel): Inbox {
+  const { context, connection, account } = peer
+  const limited = (): void => peer.tellLimit('waitingBytes')
+  return new Inbox({
+    bounds: { messages: context.limits.inbox, bytes: context.limits.inboxBytes },
+    flow: connection,
+    backlog: {
+      take: (bytes) => context.backlog.take(account, bytes, limited),
+      give: (bytes) => context.backlog.give(account, bytes),
+    },
+  })
+}
+
+function tooMuchWaiting(): Denial {
+  return new Denial(
+    429,
+    'too-much-waiting',
+    'slow down: too much of yours waits already, and this message was dropped',
+  )
+}
+
+function cancelled(): Denial {
+  return new Denial(499, 'cancelled', 'the call was cancelled')
+}

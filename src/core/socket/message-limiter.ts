@@ -1,0 +1,241 @@
+import { Denial } from '../../wire/errors.ts'
+import { ValidationTime } from '../access/validation-time.ts'
+import {
+  type Account,
+  type Accounts,
+  bucketOf,
+  guestLimits,
+  identityLimits,
+  Lapse,
+  Mistakes,
+} from '../access/account.ts'
+import { type EndpointLimits, isWider, type Limits } from '../api/limits.ts'
+import { Bucket, type Rate } from '../runtime/token-bucket.ts'
+
+/** What a message that is refused earns. */
+export interface Verdict {
+  readonly denial: Denial
+  /** Whether the socket ends with it. */
+  readonly ends: boolean
+  /** Whether operators are told of it: of a lapse, which may have any number of messages, only once. */
+  readonly isNews: boolean
+}
+
+/** The limits that a peer can be over. */
+export type MessageLimit =
+  | 'rate'
+  | 'byteRate'
+  | 'identityRate'
+  | 'identityByteRate'
+  | 'guestRate'
+  | 'guestByteRate'
+  | 'validation'
+  | 'invalidMessages'
+
+/** What the conduct of a peer is judged by. */
+export interface MessageLimiterParts {
+  readonly limits: Limits
+  /** The limits of the endpoint. */
+  readonly own: EndpointLimits
+  /** The largest message that the socket may send, in bytes. */
+  readonly messageBytes: number
+  readonly accounts: Accounts
+  /** The key of the account that pays. */
+  readonly account: string
+  /** How many sockets that account has, where it is that of a network of guests; `null` for an identity. */
+  readonly guests: (() => number) | null
+  /** When the socket was opened. */
+  readonly since: number
+  readonly now: number
+  /** Told once for each lapse, however many messages it has. */
+  readonly limited: (limit: MessageLimit) => void
+}
+
+/**
+ * What a guest may do whatever others of its network have sent earlier: so few invalid messages end no socket, and so short a
+ * time over a rate does not either.
+ */
+const guestMistakes = 2
+const guestGraceMs = 1_000
+
+/**
+ * How a peer behaves: its rates, those of its account, what its messages cost to check, and how many were invalid. All
+ * times are those of the monotonic clock.
+ */
+export class MessageLimiter {
+  readonly #parts: MessageLimiterParts
+  readonly #messages: Bucket | null
+  readonly #bytes: Bucket | null
+  /** The limits of its account that its messages count for. */
+  readonly #shared: { readonly rate: MessageLimit | null; readonly byteRate: MessageLimit | null }
+  /** Whether no limit of an account holds for it. */
+  readonly #isAlone: boolean
+  /** What is a guest's own, and not its network's; `null` for an identity. */
+  readonly #guest: Guest | null
+
+  constructor(parts: MessageLimiterParts) {
+    const { limits, own, guests, messageBytes, now } = parts
+    const { rate = limits.rate, byteRate = limits.byteRate } = own
+    this.#parts = parts
+    this.#messages = bucketOf(rate, now)
+    // one message of the largest size is never more than may come at once
+    this.#bytes = bucketOf(byteRate && { ...byteRate, burst: Math.max(byteRate.burst, messageBytes) }, now)
+    this.#shared = sharedLimits(limits, own, guests !== null)
+    this.#isAlone = this.#shared.rate === null && this.#shared.byteRate === null && limits.validation === null
+    this.#guest = guests === null ? null : new Guest(limits, guests, parts.since)
+  }
+
+  /** One more message, of so many bytes, before it is read: `null` when it may be. */
+  message(bytes: number, now: number): Verdict | null {
+    const limit = this.#limitOver(bytes, now)
+    return limit === null ? null : { denial: tooMuch(limit), ...this.#lapse(limit, now) }
+  }
+
+  /** So many milliseconds were spent on reading and validating a message. */
+  spent(ms: number, now: number): void {
+    if (this.#parts.limits.validation === null) return
+    const account = this.#account
+    account.validation?.spend(ms, now)
+    this.#guest?.shares.validation?.spend(ms, now, this.#guest.divisor(account, now))
+  }
+
+  /** One more invalid message: the tenth of its account within 10 s ends the socket, and of a guest the tenth of its own. */
+  invalid(denial: Denial, now: number): Verdict {
+    const { limits, limited } = this.#parts
+    const { mistakes } = this.#account
+    const isLast = mistakes.isLastOf(limits.invalidMessages, now)
+    const ends = this.#guest?.isLastMistake(mistakes, limits.invalidMessages, now) ?? isLast
+    if (ends) limited('invalidMessages')
+    return { denial, ends, isNews: true }
+  }
+
+  /** Looked up each time: one that is as new was forgotten. */
+  get #account(): Account {
+    const { accounts, account } = this.#parts
+    return (this.#guest === null ? accounts.identities : accounts.guests).of(account)
+  }
+
+  #limitOver(bytes: number, now: number): MessageLimit | null {
+    // what a socket is refused for itself is not taken from its siblings
+    if (this.#messages?.take(now) === false) return 'rate'
+    if (this.#bytes?.take(now, bytes) === false) return 'byteRate'
+    if (this.#isAlone) return null
+    const { rate, byteRate } = this.#shared
+    const account = this.#account
+    const shares = this.#guest?.shares
+    const divisor = this.#guest?.divisor(account, now) ?? 1
+    if (account.validation?.isEmpty(now) === true && shares?.validation?.isEmpty(now) !== false)
+      return 'validation'
+    if (rate !== null && !takes(account.messages, shares?.messages, { tokens: 1, divisor, now })) return rate
+    if (byteRate !== null && !takes(account.bytes, shares?.bytes, { tokens: bytes, divisor, now }))
+      return byteRate
+    return null
+  }
+
+  /**
+   * Notes that it is over a limit. What a network of guests has used up ends none of their sockets: a stranger may have used it.
+   *
+   * @returns whether limits of its own have been exceeded for the whole grace, and whether the lapse begins here
+   */
+  #lapse(limit: MessageLimit, now: number): Omit<Verdict, 'denial'> {
+    const { limits, limited } = this.#parts
+    const { lapse, sharedLapse } = this.#account
+    const isOthers = this.#guest !== null && limit !== 'rate' && limit !== 'byteRate'
+    const begins = (isOthers ? sharedLapse : lapse).note(now)
+    const isNews = isOthers ? begins : (this.#guest?.lapse.note(now) ?? begins)
+    if (isNews) limited(limit)
+    if (isOthers) return { ends: false, isNews }
+    const ends =
+      this.#guest?.isOver(lapse, limits.rateGraceMs, now) ?? lapse.msSince(now) >= limits.rateGraceMs
+    return { ends, isNews }
+  }
+}
+
+/**
+ * What is the own of a guest. The others of its network are strangers to it: they may use up what the network has, and must
+ * neither silence nor end it. So each socket has an equal share of half as much again as the network has. It begins
+ * empty, and what came from the network before the socket was opened counts a little: reconnecting renews neither.
+ */
+class Guest {
+  readonly lapse: Lapse = new Lapse()
+  readonly shares: Pick<Account, 'messages' | 'bytes' | 'validation'>
+  readonly #guests: () => number
+  readonly #since: number
+  readonly #mistakes: Mistakes = new Mistakes()
+
+  constructor(limits: Limits, guests: () => number, since: number) {
+    this.#guests = guests
+    this.#since = since
+    this.shares = {
+      messages: shareOf(limits[guestLimits.rate], since),
+      bytes: shareOf(limits[guestLimits.byteRate], since),
+      validation: limits.validation && new ValidationTime(limits.validation, since, false),
+    }
+  }
+
+  /** A share fills as fast as the budget of the network: what is taken from it costs so many times as much. */
+  divisor({ crowd }: Account, now: number): number {
+    return 2 * crowd.of(this.#guests(), now)
+  }
+
+  isLastMistake(ofNetwork: Mistakes, most: number, now: number): boolean {
+    const before = ofNetwork.countBefore(this.#since, now)
+    return this.#mistakes.isLastOf(Math.max(Math.min(guestMistakes, most), most - before), now)
+  }
+
+  isOver(ofNetwork: Lapse, graceMs: number, now: number): boolean {
+    const ms = this.lapse.msSince(now)
+    return ms >= graceMs || (ms >= guestGraceMs && ofNetwork.msSince(now, this.#since) >= graceMs)
+  }
+}
+
+/** An empty bucket. It owes what a minute brings, or else many small shares would be more than a part of the budget. */
+function shareOf(rate: Rate | null, now: number): Bucket | null {
+  if (rate === null) return null
+  const share = new Bucket(rate, now, (60_000 * rate.most) / rate.eachMs)
+  share.spend(rate.burst, now)
+  return share
+}
+
+/** Takes from the account, and from the share of a guest; false when neither has enough. */
+function takes(
+  account: Bucket | null,
+  share: Bucket | null | undefined,
+  { tokens, divisor, now }: { readonly tokens: number; readonly divisor: number; readonly now: number },
+): boolean {
+  if (account === null) return true
+  const isShared = share?.take(now, tokens * divisor) === true
+  return account.take(now, tokens) || isShared
+}
+
+/** An endpoint that allows each of its sockets more than an account may send has said that this is fine. */
+function sharedLimits(
+  limits: Limits,
+  { rate, byteRate }: EndpointLimits,
+  isGuest: boolean,
+): { readonly rate: MessageLimit | null; readonly byteRate: MessageLimit | null } {
+  const kind = isGuest ? guestLimits : identityLimits
+  const counts = (own: typeof rate, shared: typeof kind.rate | typeof kind.byteRate): boolean =>
+    limits[shared] !== null && (own === undefined || !isWider(own, limits[shared]))
+  return {
+    rate: counts(rate, kind.rate) ? kind.rate : null,
+    byteRate: counts(byteRate, kind.byteRate) ? kind.byteRate : null,
+  }
+}
+
+function tooMuch(limit: MessageLimit): Denial {
+  switch (limit) {
+    case 'validation':
+      return new Denial(
+        429,
+        'too-costly',
+        'slow down: what you send takes long to check, and this message was dropped',
+      )
+    case 'byteRate':
+    case 'identityByteRate':
+    case 'guestByteRate':
+      return new Denial(429, 'too-many-bytes', 'slow down: this message was dropped')
+    default:
+      return new Denial(429, 'too-many-messages', 'slow down: this message was dropped')
+  }
+}

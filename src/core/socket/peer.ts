@@ -1,0 +1,399 @@
+import type { Payload } from '../../wire/body.ts'
+import { protocolName } from '../../wire/carrier.ts'
+import type { Timer } from '../../wire/clock.ts'
+import { retryAfterClose } from '../../wire/close.ts'
+import type { Contract } from '../../wire/contract.ts'
+import type { Denial } from '../../wire/errors.ts'
+import { encodeFrame, glimpseId, type ServerFrame } from '../../wire/frame.ts'
+import type { AuthorizedPeer } from '../access/authorize.ts'
+import type { SocketKeys } from '../access/registry.ts'
+import { peerInfoOf } from '../admission/peer-info.ts'
+import { type Connection, Packet, type Receiver } from '../api/connection.ts'
+import type { LeaveReason, PeerInfo, SocketEvent } from '../api/events.ts'
+import type { Handshake } from '../api/handshake.ts'
+import { type Identity, isGuest } from '../api/identity.ts'
+import type { Limits } from '../api/limits.ts'
+import { accountKey } from '../groups/address.ts'
+import { withDeadline } from '../runtime/deadline.ts'
+import { contextOf, type ServerContext } from '../server-context.ts'
+import { type Codec, frameCodec, type PeerCommand } from './codec.ts'
+import { CredentialRefresh, hrefFor } from './credential-refresh.ts'
+import { Heartbeat, type HeartbeatTarget } from './heartbeat.ts'
+import { MessageLimiter, type Verdict } from './message-limiter.ts'
+import type { EncodedFrame, OpenChannel, OpenPeer, Registration } from './peer-and-channel.ts'
+import type { ResolvedOptions } from './resolved-options.ts'
+
+/** Looks at a message whose JSON may hold so many values; what it throws ends the socket. */
+type Look = (payload: Payload, maxValues: number) => void
+
+/** A credential is renewed at the lesser of this and half of what is left, and again at half of what is left then. */
+const renewBeforeMs = 30_000
+const leastRenewMs = 1_000
+
+/**
+ * One connection and the identity behind it: reads and limits what comes, and leads it to the channel that it is for; keeps
+ * the identity true until it expires; notices when the peer has gone. Of the handshake it keeps what {@link PeerInfo} says,
+ * and an address without credentials where the peer may be asked for another one.
+ */
+export class Peer implements OpenPeer, Receiver, HeartbeatTarget {
+  readonly context: ServerContext
+  readonly connection: Connection
+  readonly codec: Codec
+  readonly contract: Contract
+  readonly options: ResolvedOptions
+  readonly info: PeerInfo
+  readonly href: string | null
+  readonly account: string
+  readonly #keys: SocketKeys
+  /** By the canonical path. */
+  readonly #channels = new Map<string, OpenChannel>()
+  readonly #heartbeat: Heartbeat
+  /** When it came in, on the monotonic clock. */
+  readonly #since: number
+  #identity: Identity<unknown>
+  #ended = false
+  /** The limiter and the refresh are made when they are needed: many sockets only listen. */
+  #limiter: MessageLimiter | null = null
+  #refresh: CredentialRefresh | null = null
+  /** When the message that is being read and validated came; -1 when that is paid for. */
+  #began = -1
+  /** The wall time that the end of the identity is armed for. */
+  #armedFor: number | null = null
+  #expiry: Timer | null = null
+  #renewal: Timer | null = null
+
+  constructor(
+    handshake: Handshake,
+    { contract, options }: Pick<OpenPeer, 'contract' | 'options'>,
+    registration: Registration,
+  ) {
+    const { authorized, keys, connection } = registration
+    const { identity } = authorized
+    this.context = contextOf(handshake)
+    this.connection = connection
+    this.codec = connection.protocol === protocolName ? frameCodec : options.plainCodec
+    this.contract = contract
+    this.options = options
+    this.info = peerInfoOf(handshake, authorized)
+    this.href = this.codec.framed ? hrefFor(identity, handshake) : null
+    this.account = accountKey(keys)
+    this.#keys = keys
+    this.#identity = identity
+    this.#since = this.context.clock.monotonic()
+    this.#heartbeat = new Heartbeat(this.context, this)
+  }
+
+  get channels(): Iterable<OpenChannel> {
+    return this.#channels.values()
+  }
+
+  get authorized(): AuthorizedPeer {
+    return this.#main.authorized
+  }
+
+  get signal(): AbortSignal {
+    return this.#main.signal
+  }
+
+  get identity(): Identity<unknown> {
+    return this.#identity
+  }
+
+  get isGuest(): boolean {
+    return isGuest(this.#identity)
+  }
+
+  get since(): number {
+    return this.#since
+  }
+
+  get readAt(): number {
+    return this.#began
+  }
+
+  get ended(): boolean {
+    return this.#ended
+  }
+
+  get messageBytes(): number {
+    return this.options.limits.message ?? this.context.limits.messageBytes
+  }
+
+  get hasExpired(): boolean {
+    const { expires } = this.#identity
+    return expires !== undefined && expires.getTime() <= this.context.clock.now()
+  }
+
+  add(channel: OpenChannel): void {
+    this.#channels.set(channel.path, channel)
+  }
+
+  delete(channel: OpenChannel): void {
+    this.#channels.delete(channel.path)
+    if (this.#channels.size > 0) return
+    this.#expiry?.cancel()
+    this.#renewal?.cancel()
+  }
+
+  become(identity: Identity<unknown>): void {
+    this.#identity = identity
+  }
+
+  armExpiry(): void {
+    const end = this.#identity.expires?.getTime() ?? null
+    // armed once: by a wall clock that has jumped back since, the same end would come later
+    if (end === this.#armedFor) return
+    this.#armedFor = end
+    this.#expiry?.cancel()
+    this.#renewal?.cancel()
+    if (end === null) return
+    this.#expiry = this.context.timers.at(end, () => this.#expire())
+    this.#armRenewal(end)
+  }
+
+  tell(event: SocketEvent): void {
+    this.context.emit({ ...event, contract: this.contract.path, ...this.info })
+  }
+
+  tellLimit(limit: keyof Limits): void {
+    const { context, contract, info, isGuest: guest } = this
+    context.emit({ type: 'limited', limit, scope: scopeOf(limit, guest), contract: contract.path, ...info })
+  }
+
+  frame(frame: ServerFrame | EncodedFrame): void {
+    if (this.codec.framed) this.write(new Packet('encoded' in frame ? frame.encoded : encodeFrame(frame)))
+  }
+
+  write(packet: Packet): void {
+    if (!this.#ended) this.connection.send(packet)
+  }
+
+  /** Ends the connection for all its channels; a transport that fails keeps no peer inside, and holds up no other one. */
+  close(code: number, reason: string): void {
+    try {
+      this.connection.close(code, reason)
+    } catch (error) {
+      this.context.report(error, `closing a socket of ${this.contract.path}`)
+      this.connection.terminate()
+    }
+  }
+
+  end(): void {
+    this.#ended = true
+    this.#heartbeat.stop()
+  }
+
+  message(payload: Payload, bytes: number): void {
+    this.#hear(payload, bytes, null)
+  }
+
+  /** The same for a first message that has to be looked at before it is read: see `refusingCredential`. */
+  first(payload: Payload, bytes: number, look: Look): void {
+    this.#hear(payload, bytes, look)
+  }
+
+  alive(): void {
+    this.#heartbeat.heard()
+  }
+
+  /** Asks the peer for a sign of life. */
+  ping(): void {
+    if (this.codec.framed) this.frame({ op: 'ping' })
+    else this.connection.ping()
+  }
+
+  /** Whether nothing can be heard because more waits for handlers than is taken. */
+  get paused(): boolean {
+    for (const channel of this.#channels.values()) if (channel.paused) return true
+    return false
+  }
+
+  get progress(): number {
+    return this.connection.progress
+  }
+
+  get isBehind(): boolean {
+    return this.connection.isBehind
+  }
+
+  /** The peer has taken nothing for too long of what waits for it. */
+  stuck(): void {
+    this.tellLimit('outboundMs')
+    this.#endAll('slow', 4508, 'too-slow: you read more slowly than the endpoint speaks')
+  }
+
+  /** The peer has been silent for too long. */
+  lost(): void {
+    this.#endAll('lost', 4408, 'no sign of life')
+  }
+
+  closed(code: number, _reason: string): void {
+    if (this.#ended) return
+    const limit = limitOf(code)
+    if (limit !== null) this.tellLimit(limit)
+    const left = { why: whyOf(code), code, mayReturn: retryAfterClose(code) === 'retry' }
+    for (const channel of this.#channels.values()) channel.leave(left)
+  }
+
+  invalid(denial: Denial): Verdict {
+    return this.#limits.invalid(denial, this.context.clock.monotonic())
+  }
+
+  /**
+   * Charges the account for the time since the message came, once, and before a handler runs.
+   *
+   * @returns how many milliseconds that were
+   */
+  charge(): number {
+    const began = this.#began
+    this.#began = -1
+    if (began === -1) return 0
+    const now = this.context.clock.monotonic()
+    this.#limits.spent(now - began, now)
+    return now - began
+  }
+
+  #hear(payload: Payload, bytes: number, look: Look | null): void {
+    if (this.#ended) return
+    this.#heartbeat.heard()
+    // a process that was stopped, or a clock that has jumped, reads what came meanwhile before it hears its timers
+    if (this.hasExpired) return this.#expire()
+    const { codec, context, options } = this
+    this.#began = context.clock.monotonic()
+    const verdict = this.#limits.message(bytes, this.#began)
+    if (verdict !== null)
+      return this.#main.dispatcher.punish(verdict, codec.framed ? glimpseId(payload) : null)
+    const maxValues = options.limits.values ?? context.limits.messageValues
+    try {
+      look?.(payload, maxValues)
+    } catch (error) {
+      this.charge()
+      return this.#main.fail(error)
+    }
+    this.#route(codec.read(payload, maxValues), bytes)
+    this.charge()
+  }
+
+  /** Leads a command to the channel that it is for. */
+  #route(command: PeerCommand, bytes: number): void {
+    if (command.do === 'ping') return this.frame({ op: 'pong' })
+    if (command.do === 'refresh') return void this.#refreshing.take(command)
+    if (command.do === 'invalid') return this.#main.dispatcher.refuseInvalid(command)
+    if (command.do === 'pong' || command.do === 'nothing') return
+    const channel = command.in === null ? this.#main : this.#channelAt(command.in)
+    if (channel === undefined) return this.#main.dispatcher.refuseInvalid(notOpen(command.id))
+    if (command.do === 'cancel') channel.dispatcher.cancel(command.id)
+    else channel.dispatcher.take(command, bytes)
+  }
+
+  #channelAt(path: unknown): OpenChannel | undefined {
+    return typeof path === 'string' ? this.#channels.get(path) : undefined
+  }
+
+  /** The channel that answers for what names none. */
+  get #main(): OpenChannel {
+    const [channel] = this.#channels.values()
+    if (channel === undefined) throw new TypeError('nothing is open on this connection')
+    return channel
+  }
+
+  get #limits(): MessageLimiter {
+    return (this.#limiter ??= this.#makeLimiter())
+  }
+
+  get #refreshing(): CredentialRefresh {
+    return (this.#refresh ??= new CredentialRefresh(this))
+  }
+
+  #makeLimiter(): MessageLimiter {
+    const { context, options, messageBytes, account } = this
+    const { limits, accounts, clock, registry } = context
+    return new MessageLimiter({
+      limits,
+      own: options.limits,
+      messageBytes,
+      accounts,
+      account,
+      guests: this.isGuest ? () => registry.countOf(this.#keys) : null,
+      since: this.#since,
+      now: clock.monotonic(),
+      limited: (limit) => this.tellLimit(limit),
+    })
+  }
+
+  #endAll(why: LeaveReason, code: number, reason: string): void {
+    for (const channel of this.#channels.values()) channel.end(why, code, reason)
+  }
+
+  /** The identity has ended: its timer has rung, or a message has come later than that. */
+  #expire(): void {
+    for (const channel of this.#channels.values())
+      channel.expire('credential', 4401, 'expired: your credential has expired')
+  }
+
+  #armRenewal(end: number): void {
+    const { timers, clock } = this.context
+    const left = end - clock.now()
+    // one may have been set by a recheck while the identity was being renewed
+    this.#renewal?.cancel()
+    if (left >= leastRenewMs)
+      this.#renewal = timers.at(end - Math.min(renewBeforeMs, left / 2), () => void this.#renew(end))
+  }
+
+  /** A session that slides has a later end by now; for any other the peer is asked for a new credential. */
+  async #renew(end: number): Promise<void> {
+    if (await this.#hasSlid(end))
+      for (const channel of this.#channels.values()) if (!channel.over) await channel.revalidate('refresh')
+    if (this.#isOver || this.#identity.expires?.getTime() !== end) return
+    this.#refreshing.ask(end - this.context.clock.now())
+    this.#armRenewal(end)
+  }
+
+  get #isOver(): boolean {
+    for (const channel of this.#channels.values()) if (!channel.over) return false
+    return true
+  }
+
+  async #hasSlid(end: number): Promise<boolean> {
+    try {
+      const identity = await withDeadline(this.context, async () => this.#identity.renew?.())
+      if (identity === null || identity === undefined) return false
+      return identity.expires === undefined || identity.expires.getTime() > end
+    } catch (error) {
+      this.context.repeatedFaults.tell(error, 'renewing an identity before it expires')
+      return false
+    }
+  }
+}
+
+function notOpen(id: string | null): PeerCommand & { readonly do: 'invalid' } {
+  const issue = `nothing is open at that 'in' on this connection`
+  return { do: 'invalid', code: 'invalid-message', issue, id, mismatch: false }
+}
+
+function whyOf(code: number): LeaveReason {
+  if (code === 1006) return 'lost'
+  if (code === 4508) return 'slow'
+  return code === 1009 || code === 1002 || code === 1007 ? 'abuse' : 'peer'
+}
+
+/** The limit with whose code a transport has closed. */
+function limitOf(code: number): keyof Limits | null {
+  if (code === 1009) return 'messageBytes'
+  return code === 4508 ? 'outboundBytes' : null
+}
+
+const accountLimits: ReadonlySet<keyof Limits> = new Set([
+  'identityRate',
+  'identityByteRate',
+  'guestRate',
+  'guestByteRate',
+  'validation',
+  'waitingBytes',
+] as const)
+
+/** What is counted together. */
+function scopeOf(limit: keyof Limits, guest: boolean): 'socket' | 'identity' | 'address' {
+  if (accountLimits.has(limit)) return guest ? 'address' : 'identity'
+  return limit === 'invalidMessages' && !guest ? 'identity' : 'socket'
+}

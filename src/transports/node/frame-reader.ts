@@ -1,0 +1,90 @@
+import { Receiver as FrameParser } from 'ws'
+import type { Payload } from '../../wire/body.ts'
+
+/** What hears the frames of a peer. */
+export interface FrameListener {
+  message(payload: Payload, bytes: number): void
+  pinged(data: Uint8Array): void
+  ponged(): void
+  /** The peer has sent its close frame; 1005 when it named no code. */
+  concluded(code: number, reason: string): void
+  /** The peer broke a rule; nothing is heard after it. */
+  broken(code: number): void
+  /** There is room for more. */
+  ready(): void
+}
+
+/** The bounds of one connection's messages. */
+export interface FrameReaderBounds {
+  readonly messageBytes: number
+  readonly fragments: number
+}
+
+/**
+ * Chunks that may wait for the rest of a frame: the bound of ws against tiny pieces (CVE-2026-48779), far
+ * lower. Where messages may be larger than usual they may come in more of them, of 64 bytes on average.
+ */
+function bufferedChunks(messageBytes: number): number {
+  return Math.max(1_024, Math.ceil(messageBytes / 64))
+}
+
+/** The close codes of what ws's parser refuses; everything else breaks the protocol, 1002. */
+const faults: ReadonlyMap<string, number> = new Map([
+  ['WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', 1009],
+  ['WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH', 1009],
+  ['WS_ERR_TOO_MANY_BUFFERED_PARTS', 1008],
+  ['WS_ERR_INVALID_UTF8', 1007],
+])
+
+/** The way in of one connection: ws's parser, which checks frames by RFC 6455 section 5. */
+export class FrameReader extends FrameParser {
+  readonly hearer: FrameListener
+
+  constructor(hearer: FrameListener, { messageBytes, fragments }: FrameReaderBounds) {
+    super({
+      isServer: true,
+      maxPayload: messageBytes,
+      maxFragments: fragments,
+      maxBufferedChunks: bufferedChunks(messageBytes),
+      allowSynchronousEvents: true,
+      skipUTF8Validation: false,
+    })
+    this.hearer = hearer
+    this.on('message', onMessage).on('ping', onPing).on('pong', onPong)
+    this.on('conclude', onConclude).on('error', onError).on('drain', onDrain)
+  }
+
+  /** Bounds the size of messages from now on. */
+  bound(messageBytes: number): void {
+    this._maxPayload = messageBytes
+    this._maxBufferedChunks = bufferedChunks(messageBytes)
+  }
+}
+
+// functions with `this`, so that ten thousand parsers share the same ones
+
+function onMessage(this: FrameReader, data: Buffer, isBinary: boolean): void {
+  // a copy: the buffer beneath belongs to the socket's reads, or to everybody's, and whoever keeps a view
+  // keeps all of it
+  this.hearer.message(isBinary ? new Uint8Array(data) : data.toString('utf8'), data.length)
+}
+
+function onPing(this: FrameReader, data: Buffer): void {
+  this.hearer.pinged(data)
+}
+
+function onPong(this: FrameReader): void {
+  this.hearer.ponged()
+}
+
+function onConclude(this: FrameReader, code: number, reason: Buffer): void {
+  this.hearer.concluded(code, reason.toString('utf8'))
+}
+
+function onError(this: FrameReader, { code = '' }: { readonly code?: string }): void {
+  this.hearer.broken(faults.get(code) ?? 1002)
+}
+
+function onDrain(this: FrameReader): void {
+  this.hearer.ready()
+}

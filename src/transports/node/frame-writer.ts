@@ -1,0 +1,243 @@
+import type { Packet } from '../../core/api/connection.ts'
+import type { WriteBatch } from './write-batch.ts'
+import { frameOf } from './frame.ts'
+import type { OwnedSocket } from './socket-owner.ts'
+import type { Flushable, TurnWriter } from './turn-writer.ts'
+
+/**
+ * How much is handed to the kernel at once: it tells of nothing before it has taken all of that, and a reader that takes a
+ * little at a time must not look like one that takes nothing.
+ */
+const sliceBytes = 65_536
+/** So many pieces that wait become one: a piece takes 100 bytes of the heap beside its own, and the smallest frames have two. */
+const mostPieces = 64
+
+/**
+ * The way out of one connection: what waits for the end of the turn, and what waits for a slow reader. The
+ * socket gets no more than it can take, so that the rest can still be thrown away.
+ */
+export class FrameWriter implements Flushable {
+  readonly #socket: OwnedSocket
+  readonly #writer: TurnWriter
+  readonly #bound: number
+  #batch: WriteBatch | null
+  /** What leaves before the first frame, in the same write: the answer of the handshake. */
+  #head: Uint8Array | null
+  /** Whole turns, or the rest of one, that wait until the kernel takes more. */
+  #held: Uint8Array[] = []
+  #heldBytes = 0
+  /** How many of the last were held since pieces were joined. */
+  #pieces = 0
+  /** Under `latest`: what waits for the reader to catch up, by key. */
+  #latest: Map<string, Uint8Array> | null = null
+  #latestBytes = 0
+  /** Whether the kernel has not taken the last write yet. */
+  #isBehind = false
+  #progress = 0
+  #closed = false
+  /** Called back once when little waits. */
+  #drained: (() => void) | null = null
+
+  constructor(socket: OwnedSocket, writer: TurnWriter, head: Uint8Array, bound: number) {
+    this.#socket = socket
+    this.#writer = writer
+    this.#head = head
+    this.#bound = bound
+    this.#batch = writer.begin(this)
+  }
+
+  /** Bytes that the kernel has not taken yet. */
+  get queued(): number {
+    return this.#socket.writableLength + this.#heldBytes + (this.#batch?.bytes ?? 0)
+  }
+
+  /** Whether the kernel has not taken the last write yet. */
+  get isBehind(): boolean {
+    return this.#isBehind
+  }
+
+  /** How often a reader that was behind has taken what the kernel was given. */
+  get progress(): number {
+    return this.#progress
+  }
+
+  /** Whether half of the bound or more waits, under `latest` too. */
+  get isFull(): boolean {
+    return this.#waiting >= this.#bound / 2
+  }
+
+  /** Calls back once, at the end of this turn or later, when less than a quarter of the bound waits. */
+  whenDrained(run: () => void): void {
+    if (this.#closed) return
+    this.#drained = run
+    // the end of the turn is where it is looked at
+    this.#batch ??= this.#writer.begin(this)
+  }
+
+  /** Sends as the packet's policy says; false when the reader is too slow for it, and must go. */
+  send(packet: Packet): boolean {
+    if (this.#closed) return true
+    const frame = frameOf(packet)
+    if (packet.slow === 'latest' && (this.#isBehind || !this.#fits(frame)))
+      return this.#replace(packet.key, frame)
+    if (!this.#fits(frame)) return packet.slow === 'drop'
+    this.#put(frame)
+    return true
+  }
+
+  /** Sends a ping or a pong; a peer that reads nothing, not even those, misses them. */
+  control(frame: Uint8Array): void {
+    if (!this.#closed && this.#fits(frame)) this.#put(frame)
+  }
+
+  /**
+   * The last frame: nothing is sent after it. What waits for the reader is thrown away before it, where the
+   * reader is too slow.
+   */
+  last(frame: Uint8Array, discard: boolean): void {
+    if (this.#closed) return
+    if (discard) this.#discard()
+    else this.#release()
+    this.#put(frame)
+    this.#closed = true
+  }
+
+  /** Writes everything, then the end. */
+  end(): void {
+    this.flush()
+    if (!this.#socket.writable) return
+    for (const bytes of this.#held) this.#socket.write(bytes)
+    this.#held = []
+    this.#heldBytes = 0
+    this.#socket.end()
+  }
+
+  flush(): void {
+    const bytes = this.#take()
+    if (bytes !== null) this.#write(bytes)
+    if (this.#latest !== null && !this.#isBehind) this.#release()
+    this.#tellDrained()
+  }
+
+  /** The kernel has taken what it was given: what waited goes next. */
+  #caughtUp(): void {
+    this.#isBehind = false
+    this.#progress++
+    this.#writeHeld()
+    if (!this.#isBehind) this.#release()
+    this.#tellDrained()
+  }
+
+  #tellDrained(): void {
+    const drained = this.#drained
+    if (drained === null || this.#closed || this.#waiting >= this.#bound / 4) return
+    this.#drained = null
+    drained()
+  }
+
+  get #waiting(): number {
+    return this.queued + this.#latestBytes
+  }
+
+  /**
+   * A frame that is larger than the room is taken while less than half of the bound waits: a sender that waits when half is
+   * reached is never refused, whatever the size of its messages. So a reader holds the bound, or half of it and one frame.
+   */
+  #fits(frame: Uint8Array): boolean {
+    if (this.#hasRoom(frame)) return true
+    // what was sent in this turn has not been offered to the kernel yet: a fast reader has room for it
+    if (this.#batch !== null && !this.#isBehind) this.flush()
+    return this.#hasRoom(frame)
+  }
+
+  #hasRoom(frame: Uint8Array): boolean {
+    const { queued } = this
+    return queued < this.#bound / 2 || queued + frame.length <= this.#bound
+  }
+
+  #put(frame: Uint8Array): void {
+    this.#batch = (this.#batch ?? this.#writer.begin(this)).with(frame)
+  }
+
+  /**
+   * The newest of a key takes the place of the one that waits; many keys together have the same bound as the
+   * queue.
+   */
+  #replace(key: string, frame: Uint8Array): boolean {
+    this.#latest ??= new Map()
+    this.#latestBytes += frame.length - (this.#latest.get(key)?.length ?? 0)
+    this.#latest.delete(key)
+    this.#latest.set(key, frame)
+    return this.#latestBytes <= this.#bound || this.#latest.size === 1
+  }
+
+  #release(): void {
+    const latest = this.#latest
+    if (latest === null) return
+    this.#latest = null
+    this.#latestBytes = 0
+    for (const frame of latest.values()) this.#put(frame)
+  }
+
+  #discard(): void {
+    this.#held = []
+    this.#heldBytes = 0
+    this.#latest = null
+    this.#latestBytes = 0
+    if (this.#batch !== null) this.#batch = this.#writer.begin(this)
+  }
+
+  #take(): Uint8Array | null {
+    const [batch, head] = [this.#batch, this.#head]
+    this.#batch = null
+    this.#head = null
+    if (batch === null || batch.bytes === 0) return head
+    return head === null ? batch.joined() : Buffer.concat([head, batch.joined()])
+  }
+
+  #write(bytes: Uint8Array): void {
+    if (!this.#isBehind && bytes.length <= sliceBytes) return this.#offer(bytes)
+    this.#hold(bytes)
+    this.#writeHeld()
+  }
+
+  #hold(bytes: Uint8Array): void {
+    this.#held.push(bytes)
+    this.#heldBytes += bytes.length
+    if (++this.#pieces < mostPieces) return
+    this.#pieces = 0
+    const pieces = this.#held.splice(-mostPieces)
+    const size = pieces.reduce((total, { length }) => total + length, 0)
+    // large ones stay as they are: many readers may share them
+    this.#held.push(...(size > sliceBytes ? pieces : [Buffer.concat(pieces, size)]))
+  }
+
+  #writeHeld(): void {
+    while (this.#held.length > 0 && !this.#isBehind) this.#offer(this.#slice())
+  }
+
+  /** The next of what waits, in one buffer. */
+  #slice(): Uint8Array {
+    let count = 0
+    let bytes = 0
+    while (count < this.#held.length && bytes < sliceBytes) bytes += this.#held[count++]?.length ?? 0
+    const taken = this.#held.splice(0, count)
+    const [first] = taken
+    const all = first !== undefined && taken.length === 1 ? first : Buffer.concat(taken, bytes)
+    const slice = all.subarray(0, sliceBytes)
+    if (slice.length < all.length) this.#held.unshift(all.subarray(sliceBytes))
+    this.#heldBytes -= slice.length
+    return slice
+  }
+
+  #offer(bytes: Uint8Array): void {
+    if (!this.#socket.writable) return
+    this.#socket.write(bytes)
+    if (this.#socket.writableLength === 0) return
+    // 'drain' comes only above 64 KiB; an empty write behind this one tells when the kernel has taken it
+    this.#isBehind = true
+    this.#socket.write(nothing, () => this.#caughtUp())
+  }
+}
+
+const nothing = new Uint8Array(0)

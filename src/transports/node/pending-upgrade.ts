@@ -1,0 +1,126 @@
+import { Socket } from 'node:net'
+import type { Clock, Timer } from '../../wire/clock.ts'
+import type { HttpRefusal } from '../../core/access/denial-response.ts'
+import { Denial, deny } from '../../wire/errors.ts'
+import { httpAnswer } from './http-response.ts'
+import { hangUpWhenFlushed, type OwnedSocket, own, type SocketOwner } from './socket-owner.ts'
+import { isAnswered, written } from './upgrade-router.ts'
+
+/**
+ * Why the wait of an authenticator was called off: whoever passes the reason on refuses, and nothing is
+ * reported as a fault.
+ */
+const peerGone: Denial = new Denial(499, 'gone', 'the peer has gone', { httpOnly: true })
+const tooLate: Denial = new Denial(408, 'timeout', 'the handshake took too long', { httpOnly: true })
+
+/** Holds a socket that belongs to another listener. */
+const nobody: SocketOwner = { heard: () => {}, gone: () => {} }
+
+/** For how long a refused peer may take to read why. */
+const lastWordMs = 1_000
+
+/**
+ * A socket between its upgrade request and the answer. It has a holder from the first tick, so that a peer
+ * that resets while somebody waits for a database leaves nothing behind and ends nothing. What it sends too
+ * early waits in the socket.
+ */
+export class PendingUpgrade implements SocketOwner {
+  readonly #socket: OwnedSocket
+  readonly #clock: Clock
+  readonly #done: () => void
+  readonly #stolen: () => void
+  readonly #before: number
+  #timer: Timer
+  #abort: AbortController | null = null
+  #why: Denial | null = null
+  #state: 'waiting' | 'late' | 'answered' | 'gone' = 'waiting'
+
+  /**
+   * Calls `late` with the denial to answer when the time is over, `done` when it was answered or the peer has gone, and `stolen` when
+   * another listener of the HTTP server has answered it meanwhile.
+   */
+  constructor(
+    socket: OwnedSocket,
+    wait: { clock: Clock; ms: number; late: (denial: Denial) => void; done: () => void; stolen: () => void },
+  ) {
+    this.#socket = socket
+    this.#clock = wait.clock
+    this.#done = wait.done
+    this.#stolen = wait.stolen
+    this.#before = written(socket)
+    this.#timer = wait.clock.after(wait.ms, () => {
+      this.#callOff('late', tooLate)
+      wait.late(tooLate)
+    })
+    own(socket, this)
+    if (socket.destroyed) this.gone()
+  }
+
+  /** Aborted when the peer has gone or the time is over, before it was answered. */
+  get signal(): AbortSignal {
+    if (this.#abort === null) {
+      this.#abort = new AbortController()
+      if (this.#why !== null) this.#abort.abort(this.#why)
+    }
+    return this.#abort.signal
+  }
+
+  /** Whether it was neither accepted nor refused yet, and the peer is still there. */
+  get isOpen(): boolean {
+    return this.#state === 'waiting' || this.#state === 'late'
+  }
+
+  /** Hands the socket over, still held. @throws Denial 499 when the peer has gone, or was answered before */
+  take(): OwnedSocket {
+    if (this.#state !== 'waiting' || this.#isStolen())
+      deny(499, 'gone', 'the peer has gone, or was answered before')
+    this.#state = 'answered'
+    this.#timer.cancel()
+    this.#done()
+    // the server's timeout is for requests; and a message must not wait for the next one (Nagle)
+    if (this.#socket instanceof Socket) this.#socket.setTimeout(0).setNoDelay(true)
+    return this.#socket
+  }
+
+  /** Answers with HTTP and hangs up; does nothing when the peer has gone, or was answered before. */
+  reject(answer: HttpRefusal): void {
+    if (!this.isOpen || this.#isStolen()) return
+    this.#state = 'answered'
+    this.#timer.cancel()
+    this.#done()
+    if (!this.#socket.writable) return void this.#socket.destroy()
+    this.#timer = this.#clock.after(lastWordMs, () => this.#socket.destroy())
+    hangUpWhenFlushed(this.#socket)
+    this.#socket.end(httpAnswer(answer))
+  }
+
+  gone(): void {
+    this.#letGo()
+    this.#socket.destroy()
+  }
+
+  /** Nothing is read before the answer. */
+  heard(): void {}
+
+  /** Whether another listener was quicker: its socket is left to it as it is. */
+  #isStolen(): boolean {
+    if (!isAnswered(this.#socket, this.#before)) return false
+    own(this.#socket, nobody)
+    this.#letGo()
+    this.#stolen()
+    return true
+  }
+
+  #letGo(): void {
+    this.#timer.cancel()
+    this.#callOff('gone', peerGone)
+    this.#done()
+  }
+
+  #callOff(state: 'late' | 'gone', why: Denial): void {
+    if (!this.isOpen) return
+    this.#state = state
+    this.#why = why
+    this.#abort?.abort(why)
+  }
+}

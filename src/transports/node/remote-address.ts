@@ -1,0 +1,166 @@
+import { BlockList, isIP, isIPv4, type Socket, SocketAddress } from 'node:net'
+import { TLSSocket } from 'node:tls'
+
+/** Who is at the other end, behind the proxies that are trusted. */
+export interface RemoteAddress {
+  /** Canonical: an IPv4 address that is mapped into IPv6 is the IPv4 address. */
+  readonly address: string
+  /** Whether the peer's own wire is encrypted, as far as a trusted proxy says so. */
+  readonly secure: boolean
+  /** Why others may have the same address; `null` when there is no sign of it. */
+  readonly unsure: SharedAddress | null
+}
+
+/** A sign that people cannot be told apart. */
+export interface SharedAddress {
+  /** What is told once: a stranger who sends a header must not use up what is to be said of a proxy. */
+  readonly kind: 'unix' | 'silent' | 'private' | 'public'
+  readonly cause: 'unix-socket' | 'silent-proxy' | 'unlisted-proxy'
+  /** What to configure. */
+  readonly detail: string
+}
+
+/**
+ * Finds the peer of a socket; `header` answers the forwarded headers, several lines of one joined with
+ * commas.
+ */
+export type RemoteAddressOf = (socket: Socket, header: (name: string) => string | null) => RemoteAddress
+
+/**
+ * Reads forwarded headers from these proxies alone (addresses, CIDR ranges, or `unix` for whoever comes over a socket of the file
+ * system); anyone else's say nothing.
+ *
+ * @throws TypeError when an entry is none of these
+ */
+export function remoteAddressesBehind(proxies: readonly string[]): RemoteAddressOf {
+  const trusted = new BlockList()
+  for (const proxy of proxies) if (proxy !== unix) add(trusted, proxy)
+  const trustsUnix = proxies.includes(unix)
+  const isTrusted = (address: string): boolean =>
+    address === unix ? trustsUnix : trusted.check(address, familyOf(address))
+  return (socket, header) => {
+    const direct = directOf(socket)
+    const secure = socket instanceof TLSSocket
+    const forwarded = header('x-forwarded-for')
+    const unsure = unsureOf(direct, forwarded, isTrusted(direct))
+    if (!isTrusted(direct)) return { address: direct, secure, unsure }
+    return {
+      address: firstStranger(direct, forwarded ?? '', isTrusted),
+      secure: forwardedSecure(header('x-forwarded-proto')) ?? secure,
+      unsure,
+    }
+  }
+}
+
+/** The address of whoever comes over a socket of the file system, and the word for it in `proxies`. */
+const unix = 'unix'
+
+/** One who has gone has no address left, and is not taken for a socket of the file system. */
+function directOf(socket: Socket): string {
+  const { remoteAddress } = socket
+  if (remoteAddress !== undefined) return canonicalAddress(remoteAddress)
+  return socket.destroyed || socket.localAddress !== undefined ? '' : unix
+}
+
+/** Addresses of machines near by: this one, and networks of one's own (RFC 1918, RFC 4193, RFC 6598, link-local). */
+const near = new BlockList()
+for (const range of [
+  '10.0.0.0/8',
+  '172.16.0.0/12',
+  '192.168.0.0/16',
+  '100.64.0.0/10',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+])
+  add(near, range)
+for (const range of ['::1/128', 'fc00::/7', 'fe80::/10']) add(near, range)
+
+/** Whether the address that was found may be that of many. */
+function unsureOf(direct: string, forwarded: string | null, isTrusted: boolean): SharedAddress | null {
+  if (direct === unix) return unsureUnix(forwarded, isTrusted)
+  if (isTrusted || forwarded === null || isIP(direct) === 0) return null
+  const kind = near.check(direct, familyOf(direct)) ? 'private' : 'public'
+  const caution = kind === 'public' ? ', and only then, because strangers send that header too' : ''
+  const detail = `a handshake from ${direct} has X-Forwarded-For, which is not believed, because 'proxies' does not list that address: everyone behind it has one address and one share of the limits. If it is a proxy of yours${caution}: sallyport({ proxies: ['${direct}'] })`
+  return { kind, cause: 'unlisted-proxy', detail }
+}
+
+function unsureUnix(forwarded: string | null, isTrusted: boolean): SharedAddress | null {
+  if (isTrusted && forwarded !== null) return null
+  const all =
+    'handshakes come over a unix socket, so that all people have one address and one share of the limits.'
+  if (isTrusted) {
+    const detail = `${all} Let the proxy send X-Forwarded-For`
+    return { kind: 'silent', cause: 'silent-proxy', detail }
+  }
+  const detail = `${all} If nobody but your proxy can open that socket, let it set X-Forwarded-For, and write sallyport({ proxies: ['unix'] })`
+  return { kind: 'unix', cause: 'unix-socket', detail }
+}
+
+/**
+ * Whether a peer has reset before its address could be asked for. It would be counted under no address, so it is not let in;
+ * a socket of the file system has no address at either end.
+ */
+export function hasVanished(socket: Socket): boolean {
+  // the own address is a system call, and is kept with the socket: it is asked for only where the other one is missing
+  return socket.remoteAddress === undefined && socket.localAddress !== undefined
+}
+
+/**
+ * Each proxy has appended the address that it saw, so the list is read from its end: the first that is no
+ * proxy of ours is the peer, and whatever stands before it is the peer's own invention. A malformed entry
+ * ends the search.
+ */
+function firstStranger(direct: string, forwarded: string, isTrusted: (address: string) => boolean): string {
+  let nearest = direct
+  for (const hop of forwarded.split(',').toReversed()) {
+    const address = canonicalAddress(withoutPort(hop.trim()))
+    if (isIP(address) === 0) return nearest
+    if (!isTrusted(address)) return address
+    nearest = address
+  }
+  return nearest
+}
+
+/**
+ * Whether the first of the schemes, which is that of the peer's own wire, is encrypted; `null` when it says nothing. Nothing is
+ * decided by it.
+ */
+function forwardedSecure(forwarded: string | null): boolean | null {
+  const [first = ''] = (forwarded ?? '').split(',', 1)
+  const scheme = first.trim().toLowerCase()
+  if (scheme === 'https' || scheme === 'wss') return true
+  return scheme === 'http' || scheme === 'ws' ? false : null
+}
+
+/** Some proxies append the port: `192.0.2.1:443`, `[2001:db8::1]:443`. */
+function withoutPort(hop: string): string {
+  const [, bracketed, dotted] = /^(?:\[([0-9A-Fa-f:.]+)\](?::\d+)?|(\d+\.\d+\.\d+\.\d+):\d+)$/.exec(hop) ?? []
+  return bracketed ?? dotted ?? hop
+}
+
+function add(list: BlockList, proxy: string): void {
+  const [address = '', ...range] = proxy.split('/')
+  const width = isIPv4(address) ? 32 : 128
+  const [bits = String(width), ...rest] = range
+  const isRange = /^\d{1,3}$/.test(bits) && Number(bits) <= width
+  if (isIP(address) === 0 || rest.length > 0 || !isRange)
+    throw new TypeError(`'${proxy}' is no proxy: write an address, a range such as '10.0.0.0/8', or 'unix'`)
+  list.addSubnet(address, Number(bits), familyOf(address))
+}
+
+/**
+ * The one text of an address, so that no bound is evaded by writing it differently (CVE-2026-45364): IPv6 as
+ * RFC 5952 has it, without a zone, and an IPv4 address that is mapped into IPv6 as the IPv4 address. Anything
+ * else stays as it is.
+ */
+export function canonicalAddress(text: string): string {
+  if (isIPv4(text) || isIP(text) === 0) return text
+  const { address } = new SocketAddress({ address: text.replace(/%.*$/, ''), family: 'ipv6' })
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(address)?.[1]
+  return mapped ?? address
+}
+
+function familyOf(address: string): 'ipv4' | 'ipv6' {
+  return isIPv4(address) ? 'ipv4' : 'ipv6'
+}

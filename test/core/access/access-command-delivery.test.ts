@@ -1,0 +1,437 @@
+import { expect, test } from 'vitest'
+import { serverContext } from '../../../src/core/server-context.ts'
+import type { Delivery, Layer, Link } from '../../../src/core/api/layer.ts'
+import { consumer, memory, type Messenger, type Server, type SallyportEvent } from '../../../src/index.ts'
+import { testLayer } from '../../../src/testing/layer.ts'
+import { settled, testClock, type TestClock } from '../../../src/testing/clock.ts'
+import { testServer, visit } from '../../../src/testing.ts'
+import { changedLinks, linkOf } from '../../support/links.ts'
+import { ada, byName, grace, lines, waitingRoom } from '../support/members.ts'
+
+const room = consumer(lines, { auth: byName }, () => ({ message: () => {} }))
+const users = 'sallyport/revocations/users'
+const encoded = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value))
+const idOf = (bytes: Uint8Array): string => {
+  const { id } = JSON.parse(new TextDecoder().decode(bytes)) as { id: string }
+  return id
+}
+
+/** A node, what it tells of revocations, and what it reports. */
+function nodeOn(layer: Layer, clock: TestClock, node: string, whenBlind: 'ask' | 'stay' = 'ask') {
+  const [told, faults]: [SallyportEvent[], unknown[]] = [[], []]
+  const on = (event: SallyportEvent): void => {
+    if (['revoked', 'kicked', 'rechecked'].includes(event.type)) told.push(event)
+  }
+  const server = testServer({ layer, clock, node, on, whenBlind, report: (fault) => void faults.push(fault) })
+  return { server, told, faults }
+}
+
+test('a store that fails at start has 200 handshakes subscribe once, and an order is told once', async () => {
+  const clock = testClock()
+  const layer = memory({ clock })
+  let [isAway, subscriptions] = [true, 0]
+  const failing = changedLinks(layer, (link) => ({
+    subscribe: (topic, hear) => {
+      subscriptions++
+      return link.subscribe(topic, hear)
+    },
+    range: (topic, rules, after) =>
+      isAway ? Promise.reject(new Error('the store is away')) : link.range(topic, rules, after),
+  }))
+  const here = nodeOn(layer, clock, 'here')
+  const there = nodeOn(failing, clock, 'there')
+  for (let count = 0; count < 200; count++)
+    await expect(visit(room, {}, { user: ada, server: there.server })).rejects.toMatchObject({ status: 503 })
+  isAway = false
+  await clock.advance(2_000)
+  const alice = await visit(room, {}, { user: ada, server: there.server })
+  const receipt = here.server.revoke({ user: ada.id, reason: 'banned' })
+  expect(await receipt).toEqual({ closed: 1, changed: 0, dropped: 0, nodes: ['here', 'there'], silent: [] })
+  expect((await alice.closed).code).toBe(4403)
+  expect(there.told).toHaveLength(1)
+  // answers, users, sessions, tokens, acts; and those of presence and groups
+  expect(subscriptions).toBeLessThan(10)
+})
+
+test('a node that can read no order for 30 s lets nobody in, and again as soon as it can', async () => {
+  const clock = testClock()
+  const layer = testLayer({ clock })
+  const here = nodeOn(layer, clock, 'here')
+  const there = nodeOn(layer, clock, 'there', 'stay')
+  // of somebody with a socket already a second one asks nothing of the layer
+  const first = await visit(room, {}, { user: ada, server: there.server })
+  layer.cut('there')
+  const receipt = here.server.revoke({ user: ada.id, reason: 'banned' })
+  await clock.advance(35_000)
+  expect(await receipt).toMatchObject({ closed: 0, silent: ['there'] })
+  await expect(visit(room, {}, { user: ada, server: there.server })).rejects.toMatchObject({ status: 503 })
+  layer.restore('there')
+  await clock.advance(5_000)
+  expect((await first.closed).code).toBe(4403)
+  await expect(visit(room, {}, { user: ada, server: there.server })).rejects.toMatchObject({ status: 403 })
+  await visit(room, {}, { user: grace, server: there.server })
+})
+
+test('a store that fails at start is asked again after a while, however many handshakes come', async () => {
+  const clock = testClock()
+  let reads = 0
+  const layer = changedLinks(memory({ clock }), () => ({
+    range: () => {
+      reads++
+      return Promise.reject(new Error('the store is away'))
+    },
+  }))
+  const { server, faults } = nodeOn(layer, clock, 'one')
+  for (let count = 0; count < 100; count++)
+    await expect(visit(room, {}, { user: ada, server })).rejects.toMatchObject({ status: 503 })
+  expect(reads).toBeLessThanOrEqual(4)
+  expect(faults).toHaveLength(1)
+  await clock.advance(60_000)
+  expect(reads).toBeLessThanOrEqual(4 * 40)
+})
+
+test('a slow append makes no node silent that obeys at once', async () => {
+  const clock = testClock()
+  const layer = memory({ clock })
+  const slow = changedLinks(layer, (link) => ({
+    publish: async (topic, pack, keep) => {
+      const placed = await link.publish(topic, pack, keep)
+      if (keep !== undefined) await new Promise<void>((done) => clock.after(1_500, done))
+      return placed
+    },
+  }))
+  const [here, there] = [nodeOn(slow, clock, 'here'), nodeOn(layer, clock, 'there')]
+  await visit(room, {}, { user: ada, server: there.server })
+  const receipt = here.server.revoke({ user: ada.id, reason: 'banned' })
+  await clock.advance(1_500)
+  await clock.advance(1_000)
+  expect(await receipt).toEqual({ closed: 1, changed: 0, dropped: 0, nodes: ['here', 'there'], silent: [] })
+})
+
+test.each([
+  ['a slow append', 1_500, 900, ['here', 'two'], []],
+  ['a slow append and a node that answers too late', 1_500, 1_100, ['here'], ['two']],
+])('with %s a node has one second from the publication on', async (...row) => {
+  const [, appendMs, answerMs, nodes, silent] = row
+  const clock = testClock()
+  const layer = memory({ clock })
+  const slow = changedLinks(layer, (link) => ({
+    publish: async (topic, pack, keep) => {
+      if (keep !== undefined) await new Promise<void>((done) => clock.after(appendMs, done))
+      return link.publish(topic, pack, keep)
+    },
+  }))
+  const here = nodeOn(slow, clock, 'here')
+  const two = await linkOf(layer, 'two')
+  await two.subscribe(users, ({ bytes }) => {
+    clock.after(answerMs, () => {
+      const answer = encoded({ id: idOf(bytes), node: 'two', closed: 0, changed: 0 })
+      void two.publish('sallyport/answers/here', () => answer)
+    })
+  })
+  const receipt = here.server.revoke({ user: ada.id, reason: 'banned' })
+  await clock.advance(appendMs)
+  await clock.advance(1_200)
+  expect(await receipt).toMatchObject({ nodes, silent })
+})
+
+test.each([
+  ['that comes twice', 'two', 2, { closed: 3, nodes: ['here', 'two'], silent: [] }],
+  ['of a node that is not there', 'three', 1, { closed: 0, nodes: ['here'], silent: ['two'] }],
+  ['in the name of the giver', 'here', 1, { closed: 0, nodes: ['here'], silent: ['two'] }],
+  ['to another order', 'two', 0, { closed: 0, nodes: ['here'], silent: ['two'] }],
+])('an answer %s does not count in a receipt, or not again', async (_, node, times, expected) => {
+  const clock = testClock()
+  const layer = memory({ clock })
+  const { server } = nodeOn(layer, clock, 'here')
+  const two = await linkOf(layer, 'two')
+  await two.subscribe(users, ({ bytes }) => {
+    const id = times === 0 ? 'another' : idOf(bytes)
+    for (let count = 0; count < Math.max(1, times); count++)
+      void two.publish('sallyport/answers/here', () => encoded({ id, node, closed: 3 + count, changed: 0 }))
+  })
+  const receipt = server.revoke({ user: ada.id, reason: 'banned' })
+  await clock.advance(1_000)
+  expect(await receipt).toMatchObject(expected)
+})
+
+test('the answer of a node that comes before the order has been published counts', async () => {
+  const clock = testClock()
+  const layer = memory({ clock })
+  const slow = changedLinks(layer, (link) => ({
+    publish: async (topic, pack, keep) => {
+      await new Promise<void>((done) => clock.after(100, done))
+      const placed = await link.publish(topic, pack, keep)
+      await new Promise<void>((done) => clock.after(100, done))
+      return placed
+    },
+  }))
+  const { server } = nodeOn(slow, clock, 'here')
+  const receipt = server.revoke({ user: ada.id, reason: 'banned' })
+  await settled()
+  const late = await linkOf(layer, 'late')
+  await late.subscribe(users, ({ bytes }) => {
+    const answer = encoded({ id: idOf(bytes), node: 'late', closed: 3, changed: 0 })
+    void late.publish('sallyport/answers/here', () => answer)
+  })
+  await clock.advance(2_000)
+  expect(await receipt).toMatchObject({ closed: 3, nodes: ['here', 'late'], silent: [] })
+})
+
+test('the answer of a node that leaves as it answers counts', async () => {
+  const clock = testClock()
+  const layer = memory({ clock })
+  const held = changedLinks(layer, (link) => ({
+    subscribe: (topic, hear) =>
+      link.subscribe(topic, (delivery) => void clock.after(10, () => hear(delivery))),
+  }))
+  const { server } = nodeOn(held, clock, 'here')
+  const two = await linkOf(layer, 'two')
+  await two.subscribe(users, ({ bytes }) => {
+    const answer = encoded({ id: idOf(bytes), node: 'two', closed: 3, changed: 0 })
+    void two.publish('sallyport/answers/here', () => answer).then(() => two.close())
+  })
+  const receipt = server.revoke({ user: ada.id, reason: 'banned' })
+  await clock.advance(2_000)
+  expect(await receipt).toMatchObject({ closed: 3, nodes: ['here', 'two'], silent: [] })
+})
+
+/** A link that hands on each message so many times. */
+const repeating = (link: Link, times: number): Partial<Link> => ({
+  subscribe: (topic, hear) =>
+    link.subscribe(topic, (delivery: Delivery) => {
+      for (let count = 0; count < times; count++) hear(delivery)
+    }),
+})
+
+test.each([
+  ['revoke', (server: Server) => server.revoke({ user: ada.id, reason: 'banned' })],
+  ['kick', (server: Server) => server.revoke({ user: ada.id, at: [lines], reason: 'kicked' })],
+  ['recheck', (server: Server) => server.recheck({ user: ada.id })],
+])('an order that is heard three times (%s) is carried out, counted and told once', async (_, give) => {
+  const clock = testClock()
+  const layer = memory({ clock })
+  const ruled = consumer(lines, { auth: byName, authorize: ({ why }) => why === 'open' }, () => ({
+    message: () => {},
+  }))
+  const here = nodeOn(layer, clock, 'here')
+  const there = nodeOn(
+    changedLinks(layer, (link) => repeating(link, 3)),
+    clock,
+    'there',
+  )
+  await visit(ruled, {}, { user: ada, server: there.server })
+  expect(await give(here.server)).toEqual({
+    closed: 1,
+    changed: 0,
+    dropped: 0,
+    nodes: ['here', 'there'],
+    silent: [],
+  })
+  await clock.advance(10_000)
+  expect([here.told.length, there.told.length]).toEqual([1, 1])
+  expect(there.server[serverContext].accessCommands.version).toBe(1)
+})
+
+test.each([
+  ['a kick', (server: Server) => server.revoke({ user: ada.id, at: [lines], reason: 'kicked' })],
+  ['a recheck', (server: Server) => server.recheck({ user: ada.id })],
+])(
+  'a node that has missed the message of %s reads of it within 5 s, and tells of it once',
+  async (_, give) => {
+    const clock = testClock()
+    const layer = memory({ clock })
+    let isDeaf = true
+    const deaf = changedLinks(layer, (link) => ({
+      subscribe: (topic, hear) => link.subscribe(topic, (delivery) => isDeaf || hear(delivery)),
+    }))
+    let right = true
+    const ruled = consumer(lines, { auth: byName, authorize: () => right }, () => ({ message: () => {} }))
+    const [here, there] = [nodeOn(layer, clock, 'here'), nodeOn(deaf, clock, 'there')]
+    const alice = await visit(ruled, {}, { user: ada, server: there.server })
+    right = false
+    const receipt = give(here.server)
+    await clock.advance(1_000)
+    expect(await receipt).toMatchObject({ closed: 0, silent: ['there'] })
+    isDeaf = false
+    await clock.advance(5_000)
+    expect((await alice.closed).code).toBe(4403)
+    await clock.advance(20_000)
+    expect(there.told).toHaveLength(1)
+  },
+)
+
+test('a message that was lost shows at the next one, and what was lost is read at once', async () => {
+  const clock = testClock()
+  const layer = memory({ clock })
+  let lost = 1
+  const lossy = changedLinks(layer, (link) => ({
+    subscribe: (topic, hear) =>
+      link.subscribe(topic, (delivery) => {
+        if (topic === users && lost-- > 0) return
+        hear(delivery)
+      }),
+  }))
+  const [here, there] = [nodeOn(layer, clock, 'here'), nodeOn(lossy, clock, 'there')]
+  const alice = await visit(room, {}, { user: ada, server: there.server })
+  const first = here.server.revoke({ user: ada.id, reason: 'banned' })
+  await settled()
+  expect(there.server.connections).toBe(1)
+  await here.server.revoke({ user: 'somebody else', reason: 'banned' })
+  expect((await alice.closed).code).toBe(4403)
+  expect(await first).toMatchObject({ closed: 1, nodes: ['here', 'there'], silent: [] })
+})
+
+test('a node that starts carries out no kick and no recheck from before', async () => {
+  const clock = testClock()
+  const layer = memory({ clock })
+  const here = nodeOn(layer, clock, 'here')
+  await here.server.revoke({ user: ada.id, at: [lines], reason: 'kicked' })
+  await here.server.recheck({ user: ada.id })
+  const late = nodeOn(layer, clock, 'late')
+  await visit(room, {}, { user: ada, server: late.server })
+  await clock.advance(20_000)
+  expect(late.server.connections).toBe(1)
+  expect(late.told).toEqual([])
+})
+
+test.each([
+  ['a time to remember', { forMs: '1e999', at: '0' }],
+  ['a time', { forMs: '1000', at: '1e999' }],
+])('an order of another node with %s that is infinite is refused', async (_, { forMs, at }) => {
+  const clock = testClock()
+  const layer = memory({ clock })
+  const here = nodeOn(layer, clock, 'here')
+  const stranger = await linkOf(layer, 'stranger')
+  const alice = await visit(room, {}, { user: ada, server: here.server })
+  const order = `{"id":"1","kind":"revoke","who":{"user":"${ada.id}"},"reason":"r","node":"stranger","forMs":${forMs},"at":${at}}`
+  await stranger.publish(users, () => new TextEncoder().encode(order), {
+    id: '1',
+    size: 10,
+    forMs: 1_000,
+    space: 'system',
+  })
+  await settled()
+  expect(here.told).toEqual([])
+  expect(here.faults.map(String)).toEqual(['TypeError: an order from the layer is malformed'])
+  alice.leave()
+})
+
+test('an order of another node is remembered no longer than this node was told to', async () => {
+  const clock = testClock()
+  const layer = memory({ clock })
+  const here = nodeOn(layer, clock, 'here')
+  const stranger = await linkOf(layer, 'stranger')
+  await visit(room, {}, { user: grace, server: here.server })
+  const order = {
+    id: '1',
+    kind: 'revoke',
+    who: { user: ada.id },
+    reason: 'r',
+    node: 'stranger',
+    forMs: 1e12,
+    at: clock.now(),
+  }
+  await stranger.publish(users, () => encoded(order), { id: '1', size: 10, forMs: 1_000, space: 'system' })
+  await settled()
+  await expect(visit(room, {}, { user: ada, server: here.server })).rejects.toMatchObject({ status: 403 })
+  await clock.advance(24 * 3_600_000)
+  await visit(room, {}, { user: ada, server: here.server })
+})
+
+test('a flood of malformed orders is reported once a minute, with its number', async () => {
+  const clock = testClock()
+  const layer = memory({ clock })
+  const { server, faults } = nodeOn(layer, clock, 'one')
+  await server[serverContext].accessCommands.ready()
+  const evil = await linkOf(layer, 'evil')
+  for (let count = 0; count < 1_000; count++) await evil.publish(users, () => encoded({ evil: count }))
+  await clock.advance(60_000)
+  await evil.publish(users, () => encoded({ evil: true }))
+  await settled()
+  expect(faults.map(String)).toEqual([
+    'TypeError: an order from the layer is malformed',
+    'TypeError: an order from the layer is malformed, and 999 others since the last report',
+  ])
+})
+
+const long = 'x'.repeat(4_097)
+test.each([
+  ['a reason that is undefined', { user: ada.id, reason: undefined }],
+  ['no reason', { user: ada.id }],
+  ['an empty reason', { user: ada.id, reason: '' }],
+  ['a reason that is no string', { user: ada.id, reason: 7 }],
+  ['a reason of 257 characters', { user: ada.id, reason: 'x'.repeat(257) }],
+  ['a name that is too long', { user: long, reason: 'x' }],
+  ['a session that is undefined', { user: ada.id, session: undefined, reason: 'x' }],
+  ['a place that is undefined', { user: ada.id, at: undefined, reason: 'x' }],
+  ['a place that is no list', { user: ada.id, at: '/ws/lines', reason: 'x' }],
+  ['nobody', { reason: 'x' }],
+  ['nothing at all', undefined],
+  ['null', null],
+])('revoke() with %s is a TypeError, and nothing has changed on any node', async (_, what) => {
+  const clock = testClock()
+  const layer = memory({ clock })
+  const [here, there] = [nodeOn(layer, clock, 'here'), nodeOn(layer, clock, 'there')]
+  const people = [
+    await visit(room, {}, { user: ada, server: here.server }),
+    await visit(room, {}, { user: ada, server: there.server }),
+  ]
+  // as a program without types calls it
+  const revoke = here.server.revoke as (what: unknown) => ReturnType<Messenger['revoke']>
+  await expect(revoke(what)).rejects.toBeInstanceOf(TypeError)
+  await clock.advance(10_000)
+  expect([here.server.connections, there.server.connections, people.length]).toEqual([1, 1, 2])
+  expect([here.told, there.told, there.faults]).toEqual([[], [], []])
+  await visit(room, {}, { user: ada, server: here.server })
+})
+
+test('the longest reason and the longest names reach every node', async () => {
+  const clock = testClock()
+  const layer = memory({ clock })
+  const [here, there] = [nodeOn(layer, clock, 'here'), nodeOn(layer, clock, 'there')]
+  const [wide, reason] = ['\u0001'.repeat(4_096), '"'.repeat(256)]
+  const named = { user: wide, session: wide, token: wide }
+  expect(await here.server.revoke({ ...named, reason })).toMatchObject({ nodes: ['here', 'there'] })
+  expect([there.told, there.faults]).toEqual([[expect.objectContaining({ type: 'revoked', reason })], []])
+})
+
+test('20,000 rechecks during one handshake are not all kept, and it is asked again all the same', async () => {
+  const clock = testClock()
+  const { server } = nodeOn(memory({ clock }), clock, 'one')
+  const { slow, asked, answer } = waitingRoom()
+  const coming = visit(slow, {}, { user: ada, server })
+  await settled()
+  await server.recheck({ user: ada.id })
+  for (let count = 0; count < 20_000; count++) await server.recheck({ user: `other-${count}` })
+  answer()
+  await coming
+  await settled()
+  expect(asked).toEqual(['open', 'recheck'])
+})
+
+test('a node that starts with many revocations to read lets others have their turn meanwhile', async () => {
+  const layer = memory()
+  const link = await linkOf(layer, 'writer')
+  const rules = { space: 'system', size: 100_000, forMs: 86_400_000 } as const
+  for (let count = 0; count < 10_000; count++) {
+    const order = {
+      id: `${count}`,
+      kind: 'revoke',
+      who: { user: `${count}` },
+      reason: 'x',
+      at: 0,
+      forMs: 60_000,
+    }
+    await link.publish(users, () => encoded({ ...order, node: 'writer' }), { ...rules, id: order.id })
+  }
+  await link.close()
+  const server = testServer({ layer })
+  const { accessCommands: orders, revocations } = server[serverContext]
+  const sizes = new Set<number>()
+  const watch = setInterval(() => sizes.add(revocations.size), 0)
+  await orders.ready()
+  clearInterval(watch)
+  expect(revocations.size).toBe(10_000)
+  expect(sizes.size).toBeGreaterThan(3)
+})

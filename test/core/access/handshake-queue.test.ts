@@ -1,0 +1,111 @@
+import { expect, test } from 'vitest'
+import { anyone, consumer, contract } from '../../../src/index.ts'
+import { HandshakeQueue } from '../../../src/core/access/handshake-queue.ts'
+import { limitsWith } from '../../../src/core/api/limits.ts'
+import { serverContext } from '../../../src/core/server-context.ts'
+import { settled, testClock } from '../../../src/testing/clock.ts'
+import { testServer, visit } from '../../../src/testing.ts'
+
+const small = limitsWith({ handshakesAtOnce: 2, handshakesWaiting: 1, handshakeMs: 5_000 })
+
+function gate(): { gate: HandshakeQueue; clock: ReturnType<typeof testClock> } {
+  const clock = testClock()
+  return { gate: new HandshakeQueue(small, clock), clock }
+}
+
+const never = (): AbortSignal => new AbortController().signal
+
+test('so many of one address are worked on, so many wait, and the rest is 503', async () => {
+  const { gate: door } = gate()
+  const [first, second] = [await door.enter('192.0.2.1', never()), await door.enter('192.0.2.1', never())]
+  const third = door.enter('192.0.2.1', never())
+  await expect(door.enter('192.0.2.1', never())).rejects.toMatchObject({ status: 503, httpOnly: true })
+  const elsewhere = await door.enter('192.0.2.2', never())
+  first()
+  const leave = await third
+  for (const one of [second, leave, elsewhere]) one()
+  expect(door.size).toBe(0)
+})
+
+test('a place that is given back twice is given back once', async () => {
+  const { gate: door } = gate()
+  const first = await door.enter('192.0.2.1', never())
+  await door.enter('192.0.2.1', never())
+  first()
+  first()
+  await door.enter('192.0.2.1', never())
+  const waiting = door.enter('192.0.2.1', never())
+  await expect(Promise.race([waiting, settled().then(() => 'waits')])).resolves.toBe('waits')
+})
+
+test('whoever goes while waiting gives up the place in line', async () => {
+  const { gate: door } = gate()
+  const [first, second] = [await door.enter('192.0.2.1', never()), await door.enter('192.0.2.1', never())]
+  const gone = new AbortController()
+  const third = door.enter('192.0.2.1', gone.signal)
+  gone.abort()
+  await expect(third).rejects.toMatchObject({ status: 503 })
+  const fourth = door.enter('192.0.2.1', never())
+  first()
+  second()
+  ;(await fourth)()
+  expect(door.size).toBe(0)
+})
+
+test('work that never ends gives its place back when the time of a handshake is over', async () => {
+  const { gate: door, clock } = gate()
+  await door.enter('192.0.2.1', never())
+  await door.enter('192.0.2.1', never())
+  await clock.advance(4_999)
+  expect(door.size).toBe(1)
+  await clock.advance(1)
+  expect(door.size).toBe(0)
+})
+
+test('a peer that has gone keeps the place of the work it has caused', async () => {
+  const { gate: door } = gate()
+  const gone = new AbortController()
+  await door.enter('192.0.2.1', gone.signal)
+  await door.enter('192.0.2.1', gone.signal)
+  gone.abort()
+  await settled()
+  const third = door.enter('192.0.2.1', never())
+  await expect(Promise.race([third, settled().then(() => 'waits')])).resolves.toBe('waits')
+})
+
+test.each([
+  ['2001:db8::1', '2001:db8::ffff:1', true],
+  ['2001:db8:0:0:1::', '2001:db8::2:0:0:9', true],
+  ['2001:db8:0:1::1', '2001:db8:0:2::1', false],
+  ['::1', '::2', true],
+  ['1:2:3:4:5:6:7:8', '1:2:3:4:8:7:6:5', true],
+  ['1:2:3:4:5:6:7:8', '1:2:3:5:5:6:7:8', false],
+  ['192.0.2.1', '192.0.2.2', false],
+])('%s and %s stand in one line: %s', async (one, other, same) => {
+  const { gate: door } = gate()
+  await door.enter(one, never())
+  await door.enter(other, never())
+  expect(door.size).toBe(same ? 1 : 2)
+})
+
+test('an application that never settles does not shut its address out for good', async () => {
+  const clock = testClock()
+  const server = testServer({ clock, limits: { handshakesAtOnce: 1, handshakeMs: 5_000 } })
+  const hangs = consumer(contract('/ws/hangs', {}), { auth: () => new Promise<null>(() => {}) }, () => ({}))
+  const opens = consumer(contract('/ws/opens', {}), { auth: anyone }, () => ({}))
+  void visit(hangs, {}, { headers: {}, server })
+  await settled()
+  const honest = visit(opens, {}, { headers: {}, server })
+  await clock.advance(5_000)
+  await honest
+  expect(server[serverContext].handshakeQueue.size).toBe(0)
+})
+
+test('whoever has gone before they had to wait does not stand in line', async () => {
+  const { gate: door } = gate()
+  const [first] = [await door.enter('192.0.2.1', never()), await door.enter('192.0.2.1', never())]
+  await expect(door.enter('192.0.2.1', AbortSignal.abort())).rejects.toMatchObject({ status: 503 })
+  const waiting = door.enter('192.0.2.1', never())
+  first()
+  await expect(waiting).resolves.toBeTypeOf('function')
+})

@@ -1,0 +1,101 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { expect, test } from 'vitest'
+import { type SocketKeys, matches, Registry } from '../../../src/core/access/registry.ts'
+
+const keys: SocketKeys = { tenant: '', subject: 'ada', session: 's1', token: 't1', room: 'lobby' }
+const selectors = [{ user: 'ada' }, { session: 's1' }, { token: 't1' }, { room: 'lobby' }]
+
+test('who names nobody means nobody', () => {
+  expect(matches({}, keys)).toBe(false)
+})
+
+test.each(selectors)(
+  'a socket that has ended is not found by %j, whoever shared that with it',
+  (selector) => {
+    const registry = new Registry<{ keys: SocketKeys }>()
+    const [one, other] = [{ keys }, { keys }]
+    registry.add(one)
+    expect(registry.find(selector)).toEqual([one])
+    registry.delete(one)
+    expect(registry.find(selector)).toEqual([])
+    for (const socket of [one, other]) registry.add(socket)
+    registry.delete(one)
+    expect(registry.find(selector)).toEqual([other])
+    registry.delete(other)
+    expect([registry.find(selector), registry.of(keys), registry.size]).toEqual([[], [], 0])
+  },
+)
+
+test('a socket that has ended is not found by what it would hold now', () => {
+  const registry = new Registry<{ keys: SocketKeys }>()
+  const socket = { keys }
+  registry.add(socket)
+  registry.delete(socket)
+  registry.move(socket, { ...keys, session: 's2' })
+  expect(registry.find({ session: 's2' })).toEqual([])
+})
+
+test('of sockets that have ended nothing is kept, however many people had two of them', () => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const registry = new Registry<{ keys: SocketKeys }>()
+  collect()
+  const before = process.memoryUsage().heapUsed
+  for (let person = 0; person < 50_000; person++) {
+    const theirs = { ...keys, subject: `person ${person}` }
+    const sockets = [{ keys: theirs }, { keys: theirs }]
+    for (const socket of sockets) registry.add(socket)
+    for (const socket of sockets) registry.delete(socket)
+  }
+  collect()
+  expect(process.memoryUsage().heapUsed - before).toBeLessThan(2_000_000)
+  expect(registry.size).toBe(0)
+})
+
+/** A keys of whom it is counted how often somebody asks for the tenant. */
+class Counted implements SocketKeys {
+  static looks = 0
+  readonly subject = 'ada'
+  readonly session = undefined
+  readonly token = undefined
+  readonly room = 'lobby'
+  readonly #tenant: string
+
+  constructor(tenant: string) {
+    this.#tenant = tenant
+  }
+
+  get tenant(): string {
+    Counted.looks++
+    return this.#tenant
+  }
+}
+
+test('the sockets of a user are found without a look at those of that name in 1,000 other tenants', () => {
+  const registry = new Registry<{ keys: SocketKeys }>()
+  const sockets = Array.from({ length: 1_000 }, (_, index) => ({ keys: new Counted(`tenant ${index}`) }))
+  for (const socket of sockets) registry.add(socket)
+  const [first] = sockets
+  Counted.looks = 0
+  const mine = { tenant: 'tenant 0', subject: 'ada' }
+  expect([registry.of(mine), registry.countOf(mine)]).toEqual([[first], 1])
+  expect(registry.find({ user: 'ada', tenant: 'tenant 0' })).toEqual([first])
+  expect(Counted.looks).toBeLessThan(10)
+})
+
+test('a user is found in every tenant when none is named, also in the one without a name, until all have ended', () => {
+  const registry = new Registry<{ keys: SocketKeys }>()
+  const sockets = ['', 'red', 'red', 'blue'].map((tenant) => ({ keys: { ...keys, tenant } }))
+  for (const socket of sockets) registry.add(socket)
+  expect(registry.find({ user: 'ada' })).toEqual(sockets)
+  expect(registry.find({ user: 'ada', tenant: 'red' })).toHaveLength(2)
+  for (const socket of sockets.slice(0, 2)) registry.delete(socket)
+  expect(registry.find({ user: 'ada' })).toEqual(sockets.slice(2))
+  const [moved] = sockets.slice(2)
+  if (moved !== undefined) registry.move(moved, { ...keys, tenant: 'green' })
+  expect(registry.find({ user: 'ada', tenant: 'green' })).toEqual([moved])
+  expect(registry.find({ user: 'ada', tenant: 'red' })).toEqual([])
+  for (const socket of sockets) registry.delete(socket)
+  expect(registry.find({ user: 'ada' })).toEqual([])
+})

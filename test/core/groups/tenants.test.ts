@@ -1,0 +1,171 @@
+import { expect, test } from 'vitest'
+import {
+  anyone,
+  type Authenticator,
+  consumer,
+  contract,
+  type Identity,
+  memory,
+  type Server,
+  type SallyportEvent,
+} from '../../../src/index.ts'
+import { settled } from '../../../src/testing/clock.ts'
+import { testClock, testServer, visit } from '../../../src/testing.ts'
+import type { User } from '../support/members.ts'
+import { changedLinks } from '../../support/links.ts'
+
+const desk = contract('/ws/desk', { client: {}, calls: {} })
+
+/** Everybody is user 7 of the tenant that a header names; who is asked again has the right to stay or has not. */
+function world({ remembered = 10_000 } = {}) {
+  const clock = testClock()
+  // so many entries in a log, instead of the thousands of a real one
+  const layer = changedLinks(memory({ clock }), (link) => ({
+    publish: (topic, pack, keep) =>
+      link.publish(topic, pack, keep && { ...keep, size: Math.min(keep.size, remembered) }),
+  }))
+  const events: SallyportEvent[] = []
+  const asked: string[] = []
+  const signedIn = new Date(clock.now())
+  const auth: Authenticator<User & { readonly org: string }> = async ({ headers }) => {
+    const [org = '', session = `session of ${org}`] = (headers.get('x-org') ?? '').split('/')
+    return { user: { id: '7', name: 'Ada', org }, session, issuedAt: signedIn }
+  }
+  const ports: Record<string, Pick<Server, 'revoke' | 'recheck'>> = {}
+  const room = consumer(
+    desk,
+    {
+      auth,
+      authorize: ({ user, why }) => {
+        asked.push(`${user.org} ${why}`)
+        return true
+      },
+    },
+    (socket) => {
+      ports[socket.user.org] = socket.server
+      return {}
+    },
+  )
+  const made = (node: string): Server =>
+    testServer({
+      clock,
+      layer,
+      node,
+      on: (event) => events.push(event),
+      report: () => {},
+      // every identity is one of `auth`
+      tenant: ({ user }: Identity<unknown>) => (user as { readonly org: string }).org,
+    })
+  const come = (server: Server, org: string) => visit(room, {}, { headers: { 'x-org': org }, server })
+  return { clock, events, asked, ports, made, come }
+}
+
+test('what a tenant revokes is its own user, now and later, on every node; another tenant has one of the same name', async () => {
+  const { made, come, events } = world()
+  const [one, two] = [made('one'), made('two')]
+  const inside = [
+    await come(one, 'red'),
+    await come(two, 'red'),
+    await come(one, 'blue'),
+    await come(two, 'blue'),
+  ]
+  expect(await one.tenant('red').revoke({ user: '7', reason: 'banned' })).toMatchObject({ closed: 2 })
+  expect((await inside[1]?.closed)?.code).toBe(4403)
+  for (const server of [one, two, made('late')]) {
+    await expect(come(server, 'red')).rejects.toMatchObject({ status: 403, code: 'revoked' })
+    await expect(come(server, 'blue')).resolves.toBeDefined()
+  }
+  expect(events).toContainEqual(expect.objectContaining({ type: 'revoked', subject: '7', tenant: 'red' }))
+})
+
+test('a handler reaches users of its own tenant alone, and sessions wherever they are', async () => {
+  const { made, come, ports } = world()
+  const server = made('one')
+  await come(server, 'red')
+  const other = await come(server, 'blue')
+  expect(await ports['red']?.revoke({ user: '7', reason: 'left the company' })).toMatchObject({ closed: 1 })
+  expect(server.connections).toBe(1)
+  const session = { session: 'session of blue', reason: 'signed out' }
+  expect(await ports['red']?.revoke(session)).toMatchObject({ closed: 1 })
+  expect((await other.closed).code).toBe(4401)
+})
+
+test('a session that moves to another tenant is no less revoked there', async () => {
+  const { made, come } = world()
+  const server = made('one')
+  await come(server, 'red/s1')
+  await server.tenant('red').revoke({ user: '7', session: 's1', reason: 'signed out' })
+  await expect(come(server, 'blue/s1')).rejects.toMatchObject({ status: 401, code: 'revoked' })
+})
+
+test('the server itself bans a user everywhere, and a later word of one tenant does not narrow that', async () => {
+  const { made, come, clock } = world()
+  const server = made('one')
+  await come(server, 'red')
+  await come(server, 'blue')
+  expect(await server.revoke({ user: '7', reason: 'banned' })).toMatchObject({ closed: 2 })
+  await clock.advance(1)
+  await server.tenant('red').revoke({ user: '7', reason: 'banned here too' })
+  for (const org of ['red', 'blue'])
+    await expect(come(server, org)).rejects.toMatchObject({ status: 403, code: 'revoked' })
+})
+
+test('a word about one user of a session takes the place of no word about all of it', async () => {
+  const { made, come, clock } = world()
+  const server = made('one')
+  await server.revoke({ session: 's1', reason: 'signed out' })
+  await clock.advance(1)
+  await server.revoke({ session: 's1', user: 'somebody else', reason: 'signed out' })
+  await expect(come(server, 'red/s1')).rejects.toMatchObject({ status: 401, code: 'revoked' })
+})
+
+test('a recheck of a tenant asks about its own user, also when it overtakes a handshake', async () => {
+  const { made, come, asked } = world()
+  const server = made('one')
+  await come(server, 'red')
+  await come(server, 'blue')
+  asked.length = 0
+  await server.tenant('red').recheck({ user: '7' })
+  expect(asked).toEqual(['red recheck'])
+  asked.length = 0
+  // as `why` is noted in the same millisecond, whoever comes in now was overtaken
+  await come(server, 'blue')
+  await settled()
+  expect(asked).toEqual(['blue open'])
+})
+
+test('a tenant names nobody by itself, and a name that is misspelt means nobody', async () => {
+  const { made } = world()
+  const red = made('one').tenant('red')
+  const empty = {} as { user: string }
+  const misspelt = { usre: '7' } as unknown as { user: string }
+  await expect(red.revoke({ ...empty, reason: 'x' })).rejects.toThrow('needs a user')
+  await expect(red.recheck(misspelt)).rejects.toThrow("recheck() has no option 'usre': did you mean 'user'?")
+  const foreign = { user: '7', tenant: 'blue' }
+  await expect(red.recheck(foreign)).rejects.toThrow("recheck() has no option 'tenant'")
+})
+
+test('sign-outs push no ban out of what a later node reads', async () => {
+  const { made, come } = world({ remembered: 10 })
+  const server = made('one')
+  await server.revoke({ user: '7', reason: 'banned' })
+  for (let count = 0; count < 11; count++)
+    await server.revoke({ session: `session ${count}`, reason: 'signed out' })
+  await expect(come(made('late'), 'red')).rejects.toMatchObject({ status: 403, code: 'revoked' })
+})
+
+test.each([
+  ['a promise', async () => 'red'],
+  ['undefined', () => undefined],
+  ['null', () => null],
+  ['a number', () => 5],
+  ['an object', () => ({ org: 'red' })],
+])('a tenant that is %s lets nobody in, into no tenant', async (_, tenant) => {
+  const reports: unknown[] = []
+  // what a program without types could write
+  const server = testServer({ tenant: tenant as never, report: (error) => reports.push(error) })
+  const open = consumer(desk, { auth: anyone }, () => ({}))
+  await expect(visit(open, {}, { user: null, server })).rejects.toMatchObject({ status: 503 })
+  expect(server.connections).toBe(0)
+  expect(JSON.stringify(reports.map(String))).toContain("what 'tenant' answers is a string")
+})

@@ -1,0 +1,368 @@
+import { getEventListeners } from 'node:events'
+import { expect, test } from 'vitest'
+import { z } from 'zod'
+import {
+  type Authenticator,
+  consumer,
+  contract,
+  deny,
+  type Identity,
+  type Layer,
+  memory,
+  type SallyportEvent,
+  text,
+} from '../../../src/index.ts'
+import { settled } from '../../../src/testing/clock.ts'
+import { testClock, testServer, visit } from '../../../src/testing.ts'
+import { ada, type User } from '../support/members.ts'
+import { changedLinks } from '../../support/links.ts'
+
+const lines = contract('/ws/lines', { client: text, server: text })
+
+/** A server that keeps what it tells, and a door whose second answers are given by hand, however long that takes. */
+function world(identity: Partial<Identity<User>> = { token: 't1' }, layer: Layer = memory()) {
+  const events: SallyportEvent[] = []
+  const faults: unknown[] = []
+  const clock = testClock()
+  const server = testServer({
+    clock,
+    layer,
+    on: (event) => events.push(event),
+    report: (error) => faults.push(error),
+  })
+  const asked: string[] = []
+  const answers: PromiseWithResolvers<boolean>[] = []
+  const slow = consumer(
+    lines,
+    {
+      auth: async () => ({ user: ada, ...identity }),
+      authorize: ({ why }) => {
+        asked.push(why)
+        if (why === 'open') return true
+        const answer = Promise.withResolvers<boolean>()
+        answers.push(answer)
+        return answer.promise
+      },
+    },
+    () => ({ message: () => {} }),
+  )
+  const come = () => visit(slow, {}, { headers: {}, server })
+  const recheck = () => server.recheck({ user: ada.id })
+  const told = () => events.map(({ type }) => type)
+  return { clock, server, faults, asked, answers, come, recheck, told }
+}
+
+test('three rechecks at once ask once, and once more for all that came meanwhile', async () => {
+  const { asked, answers, come, recheck } = world()
+  await come()
+  const receipts = [recheck(), recheck(), recheck()]
+  await settled()
+  answers[0]?.resolve(true)
+  await settled()
+  answers[1]?.resolve(true)
+  await Promise.all(receipts)
+  expect(asked).toEqual(['open', 'recheck', 'recheck'])
+})
+
+test('about someone whom the first of two rechecks has closed out nobody is asked again', async () => {
+  const { asked, answers, come, recheck } = world()
+  const alice = await come()
+  const receipts = [recheck(), recheck()]
+  await settled()
+  answers[0]?.resolve(false)
+  expect(await Promise.all(receipts)).toMatchObject([{ closed: 1 }, { closed: 1 }])
+  expect((await alice.closed).code).toBe(4403)
+  expect(asked).toEqual(['open', 'recheck'])
+})
+
+test('who leaves while they are asked about does not stand any more, whatever the answer', async () => {
+  const { answers, come, recheck, told } = world()
+  const alice = await come()
+  const receipt = recheck()
+  await settled()
+  alice.leave()
+  await alice.closed
+  answers[0]?.resolve(true)
+  expect(await receipt).toMatchObject({ closed: 1, changed: 0 })
+  expect(told()).toEqual(['accepted', 'left', 'rechecked'])
+})
+
+test.each([
+  ['a yes', true, 1],
+  ['a no', false, 0],
+])(
+  '%s that was said to whom has left is no answer for the others, who ask again',
+  async (_, answer, inside) => {
+    const { server, asked, answers, come, recheck } = world()
+    const [first] = [await come(), await come()]
+    const receipt = recheck()
+    await settled()
+    first.leave()
+    await first.closed
+    answers[0]?.resolve(!answer)
+    await settled()
+    answers[1]?.resolve(answer)
+    await receipt
+    expect(asked).toEqual(['open', 'open', 'recheck', 'recheck'])
+    expect(server.connections).toBe(inside)
+  },
+)
+
+test('a database that is away is asked once for all tabs of a session', async () => {
+  const { asked, answers, come, recheck } = world()
+  for (let tab = 0; tab < 5; tab++) await come()
+  const receipt = recheck()
+  await settled()
+  answers[0]?.reject(new Error('database away'))
+  await receipt
+  expect(asked.filter((why) => why === 'recheck')).toEqual(['recheck'])
+})
+
+test('tabs of one token cost one question', async () => {
+  const { asked, answers, come, recheck } = world({ token: 't1' })
+  for (let tab = 0; tab < 5; tab++) await come()
+  const receipt = recheck()
+  await settled()
+  answers[0]?.resolve(true)
+  await receipt
+  expect(asked.filter((why) => why === 'recheck')).toEqual(['recheck'])
+})
+
+test.each([
+  ['cannot be asked again', false],
+  ['can be asked again', true],
+])(
+  'a grant is never that of another socket, where neither rests on a session or a token: who %s',
+  async (_, can) => {
+    const server = testServer()
+    const auth: Authenticator<User & { readonly role: string }> = async ({ headers }) => {
+      const identity = { user: { ...ada, role: headers.get('x-role') ?? '' } }
+      return can ? { ...identity, renew: async () => identity } : identity
+    }
+    const roles = consumer(
+      contract('/ws/roles', { grant: z.string() }),
+      { auth, authorize: ({ user, why }) => `${user.role} ${why}` },
+      () => ({}),
+    )
+    const [reader, admin] = [
+      await visit(roles, {}, { headers: { 'x-role': 'reader' }, server }),
+      await visit(roles, {}, { headers: { 'x-role': 'admin' }, server }),
+    ]
+    await server.recheck({ user: ada.id })
+    await settled()
+    expect([reader.grant, admin.grant]).toEqual(['reader recheck', 'admin recheck'])
+  },
+)
+
+test('without a lease nobody stays whose right cannot be found out', async () => {
+  const { faults, answers, come, recheck } = world()
+  const alice = await come()
+  const receipt = recheck()
+  await settled()
+  answers[0]?.reject(new Error('database away'))
+  expect(await receipt).toMatchObject({ closed: 1 })
+  expect((await alice.closed).code).toBe(4503)
+  expect(faults).toEqual([new Error('database away')])
+})
+
+test.each([
+  ['kept by the server, and the same', 'same', 0],
+  ['kept by the server, and another', 'other', 1],
+])('a grant that cannot be spelled, %s, is compared all the same', async (_, which, changed) => {
+  const server = testServer()
+  const one = { size: 1n }
+  let grant = one
+  const big = consumer(lines, { auth: async () => ({ user: ada }), authorize: () => grant }, () => ({
+    message: () => {},
+  }))
+  await visit(big, {}, { headers: {}, server })
+  if (which === 'other') grant = { size: 2n }
+  expect(await server.recheck({ user: ada.id })).toMatchObject({ closed: 0, changed })
+})
+
+test('who leaves while another place is prepared for them is told of no change', async () => {
+  const { promise: layerAnswers, resolve: answer } = Promise.withResolvers<void>()
+  let isSlow = false
+  const layer = changedLinks(memory(), (link) => ({
+    subscribe: async (topic, hear) => {
+      if (isSlow) await layerAnswers
+      return link.subscribe(topic, hear)
+    },
+  }))
+  const told: string[] = []
+  const server = testServer({ layer, on: ({ type }) => told.push(type) })
+  let rank = 'guest'
+  const ranked = consumer(
+    contract('/ws/ranked', { grant: z.string(), audiences: ['guest', 'member'] }),
+    {
+      auth: async () => ({ user: ada }),
+      authorize: () => rank,
+      audience: ({ grant }) => [grant === 'guest' ? 'guest' : 'member'],
+    },
+    () => ({ change: () => void told.push('handler') }),
+  )
+  const alice = await visit(ranked, {}, { headers: {}, server })
+  isSlow = true
+  rank = 'member'
+  const receipt = server.recheck({ user: ada.id })
+  await settled()
+  alice.leave()
+  await alice.closed
+  answer()
+  expect(await receipt).toMatchObject({ closed: 1, changed: 0 })
+  expect(told).toEqual(['accepted', 'left', 'rechecked'])
+})
+
+/** A token that is renewed on its open connection, where the second door has its own opinion of that. */
+function renewing(judge: () => boolean | Promise<boolean>) {
+  const clock = testClock()
+  const began = clock.now()
+  const told: string[] = []
+  const server = testServer({ clock, on: ({ type }) => told.push(type), report: () => {} })
+  const auth: Authenticator<User> = async ({ credentials }) => {
+    const token = credentials.of('bearer')
+    if (token === null) return null
+    const minutes = { old: 10, new: 20 }[token] ?? deny(401, 'invalid-token')
+    return { user: ada, token, expires: new Date(began + minutes * 60_000) }
+  }
+  const member = consumer(lines, { auth, authorize: ({ why }) => why === 'open' || judge() }, () => ({
+    message: () => {},
+  }))
+  const come = () =>
+    visit(member, {}, { headers: { authorization: 'Bearer old' }, refresh: () => 'new', server })
+  return { clock, told, server, come }
+}
+
+test('while the second door cannot be asked about a new credential, the one in use holds to its end', async () => {
+  const { clock, server, come } = renewing(() => {
+    throw new Error('database away')
+  })
+  const alice = await come()
+  await clock.advance(10 * 60_000 - 1)
+  expect(alice.refreshes.map(({ refused }) => refused?.status)).toContain(503)
+  expect(server.connections).toBe(1)
+  await clock.advance(1)
+  expect((await alice.closed).code).toBe(4401)
+})
+
+test('who leaves while their new credential is judged has refreshed nothing', async () => {
+  const { promise: judged, resolve: judge } = Promise.withResolvers<boolean>()
+  const { clock, told, come } = renewing(() => judged)
+  const alice = await come()
+  await clock.advance(10 * 60_000 - 30_000)
+  alice.leave()
+  await alice.closed
+  judge(true)
+  // beyond the end of the new one, which is nobody's
+  await clock.advance(30 * 60_000)
+  expect(told).toEqual(['accepted', 'left'])
+  expect(alice.refreshes).toEqual([])
+})
+
+test('nor is anything told of whoever leaves between the answer to their new credential and the taking of it', async () => {
+  for (let turns = 0; turns < 20; turns++) {
+    const { promise: judged, resolve: judge } = Promise.withResolvers<boolean>()
+    const { clock, told, come } = renewing(() => judged)
+    const alice = await come()
+    await clock.advance(10 * 60_000 - 30_000)
+    judge(true)
+    for (let turn = 0; turn < turns; turn++) await Promise.resolve()
+    alice.leave()
+    await clock.advance(30 * 60_000)
+    expect(told.at(-1)).toBe('left')
+  }
+})
+
+test.each([
+  ['without a lease is closed', {}, 4503],
+  ['stays to the end of its lease', { lease: '60s' } as const, null],
+])(
+  'whoever is inside of a door that never answers %s, and keeps no recheck waiting',
+  async (_, lease, code) => {
+    const clock = testClock()
+    const faults: unknown[] = []
+    const server = testServer({ clock, report: (error) => faults.push(error) })
+    const signals: AbortSignal[] = []
+    const silent = consumer(
+      lines,
+      {
+        auth: async () => ({ user: ada }),
+        ...lease,
+        authorize: ({ why, signal }) => {
+          if (why === 'open') return true
+          signals.push(signal)
+          return new Promise<boolean>(() => {})
+        },
+      },
+      () => ({ message: () => {} }),
+    )
+    const alice = await visit(silent, {}, { headers: {}, server })
+    const receipt = server.recheck({ user: ada.id })
+    await clock.advance(5_000)
+    expect(await receipt).toMatchObject({ closed: code === null ? 0 : 1 })
+    expect(faults).toMatchObject([{ message: 'no answer within 5000 ms' }])
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true])
+    expect(server.connections).toBe(code === null ? 1 : 0)
+    if (code !== null) expect((await alice.closed).code).toBe(code)
+  },
+)
+
+/** A room whose rechecks are answered by hand, and what its second door was asked. */
+function judgedLease() {
+  const asked: string[] = []
+  const { promise: judged, resolve: judge } = Promise.withResolvers<boolean>()
+  const leased = consumer(
+    lines,
+    {
+      auth: async () => ({ user: ada, token: 't1' }),
+      lease: '60s',
+      authorize: ({ why }) => {
+        asked.push(why)
+        return why !== 'recheck' || judged
+      },
+    },
+    () => ({ message: () => {} }),
+  )
+  return { leased, asked, judge }
+}
+
+test('a lease that is due while the doors are asked is asked for after that', async () => {
+  const clock = testClock()
+  const server = testServer({ clock, limits: { handshakeMs: 600_000 } })
+  const { leased, asked, judge } = judgedLease()
+  await visit(leased, {}, { headers: {}, server })
+  const receipt = server.recheck({ user: ada.id })
+  await clock.advance(59_000)
+  expect(asked).toEqual(['open', 'recheck'])
+  judge(true)
+  expect(await receipt).toMatchObject({ closed: 0, changed: 0 })
+  await settled()
+  expect(asked).toEqual(['open', 'recheck', 'lease'])
+})
+
+test('of someone who has left while they were asked about nothing is asked when their lease would be over', async () => {
+  const clock = testClock()
+  const { leased, asked, judge } = judgedLease()
+  const server = testServer({ clock })
+  const alice = await visit(leased, {}, { headers: {}, server })
+  const receipt = server.recheck({ user: ada.id })
+  await settled()
+  alice.leave()
+  await alice.closed
+  judge(true)
+  await receipt
+  await clock.advance(120_000)
+  expect(asked).toEqual(['open', 'recheck'])
+})
+
+test('however often the doors of a socket are asked again, nothing of it stays with its signal', async () => {
+  const server = testServer()
+  const signals: AbortSignal[] = []
+  const quiet = consumer(contract('/ws/quiet', {}), { auth: async () => ({ user: ada }) }, ({ signal }) => {
+    signals.push(signal)
+    return {}
+  })
+  await visit(quiet, {}, { headers: {}, server })
+  await server.recheck({ user: ada.id })
+  expect(signals.map((signal) => getEventListeners(signal, 'abort').length)).toEqual([0])
+})

@@ -1,0 +1,75 @@
+import { runAdmission } from '../../../src/core/admission/admit.ts'
+import { serverContext } from '../../../src/core/server-context.ts'
+import {
+  type Authenticator,
+  consumer,
+  contract,
+  type Layer,
+  memory,
+  type ServerOptions,
+  type Server,
+} from '../../../src/index.ts'
+import { testServer, visit } from '../../../src/testing.ts'
+import { settled, type TestClock, testClock } from '../../../src/testing/clock.ts'
+import { memoryHandshake } from '../../../src/transports/memory.ts'
+import { isRecord } from '../../../src/wire/json.ts'
+import { z } from 'zod'
+
+export const hall = contract('/ws/hall', { presence: z.any() })
+
+/** Knows everyone by the name that they say; another header says what others see of them. */
+const byWord: Authenticator<{ readonly id: string; readonly info: unknown }> = async ({ headers }) => ({
+  user: { id: headers.get('x-user') ?? '', info: JSON.parse(headers.get('x-info') ?? '{}') as unknown },
+})
+
+/** A hall where everyone may come in and is seen. */
+export const everyone = consumer(
+  hall,
+  { auth: byWord, presence: ({ user }) => (isRecord(user.info) ? user.info : null) },
+  () => ({}),
+)
+
+/** Someone who comes in as `user`. */
+export function come(server: Server, user: string, info: object = {}) {
+  const headers = { 'x-user': user, 'x-info': JSON.stringify(info) }
+  return visit(everyone, {}, { headers, server })
+}
+
+/** The same with every frame as it comes. */
+export async function comeRaw(
+  server: Server,
+  user: string,
+  { info = {}, endpoint = everyone }: { readonly info?: object; readonly endpoint?: typeof everyone } = {},
+) {
+  const frames: string[] = []
+  const headers = new Headers({
+    'x-user': user,
+    'x-info': JSON.stringify(info),
+    'sec-websocket-protocol': 'sallyport.v1',
+  })
+  const { handshake, host, far } = memoryHandshake(
+    server[serverContext],
+    { path: '/ws/hall', query: '', headers, address: '192.0.2.1', known: null },
+    { message: (payload) => void frames.push(String(payload)), ended: () => {} },
+  )
+  const denial = await runAdmission(endpoint, { handshake, host })
+  if (denial !== null) throw denial
+  await settled()
+  const of = (op: string) => frames.filter((frame) => frame.startsWith(`{"op":"${op}"`))
+  return { frames, far, of }
+}
+
+/** Nodes that share a layer and a clock. */
+export function house(nodes: readonly string[] = ['here'], options: ServerOptions & { layer?: Layer } = {}) {
+  const clock: TestClock = testClock()
+  const layer = options.layer ?? memory({ clock })
+  const faults: unknown[] = []
+  const ports = nodes.map((node) =>
+    testServer({ report: (error) => void faults.push(error), ...options, layer, clock, node }),
+  )
+  const [here = testServer(), there = here, worker = here] = ports
+  return { clock, layer, faults, here, there, worker }
+}
+
+export const usersOf = (members: readonly { readonly user: string }[]): readonly string[] =>
+  members.map(({ user }) => user)
