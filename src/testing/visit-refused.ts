@@ -3,7 +3,7 @@ import type { Denial } from '../wire/errors.ts'
 
 /** A refusal with both faces as the wire shows them. */
 export class VisitRefused extends Error {
-  override readonly name = 'Refused'
+  override readonly name = 'VisitRefused'
   readonly status: number
   /** The stable short word. */
   readonly code: string

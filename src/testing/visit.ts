@@ -109,7 +109,7 @@ export function testServer(options: ServerOptions = {}): Server {
 /**
  * Visits an endpoint without a network, through both doors, over the real engine.
  *
- * @throws Refused when a door stays shut
+ * @throws VisitRefused when a door stays shut
  * @example const alice = await visit(room, { room: 'lobby' }, { user: ada })
  */
 export async function visit<P extends string, C, S, K, U>(

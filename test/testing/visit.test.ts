@@ -20,7 +20,7 @@ describe('a visit', () => {
   test('that is refused shows both faces as the wire would', async () => {
     const refused = await visit(room, { room: 'a' }, { user: mallory }).catch((error: unknown) => error)
     expect(refused).toMatchObject({
-      name: 'Refused',
+      name: 'VisitRefused',
       status: 403,
       code: 'forbidden',
       closeCode: 4403,
