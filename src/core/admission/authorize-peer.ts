@@ -16,26 +16,33 @@ export function paramsOf(contract: Contract, handshake: Handshake): Readonly<Rec
   )
 }
 
+/** A handshake for an endpoint. */
+export interface Arrival {
+  readonly handshake: Handshake
+  readonly context: ServerContext
+  readonly contract: Contract
+  readonly options: AccessOptions
+  /** The parameters of the contract in the path. */
+  readonly params: Readonly<Record<string, string>>
+}
+
 /**
- * Leads through both doors: who are you, may you come in here.
+ * Asks who the peer is, then whether it may come in here.
  *
  * @throws Denial with the endpoint's own close code for 401 and 403
  */
 export async function authenticateAndAuthorize(
-  handshake: Handshake,
-  contract: Contract,
-  checks: AccessOptions,
+  { handshake, context, contract, options, params }: Arrival,
   asked: AuthRequest = handshake[authRequest],
 ): Promise<AuthorizedPeer> {
   let known: AuthenticatedPeer | null = null
   try {
-    const params = paramsOf(contract, handshake)
-    await assertRevocationsKnown(contextOf(handshake))
-    const accessVersion = contextOf(handshake).accessCommands.version
-    const identity = await countingFailures(handshake, asked, () => authenticate(checks.auth, asked))
+    await assertRevocationsKnown(context)
+    const accessVersion = context.accessCommands.version
+    const identity = await countingFailures(handshake, asked, () => authenticate(options.auth, asked))
     const subject = subjectOf(identity, handshake.id)
     known = { identity, subject }
-    const grant = await callAuthorize(checks, {
+    const grant = await callAuthorize(options, {
       user: identity.user,
       subject,
       scopes: identity.scopes ?? [],
@@ -43,17 +50,10 @@ export async function authenticateAndAuthorize(
       why: 'open',
       signal: asked.signal,
     })
-    return {
-      identity,
-      subject,
-      params,
-      path: contract.template.build(params),
-      grant,
-      accessVersion: accessVersion,
-    }
+    return { identity, subject, params, path: contract.template.build(params), grant, accessVersion }
   } catch (error) {
     noteDenied(handshake, contract, known)
-    throw withCode(error, checks)
+    throw withCode(error, options)
   }
 }
 

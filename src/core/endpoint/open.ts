@@ -7,7 +7,7 @@ import { contextOf } from '../server-context.ts'
 import { assertRoom, evictOldest } from '../admission/connection-cap.ts'
 import type { Connection } from '../api/connection.ts'
 import { type AuthorizedPeer, withCode } from '../access/authorize.ts'
-import { paramsOf, authenticateAndAuthorize } from '../admission/authorize-peer.ts'
+import { type Arrival, authenticateAndAuthorize, paramsOf } from '../admission/authorize-peer.ts'
 import { FirstMessage, mayAuthenticateLate, refusingCredential } from '../admission/first-message.ts'
 import { SingleFlight } from '../runtime/single-flight.ts'
 import { keysOf, ServerChannel } from '../socket/channel.ts'
@@ -32,58 +32,62 @@ interface AcceptedConnection {
   listen(peer: Peer): void
 }
 
+/** A handshake for this endpoint. */
+interface EndpointArrival extends Arrival {
+  readonly options: ResolvedOptions
+  readonly run: EndpointDefinition['run']
+}
+
 /**
- * The engine of every endpoint: first door, second door, places, accept, run. It settles when the handshake is answered.
+ * The engine of every endpoint: authentication, authorization, memberships, accept, run. It settles when the handshake is
+ * answered.
  *
- * @throws Denial when a door refuses; nothing once the connection was accepted
+ * @throws Denial when the peer is refused; nothing once the connection was accepted
  */
-export async function openEndpoint(handshake: Handshake, entering: EndpointDefinition): Promise<void> {
-  const { contract, options } = entering
-  paramsOf(contract, handshake)
-  if (mayAuthenticateLate(handshake)) return openAfterFirstMessage(handshake, entering)
-  await traceHandshake(handshake, contract, async () => {
-    const visitor = await authenticateAndAuthorize(handshake, contract, options)
-    await register(handshake, entering, visitor, () => accepted(handshake, options))
+export async function openEndpoint(handshake: Handshake, definition: EndpointDefinition): Promise<void> {
+  const context = contextOf(handshake)
+  const arrival = { ...definition, handshake, context, params: paramsOf(definition.contract, handshake) }
+  if (mayAuthenticateLate(handshake)) return openAfterFirstMessage(arrival)
+  await traceHandshake(arrival, async () => {
+    await register(arrival, await authenticateAndAuthorize(arrival), () => accepted(arrival))
   })
 }
 
-function traceHandshake(handshake: Handshake, { path }: Contract, lead: () => Promise<void>): Promise<void> {
-  return traced(contextOf(handshake).tracer, () => handshakeSpan(handshake, path), lead)
+function traceHandshake({ context, handshake, contract }: Arrival, lead: () => Promise<void>): Promise<void> {
+  return traced(context.tracer, () => handshakeSpan(handshake, contract.path), lead)
 }
 
-/** The same for someone who may say only in the first message who they are: cookies are asked first. */
-async function openAfterFirstMessage(handshake: Handshake, entering: EndpointDefinition): Promise<void> {
-  const { contract, options } = entering
-  const visitor = await authenticateAndAuthorize(handshake, contract, options).catch((error: unknown) => {
+/** The same for a peer that may say only in its first message who it is: cookies are asked first. */
+async function openAfterFirstMessage(arrival: EndpointArrival): Promise<void> {
+  const { handshake, context, options } = arrival
+  const authorized = await authenticateAndAuthorize(arrival).catch((error: unknown) => {
     if (asDenial(error).status === 401) return null
     throw error
   })
-  if (visitor !== null)
-    return traceHandshake(handshake, contract, () =>
-      register(handshake, entering, visitor, () => acceptedWatchingFirst(handshake, options)),
-    )
-  const early = new FirstMessage(handshake)
-  const lateDoors = async (): Promise<void> => {
-    const known = await authenticateAndAuthorize(handshake, contract, options, await early.door())
-    await register(handshake, entering, known, () => early.accept(messageBytes(handshake, options)))
+  if (authorized !== null)
+    return traceHandshake(arrival, () => register(arrival, authorized, () => acceptedWatchingFirst(arrival)))
+  const first = new FirstMessage(handshake)
+  const openLate = async (): Promise<void> => {
+    const late = await authenticateAndAuthorize(arrival, await first.door())
+    await register(arrival, late, () => first.accept(options.limits.message ?? context.limits.messageBytes))
   }
   try {
-    await traceHandshake(handshake, contract, () => early.waitFor(lateDoors()))
+    await traceHandshake(arrival, () => first.waitFor(openLate()))
   } catch (error) {
     const denial = asDenial(withCode(error, options))
     emitDenied(handshake, denial)
-    early.refuse(denial)
+    first.refuse(denial)
   }
 }
 
-function accepted(handshake: Handshake, { limits }: ResolvedOptions): AcceptedConnection {
-  const connection = handshake.accept(answeredProtocol(handshake.protocols), limits.message)
+function accepted({ handshake, options }: EndpointArrival): AcceptedConnection {
+  const connection = handshake.accept(answeredProtocol(handshake.protocols), options.limits.message)
   return { connection, listen: (receiver) => connection.listen(receiver) }
 }
 
-/** For someone who came in without the first message that they may send: a credential in it must not reach a handler. */
-function acceptedWatchingFirst(handshake: Handshake, options: ResolvedOptions): AcceptedConnection {
-  const { connection } = accepted(handshake, options)
+/** For a peer that came in without the first message that it may send: a credential in it must not reach a handler. */
+function acceptedWatchingFirst(arrival: EndpointArrival): AcceptedConnection {
+  const { connection } = accepted(arrival)
   // in a frame a credential is no message: its op is none
   const isFramed = connection.protocol === protocolName
   return {
@@ -92,19 +96,13 @@ function acceptedWatchingFirst(handshake: Handshake, options: ResolvedOptions): 
   }
 }
 
-function messageBytes(handshake: Handshake, { limits }: ResolvedOptions): number {
-  return limits.message ?? contextOf(handshake).limits.messageBytes
-}
-
 /** Everything after authentication and authorization. A peer that has left during a wait leaves nothing behind. */
 async function register(
-  handshake: Handshake,
-  definition: EndpointDefinition,
+  arrival: EndpointArrival,
   authorized: AuthorizedPeer,
   accept: () => AcceptedConnection,
 ): Promise<void> {
-  const { contract, options } = definition
-  const context = contextOf(handshake)
+  const { handshake, context, contract, options, run } = arrival
   assertServing(context)
   const id = newId()
   const memberships = await reserveMemberships({ context, contract, options, socket: id }, authorized)
@@ -118,11 +116,11 @@ async function register(
     assertRoom(handshake, contract, keys)
     const { connection, listen } = accept()
     const registration = { id, authorized, memberships, keys, connection }
-    const peer = new Peer(handshake, definition, registration)
+    const peer = new Peer(arrival, registration)
     const channel = new ServerChannel(peer, options, registration)
     context.registry.add(channel)
     listen(peer)
-    startChannel(channel, definition)
+    startChannel(channel, run)
     evictOldest(handshake, keys)
     if (channel.isOvertaken(authorized)) void channel.recheck(new SingleFlight())
   } catch (error) {
@@ -133,14 +131,14 @@ async function register(
 }
 
 /** Greets, joins the groups and runs; what goes wrong from here on ends the socket, for it is open. */
-function startChannel(channel: ServerChannel, definition: EndpointDefinition): void {
+function startChannel(channel: ServerChannel, run: EndpointDefinition['run']): void {
   const { peer, memberships } = channel
   peer.tell({ type: 'accepted' })
   try {
     memberships.appear()
     greet(channel)
     memberships.join(channel)
-    void channel.start(definition.run(channel))
+    void channel.start(run(channel))
     if (!channel.over) channel.startTimers()
   } catch (error) {
     channel.fail(error)

@@ -42,8 +42,6 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
   readonly path: string
   keys: SocketKeys
   #authorized: AuthorizedPeer
-  /** When the client was heard last, on the monotonic clock. */
-  #activeAt: number
   /** These are made when they are needed: many sockets only listen, and few are older than their lease. */
   #dispatcher: Dispatcher | null = null
   #revalidator: Revalidator | null = null
@@ -78,7 +76,6 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
     this.path = authorized.path
     this.keys = keys
     this.#authorized = authorized
-    this.#activeAt = peer.since
     peer.add(this)
   }
 
@@ -99,15 +96,11 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
   }
 
   get dispatcher(): Dispatcher {
-    return (this.#dispatcher ??= new Dispatcher(this))
-  }
-
-  get started(): boolean {
-    return this.#started
-  }
-
-  get draining(): boolean {
-    return this.#draining
+    if (this.#dispatcher !== null) return this.#dispatcher
+    this.#dispatcher = new Dispatcher(this)
+    if (this.#started && this.#handler !== null) this.#dispatcher.start(this.#handler)
+    if (this.#draining) void this.#dispatcher.drain()
+    return this.#dispatcher
   }
 
   get paused(): boolean {
@@ -141,10 +134,6 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
     this.#abort ??= new AbortController()
     if (this.#ended) this.#abort.abort()
     return this.#abort.signal
-  }
-
-  heard(at: number): void {
-    this.#activeAt = at
   }
 
   isDatedAfter(wallMs: number): boolean {
@@ -192,7 +181,7 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
       return
     }
     this.#started = true
-    this.#dispatcher?.start()
+    this.#dispatcher?.start(handler)
   }
 
   /** Nothing will ever run in it: what was to has thrown. */
@@ -333,9 +322,10 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
    */
   async drain(retryAfterMs: number): Promise<void> {
     this.#draining = true
+    const drained = this.#dispatcher?.drain()
     this.peer.frame({ op: 'bye', retryAfterMs })
     await this.#opened?.catch(() => {})
-    await this.#dispatcher?.drained()
+    await drained
     await this.#handler?.rested()
     this.end('drain', 1012, 'restart')
     await this.#gone
@@ -386,7 +376,9 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
 
   #watchIdle(idleMs: number): void {
     const { timers, clock } = this.peer.context
-    const left = this.#activeAt + idleMs - clock.monotonic()
+    const { since } = this.peer
+    const heardAt = Math.max(since, this.#dispatcher?.heardAt ?? since)
+    const left = heardAt + idleMs - clock.monotonic()
     if (left <= 0) return this.expire('idle', 4408, 'idle: nothing was heard from you for too long')
     this.#idle = timers.after(left, () => this.#watchIdle(idleMs))
   }

@@ -8,7 +8,7 @@ import { Packet } from '../api/connection.ts'
 import type { PeerCommand } from './codec.ts'
 import { Inbox } from './inbox.ts'
 import type { Verdict } from './message-limiter.ts'
-import type { MessageDispatcher, OpenChannel } from './peer-and-channel.ts'
+import type { ChannelHandler, MessageDispatcher, OpenChannel } from './peer-and-channel.ts'
 import { isThenable, Task } from './task.ts'
 
 /** A validation that takes longer is told to the author of the schema. */
@@ -25,11 +25,19 @@ export class Dispatcher implements MessageDispatcher {
   readonly #inbox: Inbox
   /** The calls under way; few sockets ever make one. */
   #calls: Map<string, Task> | null = null
+  #handler: ChannelHandler | null = null
+  /** When the client was heard last, on the monotonic clock. */
+  #heardAt = Number.NEGATIVE_INFINITY
+  /** Whether the server drains: no more is taken. */
+  #draining = false
 
   constructor(channel: OpenChannel) {
     this.#channel = channel
     this.#inbox = inboxOf(channel)
-    if (channel.started) this.#inbox.start()
+  }
+
+  get heardAt(): number {
+    return this.#heardAt
   }
 
   get paused(): boolean {
@@ -37,8 +45,15 @@ export class Dispatcher implements MessageDispatcher {
   }
 
   /** Begins to work: what came before `open` was done has waited. */
-  start(): void {
+  start(handler: ChannelHandler): void {
+    this.#handler = handler
     this.#inbox.start()
+  }
+
+  /** Takes no more. @returns a promise that settles when nothing is being done and nothing waits */
+  drain(): Promise<void> {
+    this.#draining = true
+    return this.#inbox.drained()
   }
 
   /** Settles when nothing is being done and nothing waits. */
@@ -51,10 +66,9 @@ export class Dispatcher implements MessageDispatcher {
     return this.#inbox.close()
   }
 
-  take(command: Taken, bytes: number): void {
-    const channel = this.#channel
-    channel.heard(channel.peer.readAt)
-    if (channel.draining) return
+  take(command: Taken, { bytes, at }: { readonly bytes: number; readonly at: number }): void {
+    this.#heardAt = at
+    if (this.#draining) return
     if (command.do === 'call') this.#takeCall(command, bytes)
     else this.#takeMessage(command, bytes)
   }
@@ -82,7 +96,7 @@ export class Dispatcher implements MessageDispatcher {
   /** Runs the handler of a task, and answers its sender. It never rejects. */
   run(task: Task): void | Promise<void> {
     try {
-      const result = task.isCancelled ? undefined : this.#traced(task, task.takeData())
+      const result = task.isCancelled ? undefined : this.#traced(task)
       if (isThenable(result)) return this.#await(task, result)
       this.#answer(task, result)
     } catch (error) {
@@ -159,7 +173,10 @@ export class Dispatcher implements MessageDispatcher {
   }
 
   /** Runs a handler, under the tracer if there is one. */
-  #traced(task: Task, data: unknown): unknown {
+  #traced(task: Task): unknown {
+    const { data } = task
+    // the handler holds what it still needs
+    task.data = undefined
     const { contract, peer } = this.#channel
     const { tracer } = peer.context
     if (tracer === null) return this.#handle(task, data)
@@ -171,7 +188,7 @@ export class Dispatcher implements MessageDispatcher {
 
   #handle(task: Task, data: unknown): unknown {
     const { kind, type } = task
-    const { handler } = this.#channel
+    const handler = this.#handler
     // a call has a name
     return kind === 'call' && type !== null
       ? handler?.call(type, data, task.signal)

@@ -62,8 +62,6 @@ export interface OpenPeer {
   readonly hasExpired: boolean
   /** When it came in, on the monotonic clock. */
   readonly since: number
-  /** When the message that is being read came, on the monotonic clock. */
-  readonly readAt: number
   /** The largest message that the peer may send, in bytes. */
   readonly messageBytes: number
   /** Whether the connection has ended: the peer hears nothing any more. */
@@ -108,10 +106,6 @@ export interface OpenChannel {
   readonly handler: ChannelHandler | null
   /** The way of its messages to its handlers. */
   readonly dispatcher: MessageDispatcher
-  /** Whether `open` has settled. */
-  readonly started: boolean
-  /** Whether the server drains: no more is taken. */
-  readonly draining: boolean
   /** Whether reading is paused because too much waits for its handlers. */
   readonly paused: boolean
   /** Whether it has ended: its peer hears nothing any more. */
@@ -120,8 +114,6 @@ export interface OpenChannel {
   readonly over: boolean
   /** Aborted when it has ended. */
   readonly signal: AbortSignal
-  /** Notes that the client was heard. */
-  heard(at: number): void
   /** Whether rights have changed since this peer was authenticated. */
   isOvertaken(authorized: AuthorizedPeer): boolean
   /** Tells operators what has happened to this socket. */
@@ -150,8 +142,11 @@ export interface OpenChannel {
 
 /** Leads what a peer has sent to the handlers of a channel. */
 export interface MessageDispatcher {
-  /** Takes a message or a call. */
-  take(command: PeerCommand & { readonly do: 'message' | 'call' }, bytes: number): void
+  /** Takes a message or a call, so many bytes that came at this moment of the monotonic clock. */
+  take(
+    command: PeerCommand & { readonly do: 'message' | 'call' },
+    from: { readonly bytes: number; readonly at: number },
+  ): void
   /** The peer does not want the answer of a call any more. */
   cancel(id: string): void
   /** Refuses a message that is over a limit, or ends the socket for it. */

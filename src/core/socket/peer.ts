@@ -15,7 +15,7 @@ import { type Identity, isGuest } from '../api/identity.ts'
 import type { Limits } from '../api/limits.ts'
 import { accountKey } from '../groups/address.ts'
 import { withDeadline } from '../runtime/deadline.ts'
-import { contextOf, type ServerContext } from '../server-context.ts'
+import type { ServerContext } from '../server-context.ts'
 import { type Codec, frameCodec, type PeerCommand } from './codec.ts'
 import { CredentialRefresh, hrefFor } from './credential-refresh.ts'
 import { Heartbeat, type HeartbeatTarget } from './heartbeat.ts'
@@ -25,6 +25,11 @@ import type { ResolvedOptions } from './resolved-options.ts'
 
 /** Looks at a message whose JSON may hold so many values; what it throws ends the socket. */
 type Look = (payload: Payload, maxValues: number) => void
+
+/** A handshake for the endpoint with which the peer comes in. */
+interface PeerArrival extends Pick<OpenPeer, 'context' | 'contract' | 'options'> {
+  readonly handshake: Handshake
+}
 
 /** A credential is renewed at the lesser of this and half of what is left, and again at half of what is left then. */
 const renewBeforeMs = 30_000
@@ -62,14 +67,10 @@ export class Peer implements OpenPeer, Receiver, HeartbeatTarget {
   #expiry: Timer | null = null
   #renewal: Timer | null = null
 
-  constructor(
-    handshake: Handshake,
-    { contract, options }: Pick<OpenPeer, 'contract' | 'options'>,
-    registration: Registration,
-  ) {
+  constructor({ handshake, context, contract, options }: PeerArrival, registration: Registration) {
     const { authorized, keys, connection } = registration
     const { identity } = authorized
-    this.context = contextOf(handshake)
+    this.context = context
     this.connection = connection
     this.codec = connection.protocol === protocolName ? frameCodec : options.plainCodec
     this.contract = contract
@@ -105,10 +106,6 @@ export class Peer implements OpenPeer, Receiver, HeartbeatTarget {
 
   get since(): number {
     return this.#since
-  }
-
-  get readAt(): number {
-    return this.#began
   }
 
   get ended(): boolean {
@@ -283,7 +280,7 @@ export class Peer implements OpenPeer, Receiver, HeartbeatTarget {
     const channel = command.in === null ? this.#main : this.#channelAt(command.in)
     if (channel === undefined) return this.#main.dispatcher.refuseInvalid(notOpen(command.id))
     if (command.do === 'cancel') channel.dispatcher.cancel(command.id)
-    else channel.dispatcher.take(command, bytes)
+    else channel.dispatcher.take(command, { bytes, at: this.#began })
   }
 
   #channelAt(path: unknown): OpenChannel | undefined {

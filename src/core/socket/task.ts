@@ -39,10 +39,11 @@ export class Task implements InboxTask {
   readonly parent: TraceContext | null
   readonly #runner: TaskRunner
   readonly #wireBytes: number
-  #data: unknown
+  /** The validated value; nothing once a handler has it. */
+  data: unknown
+  isCancelled = false
   /** Made when a handler runs that takes it: a call that waits needs none. */
   #abort: AbortController | null = null
-  #isCancelled = false
 
   constructor(runner: TaskRunner, { kind, type, id, data, parent, bytes }: TaskParts) {
     this.#runner = runner
@@ -51,12 +52,12 @@ export class Task implements InboxTask {
     this.id = id
     this.parent = parent
     this.#wireBytes = bytes
-    this.#data = data
+    this.data = data
   }
 
   /** Its size on the wire, or a quarter of what it holds in the heap where that is more. */
   get bytes(): number {
-    return Math.max(this.#wireBytes, Math.ceil((recordBytes + heapBytes(this.#data)) / heapShare))
+    return Math.max(this.#wireBytes, Math.ceil((recordBytes + heapBytes(this.data)) / heapShare))
   }
 
   /** Aborted when the call is cancelled. */
@@ -66,19 +67,8 @@ export class Task implements InboxTask {
 
   /** The answer is not wanted any more. A handler at work is told so; one that has not begun does not run. */
   cancel(): void {
-    this.#isCancelled = true
+    this.isCancelled = true
     this.#abort?.abort()
-  }
-
-  get isCancelled(): boolean {
-    return this.#isCancelled
-  }
-
-  /** The validated value, once: the handler holds what it still needs. */
-  takeData(): unknown {
-    const data = this.#data
-    this.#data = undefined
-    return data
   }
 
   run(): void | Promise<void> {
