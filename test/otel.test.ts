@@ -238,6 +238,7 @@ test('what a loop sends begins a trace, and points to its handshake', async () =
   expect(spans('send')[0]?.spanContext().traceId).not.toBe(handshake?.spanContext().traceId)
 })
 
+// proves: traces
 test('strangers decide neither ids nor sampling where theirs is only linked', async () => {
   const { url, spans } = await serving({}, { remote: 'link' })
   const { say } = await come(url, { traceparent })
@@ -260,6 +261,7 @@ test.each([
   expect(heard()[0]).not.toContain('trace')
 })
 
+// proves: traces
 test('neither credentials nor what is said are in a span', async () => {
   const { url, spans } = await serving()
   const { ws, say } = await come(url)

@@ -812,6 +812,7 @@ describe.each(Object.entries(objects))('the methods of %s', (_, [object, methods
     method === 'takes nothing' ? [] : [[name, method] as const],
   )
 
+  // proves: wrong-argument
   test.each(rowsWithArguments)('%s refuses each wrong argument and changes nothing', async (name, method) => {
     const before = state()
     for (const [index, kind] of method.kinds.entries()) {
@@ -901,6 +902,7 @@ test.each(Object.entries(functions))('%s() refuses each wrong argument', async (
   }
 })
 
+// proves: misspelt-rule
 test('every export of the package has a row', async () => {
   const { exports } = JSON.parse(readFileSync(resolve(import.meta.dirname, '../package.json'), 'utf8')) as {
     exports: Readonly<Record<string, string | { 'sallyport-src': string }>>

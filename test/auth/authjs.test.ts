@@ -37,6 +37,7 @@ describe('the cookie of a real Auth.js', () => {
     expect(await site.open().next()).toBe('welcome, ada')
   })
 
+  // proves: sealed-cookie
   test('opens one under its name for https, which is a part of the key', async () => {
     const site = await passwordSite(authjs({ secret, user }), { secret, secure: true })
     await signIn(site)
@@ -69,6 +70,7 @@ describe('the cookie of a real Auth.js', () => {
     }
   })
 
+  // proves: sealed-cookie
   test('is revoked by the sid in it at the sign-out: open sockets end, and a copy opens none', async () => {
     const site = await passwordSite(door(), { secret })
     await signIn(site)

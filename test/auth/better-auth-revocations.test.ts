@@ -80,6 +80,7 @@ async function act(town: Site, devices: Devices, what: Act): Promise<void> {
 }
 
 describe('a port that hears of a real better-auth', () => {
+  // proves: better-auth-changes
   test.for(ofThisSession)('ends the sockets of one session at %s, and no other', async ([, what]) => {
     const town = await site()
     const devices = await twoDevices(town)
@@ -255,6 +256,7 @@ describe('a port that hears of a real better-auth', () => {
     expect(await town.inside((await town.signIn(ada)).cookie)).toBeDefined()
   })
 
+  // proves: better-auth-changes
   test('ends a socket beyond the hundred rows that better-auth tells its hooks of', async () => {
     const town = await site()
     const ada = await town.signUp('ada')

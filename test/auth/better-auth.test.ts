@@ -74,6 +74,7 @@ describe('the session cookie of a real better-auth', () => {
     expect(found?.user.name).toBe('ada')
   })
 
+  // proves: session-table
   test('becomes an identity that names the session and does not hold its token', async () => {
     const { signUp, auth, database } = await site()
     const { id, cookie, token } = await signUp('ada')

@@ -100,6 +100,7 @@ describe('a signed cookie', () => {
   })
 })
 
+// proves: old-cookie
 test('a signed cookie from before a revocation of its user opens nothing, and one from after does', async () => {
   const later = testClock(signedAtMs + dayMs)
   const server = testServer({ clock: later, origins: ['https://app.example'] })
@@ -136,6 +137,7 @@ describe('a key that is being replaced', () => {
     expect(() => site(more)).toThrow(TypeError)
   })
 
+  // proves: missing-secret
   test('must not be missing, whatever its type says: anybody could sign with the word undefined', () => {
     const { SECRET_KEY_OF_NOBODY: missing = undefined as unknown as string } = process.env
     expect(() => site({ secretKey: missing })).toThrow(TypeError)

@@ -49,6 +49,7 @@ const stores = [
 const idIn = (cookie: string): string => /^connect\.sid=s%3A([^.]+)\./.exec(cookie)?.[1] ?? ''
 
 describe.each(stores.filter(([, , isThere]) => isThere))('a session %s', (_where, makeStore) => {
+  // proves: site-logout
   test('opens a socket, and logging out closes it on every node before the answer is there', async () => {
     const site = await expressSite(await makeStore())
     const cookie = await site.login('ada')
@@ -81,6 +82,7 @@ describe.each(stores.filter(([, , isThere]) => isThere))('a session %s', (_where
     expect((await ended).code).toBe(4401)
   })
 
+  // proves: changed-hands
   test('whose user is taken out or replaced closes its sockets, and may open others for its new user', async () => {
     const site = await expressSite(await makeStore())
     const cookie = await site.login('ada')
@@ -104,6 +106,7 @@ describe.each(stores.filter(([, , isThere]) => isThere))('a session %s', (_where
     expect(await next()).toBe('still here')
   })
 
+  // proves: late-write
   test('that is written again by a request which a logout has overtaken opens no socket', async () => {
     const store = await makeStore()
     const site = await expressSite(store)
@@ -142,6 +145,7 @@ describe.each(stores.filter(([, , isThere]) => isThere))('a session %s', (_where
     expect(told).toEqual([named, { ...named, reason: 'signed out' }])
   })
 
+  // proves: session-flood
   test('is followed though ten thousand others were saved since: whose it was is asked of the store then', async () => {
     const store = await makeStore()
     const told: unknown[] = []
@@ -217,6 +221,7 @@ describe.each(stores.filter(([, , isThere]) => isThere))('a session %s', (_where
     expect(await site.refused(cookie)).toBe(4401)
   })
 
+  // proves: site-logout
   test('is known to events, reasons and revocations by a fingerprint, never by its id', async () => {
     const site = await expressSite(await makeStore())
     const cookie = await site.login('ada')

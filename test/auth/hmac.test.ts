@@ -166,6 +166,7 @@ test('tokens signed with odd headers and claims get the verdict of jose under st
   expect(both).toBeGreaterThan(100)
 })
 
+// proves: hmac
 test('a signature is good to ours exactly when it is good to jose', async () => {
   const verify = hmacVerifier([secret], ['HS256'])
   await fc.assert(

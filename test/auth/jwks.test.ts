@@ -102,6 +102,7 @@ describe('a new key within 30 seconds of the last fetch', () => {
     expect(fetches).toBe(2)
   })
 
+  // proves: unknown-keys
   test('after that fetch is 503, which says when to come back, and is found then', async () => {
     await asked('old')
     answer = await both()

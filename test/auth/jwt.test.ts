@@ -443,6 +443,7 @@ describe('a fixed key set', () => {
   })
 })
 
+// proves: token-claims
 describe('a configuration is refused at start', () => {
   const { publicKey, privateKey } = pairOf('RS256')
   const refusals: readonly [string, () => unknown, RegExp][] = [

@@ -189,6 +189,7 @@ describe('a ticket', () => {
 })
 
 describe('the store', () => {
+  // proves: ticket-reuse
   test('gets the hash of a ticket and never the ticket', async () => {
     const kept: string[] = []
     const watched = tickets({
@@ -328,6 +329,7 @@ describe('minting', () => {
 describe('the tickets of one subject', () => {
   const full = { status: 429, reason: 'too-many-tickets' }
 
+  // proves: ticket-flood
   test('are a hundred that wait to be used, and those of others are not touched', async () => {
     for (let count = 0; count < 100; count++) await one.mint(request)
     expect(await denialOf(() => one.mint(request))).toMatchObject({ ...full, retryAfterMs: 30_000 })

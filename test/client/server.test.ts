@@ -97,6 +97,7 @@ describe('the client and the server', () => {
     app.close()
   })
 
+  // proves: mutual-eviction
   test('two devices under a cap of one do not evict each other for ever: who was replaced stays away', async () => {
     let accepted = 0
     await using running = await serving({

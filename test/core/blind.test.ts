@@ -73,6 +73,7 @@ async function stateOf(visitor: { readonly closed: Promise<{ readonly code: numb
 }
 
 describe('a node that is cut off from its layer for longer than 30 s', () => {
+  // proves: node-cut-off
   test('asks the doors about its open sockets: a banned user is closed, others stay', async () => {
     const { clock, layer, database, here, there, bySessionOf, asGuest } = house()
     const [ada, bob, guest] = [await bySessionOf('ada'), await bySessionOf('bob'), await asGuest()]
@@ -87,6 +88,7 @@ describe('a node that is cut off from its layer for longer than 30 s', () => {
     expect(await revoking).toMatchObject({ closed: 0, silent: ['there'] })
   })
 
+  // proves: node-cut-off
   test('closes with 4503 a socket whose identity cannot be renewed', async () => {
     const { clock, layer, byKeyOf } = house()
     const ada = await byKeyOf('ada')
@@ -97,6 +99,7 @@ describe('a node that is cut off from its layer for longer than 30 s', () => {
     expect(await stateOf(ada)).toBe(4503)
   })
 
+  // proves: node-cut-off
   test('closes with 4503 a socket whose doors cannot be asked either', async () => {
     const { clock, layer, database, bySessionOf } = house()
     const ada = await bySessionOf('ada')
@@ -106,6 +109,7 @@ describe('a node that is cut off from its layer for longer than 30 s', () => {
     expect(await stateOf(ada)).toBe(4503)
   })
 
+  // proves: node-cut-off
   test('asks again every 30 s, for a ban that comes later, and no more once the layer is back', async () => {
     const { clock, layer, database, bySessionOf } = house()
     const [ada, bob] = [await bySessionOf('ada'), await bySessionOf('bob')]

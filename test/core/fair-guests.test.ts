@@ -41,6 +41,7 @@ describe.each([
 ] as const)('a network whose %s is used up', (limit, budget, cost) => {
   const limits = { [limit]: budget }
 
+  // proves: guest-neighbour
   test.each([1, 10])(
     'still hears an honest guest in every second, beside a flood from %i sockets',
     async (count) => {
@@ -97,6 +98,7 @@ test('a lapse of guests over what they share is told once for their network, and
 })
 
 describe('a guest that reconnects', () => {
+  // proves: fresh-grace
   test('has nine invalid messages once, and not at each reconnect', async () => {
     const { clock, server, come } = world()
     let invalid = 0

@@ -59,6 +59,7 @@ describe.each(['message', 'open', 'close', 'loop'] as const)('handlers of %s', (
   })
 })
 
+// proves: orphaned-handlers
 test('274 reconnects beyond a cap of 50 leave 150 handlers at work at most, evicted ones included', async () => {
   const { works, server, apps } = world()
   let refused = 0

@@ -31,6 +31,7 @@ function world(what: () => true = away) {
   return { clock, server, reports, knock, denied: () => denied }
 }
 
+// proves: log-flood
 test.each(['rule', 'authenticator'] as const)(
   'a %s that fails at 1,000 handshakes is reported once, and once a minute with a count',
   async (kind) => {

@@ -64,6 +64,7 @@ test('one long validation in ten seconds counts for its time, and the next for m
   expect(time.left(10_300)).toBeCloseTo(0.25)
 })
 
+// proves: costly-member
 test('a message of 300 ms is taken twice, and the next one 40 s later', () => {
   const time = new ValidationTime(rate, 0)
   time.spend(300, 300)

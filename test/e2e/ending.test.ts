@@ -120,6 +120,7 @@ describe.runIf(hasBrowser)('access ends', () => {
     await message(tab, 'a draft').waitFor()
   })
 
+  // proves: left-device
   test('a ban locks the room of someone who is typing, with its reason, and keeps what was typed', async () => {
     const running = await start()
     const grace = await inside(running, 'grace', 'lobby')

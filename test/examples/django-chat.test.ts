@@ -75,6 +75,7 @@ describe('a stranger', () => {
     expect([status, body]).toEqual([403, expect.objectContaining({ code: 'origin-required' })])
   })
 
+  // proves: foreign-page
   test('from another site is refused with 403 before the upgrade, though the cookie is good', async () => {
     const { base, person } = await begin()
     const { cookie } = await person('ada')

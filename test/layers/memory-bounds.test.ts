@@ -29,6 +29,7 @@ async function heldBy(run: () => Promise<unknown>): Promise<number> {
 const rooms = contract('/ws/room/:room', { server: { said: z.object({ text: z.string() }) }, history: {} })
 
 // measured before: 225 MiB held after this, with the same 50 messages in each room, and 64 KB messages up to 256 MiB
+// proves: history-memory
 test('80 rooms of 50 messages of 60 KB by one user hold the 64 MiB of all histories at most', async () => {
   const server = testServer()
   const said = 'x'.repeat(60_000)
@@ -90,6 +91,7 @@ test('values and claims hold no more than their bytes', async () => {
 })
 
 // before, the histories pushed out the log: the banned user was let in
+// proves: pushed-out
 test('10,200 rooms with history do not let a banned user in at a node that starts later', async () => {
   const layer = memory()
   const server = testServer({ layer })

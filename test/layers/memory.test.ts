@@ -209,6 +209,7 @@ describe('histories in memory', () => {
     expect([range.entries, range.complete, range.head]).toEqual([[], false, large?.at])
   })
 
+  // proves: history-memory
   test('beyond the bytes of all lose the messages of the group written longest ago, which then says so', async () => {
     const { link } = await world({ historyBytes: 24_000 })
     const placed = new Map<string, Awaited<ReturnType<typeof link.publish>>>()
@@ -338,6 +339,7 @@ describe('what logs in memory hold', () => {
 })
 
 describe('the logs of the server in memory', () => {
+  // proves: pushed-out
   test('lose nothing to histories and values that fill all their space', async () => {
     const { link } = await world({ historyBytes: 100_000, groupBytes: 50_000, valueBytes: 50_000 })
     const system = keep('ban', { space: 'system', size: 100_000 })

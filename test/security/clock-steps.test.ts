@@ -65,6 +65,7 @@ const steps: readonly (readonly [string, number])[] = [
 const ages: readonly Age[] = ['looked up', 'dated']
 const cases = steps.flatMap(([step, ms]) => ages.map((age) => [step, age, ms] as const))
 
+// proves: clock-set
 test.each(cases)('a clock set %s during a handshake lets no banned user in (%s)', async (_, age, stepMs) => {
   const { clock, server, knock } = house(age)
   const { coming, answer } = await knock()
@@ -74,6 +75,7 @@ test.each(cases)('a clock set %s during a handshake lets no banned user in (%s)'
   await expect(coming).rejects.toMatchObject(refused)
 })
 
+// proves: clock-set
 test.each(steps)('a session from before a clock was set %s stays out after a ban', async (_, stepMs) => {
   const { clock, server, come } = house('dated')
   clock.jump(stepMs)
@@ -106,6 +108,7 @@ async function wrongFor(clock: TestClock, ms: number, work: () => Promise<unknow
   clock.jump(-ms)
 }
 
+// proves: clock-set
 test('a clock that is 9 days ahead for a moment makes the server forget no revocation', async () => {
   const clock = testClock()
   const server = testServer({ clock })

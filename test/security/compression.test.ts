@@ -18,6 +18,7 @@ test.each([
   await canary.alive()
 })
 
+// proves: compressed-frame
 test('a compressed frame that comes all the same is never unpacked, and closes with 1002', async () => {
   const { number, canary, faults } = await besieged()
   const bomb = deflateRawSync(Buffer.alloc(20_000_000))

@@ -8,6 +8,7 @@ const member = sessions({ cookie: 'sid', load: (id) => ({ id }), user: ({ id }) 
 const asked = (cookie: string) =>
   authenticate(member, doorOf({ headers: { cookie, origin: 'https://app.example' } }))
 
+// proves: two-credentials
 test.each([
   'sid=mine; sid=planted',
   'sid=planted; a=1; sid=mine',

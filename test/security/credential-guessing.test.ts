@@ -50,6 +50,7 @@ function house(options: ServerOptions = {}) {
   return { clock, checked, server, knock, come }
 }
 
+// proves: guessing
 test('a network that guesses is answered 429 before anything is looked up, and told when one more may be tried', async () => {
   const { clock, checked, knock } = house()
   for (const guess of ['one', 'two', 'three'])
@@ -74,6 +75,7 @@ test('the next guess costs a second, so that ten minutes of guessing are six hun
   expect(checked.length).toBeLessThanOrEqual(603)
 })
 
+// proves: budget-by-neighbour
 test('people behind the same address who bring no such credential come in as ever', async () => {
   const { knock, come } = house()
   for (let count = 0; count < 10; count++) await knock(`wrong ${count}`).catch(() => {})
@@ -94,6 +96,7 @@ test('neither having no credential nor a stale cookie is a guess', async () => {
   await knock('right')
 })
 
+// proves: address-spelling
 test('IPv6 is counted by network, however its addresses are written, and IPv4 as itself', async () => {
   const { knock, server } = house()
   for (const address of ['2001:db8::1', '2001:DB8:0:0:ffff::9', '2001:0db8::2%eth0', '2001:db8::3'])
@@ -135,6 +138,7 @@ test('it may be switched off', async () => {
 })
 
 describe('what is no guess', () => {
+  // proves: budget-by-neighbour
   test('the same bad credential counts once, for each network', async () => {
     const { knock } = house()
     for (let count = 0; count < 50; count++)
@@ -221,6 +225,7 @@ describe('when the budget of a network is used up', () => {
     return place
   }
 
+  // proves: budget-by-neighbour
   test('a token that is verified here is let in, and a forged one is 401', async () => {
     const { knock, good, signed } = await spent()
     for (let count = 0; count < 10; count++) await knock(good({ n: count }))
@@ -231,6 +236,7 @@ describe('when the budget of a network is used up', () => {
     await knock(good())
   })
 
+  // proves: guessing
   test('keys, passwords and tickets are 429, and nobody is asked about them', async () => {
     const { knock, asked, server, door } = await spent()
     asked.length = 0

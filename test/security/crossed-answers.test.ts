@@ -15,6 +15,7 @@ const asking = contract('/ws/ask/:room', {
   calls: { who: { input: z.object({ turns: z.number() }), output: z.array(z.string()) } },
 })
 
+// proves: crossed-answers
 test('two hundred who ask at once, each in turns of their own, get their own answers and nobody else’s', async () => {
   const endpoint = consumer(
     asking,

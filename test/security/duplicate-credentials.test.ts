@@ -6,6 +6,7 @@ import { denialOf, doorOf, type Request } from '../support/door.ts'
 const carriers = { query: { bearer: 'token', ticket: 'ticket' } }
 const list = (...entries: readonly string[]): string => ['chat', ...entries].join(', ')
 
+// proves: two-credentials
 test.each<[string, Request]>([
   [
     'two bearer tokens',

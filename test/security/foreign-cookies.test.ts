@@ -72,6 +72,7 @@ const foreign = [
   'tab=\ta\t',
 ]
 
+// proves: foreign-cookie
 test.each(foreign)('a cookie of somebody else does not keep a session out: %j', async (cookie) => {
   const { number } = await serving(member)
   expect(await answered(number, { ...page, Cookie: `${cookie}; sid=good` })).toBe('101 good')

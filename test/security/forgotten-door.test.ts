@@ -42,6 +42,7 @@ const find = (): typeof user => user
 const bearer = { authorization: `Bearer ${handmade({ alg: 'HS256' }, { sub: '7', exp })}` }
 const cookie = (value: string) => ({ cookie: value, origin: issuer })
 
+// proves: secrets-in-memory
 test.each<[string, Authenticator<unknown>, Readonly<Record<string, string>>]>([
   ['sessions', sessions({ cookie: 'sid', load: (c1) => ({ c1 }), user: find }), cookie('sid=c1')],
   ['expressSession', expressSession({ store, secret, user: find }), cookie(`connect.sid=s:c1.${signature}`)],

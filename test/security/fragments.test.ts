@@ -12,6 +12,7 @@ const parts = (count: number, payload: Uint8Array, fin = true): Buffer =>
     ),
   )
 
+// proves: huge-message
 test.each([
   ['small', Buffer.from('x')],
   ['empty', Buffer.alloc(0)],

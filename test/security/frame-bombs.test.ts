@@ -6,6 +6,7 @@ import { besieged } from './besieged.ts'
 // section 10.4, CVE-2020-27813, CVE-2016-10542), so that nothing is kept for them.
 const soon = { interval: 1 }
 
+// proves: huge-message
 test.each<[string, bigint, number]>([
   ['one byte more than the limit', 65_537n, 1009],
   ['4 GiB', 2n ** 32n, 1009],

@@ -26,6 +26,7 @@ test('sockets that say nothing are cut at the deadline', async () => {
   await canary.alive()
 })
 
+// proves: slow-handshake
 test('a request that trickles in is cut at the deadline, however busy it is', async () => {
   const { number, canary } = await besieged({ limits })
   const socket = await knock(number, '')

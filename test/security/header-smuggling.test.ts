@@ -102,6 +102,7 @@ async function firstOf(number: number, head: string): Promise<string> {
   return chunk.toString('latin1')
 }
 
+// proves: two-parsers
 test('no request that is anyhow malformed is let in without a credential, and none is a fault', async () => {
   const { number, canary, faults } = await besieged({ limits: { handshakesAtOnce: 1_000 } })
   const byte = fc.nat(255).map((code) => String.fromCharCode(code))

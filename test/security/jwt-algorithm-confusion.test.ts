@@ -64,6 +64,7 @@ describe.each(Object.entries(pairs))('with a public key of kind %s', (_kind, { p
     ]
   }
 
+  // proves: algorithm-confusion
   test('no spelling of it is an HMAC secret', async () => {
     const authenticators = await configured()
     for (const key of await spellings(publicKey))

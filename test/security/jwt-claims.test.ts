@@ -93,6 +93,7 @@ describe('a token is refused', () => {
     expect(await verdict(lenient, bearerDoor(token))).toBe('401 invalid-token')
   })
 
+  // proves: token-claims
   test('when it has an audience and none was configured', async () => {
     const denial = await denialOf(() =>
       jwt({ secret, clock, user })(bearerDoor(handmade({ alg: 'HS256' }, good))),
@@ -100,6 +101,7 @@ describe('a token is refused', () => {
     expect([denial.status, denial.detail]).toEqual([401, expect.stringContaining("no 'audience'")])
   })
 
+  // proves: poisonous-json
   test('when a key could reach a prototype', async () => {
     const payload = { sub: '7', exp: now + 60, constructor: { prototype: { admin: true } } }
     const lenient = jwt({ secret, clock, user })

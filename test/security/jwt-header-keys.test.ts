@@ -15,6 +15,7 @@ const user = (): { id: string } => ({ id: '7' })
 const ours = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const theirs = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 
+// proves: keys-in-token
 test('a key that a token brings along is not used, and its server is never asked', async () => {
   let asked = 0
   const server = createServer((_request, response) => {

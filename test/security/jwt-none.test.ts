@@ -17,6 +17,7 @@ const authenticators = [
 const encoded = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
 const payload = encoded({ sub: '7', exp: seconds(clock) + 60 })
 
+// proves: algorithm-confusion
 test.each<unknown>(['none', 'None', 'NONE', 'nOnE', '', 'null', null, undefined, 0, false, [], ['none'], {}])(
   'a token whose algorithm is %j is refused, with and without a signature',
   async (alg) => {

@@ -45,6 +45,7 @@ async function serving(options: ServerOptions = {}) {
 
 const credential = JSON.stringify({ type: 'auth', token: 'a-secret' })
 
+// proves: late-credential
 test.each([
   ['a guest', {}],
   ['someone on a cookie', { cookie: 'sid=ada', origin: true }],

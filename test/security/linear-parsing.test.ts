@@ -108,6 +108,7 @@ function msOf(parse: () => unknown): number {
 }
 
 describe.each(Object.entries(parsers))('%s', (_, parse) => {
+  // proves: slow-header
   test('of 16,000 characters is read in a moment, whatever stands in it', () => {
     const slow = hostile.filter((text) => [1, 2, 3].every(() => msOf(() => parse(text)) > 100))
     expect(slow.map((text) => text.slice(0, 40))).toEqual([])

@@ -9,6 +9,7 @@ const granted = contract('/ws/granted', { grant: z.object({ canWrite: z.boolean(
 const rules: Readonly<Record<string, () => boolean>> = { lobby: () => false }
 const authenticators: Readonly<Record<string, Authenticator<unknown>>> = {}
 
+// proves: misspelt-rule
 test.each([
   ['undefined, of a misspelt name', rules['lobbi']],
   ['null', null],

@@ -22,6 +22,7 @@ const make = () =>
     user: ({ sub }) => ({ id: sub }),
   })
 
+// proves: swapped-answer
 test('fifty tokens whose answers come in another order each get their own', async () => {
   const auth = make()
   const waiting: (() => void)[] = []

@@ -22,6 +22,7 @@ const endless: RequestListener = (_request, response) => {
   more()
 }
 
+// proves: endless-document
 test.each<['openid' | 'keys', RequestListener]>([
   ['openid', endless],
   ['keys', endless],

@@ -19,6 +19,7 @@ afterEach(() => issuer.stop())
 const invented = async (kid: string): Promise<unknown> =>
   verdict(auth, bearerDoor(await issuer.sign(accessClaims(issuer.issuer, clock), { typ: 'at+jwt', kid })))
 
+// proves: invented-tokens
 test('five minutes of invented key names cost two fetches in 30 seconds, and good tokens go on', async () => {
   for (let second = 0; second < 300; second += 5) {
     const flood = await Promise.all(Array.from({ length: 20 }, (_, at) => invented(`key ${second} ${at}`)))

@@ -16,6 +16,7 @@ beforeEach(async () => {
 })
 afterEach(() => Promise.all([issuer.stop(), inside.stop()]))
 
+// proves: provider-redirect
 test('keys on another host, or another port of this machine, are not asked for', async () => {
   issuer.document['jwks_uri'] = `${inside.issuer}/jwks`
   const auth = accessTokens(issuer.issuer, { clock })
@@ -25,6 +26,7 @@ test('keys on another host, or another port of this machine, are not asked for',
   expect(inside.asked).toEqual([])
 })
 
+// proves: provider-redirect
 test('an introspection endpoint elsewhere is told neither token nor secret, nor is one behind a redirect', async () => {
   const make = () =>
     introspection({

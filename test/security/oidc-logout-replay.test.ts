@@ -31,6 +31,7 @@ const node = (): { server: Server; logout: (token: string) => Promise<number> } 
 const logoutToken = (jti: string): Promise<string> =>
   issuer.sign(logoutClaims(issuer.issuer, clock, jti), { typ: 'logout+jwt' })
 
+// proves: forged-logout
 test('of two hundred that send one logout token to two nodes at once, exactly one is heard', async () => {
   const [one, other] = [node(), node()]
   const token = await logoutToken('once')

@@ -19,6 +19,7 @@ afterEach(() => Promise.all([honest.stop(), rogue.stop()]))
 
 const subject = ({ iss, sub }: { iss: string; sub: string }): string => `${iss} ${sub}`
 
+// proves: provider-mix-up
 test('a token in the name of the other is refused, in whatever order they are asked', async () => {
   const ones = [honest, rogue].map(({ issuer }) => accessTokens(issuer, { clock, subject }))
   const forged = await accessToken(rogue, clock, { iss: honest.issuer })
@@ -33,6 +34,7 @@ test('a token in the name of the other is refused, in whatever order they are as
   }
 })
 
+// proves: provider-mix-up
 test('a document in the name of the other brings no keys', async () => {
   rogue.document['issuer'] = honest.issuer
   const auth = accessTokens(rogue.issuer, { clock })
@@ -136,6 +138,7 @@ async function shared(kind: (typeof kinds)[number], ends?: 'session') {
   return { server, come, logout, open }
 }
 
+// proves: issuer-names
 test.each(
   kinds.flatMap((kind) =>
     [
@@ -178,6 +181,7 @@ test.each(kinds)(
   },
 )
 
+// proves: issuer-names
 test('no id of one issuer makes a name of another', () => {
   const issuers = ['https://id.example', 'https://id.example#x', 'https://id.example%23x', 'a', '', '#', '%']
   const ids = ['s', 'x#s', '#s', '%23s', '', 'id.example#s']

@@ -27,6 +27,7 @@ const headers = (typ: string): readonly object[] =>
     { alg, typ },
   ])
 
+// proves: token-by-client-secret
 test('no access token that a shared secret, a public key or nothing has signed is taken', async () => {
   const auth = accessTokens(issuer.issuer, { clock, subject: ({ sub }) => sub })
   expect(await verdict(auth, bearerDoor(await accessToken(issuer, clock)))).toMatchObject({ subject: '7' })

@@ -16,6 +16,7 @@ beforeEach(async () => {
 })
 afterEach(() => issuer.stop())
 
+// proves: client-secret
 test.each([
   [
     'refuses the client',

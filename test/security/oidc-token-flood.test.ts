@@ -38,6 +38,7 @@ beforeEach(() => {
 const ask = (token: string): Promise<unknown> => verdict(auth, bearerDoor(token))
 const questionsAbout = (token: string): number => asked.get(token) ?? 0
 
+// proves: invented-tokens
 test('twelve thousand invented tokens do not make a good one be asked about again', async () => {
   expect(await ask('good')).toMatchObject({ subject: '7' })
   for (let batch = 0; batch < 12_000; batch += 60)

@@ -15,6 +15,7 @@ afterEach(() => issuer.stop())
 const refused = async (token: string): Promise<string | undefined> =>
   (await denialOf(() => accessTokens(issuer.issuer, { clock })(bearerDoor(token)))).detail
 
+// proves: wrong-token-kind
 describe('an ID token is no access token', () => {
   test.each([{}, { typ: 'JWT' }])(
     'with the header %j, though all the claims of one are in it',
@@ -40,6 +41,7 @@ test('a logout token is no access token, and an access token no logout token', a
   expect(ended).toEqual([])
 })
 
+// proves: wrong-token-kind
 describe('a token for another API opens nothing', () => {
   test.each([
     ['another', 'billing'],

@@ -32,6 +32,7 @@ function house() {
   return { clock, server, exchange, come }
 }
 
+// proves: ticket-age
 test('a ticket made after a ban with a token from before it is refused, as the token is', async () => {
   const { clock, server, exchange, come } = house()
   const iat = seconds(clock)

@@ -34,6 +34,7 @@ const offering = (scheme: 'bearer' | 'ticket', value: string) => ({
   'sec-websocket-protocol': carrierProtocol(scheme, value),
 })
 
+// proves: two-spellings
 test.each([['sk_1'], [token]])(
   'a bearer credential with a byte order mark before or behind it is 401',
   async (value) => {

@@ -23,6 +23,7 @@ function changing<T extends object>(
   return { options: proxy, reads }
 }
 
+// proves: changing-options
 test.each(['endpoint', 'consumer'] as const)(
   'an authorize that is gone when it is read again still refuses: %s',
   async (kind) => {
@@ -65,6 +66,7 @@ test.each(Object.keys(made) as (keyof typeof made)[])('%s reads each option once
   expect([...reads].filter(([, count]) => count > 1)).toEqual([])
 })
 
+// proves: changing-options
 test('an origin that is pushed into the list after the start is not allowed', async () => {
   const origins = ['https://app.example']
   const server = testServer({ origins })

@@ -8,6 +8,7 @@ import { besieged } from './besieged.ts'
 // the same.
 const soon = { interval: 1 }
 
+// proves: message-flood
 test.each([
   ['pings', 9],
   ['pongs that nobody asked for', 10],

@@ -35,6 +35,7 @@ describe('a token in the query string', () => {
     expect((await denialOf(() => asked(query))).status).toBe(400)
   })
 
+  // proves: cut-token
   test('keeps padding, slashes and pluses', () => {
     for (const value of ['YWJj+ZGVm/Zw==', 'YWJj%2BZGVm%2FZw%3D%3D'])
       expect(doorOf({ query: `token=${value}`, carriers }).credentials.of('bearer')).toBe('YWJj+ZGVm/Zw==')

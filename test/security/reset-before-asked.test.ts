@@ -14,6 +14,7 @@ import { besieged } from './besieged.ts'
 // know whose handshake it was, and what was sent along would be done in nobody's name.
 const head = upgradeHead('/ws/lines', { 'x-test-user': 'Ada' })
 
+// proves: address-unknown
 test('a peer that is gone before its address can be asked for is not let in', async () => {
   const events: SallyportEvent[] = []
   const { number, canary, faults } = await besieged({ on: (event) => events.push(event) })

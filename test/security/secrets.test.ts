@@ -254,6 +254,7 @@ test.each(['bad', 'away'] as const)('%s credentials are met nowhere, whoever is 
   expect(witness.findings(marked.secrets)).toEqual([])
 })
 
+// proves: secrets-out
 test('credentials in requests that are malformed, ambiguous or lost on the way are met nowhere', async () => {
   const witness = new Witness()
   const marked = markedCredentials()

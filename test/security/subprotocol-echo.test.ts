@@ -18,6 +18,7 @@ test.each([
   expect(answer(list)).toBe(answered)
 })
 
+// proves: echoed-secret
 test.each([
   ['nothing but a credential', carrierProtocol('bearer', token)],
   ['nothing but a bare token', token],

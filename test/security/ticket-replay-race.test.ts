@@ -15,6 +15,7 @@ const door = (ticket: string): AuthRequest =>
     headers: { origin, 'sec-websocket-protocol': `chat, ${carrierProtocol('ticket', ticket)}` },
   })
 
+// proves: ticket-reuse
 test('of two hundred that use one ticket at once, exactly one comes in', async () => {
   const { store } = testServer()
   const nodes = [1, 2, 3].map(() => tickets({ store, user: () => setImmediate({ id: '7' }) }))

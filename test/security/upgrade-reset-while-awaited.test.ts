@@ -42,6 +42,7 @@ const serverSockets = (): number =>
   process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap' || name === 'TCPServerWrap')
     .length
 
+// proves: reset-while-waiting
 test.each([
   ['resets', (socket: Awaited<ReturnType<typeof knock>>) => socket.resetAndDestroy()],
   ['hangs up', (socket: Awaited<ReturnType<typeof knock>>) => socket.destroy()],

@@ -31,6 +31,7 @@ onBothDatabases('the account', (fresh) => {
     await expect.poll(async () => (await sessionsOf(ada)).flatMap(({ sockets }) => sockets)).toEqual([])
   })
 
+  // proves: left-device
   test('signs one device out from another: its sockets close at once and are told why', async () => {
     const running = await start({ DATABASE_URL: await fresh() })
     const ada = await signUp(running, 'ada2')

@@ -160,6 +160,7 @@ test('a query that does not fit is refused', async () => {
     expect((await ada.get(`/api/admin/audit?${query}`)).status, query).toBe(400)
 })
 
+// proves: secrets-in-audit
 test('no credential gets into it, whatever a stranger puts where', async () => {
   const running = await start()
   const [ada, bob] = [await demo(running, 'ada'), await signUp(running, 'bob')]

@@ -80,6 +80,7 @@ onBothDatabases('the chat', (fresh) => {
     expect(await socket.closed).toMatchObject({ code: 4403 })
   })
 
+  // proves: revoked
   test('sockets end with the session: signing out, a changed password, a ban', async () => {
     const running = await start({ DATABASE_URL: await fresh() })
     const [ada, bob, cat] = [

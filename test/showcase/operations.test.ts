@@ -184,6 +184,7 @@ describe('pages', () => {
 })
 
 describe('the log', () => {
+  // proves: secrets-out
   test('has one line for each request, and no secret in any', async () => {
     const running = await start()
     const ada = await signUp(running, 'ada2')

@@ -259,6 +259,7 @@ async function changes(day: Day, someone: Someone): Promise<void> {
 let days = 1
 
 onBothDatabases('a day of marked credentials', (fresh) => {
+  // proves: secrets-out
   test('leaves none of them anywhere, however they were used', async () => {
     const databaseUrl = await fresh()
     const day = await begin(databaseUrl)

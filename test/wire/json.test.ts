@@ -32,6 +32,7 @@ describe('parsing JSON from a peer', () => {
     )
   })
 
+  // proves: poisonous-json
   test('takes nesting up to the bound and not beyond', () => {
     for (const pair of [
       ['[', ']'],

@@ -248,6 +248,7 @@ describe('a request is refused', () => {
 })
 
 describe('a logout that fails', () => {
+  // proves: forged-logout
   test('is 400, is told, and may be tried again with the same token', async () => {
     let isAway = true
     const one = make({

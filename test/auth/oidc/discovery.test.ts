@@ -113,6 +113,7 @@ describe('a provider that is away at the start', () => {
     expect(await verdict(auth, bearerDoor(token))).toBe('401 invalid-token')
   })
 
+  // proves: provider-away
   test('is asked after 1, 2, 4 and so on up to 30 seconds, whatever storms', async () => {
     issuer.answer('openid', away)
     const times: number[] = []

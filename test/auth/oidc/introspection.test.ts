@@ -261,6 +261,7 @@ describe('a renewal', () => {
     expect(issuer.introspected).toHaveLength(2)
   })
 
+  // proves: cached-token
   test('that finds the token revoked takes the kept answer away for good', async () => {
     const identity = await identityOf()
     issuer.tokens.delete('opaque')

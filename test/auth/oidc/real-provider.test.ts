@@ -67,6 +67,7 @@ describe.each([
     expect(await refusal(room, bearer(token))).toMatchObject({ status: 403, body: { code: 'missing-scope' } })
   })
 
+  // proves: logout-at-provider
   test('closes with 4401 when its session ends at the provider, and opens nothing any more', async () => {
     const ada = person(provider.issuer, 'ada')
     const elsewhere = person(provider.issuer, 'ada')
@@ -93,6 +94,7 @@ describe.each([
   })
 })
 
+// proves: wrong-token-kind
 test('an ID token and a refresh token open nothing', async () => {
   const all = await person(provider.issuer, 'ada').tokens(
     audiences.opaque,
@@ -119,6 +121,7 @@ test('an opaque token that was revoked at the provider closes its socket at a re
   expect(await refusal(room, bearer(token))).toMatchObject({ status: 401 })
 })
 
+// proves: cached-token
 test('an opaque token that was revoked here does not come back through what is kept of it', async () => {
   const { access_token: token } = await person(provider.issuer, 'ada').tokens(audiences.opaque)
   const socket = await opened(token)

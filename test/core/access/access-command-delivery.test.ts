@@ -53,6 +53,7 @@ test('a store that fails at start has 200 handshakes subscribe once, and an orde
   expect(subscriptions).toBeLessThan(10)
 })
 
+// proves: layer-away
 test('a node that can read no order for 30 s lets nobody in, and again as soon as it can', async () => {
   const clock = testClock()
   const layer = testLayer({ clock })
@@ -135,6 +136,7 @@ test.each([
   expect(await receipt).toMatchObject({ nodes, silent })
 })
 
+// proves: lost-command
 test.each([
   ['that comes twice', 'two', 2, { closed: 3, nodes: ['here', 'two'], silent: [] }],
   ['of a node that is not there', 'three', 1, { closed: 0, nodes: ['here'], silent: ['two'] }],
@@ -204,6 +206,7 @@ const repeating = (link: Link, times: number): Partial<Link> => ({
     }),
 })
 
+// proves: lost-command
 test.each([
   ['revoke', (server: Server) => server.revoke({ user: ada.id, reason: 'banned' })],
   ['kick', (server: Server) => server.revoke({ user: ada.id, at: [lines], reason: 'kicked' })],
@@ -261,6 +264,7 @@ test.each([
   },
 )
 
+// proves: lost-command
 test('a message that was lost shows at the next one, and what was lost is read at once', async () => {
   const clock = testClock()
   const layer = memory({ clock })
@@ -356,6 +360,7 @@ test('a flood of malformed orders is reported once a minute, with its number', a
 })
 
 const long = 'x'.repeat(4_097)
+// proves: empty-target
 test.each([
   ['a reason that is undefined', { user: ada.id, reason: undefined }],
   ['no reason', { user: ada.id }],

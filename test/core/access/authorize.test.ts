@@ -45,6 +45,7 @@ test('an explicit credential beats a cookie', async () => {
   })
 })
 
+// proves: fall-through
 test('an explicit credential that nobody claims is 401, with or without a cookie, and never a guest', async () => {
   for (const auth of [byCookie, optional(byCookie), anyone] as Authenticator<User | null>[]) {
     const headers = { ...page, authorization: 'Digest abc', cookie: 'who=Ada' }
@@ -69,6 +70,7 @@ test('a stale cookie is no session: the next authenticator is asked, and a guest
   expect(await visitor.next()).toMatch(/^guest:/)
 })
 
+// proves: foreign-page
 test('a session cookie without an Origin is refused, unless something else says who it is', async () => {
   const cookie = 'who=Ada'
   await expect(visit(who(byCookie), {}, { headers: { cookie } })).rejects.toMatchObject({
@@ -172,6 +174,7 @@ test.each([
   expect(asked).toEqual([])
 })
 
+// proves: dns-rebinding
 test('listed origins are let in exactly, and a host that is neither listed nor loopback is refused', async () => {
   const server = testServer({ origins: ['https://app.example'] })
   const knock = (headers: Record<string, string>) =>

@@ -154,6 +154,7 @@ describe('the query string', () => {
 describe('the holder of credentials', () => {
   const headers = { authorization: 'Bearer marked-secret' }
 
+  // proves: secrets-out
   test('shows none of them to a printer or a serialiser', () => {
     for (const found of [credentials(headers), credentials({ cookie: 'sid=marked-secret' })]) {
       const shown = [

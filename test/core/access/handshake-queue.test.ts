@@ -15,6 +15,7 @@ function gate(): { gate: HandshakeQueue; clock: ReturnType<typeof testClock> } {
 
 const never = (): AbortSignal => new AbortController().signal
 
+// proves: handshake-flood
 test('so many of one address are worked on, so many wait, and the rest is 503', async () => {
   const { gate: door } = gate()
   const [first, second] = [await door.enter('192.0.2.1', never()), await door.enter('192.0.2.1', never())]

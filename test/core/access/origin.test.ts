@@ -100,6 +100,7 @@ test('a list of apps alone asks for no Host, and one with a site does', async ()
   ).rejects.toMatchObject({ code: 'host-not-allowed' })
 })
 
+// proves: shared-origin
 test.each(['null', 'file://'])(
   'a cookie from the origin %s is refused, and its page told why',
   async (origin) => {
@@ -172,6 +173,7 @@ test.each([1, 'true', {}, null, undefined])('a rule that answers %j allows nothi
   await expect(knocked(rule, 'https://app.example')).rejects.toMatchObject({ code: 'origin-not-allowed' })
 })
 
+// proves: origin-rule
 test('a rule that throws is 503 and reported, and allows nothing', async () => {
   for (const rule of [
     () => Promise.reject(new Error('database away')),
@@ -194,6 +196,7 @@ test('a rule that throws is 503 and reported, and allows nothing', async () => {
   }
 })
 
+// proves: origin-rule
 test('a rule that never answers is 503 when the time of a handshake is over', async () => {
   const clock = testClock()
   const signals: AbortSignal[] = []

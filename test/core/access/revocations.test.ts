@@ -84,6 +84,7 @@ test('a user who is revoked again and again takes the memory of one revocation',
 
 const dayMs = 86_400_000
 const many = 110_000
+// proves: endless-sign-outs
 test.each(['session', 'user'] as const)(
   'beyond 100,000 of one kind none is let in again: those are refused by name (%s)',
   (kind) => {
@@ -120,6 +121,7 @@ test('those beyond the bound are forgotten in their time, and a later flood find
   expect(revocations.against(first, '')).toBeNull()
 })
 
+// proves: endless-sign-outs
 test('long names and reasons are bounded by their bytes, and none is let in again', () => {
   const { revocations, add } = remembering()
   const text = 'x'.repeat(500)

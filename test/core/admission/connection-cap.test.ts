@@ -93,6 +93,7 @@ test('where newcomers are refused they are told in both faces when to come back'
   expect(server.connections).toBe(2)
 })
 
+// proves: many-tabs
 test.each(['evict', 'refuse'] as const)(
   'however many come at once, no more are in than may be: %s',
   async (whenFull) => {
@@ -139,6 +140,7 @@ describe('guests', () => {
     http: { headers: { 'Retry-After': '35' } },
   }
 
+  // proves: guest-connections
   test('of one network have so many connections, and the newest beyond them is refused', async () => {
     const events: string[] = []
     const server = testServer({
@@ -164,6 +166,7 @@ describe('guests', () => {
     expect(server.connections).toBe(3)
   })
 
+  // proves: guest-connections
   test('keep out no user of their network, and no user counts with them', async () => {
     const server = testServer({ limits: { guestConnections: 2, connectionsPerIdentity: 3 } })
     const address = '192.0.2.1'

@@ -137,6 +137,7 @@ test('an answer of an endpoint is no mistake of the configuration, and nothing i
   expect(said).toEqual([])
 })
 
+// proves: console
 test('a scanner fills neither console nor memory: eight causes of a code are told', async () => {
   const { said, knock } = await serving()
   for (let count = 0; count < 20; count++) await knock(`/scan/${count}`)
@@ -146,6 +147,7 @@ test('a scanner fills neither console nor memory: eight causes of a code are tol
   expect(said[8]).toContain(page)
 })
 
+// proves: console
 test('nothing that a terminal would obey, and no part of a path that may be a secret, is printed', () => {
   const said: string[] = []
   const hear = warnings({

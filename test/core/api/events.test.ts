@@ -312,6 +312,7 @@ test('a line that is full is told of, and a wait that was given up is not', asyn
   expect(of('limited')).toEqual([expect.objectContaining({ limit: 'handshakesWaiting', scope: 'address' })])
 })
 
+// proves: secrets-in-events
 test('no event holds a credential, the id of a session or token, or a grant', async () => {
   const told: unknown[] = []
   for (const story of Object.values(stories)) told.push(await story())

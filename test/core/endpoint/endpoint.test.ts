@@ -49,6 +49,7 @@ test('a denial of a handler is an error for that sender alone, and the socket st
   await reader.send('typing', {})
 })
 
+// proves: handler-fault
 test('a fault of a handler closes that socket with 1011, reaches the reporter, and leaves the others alone', async () => {
   const faults: unknown[] = []
   const server = testServer({ report: (error) => faults.push(error) })
@@ -118,6 +119,7 @@ test('the tenth invalid message within ten seconds closes with 4400, nine do not
   expect(await alice.closed).toMatchObject({ code: 4400 })
 })
 
+// proves: message-flood
 test('a message over the rate is dropped with 429, and ten seconds of it close with 4429', async () => {
   const clock = testClock()
   const server = testServer({ clock, limits: { rate: { most: 1, eachMs: 1_000, burst: 2 } } })
@@ -260,6 +262,7 @@ test('close is told once why the socket has ended', async () => {
     ])
 })
 
+// proves: database-away
 test('an authorize that throws is 503, never a yes and never a 403', async () => {
   const server = testServer({ report: () => {} })
   const broken = endpoint(

@@ -61,6 +61,7 @@ test('a user is reached on every device, and nobody else is', async () => {
   await other.nothing()
 })
 
+// proves: room-confusion
 test('tenants never hear each other, though their rooms share a name', async () => {
   const server = testServer({ tenant: (identity) => (identity.user as { id: string }).id })
   const alice = await visit(room, { room: 'lobby' }, { user: ada, server })
@@ -96,6 +97,7 @@ test('an audience hears what is for it, and only those whose grant names it are 
   expect(() => server.group(board, {}, 'nonsense' as 'health')).toThrow(TypeError)
 })
 
+// proves: not-a-member
 test('who joins hears nothing that was said before, and who has left hears nothing more', async () => {
   const server = testServer()
   const early = await visit(room, { room: 'order' }, { user: ada, server })
@@ -185,6 +187,7 @@ test('presence reaches across nodes, and a node that is gone takes its members w
   expect(alice.members.map(({ user }) => user)).toEqual(['1'])
 })
 
+// proves: room-confusion
 test('no two groups share a key, whatever their names hold', () => {
   const keys = [
     groupAddress(chat, '', { room: 'a' }).key,
@@ -211,6 +214,7 @@ test('a group that nobody is in any more is forgotten', async () => {
   expect(context?.groups.size).toBe(0)
 })
 
+// proves: not-a-member
 test('a refused visitor leaves no trace in groups or presence', async () => {
   const server = testServer()
   const alice = await visit(room, { room: 'clean' }, { user: ada, server })

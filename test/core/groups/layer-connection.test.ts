@@ -41,6 +41,7 @@ function outcome(call: Promise<unknown>): { readonly code: string } {
   return told
 }
 
+// proves: layer-away
 test('a layer that is away at the start answers 503 to two hundred handshakes, which do not connect anew', async () => {
   const parts = world((attempt, joined) => (attempt < 4 ? Promise.reject(new Error('refused')) : joined()))
   const server = testServer({ layer: parts.layer, clock: parts.clock, report: parts.report })
@@ -131,6 +132,7 @@ test('a call whose time is over before the layer is there is not made when it is
   expect(await connection.take('key')).toBeNull()
 })
 
+// proves: layer-away
 test.each([
   ['take', (link: LayerConnection) => link.take('key'), 2_000],
   ['put', (link: LayerConnection) => link.put('key', new Uint8Array(1), 1_000), 2_000],

@@ -147,6 +147,7 @@ describe('what clients are told', () => {
     expect(new Set(seen).size).toBe(199)
   })
 
+  // proves: presence-storm
   test('of 1,000 who come grows with their number, not with its square', async () => {
     const { clock, here } = house()
     const inside = [await comeRaw(here, 'ada'), await comeRaw(here, 'bob')]

@@ -154,6 +154,7 @@ test('sign-outs push no ban out of what a later node reads', async () => {
   await expect(come(made('late'), 'red')).rejects.toMatchObject({ status: 403, code: 'revoked' })
 })
 
+// proves: tenant-name
 test.each([
   ['a promise', async () => 'red'],
   ['undefined', () => undefined],

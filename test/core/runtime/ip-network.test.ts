@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { networkOf } from '../../../src/core/runtime/ip-network.ts'
 
+// proves: address-spelling
 test.each([
   ['192.0.2.7', '192.0.2.7'],
   ['::ffff:192.0.2.7', '192.0.2.7'],

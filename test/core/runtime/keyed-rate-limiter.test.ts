@@ -79,6 +79,7 @@ test('however many keys are short, one alarm waits for all of them', async () =>
   expect(timers.size).toBe(0)
 })
 
+// proves: refilled-budget
 test('a flood of keys costs bounded memory, and does not push out what is used up', () => {
   const { known } = allowances({ most: 1, eachMs: 3_600_000, burst: 3 })
   for (let count = 0; count < 3; count++) known.take('used up')

@@ -166,6 +166,7 @@ test('whoever says nothing is asked again at half of what is left, and closed at
   expect((await alice.closed).code).toBe(4401)
 })
 
+// proves: refresh
 test.each([
   ['an unknown one', 'unknown', 'invalid-token'],
   ["somebody else's", 'foreign', 'other-subject'],
@@ -192,6 +193,7 @@ test.each([
   expect((await alice.closed).code).toBe(4401)
 })
 
+// proves: refresh
 test('a question is good for one answer: a replayed one, and one that nobody asked for, are refused', async () => {
   const { clock, tokens, come, asks, doors } = world()
   tokens.set('old', { user: ada, minutes: 10 }).set('new', { user: ada, minutes: 20 })
@@ -293,6 +295,7 @@ test('a refresh that is answered after the end is too late', async () => {
   expect(alice.refreshes).toEqual([])
 })
 
+// proves: refresh
 test('a revocation beats a refresh in flight, and is remembered against the new token', async () => {
   const { clock, tokens, come, state, waiting, server } = world()
   tokens.set('old', { user: ada, minutes: 10 }).set('new', { user: ada, minutes: 20 })

@@ -182,6 +182,7 @@ test('who waits for a reader that leaves is told so, and that is no fault', asyn
   expect(faults).toEqual([])
 })
 
+// proves: held-handler
 test('a reader that takes a little now and then holds a handler for 60 s at most', async () => {
   const clock = testClock()
   let waits = false
@@ -225,6 +226,7 @@ test('a visitor of a test takes everything at once, and one that has left is not
   expect(answers).toEqual([true, 'drained', false, 'AbortError'])
 })
 
+// proves: never-reads
 test('a reader that sends and never reads is closed with 4508, also where less waits than a full queue', async () => {
   const clock = testClock()
   let heard = 0

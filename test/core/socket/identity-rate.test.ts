@@ -16,6 +16,7 @@ function world(options: ServerOptions = {}) {
   return { clock, server: testServer({ clock, limits, ...options }) }
 }
 
+// proves: many-tabs
 test('all sockets of an identity share one rate, and nobody else pays for it', async () => {
   const { server } = world()
   const tabs = await Promise.all([1, 2].map(() => visit(listening, {}, { user: ada, server })))
@@ -40,6 +41,7 @@ test('what a socket is refused for its own rate is not taken from its siblings',
   await calm.send('hello')
 })
 
+// proves: many-tabs
 test('reconnecting does not fill it up', async () => {
   const { server } = world()
   for (let count = 0; count < 4; count++) {
@@ -115,6 +117,7 @@ test('nobody is remembered once all is quiet', async () => {
   expect(server[serverContext].accounts.identities.size).toBe(0)
 })
 
+// proves: fresh-grace
 test('reconnecting does not begin the grace anew: a user that goes on is closed at its first refused message', async () => {
   const { clock, server } = world({
     limits: { rate: { most: 1, eachMs: 1_000, burst: 1 }, rateGraceMs: 5_000 },

@@ -106,6 +106,7 @@ function world(options: ServerOptions = {}, demands: { readonly lease?: '60s'; r
 
 const ended = expect.objectContaining({ status: 403, reason: 'ended' })
 
+// proves: heard-after-ban
 test('what waits for a peer that has left is dropped by a revocation, and its receipt says so', async () => {
   const { at, refused, server, come, workOff, sayAndLeave, of, faults } = world()
   const other = await come('Grace')
@@ -139,6 +140,7 @@ test('what another node drops is in the receipt too', async () => {
   expect(at).toEqual(['one'])
 })
 
+// proves: heard-after-ban
 test('what a handler has left running is not published once access of a peer that has left has ended', async () => {
   const ends: Readonly<Record<string, (made: ReturnType<typeof world>) => unknown>> = {
     nothing: () => undefined,
@@ -274,6 +276,7 @@ test('a question that was under way when its peer left is asked again for what w
   expect(said).toEqual(['one'])
 })
 
+// proves: heard-after-ban
 test('an expiry drops what waits for a peer that has left', async () => {
   const { clock, state, at, refused, workOff, sayAndLeave, of } = world()
   state.identity = { user: ada, expires: new Date(clock.now() + 60_000) }
@@ -374,6 +377,7 @@ test('a guest that has left makes room for another one of its network, and an op
   for (const tab of [first, third]) await tab.nothing()
 })
 
+// proves: heard-after-ban
 test('a handler of an evicted connection is found by a revocation while it is at work', async () => {
   const { refused, come, workOff, server } = world({ limits: { connectionsPerIdentity: 1 } })
   const tab = await come()

@@ -86,6 +86,7 @@ function world() {
 
 const at = { id: 'doc' }
 
+// proves: token-end
 test('a socket is closed at the expiry of its identity, and not before', async () => {
   const { clock, editor, signIn, server } = world()
   const who = signIn('s1', { user: ada, session: 's1', expires: new Date(clock.now() + 600_000) })
@@ -209,6 +210,7 @@ test('a lease is asked for again before it runs out, not all at the same moment'
   expect(state.renewed).toBe(1)
 })
 
+// proves: roles
 test('a right that was taken away closes the socket when its lease is asked for', async () => {
   const { clock, editor, signIn, server, state, left } = world()
   const alice = await visit(editor, at, { ...signIn('s1', { user: ada }), server })
@@ -234,6 +236,7 @@ test('a session that belongs to somebody else now closes the socket', async () =
   expect(await alice.closed).toMatchObject({ code: 4401, reason: expect.stringContaining('other-subject') })
 })
 
+// proves: database-away
 test('while the second door cannot be asked the old grant holds, to the end of its lease and no longer', async () => {
   const { clock, editor, signIn, server, state } = world()
   const alice = await visit(editor, at, { ...signIn('s1', { user: ada }), server })
@@ -254,6 +257,7 @@ test('a database that comes back within the lease costs nobody anything', async 
   await alice.send('write', { text: 'still here' })
 })
 
+// proves: roles
 test('a downgrade is told to handler and client, leaves the audience first, and closes nothing', async () => {
   const { editor, signIn, server, state, changes } = world()
   const alice = await visit(editor, at, { ...signIn('s1', { user: ada }), server })
@@ -281,6 +285,7 @@ test('a recheck closes those who have lost the right, and keeps the others', asy
   expect(server.connections).toBe(1)
 })
 
+// proves: revoked
 test('revoking a user closes all of their sockets and refuses what was issued before, but not a new sign-in', async () => {
   const { clock, editor, signIn, server } = world()
   const old = signIn('old', { user: ada, session: 'old', issuedAt: new Date(clock.now() - 1_000) })
@@ -357,6 +362,7 @@ test('whoever names nobody is told so, and closes nobody', async () => {
   expect(server.connections).toBe(1)
 })
 
+// proves: revoked
 test('revoke beats a handshake in flight', async () => {
   const { clock, server } = world()
   const { promise: waiting, resolve: answer } = Promise.withResolvers<void>()
@@ -819,6 +825,7 @@ test('nobody joins a question of a lease from before a change of rights, however
   expect([one.grant, other.grant]).toEqual([{ canWrite: false }, { canWrite: false }])
 })
 
+// proves: published-after-ban
 test.each([
   ['is revoked', (server: Server) => server.revoke({ user: ada.id, reason: 'banned' })],
   ['is kicked', (server: Server) => server.revoke({ user: ada.id, at: [notes, at], reason: 'be nice' })],
@@ -854,6 +861,7 @@ test.each([
   expect(refused).toEqual([expect.objectContaining({ status: 403, code: 'ended', subject: ada.id })])
 })
 
+// proves: published-after-ban
 test('a farewell is heard of whoever was revoked, and nothing after it', async () => {
   const server = testServer({})
   const auth: Authenticator<User> = async () => null

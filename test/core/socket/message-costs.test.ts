@@ -57,6 +57,7 @@ test('bytes are those of the wire: three for a character that takes three', asyn
   await expect(tab.send('€'.repeat(400))).rejects.toMatchObject(tooManyBytes.reason)
 })
 
+// proves: costly-member
 test('all sockets of an identity share their bytes, over reconnects too, and nobody else pays', async () => {
   const { server, events } = world({ identityByteRate: of(1, 10_000), rate: null })
   for (let count = 0; count < 4; count++) {
@@ -95,6 +96,7 @@ test.each([
   await Promise.all(Array.from({ length: 100 }, () => tab.send(kilobyte)))
 })
 
+// proves: guest-flood
 test('guests of one network share one rate of messages and of bytes, whatever their sockets', async () => {
   for (const [limits, event, code] of [
     [{ guestRate: of(1, 4) }, 'guestRate of address', 'too-many-messages'],
@@ -163,6 +165,7 @@ const pay = (data: unknown, op: 'msg' | 'call' = 'msg'): string =>
   JSON.stringify({ op, in: '/ws/priced', id: 'x', ...(op === 'msg' ? {} : { type: 'price' }), data })
 const tooCostly = { op: 'err', id: 'x', status: 429, code: 'too-costly' }
 
+// proves: costly-member
 test('the time of validating is charged to the identity, over sockets, reconnects and calls', async () => {
   const { clock, server, inside, events, costs } = slowWorld()
   for (let count = 0; count < 2; count++) {
@@ -243,6 +246,7 @@ test('the guests of a network share the time', async () => {
   expect(events).toEqual(['validation of address'])
 })
 
+// proves: guest-neighbour
 test('what one guest uses up of its network closes no socket of another, and its own rate still does', async () => {
   const { clock, server, inside } = slowWorld({ rate: of(20, 20), rateGraceMs: 3_000 })
   const come = () => visit(inside, {}, { headers: {}, server })
@@ -320,6 +324,7 @@ test('a guest is counted alone for invalid messages: the others of its network a
   expect(events).toEqual(['invalidMessages of socket'])
 })
 
+// proves: refilled-budget
 test('a wall clock that jumps an hour ahead refills nothing, and forgives no invalid message', async () => {
   const { clock, server } = world({ rate: of(1, 10), rateGraceMs: 1_000 })
   const [tab, other] = [

@@ -17,6 +17,7 @@ function counted(): { readonly schema: Schema; readonly asked: () => number } {
 
 const list = (length: number): readonly number[] => Array.from({ length }, (_, at) => at)
 
+// proves: poisonous-json
 test('a message with too many values is refused before its validator is asked', async () => {
   const { schema, asked } = counted()
   const heard: unknown[] = []

@@ -71,6 +71,7 @@ const tooMuch = { status: 429, reason: 'too-much-waiting' }
 const large = 'x'.repeat(60_000)
 
 describe('what waits for an identity', () => {
+  // proves: slow-handler
   test('is bounded in bytes over all its sockets: a message beyond that is refused, and told once', async () => {
     const { server, come, limited, workOff } = world({ waitingBytes: 130_000 })
     const [one, two] = [await come(), await come()]
@@ -158,6 +159,7 @@ describe('what waits for an identity', () => {
     expect(waitingOf(server, ada.id)).toBe(0)
   })
 
+  // proves: slow-handler
   test('of guests is one for their network', async () => {
     const { promise: never } = Promise.withResolvers<void>()
     const lines = contract('/ws/lines', { client: text })
@@ -247,6 +249,7 @@ describe('the heap that waiting messages hold', () => {
   const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
   const tracer: Tracer = { run: (_, inside) => inside(null) }
 
+  // proves: slow-handler
   test.each<[string, (count: number) => string, { readonly tracer?: Tracer }?]>([
     ['arrays beside what the schema takes', () => say({ text: 'hi', junk: arrays })],
     ['a text beside what the schema takes', () => say({ text: 'hi', junk: large })],
@@ -273,6 +276,7 @@ describe('the heap that waiting messages hold', () => {
   const list = (item: (index: number) => string, length: number): string =>
     `[${Array.from({ length }, (_, index) => item(index)).join(',')}]`
 
+  // proves: slow-handler
   test.each<[string, (count: number) => string, { readonly tabs: number }?]>([
     ['empty objects', () => show(list(() => '{}', 1_900))],
     ['empty arrays', () => show(list(() => '[]', 3_900))],

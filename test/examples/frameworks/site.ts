@@ -71,6 +71,7 @@ export function behaves(make: () => Site | Promise<Site>): void {
     expect(JSON.parse(await other.next())).toMatchObject({ text: 'still here' })
   })
 
+  // proves: session-fixation
   test('signing in makes another session of one that is there: whoever had planted it is out', async () => {
     const { origin, url, login } = await begin(make)
     const planted = await login()

@@ -89,6 +89,7 @@ test('a connection that is given nonsense throws before its phase changes, and c
   expect(await ended).toBe(4000)
 })
 
+// proves: wrong-argument
 test('a transport that throws at a close keeps nobody inside, and the next is ended as well', async () => {
   const { server, url, reports } = await house((connection, nth) =>
     nth === 1 ? throwing(connection) : connection,

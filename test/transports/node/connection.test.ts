@@ -116,6 +116,7 @@ async function pausing() {
   return { heard, write, resume: () => connections[0]?.resume() }
 }
 
+// proves: behind-full-queue
 test('messages behind a pause in one piece wait for the end of the pause', async () => {
   const { heard, write, resume } = await pausing()
   write(say('pause'), say('é'), say('pause'), say('c'), frame({ opcode: 9 }))

@@ -74,6 +74,7 @@ const secrets = upgradeHead(
   [],
 )
 
+// proves: secrets-out
 test('application code sees no credential of a handshake, wherever it rode', async () => {
   const handshake = await handshakeOf(secrets, { carriers: { query: { bearer: 'token' } } })
   expect(handshake.url.href).toBe('ws://127.0.0.1/ws/a%20b?room=1')

@@ -71,6 +71,7 @@ test('a connection on which no request begins is closed without a word after 60 
   expect(await heard).toBe('')
 })
 
+// proves: slow-handshake
 test('with more of them than may wait in line, they have the time of a handshake', async () => {
   const { number, clock, caughtUp } = await serving({ handshakesWaiting: 2 })
   const sockets = await Promise.all([1, 2, 3].map(() => knock(number, '')))

@@ -46,6 +46,7 @@ const addressOf = async (
   more: string[] = [],
 ): Promise<string> => (await seen(proxies, { 'X-Forwarded-For': forwarded }, more)).address
 
+// proves: forwarded-headers
 test('forwarded headers of anyone else say nothing', async () => {
   const { address, url } = await seen([], { 'X-Forwarded-For': '192.0.2.7', 'X-Forwarded-Proto': 'https' })
   expect([address, url.protocol]).toEqual(['127.0.0.1', 'ws:'])
@@ -178,6 +179,7 @@ test('a unix socket that is trusted makes no proxy of a peer over TCP', async ()
   expect(await addressOf(here, 'unix')).toBe('127.0.0.1')
 })
 
+// proves: forwarded-headers
 test('a peer that has gone before its address was asked for is not taken for a unix socket', () => {
   const gone = new Socket()
   gone.destroy()
@@ -188,6 +190,7 @@ test('a peer that has gone before its address was asked for is not taken for a u
   })
 })
 
+// proves: forwarded-headers
 test('an unlisted proxy is said once, however many handshakes it brings, and never believed', async () => {
   const events: SallyportEvent[] = []
   const server = sallyport({ on: (event) => events.push(event), proxies: ['10.0.0.0/8'] })

@@ -101,6 +101,7 @@ test('two servers with paths of their own share an HTTP server', async () => {
   expect([lines.faults, others.faults]).toEqual([[], []])
 })
 
+// proves: two-listeners
 test('of two servers that accept the same path the first answers alone, and says so once', async () => {
   const http = httpServer()
   const [first, second] = [echoing(), echoing()]
@@ -184,6 +185,7 @@ test('a listener that only looks on takes nothing', async () => {
   expect(seen).toEqual(['/ws/lines', '/ws/lines'])
 })
 
+// proves: two-listeners
 test('a listener that answers later is not written over, and that is said once', async () => {
   const http = httpServer()
   const { server, faults, events } = echoing()

@@ -87,6 +87,7 @@ test('a browser is refused with a code that it can read, and the plain name that
   ])
 })
 
+// proves: echoed-secret
 test('the subprotocol carrier is never answered with its secret', async () => {
   const { url } = await serving()
   const ws = new WebSocket(`${url}/ws/lines`, ['sallyport.v1', 'sallyport.bearer.c2VjcmV0'], {
@@ -231,6 +232,7 @@ test('the server answers a ping, and a flood of them closes with 1008', async ()
   expect((await once(ws, 'close'))[0]).toBe(1008)
 })
 
+// proves: slow-reader
 test('a reader that never reads is closed with 4508 at its bound, and the others hear everything', async () => {
   const left: string[] = []
   const { url, server } = await serving({
