@@ -14,7 +14,8 @@ import {
   wholeFrom,
 } from '../wire/options.ts'
 import { isSchema, type OutputOf, type Schema } from '../wire/schema.ts'
-import { type Clock, systemClock } from './clock.ts'
+import { clientClock } from './clock.ts'
+import type { Clock } from '../wire/clock.ts'
 import type { Settings } from './reconnector.ts'
 import type { CredentialSource } from './credentials.ts'
 import type { Channel } from './channel.ts'
@@ -168,7 +169,7 @@ function settingsOf(options: ClientOptions): Settings {
     base: options.url ?? '',
     credentials: options.credentials ?? (() => ({})),
     WebSocket: options.WebSocket ?? platformWebSocket(),
-    clock: options.clock ?? systemClock,
+    clock: options.clock ?? clientClock,
     backoff: { minMs: milliseconds(min), maxMs: milliseconds(max), random },
     report: options.report ?? (() => {}),
     debug: options.debug ?? debugOutput(),

@@ -8,7 +8,7 @@ export {
   type GrantOf,
   type ChannelOf,
 } from './client.ts'
-export type { Clock, Timer } from './clock.ts'
+export type { Clock, Timer } from '../wire/clock.ts'
 export {
   type CredentialRequest,
   bearer,

@@ -1,7 +1,7 @@
 import type { Payload } from '../wire/body.ts'
 import { SallyportError } from '../wire/errors.ts'
 import type { RawFrame } from '../wire/frame.ts'
-import type { Clock } from './clock.ts'
+import type { Clock } from '../wire/clock.ts'
 import { denialOf, refusalOf } from './refusal.ts'
 
 /** A message or a call on its way. */

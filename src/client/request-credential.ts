@@ -1,7 +1,7 @@
 import { SallyportError } from '../wire/errors.ts'
 import type { Refusal } from '../wire/frame.ts'
 import { isRecord } from '../wire/json.ts'
-import type { Clock } from './clock.ts'
+import type { Clock } from '../wire/clock.ts'
 import type { CredentialRequest, Carried, CredentialSource } from './credentials.ts'
 import { refusalOf } from './refusal.ts'
 

@@ -1,25 +1,25 @@
 import { having, type OptionKind } from './options.ts'
 
-/** Something that will happen, and can be called off. */
+/** A callback that will run once, unless it is cancelled. */
 export interface Timer {
-  /** Lets it not happen; afterwards, or a second time, it does nothing. */
+  /** Cancels the callback. After it has run, or a second time, this does nothing. */
   cancel(): void
 }
 
-/** Time, injected everywhere so that tests need no sleep. */
+/** Time, for server and client alike. It is injected everywhere, so that tests need no sleep. */
 export interface Clock {
   /** Wall time in milliseconds since 1970. */
   now(): number
-  /** Milliseconds since some moment, which only ever go on: no jump of the wall clock shows in them. */
+  /** Milliseconds since a fixed moment. They never go back: a step of the wall clock does not change them. */
   monotonic(): number
-  /** Runs something once after so many milliseconds (at most 2^31 - 1, about 24.8 days). It does not keep a process alive. */
+  /** Runs a callback once after so many milliseconds (at most 2^31 - 1, about 24.8 days). */
   after(ms: number, run: () => void): Timer
 }
 
-/** What an option `clock` may be. */
+/** The kind of an option `clock`. */
 export const aClock: OptionKind = having('now', 'monotonic', 'after')
 
-/** The real clock. */
+/** The real clock of a server. Its timers do not keep a process alive. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
