@@ -218,6 +218,12 @@ export const guarded: readonly Guarded[] = [
   ),
   core('access/require-scopes', 'core/access/require-scopes'),
   core(
+    'admission/build-handshake',
+    'transports/node/handshake',
+    'transports/node/wire',
+    'security/subprotocol-echo',
+  ),
+  core(
     'socket/message-limiter',
     'core/api/events',
     'core/endpoint/endpoint',
@@ -350,7 +356,6 @@ export const guarded: readonly Guarded[] = [
     'transports/node/attach',
     'security/header-smuggling',
   ),
-  node('handshake', 'transports/node/handshake', 'transports/node/wire', 'security/subprotocol-echo'),
   node(
     'pending-upgrade',
     'transports/node/handshake',

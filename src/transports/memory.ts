@@ -1,13 +1,13 @@
-import { type ServerContext, serverContext, type ServerHandshake } from '../core/server-context.ts'
+import { buildHandshake, peerGone, type TransportRequest } from '../core/admission/build-handshake.ts'
+import type { ServerContext, ServerHandshake } from '../core/server-context.ts'
 import { newId } from '../core/runtime/id.ts'
-import { authRequest, type AuthRequest } from '../core/api/handshake.ts'
 import type { Identity } from '../core/api/identity.ts'
 import type { Connection, Packet, Receiver } from '../core/api/connection.ts'
-import { keyHeaderNames, separate } from '../core/access/credentials.ts'
+import { listItems } from '../core/access/credentials.ts'
 import type { Payload } from '../wire/body.ts'
 import { deny } from '../wire/errors.ts'
 
-/** How someone knocks without a network. */
+/** An upgrade request without a network. */
 export interface MemoryRequest {
   /** The path, percent-encoded. */
   readonly path: string
@@ -18,117 +18,108 @@ export interface MemoryRequest {
   readonly known: Identity<unknown> | null
 }
 
-/** The visitor's end of a wire in memory. */
+/** The client's end of a connection in memory. */
 export interface FarEnd {
   send(payload: Payload): void
   close(code: number, reason: string): void
-  /** Cuts the wire, as a lost network does. */
+  /** Cuts the connection, as a lost network does. */
   cut(): void
 }
 
-/** What the visitor hears. */
+/** What the client's end receives. */
 export interface FarReceiver {
   message(payload: Payload): void
   ended(code: number, reason: string): void
 }
 
-/** A handshake in memory, its `Host`, and the visitor's end of the wire that it may become. */
+/** A handshake in memory, its `Host`, and the client's end of the connection that it may become. */
 export interface MemoryHandshake {
   readonly handshake: ServerHandshake
   readonly host: string
   readonly far: FarEnd
 }
 
-const secretHeaders = ['authorization', 'proxy-authorization', 'cookie', 'sec-websocket-protocol']
-
 /**
- * A handshake as the network would bring it, with queues for a wire: the same credentials, the same headers, no port.
+ * A handshake as the network would bring it, with queues for a wire: the same credentials and the same headers.
  *
  * @throws Denial 400 when a credential is malformed
  */
 export function memoryHandshake(
   server: ServerContext,
-  visit: MemoryRequest,
-  hears: FarReceiver,
+  request: MemoryRequest,
+  receiver: FarReceiver,
 ): MemoryHandshake {
-  const { headers, path, address, known } = visit
-  const host = headers.get('host') ?? 'localhost'
-  const { credentials, protocols, query } = separate(sourcesOf(visit), server.carriers)
-  const id = newId()
-  const abort = new AbortController()
-  const wire = new MemoryWire(hears)
-  const url = new URL(
-    `ws://${URL.canParse(`ws://${host}`) ? host : 'malformed.invalid'}${path}${query === '' ? '' : `?${query}`}`,
-  )
-  const origin = headers.get('origin')
-  const shared = { id, url, path, origin, address, signal: abort.signal }
-  const asked: AuthRequest = {
-    ...shared,
-    headers: without(headers, ['cookie']),
-    credentials,
-    ...(known === null ? {} : { known }),
-  }
-  const handshake: ServerHandshake = {
-    ...shared,
-    protocols,
-    headers: without(headers, [...secretHeaders, ...keyHeaderNames(server.carriers)]),
-    accept: (protocol, messageBytes) => wire.accept(protocol, messageBytes ?? server.limits.messageBytes),
-    [authRequest]: asked,
-    [serverContext]: server,
-  }
-  return { handshake, host, far: wire.far(() => abort.abort()) }
+  const pipe = new MemoryPipe(newId(), receiver)
+  const handshake = buildHandshake(server, transportRequest(request, pipe))
+  return { handshake, host: hostOf(request), far: pipe.far() }
 }
 
-function sourcesOf({ headers, query }: MemoryRequest): Parameters<typeof separate>[0] {
+function hostOf({ headers }: MemoryRequest): string {
+  return headers.get('host') ?? 'localhost'
+}
+
+function transportRequest(request: MemoryRequest, pipe: MemoryPipe): TransportRequest {
+  const { path, query, headers, address, known } = request
+  const host = hostOf(request)
+  const header = (name: string): string | null => headers.get(name)
   return {
-    authorization: headers.get('authorization'),
-    cookie: headers.get('cookie'),
-    offered: (headers.get('sec-websocket-protocol') ?? '')
-      .split(',')
-      .flatMap((one) => (one.trim() === '' ? [] : [one.trim()])),
+    id: pipe.id,
+    path,
     query,
-    header: (name) => headers.get(name),
+    // the origin rule refuses a malformed one later
+    host: URL.canParse(`ws://${host}`) ? host : 'malformed.invalid',
+    secure: false,
+    origin: header('origin'),
+    address,
+    known: known ?? undefined,
+    headers,
+    authorization: header('authorization'),
+    cookie: header('cookie'),
+    offered: listItems(header('sec-websocket-protocol') ?? ''),
+    signal: pipe.signal,
+    header,
+    accept: (protocol, messageBytes) => pipe.accept(protocol, messageBytes),
   }
 }
 
-function without(headers: Headers, names: readonly string[]): Headers {
-  const rest = new Headers(headers)
-  for (const name of names) rest.delete(name)
-  return rest
-}
-
-/** Both ends of a wire: what one sends the other hears, in order, until one of them ends it. */
-class MemoryWire {
-  readonly #hears: FarReceiver
+/** Both ends of a connection: what one sends the other receives, in order, until one of them ends it. */
+class MemoryPipe {
+  readonly id: string
+  readonly #far: FarReceiver
+  readonly #abort = new AbortController()
   #receiver: Receiver | null = null
-  /** What the receiver has paused before; a network would leave most of it with its sender. */
+  /** What came while the receiver has paused; a network would leave most of it with its sender. */
   #held: Payload[] = []
   #paused = false
   #closed = false
   #accepted = false
   #bound = 0
 
-  constructor(hears: FarReceiver) {
-    this.#hears = hears
+  constructor(id: string, far: FarReceiver) {
+    this.id = id
+    this.#far = far
   }
 
-  accept(protocol: string | null, bound: number): Connection {
-    if (this.#accepted || this.#closed)
-      deny(499, 'gone', 'this handshake was answered before, or the peer has gone')
+  get signal(): AbortSignal {
+    return this.#abort.signal
+  }
+
+  accept(protocol: string | null, messageBytes: number): Connection {
+    if (this.#accepted || this.#closed) deny(499, 'gone', 'the peer has gone, or was answered before')
     this.#accepted = true
-    this.#bound = bound
+    this.#bound = messageBytes
     return {
-      id: newId(),
+      id: this.id,
       protocol,
       queued: 0,
       progress: 0,
       isBehind: false,
       isFull: false,
-      send: (packet) => this.#toVisitor(packet),
-      // the visitor takes everything at once
+      send: (packet) => this.#toFar(packet),
+      // the far end takes all at once
       whenDrained: (run) => queueMicrotask(() => this.#closed || run()),
       ping: () => this.#receiver?.alive(),
-      bound: (messageBytes) => void (this.#bound = messageBytes),
+      bound: (bytes) => void (this.#bound = bytes),
       pause: () => void (this.#paused = true),
       resume: () => this.#resume(),
       close: (code, reason) => this.#end(code, reason),
@@ -140,21 +131,21 @@ class MemoryWire {
     }
   }
 
-  far(left: () => void): FarEnd {
+  far(): FarEnd {
     const end = (code: number, reason: string): void => {
-      left()
-      // as over a network: what came before the end is heard before it
-      this.#handOver(() => false)
+      if (!this.#accepted) this.#abort.abort(peerGone)
+      // as over a network: what came before the end is delivered before it
+      this.#deliverHeld(() => false)
       this.#end(code, reason)
     }
-    return { send: (payload) => this.#fromVisitor(payload), close: end, cut: () => end(1006, '') }
+    return { send: (payload) => this.#fromFar(payload), close: end, cut: () => end(1006, '') }
   }
 
-  #toVisitor({ payload }: Packet): void {
-    if (!this.#closed) this.#hears.message(payload)
+  #toFar({ payload }: Packet): void {
+    if (!this.#closed) this.#far.message(payload)
   }
 
-  #fromVisitor(payload: Payload): void {
+  #fromFar(payload: Payload): void {
     if (this.#closed) return
     if (sizeOf(payload) > this.#bound) return this.#end(1009, 'message too large')
     if (this.#receiver === null || this.#paused) this.#held.push(payload)
@@ -163,10 +154,10 @@ class MemoryWire {
 
   #resume(): void {
     this.#paused = false
-    this.#handOver(() => this.#paused)
+    this.#deliverHeld(() => this.#paused)
   }
 
-  #handOver(stops: () => boolean): void {
+  #deliverHeld(stops: () => boolean): void {
     while (this.#receiver !== null && !stops()) {
       const payload = this.#held.shift()
       if (payload === undefined) return
@@ -178,9 +169,9 @@ class MemoryWire {
     if (this.#closed) return
     this.#closed = true
     this.#held = []
-    // a turn later, as a network would: whoever ends a wire is not called back in the midst of it
+    // a turn later, as a network would: the caller that ends a connection is not called back within its call
     queueMicrotask(() => {
-      this.#hears.ended(code, reason)
+      this.#far.ended(code, reason)
       this.#receiver?.closed(code, reason)
     })
   }

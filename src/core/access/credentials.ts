@@ -75,6 +75,11 @@ export function explicitCredentials(explicit: ExplicitCredential): Credentials {
   return credentials(explicit, null)
 }
 
+/** The items of a header that holds a list, trimmed; an empty item stays, so that it can be refused. */
+export function listItems(header: string): readonly string[] {
+  return header.trim() === '' ? [] : header.split(',').map((part) => part.trim())
+}
+
 /** The headers that carry an API key, in lower case. */
 export function keyHeaderNames(carriers: Carriers): readonly string[] {
   return (carriers.headers ?? defaultKeyHeaders).map((name) => name.toLowerCase())

@@ -44,7 +44,7 @@ export interface AuthRequest {
   readonly signal: AbortSignal
   readonly credentials: Credentials
   /** Who it is, said by the in-process transport of tests alone. */
-  readonly known?: Identity<unknown>
+  readonly known?: Identity<unknown> | undefined
 }
 
 /** How documentation describes an authenticator (the shape of an AsyncAPI 3 security scheme). */

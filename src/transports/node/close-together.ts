@@ -2,10 +2,10 @@ import type { Server as HttpServer } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
 
 /**
- * Does something when an HTTP server is told to close. Node emits no event for that: 'close' comes when the last socket has gone, for
- * which an open WebSocket lets it wait for ever. So the method of this one object is replaced.
+ * Calls back when `close` of an HTTP server is called. Node emits no event for that: 'close' comes when the last socket has gone,
+ * and an open WebSocket lets it wait for ever. So the method of this one object is replaced.
  *
- * @returns how to put the method back
+ * @returns a function that restores the method
  */
 export function whenToldToClose(server: HttpServer | HttpsServer, closing: () => void): () => void {
   const before = Object.getOwnPropertyDescriptor(server, 'close')

@@ -11,14 +11,14 @@ import type { TurnWriter } from './turn-writer.ts'
 /** What all connections of a server share. */
 export interface TransportContext {
   readonly context: ServerContext
-  readonly writer: TurnWriter
+  readonly turnWriter: TurnWriter
   /** The connections whose wire has not ended. */
   readonly connections: Set<NodeConnection>
   /** Called when the last of them has gone. */
   emptied(): void
 }
 
-/** What is a connection's own. */
+/** What one connection is made of. */
 export interface ConnectionParts {
   readonly id: string
   readonly protocol: string | null
@@ -28,30 +28,30 @@ export interface ConnectionParts {
   readonly head: Uint8Array
 }
 
-/** A message that has not been handed over yet. */
+/** A message that has not been delivered yet. */
 interface IncomingFrame {
   readonly payload: Payload
   readonly bytes: number
 }
 
-/** For how long a peer that broke a rule, or was too slow, may take to hear why it is cut. */
+/** How long a peer that broke a rule, or was too slow, may take to read the reason. */
 const lastWordMs = 1_000
 
 /**
- * A WebSocket on a socket of node:http (RFC 6455). It is open; or closing: our close frame is on its way,
- * messages are not heard any more; or deaf: the last word is said, whatever comes is thrown away; or over.
+ * A WebSocket on a socket of node:http (RFC 6455). It is open; or closing: our close frame is sent, and messages are not delivered any
+ * more; or discarding: both close frames are sent, and all that still comes is discarded; or ended.
  */
 export class NodeConnection implements Connection, SocketOwner, FrameListener {
   readonly id: string
   readonly protocol: string | null
-  readonly #house: TransportContext
+  readonly #transport: TransportContext
   readonly #socket: OwnedSocket
   #messageBytes: number
-  readonly #outlet: FrameWriter
+  readonly #writer: FrameWriter
   /** Made when the first bytes come: most connections of a big room only listen. */
-  #inlet: FrameReader | null = null
+  #reader: FrameReader | null = null
   #receiver: Receiver | null = null
-  #phase: 'open' | 'closing' | 'deaf' | 'over' = 'open'
+  #phase: 'open' | 'closing' | 'discarding' | 'ended' = 'open'
   #paused = false
   /** What came in one piece with the message at which the receiver paused: at most one chunk of the socket. */
   #held: IncomingFrame[] | null = null
@@ -61,54 +61,54 @@ export class NodeConnection implements Connection, SocketOwner, FrameListener {
   #controls = 0
   #controlsSince = -1_000
 
-  constructor(house: TransportContext, { id, protocol, socket, messageBytes, head }: ConnectionParts) {
+  constructor(transport: TransportContext, { id, protocol, socket, messageBytes, head }: ConnectionParts) {
     this.id = id
     this.protocol = protocol
-    this.#house = house
+    this.#transport = transport
     this.#socket = socket
     this.#messageBytes = messageBytes
-    this.#outlet = new FrameWriter(socket, house.writer, head, house.context.limits.outboundBytes)
+    this.#writer = new FrameWriter(socket, transport.turnWriter, head, transport.context.limits.outboundBytes)
     own(socket, this)
-    house.connections.add(this)
+    transport.connections.add(this)
   }
 
   get queued(): number {
-    return this.#outlet.queued
+    return this.#writer.queued
   }
 
   get progress(): number {
-    return this.#outlet.progress
+    return this.#writer.progress
   }
 
   get isBehind(): boolean {
-    return this.#outlet.isBehind
+    return this.#writer.isBehind
   }
 
   get isFull(): boolean {
-    return this.#outlet.isFull
+    return this.#writer.isFull
   }
 
   whenDrained(run: () => void): void {
-    this.#outlet.whenDrained(run)
+    this.#writer.whenDrained(run)
   }
 
   listen(receiver: Receiver): void {
     this.#receiver = receiver
-    if (this.#phase === 'deaf' || this.#phase === 'over') queueMicrotask(() => this.#tell())
+    if (this.#phase === 'discarding' || this.#phase === 'ended') queueMicrotask(() => this.#notifyClosed())
     else startReading(this.#socket)
   }
 
   send(packet: Packet): void {
-    if (!this.#outlet.send(packet)) this.#tooSlow()
+    if (!this.#writer.send(packet)) this.#closeSlow()
   }
 
   ping(): void {
-    this.#outlet.control(pingFrame)
+    this.#writer.control(pingFrame)
   }
 
   bound(messageBytes: number): void {
     this.#messageBytes = messageBytes
-    this.#inlet?.bound(messageBytes)
+    this.#reader?.bound(messageBytes)
   }
 
   pause(): void {
@@ -120,28 +120,31 @@ export class NodeConnection implements Connection, SocketOwner, FrameListener {
   resume(): void {
     if (!this.#paused) return
     this.#paused = false
-    this.#handOver(() => this.#paused)
-    if (!this.#paused && this.#inlet?.writableNeedDrain !== true) this.#socket.resume()
+    this.#deliverHeld(() => this.#paused)
+    if (!this.#paused && this.#reader?.writableNeedDrain !== true) this.#socket.resume()
   }
 
   close(code: number, reason: string): void {
-    this.#lastFrame(code, reason, { discard: false, withinMs: this.#house.context.limits.closeMs })
+    this.#sendClose(code, reason, { discard: false, withinMs: this.#transport.context.limits.closeMs })
   }
 
   terminate(): void {
     this.#end()
-    queueMicrotask(() => this.#tell())
+    queueMicrotask(() => this.#notifyClosed())
   }
 
-  heard(chunk: Uint8Array): void {
-    if (this.#phase === 'deaf' || this.#phase === 'over') return
-    const { limits, report } = this.#house.context
+  received(chunk: Uint8Array): void {
+    if (this.#phase === 'discarding' || this.#phase === 'ended') return
+    const { limits, report } = this.#transport.context
     try {
-      this.#inlet ??= new FrameReader(this, { messageBytes: this.#messageBytes, fragments: limits.fragments })
-      if (!this.#inlet.write(chunk)) this.#socket.pause()
+      this.#reader ??= new FrameReader(this, {
+        messageBytes: this.#messageBytes,
+        fragments: limits.fragments,
+      })
+      if (!this.#reader.write(chunk)) this.#socket.pause()
     } catch (error) {
       // one bad input ends one connection, never the process
-      report(error, 'hearing a connection')
+      report(error, 'reading a connection')
       this.broken(1011)
     }
   }
@@ -151,81 +154,81 @@ export class NodeConnection implements Connection, SocketOwner, FrameListener {
   }
 
   gone(): void {
-    this.#handOver(() => false)
+    this.#deliverHeld(() => false)
     this.#end()
-    this.#tell()
+    this.#notifyClosed()
   }
 
   message(payload: Payload, bytes: number): void {
     if (this.#phase !== 'open') return
     if (this.#paused) (this.#held ??= []).push({ payload, bytes })
-    else this.#hand({ payload, bytes })
+    else this.#deliver({ payload, bytes })
   }
 
   pinged(data: Uint8Array): void {
-    if (this.#floods()) return this.broken(1008)
-    this.#outlet.control(pongFrame(data))
+    if (this.#isFlooding()) return this.broken(1008)
+    this.#writer.control(pongFrame(data))
     this.#receiver?.alive()
   }
 
   ponged(): void {
-    if (this.#floods()) return this.broken(1008)
+    if (this.#isFlooding()) return this.broken(1008)
     this.#receiver?.alive()
   }
 
   /**
-   * The peer has said its last word: answer it unless ours was first, and hang up (RFC 6455 section 7.1.1).
+   * The peer has sent its close frame: answer it unless ours was first, and hang up (RFC 6455 section 7.1.1).
    */
   concluded(code: number, reason: string): void {
-    const { closeMs } = this.#house.context.limits
-    this.#handOver(() => false)
-    this.#lastFrame(code, '', { discard: false, withinMs: closeMs })
-    if (!this.#deafen(closeMs)) return
+    const { closeMs } = this.#transport.context.limits
+    this.#deliverHeld(() => false)
+    this.#sendClose(code, '', { discard: false, withinMs: closeMs })
+    if (!this.#discardInput(closeMs)) return
     if (this.#reason === '') this.#reason = reason
     hangUpWhenFlushed(this.#socket)
-    this.#outlet.end()
-    this.#tell()
+    this.#writer.end()
+    this.#notifyClosed()
   }
 
-  /** The peer broke a rule: say which, and throw away what it still sends until it hangs up. */
+  /** The peer broke a rule: close with its code, and discard what the peer still sends until it hangs up. */
   broken(code: number): void {
-    this.#lastFrame(code, '', { discard: false, withinMs: lastWordMs })
-    if (!this.#deafen(lastWordMs)) return
-    this.#outlet.end()
-    this.#tell()
+    this.#sendClose(code, '', { discard: false, withinMs: lastWordMs })
+    if (!this.#discardInput(lastWordMs)) return
+    this.#writer.end()
+    this.#notifyClosed()
   }
 
-  /** Hands over what was held, in order, for as long as nothing stops it; after our own close nothing is heard. */
-  #handOver(stops: () => boolean): void {
+  /** Delivers what was held, in order, until `stops` says so; after our own close no message is delivered. */
+  #deliverHeld(stops: () => boolean): void {
     while (this.#held !== null && this.#phase === 'open' && !stops()) {
-      const heard = this.#held.shift()
-      if (heard === undefined) this.#held = null
-      else this.#hand(heard)
+      const frame = this.#held.shift()
+      if (frame === undefined) this.#held = null
+      else this.#deliver(frame)
     }
   }
 
-  #hand({ payload, bytes }: IncomingFrame): void {
+  #deliver({ payload, bytes }: IncomingFrame): void {
     try {
       this.#receiver?.message(payload, bytes)
     } catch (error) {
       // one bad input ends one connection, never the process
-      this.#house.context.report(error, 'hearing a connection')
+      this.#transport.context.report(error, 'delivering a message')
       this.broken(1011)
     }
   }
 
-  #tooSlow(): void {
-    this.#lastFrame(4508, 'too-slow: you read more slowly than the endpoint speaks', {
+  #closeSlow(): void {
+    this.#sendClose(4508, 'too-slow: you read more slowly than the endpoint speaks', {
       discard: true,
       withinMs: lastWordMs,
     })
-    // whoever sends to a group is in the midst of it
-    queueMicrotask(() => this.#tell())
+    // later: the caller may be in the middle of sending to a group
+    queueMicrotask(() => this.#notifyClosed())
   }
 
-  /** Pings and pongs of one second together: neither costs the peer anything. */
-  #floods(): boolean {
-    const { clock, limits } = this.#house.context
+  /** Counts the pings and pongs of one second together: neither costs the peer anything. */
+  #isFlooding(): boolean {
+    const { clock, limits } = this.#transport.context
     const now = clock.monotonic()
     if (now - this.#controlsSince >= 1_000) {
       this.#controlsSince = now
@@ -234,7 +237,7 @@ export class NodeConnection implements Connection, SocketOwner, FrameListener {
     return ++this.#controls > limits.pingsPerSecond
   }
 
-  #lastFrame(
+  #sendClose(
     code: number,
     reason: string,
     how: { readonly discard: boolean; readonly withinMs: number },
@@ -246,52 +249,52 @@ export class NodeConnection implements Connection, SocketOwner, FrameListener {
     this.#held = null
     this.#code = code
     this.#reason = reason
-    this.#outlet.last(frame, how.discard)
-    this.#readOn()
+    this.#writer.last(frame, how.discard)
+    this.#resumeReading()
     this.#endAfter(how.withinMs)
   }
 
-  /** False when it was deaf before. */
-  #deafen(withinMs: number): boolean {
+  /** False when input was discarded before. */
+  #discardInput(withinMs: number): boolean {
     if (this.#phase !== 'closing') return false
-    this.#phase = 'deaf'
-    this.#inlet = null
-    this.#readOn()
+    this.#phase = 'discarding'
+    this.#reader = null
+    this.#resumeReading()
     this.#endAfter(withinMs)
     return true
   }
 
-  /** Whoever does not read never sees the peer's answer, nor that it has hung up. */
-  #readOn(): void {
+  /** Without reading, the peer's close frame and its end would never be seen. */
+  #resumeReading(): void {
     this.#paused = false
     this.#socket.resume()
   }
 
   #endAfter(ms: number): void {
     this.#timer?.cancel()
-    this.#timer = this.#house.context.clock.after(ms, () => this.gone())
+    this.#timer = this.#transport.context.clock.after(ms, () => this.gone())
   }
 
   #end(): void {
-    if (this.#phase === 'over') return
-    this.#phase = 'over'
-    this.#inlet = null
+    if (this.#phase === 'ended') return
+    this.#phase = 'ended'
+    this.#reader = null
     this.#held = null
     this.#timer?.cancel()
     this.#socket.destroy()
-    const { connections } = this.#house
+    const { connections } = this.#transport
     connections.delete(this)
-    if (connections.size === 0) this.#house.emptied()
+    if (connections.size === 0) this.#transport.emptied()
   }
 
-  /** Says once how it ended. */
-  #tell(): void {
+  /** Tells the receiver once how the connection ended. */
+  #notifyClosed(): void {
     const receiver = this.#receiver
     this.#receiver = null
     try {
       receiver?.closed(this.#code, this.#reason)
     } catch (error) {
-      this.#house.context.report(error, 'ending a connection')
+      this.#transport.context.report(error, 'ending a connection')
     }
   }
 }

@@ -1,14 +1,14 @@
 import { Receiver as FrameParser } from 'ws'
 import type { Payload } from '../../wire/body.ts'
 
-/** What hears the frames of a peer. */
+/** A listener to the frames of a peer. */
 export interface FrameListener {
   message(payload: Payload, bytes: number): void
   pinged(data: Uint8Array): void
   ponged(): void
   /** The peer has sent its close frame; 1005 when it named no code. */
   concluded(code: number, reason: string): void
-  /** The peer broke a rule; nothing is heard after it. */
+  /** The peer broke a rule; no call follows. */
   broken(code: number): void
   /** There is room for more. */
   ready(): void
@@ -36,11 +36,11 @@ const faults: ReadonlyMap<string, number> = new Map([
   ['WS_ERR_INVALID_UTF8', 1007],
 ])
 
-/** The way in of one connection: ws's parser, which checks frames by RFC 6455 section 5. */
+/** Reads the frames of one connection with the parser of ws, which checks them by RFC 6455 section 5. */
 export class FrameReader extends FrameParser {
-  readonly hearer: FrameListener
+  readonly listener: FrameListener
 
-  constructor(hearer: FrameListener, { messageBytes, fragments }: FrameReaderBounds) {
+  constructor(listener: FrameListener, { messageBytes, fragments }: FrameReaderBounds) {
     super({
       isServer: true,
       maxPayload: messageBytes,
@@ -49,7 +49,7 @@ export class FrameReader extends FrameParser {
       allowSynchronousEvents: true,
       skipUTF8Validation: false,
     })
-    this.hearer = hearer
+    this.listener = listener
     this.on('message', onMessage).on('ping', onPing).on('pong', onPong)
     this.on('conclude', onConclude).on('error', onError).on('drain', onDrain)
   }
@@ -64,27 +64,27 @@ export class FrameReader extends FrameParser {
 // functions with `this`, so that ten thousand parsers share the same ones
 
 function onMessage(this: FrameReader, data: Buffer, isBinary: boolean): void {
-  // a copy: the buffer beneath belongs to the socket's reads, or to everybody's, and whoever keeps a view
-  // keeps all of it
-  this.hearer.message(isBinary ? new Uint8Array(data) : data.toString('utf8'), data.length)
+  // a copy: the buffer beneath belongs to this socket's reads, or to those of all sockets, and a view keeps all of it in
+  // memory
+  this.listener.message(isBinary ? new Uint8Array(data) : data.toString('utf8'), data.length)
 }
 
 function onPing(this: FrameReader, data: Buffer): void {
-  this.hearer.pinged(data)
+  this.listener.pinged(data)
 }
 
 function onPong(this: FrameReader): void {
-  this.hearer.ponged()
+  this.listener.ponged()
 }
 
 function onConclude(this: FrameReader, code: number, reason: Buffer): void {
-  this.hearer.concluded(code, reason.toString('utf8'))
+  this.listener.concluded(code, reason.toString('utf8'))
 }
 
 function onError(this: FrameReader, { code = '' }: { readonly code?: string }): void {
-  this.hearer.broken(faults.get(code) ?? 1002)
+  this.listener.broken(faults.get(code) ?? 1002)
 }
 
 function onDrain(this: FrameReader): void {
-  this.hearer.ready()
+  this.listener.ready()
 }

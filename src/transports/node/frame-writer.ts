@@ -13,8 +13,8 @@ const sliceBytes = 65_536
 const mostPieces = 64
 
 /**
- * The way out of one connection: what waits for the end of the turn, and what waits for a slow reader. The
- * socket gets no more than it can take, so that the rest can still be thrown away.
+ * Writes the frames of one connection. It holds what waits for the end of the turn and what waits for a slow reader. The
+ * socket gets no more than it can take, so that the rest can still be discarded.
  */
 export class FrameWriter implements Flushable {
   readonly #socket: OwnedSocket

@@ -9,15 +9,15 @@ import { Denial } from '../../wire/errors.ts'
 import { connectionHeader, httpAnswer } from './http-response.ts'
 import { hangUpWhenFlushed } from './socket-owner.ts'
 
-/** How often connections are looked at on which no request has been read yet. */
-const lookMs = 500
+/** How often the connections are checked on which no request has been read yet. */
+const checkMs = 500
 
 /**
- * An HTTP server that speaks nothing but WebSocket: any other request is told to upgrade. Its own times only stand behind those of
+ * An HTTP server for WebSocket alone: any other request is answered 426. Its own timeouts are only a fallback to those of
  * {@link IdleConnections}, because they count from the connection on.
  */
 export function webSocketServer({ headerBytes, handshakeMs, idleConnectionMs }: Limits): Server {
-  const longest = Math.min(handshakeMs + idleConnectionMs + 4 * lookMs, 2 ** 31 - 1)
+  const longest = Math.min(handshakeMs + idleConnectionMs + 4 * checkMs, 2 ** 31 - 1)
   return createServer(
     { maxHeaderSize: headerBytes, headersTimeout: longest, requestTimeout: longest },
     (_request, response) => {
@@ -27,57 +27,57 @@ export function webSocketServer({ headerBytes, handshakeMs, idleConnectionMs }: 
   )
 }
 
-/** How long a peer that was refused may take to read why. */
+/** How long a refused peer may take to read the reason. */
 const lastWordMs = 1_000
 const mustUpgrade = new Denial(426, 'upgrade-required', 'this address speaks WebSocket')
 const tooLate = new Denial(408, 'timeout', 'the request took too long')
 
 /**
- * The connections on which no request has been read yet. Balancers and browsers open some ahead: a handshake takes its time from the
- * first byte on. One that says nothing is closed without a word after `idleConnectionMs`, because an answer would be taken for that to
- * the next request; one whose request does not end is 408.
+ * The connections on which no request has been read yet. Balancers and browsers open some ahead, so the time of a handshake counts from
+ * its first byte. A silent connection is closed without an answer after `idleConnectionMs`, because the peer would take an answer for that
+ * to its next request. A connection whose request does not end is answered 408.
  */
 export class IdleConnections {
   readonly #context: Pick<ServerContext, 'clock' | 'limits'>
-  /** When each came, and when its first byte was there. */
-  readonly #open = new Map<Duplex, { readonly since: number; begun: number | null }>()
-  #isLooking = false
+  /** When each was opened, and when its first byte came. */
+  readonly #open = new Map<Duplex, { readonly since: number; firstByteAt: number | null }>()
+  #isChecking = false
 
   constructor(context: Pick<ServerContext, 'clock' | 'limits'>) {
     this.#context = context
   }
 
   add(socket: Socket): void {
-    this.#open.set(socket, { since: this.#context.clock.monotonic(), begun: null })
-    if (!this.#isLooking) this.#lookLater()
+    this.#open.set(socket, { since: this.#context.clock.monotonic(), firstByteAt: null })
+    if (!this.#isChecking) this.#checkLater()
   }
 
   /** How much of the time of its handshake is left to a socket whose request has been read. */
   timeFor(socket: Duplex): number {
     const { clock, limits } = this.#context
-    const begun = this.#open.get(socket)?.begun ?? clock.monotonic()
+    const firstByteAt = this.#open.get(socket)?.firstByteAt ?? clock.monotonic()
     this.#open.delete(socket)
-    return Math.max(1, limits.handshakeMs - (clock.monotonic() - begun))
+    return Math.max(1, limits.handshakeMs - (clock.monotonic() - firstByteAt))
   }
 
-  #lookLater(): void {
+  #checkLater(): void {
     const { clock, limits } = this.#context
-    this.#isLooking = true
-    clock.after(Math.min(lookMs, limits.handshakeMs), () => this.#look())
+    this.#isChecking = true
+    clock.after(Math.min(checkMs, limits.handshakeMs), () => this.#check())
   }
 
-  #look(): void {
+  #check(): void {
     const { clock, limits } = this.#context
     const now = clock.monotonic()
     const idleMs = this.#open.size > limits.handshakesWaiting ? limits.handshakeMs : limits.idleConnectionMs
     for (const [socket, times] of this.#open) {
       if (socket.destroyed) this.#open.delete(socket)
-      else if (times.begun !== null) this.#cutLate(socket, now - times.begun)
-      else if (bytesRead(socket) > 0) times.begun = now
+      else if (times.firstByteAt !== null) this.#cutLate(socket, now - times.firstByteAt)
+      else if (bytesRead(socket) > 0) times.firstByteAt = now
       else if (now - times.since >= Math.min(idleMs, limits.idleConnectionMs)) socket.destroy()
     }
-    this.#isLooking = this.#open.size > 0
-    if (this.#isLooking) this.#lookLater()
+    this.#isChecking = this.#open.size > 0
+    if (this.#isChecking) this.#checkLater()
   }
 
   #cutLate(socket: Duplex, ms: number): void {

@@ -14,13 +14,14 @@ import {
   needed,
 } from '../../wire/options.ts'
 import type { AdmissionRequest } from '../../core/admission/admit.ts'
+import { buildHandshake, peerGone } from '../../core/admission/build-handshake.ts'
 import type { ServerContext } from '../../core/server-context.ts'
 import { httpFace } from '../../core/access/denial-response.ts'
 import { deniedEvent } from '../../core/api/events.ts'
 import { Denial } from '../../wire/errors.ts'
 import { whenToldToClose } from './close-together.ts'
 import type { TransportContext, NodeConnection } from './connection.ts'
-import { handshakeOf } from './handshake.ts'
+import { NodeTransportRequest } from './transport-request.ts'
 import { listening, IdleConnections, webSocketServer } from './http-server.ts'
 import { PendingUpgrade } from './pending-upgrade.ts'
 import {
@@ -36,15 +37,15 @@ import { TurnWriter } from './turn-writer.ts'
 /** What the transport is made of. */
 export interface NodeTransportParts {
   readonly context: ServerContext
-  /** Leads a handshake through the doors; it settles when that was answered. */
+  /** Authenticates and authorizes a handshake; it settles when that was answered. */
   readonly admit: (entrance: AdmissionRequest) => Promise<void>
-  /** Closes the server that this is the transport of. */
+  /** Closes the server that has this transport. */
   readonly close: (drain: Duration) => Promise<void>
   /** Addresses or CIDR ranges of proxies whose forwarded headers count. */
   readonly proxies?: readonly string[]
 }
 
-/** What can be wrong where several answer the upgrades of one HTTP server. */
+/** What can be wrong where several listeners answer the upgrades of one HTTP server. */
 const attachFaults = {
   overlap:
     "two servers that are attached to one HTTP server accept the same path, and the one that was attached first has answered: let their 'accepts' not overlap",
@@ -55,8 +56,8 @@ const attachFaults = {
 /** How a server is attached to an HTTP server. */
 export interface AttachOptions {
   /**
-   * Whether a path is for this server; every one is when it is left out. Other upgrades are left to the other listeners of the HTTP
-   * server, and cut when none of them has answered within twice the time of a handshake; without other listeners they are 404.
+   * Whether a path is for this server; every path is when this is left out. Other upgrades are left to the other listeners of the
+   * HTTP server, and cut when they have no answer within twice the time of a handshake; without other listeners they are 404.
    */
   readonly accepts?: (path: string) => boolean
   /**
@@ -77,11 +78,10 @@ export interface NodeTransport {
   attach(server: HttpServer | HttpsServer, options?: AttachOptions): void
   /** Listens with a server of its own. @throws what node:net throws, such as EADDRINUSE */
   listen(port: number, host?: string): Promise<{ readonly port: number; readonly host: string }>
-  /** Hangs up on everyone who is left and stops its own servers; on the others it answers 503 from now on. */
+  /** Closes the connections that are left and stops its own servers; on the others it answers 503 from now on. */
   close(): Promise<void>
 }
 
-const vanished = new Denial(499, 'gone', 'the peer has gone')
 const pipelined = new Denial(400, 'bad-request', 'an upgrade follows a request that is not answered yet')
 
 const turnedDown = new Denial(404, 'not-found', 'there is no such endpoint', {
@@ -101,30 +101,30 @@ export function nodeTransport(parts: NodeTransportParts): NodeTransport {
 class Transport implements NodeTransport {
   readonly #context: ServerContext
   readonly #admit: NodeTransportParts['admit']
-  readonly #peerOf: RemoteAddressOf
-  readonly #house: TransportContext
+  readonly #remoteAddressOf: RemoteAddressOf
+  readonly #transport: TransportContext
   readonly #attached = new Set<HttpServer | HttpsServer>()
-  /** How to put the methods back that were replaced. */
-  readonly #restored: (() => void)[] = []
+  /** Restores the methods that were replaced. */
+  readonly #restores: (() => void)[] = []
   readonly #close: NodeTransportParts['close']
-  readonly #own = new Set<HttpServer>()
-  readonly #ahead: IdleConnections
-  /** How to refuse those who wait at the door. */
-  readonly #knocking = new Map<string, (denial: Denial) => void>()
+  readonly #ownServers = new Set<HttpServer>()
+  readonly #idleConnections: IdleConnections
+  /** Refuses the upgrades that have no answer yet, by the id of the handshake. */
+  readonly #pending = new Map<string, (denial: Denial) => void>()
   #emptied: () => void = () => {}
   #isClosed = false
-  readonly #unsureTold = new Set<SharedAddress['kind']>()
-  readonly #said = new Set<keyof typeof attachFaults>()
+  readonly #emittedShared = new Set<SharedAddress['kind']>()
+  readonly #reportedFaults = new Set<keyof typeof attachFaults>()
 
   constructor({ context, admit, close, proxies = [] }: NodeTransportParts) {
     this.#close = close
     this.#context = context
     this.#admit = admit
-    this.#ahead = new IdleConnections(context)
-    this.#peerOf = remoteAddressesBehind(proxies)
-    this.#house = {
+    this.#idleConnections = new IdleConnections(context)
+    this.#remoteAddressOf = remoteAddressesBehind(proxies)
+    this.#transport = {
       context,
-      writer: new TurnWriter(),
+      turnWriter: new TurnWriter(),
       connections: new Set<NodeConnection>(),
       emptied: () => this.#emptied(),
     }
@@ -138,7 +138,7 @@ class Transport implements NodeTransport {
         : closeWithHttpServer
     if (this.#isClosed) throw new TypeError('this server is closed')
     if (this.#attached.has(server)) throw new TypeError('this server is attached already')
-    upgradesOf(server).add(this.#claimantOf(server, accepts))
+    upgradesOf(server).add(this.#listenerFor(server, accepts))
     this.#attached.add(server)
     this.#closeWith(server, how)
   }
@@ -151,47 +151,47 @@ class Transport implements NodeTransport {
         this.#context.report(error, 'closing with the HTTP server'),
       )
     }
-    this.#restored.push(whenToldToClose(server, closing))
+    this.#restores.push(whenToldToClose(server, closing))
   }
 
-  #claimantOf(server: HttpServer | HttpsServer, accepts?: (path: string) => boolean): UpgradeListener {
+  #listenerFor(server: HttpServer | HttpsServer, accepts?: (path: string) => boolean): UpgradeListener {
     const { clock, limits } = this.#context
     const isClosed = (): boolean => this.#isClosed
     return {
-      isWhole: accepts === undefined,
+      acceptsEveryPath: accepts === undefined,
       get isClosed() {
         return isClosed()
       },
-      leftMs: 2 * limits.handshakeMs,
+      leftToOthersMs: 2 * limits.handshakeMs,
       clock,
-      accepts: (path) => accepts === undefined || this.#asked(accepts, path),
-      answer: (upgrade) => this.#knocked(upgrade, server.maxHeadersCount ?? 0),
-      overlapped: () => this.#say('overlap'),
+      accepts: (path) => accepts === undefined || this.#isAccepted(accepts, path),
+      answer: (upgrade) => this.#answer(upgrade, server.maxHeadersCount ?? 0),
+      overlapped: () => this.#reportFault('overlap'),
     }
   }
 
   async listen(port: number, host = '127.0.0.1'): Promise<{ readonly port: number; readonly host: string }> {
     const server = webSocketServer(this.#context.limits)
-    server.on('connection', (socket: Socket) => this.#ahead.add(socket))
+    server.on('connection', (socket: Socket) => this.#idleConnections.add(socket))
     this.attach(server)
     const bound = await listening(server, port, host)
-    this.#own.add(server)
+    this.#ownServers.add(server)
     return bound
   }
 
   async close(): Promise<void> {
     this.#isClosed = true
-    for (const restore of this.#restored.splice(0)) restore()
-    const stopped = [...this.#own].map((server) => new Promise((resolve) => server.close(resolve)))
-    for (const refuse of this.#knocking.values()) refuse(restart)
+    for (const restore of this.#restores.splice(0)) restore()
+    const stopped = [...this.#ownServers].map((server) => new Promise((resolve) => server.close(resolve)))
+    for (const refuse of this.#pending.values()) refuse(restart)
     await this.#allGone()
-    for (const server of this.#own) server.closeAllConnections()
-    this.#own.clear()
+    for (const server of this.#ownServers) server.closeAllConnections()
+    this.#ownServers.clear()
     await Promise.all(stopped)
   }
 
-  /** Whether a path is ours; a rule that throws answers nobody's upgrades but ends no process. */
-  #asked(accepts: (path: string) => boolean, path: string): boolean {
+  /** Whether `accepts` takes a path. When it throws, the path is not taken, and the process goes on. */
+  #isAccepted(accepts: (path: string) => boolean, path: string): boolean {
     try {
       // a promise is no answer
       const answer: unknown = accepts(path)
@@ -202,46 +202,50 @@ class Transport implements NodeTransport {
     }
   }
 
-  #knocked({ request, socket, head, ours }: Upgrade, headers: number): void {
+  #answer({ request, socket, head, isAccepted }: Upgrade, headers: number): void {
     const id = newId()
     const { clock } = this.#context
     const refuse = (denial: Denial): void => {
-      if (!knocking.isOpen) return
-      this.#tellOf(denial, request, id)
-      knocking.reject(httpFace(denial, id))
+      if (!pending.isOpen) return
+      this.#emitDenied(denial, request, id)
+      pending.reject(httpFace(denial, id))
     }
-    // the doors may have an answer of their own to the end of the wait: they are asked first
+    // an authenticator may answer the end of the wait itself: it is first
     const late = (denial: Denial): void => void setImmediate(() => refuse(denial))
-    const done = (): void => void this.#knocking.delete(id)
-    this.#knocking.set(id, refuse)
-    const ms = this.#ahead.timeFor(socket)
-    const stolen = (): void => this.#say('answered')
-    const knocking = new PendingUpgrade(socket, { clock, ms, late, done, stolen })
-    const hopeless = hasVanished(request.socket) ? vanished : isAnswering(socket) ? pipelined : null
+    const done = (): void => void this.#pending.delete(id)
+    this.#pending.set(id, refuse)
+    const ms = this.#idleConnections.timeFor(socket)
+    const answeredElsewhere = (): void => this.#reportFault('answered')
+    const pending = new PendingUpgrade(socket, { clock, ms, late, done, answeredElsewhere })
+    const hopeless = hasVanished(request.socket) ? peerGone : isAnswering(socket) ? pipelined : null
     if (hopeless !== null) {
-      this.#tellOf(hopeless, request, id)
-      return knocking.gone()
+      this.#emitDenied(hopeless, request, id)
+      return pending.gone()
     }
     if (head.length > 0) socket.unshift(head)
     if (this.#isClosed) return refuse(restart)
-    if (!ours) return refuse(turnedDown)
-    this.#lead(id, { request, headers }, knocking).catch((error: unknown) => refuse(this.#asDenial(error)))
+    if (!isAccepted) return refuse(turnedDown)
+    this.#admitUpgrade(id, { request, headers }, pending).catch((error: unknown) =>
+      refuse(this.#asDenial(error)),
+    )
   }
 
-  /** @throws Denial when the request is malformed, or when whoever admits has answered nothing */
-  async #lead(
+  /** @throws Denial when the request is malformed; TypeError when the application has answered nothing */
+  async #admitUpgrade(
     id: string,
     { request, headers }: { readonly request: IncomingMessage; readonly headers: number },
-    knocking: PendingUpgrade,
+    pending: PendingUpgrade,
   ): Promise<void> {
     const { limits, carriers } = this.#context
     assertWhole(request, headers)
-    const read = readUpgrade(request, limits.headerBytes, carriers)
-    const peer = this.#peerOf(request.socket, (name) => read.headers.get(name)?.join(',') ?? null)
-    if (peer.unsure !== null) this.#unsure(peer.unsure)
-    const handshake = handshakeOf({ id, house: this.#house, request: read, peer, knocking })
-    await this.#admit({ handshake, host: read.host, reject: (answer) => knocking.reject(answer) })
-    if (knocking.isOpen) throw new TypeError('an application neither accepted nor denied a handshake')
+    const upgrade = readUpgrade(request, limits.headerBytes, carriers)
+    const header = (name: string): string | null => upgrade.headers.get(name)?.join(',') ?? null
+    const remote = this.#remoteAddressOf(request.socket, header)
+    if (remote.shared !== null) this.#emitShared(remote.shared)
+    const parts = { id, upgrade, remote, pending }
+    const handshake = buildHandshake(this.#context, new NodeTransportRequest(this.#transport, parts))
+    await this.#admit({ handshake, host: upgrade.host, reject: (answer) => pending.reject(answer) })
+    if (pending.isOpen) throw new TypeError('an application neither accepted nor denied a handshake')
   }
 
   #asDenial(error: unknown): Denial {
@@ -250,28 +254,28 @@ class Transport implements NodeTransport {
     return new Denial(503, 'unavailable', 'the server could not answer: come back later')
   }
 
-  #tellOf(denial: Denial, request: IncomingMessage, id: string): void {
-    const { address } = this.#peerOf(request.socket, () => null)
+  #emitDenied(denial: Denial, request: IncomingMessage, id: string): void {
+    const { address } = this.#remoteAddressOf(request.socket, () => null)
     this.#context.emit(deniedEvent(denial, { id, path: pathOf(request), address, origin: null }))
   }
 
-  /** Tells once what is wrong with the way in which this server is attached. */
-  #say(fault: keyof typeof attachFaults): void {
-    if (this.#said.has(fault)) return
-    this.#said.add(fault)
+  /** Reports once what is wrong with the way in which this server is attached. */
+  #reportFault(fault: keyof typeof attachFaults): void {
+    if (this.#reportedFaults.has(fault)) return
+    this.#reportedFaults.add(fault)
     this.#context.report(new TypeError(attachFaults[fault]), 'answering an upgrade')
   }
 
-  /** Tells once of each kind that people cannot be told apart. */
-  #unsure({ kind, cause, detail }: SharedAddress): void {
-    if (this.#unsureTold.has(kind)) return
-    this.#unsureTold.add(kind)
+  /** Emits once for each kind that several people come from one address. */
+  #emitShared({ kind, cause, detail }: SharedAddress): void {
+    if (this.#emittedShared.has(kind)) return
+    this.#emittedShared.add(kind)
     this.#context.emit({ type: 'misconfigured', cause, detail })
   }
 
-  /** Waits until everyone has answered the close, or has been cut. */
+  /** Waits until every peer has answered the close, or has been cut. */
   #allGone(): Promise<void> {
-    const { connections } = this.#house
+    const { connections } = this.#transport
     if (connections.size === 0) return Promise.resolve()
     for (const connection of connections) connection.close(1001, 'going away')
     return new Promise((resolve) => {

@@ -1,34 +1,31 @@
 import { Socket } from 'node:net'
 import type { Clock, Timer } from '../../wire/clock.ts'
 import type { HttpRefusal } from '../../core/access/denial-response.ts'
+import { peerGone } from '../../core/admission/build-handshake.ts'
 import { Denial, deny } from '../../wire/errors.ts'
 import { httpAnswer } from './http-response.ts'
 import { hangUpWhenFlushed, type OwnedSocket, own, type SocketOwner } from './socket-owner.ts'
 import { isAnswered, written } from './upgrade-router.ts'
 
-/**
- * Why the wait of an authenticator was called off: whoever passes the reason on refuses, and nothing is
- * reported as a fault.
- */
-const peerGone: Denial = new Denial(499, 'gone', 'the peer has gone', { httpOnly: true })
+/** Why the signal of a handshake is aborted when its time is over. */
 const tooLate: Denial = new Denial(408, 'timeout', 'the handshake took too long', { httpOnly: true })
 
-/** Holds a socket that belongs to another listener. */
-const nobody: SocketOwner = { heard: () => {}, gone: () => {} }
+/** The owner of a socket that belongs to another listener. */
+const noOwner: SocketOwner = { received: () => {}, gone: () => {} }
 
-/** For how long a refused peer may take to read why. */
+/** How long a refused peer may take to read the reason. */
 const lastWordMs = 1_000
 
 /**
- * A socket between its upgrade request and the answer. It has a holder from the first tick, so that a peer
- * that resets while somebody waits for a database leaves nothing behind and ends nothing. What it sends too
- * early waits in the socket.
+ * A socket between its upgrade request and the answer. It has an owner from the first tick, so that a peer that resets while
+ * an authenticator waits for a database leaves nothing behind and ends no process. What the peer sends too early waits in
+ * the socket.
  */
 export class PendingUpgrade implements SocketOwner {
   readonly #socket: OwnedSocket
   readonly #clock: Clock
   readonly #done: () => void
-  readonly #stolen: () => void
+  readonly #answeredElsewhere: () => void
   readonly #before: number
   #timer: Timer
   #abort: AbortController | null = null
@@ -36,20 +33,26 @@ export class PendingUpgrade implements SocketOwner {
   #state: 'waiting' | 'late' | 'answered' | 'gone' = 'waiting'
 
   /**
-   * Calls `late` with the denial to answer when the time is over, `done` when it was answered or the peer has gone, and `stolen` when
-   * another listener of the HTTP server has answered it meanwhile.
+   * Calls `late` with the denial to answer when the time is over, `done` when it was answered or the peer has gone, and
+   * `answeredElsewhere` when another listener of the HTTP server has answered it meanwhile.
    */
   constructor(
     socket: OwnedSocket,
-    wait: { clock: Clock; ms: number; late: (denial: Denial) => void; done: () => void; stolen: () => void },
+    wait: {
+      clock: Clock
+      ms: number
+      late: (denial: Denial) => void
+      done: () => void
+      answeredElsewhere: () => void
+    },
   ) {
     this.#socket = socket
     this.#clock = wait.clock
     this.#done = wait.done
-    this.#stolen = wait.stolen
+    this.#answeredElsewhere = wait.answeredElsewhere
     this.#before = written(socket)
     this.#timer = wait.clock.after(wait.ms, () => {
-      this.#callOff('late', tooLate)
+      this.#abortWait('late', tooLate)
       wait.late(tooLate)
     })
     own(socket, this)
@@ -70,9 +73,9 @@ export class PendingUpgrade implements SocketOwner {
     return this.#state === 'waiting' || this.#state === 'late'
   }
 
-  /** Hands the socket over, still held. @throws Denial 499 when the peer has gone, or was answered before */
+  /** Hands the socket over, still owned. @throws Denial 499 when the peer has gone, or was answered before */
   take(): OwnedSocket {
-    if (this.#state !== 'waiting' || this.#isStolen())
+    if (this.#state !== 'waiting' || this.#isAnsweredElsewhere())
       deny(499, 'gone', 'the peer has gone, or was answered before')
     this.#state = 'answered'
     this.#timer.cancel()
@@ -84,7 +87,7 @@ export class PendingUpgrade implements SocketOwner {
 
   /** Answers with HTTP and hangs up; does nothing when the peer has gone, or was answered before. */
   reject(answer: HttpRefusal): void {
-    if (!this.isOpen || this.#isStolen()) return
+    if (!this.isOpen || this.#isAnsweredElsewhere()) return
     this.#state = 'answered'
     this.#timer.cancel()
     this.#done()
@@ -95,29 +98,29 @@ export class PendingUpgrade implements SocketOwner {
   }
 
   gone(): void {
-    this.#letGo()
+    this.#release()
     this.#socket.destroy()
   }
 
   /** Nothing is read before the answer. */
-  heard(): void {}
+  received(): void {}
 
-  /** Whether another listener was quicker: its socket is left to it as it is. */
-  #isStolen(): boolean {
+  /** Whether another listener has answered first: the socket is left to it as it is. */
+  #isAnsweredElsewhere(): boolean {
     if (!isAnswered(this.#socket, this.#before)) return false
-    own(this.#socket, nobody)
-    this.#letGo()
-    this.#stolen()
+    own(this.#socket, noOwner)
+    this.#release()
+    this.#answeredElsewhere()
     return true
   }
 
-  #letGo(): void {
+  #release(): void {
     this.#timer.cancel()
-    this.#callOff('gone', peerGone)
+    this.#abortWait('gone', peerGone)
     this.#done()
   }
 
-  #callOff(state: 'late' | 'gone', why: Denial): void {
+  #abortWait(state: 'late' | 'gone', why: Denial): void {
     if (!this.isOpen) return
     this.#state = state
     this.#why = why

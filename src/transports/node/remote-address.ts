@@ -1,19 +1,19 @@
 import { BlockList, isIP, isIPv4, type Socket, SocketAddress } from 'node:net'
 import { TLSSocket } from 'node:tls'
 
-/** Who is at the other end, behind the proxies that are trusted. */
+/** The peer of a socket, behind the trusted proxies. */
 export interface RemoteAddress {
   /** Canonical: an IPv4 address that is mapped into IPv6 is the IPv4 address. */
   readonly address: string
   /** Whether the peer's own wire is encrypted, as far as a trusted proxy says so. */
   readonly secure: boolean
   /** Why others may have the same address; `null` when there is no sign of it. */
-  readonly unsure: SharedAddress | null
+  readonly shared: SharedAddress | null
 }
 
-/** A sign that people cannot be told apart. */
+/** A sign that several people come from one address. */
 export interface SharedAddress {
-  /** What is told once: a stranger who sends a header must not use up what is to be said of a proxy. */
+  /** Each kind is reported once: a header from an unknown peer must not use up the report about a proxy. */
   readonly kind: 'unix' | 'silent' | 'private' | 'public'
   readonly cause: 'unix-socket' | 'silent-proxy' | 'unlisted-proxy'
   /** What to configure. */
@@ -42,12 +42,12 @@ export function remoteAddressesBehind(proxies: readonly string[]): RemoteAddress
     const direct = directOf(socket)
     const secure = socket instanceof TLSSocket
     const forwarded = header('x-forwarded-for')
-    const unsure = unsureOf(direct, forwarded, isTrusted(direct))
-    if (!isTrusted(direct)) return { address: direct, secure, unsure }
+    const shared = sharedOf(direct, forwarded, isTrusted(direct))
+    if (!isTrusted(direct)) return { address: direct, secure, shared }
     return {
       address: firstStranger(direct, forwarded ?? '', isTrusted),
       secure: forwardedSecure(header('x-forwarded-proto')) ?? secure,
-      unsure,
+      shared,
     }
   }
 }
@@ -76,7 +76,7 @@ for (const range of [
 for (const range of ['::1/128', 'fc00::/7', 'fe80::/10']) add(near, range)
 
 /** Whether the address that was found may be that of many. */
-function unsureOf(direct: string, forwarded: string | null, isTrusted: boolean): SharedAddress | null {
+function sharedOf(direct: string, forwarded: string | null, isTrusted: boolean): SharedAddress | null {
   if (direct === unix) return unsureUnix(forwarded, isTrusted)
   if (isTrusted || forwarded === null || isIP(direct) === 0) return null
   const kind = near.check(direct, familyOf(direct)) ? 'private' : 'public'

@@ -1,24 +1,24 @@
 import type { Duplex } from 'node:stream'
 
-/** Whoever answers for a socket at the moment: a handshake first, then the connection that it became. */
+/** The object that owns a socket now: first the pending upgrade, then the connection that it became. */
 export interface SocketOwner {
   /** Bytes have come. */
-  heard(chunk: Uint8Array): void
+  received(chunk: Uint8Array): void
   /** The peer has hung up, reset or vanished; may be called more than once. */
   gone(): void
 }
 
-// of all copies of this package in a process: two must not hold one socket
-const socketOwner: unique symbol = Symbol.for('sallyport.holder')
+// one symbol for all copies of this package in a process: two must not own one socket
+const socketOwner: unique symbol = Symbol.for('sallyport.socket-owner')
 
-/** A socket with a place for its holder, so that ten thousand sockets share the same listeners. */
+/** A socket with a field for its owner, so that ten thousand sockets share the same listeners. */
 export interface OwnedSocket extends Duplex {
   [socketOwner]?: SocketOwner
 }
 
 /**
- * Makes someone the holder of a socket. The listeners are there from the first time on and stay until the
- * end: a peer that resets at any moment finds one for its 'error', without which the process would end.
+ * Sets the owner of a socket. The listeners are added at the first call and stay until the end: a peer may reset at any
+ * moment, and an 'error' without a listener would end the process.
  */
 export function own(socket: OwnedSocket, by: SocketOwner): void {
   const isFirst = socket[socketOwner] === undefined
@@ -26,14 +26,14 @@ export function own(socket: OwnedSocket, by: SocketOwner): void {
   if (isFirst) socket.on('error', gone).on('end', gone).on('close', gone)
 }
 
-/** Whether somebody of ours holds a socket, or has held it. */
+/** Whether a server of this package owns a socket, or has owned it. */
 export function isOwned(socket: OwnedSocket): boolean {
   return socket[socketOwner] !== undefined
 }
 
 /** Begins to read: until then, what the peer sends waits in the socket. */
 export function startReading(socket: OwnedSocket): void {
-  socket.on('data', heard)
+  socket.on('data', received)
 }
 
 /** Hangs up as soon as everything is written. */
@@ -41,8 +41,8 @@ export function hangUpWhenFlushed(socket: OwnedSocket): void {
   socket.on('finish', hangUp)
 }
 
-function heard(this: OwnedSocket, chunk: Uint8Array): void {
-  this[socketOwner]?.heard(chunk)
+function received(this: OwnedSocket, chunk: Uint8Array): void {
+  this[socketOwner]?.received(chunk)
 }
 
 function gone(this: OwnedSocket): void {

@@ -1,19 +1,19 @@
 import { WriteBatch } from './write-batch.ts'
 
-/** Someone whose frames wait for the end of the turn. */
+/** A connection whose frames wait for the end of the turn. */
 export interface Flushable {
   flush(): void
 }
 
 /**
- * Writes once per turn of the event loop: what several peers caused in one poll phase leaves in one write for
- * each connection. That is worth three to nine times as much as any other trick (see bench/).
+ * Writes once per turn of the event loop: what several peers caused in one poll phase leaves in one write for each connection.
+ * This saves three to nine times as much as any other measure (see bench/).
  */
 export class TurnWriter {
   #root = new WriteBatch()
   #waiting: Flushable[] = []
 
-  /** Where a connection begins its turn; it is flushed at the end of it. */
+  /** The batch with which a connection begins its turn; it is flushed at the end of the turn. */
   begin(connection: Flushable): WriteBatch {
     if (this.#waiting.length === 0) setImmediate(() => this.#flush())
     this.#waiting.push(connection)

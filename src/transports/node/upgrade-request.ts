@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { type Carriers } from '../../core/api/credentials.ts'
-import { keyHeaderNames } from '../../core/access/credentials.ts'
+import { keyHeaderNames, listItems } from '../../core/access/credentials.ts'
 import { Denial } from '../../wire/errors.ts'
 
 /** The parts of an upgrade request, read once and strictly. */
@@ -69,7 +69,7 @@ export function readUpgrade(
     host: hostOf(one('host')),
     origin: one('origin'),
     key: keyOf(one('sec-websocket-key') ?? ''),
-    offered: (headers.get('sec-websocket-protocol') ?? []).flatMap(listed),
+    offered: (headers.get('sec-websocket-protocol') ?? []).flatMap(listItems),
     headers,
   }
 }
@@ -130,17 +130,15 @@ function assertPlain(name: string, value: string): void {
 }
 
 function connectionUpgrades(headers: HeaderLines): boolean {
-  return (headers.get('connection') ?? []).flatMap(listed).some((token) => token.toLowerCase() === 'upgrade')
-}
-
-function listed(value: string): readonly string[] {
-  return value.trim() === '' ? [] : value.split(',').map((part) => part.trim())
+  return (headers.get('connection') ?? [])
+    .flatMap(listItems)
+    .some((token) => token.toLowerCase() === 'upgrade')
 }
 
 /**
  * The target in origin form (RFC 9112 section 3.2.1). A path that a URL parser would change (dot segments,
- * backslashes, characters outside RFC 3986) is refused, so that nobody who reads `url` sees another one than
- * the router does.
+ * backslashes, characters outside RFC 3986) is refused, so that a reader of `url` and the router see the same
+ * path.
  */
 function target(url: string): { readonly path: string; readonly query: string } {
   const mark = url.indexOf('?')

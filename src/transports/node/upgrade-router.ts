@@ -12,27 +12,27 @@ export interface Upgrade {
   readonly socket: Duplex
   readonly head: Buffer
   /** Whether its path is accepted. */
-  readonly ours: boolean
+  readonly isAccepted: boolean
 }
 
-/** One who answers upgrades of an HTTP server. */
+/** What answers upgrades of an HTTP server. */
 export interface UpgradeListener {
-  /** Whether every path is its own. */
-  readonly isWhole: boolean
-  /** Whether it was closed: then it still answers 503 for its paths, until another one takes its place. */
+  /** Whether it accepts every path. */
+  readonly acceptsEveryPath: boolean
+  /** Whether it was closed: then it still answers 503 for its paths, until another one replaces it. */
   readonly isClosed: boolean
   /** How long an upgrade that is left to other listeners may stay without an answer. */
-  readonly leftMs: number
+  readonly leftToOthersMs: number
   readonly clock: Clock
   accepts(path: string): boolean
   answer(upgrade: Upgrade): void
-  /** Hears that another one accepts the same path. */
+  /** Called when another one accepts the same path. */
   overlapped(): void
 }
 
 const known = new WeakMap<HttpServer | HttpsServer, UpgradeRouter>()
 
-/** The upgrades of an HTTP server: one and the same for all who are attached to it. */
+/** The router of an HTTP server: the same one for all servers that are attached to it. */
 export function upgradesOf(server: HttpServer | HttpsServer): UpgradeRouter {
   const made = known.get(server) ?? new UpgradeRouter(server)
   known.set(server, made)
@@ -40,35 +40,35 @@ export function upgradesOf(server: HttpServer | HttpsServer): UpgradeRouter {
 }
 
 /**
- * Answers each upgrade of an HTTP server once: who was attached first and accepts the path has it. What another listener has
- * taken, such as that of Socket.IO, ws or Vite, is left alone.
+ * Answers each upgrade of an HTTP server once: the first attached server that accepts the path answers. An upgrade that another
+ * listener has taken, such as that of Socket.IO, ws or Vite, is left alone.
  */
 class UpgradeRouter {
   readonly #server: HttpServer | HttpsServer
-  #claimants: readonly UpgradeListener[] = []
+  #listeners: readonly UpgradeListener[] = []
 
   constructor(server: HttpServer | HttpsServer) {
     this.#server = server
     // the first of all listeners, so that it sees the socket as it came; a closed one stays, or node:http would take an upgrade for
     // a request and ask the application
-    server.prependListener('upgrade', (request, socket, head) => this.#came({ request, socket, head }))
+    server.prependListener('upgrade', (request, socket, head) => this.#route({ request, socket, head }))
   }
 
   /** @throws TypeError when the paths of two overlap for certain */
-  add(claimant: UpgradeListener): void {
-    const open = this.#claimants.filter(({ isClosed }) => !isClosed)
-    if (open.length > 0 && [...open, claimant].some(({ isWhole }) => isWhole)) {
+  add(listener: UpgradeListener): void {
+    const open = this.#listeners.filter(({ isClosed }) => !isClosed)
+    if (open.length > 0 && [...open, listener].some(({ acceptsEveryPath }) => acceptsEveryPath)) {
       throw new TypeError(
         "another server is attached to this HTTP server, and one of the two takes every path: give each 'accepts', or serve both from one with router()",
       )
     }
-    this.#claimants = [...open, claimant]
+    this.#listeners = [...open, listener]
   }
 
-  #came(came: Omit<Upgrade, 'ours'>): void {
-    const { socket } = came
+  #route(upgrade: Omit<Upgrade, 'isAccepted'>): void {
+    const { socket } = upgrade
     if (this.#server.listenerCount('upgrade') === 1) {
-      if (!isOwned(socket)) this.#lead(came, false)
+      if (!isOwned(socket)) this.#dispatch(upgrade, false)
       return
     }
     // the others are called within this turn, and say by what they do whether they take it
@@ -76,22 +76,22 @@ class UpgradeRouter {
     const ignore = (): void => {}
     socket.on('error', ignore)
     process.nextTick(() => {
-      if (!isTaken(socket, before)) this.#lead(came, true)
+      if (!isTaken(socket, before)) this.#dispatch(upgrade, true)
       socket.off('error', ignore)
     })
   }
 
-  #lead(came: Omit<Upgrade, 'ours'>, hasOthers: boolean): void {
-    const path = pathOf(came.request)
-    const [first, second] = this.#claimants.filter((claimant) => claimant.accepts(path))
+  #dispatch(upgrade: Omit<Upgrade, 'isAccepted'>, hasOthers: boolean): void {
+    const path = pathOf(upgrade.request)
+    const [first, second] = this.#listeners.filter((listener) => listener.accepts(path))
     if (first !== undefined) {
       if (second !== undefined) first.overlapped()
-      return first.answer({ ...came, ours: true })
+      return first.answer({ ...upgrade, isAccepted: true })
     }
-    const [any] = this.#claimants
+    const [any] = this.#listeners
     // no other listener is there to answer, so we do
-    if (any !== undefined && hasOthers) leaveToOthers(came.socket, any.clock, any.leftMs)
-    else any?.answer({ ...came, ours: false })
+    if (any !== undefined && hasOthers) leaveToOthers(upgrade.socket, any.clock, any.leftToOthersMs)
+    else any?.answer({ ...upgrade, isAccepted: false })
   }
 }
 
@@ -117,9 +117,9 @@ export function written(socket: Duplex & { readonly bytesWritten?: Socket['bytes
 }
 
 /**
- * Leaves an upgrade to the server's other listeners. Node has let go of the socket: without a listener for its 'error' a
- * peer that resets would end the process, and one that nobody answers would be held for ever. So it has the one from the
- * first tick, and is cut when nobody has written a byte within the time.
+ * Leaves an upgrade to the other listeners of the HTTP server. Node has released the socket: without a listener for 'error' a
+ * peer that resets would end the process, and an upgrade without an answer would stay open for ever. So the socket has that
+ * listener from the first tick, and is cut when no byte was written within the time.
  */
 function leaveToOthers(socket: Duplex, clock: Clock, ms: number): void {
   const before = written(socket)

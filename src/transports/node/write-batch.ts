@@ -1,13 +1,13 @@
 /**
- * What was sent in one turn, as a path in a tree: connections that are sent the same frames in the same order
- * stand on the same batch, and so write the very same buffer. A private frame leads to a branch of one's own.
+ * What was sent in one turn, as a path in a tree. Connections that are sent the same frames in the same order share a batch, and
+ * so write the same buffer. A frame for one connection alone leads to a branch of its own.
  */
 export class WriteBatch {
   /** Bytes from the root to here. */
   readonly bytes: number
   readonly #frame: Uint8Array | null
   readonly #parent: WriteBatch | null
-  /** The branch that was taken last: in a group nearly always the right one. */
+  /** The branch that was taken last: in a group nearly always the one that is taken next. */
   #last: WriteBatch | null = null
   #branches: Map<Uint8Array | null, WriteBatch> | null = null
   #joined: Uint8Array | null = null
@@ -18,7 +18,7 @@ export class WriteBatch {
     this.bytes = (parent?.bytes ?? 0) + (frame?.length ?? 0)
   }
 
-  /** The batch with one more frame: the very same one for everyone who comes from here with this frame. */
+  /** The batch with one more frame: the same one for every connection that adds this frame here. */
   with(frame: Uint8Array): WriteBatch {
     const last = this.#last
     if (last === null) return (this.#last = new WriteBatch(this, frame))
@@ -28,7 +28,7 @@ export class WriteBatch {
     return (this.#last = this.#branches.get(frame) ?? new WriteBatch(this, frame))
   }
 
-  /** All frames in one buffer, joined once for everyone who stands here. */
+  /** All frames in one buffer, joined once for all connections of this batch. */
   joined(): Uint8Array {
     return (this.#joined ??= this.#join())
   }

@@ -395,11 +395,12 @@ test('nothing is handed to a wire that has ended: not what a handler says, nor w
     { message: () => {}, ended: () => {} },
   )
   let sent = 0
-  const accept: typeof handshake.accept = (...how) => {
-    const wire = handshake.accept(...how)
+  const acceptWire = handshake.accept.bind(handshake)
+  handshake.accept = (...how) => {
+    const wire = acceptWire(...how)
     return { ...wire, send: (packet) => (sent++, wire.send(packet)) }
   }
-  expect(await runAdmission(parting, { handshake: { ...handshake, accept }, host })).toBeNull()
+  expect(await runAdmission(parting, { handshake, host })).toBeNull()
   far.send('{"op":"msg","in":"/ws/lines","id":"1","data":"hello"}')
   far.cut()
   await settled()

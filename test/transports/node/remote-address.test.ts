@@ -186,7 +186,7 @@ test('a peer that has gone before its address was asked for is not taken for a u
   expect(remoteAddressesBehind(['unix'])(gone, () => '192.0.2.7')).toEqual({
     address: '',
     secure: false,
-    unsure: null,
+    shared: null,
   })
 })
 
@@ -221,13 +221,13 @@ test.each([
   (remoteAddress, kind) => {
     // all that is looked at is what stands here
     const socket = { remoteAddress } as Socket
-    const { address, unsure } = remoteAddressesBehind([])(socket, (name) =>
+    const { address, shared } = remoteAddressesBehind([])(socket, (name) =>
       name === 'x-forwarded-for' ? '192.0.2.7' : null,
     )
-    expect(unsure).toMatchObject({ kind, cause: 'unlisted-proxy' })
-    expect(unsure?.detail.includes('strangers send that header too')).toBe(kind === 'public')
-    expect(unsure?.detail).toContain(`proxies: ['${address}']`)
-    expect(remoteAddressesBehind([])(socket, () => null).unsure).toBeNull()
+    expect(shared).toMatchObject({ kind, cause: 'unlisted-proxy' })
+    expect(shared?.detail.includes('strangers send that header too')).toBe(kind === 'public')
+    expect(shared?.detail).toContain(`proxies: ['${address}']`)
+    expect(remoteAddressesBehind([])(socket, () => null).shared).toBeNull()
   },
 )
 
