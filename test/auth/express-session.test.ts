@@ -27,7 +27,7 @@ async function redisStore(at?: string): Promise<session.Store> {
 }
 
 /** What an authenticator makes of a good cookie with this session. */
-function identified(
+async function identified(
   store: Pick<session.Store, 'get'>,
   options: { readonly expires?: () => Date; readonly clock?: Clock } = {},
 ): Promise<Identity<string> | null> {

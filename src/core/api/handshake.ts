@@ -59,10 +59,10 @@ export interface SecurityScheme {
 
 /**
  * A way of proving who you are: `null` means that there is no credential of this kind, a denial that there is a bad one.
- * Anything else that it throws is answered 503, never taken for an answer.
+ * It may answer at once or by a promise. Anything else that it throws is answered 503, never taken for an answer.
  */
 export interface Authenticator<U> {
-  (door: AuthRequest): Promise<Identity<U> | null>
+  (request: AuthRequest): Identity<U> | null | Promise<Identity<U> | null>
   readonly schemes?: readonly SecurityScheme[]
   /**
    * Whether it calls `limitLookup` before each look-up of an explicit credential. Left out, it is not asked at all about

@@ -8,8 +8,8 @@ export interface Identity<U> {
   readonly scopes?: readonly string[]
   readonly issuedAt?: Date
   readonly expires?: Date
-  /** Asks again who this is without the raw credential; `null` when it is nobody any more. */
-  renew?(): Promise<Identity<U> | null>
+  /** Asks again who this is without the raw credential, at once or by a promise; `null` when the identity has ended. */
+  renew?(): Identity<U> | null | Promise<Identity<U> | null>
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { Identity } from '../../../src/index.ts'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { introspection, issuerScoped, type IntrospectionOptions, provider } from '../../../src/auth/oidc.ts'
 import type { Authenticator } from '../../../src/core/api/handshake.ts'
@@ -39,11 +40,13 @@ const identityOf = async (token = 'opaque') => {
   return { ...identity, renew: identity.renew }
 }
 /** What a renewal comes to: the user, or the denial. */
-const renewal = async (identity: { renew(): Promise<{ user: User } | null> }): Promise<unknown> =>
-  identity.renew().then(
-    (now) => now?.user.id,
-    (error: unknown) => String(error),
-  )
+const renewal = async (identity: Required<Pick<Identity<User>, 'renew'>>): Promise<unknown> => {
+  try {
+    return (await identity.renew())?.user.id
+  } catch (error) {
+    return String(error)
+  }
+}
 
 beforeEach(async () => {
   issuer = await scriptedIssuer()

@@ -37,6 +37,25 @@ function who<U>(auth: Authenticator<U>) {
 
 const page = { origin: 'http://localhost' }
 
+test('an authenticator may answer without a promise, and so may its renewal', async () => {
+  const inHeader: Authenticator<User> = ({ headers }) =>
+    headers.get('x-test-user') === 'Ada'
+      ? { user: ada, renew: () => ({ user: ada, scopes: ['renewed'] }) }
+      : null
+  const server = testServer()
+  const scopes: string[] = []
+  const renewed = consumer(
+    contract('/ws/renewed', {}),
+    { auth: anyOf(byToken, inHeader), authorize: (asked) => scopes.push(...asked.scopes) >= 0 },
+    () => ({}),
+  )
+  const inside = await visit(renewed, {}, { headers: { 'x-test-user': 'Ada' }, server })
+  await server.recheck({ user: ada.id })
+  expect(scopes).toEqual(['renewed'])
+  inside.leave()
+  await expect(visit(renewed, {}, { headers: {}, server })).rejects.toMatchObject({ status: 401 })
+})
+
 test('an explicit credential beats a cookie', async () => {
   const headers = { ...page, authorization: 'Bearer bad', cookie: 'who=Ada' }
   await expect(visit(who(anyOf(byToken, byCookie)), {}, { headers })).rejects.toMatchObject({
