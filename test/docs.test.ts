@@ -18,18 +18,27 @@ mkdirSync(join(root, 'node_modules/.cache'), { recursive: true })
 const folder = mkdtempSync(join(root, 'node_modules/.cache/docs-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-/** The code blocks of a page that are whole programs: they begin with an import. */
-function programs(page: string): readonly string[] {
-  return [...readFileSync(join(root, page), 'utf8').matchAll(/^```ts\n(import [\s\S]*?)^```$/gm)].map(
-    ([, code = '']) => code,
+/** A code block of a page that is a whole program: it begins with an import, or with a comment that names its file. */
+interface Program {
+  readonly file: string
+  readonly code: string
+}
+
+function programs(page: string): readonly Program[] {
+  const blocks = readFileSync(join(root, page), 'utf8').matchAll(
+    /^```ts\n((?:\/\/ (\S+\.ts)\n)?import [\s\S]*?)^```$/gm,
   )
+  return [...blocks].map(([, code = '', file], index) => ({ file: file ?? `block-${index}.ts`, code }))
 }
 
 test('every program in the documentation compiles under strict options', () => {
   let count = 0
   for (const page of pages) {
-    for (const [index, code] of programs(page).entries()) {
-      writeFileSync(join(folder, `${page.replaceAll(/\W/g, '-')}-${index}.ts`), `${code}\nexport {}\n`)
+    // a folder for each page: its files import each other
+    const place = join(folder, page.replaceAll(/\W/g, '-'))
+    mkdirSync(place)
+    for (const { file, code } of programs(page)) {
+      writeFileSync(join(place, file), `${code}\nexport {}\n`)
       count++
     }
   }
@@ -45,7 +54,7 @@ test('every program in the documentation compiles under strict options', () => {
     JSON.stringify({
       extends: join(root, 'tsconfig.base.json'),
       compilerOptions: { ...options, allowImportingTsExtensions: true },
-      include: ['*.ts', join(root, 'src/transports/node/ws.d.ts')],
+      include: ['*/*.ts', join(root, 'src/transports/node/ws.d.ts')],
     }),
   )
   const output = (() => {

@@ -12,12 +12,14 @@ const places = {
   python: ['/usr/bin/python3'],
   django: ['/usr/bin/python3'],
   fastapi: ['/usr/bin/python3'],
+  registry: ['npm'],
   next: [join(import.meta.dirname, '../../examples/next/node_modules/.bin/next')],
 } as const
 
 /** What a program must be able to do besides being there. */
 const proofs: Partial<Record<Need, readonly string[]>> = {
   python: ['-c', 'import websockets'],
+  registry: ['ping', '--fetch-retries=0'],
   django: ['-c', 'import django, rest_framework_simplejwt'],
   fastapi: ['-c', 'import fastapi, jose, multipart, uvicorn'],
 }
