@@ -25,6 +25,7 @@ try {
   unpack()
   writeProgram()
   runProgram()
+  requireAll()
   for (const compiler of compilers)
     for (const [module, resolution] of resolutions) compile(compiler, module, resolution)
   console.log(`${subpaths.length} exports run, and compile with ${compilers.map(versionOf).join(', ')}`)
@@ -61,6 +62,18 @@ function writeProgram(): void {
 /** Run without our condition, thus from dist. */
 function runProgram(): void {
   execFileSync(process.execPath, ['program.ts'], {
+    cwd: place,
+    stdio: 'inherit',
+    env: { ...process.env, NODE_OPTIONS: '' },
+  })
+}
+
+/** CommonJS loads every export as well. */
+function requireAll(): void {
+  const paths = JSON.stringify(subpaths.map((path) => join(manifest.name, path)))
+  const program = `for (const path of ${paths}) if (Object.keys(require(path)).length === 0) throw new Error(path)\n`
+  writeFileSync(join(place, 'program.cjs'), program)
+  execFileSync(process.execPath, ['program.cjs'], {
     cwd: place,
     stdio: 'inherit',
     env: { ...process.env, NODE_OPTIONS: '' },

@@ -102,13 +102,57 @@ function filesBelow(place: string): readonly string[] {
 
 test('every link between the pages leads somewhere', () => {
   const dead = pages.flatMap((page) => {
-    const links = [...readFileSync(join(root, page), 'utf8').matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)].map(
-      ([, to = '']) => to,
+    const links = readFileSync(join(root, page), 'utf8').matchAll(
+      /\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)/g,
     )
-    return links.filter((to) => !isThere(join(root, page, '..', to))).map((to) => `${page}: ${to}`)
+    return [...links].flatMap(([, to = '', heading]) => {
+      const target = to === '' ? join(root, page) : join(root, page, '..', to)
+      const isSound = heading === undefined ? isThere(target) : anchorsOf(target).includes(heading)
+      return isSound ? [] : [`${page}: ${to}${heading === undefined ? '' : `#${heading}`}`]
+    })
   })
   expect(dead).toEqual([])
 })
+
+/** The headings of a page as GitHub names them in a link. */
+function anchorsOf(path: string): readonly string[] {
+  const headings = readFileSync(path, 'utf8').matchAll(/^#{1,6} (.+)$/gm)
+  return [...headings].map(([, title = '']) =>
+    title
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  )
+}
+
+test('the list of pages has every page', () => {
+  const list = readFileSync(join(root, 'docs/README.md'), 'utf8')
+  const unlisted = readdirSync(join(root, 'docs')).filter(
+    (name) => name.endsWith('.md') && name !== 'README.md' && !list.includes(`](${name})`),
+  )
+  expect(unlisted).toEqual([])
+})
+
+test('the page on the client has a row for each code of an error, each state and each option', () => {
+  const page = readFileSync(join(root, 'docs/client.md'), 'utf8')
+  const rows = [...page.matchAll(/^\| `([^|]+)` *\|/gm)].flatMap(([, cell = '']) => cell.split(/`, `|[:(]/))
+  const names = [
+    ...members('src/wire/errors.ts', 'type ErrorCode', /'(ERR_\w+)'/g),
+    ...members('src/client/channel.ts', 'type State', /'(\w+)'/g),
+    ...members('src/client/channel.ts', 'interface Snapshot', /readonly (\w+):/g),
+    // time is for tests alone
+    ...members('src/client/client.ts', 'interface ClientOptions', /readonly (?!clock)(\w+)\?:/g),
+  ]
+  expect(names.length).toBeGreaterThan(25)
+  expect(names.filter((name) => !rows.includes(name))).toEqual([])
+})
+
+/** The names in a declaration of a file, which ends before the next empty line. */
+function members(file: string, declaration: string, name: RegExp): readonly string[] {
+  const source = readFileSync(join(root, file), 'utf8')
+  const start = source.indexOf(`export ${declaration}`)
+  return [...source.slice(start, source.indexOf('\n\n', start)).matchAll(name)].map(([, found = '']) => found)
+}
 
 function isThere(path: string): boolean {
   try {
