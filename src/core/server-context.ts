@@ -9,7 +9,6 @@ import type { FailedAttempts } from './access/failed-attempts.ts'
 import type { HandshakeQueue } from './access/handshake-queue.ts'
 import type { Groups } from './groups/groups.ts'
 import type { Identity } from './api/identity.ts'
-import type { LayerConnection } from './groups/layer-connection.ts'
 import type { Limits } from './api/limits.ts'
 import type { OriginRules } from './access/origin.ts'
 import type { AccessCommands } from './access/access-commands.ts'
@@ -40,7 +39,6 @@ export interface ServerContext {
   readonly failedAttempts: FailedAttempts
   /** What becomes of a connection beyond `limits.connectionsPerIdentity`: it takes the place of the oldest, or is refused. */
   readonly whenFull: 'evict' | 'refuse'
-  readonly layer: LayerConnection
   readonly groups: Groups
   readonly presence: Presence
   /** Every open socket of this process. */

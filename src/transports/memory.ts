@@ -1,4 +1,5 @@
-import { buildHandshake, peerGone, type TransportRequest } from '../core/admission/build-handshake.ts'
+import { buildHandshake, peerGone } from '../core/admission/build-handshake.ts'
+import type { TransportRequest } from '../core/admission/transport.ts'
 import type { ServerContext, ServerHandshake } from '../core/server-context.ts'
 import { newId } from '../core/runtime/id.ts'
 import type { Identity } from '../core/api/identity.ts'

@@ -1,41 +1,11 @@
-import {
-  keyHeaderNames,
-  separate,
-  type CredentialSources,
-  type SeparatedRequest,
-} from '../access/credentials.ts'
+import { keyHeaderNames, separate, type SeparatedRequest } from '../access/credentials.ts'
 import type { Connection } from '../api/connection.ts'
 import type { Credentials } from '../api/credentials.ts'
 import { type AuthRequest, authRequest } from '../api/handshake.ts'
 import type { Identity } from '../api/identity.ts'
 import { type ServerContext, serverContext, type ServerHandshake } from '../server-context.ts'
 import { Denial } from '../../wire/errors.ts'
-
-/**
- * An upgrade request as a transport has read it. A transport checks `path` and `host` before: the URL is put together from
- * them as they are.
- */
-export interface TransportRequest extends CredentialSources {
-  /** The id of the handshake, and of the connection that it may become. */
-  readonly id: string
-  /** The path as it came, still percent-encoded. */
-  readonly path: string
-  /** The `Host` header. */
-  readonly host: string
-  /** Whether the peer's own wire is encrypted. */
-  readonly secure: boolean
-  readonly origin: string | null
-  /** The address of the peer, behind the trusted proxies. */
-  readonly address: string
-  /** Who it is, said by the in-process transport of tests alone. */
-  readonly known?: Identity<unknown> | undefined
-  /** Every header by its name in lower case; a header that came in several lines has several values. */
-  readonly headers: Iterable<readonly [name: string, values: string | readonly string[]]>
-  /** Aborted, with a {@link Denial} as the reason, when the peer has gone or the time is over before the answer. */
-  readonly signal: AbortSignal
-  /** Makes the connection. @throws Denial 499 when the peer has gone, or was answered before */
-  accept(protocol: string | null, messageBytes: number): Connection
-}
+import type { TransportRequest } from './transport.ts'
 
 /** Why a signal of a handshake is aborted when the peer has gone: an authenticator that passes it on reports no fault. */
 export const peerGone: Denial = new Denial(499, 'gone', 'the peer has gone', { httpOnly: true })

@@ -13,8 +13,8 @@ import {
   type OptionKinds,
   needed,
 } from '../../wire/options.ts'
-import type { AdmissionRequest } from '../../core/admission/admit.ts'
 import { buildHandshake, peerGone } from '../../core/admission/build-handshake.ts'
+import type { Transport, TransportParts } from '../../core/admission/transport.ts'
 import type { ServerContext } from '../../core/server-context.ts'
 import { httpFace } from '../../core/access/denial-response.ts'
 import { deniedEvent } from '../../core/api/events.ts'
@@ -33,17 +33,6 @@ import {
 import { assertWhole, pathOf, readUpgrade } from './upgrade-request.ts'
 import { type UpgradeListener, isAnswering, type Upgrade, upgradesOf } from './upgrade-router.ts'
 import { TurnWriter } from './turn-writer.ts'
-
-/** What the transport is made of. */
-export interface NodeTransportParts {
-  readonly context: ServerContext
-  /** Authenticates and authorizes a handshake; it settles when that was answered. */
-  readonly admit: (entrance: AdmissionRequest) => Promise<void>
-  /** Closes the server that has this transport. */
-  readonly close: (drain: Duration) => Promise<void>
-  /** Addresses or CIDR ranges of proxies whose forwarded headers count. */
-  readonly proxies?: readonly string[]
-}
 
 /** What can be wrong where several listeners answer the upgrades of one HTTP server. */
 const attachFaults = {
@@ -73,13 +62,11 @@ const attachKinds: OptionKinds<AttachOptions> = {
 }
 
 /** WebSockets on servers of node:http. */
-export interface NodeTransport {
+export interface NodeTransport extends Transport {
   /** @throws TypeError when the paths of two overlap for certain, or this one is closed */
   attach(server: HttpServer | HttpsServer, options?: AttachOptions): void
   /** Listens with a server of its own. @throws what node:net throws, such as EADDRINUSE */
   listen(port: number, host?: string): Promise<{ readonly port: number; readonly host: string }>
-  /** Closes the connections that are left and stops its own servers; on the others it answers 503 from now on. */
-  close(): Promise<void>
 }
 
 const pipelined = new Denial(400, 'bad-request', 'an upgrade follows a request that is not answered yet')
@@ -94,19 +81,19 @@ const restart = new Denial(503, 'restart', 'the server is being restarted', { re
  *
  * @throws TypeError when a proxy is no address and no range
  */
-export function nodeTransport(parts: NodeTransportParts): NodeTransport {
-  return new Transport(parts)
+export function nodeTransport(parts: TransportParts): NodeTransport {
+  return new HttpTransport(parts)
 }
 
-class Transport implements NodeTransport {
+class HttpTransport implements NodeTransport {
   readonly #context: ServerContext
-  readonly #admit: NodeTransportParts['admit']
+  readonly #admit: TransportParts['admit']
   readonly #remoteAddressOf: RemoteAddressOf
   readonly #transport: TransportContext
   readonly #attached = new Set<HttpServer | HttpsServer>()
   /** Restores the methods that were replaced. */
   readonly #restores: (() => void)[] = []
-  readonly #close: NodeTransportParts['close']
+  readonly #close: TransportParts['close']
   readonly #ownServers = new Set<HttpServer>()
   readonly #idleConnections: IdleConnections
   /** Refuses the upgrades that have no answer yet, by the id of the handshake. */
@@ -116,7 +103,7 @@ class Transport implements NodeTransport {
   readonly #emittedShared = new Set<SharedAddress['kind']>()
   readonly #reportedFaults = new Set<keyof typeof attachFaults>()
 
-  constructor({ context, admit, close, proxies = [] }: NodeTransportParts) {
+  constructor({ context, admit, close, proxies }: TransportParts) {
     this.#close = close
     this.#context = context
     this.#admit = admit

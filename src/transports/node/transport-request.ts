@@ -1,4 +1,4 @@
-import type { TransportRequest } from '../../core/admission/build-handshake.ts'
+import type { TransportRequest } from '../../core/admission/transport.ts'
 import { type TransportContext, NodeConnection } from './connection.ts'
 import { switchingProtocols } from './http-response.ts'
 import type { PendingUpgrade } from './pending-upgrade.ts'

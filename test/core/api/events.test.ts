@@ -334,7 +334,7 @@ test('a sink that throws is reported and takes no socket with it', async () => {
   })
   const tab = await come()
   await tab.send('write', { text: 'hello' })
-  expect(new Set(faults)).toEqual(new Set(['telling of an event']))
+  expect(new Set(faults)).toEqual(new Set(['handling an event']))
 })
 
 test('a sink whose promise fails is reported, and ends no process', async () => {
