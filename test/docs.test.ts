@@ -70,7 +70,7 @@ test('every program in the documentation compiles under strict options', () => {
 
 const taught = [
   ...pages,
-  'showcase/src/contracts.ts',
+  ...filesBelow('showcase/src').filter((name) => name.endsWith('/contract.ts')),
   ...filesBelow('examples').filter((name) => name.endsWith('.ts')),
   ...filesBelow('src').filter((name) => name.endsWith('.ts')),
 ]

@@ -1,9 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { createApp } from './app.ts'
 import { ConfigurationError, readConfig } from './config.ts'
-import { logger } from './logger.ts'
-import { processMetrics } from './metrics.ts'
-import { demoTable } from './seed.ts'
+import { logger } from './operations/logger.ts'
+import { processMetrics } from './operations/metrics.ts'
+import { demoTable } from './database/seed.ts'
 
 const drainMs = 30_000
 

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import react from '@vitejs/plugin-react'
 import { defineConfig } from 'vite'
-import { noncePlaceholder } from '../src/pages.ts'
+import { noncePlaceholder } from '../src/http/pages.ts'
 
 export default defineConfig({
   root: fileURLToPath(new URL('.', import.meta.url)),

@@ -1,6 +1,6 @@
 import type { Page } from 'playwright'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { start } from '../showcase/running.ts'
+import { start } from '../showcase/support/running.ts'
 import { browsers, hasBrowser } from '../support/browser.ts'
 import { buildPages, connection, enter, knock, message, passwordOf, person, say, signInOn } from './pages.ts'
 

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { messages } from '../../showcase/src/messages.ts'
-import { type Running, start } from '../showcase/running.ts'
+import { messages } from '../../showcase/src/chat/messages.ts'
+import { type Running, start } from '../showcase/support/running.ts'
 import { browsers, hasBrowser } from '../support/browser.ts'
 import { buildPages, composer, connection, enter, knock, message, person, say } from './pages.ts'
 

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { type Running, start } from '../showcase/running.ts'
+import { type Running, start } from '../showcase/support/running.ts'
 import { browsers, hasBrowser } from '../support/browser.ts'
 import { buildPages, composer, connection, enter, message, person, say } from './pages.ts'
 

@@ -1,6 +1,6 @@
 import type { Page } from 'playwright'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { type Running, start } from '../showcase/running.ts'
+import { type Running, start } from '../showcase/support/running.ts'
 import { browsers, hasBrowser } from '../support/browser.ts'
 import { buildPages, composer, connection, enter, message, passwordOf, say, signInOn } from './pages.ts'
 

@@ -3,7 +3,7 @@ import { readdir, stat } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import type { Locator, Page } from 'playwright'
-import type { Running } from '../showcase/running.ts'
+import type { Running } from '../showcase/support/running.ts'
 
 const run = promisify(execFile)
 const vite = fileURLToPath(new URL('../../node_modules/vite/bin/vite.js', import.meta.url))

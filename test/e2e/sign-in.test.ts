@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { type Running, start } from '../showcase/running.ts'
+import { type Running, start } from '../showcase/support/running.ts'
 import { browsers, hasBrowser } from '../support/browser.ts'
 import { buildPages, composer, connection, enter, passwordOf, signInOn } from './pages.ts'
 

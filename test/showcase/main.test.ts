@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { WebSocket as Ws } from 'ws'
-import { temporaryDirectory } from './directory.ts'
+import { temporaryDirectory } from './support/temporary-directory.ts'
 
 interface Process {
   readonly child: ChildProcess

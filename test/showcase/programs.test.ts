@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { available } from '../support/require.ts'
-import { askToken, type Running, signUp, start } from './running.ts'
+import { askToken, type Running, signUp, start } from './support/running.ts'
 
 const run = promisify(execFile)
 const hello = '{"type":"say","text":"hello"}'

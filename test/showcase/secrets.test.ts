@@ -4,7 +4,7 @@ import { carrierProtocol } from '../../src/wire/carrier.ts'
 import { mark, Witness } from '../support/marks.ts'
 import { frame, goodbye, say } from '../transports/node/raw-client.ts'
 import { knock, upgradeHead } from '../transports/node/upgrade-head.ts'
-import { onBothDatabases } from './databases.ts'
+import { onBothDatabases } from './support/databases.ts'
 import {
   askToken,
   browser,
@@ -14,8 +14,8 @@ import {
   signUp,
   type Someone,
   start,
-} from './running.ts'
-import { stored } from './stored.ts'
+} from './support/running.ts'
+import { stored } from './support/stored.ts'
 
 // A day of the running product, told by its credentials: each holds a text that stands nowhere else, is used well and badly in every
 // place that takes one, and is then looked for in the log, the metrics, the console, the answers, the frames and the database.

@@ -1,7 +1,7 @@
 import { Alert, Container } from '@mantine/core'
 import type { Client } from 'sallyport/client'
 import type { ReactNode } from 'react'
-import { audit } from '../../../src/contracts.ts'
+import { audit } from '../../../src/audit/contract.ts'
 import { sentence } from '../chat/connection-words.ts'
 import { Header } from '../layout/header.tsx'
 import { NothingHere } from '../layout/not-found.tsx'

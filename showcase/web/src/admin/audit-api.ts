@@ -1,6 +1,6 @@
 import type { ChannelOf } from 'sallyport/client'
 import { z } from 'zod'
-import { type audit, auditEntry } from '../../../src/contracts.ts'
+import { type audit, auditEntry } from '../../../src/audit/contract.ts'
 import { request } from '../http/request.ts'
 
 const page = z.object({

@@ -1,6 +1,6 @@
 import type { ChannelOf } from 'sallyport/client'
 import type { z } from 'zod'
-import type { chat } from '../../../src/contracts.ts'
+import type { chat } from '../../../src/chat/contract.ts'
 
 /** A chat room that was opened. */
 export type OpenedChat = ChannelOf<typeof chat>

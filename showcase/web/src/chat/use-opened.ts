@@ -1,5 +1,5 @@
 import { useCallback } from 'react'
-import { chat } from '../../../src/contracts.ts'
+import { chat } from '../../../src/chat/contract.ts'
 import { type Live, useLive } from '../live/use-live.ts'
 import type { OpenedChat } from './contract.ts'
 

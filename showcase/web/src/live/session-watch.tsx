@@ -1,6 +1,6 @@
 import type { Client, ChannelOf } from 'sallyport/client'
 import { type ReactNode, useEffect } from 'react'
-import { account } from '../../../src/contracts.ts'
+import { account } from '../../../src/account/contract.ts'
 import { useFarewell } from './use-farewell.ts'
 import { useLive, useSnapshot } from './use-live.ts'
 

@@ -1,0 +1,55 @@
+import type { Visitor } from '../identity/socket-auth.ts'
+
+/** A socket that can be looked at. */
+export interface Entering {
+  readonly id: string
+  readonly user: Pick<Visitor, 'id' | 'session'>
+}
+
+/** An open socket of somebody. */
+export interface OpenSocket {
+  readonly id: string
+  readonly session: string
+  /** Where it leads, as the page calls it: a room, the account or the console. */
+  readonly place: SocketPlace
+  /** Milliseconds since 1970. */
+  readonly since: number
+}
+
+/** Where a socket leads. */
+export type SocketPlace =
+  { readonly kind: 'room'; readonly room: string } | { readonly kind: 'account' } | { readonly kind: 'audit' }
+
+/** The open sockets of this process, so that people can see where they are signed in. */
+export interface OpenSockets {
+  /** Remembers a socket until the returned function is called. */
+  enter(socket: Entering, place: SocketPlace): () => void
+  of(user: string): readonly OpenSocket[]
+}
+
+/**
+ * Keeps open sockets by user.
+ *
+ * @param changed is told whose sockets have come or gone
+ * @param now wall time in milliseconds
+ */
+export function openSockets(
+  changed: (user: string) => void = () => {},
+  now: () => number = Date.now,
+): OpenSockets {
+  const byUser = new Map<string, Set<OpenSocket>>()
+  return {
+    enter({ id, user: { id: user, session } }, place) {
+      const socket = { id, session, place, since: now() }
+      const own = byUser.get(user) ?? new Set()
+      byUser.set(user, own.add(socket))
+      changed(user)
+      return () => {
+        if (!own.delete(socket)) return
+        if (own.size === 0) byUser.delete(user)
+        changed(user)
+      }
+    },
+    of: (user) => [...(byUser.get(user) ?? [])],
+  }
+}

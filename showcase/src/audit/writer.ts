@@ -1,0 +1,138 @@
+import { type AuditEvent, auditEvent } from './event.ts'
+import type { AuditRow, Database } from '../database/database.ts'
+import { timeIds } from '../database/time-ids.ts'
+import { networkPrefix } from '../http/client-address.ts'
+
+/** Keeps what happens, without anybody waiting for it. */
+export interface AuditWriter {
+  /** Takes an event and returns at once; it never throws. What the port tells of every message is passed over. */
+  note(event: { readonly type: string }): void
+  /** Settles when all that was noted is kept, or could not be. */
+  flush(): Promise<void>
+  /** Keeps what is left, once, and tries no more. */
+  close(): Promise<void>
+}
+
+/** What a writer is made with. */
+export interface AuditWriterOptions {
+  /** Called with what was kept, in order. */
+  readonly kept?: (rows: readonly AuditRow[]) => void
+  /** Hears that the database did not take a batch; it is offered again. */
+  readonly failed?: (error: unknown) => void
+  /** How long events may be gathered; 100 ms. */
+  readonly gatherMs?: number
+  /** How many events may wait; 5,000. Beyond it they are only counted. */
+  readonly bound?: number
+  /** How many events of one type from one network are kept a minute; 300. Beyond it they are only counted. */
+  readonly perMinute?: number
+  readonly now?: () => number
+}
+
+const batchRows = 200
+const againMs = 1_000
+/** Told of every message that is sent: that is no matter of access. */
+const passedOver: ReadonlySet<string> = new Set(['sent'])
+
+/** One writer for a server. Rows are inserted in batches, one at a time, so that a flood costs one query for many. */
+export function auditWriter({ query }: Database, options: AuditWriterOptions = {}): AuditWriter {
+  const { kept = () => {}, failed = () => {}, gatherMs = 100, bound = 5_000, now = Date.now } = options
+  const ids = timeIds(now)
+  const thinned = thinning(options.perMinute ?? 300, options.now ?? (() => performance.now()))
+  let waiting: AuditRow[] = []
+  let lost = 0
+  let writing: Promise<void> | null = null
+  let timer: NodeJS.Timeout | undefined
+  let closed = false
+
+  const add = (event: AuditEvent): void => {
+    if (waiting.length < bound) waiting.push({ ...event, id: ids().id, detail: JSON.stringify(event.detail) })
+    else lost += 1
+  }
+
+  /** @returns whether the database took it */
+  const insert = async (rows: readonly AuditRow[]): Promise<boolean> => {
+    try {
+      await query.insertInto('audit').values(rows).execute()
+      return true
+    } catch (error) {
+      failed(error)
+      return false
+    }
+  }
+
+  const writeAll = async (): Promise<void> => {
+    while (waiting.length > 0) {
+      const rows = waiting.slice(0, batchRows)
+      if (!(await insert(rows))) return arm(againMs)
+      waiting = waiting.slice(rows.length)
+      if (lost > 0) {
+        add(auditEvent({ type: 'audit-lost', count: lost } as { type: string }))
+        lost = 0
+      }
+      kept(rows)
+    }
+  }
+
+  const arm = (ms: number): void => {
+    if (!closed) timer ??= setTimeout(() => void write(), ms).unref()
+  }
+
+  const write = (): Promise<void> => {
+    clearTimeout(timer)
+    timer = undefined
+    writing ??= writeAll().finally(() => {
+      writing = null
+    })
+    return writing
+  }
+
+  const flush = async (): Promise<void> => {
+    await write()
+    // what was noted while a batch was on its way
+    if (waiting.length > 0) await write()
+  }
+
+  return {
+    note(event) {
+      if (passedOver.has(event.type)) return
+      const entry = auditEvent(event)
+      for (const one of thinned(entry)) add(one)
+      arm(gatherMs)
+    },
+    flush,
+    close() {
+      closed = true
+      return flush()
+    },
+  }
+}
+
+/**
+ * Bounds what one network can make of one type, so that nobody fills the disk or drowns what others did; what is left
+ * out is counted and told in an event of its own, in the next minute.
+ */
+function thinning(perMinute: number, now: () => number): (event: AuditEvent) => readonly AuditEvent[] {
+  let counts = new Map<string, { count: number; readonly type: string; readonly address: string | null }>()
+  let ends = 0
+  return (event) => {
+    const over: AuditEvent[] = []
+    if (now() >= ends) {
+      for (const { count, type, address } of counts.values()) {
+        if (count > perMinute) over.push(thinnedEvent(type, address, count - perMinute))
+      }
+      counts = new Map()
+      ends = now() + 60_000
+    }
+    const address = event.address === null ? null : networkPrefix(event.address)
+    const key = `${event.type} ${address}`
+    const known = counts.get(key) ?? { count: 0, type: event.type, address }
+    known.count += 1
+    // the number of networks is bounded too: beyond it each event counts as its own
+    if (counts.size < 10_000) counts.set(key, known)
+    return known.count > perMinute ? over : [...over, event]
+  }
+}
+
+function thinnedEvent(of: string, address: string | null, count: number): AuditEvent {
+  return { ...auditEvent({ type: 'audit-thinned' }), address, detail: { of, count } }
+}
