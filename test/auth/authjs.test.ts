@@ -18,8 +18,10 @@ const secure = '__Secure-authjs.session-token'
 const user = ({ name }: AuthjsToken): User => ({ name: String(name) })
 const door = (options: Partial<AuthjsOptions<User>> = {}) =>
   authjs({ secret, cookie: plain, user, ...options })
-const asked = (cookie: string, options: Partial<AuthjsOptions<User>> = {}): Promise<Identity<User> | null> =>
-  door(options)(doorOf({ headers: { cookie } }))
+const asked = async (
+  cookie: string,
+  options: Partial<AuthjsOptions<User>> = {},
+): Promise<Identity<User> | null> => door(options)(doorOf({ headers: { cookie } }))
 /** A cookie as Auth.js itself makes one. */
 const made = (token: object, { salt = plain, from = secret, maxAge = 3600 } = {}): Promise<string> =>
   encode({ token: { ...token }, secret: from, salt, maxAge })
