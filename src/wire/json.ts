@@ -18,7 +18,8 @@ export interface RefusedJson {
 /**
  * Parses JSON from a peer. The text is looked at before a value is built. It is refused when its nesting is deeper than
  * 64 (validators recurse), when it has a key `__proto__` or `constructor` (prototype pollution, CVE-2019-10744 and its
- * kind), and when it holds more values than `maxValues`: the objects, the items of arrays and the members of objects, all
+ * kind) or a key with a backslash in it (after one, V8 reads the next escaped key wrongly, for everyone in the process:
+ * https://github.com/nodejs/node/issues/63785), and when it holds more values than `maxValues`: the objects, the items of arrays and the members of objects, all
  * together (a validator may say something about each of them). An empty array or object counts as if it held one value. An
  * object whose keys are small whole numbers counts for one value more for each 64 of its largest key up to 4,096: V8
  * makes an array of that length of its copy, so that 14 KB of `{"1000":1}` were 15 MB.
@@ -61,9 +62,11 @@ function lookAt(text: string, maxValues: number): RefusedJson | null {
   return isShort && !hasSuspect ? null : scan(text, maxValues, hasSuspect)
 }
 
+const suspects = ['__proto__', 'constructor', '\\u', '\\\\']
+
 /** A cheap look at the text, so that keys are looked at in few messages; an escape could spell any key. */
 function mayHoldForbiddenKey(text: string): boolean {
-  return text.includes('__proto__') || text.includes('constructor') || text.includes('\\u')
+  return suspects.some((suspect) => text.includes(suspect))
 }
 
 /** The largest whole-number key of each object that is open, by its depth: filled by one scan at a time. */
@@ -143,12 +146,18 @@ function isEscaped(text: string, start: number, index: number): boolean {
 
 const forbiddenKeys = ['__proto__', 'constructor']
 
-/** Whether the text between two quotation marks is a forbidden key: a colon follows, and it spells one, escapes or not. */
+/** Whether the text between two quotation marks is a forbidden key, escapes or not: a colon follows. */
 function isForbiddenKey(text: string, open: number, close: number): boolean {
-  const first = text.charCodeAt(open + 1)
-  // most texts begin with another character than _, c and a backslash
-  if (first !== 0x5f && first !== 0x63 && first !== 0x5c) return false
-  return forbiddenKeys.some((key) => endOfWord(text, open + 1, key) === close) && isKey(text, close + 1)
+  if (!isKey(text, close + 1)) return false
+  return (
+    holdsBackslash(text.slice(open + 1, close)) ||
+    forbiddenKeys.some((key) => endOfWord(text, open + 1, key) === close)
+  )
+}
+
+/** Whether a text has a backslash when its escapes are read. */
+function holdsBackslash(escaped: string): boolean {
+  return escaped.includes('\\\\') || /\\u005c/i.test(escaped)
 }
 
 /** Where a word ends that begins here, any of its characters as it is or as `\\u` and four digits; -1 for another word. */
