@@ -9,13 +9,21 @@ const away = (): true => {
   throw new Error('the database is away')
 }
 
+function textOf(error: unknown): string {
+  try {
+    return String(error)
+  } catch {
+    return 'no text'
+  }
+}
+
 function world(what: () => true = away) {
   const clock = testClock()
   const reports: string[] = []
   let denied = 0
   const server = testServer({
     clock,
-    report: (error, doing) => reports.push(`${doing}: ${String(error)}`),
+    report: (error, doing) => reports.push(`${doing}: ${textOf(error)}`),
     on: ({ type }) => void (denied += type === 'denied' ? 1 : 0),
   })
   const asking: Authenticator<null> = async () => (what() ? null : null)
@@ -64,4 +72,27 @@ test('two causes are told apart, and 1,000 errors whose texts all differ are tol
   await clock.advance(60_000)
   expect(reports).toHaveLength(34)
   expect(reports.at(-1)).toContain('various things (967 more within a minute): Error: request 999')
+})
+
+const symbolNamed = Object.assign(new Error('away'), { name: Symbol('away') })
+const unreadable = new Proxy(new Error('away'), {
+  get: () => {
+    throw new Error('no')
+  },
+})
+
+test.each([
+  ['no text', Object.assign(new Error('away'), { message: undefined })],
+  ['an object for a text', Object.assign(new Error('away'), { message: { code: 'ECONNREFUSED' } })],
+  ['an object without a text for a text', Object.assign(new Error('away'), { message: Object.create(null) })],
+  ['a symbol for a name', symbolNamed],
+  ['getters that throw', unreadable],
+])('an error with %s that a rule throws refuses the handshake, and is reported', async (_, thrown) => {
+  const { server, reports, knock, denied } = world(() => {
+    throw thrown
+  })
+  await knock(2, 'rule')
+  // the first was an unhandled rejection, which ends a process
+  expect([denied(), server[serverContext].repeatedFaults.size]).toEqual([2, 1])
+  expect(reports).toHaveLength(1)
 })

@@ -57,6 +57,13 @@ export class RepeatedFaults {
   }
 }
 
+/** The name and the text of an error; of what does not say them, what it is: anything can be thrown, and its getters can throw. */
 function textOf(error: unknown): string {
-  return error instanceof Error ? `${error.name}: ${error.message.slice(0, 200)}` : typeof error
+  try {
+    return error instanceof Error
+      ? `${String(error.name)}: ${String(error.message).slice(0, 200)}`
+      : typeof error
+  } catch {
+    return 'unreadable'
+  }
 }
