@@ -8,13 +8,25 @@ import { attackNames } from './messages.ts'
 import { addedMs, heldBytes, type Length, measured, type Row, waitingBytes } from './rounds.ts'
 import { firstState, leaving } from './scenes.ts'
 
+const usage = `npm run neighbour -w bench -- [options]
+
+  --quick         two short rounds: shows that everything works
+  --only NAME     this row alone, more than once for more: ${attackNames.join(', ')}
+  --priority      raise the priority of the processes (needs root)
+  --help          this text`
+
 const { values } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     priority: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
     only: { type: 'string', multiple: true, default: [...attackNames] },
   },
 })
+if (values.help) {
+  console.log(usage)
+  process.exit(0)
+}
 const length: Length = values.quick
   ? { quietMs: 400, seconds: 2, rounds: 2 }
   : { quietMs: 2_000, seconds: 6, rounds: 3 }
