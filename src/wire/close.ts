@@ -54,7 +54,7 @@ export const closeCodes: readonly CloseCode[] = [
   {
     code: 4429,
     name: 'too-many',
-    meaning: 'Too many messages, bytes, connections or bad credentials, or too costly messages.',
+    meaning: 'Too many messages, bytes, connections or bad credentials.',
   },
   { code: 4503, name: 'unavailable', meaning: 'Whether you may come in could not be found out.' },
   { code: 4508, name: 'too-slow', meaning: 'You read more slowly than the endpoint speaks.' },

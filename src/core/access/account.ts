@@ -31,9 +31,9 @@ export class Account implements Spent {
   /** The milliseconds in which messages are read and validated. */
   readonly validation: ValidationTime | null
   readonly mistakes: Mistakes = new Mistakes()
-  /** Over limits of a single socket or of the identity. */
+  /** Over rates of a single socket or of the identity. */
   readonly lapse: Lapse = new Lapse()
-  /** Over limits that guests share with strangers. */
+  /** Over limits that end no socket: what guests share with strangers, and the time of validating. */
   readonly sharedLapse: Lapse = new Lapse()
   readonly crowd: Crowd = new Crowd()
 

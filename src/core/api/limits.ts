@@ -72,7 +72,7 @@ export interface Limits {
   /**
    * Milliseconds in which the messages of one identity are read and validated, over all its sockets and reconnects, and
    * likewise those of the guests of one network; 100 a second, burst 400. What holds the process for more than 5 ms without a
-   * break counts for its square by 5 ms, but for one message in 10 s: see `ValidationTime`. `null` switches it off.
+   * break counts for its square by 5 ms, but for one message in 10 s: see `ValidationTime`. What is over it is refused, and closes nothing. `null` switches it off.
    */
   readonly validation: Rate | null
   /** For how long a socket may stay over a rate before 4429; 10 s. What guests share closes none of them: strangers use it up. */

@@ -134,17 +134,19 @@ export class MessageLimiter {
 
   /**
    * Notes that it is over a limit. What a network of guests has used up ends none of their sockets: a stranger may have used it.
+   * Nor does time that validating took: the machine may have stood still meanwhile, and refusing unread is cheap.
    *
    * @returns whether limits of its own have been exceeded for the whole grace, and whether the lapse begins here
    */
   #lapse(limit: MessageLimit, now: number): Omit<Verdict, 'denial'> {
     const { limits, limited } = this.#parts
     const { lapse, sharedLapse } = this.#account
-    const isOthers = this.#guest !== null && limit !== 'rate' && limit !== 'byteRate'
-    const begins = (isOthers ? sharedLapse : lapse).note(now)
-    const isNews = isOthers ? begins : (this.#guest?.lapse.note(now) ?? begins)
+    const isOwn = limit === 'rate' || limit === 'byteRate'
+    const isSpared = limit === 'validation' || (this.#guest !== null && !isOwn)
+    const begins = (isSpared ? sharedLapse : lapse).note(now)
+    const isNews = isSpared ? begins : (this.#guest?.lapse.note(now) ?? begins)
     if (isNews) limited(limit)
-    if (isOthers) return { ends: false, isNews }
+    if (isSpared) return { ends: false, isNews }
     const ends =
       this.#guest?.isOver(lapse, limits.rateGraceMs, now) ?? lapse.msSince(now) >= limits.rateGraceMs
     return { ends, isNews }

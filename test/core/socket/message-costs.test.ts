@@ -212,19 +212,37 @@ test('a message type that takes more than 50 ms to validate is told of once, wit
   ])
 })
 
-test('nothing of a message is parsed when no time is left, and who goes on is closed with 4429', async () => {
-  const { clock, server, inside, costs } = slowWorld({ rateGraceMs: 3_000 })
+test('nothing of a message is parsed when no time is left, and what goes on beyond its rate is closed', async () => {
+  const { clock, server, inside, costs } = slowWorld({ rate: of(20, 20), rateGraceMs: 3_000 })
   const tab = await visit(inside, {}, { user: ada, server })
   tab.raw(pay(10_000))
   expect(await tab.next()).toMatchObject({ op: 'ok' })
   tab.raw('no json')
   expect(await tab.next()).toMatchObject({ status: 429, code: 'too-costly' })
-  for (let tenth = 0; tenth < 35; tenth++) {
-    await clock.advance(100)
-    tab.raw(pay(1))
+  const floodFor = async (seconds: number, aTenth: number): Promise<void> => {
+    for (let tenth = 0; tenth < 10 * seconds; tenth++) {
+      await clock.advance(100)
+      for (let count = 0; count < aTenth; count++) tab.raw(pay(1))
+    }
   }
+  await floodFor(5, 1)
+  expect(server.connections).toBe(1)
+  await floodFor(5, 4)
   expect(await tab.closed).toMatchObject({ code: 4429 })
   expect(costs).toEqual([10_000])
+})
+
+test('a user whose validator stood still twice with the machine is refused for a while, and stays', async () => {
+  const { clock, server, inside, costs } = slowWorld()
+  const tab = await visit(inside, {}, { user: ada, server })
+  for (let count = 0; count < 300; count++) {
+    tab.raw(pay(count === 3 || count === 7 ? 100 : 0.1))
+    await clock.advance(200)
+  }
+  // it was closed with 4429 after 11.6 s
+  expect(server.connections).toBe(1)
+  expect(costs.length).toBeGreaterThan(200)
+  expect(costs.length).toBeLessThan(300)
 })
 
 test('a message that took ten seconds, for whatever reason, shuts its sender out for forty at most', async () => {
