@@ -60,9 +60,7 @@ export class RepeatedFaults {
 /** The name and the text of an error; of what does not say them, what it is: anything can be thrown, and its getters can throw. */
 function textOf(error: unknown): string {
   try {
-    return error instanceof Error
-      ? `${String(error.name)}: ${String(error.message).slice(0, 200)}`
-      : typeof error
+    return error instanceof Error ? String(error).slice(0, 250) : typeof error
   } catch {
     return 'unreadable'
   }
