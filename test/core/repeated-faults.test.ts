@@ -71,7 +71,29 @@ test('two causes are told apart, and 1,000 errors whose texts all differ are tol
   expect([reports.length, server[serverContext].repeatedFaults.size]).toEqual([33, 33])
   await clock.advance(60_000)
   expect(reports).toHaveLength(34)
-  expect(reports.at(-1)).toContain('various things (967 more within a minute): Error: request 999')
+  expect(reports.at(-1)).toContain(
+    'authorize threw: various errors (967 more within a minute): Error: request 999',
+  )
+})
+
+test('a fault of one place is reported beside 40 a minute of another whose texts all differ', async () => {
+  const { clock, server, reports } = world()
+  const { repeatedFaults } = server[serverContext]
+  for (let minute = 0; minute < 3; minute++) {
+    for (let count = 0; count < 40; count++)
+      repeatedFaults.tell(new Error(`no room ${minute}.${count}`), 'authorize threw')
+    repeatedFaults.tell(new Error('the database is gone'), 'asking again')
+    await clock.advance(60_001)
+  }
+  // there were none of it
+  expect(reports.filter((report) => report.includes('the database is gone'))).toHaveLength(3)
+})
+
+test('errors of 1,000 places are told of as 65', () => {
+  const { server, reports } = world()
+  const { repeatedFaults } = server[serverContext]
+  for (let count = 0; count < 1_000; count++) repeatedFaults.tell(new Error(`${count}`), `place ${count}`)
+  expect([reports.length, repeatedFaults.size]).toEqual([65, 65])
 })
 
 const symbolNamed = Object.assign(new Error('away'), { name: Symbol('away') })

@@ -2,13 +2,24 @@ import type { TimerQueue } from './timer-queue.ts'
 
 /** A cause that goes on is told so often. */
 const everyMs = 60_000
-/** So many causes are told apart: errors whose texts all differ must not fill a log, nor memory. */
+/**
+ * So many causes are told apart: errors whose texts all differ must not fill a log, nor memory. Beyond them the errors of a
+ * place are one cause, so that what strangers can cause in one place hides no fault of another; beyond so many more all are one.
+ */
 const mostCauses = 32
+const mostWithPlaces = 64
 
 /** What has come since a cause was told last. */
 interface Repeated {
   count: number
   last: unknown
+}
+
+/** What errors are counted under. */
+interface Cause {
+  readonly name: string
+  /** What a report with a count says was being done. */
+  readonly told: string
 }
 
 /**
@@ -27,12 +38,11 @@ export class RepeatedFaults {
 
   /** Reports an error, or counts it. */
   tell(error: unknown, doing: string): void {
-    const name = `${doing}: ${textOf(error)}`
-    const cause = this.#causes.has(name) || this.#causes.size < mostCauses ? name : ''
-    const known = this.#causes.get(cause)
+    const cause = this.#causeOf(error, doing)
+    const known = this.#causes.get(cause.name)
     if (known === undefined) {
       this.#report(error, doing)
-      this.#tellLater(cause, doing)
+      this.#tellLater(cause)
     } else {
       known.count++
       known.last = error
@@ -44,15 +54,27 @@ export class RepeatedFaults {
     return this.#causes.size
   }
 
-  #tellLater(cause: string, doing: string): void {
+  #causeOf(error: unknown, doing: string): Cause {
+    const own = `${doing}: ${textOf(error)}`
+    if (this.#hasRoomFor(own, mostCauses)) return { name: own, told: doing }
+    const ofPlace = `${doing}: various errors`
+    const name = this.#hasRoomFor(ofPlace, mostWithPlaces) ? ofPlace : 'various things'
+    return { name, told: name }
+  }
+
+  #hasRoomFor(name: string, most: number): boolean {
+    return this.#causes.has(name) || this.#causes.size < most
+  }
+
+  #tellLater(cause: Cause): void {
     const repeated: Repeated = { count: 0, last: undefined }
-    this.#causes.set(cause, repeated)
+    this.#causes.set(cause.name, repeated)
     this.#timers.after(everyMs, () => {
-      this.#causes.delete(cause)
+      this.#causes.delete(cause.name)
       const { count, last } = repeated
       if (count === 0) return
-      this.#report(last, `${cause === '' ? 'various things' : doing} (${count} more within a minute)`)
-      this.#tellLater(cause, doing)
+      this.#report(last, `${cause.told} (${count} more within a minute)`)
+      this.#tellLater(cause)
     })
   }
 }
