@@ -73,6 +73,17 @@ test('274 reconnects beyond a cap of 50 leave 150 handlers at work at most, evic
   expect(server.connections).toBe(50)
 })
 
+test('300 sockets of a user that end at once shut nobody out where the cap was raised to 5,000', async () => {
+  const { works, server, apps } = world({ limits: { connectionsPerIdentity: 5_000 } })
+  const tabs = []
+  for (let count = 0; count < 300; count++) tabs.push(await visit(apps.close, {}, { ...as('Ada'), server }))
+  for (const tab of tabs) tab.leave()
+  await settled()
+  expect(works).toHaveLength(300)
+  // it was 429
+  await visit(apps.close, {}, { ...as('Ada'), server })
+})
+
 test('handlers of sockets that were kicked, and are not heard any more, count on until they settle', async () => {
   const { works, server, comeAndGo, apps } = world({ limits: { orphanedHandlers: 1 } })
   const tab = await visit(apps.message, {}, { ...as('Ada'), server })

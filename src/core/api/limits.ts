@@ -27,11 +27,11 @@ export interface Limits {
   /** Open connections of the guests of one network in this process; 500, then the newest is 429. */
   readonly guestConnections: number
   /**
-   * Sockets of one identity that have ended, in any way, while a handler of theirs is still at work; 100, then a newcomer is 429
-   * `too-much-waiting` until one has settled. A handler that never settles counts for ever: it ends its waits by `socket.signal`.
+   * Sockets of one identity that have ended, in any way, while a handler of theirs is still at work; 100, and twice a
+   * `connectionsPerIdentity` above 50, then a newcomer is 429 `too-much-waiting` until one has settled. A handler that never settles counts for ever: it ends its waits by `socket.signal`.
    */
   readonly orphanedHandlers: number
-  /** The same for the guests of one network together; 1,000. */
+  /** The same for the guests of one network together; 1,000, and twice a `guestConnections` above 500. */
   readonly guestOrphanedHandlers: number
   /** Bytes of request headers; 16 KiB. */
   readonly headerBytes: number
@@ -187,7 +187,19 @@ export function limitsWith(changes: Partial<Limits>): Limits {
   // without a rate of its own a socket has none of its account either
   const unrated = changes.rate === null ? { identityRate: null, guestRate: null } : {}
   const unweighed = changes.byteRate === null ? { identityByteRate: null, guestByteRate: null } : {}
-  return { ...defaultLimits, ...unrated, ...unweighed, ...changes }
+  return { ...defaultLimits, ...unrated, ...unweighed, ...orphansOf(changes), ...changes }
+}
+
+/** A cap that was raised lets as many sockets end at once. */
+function orphansOf({
+  connectionsPerIdentity = 0,
+  guestConnections = 0,
+}: Partial<Limits>): Pick<Limits, 'orphanedHandlers' | 'guestOrphanedHandlers'> {
+  const { orphanedHandlers, guestOrphanedHandlers } = defaultLimits
+  return {
+    orphanedHandlers: Math.max(orphanedHandlers, 2 * connectionsPerIdentity),
+    guestOrphanedHandlers: Math.max(guestOrphanedHandlers, 2 * guestConnections),
+  }
 }
 
 function withRates(limits: Partial<Limits>): Partial<Limits> {

@@ -13,6 +13,15 @@ test('limits that are left out keep their defaults', () => {
   expect(limitsWith({ fragments: 8 })).toEqual({ ...defaultLimits, fragments: 8 })
 })
 
+test.each([
+  [{ connectionsPerIdentity: 5_000, guestConnections: 6_000 }, 10_000, 12_000],
+  [{ connectionsPerIdentity: 5_000, orphanedHandlers: 7 }, 7, 1_000],
+  [{ connectionsPerIdentity: 10, guestConnections: 1 }, 100, 1_000],
+])('as many handlers of ended sockets as twice a cap that was raised: %j', (changes, ofUser, ofGuests) => {
+  const { orphanedHandlers, guestOrphanedHandlers } = limitsWith(changes)
+  expect([orphanedHandlers, guestOrphanedHandlers]).toEqual([ofUser, ofGuests])
+})
+
 // what a configuration that was read wrongly hands over, whatever the types say
 test.each([
   ['zero', { messageBytes: 0 }],
