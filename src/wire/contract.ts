@@ -220,10 +220,12 @@ export function contract<
   // a contract that compiles has no fault in its path, nor in the names of its audiences
   const [source, audiences] = [path as P, (checked.audiences ?? []) as readonly A[]]
   const { grant, presence, history } = checked
-  const [client, server, calls] = [named(checked.client), named(checked.server), named(checked.calls)]
   const template = pathTemplate(source)
-  for (const direction of [client, server]) if (direction !== undefined) checkDirection(source, direction)
-  for (const [name, call] of Object.entries(calls ?? {})) checkCall(source, name, call)
+  const [client, server] = [
+    checkedDirection(source, checked.client),
+    checkedDirection(source, checked.server),
+  ]
+  const calls = checkedEach(checked.calls, (name, call) => checkedCall(source, name, call))
   for (const name of audiences) checkName(source, name)
   for (const schema of [grant, presence]) if (schema !== undefined) refuseAsync(schema)
   return {
@@ -264,9 +266,15 @@ function aDirection(): OptionKind {
   return either(aSchema, { wanted: 'an object of named messages', is: anObject.is })
 }
 
-/** The messages or calls that were named, each read once: the object may change later. */
-function named<T extends object | undefined>(shapes: T): T {
-  return shapes === undefined || isSchema(shapes) ? shapes : { ...shapes }
+/** What was named, each read once, here: what a getter answers later is not what was checked. */
+function checkedEach<T extends object>(
+  shapes: T | undefined,
+  checkedOne: (name: string, one: T[keyof T]) => unknown,
+): T | undefined {
+  if (shapes === undefined) return undefined
+  // each of the names of `shapes`, with what was checked of it
+  const entries = Object.entries<T[keyof T]>(shapes).map(([name, one]) => [name, checkedOne(name, one)])
+  return Object.fromEntries(entries) as T
 }
 
 function historyOf(path: string, history: HistoryRules): Contract['history'] {
@@ -278,24 +286,31 @@ function historyOf(path: string, history: HistoryRules): Contract['history'] {
   return { size, forMs: milliseconds(span) }
 }
 
-function checkDirection(path: string, direction: Direction): void {
-  if (isSchema(direction)) return refuseAsync(direction)
-  for (const [type, entry] of Object.entries(direction)) {
-    checkName(path, type)
-    if (!isSchema(entry)) checkedOptions(`the message '${type}' of the contract '${path}'`, entry, eventKinds)
-    refuseAsync(isSchema(entry) ? entry : entry.schema)
-  }
+function checkedDirection<D extends Direction>(path: string, direction: D | undefined): D | undefined {
+  if (direction === undefined || !isSchema(direction))
+    return checkedEach(direction, (type, entry: Named[string]) => checkedEntry(path, type, entry))
+  refuseAsync(direction)
+  return direction
 }
 
-function checkCall(path: string, name: string, call: Calls[string]): void {
+function checkedEntry(path: string, type: string, entry: Schema | EventShape): Schema | EventShape {
+  checkName(path, type)
+  const where = `the message '${type}' of the contract '${path}'`
+  const checked = isSchema(entry) ? entry : checkedOptions(where, entry, eventKinds)
+  refuseAsync(isSchema(checked) ? checked : checked.schema)
+  return isSchema(checked) ? checked : { ...checked, rules: checkedOptions(where, checked.rules, ruleKinds) }
+}
+
+function checkedCall(path: string, name: string, call: Calls[string]): Calls[string] {
   checkName(path, name)
   const where = `the call '${name}' of the contract '${path}'`
-  checkedOptions(where, call, callKinds)
-  for (const schema of [call.input, call.output]) {
+  const checked = checkedOptions(where, call, callKinds)
+  for (const schema of [checked.input, checked.output]) {
     if (rawKind(schema) !== null)
       throw new TypeError(`${where} is JSON: bytes and raw text are messages of their own`)
     refuseAsync(schema)
   }
+  return checked
 }
 
 function checkName(path: string, name: string): void {
