@@ -247,7 +247,7 @@ async function history(
   address: Address,
   after: Position | null,
 ): Promise<{ complete: boolean; messages: readonly HistoryMessage[] }> {
-  const position = after && checkedOptions('a position of history()', after, positionKinds)
+  const position = after === null ? null : checkedOptions('a position of history()', after, positionKinds)
   const { complete, kept } = await context.groups.history(address, position)
   return {
     complete,

@@ -126,3 +126,17 @@ test.each([
   await expect.poll(() => heard, { interval: 5 }).toEqual([line])
   ws.terminate()
 })
+
+test.each([
+  'how do I send {"auth":"x"} and a "token"?',
+  `curl -d '{"type":"auth","token":"abc"}' https://example.com`,
+  'my log: {"type":"auth", "token":"t"}',
+])('a first message that only speaks of credentials is heard: %s', async (line) => {
+  const { heard, number } = await serving()
+  const ws = new WebSocket(`ws://127.0.0.1:${number}/ws/lines`)
+  await once(ws, 'open')
+  ws.send(line)
+  // each was closed with 4400
+  await expect.poll(() => heard, { interval: 5 }).toEqual([line])
+  ws.terminate()
+})

@@ -141,11 +141,11 @@ function assertNoCredential(payload: Payload, maxValues: number): void {
   const parsed = parseJson(payload, maxValues)
   const isCredential = parsed.ok
     ? tokenIn(parsed.value) !== null
-    : marks.every((mark) => payload.includes(mark))
+    : payload.trimStart().startsWith('{') && marks.every((mark) => payload.includes(mark))
   if (isCredential) throw new Denial(400, 'unexpected-credential', 'you are in already without it')
 }
 
-/** What a credential holds that is malformed, or has too many values to be read: an endpoint of text would hear it. */
+/** What an object holds that is a credential, and malformed, or has too many values to be read: an endpoint of text would hear it. */
 const marks = ['"auth"', '"token"']
 
 function tokenOf(payload: Payload, maxValues: number): string | null {

@@ -43,6 +43,9 @@ export interface PresenceGroupParts {
  */
 const pace = { most: 20, eachMs: 1_000, burst: 20 }
 
+/** The highest version of another node that is counted on from: half of what a version may be. */
+const highestVersion = 2 ** 51
+
 /**
  * The presence of one group on this node: its own users, those of the others, and telling each of the other. Most groups are
  * small: what only some need is made when they need it.
@@ -214,9 +217,13 @@ export class PresenceGroup implements PeersOwner, ToldGroup {
     return (this.#peers ??= new PresencePeers(this))
   }
 
-  /** What this node shows from now on is later than all that it has heard. */
+  /**
+   * What this node shows from now on is later than all that it has heard. No honest version is near the end of what is read:
+   * after one that is, other nodes would read nothing of this one.
+   */
   #note(members: readonly ShownMember[]): void {
-    for (const { version } of members) this.#version = Math.max(this.#version, version)
+    for (const { version } of members)
+      if (version <= highestVersion) this.#version = Math.max(this.#version, version)
   }
 
   /** Answers a user of whom this was the last socket; of any other it is seen what the other tabs show. */

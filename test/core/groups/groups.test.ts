@@ -1,6 +1,15 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
-import { anyone, binary, consumer, contract, type Link, memory, text } from '../../../src/index.ts'
+import {
+  anyone,
+  binary,
+  consumer,
+  contract,
+  type Link,
+  memory,
+  type Position,
+  text,
+} from '../../../src/index.ts'
 import { testClock, testServer, visit } from '../../../src/testing.ts'
 import { groupAddress, subjectAddress } from '../../../src/core/groups/address.ts'
 import { ada, byName, chat, grace, mallory, room } from '../support/members.ts'
@@ -124,6 +133,11 @@ test('a history keeps the last messages in order, without those that say keep: f
   expect(rest.complete).toBe(true)
   expect(rest.messages.map(({ data }) => (data as { text: string }).text)).toEqual(['3', '4'])
   expect((await group.history({ epoch: 'another', offset: 1 })).complete).toBe(false)
+})
+
+test.each([0, '', false, 'x', 7, {}, []])('%j is no position of a history', async (after) => {
+  const { history } = testServer().group(chat, { room: 'kept' })
+  await expect(history(after as unknown as Position)).rejects.toThrow(TypeError)
 })
 
 test('a text that begins with U+FEFF keeps it on another node and in history', async () => {

@@ -229,6 +229,22 @@ test('messages of a layer that are malformed are reported once a minute, and cha
   expect(usersOf(ada.members)).toEqual(['ada'])
 })
 
+test('a version at the end of what is read, of whatever node, silences no other', async () => {
+  const { layer, faults, here, there } = house(['here', 'there'])
+  await come(here, 'ada')
+  const zoe = await come(there, 'zoe')
+  const stranger = await linkOf(layer, 'stranger')
+  const join = `[[{"user":"eve","info":{}},${2 ** 52}]]`
+  const forged = `{"kind":"d","node":"stranger","life":"y.1","n":1,"join":${join},"leave":[]}`
+  await stranger.publish(`presence/${groupAddress(hall, '', {}).key}`, () => new TextEncoder().encode(forged))
+  await settled()
+  await come(here, 'bob')
+  await settled()
+  // the changes of both nodes were malformed from then on
+  expect(usersOf(zoe.members)).toEqual(expect.arrayContaining(['ada', 'bob', 'zoe']))
+  expect(faults).toEqual([])
+})
+
 describe('a process in which nobody is inside', () => {
   test('whose layer was away at its start answers the others once the layer is back', async () => {
     const clock = testClock()
