@@ -78,6 +78,57 @@ describe('a node that has missed messages of a group', () => {
     expect([await ada.numbers(), missed]).toEqual([[1, 2, 3, 4, 5], []])
   })
 
+  test('hands on the first one as well, of which no message before it tells', async () => {
+    const clock = testClock()
+    const layer = testLayer({ clock })
+    const { here, there, missed } = nodes(clock, layer)
+    const ada = await reader(visit(room, {}, { headers: {}, server: there }))
+    layer.cut('there')
+    await here.group(kept).send('said', { n: 1 })
+    layer.restore('there')
+    await here.group(kept).send('said', { n: 2 })
+    // it was [2], without a word
+    expect([await ada.numbers(), missed]).toEqual([[1, 2], []])
+  })
+
+  test('tells operators of nothing when the group was only quiet, for however long', async () => {
+    const clock = testClock()
+    const { here, there, missed } = nodes(clock, testLayer({ clock }))
+    const ada = await reader(visit(room, {}, { headers: {}, server: there }))
+    for (const [n, minutes] of [4, 6, 8, 13, 20].entries()) {
+      for (let count = 0; count < 6 * minutes; count++) await clock.advance(10_000)
+      await here.group(kept).send('said', { n })
+    }
+    expect([await ada.numbers(), missed]).toEqual([[0, 1, 2, 3, 4], []])
+  })
+
+  test('hands on what it has missed of a log that was begun anew after a quiet time', async () => {
+    const clock = testClock()
+    const layer = testLayer({ clock })
+    const { here, there, missed } = nodes(clock, layer)
+    const ada = await reader(visit(room, {}, { headers: {}, server: there }))
+    await here.group(kept).send('said', { n: 1 })
+    for (let count = 0; count < 60; count++) await clock.advance(10_000)
+    layer.cut('there')
+    await here.group(kept).send('said', { n: 2 })
+    layer.restore('there')
+    await here.group(kept).send('said', { n: 3 })
+    expect([await ada.numbers(), missed]).toEqual([[1, 2, 3], []])
+  })
+
+  test('tells operators of kept ones that have grown too old meanwhile', async () => {
+    const clock = testClock()
+    const layer = testLayer({ clock })
+    const { here, there, missed } = nodes(clock, layer)
+    const ada = await reader(visit(room, {}, { headers: {}, server: there }))
+    layer.cut('there')
+    await here.group(kept).send('said', { n: 1 })
+    for (let count = 0; count < 31; count++) await clock.advance(10_000)
+    layer.restore('there')
+    await here.group(kept).send('said', { n: 2 })
+    expect([await ada.numbers(), missed]).toEqual([[2], [['/ws/kept', true]]])
+  })
+
   test('hands none on to somebody who came after it was said', async () => {
     const clock = testClock()
     const layer = testLayer({ clock })
@@ -137,7 +188,8 @@ function bent(change: {
             }),
           range: (topic, rules, after) => {
             const read = () => link.range(topic, rules, after)
-            return rules.space === 'history' && change.range !== undefined ? change.range(read) : read()
+            const isFill = rules.space === 'history' && after !== 'head'
+            return isFill && change.range !== undefined ? change.range(read) : read()
           },
         },
   )

@@ -175,18 +175,32 @@ export class Groups {
   #room(address: Address): LocalGroup {
     const known = this.#rooms.get(address.key)
     if (known !== undefined) return known
-    const ready = this.#link.subscribe(address.key, (delivery) => this.#hear(room, delivery))
     const isKept = address.contract.history !== undefined
+    const feed = isKept ? this.#feed(address, (dispatch, saidAt) => deliver(room, dispatch, saidAt)) : null
+    const subscribed = this.#link.subscribe(address.key, (delivery) => this.#hear(room, delivery))
+    const ready = feed === null ? subscribed : this.#begun(address, { subscribed, feed })
     const room: LocalGroup = {
       address,
       members: new Set(),
       holders: 0,
-      feed: isKept ? this.#feed(address, (dispatch, saidAt) => deliver(room, dispatch, saidAt)) : null,
+      feed,
       since: isKept ? new Map() : null,
       ready,
     }
     this.#rooms.set(address.key, room)
     return room
+  }
+
+  /** A group with a history is ready when it is known where that ends: the first message may be missed. */
+  async #begun(
+    { contract }: Address,
+    { subscribed, feed }: { readonly subscribed: Promise<Unsubscribe>; readonly feed: HistoryFeed },
+  ): Promise<Unsubscribe> {
+    const beginning = feed.begin().catch((error: unknown) => {
+      this.#report(error, `reading where the history of ${contract.path} ends`)
+    })
+    const [unsubscribe] = await Promise.all([subscribed, beginning])
+    return unsubscribe
   }
 
   #feed(address: Address, hand: (dispatch: Dispatch, saidAt: number) => void): HistoryFeed | null {

@@ -31,14 +31,27 @@ const mostWaiting = 64
  */
 export class HistoryFeed {
   readonly #parts: HistoryFeedParts
-  /** The position of the kept message that was handed on last. */
+  /** The position of the kept message that was handed on last, and when it was said. */
   #last: Position | null = null
+  #lastAt = 0
   /** What waits; `null` while nothing is read. */
   #waiting: HeardMessage[] | null = null
   #hasOverflowed = false
 
   constructor(parts: HistoryFeedParts) {
     this.#parts = parts
+  }
+
+  /**
+   * Notes where the log ends, so that it shows when the first message is missed. Where that cannot be read, the first one that is
+   * heard counts as the first.
+   *
+   * @throws what the layer throws
+   */
+  async begin(): Promise<void> {
+    const { link, topic, rules } = this.#parts
+    const { head } = await link.range(topic, rules, 'head')
+    if (this.#last === null) this.#reach(head, this.#parts.clock.monotonic())
   }
 
   hear(dispatch: Dispatch, placing: Placing | null): void {
@@ -68,11 +81,16 @@ export class HistoryFeed {
     return last !== null && last.epoch === epoch && offset <= last.offset
   }
 
+  #reach(at: Position, saidAt: number): void {
+    this.#last = at
+    this.#lastAt = saidAt
+  }
+
   /** Hands a message on, unless it was handed on already. */
   #take({ dispatch, placing, saidAt }: HeardMessage): void {
     if (placing === null) return this.#parts.deliver(dispatch, saidAt)
     if (this.#isBehind(placing.at)) return
-    this.#last = placing.at
+    this.#reach(placing.at, saidAt)
     this.#parts.deliver({ ...dispatch, at: placing.at }, saidAt)
   }
 
@@ -83,7 +101,7 @@ export class HistoryFeed {
     try {
       do {
         this.#hasOverflowed = false
-        await this.#read(waiting)
+        await this.#read(waiting, unlinked.placing)
       } while (this.#hasOverflowed)
     } catch (error) {
       isWhole = false
@@ -97,10 +115,18 @@ export class HistoryFeed {
       else this.#take(heard)
   }
 
+  /** What is to be read, from where. A log that was quiet for longer than it keeps anything may have been forgotten, and begun anew. */
+  #from(placing: Placing | null): Position | 'all' {
+    const { rules, clock } = this.#parts
+    if (this.#last === null) return 'all'
+    const isQuiet = clock.monotonic() - this.#lastAt >= rules.forMs
+    return isQuiet && placing?.at.epoch !== this.#last.epoch ? 'all' : this.#last
+  }
+
   /** Hands on what the log has up to the first kept message that waits. */
-  async #read(waiting: readonly HeardMessage[]): Promise<void> {
+  async #read(waiting: readonly HeardMessage[], unlinked: Placing | null): Promise<void> {
     const { link, topic, rules, clock, lost } = this.#parts
-    const { entries, complete } = await link.range(topic, rules, this.#last ?? 'all')
+    const { entries, complete } = await link.range(topic, rules, this.#from(unlinked))
     if (!complete) lost(true, null)
     const now = clock.monotonic()
     const until = waiting.find(({ placing }) => placing !== null)?.placing?.at
@@ -108,7 +134,7 @@ export class HistoryFeed {
       if (until !== undefined && isSame(at, until)) return
       const dispatch = unpackDispatch(value)
       if (dispatch !== null) this.#take({ dispatch, placing: { at, prev }, saidAt: now - ageMs })
-      else if (!this.#isBehind(at)) this.#last = at
+      else if (!this.#isBehind(at)) this.#reach(at, now - ageMs)
     }
   }
 }
