@@ -225,7 +225,9 @@ export function contract<
     checkedDirection(source, checked.client),
     checkedDirection(source, checked.server),
   ]
-  const calls = checkedEach(checked.calls, (name, call) => checkedCall(source, name, call))
+  const calls =
+    checked.calls &&
+    checkedEach(checked.calls, (name, call: Calls[string]) => checkedCall(source, name, call))
   for (const name of audiences) checkName(source, name)
   for (const schema of [grant, presence]) if (schema !== undefined) refuseAsync(schema)
   return {
@@ -267,13 +269,12 @@ function aDirection(): OptionKind {
 }
 
 /** What was named, each read once, here: what a getter answers later is not what was checked. */
-function checkedEach<T extends object>(
-  shapes: T | undefined,
-  checkedOne: (name: string, one: T[keyof T]) => unknown,
-): T | undefined {
-  if (shapes === undefined) return undefined
+function checkedEach<E, T extends { readonly [name: string]: E }>(
+  shapes: T,
+  checkedOne: (name: string, one: E) => E,
+): T {
+  const entries = Object.entries<E>(shapes).map(([name, one]) => [name, checkedOne(name, one)])
   // each of the names of `shapes`, with what was checked of it
-  const entries = Object.entries<T[keyof T]>(shapes).map(([name, one]) => [name, checkedOne(name, one)])
   return Object.fromEntries(entries) as T
 }
 
@@ -287,8 +288,12 @@ function historyOf(path: string, history: HistoryRules): Contract['history'] {
 }
 
 function checkedDirection<D extends Direction>(path: string, direction: D | undefined): D | undefined {
-  if (direction === undefined || !isSchema(direction))
-    return checkedEach(direction, (type, entry: Named[string]) => checkedEntry(path, type, entry))
+  if (direction === undefined) return undefined
+  // what is no schema is an object of named messages
+  if (!isSchema(direction))
+    return checkedEach(direction as D & Named, (type, entry: Named[string]) =>
+      checkedEntry(path, type, entry),
+    )
   refuseAsync(direction)
   return direction
 }
