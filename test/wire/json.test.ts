@@ -97,6 +97,7 @@ describe('parsing JSON from a peer', () => {
   })
 
   // https://github.com/nodejs/node/issues/63785
+  // proves: poisonous-json
   test('reads an escaped key as before, whatever keys with a backslash came from others', () => {
     const honest = String.raw`{"kind":"set","gr\u00f6\u00dfe":5}`
     const before = parseJson(honest)
