@@ -22,11 +22,14 @@ afterEach(() => Promise.all(ports.splice(0).map((server) => server.close({ drain
 function house(whenBlind?: NonNullable<ServerOptions['whenBlind']>) {
   const clock = testClock()
   const layer = testLayer({ clock })
-  const database = { banned: new Set<string>(), asked: 0, isAway: false }
+  const database = { banned: new Set<string>(), asked: 0, isAway: false, hangs: false }
   const bySession: Authenticator<string> = async ({ headers }) => {
     const user = headers.get('x-session')
     if (user === null) return null
-    const read = async () => ({ user, subject: user, session: user, renew: read })
+    const read = async () => {
+      if (database.hangs) await new Promise(() => {})
+      return { user, subject: user, session: user, renew: read }
+    }
     return read()
   }
   const byKey: Authenticator<string> = async ({ headers }) => {
@@ -107,6 +110,18 @@ describe('a node that is cut off from its layer for longer than 30 s', () => {
     database.isAway = true
     await clock.advance(40_000)
     expect(await stateOf(ada)).toBe(4503)
+  })
+
+  test('closes 1,000 sockets whose doors hang within a minute and a half, however few are asked at once', async () => {
+    const { clock, layer, database, there, bySessionOf } = house()
+    for (let count = 0; count < 1_000; count++) await bySessionOf(`user-${count}`)
+    layer.cut('there')
+    database.hangs = true
+    await clock.advance(30_000)
+    expect(there.connections).toBe(1_000)
+    for (let count = 0; count < 50; count++) await clock.advance(1_000)
+    // 424 were inside
+    expect(there.connections).toBe(0)
   })
 
   // proves: node-cut-off

@@ -1,6 +1,6 @@
 import { closeReason } from '../../wire/close.ts'
 import { SallyportError } from '../../wire/errors.ts'
-import type { SharedRechecks } from './revalidation-result.ts'
+import type { RecheckOutcome, SharedRechecks } from './revalidation-result.ts'
 import type { TimerQueue } from '../runtime/timer-queue.ts'
 import type { Clock, Timer } from '../../wire/clock.ts'
 import { SingleFlight } from '../runtime/single-flight.ts'
@@ -261,8 +261,11 @@ export class AccessCommands {
     const asked: OpenSocket[] = []
     for (const socket of registry)
       if (whenBlind === 'ask' && socket.isRenewable) asked.push(socket)
-      else socket.end('denied', 4503, 'unavailable: whether access was revoked is not known')
-    recheckedBy(asked)
+      else endBlindly(socket)
+    const until = clock.monotonic() + maxStaleMs
+    // where doors hang, nobody stays for longer because many others are asked before
+    const isLate = (): boolean => clock.monotonic() >= until && this.#isStale(this.#readAt)
+    recheckedBy(asked, (socket) => isLate() && endBlindly(socket))
       .catch((error: unknown) => report(error, 'asking the doors while the layer is away'))
       .finally(() => (this.#checkedAt = Math.max(this.#readAt, clock.monotonic())))
   }
@@ -408,10 +411,21 @@ function answersTopic(node: string): string {
   return `sallyport/answers/${node}`
 }
 
-async function recheckedBy(sockets: readonly OpenSocket[]): Promise<Omit<CommandResult, 'dropped'>> {
+function endBlindly(socket: OpenSocket): true {
+  socket.end('denied', 4503, 'unavailable: whether access was revoked is not known')
+  return true
+}
+
+/** @param instead what becomes of a socket in place of a recheck, where it answers true */
+async function recheckedBy(
+  sockets: readonly OpenSocket[],
+  instead: (socket: OpenSocket) => boolean = () => false,
+): Promise<Omit<CommandResult, 'dropped'>> {
   // questions of their own: one that was asked before the order may have been answered before the change
   const questions: SharedRechecks = new SingleFlight()
-  return counted(await someAtOnce(sockets, (socket) => socket.recheck(questions)))
+  const recheck = async (socket: OpenSocket): Promise<RecheckOutcome> =>
+    instead(socket) ? 'closed' : socket.recheck(questions)
+  return counted(await someAtOnce(sockets, recheck))
 }
 
 async function someAtOnce<T, R>(all: readonly T[], ask: (one: T) => Promise<R>): Promise<readonly R[]> {
