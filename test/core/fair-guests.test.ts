@@ -1,5 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { anyone, consumer, contract, type ServerOptions, type Schema, text } from '../../src/index.ts'
+import { accountsUnder } from '../../src/core/access/account.ts'
+import { type EndpointLimits, limitsWith } from '../../src/core/api/limits.ts'
+import { TimerQueue } from '../../src/core/runtime/timer-queue.ts'
+import { MessageLimiter } from '../../src/core/socket/message-limiter.ts'
 import { settled } from '../../src/testing/clock.ts'
 import { testClock, testServer, visit } from '../../src/testing.ts'
 
@@ -159,3 +163,34 @@ describe('a guest that reconnects', () => {
     expect(server.connections).toBe(1)
   })
 })
+
+test.each([65_536, 1_048_576, 4_194_304])(
+  '500 guests who send messages of %i bytes exceed the bytes of their network by half at most',
+  async (size) => {
+    const clock = testClock()
+    const bytes = { most: 4_194_304, eachMs: 1_000, burst: 4_194_304 }
+    const limits = limitsWith({ rate: null, byteRate: of(2 ** 30, 2 ** 30), guestByteRate: bytes })
+    const accounts = accountsUnder(limits, { clock, timers: new TimerQueue(clock) })
+    const now = clock.monotonic()
+    const parts = {
+      limits,
+      own: {} as EndpointLimits,
+      messageBytes: size,
+      accounts,
+      account: 'a',
+      since: now,
+      now,
+    }
+    const guests = Array.from(
+      { length: 500 },
+      () => new MessageLimiter({ ...parts, guests: () => 500, limited: () => {} }),
+    )
+    let taken = 0
+    for (let second = 0; second < 120; second++) {
+      await clock.advance(1_000)
+      for (const guest of guests) if (guest.message(size, clock.monotonic()) === null) taken += size
+    }
+    // messages of 4 MiB were 9.3 times as much
+    expect(taken / (120 * bytes.most)).toBeLessThan(1.5)
+  },
+)

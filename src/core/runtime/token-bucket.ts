@@ -31,6 +31,11 @@ export class Bucket {
     return true
   }
 
+  /** Whether so many tokens, taken from a full bucket, are paid in the end: what is owed has a bound. */
+  canPay(tokens: number): boolean {
+    return tokens <= this.#rate.burst + this.#owedMost
+  }
+
   /** Takes tokens for what was done already: those that are not there are owed. */
   spend(tokens: number, now: number): void {
     this.#fill(now)

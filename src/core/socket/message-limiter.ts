@@ -206,7 +206,9 @@ function takes(
   { tokens, divisor, now }: { readonly tokens: number; readonly divisor: number; readonly now: number },
 ): boolean {
   if (account === null) return true
-  const isShared = share?.take(now, tokens * divisor) === true
+  const cost = tokens * divisor
+  // a share that forgot what it owes would be more than a part of the budget
+  const isShared = share?.canPay(cost) === true && share.take(now, cost)
   return account.take(now, tokens) || isShared
 }
 
