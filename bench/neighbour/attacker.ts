@@ -44,7 +44,11 @@ async function keepSending({ path, message, eachMs, atOnce = 1 }: Habit): Promis
 
 const list = (length: number, item: (at: number) => string): string =>
   `[${Array.from({ length }, (_, at) => item(at)).join()}]`
-const junk = JSON.stringify({ type: 'say', text: 'hi', junk: Array.from({ length: 21_000 }, () => []) })
+const junk = JSON.stringify({
+  type: 'say',
+  text: 'hi',
+  junk: Array.from({ length: 500 }, () => 'x'.repeat(120)),
+})
 const kept = JSON.stringify({ type: 'say', text: 'x'.repeat(60_000) })
 const unfit = list(32_000, () => '1')
 const long = JSON.stringify({ type: 'say', text: 'x'.repeat(65_000) })
@@ -62,9 +66,10 @@ const each = (path: string, messages: readonly string[]): Promise<unknown> =>
 
 const attacks: Readonly<Record<AttackName, () => Promise<unknown>>> = {
   nobody: () => after(ends - performance.now()),
-  // 64 KB that are thrown away but for two letters, and 60 KB that are not, to handlers that wait
-  waiting: () =>
-    all(20, (at) => keepSending({ path: `/ws/slow/room-${at}`, message: at < 4 ? junk : kept, eachMs: 20 })),
+  // 64 KB that are thrown away but for two letters, and 60 KB that are not, to handlers that wait: less than a megabyte a second
+  waiting: () => toSlow(1_500),
+  // the same without measure, 60 MB a second
+  flood: () => toSlow(20),
   // 64 KB of what the validator does not take
   unfit: () => each('/ws/lists', [unfit, unfit, unfit, unfit]),
   // the room gets all of it
@@ -80,6 +85,14 @@ const attacks: Readonly<Record<AttackName, () => Promise<unknown>>> = {
       atOnce: 90,
     }),
   crowd: joining,
+}
+
+function toSlow(eachMs: number): Promise<unknown> {
+  return all(20, async (at) => {
+    // one after the other, so that they are within what may come at once
+    await after((at * eachMs) / 20)
+    await keepSending({ path: `/ws/slow/room-${at}`, message: at < 4 ? junk : kept, eachMs })
+  })
 }
 
 /** Many people enter one room, as after a restart. */

@@ -24,10 +24,11 @@ export interface Attack {
   readonly seconds: number
 }
 
-/** What one signed-in user does; `nobody` does nothing, and `crowd` is many users. */
+/** What one signed-in user does inside all limits; `nobody` does nothing, `flood` is far beyond the limits, and `crowd` is many users. */
 export const attackNames = [
   'nobody',
   'waiting',
+  'flood',
   'unfit',
   'bytes',
   'union',
@@ -38,3 +39,9 @@ export const attackNames = [
 
 /** One of them. */
 export type AttackName = (typeof attackNames)[number]
+
+/** Those that have no goal, and why. */
+export const withoutGoal: Readonly<Partial<Record<AttackName, string>>> = {
+  flood: 'no goal: 60 MB a second, far beyond all limits, whose frames have to be read',
+  crowd: 'no goal: thousands of users, whose handshakes are work to be done',
+}

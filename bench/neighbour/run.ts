@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 import { describeMachine, loadAverages } from '../machine.ts'
 import { assertMachine, raisePriority } from '../placement.ts'
 import { median } from '../statistics.ts'
-import { attackNames } from './messages.ts'
+import { attackNames, withoutGoal } from './messages.ts'
 import { addedMs, heldBytes, type Length, measured, type Row, waitingBytes } from './rounds.ts'
 import { firstState, leaving } from './scenes.ts'
 
@@ -92,8 +92,6 @@ function cellsOf({ name, rounds, note, missed }: Row): readonly string[] {
     middle(({ deeds }) => deeds.sent, 0),
     middle(({ deeds }) => deeds.errors, 0),
     JSON.stringify(rounds.at(-1)?.deeds.closes ?? {}),
-    name === 'crowd'
-      ? 'no goal: thousands of users, whose handshakes are work to be done'
-      : [note, ...missed].join(' '),
+    withoutGoal[name] ?? [note, ...missed].join(' '),
   ]
 }
