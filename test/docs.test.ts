@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
+import { closeCodes, retryAfterClose } from '../src/contract.ts'
 
 const root = resolve(import.meta.dirname, '..')
 const pages = [
@@ -146,6 +147,27 @@ test('the page on the client has a row for each code of an error, each state and
   expect(names.length).toBeGreaterThan(25)
   expect(names.filter((name) => !rows.includes(name))).toEqual([])
 })
+
+test('the page on the client says of each close code what the client does', () => {
+  const [, table = ''] = /## What follows a close code\n([\s\S]*?)\n## /.exec(
+    readFileSync(join(root, 'docs/client.md'), 'utf8'),
+  ) ?? ['']
+  const rows = [...table.matchAll(/^\| (.*?) *\| (asks once|waits|is) /gm)]
+  const said = (code: number): string | undefined => rows.find(([, codes = '']) => covers(codes, code))?.[2]
+  const verbs = { reauthenticate: 'asks once', retry: 'waits', stop: 'is' }
+  const all = [...closeCodes.map(({ code }) => code), 1005, 1006, 1014, 4000, 4499, 4500, 4599, 4600]
+  const wrong = all.filter((code) => said(code) !== verbs[retryAfterClose(code)])
+  expect(rows).toHaveLength(5)
+  expect(wrong).toEqual([])
+})
+
+/** Whether a cell such as `1001, 4500 to 4599` names a code. */
+function covers(cell: string, code: number): boolean {
+  if (cell.startsWith('any other')) return true
+  return [...cell.matchAll(/(\d{4})(?: to (\d{4}))?/g)].some(
+    ([, from, to = from]) => Number(from) <= code && code <= Number(to),
+  )
+}
 
 /** The names in a declaration of a file, which ends before the next empty line. */
 function members(file: string, declaration: string, name: RegExp): readonly string[] {
