@@ -1,8 +1,9 @@
-// The one rule of the house: wire knows nothing; core knows wire; auth, layers and transports know core but never each
-// other; client knows only wire; assembly, server and testing put together; nothing imports upward, and there is no cycle,
-// not even of types.
+// The rules of the house: wire knows nothing; core knows wire; auth, layers and transports know core but never each
+// other; client knows only wire; assembly, server and testing put together; nothing imports upward, there is no cycle, not
+// even of types, and no two exported types have one name.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { sharedTypeNames } from './exported-names.ts'
 import { cycleIn, importsBelow } from './import-graph.ts'
 
 const root = 'src'
@@ -66,6 +67,8 @@ function isList(file: string): boolean {
 }
 
 for (const file of ['index.ts', 'contract.ts']) if (!isList(file)) faults.push(`${file} may only re-export`)
+for (const [name, files] of sharedTypeNames(root))
+  faults.push(`the type ${name} is exported by ${files.join(' and ')}: two types need two names`)
 const cycle = cycleIn(graph)
 if (cycle !== null) faults.push(`a cycle of imports: ${cycle.join(' -> ')}`)
 for (const line of faults) console.error(line)
