@@ -1,6 +1,7 @@
 /** Contracts: plain data that runs anywhere; nothing of a server is in here. */
 export { retryAfterClose, closeCodes, type CloseCode, type Retry } from './wire/close.ts'
 export {
+  type AnyContract,
   binary,
   type Calls,
   contract,

@@ -92,7 +92,7 @@ const betterAuth = { $context: new Promise(() => {}), api: {}, $Infer: {} } as n
 const store = { get: never, set: never, destroy: never }
 const aSecret = 'a secret of more than thirty-two bytes'
 const schema = z.object({})
-type Demands = Parameters<typeof consumer<'/ws/bare', {}, {}, {}, never, undefined, typeof anyone>>[1]
+type ConsumerOptions = root.EndpointOptions<typeof bare, null, true>
 type Of<F extends (...args: never) => unknown, N extends number = 0> = NonNullable<Parameters<F>[N]>
 
 const memoryRows = rows<Of<typeof memory>>({
@@ -173,7 +173,7 @@ const optionObjects: Readonly<Record<string, Options>> = {
   'consumer()': {
     take: (demands) => consumer(bare, demands, () => ({})),
     needed: plain,
-    options: rows<Demands>({
+    options: rows<ConsumerOptions>({
       auth: ['function', anyone],
       authorize: f,
       presence: f,
@@ -192,7 +192,7 @@ const optionObjects: Readonly<Record<string, Options>> = {
   },
   'limits of consumer()': {
     take: (limits) => consumer(bare, { auth: anyone, limits }, () => ({})),
-    options: rows<NonNullable<Demands['limits']>>({
+    options: rows<NonNullable<ConsumerOptions['limits']>>({
       message: ['whole', 5],
       values: ['whole', 5],
       rate: ['rate', { each: '1s', most: 1 }],
@@ -209,7 +209,7 @@ const optionObjects: Readonly<Record<string, Options>> = {
   'refuse of consumer()': {
     take: (refuse) => consumer(bare, { auth: anyone, refuse }, () => ({})),
     needed: { code: 4003 },
-    options: rows<NonNullable<Demands['refuse']>>({ code: ['whole', 1008] }),
+    options: rows<NonNullable<ConsumerOptions['refuse']>>({ code: ['whole', 1008] }),
   },
   'contract()': {
     take: (shapes) => contract('/ws/x', shapes),

@@ -1,7 +1,7 @@
-import type { Calls, Direction, Outgoing, SchemaOf } from '../wire/contract.ts'
+import type { AnyContract, Outgoing, SchemaOf } from '../wire/contract.ts'
 import type { Duration } from '../wire/duration.ts'
 import type { PresentMember, Refusal } from '../wire/frame.ts'
-import type { InputOf, Schema } from '../wire/schema.ts'
+import type { InputOf, OutputOf, Schema } from '../wire/schema.ts'
 
 /**
  * - `connecting`: a credential is asked for, or a line is being opened
@@ -52,20 +52,24 @@ export interface SendOptions {
  * What can be heard: the names of the server's messages, or `'message'` where the contract has one unnamed
  * shape.
  */
-export type MessageName<S> = S extends Schema ? 'message' : keyof S & string
+export type MessageName<C extends AnyContract> = C['server'] extends Schema
+  ? 'message'
+  : keyof C['server'] & string
 /** What comes with it: as the server gave it, for a client checks nothing. */
-export type MessageData<S, T> = S extends Schema
-  ? InputOf<S>
-  : T extends keyof S
-    ? InputOf<SchemaOf<S[T]>>
+export type MessageData<C extends AnyContract, T> = C['server'] extends Schema
+  ? InputOf<C['server']>
+  : T extends keyof C['server']
+    ? InputOf<SchemaOf<C['server'][T]>>
     : never
+/** The grant as the client sees it. */
+export type GrantOf<C extends AnyContract> = C['grant'] extends Schema ? OutputOf<C['grant']> : undefined
 
 /** An endpoint that was opened, and stays so over broken lines until it is closed or denied. */
-export interface Channel<C extends Direction, S extends Direction, K extends Calls, G> extends Snapshot<G> {
+export interface Channel<C extends AnyContract> extends Snapshot<GrantOf<C>> {
   /** The path, with its parameters. */
   readonly path: string
   /** What can be seen now; with `subscribe` it fits React's `useSyncExternalStore`. Needs no `this`. */
-  readonly snapshot: () => Snapshot<G>
+  readonly snapshot: () => Snapshot<GrantOf<C>>
   /** Calls back after every change of the snapshot. Needs no `this`. @returns how to stop it */
   readonly subscribe: (listener: () => void) => () => void
   /**
@@ -74,7 +78,7 @@ export interface Channel<C extends Direction, S extends Direction, K extends Cal
    *
    * @returns how to stop it
    */
-  on<T extends MessageName<S>>(type: T, handler: (data: MessageData<S, T>) => unknown): () => void
+  on<T extends MessageName<C>>(type: T, handler: (data: MessageData<C, T>) => unknown): () => void
   /**
    * Sends a message: type and data, or data alone for an unnamed shape. It resolves when its handler on the
    * server has settled. While nothing is open it waits, in order, up to the client's bounds. A caller that does not wait
@@ -84,13 +88,13 @@ export interface Channel<C extends Direction, S extends Direction, K extends Cal
    * `ERR_INVALID_MESSAGE` (too large), or `ERR_CLOSED`: the line broke after it was sent, so that its outcome
    * is unknown, or nothing will be open any more; the reason of the signal
    */
-  send(...message: Outgoing<C, SendOptions>): Promise<void>
+  send(...message: Outgoing<C['client'], SendOptions>): Promise<void>
   /** Asks the server and resolves with its answer; it waits and rejects as `send` does. */
-  call<N extends keyof K & string>(
+  call<N extends keyof C['calls'] & string>(
     name: N,
-    input: InputOf<K[N]['input']>,
+    input: InputOf<C['calls'][N]['input']>,
     options?: SendOptions,
-  ): Promise<InputOf<K[N]['output']>>
+  ): Promise<InputOf<C['calls'][N]['output']>>
   /** Ends it; what is not answered yet rejects with `ERR_CLOSED`. More than once does no harm. */
   close(): void
 }

@@ -1,5 +1,5 @@
 import { toBase64url } from '../wire/to-base64url.ts'
-import type { Calls, Contract, Direction, ParamsArg } from '../wire/contract.ts'
+import type { AnyContract, ParamsArg } from '../wire/contract.ts'
 import { type Duration, milliseconds } from '../wire/duration.ts'
 import {
   aDuration,
@@ -13,7 +13,7 @@ import {
   orUndefined,
   wholeFrom,
 } from '../wire/options.ts'
-import { isSchema, type OutputOf, type Schema } from '../wire/schema.ts'
+import { isSchema } from '../wire/schema.ts'
 import { clientClock } from './clock.ts'
 import type { Clock } from '../wire/clock.ts'
 import type { Settings } from './reconnector.ts'
@@ -87,14 +87,6 @@ const backoffKinds: OptionKinds<BackoffOptions> = {
   random: orUndefined(aFunction),
 }
 
-/** The grant as the client sees it. */
-export type GrantOf<R> = R extends Schema ? OutputOf<R> : undefined
-/** What `open` answers for a contract. */
-export type ChannelOf<T> =
-  T extends Contract<string, infer C, infer S, infer K, string, infer R>
-    ? Channel<C, S, K, GrantOf<R>>
-    : never
-
 /** A client: opens endpoints of one server. */
 export interface Client {
   /**
@@ -104,17 +96,7 @@ export interface Client {
    * @throws TypeError when a parameter or the client's url is malformed, or the client is closed
    * @example app.open(chat, { room: 'lobby' })
    */
-  open<
-    P extends string,
-    C extends Direction,
-    S extends Direction,
-    K extends Calls,
-    A extends string,
-    R extends Schema | undefined,
-  >(
-    contract: Contract<P, C, S, K, A, R>,
-    ...params: ParamsArg<NoInfer<P>>
-  ): Channel<C, S, K, GrantOf<R>>
+  open<C extends AnyContract>(contract: C, ...params: ParamsArg<C['path']>): Channel<C>
   /** Closes everything that it opened. */
   close(): void
 }

@@ -1,13 +1,6 @@
 export { Denial, type ErrorCode, SallyportError } from '../wire/errors.ts'
 export type { PresentMember, Refusal } from '../wire/frame.ts'
-export {
-  type BackoffOptions,
-  type Client,
-  client,
-  type ClientOptions,
-  type GrantOf,
-  type ChannelOf,
-} from './client.ts'
+export { type BackoffOptions, type Client, client, type ClientOptions } from './client.ts'
 export type { Clock, Timer } from '../wire/clock.ts'
 export {
   type CredentialRequest,
@@ -20,5 +13,5 @@ export {
   type ClientTicketOptions,
   type Token,
 } from './credentials.ts'
-export type { MessageName, MessageData, Channel, SendOptions, Snapshot, State } from './channel.ts'
+export type { GrantOf, MessageName, MessageData, Channel, SendOptions, Snapshot, State } from './channel.ts'
 export type { WebSocketClass, WebSocketLike } from './web-socket.ts'

@@ -5,7 +5,7 @@ import { type ServerOptions, type Server, sallyport } from '../server.ts'
 import { memoryHandshake } from '../transports/memory.ts'
 import type { Payload } from '../wire/body.ts'
 import { protocolName } from '../wire/carrier.ts'
-import type { Calls, Incoming, Outgoing } from '../wire/contract.ts'
+import type { AnyContract, Incoming, Outgoing } from '../wire/contract.ts'
 import { Denial } from '../wire/errors.ts'
 import {
   aFunction,
@@ -41,7 +41,7 @@ export type Who<U> = {
 )
 
 /** A visitor inside an endpoint. */
-export interface TestVisitor<C, S, K> {
+export interface TestVisitor<C extends AnyContract> {
   readonly grant: unknown
   /** Who is here, kept current. */
   readonly members: readonly PresentMember[]
@@ -52,25 +52,27 @@ export interface TestVisitor<C, S, K> {
   /** Settles with the close code once the socket has ended. */
   readonly closed: Promise<{ readonly code: number; readonly reason: string }>
   /** Sends; resolves when the handler has settled, and rejects with its denial. */
-  send(...message: Outgoing<C, never>): Promise<void>
+  send(...message: Outgoing<C['client'], never>): Promise<void>
   /** Asks. */
-  call<N extends keyof K & string>(
+  call<N extends keyof C['calls'] & string>(
     name: N,
-    input: K extends Calls ? InputOf<K[N]['input']> : never,
+    input: InputOf<C['calls'][N]['input']>,
     options?: { readonly signal?: AbortSignal },
-  ): Promise<K extends Calls ? OutputOf<K[N]['output']> : never>
+  ): Promise<OutputOf<C['calls'][N]['output']>>
   /**
    * The next message, tagged with its type.
    *
    * @throws Error when none comes within a second
    */
-  next(): Promise<Incoming<S>>
+  next(): Promise<Incoming<C['server']>>
   /**
    * The next message of one type, without it.
    *
    * @throws Error when none comes within a second
    */
-  next<T extends keyof S & string>(type: T): Promise<Omit<Extract<Incoming<S>, { readonly type: T }>, 'type'>>
+  next<T extends keyof C['server'] & string>(
+    type: T,
+  ): Promise<Omit<Extract<Incoming<C['server']>, { readonly type: T }>, 'type'>>
   /** Settles when everything under way has been done. @throws Error when a message came that nobody has taken */
   nothing(): Promise<void>
   /** Sends a payload as it is, to see what a hostile or broken client earns. */
@@ -112,11 +114,11 @@ export function testServer(options: ServerOptions = {}): Server {
  * @throws VisitRefused when a door stays shut
  * @example const alice = await visit(room, { room: 'lobby' }, { user: ada })
  */
-export async function visit<P extends string, C, S, K, U>(
-  endpoint: Endpoint<P, C, S, K, U>,
-  params: Params<NoInfer<P>>,
+export async function visit<C extends AnyContract, U>(
+  endpoint: Endpoint<C, U>,
+  params: Params<C['path']>,
   who: Who<U>,
-): Promise<TestVisitor<C, S, K>> {
+): Promise<TestVisitor<C>> {
   assertKind('what visit() visits', endpoint, anEndpoint)
   assertKind('the params of visit()', params, anObject)
   who = checkedOptions('visit()', who, whoKinds)
@@ -143,7 +145,7 @@ export async function visit<P extends string, C, S, K, U>(
   }
   await inside.opened
   // Inside is the untyped form of the visitor that this endpoint's contract describes
-  return inside as unknown as TestVisitor<C, S, K>
+  return inside as unknown as TestVisitor<C>
 }
 
 function knocking<T>(make: () => T): T {

@@ -116,6 +116,9 @@ export interface Contract<
   readonly template: PathTemplate
 }
 
+/** Any contract: the bound of a type parameter that stands for one. */
+export type AnyContract = Contract
+
 /** What a contract is made of, beside its path. */
 export interface Shapes<C, S, K, A, R, W> {
   /** What clients may send; always validated. */

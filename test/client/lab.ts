@@ -1,14 +1,12 @@
 /** What the tests in a browser run there: bundled into a page. */
 import { bearer, client, type ClientOptions, type Channel, type Snapshot } from '../../src/client/index.ts'
-import { contract, type Raw, text } from '../../src/wire/contract.ts'
+import { contract, text } from '../../src/wire/contract.ts'
 
 export const echo = contract('/ws/echo', { client: text, server: text })
 
-type Text = Raw<string, 'text'>
-
 /** One opened endpoint, and all that was seen of it. */
 export interface Experiment {
-  readonly opened: Channel<Text, Text, {}, undefined>
+  readonly opened: Channel<typeof echo>
   readonly states: readonly string[]
   readonly heard: readonly string[]
   /** Settles with the first snapshot in this state. */

@@ -10,7 +10,7 @@ import {
   memory,
   type Server,
 } from '../../src/index.ts'
-import { type Ask, type TestClock, testServer, visit } from '../../src/testing.ts'
+import { type Ask, type TestClock, type TestVisitor, testServer, visit } from '../../src/testing.ts'
 import { carrierProtocol } from '../../src/wire/carrier.ts'
 import type { Right, Room, User } from './steps.ts'
 import { type Credential, mostTickets, ticketMs, type Truth } from './truth.ts'
@@ -26,9 +26,7 @@ interface Person {
   readonly id: User
   readonly rights: Readonly<Record<Room, Right>>
 }
-export type Visitor = Awaited<
-  ReturnType<typeof visit<'/ws/chat/:room', typeof chat.client, typeof chat.server, {}, Person>>
->
+export type Visitor = TestVisitor<typeof chat>
 
 /** One node: a server, and what an application has put on it. */
 interface Node {

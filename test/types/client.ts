@@ -1,6 +1,6 @@
 import { expectTypeOf } from 'vitest'
 import { WebSocket as PackagedWebSocket } from 'ws'
-import { bearer, client, headers, type ChannelOf, query, ticket } from '../../src/client/index.ts'
+import { bearer, client, headers, type Channel, query, ticket } from '../../src/client/index.ts'
 import { article, chat, game, log, notes } from '../client/contracts.ts'
 
 const app = client({ url: 'wss://app.example', credentials: bearer(() => 'token') })
@@ -17,7 +17,7 @@ client({ timeout: '5 parsecs' })
 bearer(() => 5)
 
 const lobby = app.open(chat, { room: 'lobby' })
-expectTypeOf(lobby).toEqualTypeOf<ChannelOf<typeof chat>>()
+expectTypeOf(lobby).toEqualTypeOf<Channel<typeof chat>>()
 expectTypeOf(lobby.grant).toEqualTypeOf<{ canWrite: boolean } | undefined>()
 // @ts-expect-error params missing
 app.open(chat)

@@ -83,13 +83,19 @@ function refuseUnclaimed(door: AuthRequest): void {
 }
 
 /**
+ * One authenticator for all users of several. It is a condition, because the compiler reads a call that returns a function only
+ * after all that stands beside it, such as an `authorize` that needs the user.
+ */
+export type AnyOf<A> = [A] extends [Authenticator<infer U>] ? Authenticator<U> : never
+
+/**
  * Tries authenticators in order; the first that knows the credential decides, and one that denies ends the search: a bad
  * credential never falls through to the next.
  *
  * @throws TypeError when one of them is no authenticator
  * @example anyOf(bearer, member)
  */
-export function anyOf<A extends readonly Authenticator<unknown>[]>(...authenticators: A): A[number] {
+export function anyOf<A extends readonly Authenticator<unknown>[]>(...authenticators: A): AnyOf<A[number]> {
   for (const one of authenticators) assertKind('what anyOf() tries', one, anAuthenticator)
   const first = async (door: AuthRequest): Promise<Identity<unknown> | null> => {
     for (const one of authenticators) {
@@ -98,7 +104,8 @@ export function anyOf<A extends readonly Authenticator<unknown>[]>(...authentica
     }
     return null
   }
-  return withSchemes(first, authenticators)
+  // an identity of one of them
+  return withSchemes(first, authenticators) as AnyOf<A[number]>
 }
 
 /**
@@ -107,7 +114,7 @@ export function anyOf<A extends readonly Authenticator<unknown>[]>(...authentica
  * @throws TypeError when it is no authenticator
  * @example optional(member)
  */
-export function optional<A extends Authenticator<unknown>>(authenticator: A): A | Authenticator<null> {
+export function optional<A extends Authenticator<unknown>>(authenticator: A): AnyOf<A | Authenticator<null>> {
   assertKind('what optional() asks', authenticator, anAuthenticator)
   const orGuest = async (door: AuthRequest): Promise<Identity<unknown>> => {
     const identity = await ask(authenticator, door)
@@ -116,7 +123,7 @@ export function optional<A extends Authenticator<unknown>>(authenticator: A): A 
     return { user: null }
   }
   // an identity of A, or a guest
-  return withSchemes(orGuest, [authenticator]) as A | Authenticator<null>
+  return withSchemes(orGuest, [authenticator]) as AnyOf<A | Authenticator<null>>
 }
 
 /** No identity is asked for: everyone is a guest. A credential that nobody claims is refused all the same. */

@@ -10,13 +10,14 @@ const shape = /^[\x21\x23-\x5B\x5D-\x7E]+$/
  *
  * @returns an `authorize`, which also can be called first in one of your own
  * @throws TypeError when there is no scope, or one cannot be written in a token
- * @example consumer(chat, { auth: bearer, authorize: requires('chat:write') }, (socket) => ({ ... }))
+ * @example consumer(chat, { auth: bearer, authorize: requireScopes('chat:write') }, (socket) => ({ ... }))
  */
 export function requireScopes(
   ...scopes: readonly [string, ...string[]]
 ): (question: { readonly scopes: readonly string[] }) => true {
   const isSound = scopes.length > 0 && scopes.every((scope) => typeof scope === 'string' && shape.test(scope))
-  if (!isSound) throw new TypeError("requires() takes scopes, such as 'chat:write': texts without spaces")
+  if (!isSound)
+    throw new TypeError("requireScopes() takes scopes, such as 'chat:write': texts without spaces")
   const needed = scopes.join(' ')
   return (question) => {
     if (scopes.every((scope) => question.scopes.includes(scope))) return true

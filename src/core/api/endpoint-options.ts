@@ -1,8 +1,8 @@
-import type { Contract } from '../../wire/contract.ts'
+import type { AnyContract } from '../../wire/contract.ts'
 import type { Duration } from '../../wire/duration.ts'
 import type { Params } from '../../wire/path.ts'
 import type { InputOf, Schema } from '../../wire/schema.ts'
-import type { Application, Authenticator, UserOf } from './handshake.ts'
+import type { Application, Authenticator } from './handshake.ts'
 import type { AskReason } from './events.ts'
 import type { RateOption } from './limits.ts'
 
@@ -12,12 +12,12 @@ export type NoGrant = null | false | void
 export type Granted<G> = NonNullable<Exclude<G, NoGrant>>
 
 /** What `authorize` is asked with. */
-export interface AuthorizeQuestion<P extends string, U> {
+export interface AuthorizeQuestion<C extends AnyContract, U> {
   readonly user: U
   /** The identity's name across kinds, as groups and limits know it. */
   readonly subject: string
   readonly scopes: readonly string[]
-  readonly params: Params<P>
+  readonly params: Params<C['path']>
   /** Why it is asked: someone is at the door, or somebody inside is asked again. */
   readonly why: AskReason
   /** Aborted when the peer has gone, or the time for an answer is over. */
@@ -26,9 +26,6 @@ export interface AuthorizeQuestion<P extends string, U> {
 
 /** What `authorize` must answer where the contract says what travels of a grant. */
 export type GrantInput<R> = R extends Schema ? InputOf<R> : unknown
-type Authorize<P extends string, A, G, R> = (
-  question: AuthorizeQuestion<P, UserOf<A>>,
-) => Returned<G, NoInfer<R>>
 
 declare const unread: unique symbol
 interface UnreadMark {
@@ -42,23 +39,34 @@ export type UnreadGrant<R> = R extends Schema ? InputOf<R> & UnreadMark : true
 /**
  * What `authorize` returns: its answer, or a promise of it. As long as it has not been read it is all of that at once, for
  * the compiler keeps `async () => 'read'` from being a promise of any `string` only where all that may be returned has a
- * `then`, which in `G | Promise<G>` the answer itself has not.
+ * `then`, which in `G | Promise<G>` the answer itself has not. The question is no part of it: the compiler settles a
+ * condition with what it knows so far, and of an authenticator written inline it knows no user yet.
  */
-type Returned<G, R> = [G] extends [UnreadMark] ? Both<GrantInput<R>, GrantInput<R> | NoGrant> : G | Promise<G>
+type Returning<G, R> = [G] extends [UnreadMark]
+  ? (question: never) => Both<GrantInput<R>, GrantInput<R> | NoGrant>
+  : (question: never) => G | Promise<G>
 type Both<T, Promised> = (T & Promise<Promised>) | Promise<Promised>
 
-/** What an endpoint demands of who wants to come in, and how it treats them. */
-export type EndpointOptions<P extends string, A, G, Au extends string, R> = {
+/** What an endpoint demands of its users, and how it treats them. */
+export interface EndpointOptions<C extends AnyContract, U, G> {
   /** The first door: who is it. `anyone` must be written out. */
-  readonly auth: A
+  readonly auth: Authenticator<U>
+  /**
+   * The second door: `false`, `null` and `undefined` refuse with 403, anything else is the grant. May be left out where the
+   * contract has no `grant`: the grant is `true` then.
+   */
+  readonly authorize?: ((question: AuthorizeQuestion<C, U>) => unknown) & Returning<G, NoInfer<C['grant']>>
   /**
    * Told of each other: what members see of this one; `null` keeps it unseen. The contract's `presence` schema fits it. It
    * stands after `authorize`, by which the compiler knows the grant, as does `audience`. Both are asked again whenever the
    * doors have answered again, and the others are told when what they see has changed: leave times and counters out of it.
    */
-  readonly presence?: (who: { readonly user: UserOf<A>; readonly grant: Granted<G> }) => object | null
+  readonly presence?: (who: { readonly user: U; readonly grant: Granted<G> }) => object | null
   /** Which of the contract's audiences this one hears; those that are lost are left before anything else happens. */
-  readonly audience?: (who: { readonly user: UserOf<A>; readonly grant: Granted<G> }) => readonly Au[]
+  readonly audience?: (who: {
+    readonly user: U
+    readonly grant: Granted<G>
+  }) => readonly C['audiences'][number][]
   /**
    * Bounds of this endpoint: bytes of a message, values in it, for each socket the rate of messages and that of their bytes
    * (`null` switches a rate off), and how many members clients are told by name before they are told only how many there are.
@@ -78,12 +86,18 @@ export type EndpointOptions<P extends string, A, G, Au extends string, R> = {
   readonly absolute?: Duration
   /** The close code for 401 and 403, such as 4003 or 1008; 4401 and 4403 unless said otherwise. */
   readonly refuse?: { readonly code: number }
-} & (R extends Schema ? WithAuthorize<P, A, G, R> : Partial<WithAuthorize<P, A, G, R>>)
-
-interface WithAuthorize<P extends string, A, G, R> {
-  /** The second door: `false`, `null` and `undefined` refuse with 403, anything else is the grant. */
-  readonly authorize: Authorize<P, A, G, R>
 }
+
+declare const because: unique symbol
+/** Options with `authorize`; the sentence says why, in the first line of what the compiler says where there is none. */
+interface Needs<Sentence extends string> {
+  readonly authorize: unknown
+  readonly [because]?: Sentence
+}
+/** What options need beside their types. It depends on the contract alone: the rest is not known before options are read. */
+export type NeededOptions<C extends AnyContract> = C['grant'] extends Schema
+  ? Needs<'auth, and authorize, which answers the grant of the contract'>
+  : unknown
 
 /** A programmer's error, said as a sentence: an `authorize` without an answer. `any`, of which alone 0 is a `1 & G`, may be one. */
 export type CheckedGrant<G> = [G] extends [void]
@@ -93,24 +107,11 @@ export type CheckedGrant<G> = [G] extends [void]
   : unknown
 
 /** An endpoint: an application for one contract. */
-export interface Endpoint<
-  P extends string = string,
-  C = unknown,
-  S = unknown,
-  K = unknown,
-  U = unknown,
-  I = unknown,
-> extends Application {
-  readonly contract: Contract<P>
+export interface Endpoint<C extends AnyContract = AnyContract, U = unknown, S = unknown> extends Application {
+  readonly contract: C
   readonly auth: Authenticator<unknown>
   /** Never set: the types that `visit` and `SocketOf` read. */
-  readonly types?: {
-    readonly client: C
-    readonly server: S
-    readonly calls: K
-    readonly user: U
-    readonly socket: I
-  }
+  readonly types?: { readonly user: U; readonly socket: S }
 }
 
 /**
@@ -118,4 +119,4 @@ export interface Endpoint<
  *
  * @example export async function say(socket: SocketOf<typeof room>, text: string) { ... }
  */
-export type SocketOf<E> = E extends Endpoint<string, unknown, unknown, unknown, unknown, infer I> ? I : never
+export type SocketOf<E> = E extends Endpoint<AnyContract, unknown, infer S> ? S : never

@@ -1,49 +1,86 @@
-import type { Calls, SchemaOf } from '../../wire/contract.ts'
+import type { AnyContract, Calls, SchemaOf } from '../../wire/contract.ts'
 import type { InputOf, OutputOf, Schema } from '../../wire/schema.ts'
 import type { Leave } from './socket.ts'
 
-type MessageHandlers<C> = C extends Schema
-  ? { message(message: OutputOf<C>): unknown }
-  : {} extends C
-    ? { on?: {} }
-    : { on: { [T in keyof C]: (message: OutputOf<SchemaOf<C[T]>>) => unknown } }
-
-type CallHandlers<K extends Calls> = {} extends K
-  ? { calls?: {} }
-  : {
-      calls: {
-        [N in keyof K]: (
-          input: OutputOf<K[N]['input']>,
-          call: { readonly signal: AbortSignal },
-        ) => InputOf<K[N]['output']> | Promise<InputOf<K[N]['output']>>
-      }
-    }
-
-/** A table of handlers: what a consumer's function answers. */
-export type HandlerTable<C, K extends Calls, G = unknown> = {
+interface LifecycleHandlers<G> {
   /** Runs first, before any message; a denial closes the socket. */
   open?(): unknown
   /** The grant has changed: what was lost has been left already. Ask `socket.grant` again after every `await`. */
   change?(grant: G, before: G): unknown
   /** Runs last, once, however the socket has ended. */
   close?(leave: Leave): unknown
-} & MessageHandlers<C> &
-  CallHandlers<K>
+}
+
+type OnMessages<D> = { [T in keyof D]: (message: OutputOf<SchemaOf<D[T]>>) => unknown }
+type OnCalls<K extends Calls> = {
+  [N in keyof K]: (
+    input: OutputOf<K[N]['input']>,
+    call: { readonly signal: AbortSignal },
+  ) => InputOf<K[N]['output']> | Promise<InputOf<K[N]['output']>>
+}
+
+type MessageHandlers<D> = D extends Schema
+  ? { message(message: OutputOf<D>): unknown }
+  : {} extends D
+    ? { on?: {} }
+    : { on: OnMessages<D> }
+type CallHandlers<K extends Calls> = {} extends K ? { calls?: {} } : { calls: OnCalls<K> }
+
+/** A table of handlers: what a consumer's function answers. */
+export type HandlerTable<C extends AnyContract, G = unknown> = LifecycleHandlers<G> &
+  MessageHandlers<C['client']> &
+  CallHandlers<C['calls']>
+
+declare const unread: unique symbol
+/**
+ * What a table is compared with while the compiler reads it: all handlers may be missing here, which {@link CheckedTable} says
+ * in a sentence. It bears a mark that no table has.
+ */
+export type UnreadTable<C extends AnyContract, G> = LifecycleHandlers<G> & {
+  readonly [unread]?: never
+} & (C['client'] extends Schema
+    ? { message?(message: OutputOf<C['client']>): unknown }
+    : { on?: Partial<OnMessages<C['client']>> }) & { calls?: Partial<OnCalls<C['calls']>> }
 
 /**
- * What a table may not hold, said as a sentence: a name that its contract does not know, or a misspelt `open`, `change` or
- * `close`, would never be called. The compiler overlooks those in what a function answers.
+ * What a table must satisfy beside its types, said as a sentence where it does not: a name that the contract does not know, or
+ * a misspelt `open`, `change` or `close`, would never be called. The compiler overlooks those in what a function answers.
  */
-export type KnownHandlers<T, C, K extends Calls> = NoOthers<
-  T,
-  keyof HandlerTable<C, K> | 'on' | 'calls',
-  'a table has no such handler'
-> &
-  (T extends { readonly on: infer O }
-    ? { readonly on: NoOthers<O, C extends Schema ? never : keyof C, 'the contract has no such message'> }
-    : unknown) &
-  (T extends { readonly calls: infer A }
-    ? { readonly calls: NoOthers<A, keyof K, 'the contract has no such call'> }
-    : unknown)
+export type CheckedTable<T, C extends AnyContract> = typeof unread extends keyof T
+  ? unknown
+  : CheckedPart<T, 'on', MissingMessage<T, C>, C['client'] extends Schema ? {} : C['client']> &
+      CheckedPart<T, 'calls', MissingCall<T, C>, C['calls']> &
+      NoOthers<T, keyof HandlerTable<C> | 'on' | 'calls', 'a table has no such handler'>
 
-type NoOthers<T, N, Sentence> = { readonly [X in Exclude<keyof T, N>]: Sentence }
+/** The sentence about handlers that a table does not have: it would be refused at the first socket. */
+export type MissingHandlers<T, C extends AnyContract> = typeof unread extends keyof T
+  ? unknown
+  : Sentence<MissingMessage<T, C> | MissingCall<T, C>>
+
+type MissingMessage<T, C extends AnyContract> = C['client'] extends Schema
+  ? T extends { message: unknown }
+    ? never
+    : "the consumer has no handler 'message'"
+  : MissingIn<T, 'on', C['client']>
+type MissingCall<T, C extends AnyContract> = MissingIn<T, 'calls', C['calls']>
+
+type MissingIn<T, Part extends string, Names> = {
+  [N in keyof Names & string]: T extends { readonly [P in Part]: { readonly [M in N]: unknown } }
+    ? never
+    : `the consumer has no handler '${N}' under '${Part}'`
+}[keyof Names & string]
+
+/** A part of a table: what is missing in it is said there, or of the whole table where the part itself is missing. */
+type CheckedPart<T, Part extends string, Missing, Names> = T extends { readonly [P in Part]: infer Handlers }
+  ? [Missing | Exclude<keyof Handlers, keyof Names>] extends [never]
+    ? unknown
+    : {
+        readonly [P in Part]: Sentence<Missing> &
+          NoOthers<Handlers, keyof Names, 'the contract has no such message or call'>
+      }
+  : Sentence<Missing>
+
+type Sentence<Fault> = [Fault] extends [never] ? unknown : Fault
+type NoOthers<T, N, Fault> = [Exclude<keyof T, N>] extends [never]
+  ? unknown
+  : { readonly [X in Exclude<keyof T, N>]: Fault }

@@ -1,4 +1,4 @@
-import type { Incoming, Outgoing } from '../../wire/contract.ts'
+import type { AnyContract, Incoming, Outgoing } from '../../wire/contract.ts'
 import type { Params } from '../../wire/path.ts'
 import type { Group, GroupSendOptions, Messenger } from './messenger.ts'
 import type { LeaveReason } from './events.ts'
@@ -13,14 +13,14 @@ export interface Leave {
 }
 
 /** Someone inside: one opening of an endpoint. */
-export interface Socket<P extends string, S, A extends string, U, G> {
+export interface Socket<C extends AnyContract, U, G> {
   /** Unique, and not to be guessed. */
   readonly id: string
   readonly user: U
-  /** The name of the identity, as `port.user` takes it. */
+  /** The name of the identity, as `server.user` takes it. */
   readonly subject: string
   readonly scopes: readonly string[]
-  readonly params: Params<P>
+  readonly params: Params<C['path']>
   /** What `authorize` answered last, for as long as the socket is open: ask it again after every `await`. */
   readonly grant: G
   /** The grant, now and whenever it changes, until the socket ends. */
@@ -49,7 +49,7 @@ export interface Socket<P extends string, S, A extends string, U, G> {
    * also mean that this message was dropped, where that is its policy, or that the socket has ended
    * @throws TypeError when the data cannot be sent
    */
-  send(...message: Outgoing<S, GroupSendOptions>): boolean
+  send(...message: Outgoing<C['server'], GroupSendOptions>): boolean
   /**
    * Resolves, at the earliest in the next turn, when less than a quarter of `limits.outboundBytes` waits for the reader. Several
    * that wait go on one by one. After `limits.outboundMs` (60 s) the socket is closed with 4508.
@@ -59,7 +59,7 @@ export interface Socket<P extends string, S, A extends string, U, G> {
    */
   drained(): Promise<void>
   /** The group of this contract and these params, or one of its audiences. The socket is in it already. */
-  group(audience?: A): Group<S>
+  group(audience?: C['audiences'][number]): Group<C['server']>
   /**
    * Ends the socket.
    *
@@ -70,5 +70,5 @@ export interface Socket<P extends string, S, A extends string, U, G> {
 }
 
 /** A socket whose messages are read in a loop, which ends when the peer leaves, access ends or the server drains. */
-export interface LoopSocket<P extends string, C, S, A extends string, U, G>
-  extends Socket<P, S, A, U, G>, AsyncIterable<Incoming<C>> {}
+export interface LoopSocket<C extends AnyContract, U, G>
+  extends Socket<C, U, G>, AsyncIterable<Incoming<C['client']>> {}

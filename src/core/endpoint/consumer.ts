@@ -1,17 +1,17 @@
-import { aContract, type Calls, type Contract, type Direction } from '../../wire/contract.ts'
+import { aContract, type AnyContract } from '../../wire/contract.ts'
 import { aFunction, assertKind } from '../../wire/options.ts'
-import { isSchema, type Schema } from '../../wire/schema.ts'
-import type { Authenticator, UserOf } from '../api/handshake.ts'
+import { isSchema } from '../../wire/schema.ts'
 import type {
   GrantInput,
   EndpointOptions,
   Endpoint,
   Granted,
   NoGrant,
+  NeededOptions,
   CheckedGrant,
   UnreadGrant,
 } from '../api/endpoint-options.ts'
-import type { KnownHandlers, HandlerTable } from '../api/handlers.ts'
+import type { CheckedTable, MissingHandlers, UnreadTable } from '../api/handlers.ts'
 import type { Leave, Socket } from '../api/socket.ts'
 import { openEndpoint } from './open.ts'
 import type { ServerChannel } from '../socket/channel.ts'
@@ -24,42 +24,35 @@ import { EndpointSocket } from '../socket/endpoint-socket.ts'
  * `const` in the closure. Handlers run one at a time; a denial that one throws is an error frame for the sender, anything
  * else is reported and closes the socket with 1011.
  *
- * @throws TypeError when the demands are malformed
+ * @throws TypeError when the options are malformed
  * @example
  * export const room = consumer(chat, { auth: member }, (socket) => ({
  *   on: { say: ({ text }) => socket.group().send('said', { from: socket.user.name, text }) },
  * }))
  */
 export function consumer<
-  P extends string,
-  C extends Direction,
-  S extends Direction,
-  K extends Calls,
-  Au extends string,
-  R extends Schema | undefined,
-  A extends Authenticator<unknown>,
-  G extends GrantInput<R> | NoGrant = UnreadGrant<R>,
-  T extends HandlerTable<C, K, Granted<G>> = HandlerTable<C, K, Granted<G>>,
+  C extends AnyContract,
+  U,
+  G extends GrantInput<C['grant']> | NoGrant = UnreadGrant<C['grant']>,
+  T extends UnreadTable<C, Granted<G>> = UnreadTable<C, Granted<G>>,
 >(
-  contract: Contract<P, C, S, K, Au, R>,
-  demands: EndpointOptions<P, A, G, Au, R> & CheckedGrant<G>,
-  run: (socket: Socket<P, S, Au, UserOf<A>, Granted<G>>) => T & KnownHandlers<T, C, K>,
-): Endpoint<P, C, S, K, UserOf<A>, Socket<P, S, Au, UserOf<A>, Granted<G>>> {
+  contract: C,
+  options: CheckedGrant<G> & NeededOptions<C> & EndpointOptions<C, U, G>,
+  run: MissingHandlers<T, C> & ((socket: Socket<C, U, Granted<G>>) => CheckedTable<T, C> & T),
+): Endpoint<C, U, Socket<C, U, Granted<G>>> {
   assertKind('the contract of consumer()', contract, aContract)
   assertKind(`the function of the consumer of '${contract.path}'`, run, aFunction)
-  // Contract is read-only data: widening its types hides nothing from the engine
-  const plain = contract as unknown as Contract<P>
-  const resolved = resolveOptions(plain, demands)
-  // View is the untyped form of the socket, and LooseTable that of the table, that this contract and these demands describe
+  const resolved = resolveOptions(contract, options)
+  // EndpointSocket is the untyped form of the socket that this contract and these options describe, LooseTable that of the table
   const handlerOf = (channel: ServerChannel): ChannelHandler =>
     new TableHandler(
-      plain,
+      contract,
       run(new EndpointSocket(channel) as unknown as Parameters<typeof run>[0]) as LooseTable,
     )
-  const entering = { contract: plain, options: resolved, run: handlerOf }
+  const entering = { contract, options: resolved, run: handlerOf }
   const application: (handshake: Parameters<Endpoint>[0]) => Promise<void> = (handshake) =>
     openEndpoint(handshake, entering)
-  return Object.assign(application, { contract: plain, auth: resolved.auth })
+  return Object.assign(application, { contract, auth: resolved.auth })
 }
 
 type MessageHandler = (data: unknown) => unknown
@@ -82,7 +75,7 @@ class TableHandler implements ChannelHandler {
   /** No handler is at work while `close` runs. */
   isParting = false
 
-  constructor(contract: Contract, table: LooseTable) {
+  constructor(contract: AnyContract, table: LooseTable) {
     this.#table = table
     this.#on = complete(contract, 'on', isSchema(contract.client) ? none : contract.client, table.on)
     this.#calls = complete(contract, 'calls', contract.calls, table.calls)
@@ -128,7 +121,7 @@ class TableHandler implements ChannelHandler {
 const none: Readonly<Record<string, never>> = {}
 
 function complete<F>(
-  contract: Contract,
+  contract: AnyContract,
   part: string,
   names: object,
   given: Readonly<Record<string, F>> = none,

@@ -1,13 +1,12 @@
-import { aContract, type Calls, type Contract, type Direction } from '../../wire/contract.ts'
+import { aContract, type AnyContract } from '../../wire/contract.ts'
 import { aFunction, assertKind } from '../../wire/options.ts'
-import type { Schema } from '../../wire/schema.ts'
-import type { Authenticator, UserOf } from '../api/handshake.ts'
 import type {
   GrantInput,
   EndpointOptions,
   Endpoint,
   Granted,
   NoGrant,
+  NeededOptions,
   CheckedGrant,
   UnreadGrant,
 } from '../api/endpoint-options.ts'
@@ -23,38 +22,33 @@ import { EndpointSocket } from '../socket/endpoint-socket.ts'
  * An endpoint: what runs for each socket is one async function, which reads messages in a loop. When it returns, the
  * socket closes with 1000; when it throws a denial, with that denial's code; anything else is reported and closes 1011.
  *
- * @throws TypeError when the demands are malformed
+ * @throws TypeError when the options are malformed
  * @example
  * export const echo = endpoint(lines, { auth: member }, async (socket) => {
  *   for await (const line of socket) socket.send(line)
  * })
  */
 export function endpoint<
-  P extends string,
-  C extends Direction,
-  S extends Direction,
-  K extends Calls,
-  Au extends string,
-  R extends Schema | undefined,
-  A extends Authenticator<unknown>,
-  G extends GrantInput<R> | NoGrant = UnreadGrant<R>,
+  C extends AnyContract,
+  U,
+  G extends GrantInput<C['grant']> | NoGrant = UnreadGrant<C['grant']>,
 >(
-  contract: Contract<P, C, S, K, Au, R> &
-    ({} extends K ? unknown : 'a contract with calls needs a consumer: a loop has nowhere to answer them'),
-  demands: EndpointOptions<P, A, G, Au, R> & CheckedGrant<G>,
-  run: (socket: LoopSocket<P, C, S, Au, UserOf<A>, Granted<G>>) => Promise<unknown>,
-): Endpoint<P, C, S, {}, UserOf<A>, LoopSocket<P, C, S, Au, UserOf<A>, Granted<G>>> {
+  contract: ({} extends C['calls']
+    ? unknown
+    : 'a contract with calls needs a consumer: a loop has nowhere to answer them') &
+    C,
+  options: CheckedGrant<G> & NeededOptions<C> & EndpointOptions<C, U, G>,
+  run: (socket: LoopSocket<C, U, Granted<G>>) => Promise<unknown>,
+): Endpoint<C, U, LoopSocket<C, U, Granted<G>>> {
   assertKind('the contract of endpoint()', contract, aContract)
   assertKind(`the function of the endpoint at '${contract.path}'`, run, aFunction)
-  // Contract is read-only data: widening its types hides nothing from the engine
-  const plain = contract as unknown as Contract<P>
-  const resolved = resolveOptions(plain, demands)
-  // LoopView is the untyped form of the socket that this contract and these demands describe
+  const resolved = resolveOptions(contract, options)
+  // LoopView is the untyped form of the socket that this contract and these options describe
   const handlerOf = (channel: ServerChannel): ChannelHandler =>
     looping(channel, (view) => run(view as unknown as Parameters<typeof run>[0]))
   const application: (handshake: Parameters<Endpoint>[0]) => Promise<void> = (handshake) =>
-    openEndpoint(handshake, { contract: plain, options: resolved, run: handlerOf })
-  return Object.assign(application, { contract: plain, auth: resolved.auth })
+    openEndpoint(handshake, { contract, options: resolved, run: handlerOf })
+  return Object.assign(application, { contract, auth: resolved.auth })
 }
 
 class LoopView extends EndpointSocket implements AsyncIterable<unknown> {

@@ -17,7 +17,7 @@ import { cutRawClients, type RawClient, rawClient, say } from '../../transports/
 
 const soon = { interval: 1, timeout: 18_000 }
 const lines = contract('/ws/lines', { client: text, server: text })
-type Line = LoopSocket<'/ws/lines', typeof text, typeof text, never, null, true>
+type Line = LoopSocket<typeof lines, null, true>
 
 /** A server with one endpoint, and what it told of. */
 async function serve(run: (socket: Line) => Promise<void>, options: ServerOptions = {}) {

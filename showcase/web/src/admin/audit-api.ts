@@ -1,4 +1,4 @@
-import type { ChannelOf } from 'sallyport/client'
+import type { Channel } from 'sallyport/client'
 import { z } from 'zod'
 import { type audit, auditEntry } from '../../../src/audit/contract.ts'
 import { request } from '../http/request.ts'
@@ -10,7 +10,7 @@ const page = z.object({
 })
 
 /** The audit's endpoint, opened. */
-export type OpenedAudit = ChannelOf<typeof audit>
+export type OpenedAudit = Channel<typeof audit>
 /** One event of the doors. */
 export type AuditEntry = z.output<typeof auditEntry>
 /** A page of events, the newest first. */

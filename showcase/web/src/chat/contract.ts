@@ -1,9 +1,9 @@
-import type { ChannelOf } from 'sallyport/client'
+import type { Channel } from 'sallyport/client'
 import type { z } from 'zod'
 import type { chat } from '../../../src/chat/contract.ts'
 
 /** A chat room that was opened. */
-export type OpenedChat = ChannelOf<typeof chat>
+export type OpenedChat = Channel<typeof chat>
 /** What can be seen of it at one moment. */
 export type ChatSnapshot = ReturnType<OpenedChat['snapshot']>
 /** One message, as the server sends it. */

@@ -1,10 +1,10 @@
-import type { Client, ChannelOf } from 'sallyport/client'
+import type { Client, Channel } from 'sallyport/client'
 import { type ReactNode, useEffect } from 'react'
 import { account } from '../../../src/account/contract.ts'
 import { useFarewell } from './use-farewell.ts'
 import { useLive, useSnapshot } from './use-live.ts'
 
-type OpenedAccount = ChannelOf<typeof account>
+type OpenedAccount = Channel<typeof account>
 
 /** What is done when something about one's own account has changed. */
 export interface SessionWatchProps {
