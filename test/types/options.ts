@@ -45,10 +45,11 @@ endpoint(lines, { auth: async ({ headers }) => ({ user: { name: String(headers.g
 consumer(chat, { auth: anyOf(member, robot), authorize: ({ user }) => ('id' in user ? authorize() : null) }, ({ user }) => ({ on, calls, open: () => expectTypeOf(user).toEqualTypeOf<User | Robot>() }))
 consumer(chat, { auth: optional(member), authorize: ({ user }) => user && { canWrite: user.id === 'a' } }, ({ user }) => ({ on, calls, open: () => expectTypeOf(user).toEqualTypeOf<User | null>() }))
 consumer(chat, { auth: anyOf(member, async ({ origin }) => ({ user: { id: String(origin) } })), authorize: ({ user }) => ({ canWrite: user.id === 'a' }) }, () => ({ on, calls }))
-// @ts-expect-error Type 'Promise<{ id: string; }>' is not assignable to type 'Promise<Identity<unknown> | null>'
+consumer(chat, { auth: ({ id }) => ({ user: { name: id } }), authorize: ({ user }) => ({ canWrite: user.name === 'a' }) }, ({ user }) => ({ on, calls, open: () => user.name.length }))
+// @ts-expect-error Type 'Promise<{ id: string; }>' is not assignable to type 'Identity<unknown> | Promise<Identity<unknown> | null> | null'
 consumer(plain, { auth: async ({ id }) => ({ id }) }, () => ({ on }))
-// @ts-expect-error Type '{ user: string; }' is missing the following properties from type 'Promise<Identity<unknown> | null>'
-consumer(plain, { auth: ({ id }) => ({ user: id }) }, () => ({ on: { say() {} } }))
+// @ts-expect-error Type '{ name: string; }' is not assignable to type 'Identity<unknown> | Promise<Identity<unknown> | null> | null'
+consumer(plain, { auth: ({ id }) => ({ name: id }) }, () => ({ on }))
 // @ts-expect-error Property 'nmae' does not exist on type '{ name: string; }'
 consumer(plain, { auth: async ({ id }) => ({ user: { name: id } }) }, ({ user }) => ({ on: { say: () => user.nmae } }))
 
