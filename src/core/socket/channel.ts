@@ -103,10 +103,6 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
     return this.#dispatcher
   }
 
-  get paused(): boolean {
-    return this.#dispatcher?.paused ?? false
-  }
-
   get ended(): boolean {
     return this.#ended
   }

@@ -40,10 +40,6 @@ export class Dispatcher implements MessageDispatcher {
     return this.#heardAt
   }
 
-  get paused(): boolean {
-    return this.#inbox.paused
-  }
-
   /** Begins to work: what came before `open` was done has waited. */
   start(handler: ChannelHandler): void {
     this.#handler = handler
@@ -253,11 +249,11 @@ export class Dispatcher implements MessageDispatcher {
 }
 
 function inboxOf({ peer }: OpenChannel): Inbox {
-  const { context, connection, account } = peer
+  const { context, account } = peer
   const limited = (): void => peer.tellLimit('waitingBytes')
   return new Inbox({
     bounds: { messages: context.limits.inbox, bytes: context.limits.inboxBytes },
-    flow: connection,
+    flow: peer,
     backlog: {
       take: (bytes) => context.backlog.take(account, bytes, limited),
       give: (bytes) => context.backlog.give(account, bytes),

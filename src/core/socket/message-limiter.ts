@@ -21,6 +21,12 @@ export interface Verdict {
   readonly isNews: boolean
 }
 
+/** What a message that is over a limit earns. */
+export interface RateVerdict extends Verdict {
+  /** For how long nothing more is read: so long as its bytes take at the byte rate of the socket. */
+  readonly restMs: number
+}
+
 /** The limits that a peer can be over. */
 export type MessageLimit =
   | 'rate'
@@ -57,6 +63,8 @@ export interface MessageLimiterParts {
  */
 const guestMistakes = 2
 const guestGraceMs = 1_000
+/** The longest rest: refusals that are further apart would never last for a whole grace. */
+const longestRestMs = 500
 
 /**
  * How a peer behaves: its rates, those of its account, what its messages cost to check, and how many were invalid. All
@@ -86,9 +94,11 @@ export class MessageLimiter {
   }
 
   /** One more message, of so many bytes, before it is read: `null` when it may be. */
-  message(bytes: number, now: number): Verdict | null {
+  message(bytes: number, now: number): RateVerdict | null {
     const limit = this.#limitOver(bytes, now)
-    return limit === null ? null : { denial: tooMuch(limit), ...this.#lapse(limit, now) }
+    if (limit === null) return null
+    const denial = tooMuch(limit)
+    return { denial, ...this.#lapse(limit, now), restMs: this.#restMs(denial, bytes) }
   }
 
   /** So many milliseconds were spent on reading and validating a message. */
@@ -113,6 +123,13 @@ export class MessageLimiter {
   get #account(): Account {
     const { accounts, account } = this.#parts
     return (this.#guest === null ? accounts.identities : accounts.guests).of(account)
+  }
+
+  #restMs({ reason }: Denial, bytes: number): number {
+    const { limits, own } = this.#parts
+    const { byteRate = limits.byteRate } = own
+    if (byteRate === null || reason !== 'too-many-bytes') return 0
+    return Math.min(longestRestMs, Math.ceil((bytes * byteRate.eachMs) / byteRate.most))
   }
 
   #limitOver(bytes: number, now: number): MessageLimit | null {

@@ -71,6 +71,9 @@ export interface OpenPeer {
   add(channel: OpenChannel): void
   /** Nothing is done in the name of a channel any more. */
   delete(channel: OpenChannel): void
+  /** Stops reading, until each who has paused it has resumed it. */
+  pause(): void
+  resume(): void
   /** Takes over a renewed identity. */
   become(identity: Identity<unknown>): void
   /** Arms the end of the identity, and its renewal before it. */
@@ -106,8 +109,6 @@ export interface OpenChannel {
   readonly handler: ChannelHandler | null
   /** The way of its messages to its handlers. */
   readonly dispatcher: MessageDispatcher
-  /** Whether reading is paused because too much waits for its handlers. */
-  readonly paused: boolean
   /** Whether it has ended: its peer hears nothing any more. */
   readonly ended: boolean
   /** Whether nothing is done in its name any more, or nothing of it is heard: access has nothing left to end. */

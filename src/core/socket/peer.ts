@@ -66,6 +66,10 @@ export class Peer implements OpenPeer, Receiver, HeartbeatTarget {
   #armedFor: number | null = null
   #expiry: Timer | null = null
   #renewal: Timer | null = null
+  /** How many have paused reading. */
+  #pauses = 0
+  /** Set while nothing is read because too many bytes came. */
+  #rest: Timer | null = null
 
   constructor({ handshake, context, contract, options }: PeerArrival, registration: Registration) {
     const { authorized, keys, connection } = registration
@@ -177,6 +181,7 @@ export class Peer implements OpenPeer, Receiver, HeartbeatTarget {
 
   end(): void {
     this.#ended = true
+    this.#rest?.cancel()
     this.#heartbeat.stop()
   }
 
@@ -199,10 +204,18 @@ export class Peer implements OpenPeer, Receiver, HeartbeatTarget {
     else this.connection.ping()
   }
 
-  /** Whether nothing can be heard because more waits for handlers than is taken. */
+  /** Whether nothing can be heard: more waits for handlers than is taken, or more bytes came than its rate allows. */
   get paused(): boolean {
-    for (const channel of this.#channels.values()) if (channel.paused) return true
-    return false
+    return this.#pauses > 0
+  }
+
+  /** Stops reading, until each who has paused it has resumed it. */
+  pause(): void {
+    if (++this.#pauses === 1) this.connection.pause()
+  }
+
+  resume(): void {
+    if (--this.#pauses === 0) this.connection.resume()
   }
 
   get progress(): number {
@@ -258,8 +271,10 @@ export class Peer implements OpenPeer, Receiver, HeartbeatTarget {
     const { codec, context, options } = this
     this.#began = context.clock.monotonic()
     const verdict = this.#limits.message(bytes, this.#began)
-    if (verdict !== null)
+    if (verdict !== null) {
+      this.#restFor(verdict.restMs)
       return this.#main.dispatcher.punish(verdict, codec.framed ? glimpseId(payload) : null)
+    }
     const maxValues = options.limits.values ?? context.limits.messageValues
     try {
       look?.(payload, maxValues)
@@ -269,6 +284,16 @@ export class Peer implements OpenPeer, Receiver, HeartbeatTarget {
     }
     this.#route(codec.read(payload, maxValues), bytes)
     this.charge()
+  }
+
+  /** Reads nothing for a while: what was refused unread has been read off the wire all the same. */
+  #restFor(ms: number): void {
+    if (ms === 0 || this.#rest !== null) return
+    this.pause()
+    this.#rest = this.context.timers.after(ms, () => {
+      this.#rest = null
+      this.resume()
+    })
   }
 
   /** Leads a command to the channel that it is for. */

@@ -27,11 +27,13 @@ const tooManyBytes = { reason: { status: 429, reason: 'too-many-bytes' } }
 test('a socket over its bytes is refused with 429, told of once, and closed with 4429 when it goes on', async () => {
   const { clock, server, events } = world({ byteRate: of(1_024, 70_000), rate: null })
   const tab = await visit(listening, {}, { user: ada, server })
-  const sent = await Promise.allSettled(Array.from({ length: 70 }, () => tab.send(kilobyte)))
-  const taken = sent.filter(({ status }) => status === 'fulfilled').length * kilobyte.length
-  expect(taken).toBeGreaterThan(60_000)
-  expect(taken).toBeLessThan(70_000)
-  expect(sent.at(-1)).toMatchObject(tooManyBytes)
+  const state = { isSent: false }
+  const sending = Promise.allSettled(Array.from({ length: 70 }, () => tab.send(kilobyte)))
+  void sending.then(() => (state.isSent = true))
+  while (!state.isSent) await clock.advance(100)
+  const refused = (await sending).filter(({ status }) => status === 'rejected')
+  expect(refused.length).toBeGreaterThan(2)
+  expect(refused[0]).toMatchObject(tooManyBytes)
   expect(events).toEqual(['byteRate of socket'])
   for (let tenth = 0; tenth < 110; tenth++) {
     await clock.advance(100)
@@ -39,6 +41,22 @@ test('a socket over its bytes is refused with 429, told of once, and closed with
   }
   expect(await tab.closed).toMatchObject({ code: 4429 })
   expect(events).toEqual(['byteRate of socket'])
+})
+
+test.each([
+  ['as long as its bytes take at the rate of its socket', of(4_096, 4_096), 270],
+  ['half a second at most', of(1_024, 4_096), 500],
+])('after a message over its bytes a socket is not read for %s', async (_, byteRate, restMs) => {
+  const { clock, server } = world({ byteRate, messageBytes: 4_096, rate: null })
+  const tab = await visit(listening, {}, { user: ada, server })
+  for (let count = 0; count < 3; count++) await tab.send(kilobyte)
+  await expect(tab.send(kilobyte)).rejects.toMatchObject(tooManyBytes.reason)
+  let isRead = false
+  const next = tab.send('hello').then(() => (isRead = true))
+  await clock.advance(restMs - 30)
+  expect(isRead).toBe(false)
+  await clock.advance(30)
+  await next
 })
 
 test('a thousand messages over the rate are told to operators once, as one lapse', async () => {
