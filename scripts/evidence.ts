@@ -50,11 +50,13 @@ export function allProofs(): readonly Proof[] {
 /**
  * The page with the list of tests below each promise brought up to date. Each heading of the third level is a promise.
  *
- * @throws Error when a promise has no test, or a test proves what the page does not promise
+ * @throws Error when a promise has no test or stands there twice, or a test proves what the page does not promise
  */
 export function withProofs(page: string, proofs: readonly Proof[]): string {
   const [head = '', ...sections] = page.split(/^(?=##)/m)
   const promised = sections.flatMap((section) => /^### (.+)/.exec(section)?.[1] ?? [])
+  const twice = promised.find((promise, at) => promised.indexOf(promise) < at)
+  if (twice !== undefined) throw new Error(`the page promises ${twice} twice`)
   for (const { promise, file } of proofs)
     if (!promised.includes(promise))
       throw new Error(`${file} proves ${promise}, which the page does not promise`)

@@ -112,6 +112,7 @@ describe('a node that is cut off from its layer for longer than 30 s', () => {
     expect(await stateOf(ada)).toBe(4503)
   })
 
+  // proves: node-cut-off
   test('closes 1,000 sockets whose doors hang within a minute and a half, however few are asked at once', async () => {
     const { clock, layer, database, there, bySessionOf } = house()
     for (let count = 0; count < 1_000; count++) await bySessionOf(`user-${count}`)

@@ -36,6 +36,10 @@ test('a promise without a test is refused', () => {
   expect(() => withProofs(promise, [])).toThrow('no test proves a-promise')
 })
 
+test('a promise that stands on the page twice is refused', () => {
+  expect(() => withProofs(`${promise}\n${promise}`, [proof])).toThrow('promises a-promise twice')
+})
+
 test('a test that proves what is not promised is refused', () => {
   expect(() => withProofs(promise, [proof, { ...proof, promise: 'another' }])).toThrow('proves another')
 })
