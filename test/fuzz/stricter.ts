@@ -37,7 +37,10 @@ const rules: readonly (readonly [string, (accepted: Accepted) => boolean])[] = [
       typ === undefined || (typeof typ === 'string' && kinds.includes(typ.toLowerCase())),
   ],
   ['a name of a key that is a text', ({ header: { kid } }) => kid === undefined || typeof kid === 'string'],
-  ['no key of a prototype', ({ token }) => token.split('.').slice(0, 2).every(hasPlainKeys)],
+  [
+    'no key of a prototype or with a backslash',
+    ({ token }) => token.split('.').slice(0, 2).every(hasPlainKeys),
+  ],
   ['nesting to 64', ({ token }) => token.split('.').slice(0, 2).every(isShallow)],
   [
     'times within those of a Date',
@@ -74,7 +77,7 @@ function hasPlainKeys(part: string): boolean {
   const strings = textOf(part).matchAll(/("(?:[^"\\]|\\.)*")(\s*:)?/g)
   for (const [, string = '', colon] of strings) {
     const key: unknown = colon === undefined ? null : JSON.parse(string)
-    if (key === '__proto__' || key === 'constructor') return false
+    if (key === '__proto__' || key === 'constructor' || String(key).includes('\\')) return false
   }
   return true
 }
