@@ -21,17 +21,24 @@ import type { ResolvedOptions } from './resolved-options.ts'
 import { Revalidator } from './revalidation.ts'
 import { isThenable } from './task.ts'
 
-/** A lease is asked for again after this part of it, and up to so much later: not all at once. */
+/**
+ * A lease is renewed after this part of its time, plus a random part of up to `spread`. So leases that began
+ * together are not all renewed together.
+ */
 const earliest = 0.75
 const spread = 0.15
-/** A right that could not be asked about is asked about again after a twentieth of the lease, within these. */
+/**
+ * After an attempt to renew a lease that had no result, the next attempt follows after a twentieth of the
+ * lease, within these bounds.
+ */
 const leastRetryMs = 100
 const mostRetryMs = 30_000
 
 /**
- * One opened endpoint on a connection: its params and grant, its memberships, its lease, and what runs in it. It ends once.
- * After its end handlers may still be at work, and messages of a peer that has left may wait for them: until that is over the
- * channel can be found, and access that ends reaches it. An error in it goes to the sender, or to the reporter.
+ * One opened endpoint on a connection: its params and grant, its memberships, its lease, and its handlers. A
+ * channel ends once. After that, handlers may still run, and messages of a peer that has left may still wait
+ * for them. Until the last of them is done the registry finds the channel, so that a loss of access reaches
+ * it. An error in a handler goes to the sender, or to the reporter.
  */
 export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
   readonly id: string
@@ -42,7 +49,7 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
   readonly path: string
   keys: SocketKeys
   #authorized: AuthorizedPeer
-  /** These are made when they are needed: many sockets only listen, and few are older than their lease. */
+  /** The next five are made on demand: many sockets only listen, and few live longer than their lease. */
   #dispatcher: Dispatcher | null = null
   #revalidator: Revalidator | null = null
   #abort: AbortController | null = null
@@ -53,14 +60,16 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
   #started = false
   #draining = false
   #ended = false
-  /** Whether a right was lost, at its end or later: what is still at work in its name is not to be heard. */
+  /**
+   * Whether access was lost, at the end of the channel or later. Handlers that still run then have no effect.
+   */
   #lost = false
-  /** Whether nothing is done in its name any more, or nothing of it is heard. */
+  /** Whether no handler runs for this channel any more, or the handlers that run have no effect. */
   #over = false
   #dropped = 0
-  /** How it ended, where that was before anything could run in it. */
+  /** How the channel ended, if it ended before its handlers started. */
   #left: Leave | null = null
-  /** Settles when the last handler has. */
+  /** Settles when the last handler has settled. */
   #gone: Promise<void> | null = null
   #lease: Timer | null = null
   #leaseEnd: Timer | null = null
@@ -115,7 +124,10 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
     return this.#over
   }
 
-  /** How many of its messages were thrown away before a handler has seen them, since access ended or the server closed it. */
+  /**
+   * How many messages of the channel were thrown away before a handler saw them, since access ended or the
+   * server closed it.
+   */
   get dropped(): number {
     return this.#dropped
   }
@@ -125,7 +137,7 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
     return isGuest(identity) || identity.renew !== undefined
   }
 
-  /** Aborted when it has ended; made when it is asked for. */
+  /** Aborted when the channel has ended. Made on demand. */
   get signal(): AbortSignal {
     this.#abort ??= new AbortController()
     if (this.#ended) this.#abort.abort()
@@ -147,10 +159,11 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
   }
 
   /**
-   * Refuses what a handler was at work on when its right ended, but for a farewell. What a handler has left running finds no
-   * socket that could be ended when all handlers have settled: its right is looked at anew.
+   * Refuses to act for a handler whose access has ended. The `close` handler is allowed to send its last
+   * messages. A task that a handler left running may outlive the channel and its entry in the registry, so
+   * access is checked here again.
    *
-   * @throws Denial 403 then
+   * @throws Denial 403 when access has ended
    */
   assertAllowed(): void {
     if (this.#handler?.isParting === true) return
@@ -163,7 +176,7 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
     context.emit({ ...event, contract: this.contract.path, ...info })
   }
 
-  /** Runs `open`, then everything that has come meanwhile. */
+  /** Runs `open`, then everything that has arrived meanwhile. */
   async start(handler: ChannelHandler): Promise<void> {
     this.#handler = handler
     if (this.#left !== null) return (this.#gone = this.#settle(this.#left))
@@ -172,7 +185,8 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
       if (isThenable(opened)) await (this.#opened = Promise.resolve(opened))
     } catch (error) {
       this.fail(error)
-      // what has waited for `open` has no handler now, also where its peer has left and that was called off
+      // no handler will take the messages that waited for `open`, also when the peer has left and `open` was
+      // cancelled
       if (this.#ended) this.#cutOff('peer')
       return
     }
@@ -180,12 +194,15 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
     this.#dispatcher?.start(handler)
   }
 
-  /** Nothing will ever run in it: what was to has thrown. */
+  /** Forgets a channel whose handlers could not be made. */
   abandon(): void {
     if (this.#handler === null) this.#forget()
   }
 
-  /** Sends to this socket alone; the arguments are those of `socket.send`. Answers whether there is room for more. */
+  /**
+   * Sends to this socket alone; the arguments are those of `socket.send`. Returns whether the queue has room
+   * for more.
+   */
   send(args: readonly unknown[]): boolean {
     const { codec, context, connection } = this.peer
     const sending = sendingOf(this.contract, args, context.checkOutgoing)
@@ -197,7 +214,11 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
     return !this.#ended && !connection.isFull
   }
 
-  /** Resolves when the reader has taken most of what waits. @throws (rejects with) an AbortError when the socket ends */
+  /**
+   * Resolves when the peer has read most of the queue.
+   *
+   * @throws (rejects with) an AbortError when the socket ends
+   */
   drained(): Promise<void> {
     const { connection, context } = this.peer
     this.#drains ??= new DrainWaiters({
@@ -217,7 +238,7 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
     return this.#turned.promise
   }
 
-  /** Begins to keep access true: its lease, and its idle and absolute times. */
+  /** Starts the timers that end or recheck access: lease, idle time and absolute time. */
   startTimers(): void {
     const { absoluteMs, idleMs } = this.options.span
     this.confirmed()
@@ -244,7 +265,7 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
     const { context } = this.peer
     const { leaseMs } = this.options.span
     if (denial.cause !== undefined)
-      context.repeatedFaults.tell(denial.cause, denial.detail ?? 'asking a door again')
+      context.repeatedFaults.tell(denial.cause, denial.detail ?? 'authenticating or authorizing again')
     const { status, reason: code, detail } = denial
     this.tell({ type: 'unanswered', why, status, code, detail })
     if (leaseMs === null) {
@@ -270,18 +291,18 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
 
   revalidate(
     why: AskReason,
-    questions: SharedRechecks = this.peer.context.sharedRechecks,
+    rechecks: SharedRechecks = this.peer.context.sharedRechecks,
   ): Promise<RecheckOutcome> {
-    return this.#revalidation.recheck(why, questions)
+    return this.#revalidation.recheck(why, rechecks)
   }
 
   refresh(fresh: NewIdentity): Promise<RecheckOutcome> {
     return this.#revalidation.refresh(fresh)
   }
 
-  async recheck(questions: SharedRechecks): Promise<RecheckOutcome> {
-    // what has come to its end while others were asked about was closed by nobody
-    return this.#over ? 'kept' : this.revalidate('recheck', questions)
+  async recheck(rechecks: SharedRechecks): Promise<RecheckOutcome> {
+    // a channel that ended while other channels were rechecked was not closed by this recheck
+    return this.#over ? 'kept' : this.revalidate('recheck', rechecks)
   }
 
   expire(cause: 'credential' | 'idle' | 'absolute', code: number, reason: string): void {
@@ -296,15 +317,16 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
 
   fail(error: unknown): void {
     if (error instanceof Denial) return this.end('denied', error.closeCode, denialReason(error))
-    // what was waiting for something when the socket ended was told so: that is no fault
+    // the abort of a wait that the end of the socket has aborted is no fault
     if (this.#ended && isAbort(error)) return
     this.peer.context.report(error, `running ${this.contract.path}`)
     this.end('fault', 1011, 'internal error')
   }
 
   /**
-   * Ends it, once: leaves its groups first, so that nothing more is heard, then closes and tells what runs in it. Where it
-   * had ended, what is still done in its name ends.
+   * Ends the channel, once. It first leaves its groups, so that nothing more is sent to it, then closes the
+   * connection and calls `close`. When the channel had ended already, this stops the handlers that still run
+   * for it.
    */
   end(why: LeaveReason, code: number, reason: string): void {
     if (this.#ended) return this.#cutOff(why)
@@ -313,8 +335,8 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
   }
 
   /**
-   * Takes no more messages, lets the handler that runs finish, then closes with 1012 and says when to come back. Settles
-   * when the last handler has, also of a peer that has left.
+   * Takes no more messages, lets the running handler finish, then closes with 1012 and says when to come
+   * back. Settles when the last handler has settled, also for a peer that has left.
    */
   async drain(retryAfterMs: number): Promise<void> {
     this.#draining = true
@@ -379,7 +401,10 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
     this.#idle = timers.after(left, () => this.#watchIdle(idleMs))
   }
 
-  /** A reader that takes a little now and then must not hold a handler, and what that holds, for as long as it likes. */
+  /**
+   * A peer that reads a little from time to time must not occupy a handler and its memory for as long as it
+   * likes.
+   */
   #tooSlow(): void {
     this.peer.tellLimit('outboundMs')
     this.end('slow', 4508, 'too-slow: you read more slowly than the endpoint speaks')
@@ -390,23 +415,23 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
     this.#turned = null
   }
 
-  /** It has ended, and now access has as well, or the server wants no more of it. */
+  /** Stops the rest of a channel that had ended, because access has ended too or the server closes it. */
   #cutOff(why: LeaveReason): void {
     if (this.#over) return
     const messages = this.#drop()
-    // an eviction makes room for a newcomer: nothing is to be left of what had the place
+    // an eviction makes room for a new connection, so nothing of the old one may remain
     if (isLoss(why) || why === 'evicted') this.#silence()
     if (messages > 0 || this.#over) this.tell({ type: 'dropped', why, messages })
   }
 
-  /** Throws away what no handler has seen. */
+  /** Throws away the messages that no handler has seen. */
   #drop(): number {
     const dropped = (this.#dispatcher?.close() ?? 0) + (this.#handler?.stop() ?? 0)
     this.#dropped += dropped
     return dropped
   }
 
-  /** Lets nothing be heard any more of what is still at work. */
+  /** Takes all effect from the handlers that still run. */
   #silence(): void {
     this.#lost = true
     this.#forget()
@@ -422,12 +447,12 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
     this.peer.context.registry.delete(this)
   }
 
-  /** Waits for the handlers that are at work, then lets `close` run. */
+  /** Waits for the running handlers, then calls `close`. */
   async #settle(leave: Leave): Promise<void> {
     const { context, account } = this.peer
     context.backlog.orphan(account)
     try {
-      // a turn later it is known whether `open`, which may have ended the socket itself, is still at work
+      // `open` may have ended the socket itself; one turn later `#opened` shows whether `open` still runs
       await Promise.resolve()
       await this.#opened?.catch(() => {})
       await this.#dispatcher?.drained()
@@ -441,7 +466,7 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
   }
 }
 
-/** What the socket of a peer can be found by. */
+/** The keys under which the registry finds the socket of a peer. */
 export function keysOf(
   { subject, identity }: AuthorizedPeer,
   { tenant, room }: Pick<Memberships, 'tenant' | 'room'>,
@@ -452,7 +477,7 @@ export function keysOf(
   return { tenant, subject, session, token, room: room.key, network }
 }
 
-/** Whether the peer that has left may not be here any more, or could not be asked about. */
+/** Whether the socket ended because the peer lost access, or because access could not be checked. */
 function isLoss(why: LeaveReason): boolean {
   return why === 'revoked' || why === 'denied' || why === 'expired'
 }

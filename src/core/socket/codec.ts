@@ -6,7 +6,7 @@ import { decodePlain, encodePlain, encodePlainError } from '../../wire/plain.ts'
 import { isSchema } from '../../wire/schema.ts'
 import { refusalOf } from '../access/denial-response.ts'
 
-/** A credential that a peer brings on an open connection, and the question that it answers. */
+/** A credential that a peer sends on an open connection, and the nonce of the request that it answers. */
 export interface NewCredential {
   readonly nonce: string
   /** `bearer` or `ticket`. */
@@ -18,12 +18,15 @@ export interface NewCredential {
 export type PeerCommand =
   | {
       readonly do: 'message'
-      /** The channel that it is for, as the peer says; `null` on a wire that has only one. */
+      /**
+       * The path of the channel that the payload is for, as the peer names it; `null` on the plain wire,
+       * which has only one.
+       */
       readonly in: unknown
       readonly type: string | null
       readonly data: unknown
       readonly id: string | null
-      /** Where it stands in a trace, as the peer says: not looked at yet. */
+      /** The trace context as the peer sent it, not yet checked. */
       readonly trace?: unknown
     }
   | {
@@ -48,21 +51,24 @@ export type PeerCommand =
       readonly mismatch: boolean
     }
 
-/** What a denial is about: the channel, the id of the message where it has one, and the handshake that logs speak of. */
+/**
+ * What a denial is about: the channel, the id of the message if it has one, and the id of the handshake,
+ * under which logs name the socket.
+ */
 export interface Refused {
   readonly path: string
   readonly id: string | null
   readonly ref: string
 }
 
-/** How a peer reads and writes: the plain wire or `sallyport.v1`. */
+/** Encodes and decodes what a peer sends and receives, on the plain wire or in `sallyport.v1`. */
 export interface Codec {
   readonly framed: boolean
-  /** Reads a payload; its JSON holds at most so many values. */
+  /** Decodes a payload. Its JSON may hold at most `maxValues` values. */
   read(payload: Payload, maxValues: number): PeerCommand
-  /** A message of the channel at this path. */
+  /** Encodes a message of the channel at this path. */
   message(path: string, type: string | null, body: Body): Payload
-  /** A denial for the sender; `null` where this wire has no room for one, and the socket closes instead. */
+  /** Encodes a denial for the sender. `null` where this wire cannot carry one: the socket closes instead. */
   denial(denial: Denial, about: Refused): Payload | null
 }
 
@@ -75,7 +81,7 @@ const invalid = (issue: string, id: string | null = null): PeerCommand => ({
   mismatch: false,
 })
 
-/** Bare messages, for wscat, a script, a bare `new WebSocket`. */
+/** The plain wire: bare messages for wscat, a script or a bare `new WebSocket`. */
 export function plainCodec(client: Direction, server: Direction): Codec {
   const isRaw = isSchema(server) && rawKind(server) !== null
   return {
@@ -93,7 +99,7 @@ export function plainCodec(client: Direction, server: Direction): Codec {
   }
 }
 
-/** The frames of `sallyport.v1`: one codec for all who speak them. */
+/** The frames of `sallyport.v1`. All peers that speak it share one codec. */
 export const frameCodec: Codec = {
   framed: true,
   message: (path, type, body) => encodeMessage({ in: path, type }, body),
@@ -114,7 +120,7 @@ function commandOf(frame: RawFrame): PeerCommand {
   if (op === 'auth') return refreshOf(frame)
   if (id !== null && !isId(id)) return invalid("an 'id' is a text of 1 to 64 characters")
   if (op !== 'msg' && op !== 'call' && op !== 'cancel') return nothing
-  // a frame that names no channel is for none
+  // a frame without a channel is for no channel
   const channel = frame['in'] ?? ''
   if (op === 'cancel')
     return id === null ? invalid('a cancel names the call by its id') : { do: 'cancel', in: channel, id }

@@ -12,30 +12,30 @@ import type { NewIdentity, OpenPeer } from './peer-and-channel.ts'
 import { assertSamePerson } from './revalidation.ts'
 
 /**
- * The address for the first door of a later credential. It is made, and kept, only for those who may be asked for one: a URL is
- * parsed for it.
+ * The URL with which a later credential is authenticated. It is computed and kept only for a peer that may be
+ * asked for one, because computing it parses the URL.
  */
 export function hrefFor({ expires, renew }: Identity<unknown>, handshake: Handshake): string | null {
-  // an identity without an end may be renewed into one that has one
+  // an identity without an end may be renewed into one that ends
   return expires === undefined && renew === undefined ? null : handshake.url.href
 }
 
 /**
- * Asks a peer on its open connection for a new credential, and takes it. Every question has a nonce that is good for one
- * answer, so that a replayed one is worth nothing; a new question replaces the one before. A credential that is refused
- * changes nothing: the one in use holds to its end.
+ * Asks a peer on its open connection for a new credential, and takes the answer. Every request has a nonce
+ * that is valid for one answer, so a replayed answer is refused. A new request replaces the one before. A
+ * credential that is refused changes nothing: the one in use stays valid to its end.
  */
 export class CredentialRefresh {
   readonly #peer: OpenPeer
   #nonce: string | null = null
-  /** How many answers are being looked at. */
+  /** How many answers are being checked. */
   #looking = 0
 
   constructor(peer: OpenPeer) {
     this.#peer = peer
   }
 
-  /** Asks whoever can be asked, unless an answer is being looked at. */
+  /** Asks the peer, if it can be asked and no answer is being checked. */
   ask(withinMs: number): void {
     const peer = this.#peer
     if (this.#looking > 0 || peer.href === null) return
@@ -44,7 +44,10 @@ export class CredentialRefresh {
     peer.frame({ op: 'ask', nonce: this.#nonce, withinMs: Math.floor(withinMs) })
   }
 
-  /** Takes an answer: both doors are asked with it, and the peer is told what came of it. It never rejects. */
+  /**
+   * Takes an answer: authenticates and authorizes with the new credential, and sends the result to the peer.
+   * It never rejects.
+   */
   async take(credential: NewCredential): Promise<void> {
     this.#looking++
     try {
@@ -59,22 +62,23 @@ export class CredentialRefresh {
   }
 
   /**
-   * Who brings this credential. Whether that was revoked meanwhile is asked after the last wait.
+   * The identity of the new credential. Whether it was revoked meanwhile is checked later, after the last
+   * wait.
    *
-   * @throws Denial 409 when nobody asked, 401 when the credential is not accepted, is somebody else's, or ends no later
-   * than the one in use; 503 when the first door cannot be asked
+   * @throws Denial 409 when there was no request; 401 when the credential is not accepted, belongs to another
+   * subject, or ends no later than the one in use; 503 when authentication cannot be reached
    */
   async #identify({ nonce, scheme, token: value }: NewCredential): Promise<NewIdentity> {
     const { context, options, authorized, signal: gone } = this.#peer
     if (nonce !== this.#nonce)
-      throw new Denial(409, 'not-asked', 'this question was answered already, or never asked')
+      throw new Denial(409, 'not-asked', 'this request was answered already, or never sent')
     this.#nonce = null
     this.#bound(0)
     const accessVersion = context.accessCommands.version
     const credentials = explicitCredentials({ scheme, value, carrier: 'refresh' })
     const identity = await withDeadline(
       context,
-      (signal) => authenticate(options.auth, { ...this.#door(signal), credentials }),
+      (signal) => authenticate(options.auth, { ...this.#authRequest(signal), credentials }),
       gone,
     )
     assertSamePerson(context, authorized, identity)
@@ -82,7 +86,7 @@ export class CredentialRefresh {
     return { identity, nonce, accessVersion }
   }
 
-  #door(signal: AbortSignal): Omit<AuthRequest, 'credentials'> {
+  #authRequest(signal: AbortSignal): Omit<AuthRequest, 'credentials'> {
     const { info, href } = this.#peer
     const { id, path, origin, address } = info
     const url = new URL(href ?? unasked())
@@ -104,7 +108,7 @@ export class CredentialRefresh {
 
   #refused(nonce: string, denial: Denial): void {
     const peer = this.#peer
-    // what is thrown because the signal was aborted is no news
+    // an error that the aborted signal has caused is not reported
     if (peer.ended) return
     const { status, reason: code, detail, cause } = denial
     if (cause !== undefined) peer.context.repeatedFaults.tell(cause, detail ?? 'taking a new credential')
@@ -114,7 +118,7 @@ export class CredentialRefresh {
 }
 
 function assertLater(before: Identity<unknown>, { expires }: Identity<unknown>): void {
-  // one without an end may have taken the place of the one that was to be replaced
+  // the credential in use may have been replaced by one without an end since the request
   const end = before.expires?.getTime() ?? Number.POSITIVE_INFINITY
   if (expires !== undefined && expires.getTime() <= end)
     throw new Denial(401, 'not-later', 'this credential ends no later than the one in use')

@@ -11,19 +11,19 @@ import type { Verdict } from './message-limiter.ts'
 import type { ChannelHandler, MessageDispatcher, OpenChannel } from './peer-and-channel.ts'
 import { isThenable, Task } from './task.ts'
 
-/** A validation that takes longer is told to the author of the schema. */
+/** A validation that takes longer than this is reported, once for each message type. */
 const slowMs = 50
 
 type Taken = PeerCommand & { readonly do: 'message' | 'call' }
 
 /**
- * The way of a message from its peer, which has limited and decoded it, to the handler of its channel: it is validated,
- * waits, runs and is answered.
+ * Takes a message that the peer has limited and decoded, validates it, queues it, runs its handler and sends
+ * the answer.
  */
 export class Dispatcher implements MessageDispatcher {
   readonly #channel: OpenChannel
   readonly #inbox: Inbox
-  /** The calls under way; few sockets ever make one. */
+  /** The calls under way. Few sockets ever make one. */
   #calls: Map<string, Task> | null = null
   #handler: ChannelHandler | null = null
   /** When the client was heard last, on the monotonic clock. */
@@ -52,12 +52,16 @@ export class Dispatcher implements MessageDispatcher {
     return this.#inbox.drained()
   }
 
-  /** Settles when nothing is being done and nothing waits. */
+  /** Settles when no handler runs and no message waits. */
   drained(): Promise<void> {
     return this.#inbox.drained()
   }
 
-  /** Forgets what waits. @returns how many messages that were */
+  /**
+   * Forgets the messages that wait.
+   *
+   * @returns how many messages were forgotten
+   */
   close(): number {
     return this.#inbox.close()
   }
@@ -89,7 +93,7 @@ export class Dispatcher implements MessageDispatcher {
     else this.#invalid(issue, id)
   }
 
-  /** Runs the handler of a task, and answers its sender. It never rejects. */
+  /** Runs the handler of a task, and answers the sender. It never rejects. */
   run(task: Task): void | Promise<void> {
     try {
       const result = task.isCancelled ? undefined : this.#traced(task)
@@ -130,12 +134,12 @@ export class Dispatcher implements MessageDispatcher {
     return name !== null && Object.hasOwn(calls, name) ? calls[name] : undefined
   }
 
-  /** What a peer says of its trace is looked at only where there is a tracer. */
+  /** The trace context of a peer is read only when there is a tracer. */
   #parent(trace: unknown): Task['parent'] {
     return this.#channel.peer.context.tracer === null ? null : traceOf(trace)
   }
 
-  /** A validator that throws is the programmer's fault: this socket ends, the error is reported. */
+  /** A validator that throws is a mistake of the programmer: this socket ends, and the error is reported. */
   #checked<T>(type: string | null, validate: () => T): T | null {
     const { peer } = this.#channel
     try {
@@ -149,7 +153,9 @@ export class Dispatcher implements MessageDispatcher {
     }
   }
 
-  /** Says once of a message type whose validation holds the process up what can be done. */
+  /**
+   * Reports, once for each message type, a validation that blocks the process, and what can be done about it.
+   */
   #tellSlow(type: string | null, ms: number): void {
     const { contract, peer } = this.#channel
     const what = `${type === null ? 'A message' : `'${type}'`} of ${contract.path}`
@@ -157,7 +163,7 @@ export class Dispatcher implements MessageDispatcher {
     if (toldSlow.has(what)) return
     toldSlow.add(what)
     const detail =
-      `${what} took ${Math.round(ms)} ms to read and validate, and nobody else was served meanwhile. ` +
+      `${what} took ${Math.round(ms)} ms to read and validate, and no other peer was served meanwhile. ` +
       'Give its arrays, records and strings a maximum (.max()), its unions fewer arms, or a field that tells the arms apart (z.discriminatedUnion).'
     emit({ type: 'misconfigured', cause: 'slow-validation', detail })
   }
@@ -185,7 +191,7 @@ export class Dispatcher implements MessageDispatcher {
   #handle(task: Task, data: unknown): unknown {
     const { kind, type } = task
     const handler = this.#handler
-    // a call has a name
+    // a call always has a type; the check is for the compiler
     return kind === 'call' && type !== null
       ? handler?.call(type, data, task.signal)
       : handler?.message(type, data)
@@ -211,12 +217,12 @@ export class Dispatcher implements MessageDispatcher {
     if (call !== undefined && peer.context.checkOutgoing)
       assertValid(call.output, value, `the answer of the call '${type}'`)
     if (id === null) return
-    // what the handler of a message answers is for nobody
+    // the result of a message handler is sent to no client
     const data = call === undefined ? undefined : value
     peer.frame({ op: 'ok', in: path, id, ...(data === undefined ? {} : { data }) })
   }
 
-  /** What a handler throws because its call was called off is no fault of the server. */
+  /** An error that a handler throws because its call was cancelled is no fault of the server. */
   #failed(task: Task, error: unknown): void {
     this.#threw(task, task.isCancelled && !this.#channel.ended ? cancelled() : error)
   }

@@ -2,19 +2,19 @@ import type { TimerQueue } from '../runtime/timer-queue.ts'
 import type { Timer } from '../../wire/clock.ts'
 import type { Connection } from '../api/connection.ts'
 
-/** What waiting for a reader needs of its socket. */
+/** The parts of a socket that a wait for its reader needs. */
 export interface DrainParts {
   readonly connection: Pick<Connection, 'whenDrained'>
   readonly timers: Pick<TimerQueue, 'after'>
-  /** For how long the first in line may wait. */
+  /** For how long the first waiter may wait. */
   readonly withinMs: number
-  /** That time is over: the reader is too slow to be waited for. */
+  /** Called when that time is over: the reader is too slow. */
   late(): void
 }
 
 /**
- * Those who wait until a slow reader has taken most of its queue. They go on one by one, a turn apart: each may fill the queue
- * again before it is the turn of the next.
+ * The calls that wait until a slow reader has taken most of its queue. They continue one by one, one turn
+ * apart, because each may fill the queue again.
  */
 export class DrainWaiters {
   readonly #parts: DrainParts
@@ -25,16 +25,20 @@ export class DrainWaiters {
     this.#parts = parts
   }
 
-  /** Resolves when it is this one's turn and the queue is low. @throws (rejects with) the reason of {@link end} */
+  /**
+   * Resolves when all earlier waiters have continued and the queue is low.
+   *
+   * @throws (rejects with) the reason given to {@link end}
+   */
   wait(): Promise<void> {
     const waiter = Promise.withResolvers<void>()
-    // a wait that is not awaited must not end the process when the socket ends
+    // a promise that is never awaited must not end the process when the socket ends
     waiter.promise.catch(() => {})
     if (this.#waiting.push(waiter) === 1) this.#ask()
     return waiter.promise
   }
 
-  /** The reader has gone: there is nothing to wait for any more. */
+  /** The socket has ended: rejects all waits. */
   end(reason: unknown): void {
     this.#timer?.cancel()
     for (const { reject } of this.#waiting.splice(0)) reject(reason)

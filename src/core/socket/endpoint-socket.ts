@@ -10,7 +10,9 @@ const aCloseCode: OptionKind = {
   is: (code) => code === 1000 || (Number.isInteger(code) && Number(code) >= 3000 && Number(code) <= 4999),
 }
 
-/** A socket as handlers see it, without the types of its contract: `endpoint` and `consumer` hand it out typed. */
+/**
+ * The socket that handlers see, without the types of its contract. `endpoint` and `consumer` add the types.
+ */
 export class EndpointSocket {
   readonly #channel: ServerChannel
   #room: Group<Direction> | null = null

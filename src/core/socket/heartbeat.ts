@@ -1,23 +1,28 @@
 import type { TimerQueue } from '../runtime/timer-queue.ts'
 import type { Clock, Timer } from '../../wire/clock.ts'
 
-/** What a heartbeat needs of its socket. */
+/** The parts of a connection that a heartbeat needs. */
 export interface HeartbeatTarget {
-  /** Asks the peer for a sign of life. */
+  /** Sends the peer a ping. */
   ping(): void
-  /** True while nothing can be heard because we do not read. */
+  /** Whether reading is paused, so that no answer can arrive. */
   readonly paused: boolean
-  /** Counts up when a slow reader takes something: a ping may wait behind a megabyte, and its answer with it. */
+  /**
+   * Counts up each time a slow reader takes something. A ping, and so its answer, may wait behind a megabyte.
+   */
   readonly progress: number
-  /** Whether something waits for a reader that has not taken what it was given last. */
+  /** Whether data waits for a reader that has not taken all that it was given last. */
   readonly isBehind: boolean
-  /** The peer has been silent for too long. */
+  /** Called when nothing has arrived from the peer for too long. */
   lost(): void
-  /** The peer has taken nothing for too long of what waits for it, whether or not it sends. */
+  /** Called when the peer has read nothing of its queue for too long, whether or not it sends. */
   stuck(): void
 }
 
-/** What the heartbeats of a server share. Their waits stand in its heap of timers, which holds less than a timer of the runtime for each socket. */
+/**
+ * What all heartbeats of a server share. Their timers are in the heap of the server, which needs less memory
+ * than one timer of the runtime for each socket.
+ */
 export interface HeartbeatParts {
   readonly clock: Clock
   readonly timers: Pick<TimerQueue, 'after'>
@@ -25,35 +30,39 @@ export interface HeartbeatParts {
 }
 
 /**
- * A last look after a verdict: what lay in the socket while the event loop was blocked is read first. A verdict that comes
- * later than that itself is none: the ping may have left only now, and is sent again.
+ * The time of a second check after a check that found nothing. While the event loop was blocked, an answer
+ * may have arrived unread, and this time lets it be read. A check that itself runs later than this decides
+ * nothing: the ping may have left only now, so it is sent again.
  */
-const lastLookMs = 50
+const lastCheckMs = 50
 
 /**
- * Pings a peer every `pingMs` and calls it lost when nothing at all was heard within `pongMs` after a ping, and it has taken
- * nothing of what waits for it since the verdict before. One that sends, and takes nothing of what waits for it at all verdicts
- * of `outboundMs`, is stuck: whatever it says, it does not read.
+ * Pings a peer every `pingMs`. The peer is lost when nothing has arrived within `pongMs` after a ping and the
+ * peer has read nothing of its queue since the check before. The peer is stuck when it has read nothing of
+ * its queue for `outboundMs`, even if it sends.
  */
 export class Heartbeat {
-  #heard = true
+  #hasHeard = true
   #due = 0
   #progress = 0
-  /** Since when nothing was taken of what waits, as far as verdicts have seen it; `null` when nothing waits. */
+  /**
+   * Since when the peer has read nothing of its queue, as far as the checks have seen; `null` when the queue
+   * is empty.
+   */
   #stillSince: number | null = null
   #timer: Timer
-  readonly #rhythm: HeartbeatParts
-  readonly #pulse: HeartbeatTarget
+  readonly #parts: HeartbeatParts
+  readonly #target: HeartbeatTarget
 
-  constructor(rhythm: HeartbeatParts, pulse: HeartbeatTarget) {
-    this.#rhythm = rhythm
-    this.#pulse = pulse
-    this.#timer = this.#pingAfter(rhythm.limits.pingMs)
+  constructor(parts: HeartbeatParts, target: HeartbeatTarget) {
+    this.#parts = parts
+    this.#target = target
+    this.#timer = this.#pingAfter(parts.limits.pingMs)
   }
 
-  /** A sign of life. */
+  /** Notes that something has arrived. */
   heard(): void {
-    this.#heard = true
+    this.#hasHeard = true
   }
 
   stop(): void {
@@ -61,39 +70,39 @@ export class Heartbeat {
   }
 
   #pingAfter(ms: number): Timer {
-    return this.#rhythm.timers.after(ms, () => this.#ping())
+    return this.#parts.timers.after(ms, () => this.#ping())
   }
 
   #ping(): void {
-    const { clock, limits } = this.#rhythm
-    this.#heard = false
-    this.#pulse.ping()
+    const { clock, limits } = this.#parts
+    this.#hasHeard = false
+    this.#target.ping()
     this.#due = clock.monotonic() + limits.pongMs
-    this.#judgeAfter(limits.pongMs, true)
+    this.#checkAfter(limits.pongMs, true)
   }
 
-  #judgeAfter(ms: number, lookAgain: boolean): void {
-    this.#timer = this.#rhythm.timers.after(ms, () => this.#verdict(lookAgain))
+  #checkAfter(ms: number, checkAgain: boolean): void {
+    this.#timer = this.#parts.timers.after(ms, () => this.#check(checkAgain))
   }
 
-  #verdict(lookAgain: boolean): void {
-    const { clock, limits } = this.#rhythm
-    const { progress, paused } = this.#pulse
+  #check(checkAgain: boolean): void {
+    const { clock, limits } = this.#parts
+    const { progress, paused } = this.#target
     const isReading = progress !== this.#progress
     this.#progress = progress
-    if (this.#isStuck(isReading)) this.#pulse.stuck()
-    else if (this.#heard || paused || isReading)
+    if (this.#isStuck(isReading)) this.#target.stuck()
+    else if (this.#hasHeard || paused || isReading)
       this.#timer = this.#pingAfter(Math.max(1, limits.pingMs - limits.pongMs))
-    else if (lookAgain && clock.monotonic() - this.#due > lastLookMs) this.#ping()
-    else if (lookAgain) this.#judgeAfter(lastLookMs, false)
-    else this.#pulse.lost()
+    else if (checkAgain && clock.monotonic() - this.#due > lastCheckMs) this.#ping()
+    else if (checkAgain) this.#checkAfter(lastCheckMs, false)
+    else this.#target.lost()
   }
 
   #isStuck(isReading: boolean): boolean {
-    const now = this.#rhythm.clock.monotonic()
-    // what waits now was given after what has been taken since
-    if (!this.#pulse.isBehind) this.#stillSince = null
+    const now = this.#parts.clock.monotonic()
+    // the queue of now was filled after the peer has read all of the queue before
+    if (!this.#target.isBehind) this.#stillSince = null
     else if (isReading || this.#stillSince === null) this.#stillSince = now
-    return this.#stillSince !== null && now - this.#stillSince >= this.#rhythm.limits.outboundMs
+    return this.#stillSince !== null && now - this.#stillSince >= this.#parts.limits.outboundMs
   }
 }

@@ -1,33 +1,37 @@
-/** One piece of work: a handler for one message. */
+/** A task of an inbox: one message and its handler. */
 export interface InboxTask {
-  /** What it counts for while it waits; read once, when it has to. */
+  /** The bytes that the task counts for while it waits. Read once, and only if the task has to wait. */
   readonly bytes: number
-  /** Runs it. It settles when the handler has, and never rejects. */
+  /** Runs the handler. It settles when the handler has settled, and never rejects. */
   run(): void | Promise<void>
 }
 
-/** How much may wait before reading pauses. */
+/** How much may wait before reading is paused. */
 export interface InboxBounds {
   readonly messages: number
   readonly bytes: number
 }
 
-/** What an inbox works with. */
+/** The parts that an inbox needs. */
 export interface InboxParts {
   readonly bounds: InboxBounds
   readonly flow: { pause(): void; resume(): void }
-  /** What waits for the account of the socket: asked before a piece of work waits, told when it waits no more. */
+  /**
+   * The bytes that wait for the account of the socket: `take` before a task waits, `give` when it waits no
+   * more.
+   */
   readonly backlog: { take(bytes: number): boolean; give(bytes: number): void }
 }
 
 interface WaitingTask {
-  readonly work: InboxTask
+  readonly task: InboxTask
   readonly bytes: number
 }
 
 /**
- * What waits for the one handler of a socket. Handlers run one at a time, in order; beyond a bound, reading pauses
- * until half of it is worked off. A handler that needs no wait is run at once, without a turn in between.
+ * The tasks that wait for the handlers of one channel. Handlers run one at a time, in order. Above a bound,
+ * reading is paused until half of the tasks are done. A handler that awaits nothing runs at once, without a
+ * turn in between.
  */
 export class Inbox {
   readonly #parts: InboxParts
@@ -43,40 +47,45 @@ export class Inbox {
     this.#parts = parts
   }
 
-  /** Whether reading is paused by this inbox: a peer that cannot be heard is not dead. */
+  /** Whether this inbox has paused reading. A peer whose messages are not read must not be taken for lost. */
   get paused(): boolean {
     return this.#paused
   }
 
   /**
-   * Takes work; it waits while another piece is being done, and until the inbox was started.
+   * Takes a task. The task waits while another one runs, and until the inbox is started.
    *
-   * @returns false when it would have to wait, and there is no room for it in the account
+   * @returns false when the task would have to wait and its account has no room for it
    */
-  add(work: InboxTask): boolean {
+  add(task: InboxTask): boolean {
     if (this.#closed) return true
     if (!this.#busy && !this.#held) {
-      this.#run(work)
-      // a handler that makes its peer answer in the same turn has added more; one that ends its socket is waited for
+      this.#run(task)
+      // a handler that makes its peer answer in the same turn has added more tasks; a handler that ends its
+      // socket leaves `drained` waiting
       if (this.#waiting.length > 0 || this.#drained.length > 0) this.#next()
       return true
     }
-    return this.#wait(work)
+    return this.#wait(task)
   }
 
-  /** Begins to work: what came before `open` was done has waited here. */
+  /** Begins to run tasks. Those that arrived before `open` was done have waited here. */
   start(): void {
     this.#held = false
     this.#next()
   }
 
-  /** Settles when nothing is being done and nothing waits. */
+  /** Settles when no task runs and no task waits. */
   drained(): Promise<void> {
     if (!this.#busy && this.#waiting.length === 0) return Promise.resolve()
     return new Promise((resolve) => this.#drained.push(resolve))
   }
 
-  /** Forgets what waits; the piece that is being done goes on. @returns how many pieces were forgotten */
+  /**
+   * Forgets the tasks that wait; the task that runs continues.
+   *
+   * @returns how many tasks were forgotten
+   */
   close(): number {
     const forgotten = this.#waiting.length
     this.#closed = true
@@ -87,11 +96,11 @@ export class Inbox {
     return forgotten
   }
 
-  #wait(work: InboxTask): boolean {
+  #wait(task: InboxTask): boolean {
     const { bounds, flow, backlog } = this.#parts
-    const { bytes } = work
+    const { bytes } = task
     if (!backlog.take(bytes)) return false
-    this.#waiting.push({ work, bytes })
+    this.#waiting.push({ task, bytes })
     this.#bytes += bytes
     if (this.#paused || (this.#waiting.length < bounds.messages && this.#bytes < bounds.bytes)) return true
     this.#paused = true
@@ -99,9 +108,9 @@ export class Inbox {
     return true
   }
 
-  #run(work: InboxTask): void {
+  #run(task: InboxTask): void {
     this.#busy = true
-    const done = work.run()
+    const done = task.run()
     if (done === undefined) this.#busy = false
     else void done.then(() => this.#settled())
   }
@@ -120,7 +129,7 @@ export class Inbox {
       }
       this.#bytes -= next.bytes
       this.#parts.backlog.give(next.bytes)
-      this.#run(next.work)
+      this.#run(next.task)
     }
     const { bounds, flow } = this.#parts
     if (!this.#paused || this.#waiting.length > bounds.messages / 2 || this.#bytes > bounds.bytes / 2) return

@@ -8,17 +8,17 @@ import type { ServerContext } from '../server-context.ts'
 import { type Address, groupAddress, subjectAddress } from '../groups/address.ts'
 import type { PresenceEntry } from '../groups/presence.ts'
 
-/** What an endpoint says of where its visitors sit. */
+/** The options of an endpoint that decide groups and presence. */
 export interface MembershipOptions {
   readonly presence: ((who: object) => object | null) | undefined
   readonly audience: ((who: object) => readonly string[]) | undefined
   readonly limits: {
-    /** How many members clients are told by name. */
+    /** Up to how many members the clients get a list of; above it they get a count. */
     readonly members: number | undefined
   }
 }
 
-/** What places are found for. */
+/** What the memberships of a socket are computed from. */
 export interface MembershipsParts {
   readonly context: ServerContext
   readonly contract: Contract
@@ -28,44 +28,48 @@ export interface MembershipsParts {
 }
 
 /**
- * Reserves the places of a visitor: its room, its audiences, its subject, and presence.
+ * Reserves the memberships of an authorized peer: its room, its audiences, its subject, and presence.
  *
- * @throws Denial 503 when the layer is away, or what the endpoint answers does not fit its contract
+ * @throws Denial 503 when the layer is away, or the result of an option of the endpoint does not fit its
+ * contract
  */
 export async function reserveMemberships(
   parts: MembershipsParts,
-  visitor: AuthorizedPeer,
+  authorized: AuthorizedPeer,
 ): Promise<Memberships> {
-  const places = new Memberships(parts, visitor)
+  const memberships = new Memberships(parts, authorized)
   try {
-    await places.reserve(visitor)
-    return places
+    await memberships.reserve(authorized)
+    return memberships
   } catch (error) {
-    places.release()
+    memberships.release()
     if (error instanceof Denial) throw error
-    throw new Denial(503, 'unavailable', 'your place could not be prepared: come back later', {
+    throw new Denial(503, 'unavailable', 'your memberships could not be prepared: come back later', {
       cause: error,
-      detail: 'finding places',
+      detail: 'reserving memberships',
     })
   }
 }
 
 const none: readonly GroupMembership[] = []
 
-/** The places of one socket: reserved before the door opens, so that nothing is missed once it has. */
+/**
+ * The memberships of one socket. They are reserved before the handshake is accepted, so that the socket
+ * misses no message sent after it.
+ */
 export class Memberships {
-  /** Whose room it is, where several tenants share a server. */
+  /** The tenant of the room, where several tenants share a server. */
   readonly tenant: string
   readonly #parts: MembershipsParts
-  /** Two, and one for each audience. */
-  #seats: readonly GroupMembership[] = none
+  /** The room, the subject, and one for each audience. */
+  #memberships: readonly GroupMembership[] = none
   #room: Address
   #subject: Address
-  #spot: PresenceEntry | null = null
-  /** What the others are shown. */
-  #shown: Present | null = null
+  #entry: PresenceEntry | null = null
+  /** The presence that the other members see; `null` for none. */
+  #presence: Present | null = null
   #member: GroupMember | null = null
-  #vacated = false
+  #released = false
   #grant: unknown
 
   constructor(parts: MembershipsParts, { identity, params, subject }: AuthorizedPeer) {
@@ -75,136 +79,142 @@ export class Memberships {
     this.#subject = subjectAddress(parts.contract, this.tenant, subject)
   }
 
-  /** The room itself. */
+  /** The address of the room. */
   get room(): Address {
     return this.#room
   }
 
-  async reserve(visitor: AuthorizedPeer): Promise<void> {
-    const { context, contract, options: seating, socket } = this.#parts
-    this.#grant = toldGrant(contract, visitor.grant)
-    // from here on the addresses that all who sit there share: the keys are most of what a place needs
-    this.#room = await this.#sit(this.#room)
-    this.#subject = await this.#sit(this.#subject)
-    for (const address of this.#audiences(visitor)) await this.#sit(address)
-    if (seating.presence === undefined) return
-    this.#shown = this.#seenOf(visitor)
-    // also for somebody whom nobody sees: they see the others, and may be shown later
-    this.#spot = await context.presence.reserve(this.room, socket, seating.limits.members)
+  async reserve(authorized: AuthorizedPeer): Promise<void> {
+    const { context, contract, options, socket } = this.#parts
+    this.#grant = visibleGrant(contract, authorized.grant)
+    // from here on, use the addresses that all members share: the keys are most of the memory of a membership
+    this.#room = await this.#joinGroup(this.#room)
+    this.#subject = await this.#joinGroup(this.#subject)
+    for (const address of this.#audiences(authorized)) await this.#joinGroup(address)
+    if (options.presence === undefined) return
+    this.#presence = this.#presenceOf(authorized)
+    // also for a peer that is hidden: it sees the others, and may be shown later
+    this.#entry = await context.presence.reserve(this.room, socket, options.limits.members)
   }
 
-  /** Shows the visitor to the others: the door is open. */
+  /** Shows the peer to the other members, once the handshake is accepted. */
   appear(): void {
-    if (this.#shown !== null) this.#spot?.take(this.#shown)
+    if (this.#presence !== null) this.#entry?.take(this.#presence)
   }
 
   join(member: GroupMember): void {
     this.#member = member
-    for (const seat of this.#seats) seat.take(member)
+    for (const membership of this.#memberships) membership.take(member)
   }
 
   /**
-   * Moves to where somebody belongs about whom the doors have answered again: audiences that are lost are left, and the
-   * others see what is to be seen now, at once, before anything is awaited.
+   * Moves to the groups of a peer that was authenticated and authorized again. Audiences that the peer has
+   * lost are left, and the other members see the new presence, both at once, before anything is awaited.
    *
-   * @throws what the endpoint or the layer throws, or a TypeError when what the endpoint answers does not fit its contract
+   * @throws what the endpoint or the layer throws, or a TypeError when a result of the endpoint does not fit
+   * its contract
    */
-  async move(visitor: AuthorizedPeer): Promise<void> {
-    const wanted = this.#audiences(visitor)
-    const shown = this.#seenOf(visitor)
+  async move(authorized: AuthorizedPeer): Promise<void> {
+    const wanted = this.#audiences(authorized)
+    const presence = this.#presenceOf(authorized)
     const keys = new Set([this.room, this.#subject, ...wanted].map(({ key }) => key))
-    this.#rise(this.#seats.filter(({ address }) => !keys.has(address.key)))
-    this.#show(shown)
-    this.#grant = toldGrant(this.#parts.contract, visitor.grant)
-    for (const address of wanted) if (!this.#has(address)) await this.#sit(address)
+    this.#leaveGroups(this.#memberships.filter(({ address }) => !keys.has(address.key)))
+    this.#show(presence)
+    this.#grant = visibleGrant(this.#parts.contract, authorized.grant)
+    for (const address of wanted) if (!this.#has(address)) await this.#joinGroup(address)
   }
 
-  /** Shows the visitor to the others no more, at once. */
+  /** Hides the peer from the other members at once. */
   hide(): void {
-    this.#spot?.hide()
+    this.#entry?.hide()
   }
 
-  /** Gives everything up, also what is still being looked for; more than once does no harm. */
+  /** Leaves all groups, also those that are still being reserved. A second call does nothing. */
   release(): void {
-    this.#vacated = true
-    this.#rise(this.#seats)
-    this.#spot?.leave()
-    this.#spot = null
+    this.#released = true
+    this.#leaveGroups(this.#memberships)
+    this.#entry?.leave()
+    this.#entry = null
   }
 
-  /** What the client is told of its grant; `undefined` where the contract says nothing of it. */
+  /** The grant as the client sees it; `undefined` when the contract declares none. */
   get grant(): unknown {
     return this.#grant
   }
 
-  /** The frame that tells the client that it is in: its grant as the contract lets it travel, and who is here. */
+  /** The `opened` frame: the grant as the contract lets the client see it, and the members. */
   opened(path: string): string {
     const { contract, socket } = this.#parts
     const grant = contract.grant === undefined ? {} : { grant: this.#grant }
     const frame = { op: 'opened', in: path, id: socket, ...grant } as const
-    const now = this.#spot?.now()
+    const now = this.#entry?.now()
     if (now === undefined) return encodeFrame(frame)
     return 'list' in now
       ? encodeWithList(frame, 'members', now.list)
       : encodeFrame({ ...frame, count: now.count })
   }
 
-  async #sit(address: Address): Promise<Address> {
-    const seat = await this.#parts.context.groups.reserve(address)
-    if (this.#vacated) seat.leave()
+  async #joinGroup(address: Address): Promise<Address> {
+    const membership = await this.#parts.context.groups.reserve(address)
+    if (this.#released) membership.leave()
     else {
-      // `concat`, because what is spread into a new array leaves it with room for 16 more
-      this.#seats = this.#seats.concat(seat)
-      if (this.#member !== null) seat.take(this.#member)
+      // `concat`, because an array built by spreading keeps room for 16 more
+      this.#memberships = this.#memberships.concat(membership)
+      if (this.#member !== null) membership.take(this.#member)
     }
-    return seat.address
+    return membership.address
   }
 
-  #show(shown: Present | null): void {
-    const before = this.#shown
-    this.#shown = shown
-    if (JSON.stringify(shown) === JSON.stringify(before)) return
-    if (shown === null) this.#spot?.hide()
-    else this.#spot?.take(shown)
+  #show(presence: Present | null): void {
+    const before = this.#presence
+    this.#presence = presence
+    if (JSON.stringify(presence) === JSON.stringify(before)) return
+    if (presence === null) this.#entry?.hide()
+    else this.#entry?.take(presence)
   }
 
-  /** What the others are to see; `null` for nothing. */
-  #seenOf(visitor: AuthorizedPeer): Present | null {
-    const { contract, options: seating } = this.#parts
-    const info = seating.presence?.(whoIs(visitor)) ?? null
-    return info === null ? null : { user: visitor.subject, info: seen(contract, info) }
+  /** The presence that the other members are to see; `null` for none. */
+  #presenceOf(authorized: AuthorizedPeer): Present | null {
+    const { contract, options } = this.#parts
+    const info = options.presence?.(peerOf(authorized)) ?? null
+    return info === null ? null : { user: authorized.subject, info: checkedPresence(contract, info) }
   }
 
   #has({ key }: Address): boolean {
-    return this.#seats.some(({ address }) => address.key === key)
+    return this.#memberships.some(({ address }) => address.key === key)
   }
 
-  #rise(left: readonly GroupMembership[]): void {
-    this.#seats = this.#seats.filter((one) => !left.includes(one))
-    for (const seat of left) seat.leave()
+  #leaveGroups(left: readonly GroupMembership[]): void {
+    this.#memberships = this.#memberships.filter((one) => !left.includes(one))
+    for (const membership of left) membership.leave()
   }
 
-  #audiences(visitor: AuthorizedPeer): readonly Address[] {
-    const { contract, options: seating } = this.#parts
-    const names = seating.audience?.(whoIs(visitor)) ?? []
-    return names.map((name) => groupAddress(contract, this.tenant, visitor.params, name))
+  #audiences(authorized: AuthorizedPeer): readonly Address[] {
+    const { contract, options } = this.#parts
+    const names = options.audience?.(peerOf(authorized)) ?? []
+    return names.map((name) => groupAddress(contract, this.tenant, authorized.params, name))
   }
 }
 
-function whoIs({ identity, grant }: AuthorizedPeer): object {
+function peerOf({ identity, grant }: AuthorizedPeer): object {
   return { user: identity.user, grant }
 }
 
-function toldGrant(contract: Contract, grant: unknown): unknown {
+function visibleGrant(contract: Contract, grant: unknown): unknown {
   return contract.grant === undefined ? undefined : fitting(contract.grant, grant, 'grant')
 }
 
-/** @throws TypeError when it does not fit the contract, or cannot travel: the others are told in one message with everyone */
-function seen(contract: Contract, info: object): unknown {
-  const shown = contract.presence === undefined ? info : fitting(contract.presence, info, 'presence')
-  if (JSON.stringify(shown) === undefined)
+/**
+ * The presence of a peer, checked against the contract and for JSON: all members are sent in one message,
+ * which one bad entry would spoil.
+ *
+ * @throws TypeError when it does not fit the contract, or is not JSON
+ */
+function checkedPresence(contract: Contract, info: object): unknown {
+  const presence = contract.presence === undefined ? info : fitting(contract.presence, info, 'presence')
+  if (JSON.stringify(presence) === undefined)
     throw new TypeError('the presence that the endpoint gave is no JSON')
-  return shown
+  return presence
 }
 
 function fitting(schema: Schema, value: unknown, what: string): unknown {

@@ -12,12 +12,12 @@ import {
 import { type EndpointLimits, isWider, type Limits } from '../api/limits.ts'
 import { Bucket, type Rate } from '../runtime/token-bucket.ts'
 
-/** What a message that is refused earns. */
+/** The decision about a message that is over a limit, or invalid. */
 export interface Verdict {
   readonly denial: Denial
-  /** Whether the socket ends with it. */
+  /** Whether the socket is closed. */
   readonly ends: boolean
-  /** Whether operators are told of it: of a lapse, which may have any number of messages, only once. */
+  /** Whether operators are told. Of the refused messages of one lapse they are told once. */
   readonly isNews: boolean
 }
 
@@ -38,7 +38,7 @@ export type MessageLimit =
   | 'validation'
   | 'invalidMessages'
 
-/** What the conduct of a peer is judged by. */
+/** What a message limiter needs. */
 export interface MessageLimiterParts {
   readonly limits: Limits
   /** The limits of the endpoint. */
@@ -48,18 +48,18 @@ export interface MessageLimiterParts {
   readonly accounts: Accounts
   /** The key of the account that pays. */
   readonly account: string
-  /** How many sockets that account has, where it is that of a network of guests; `null` for an identity. */
+  /** How many sockets share the account, where it is that of a network of guests; `null` for an identity. */
   readonly guests: (() => number) | null
   /** When the socket was opened. */
   readonly since: number
   readonly now: number
-  /** Told once for each lapse, however many messages it has. */
+  /** Called once for each lapse, however many messages are refused in it. */
   readonly limited: (limit: MessageLimit) => void
 }
 
 /**
- * What a guest may do whatever others of its network have sent earlier: so few invalid messages end no socket, and so short a
- * time over a rate does not either.
+ * What a guest may do, whatever other guests of its network have sent before: this many invalid messages, and
+ * this time over a rate, do not end its socket.
  */
 const guestMistakes = 2
 const guestGraceMs = 1_000
@@ -67,18 +67,18 @@ const guestGraceMs = 1_000
 const longestRestMs = 500
 
 /**
- * How a peer behaves: its rates, those of its account, what its messages cost to check, and how many were invalid. All
- * times are those of the monotonic clock.
+ * Limits the messages of a peer by its own rates, by those of its account, by the time spent on validation,
+ * and by the number of invalid messages. All times are those of the monotonic clock.
  */
 export class MessageLimiter {
   readonly #parts: MessageLimiterParts
   readonly #messages: Bucket | null
   readonly #bytes: Bucket | null
-  /** The limits of its account that its messages count for. */
+  /** The limits of the account that its messages count for. */
   readonly #shared: { readonly rate: MessageLimit | null; readonly byteRate: MessageLimit | null }
-  /** Whether no limit of an account holds for it. */
+  /** Whether no limit of an account applies. */
   readonly #isAlone: boolean
-  /** What is a guest's own, and not its network's; `null` for an identity. */
+  /** The part of the limits that belongs to this guest, not to its network; `null` for an identity. */
   readonly #guest: Guest | null
 
   constructor(parts: MessageLimiterParts) {
@@ -86,7 +86,7 @@ export class MessageLimiter {
     const { rate = limits.rate, byteRate = limits.byteRate } = own
     this.#parts = parts
     this.#messages = bucketOf(rate, now)
-    // one message of the largest size is never more than may come at once
+    // a message of the largest size must fit into the burst
     this.#bytes = bucketOf(byteRate && { ...byteRate, burst: Math.max(byteRate.burst, messageBytes) }, now)
     this.#shared = sharedLimits(limits, own, guests !== null)
     this.#isAlone = this.#shared.rate === null && this.#shared.byteRate === null && limits.validation === null
@@ -101,7 +101,7 @@ export class MessageLimiter {
     return { denial, ...this.#lapse(limit, now), restMs: this.#restMs(denial, bytes) }
   }
 
-  /** So many milliseconds were spent on reading and validating a message. */
+  /** Charges the milliseconds that were spent on reading and validating a message. */
   spent(ms: number, now: number): void {
     if (this.#parts.limits.validation === null) return
     const account = this.#account
@@ -109,7 +109,10 @@ export class MessageLimiter {
     this.#guest?.shares.validation?.spend(ms, now, this.#guest.divisor(account, now))
   }
 
-  /** One more invalid message: the tenth of its account within 10 s ends the socket, and of a guest the tenth of its own. */
+  /**
+   * Counts one invalid message. The tenth of an account within 10 s ends the socket; for a guest, the tenth
+   * of its own.
+   */
   invalid(denial: Denial, now: number): Verdict {
     const { limits, limited } = this.#parts
     const { mistakes } = this.#account
@@ -119,7 +122,7 @@ export class MessageLimiter {
     return { denial, ends, isNews: true }
   }
 
-  /** Looked up each time: one that is as new was forgotten. */
+  /** Looked up each time, because an account that is full again is forgotten. */
   get #account(): Account {
     const { accounts, account } = this.#parts
     return (this.#guest === null ? accounts.identities : accounts.guests).of(account)
@@ -133,7 +136,7 @@ export class MessageLimiter {
   }
 
   #limitOver(bytes: number, now: number): MessageLimit | null {
-    // what a socket is refused for itself is not taken from its siblings
+    // a message that is over a limit of its socket costs the other sockets of the account nothing
     if (this.#messages?.take(now) === false) return 'rate'
     if (this.#bytes?.take(now, bytes) === false) return 'byteRate'
     if (this.#isAlone) return null
@@ -150,10 +153,12 @@ export class MessageLimiter {
   }
 
   /**
-   * Notes that it is over a limit. What a network of guests has used up ends none of their sockets: a stranger may have used it.
-   * Nor does time that validating took: the machine may have stood still meanwhile, and refusing unread is cheap.
+   * Notes that a limit was exceeded. A limit that a network of guests has used up ends no socket, because
+   * another guest may have used it. The time of validation ends no socket either: the machine may have been
+   * blocked meanwhile, and refusing unread messages is cheap.
    *
-   * @returns whether limits of its own have been exceeded for the whole grace, and whether the lapse begins here
+   * @returns whether limits of its own were exceeded for the whole grace time, and whether the lapse begins
+   * with this message
    */
   #lapse(limit: MessageLimit, now: number): Omit<Verdict, 'denial'> {
     const { limits, limited } = this.#parts
@@ -171,9 +176,10 @@ export class MessageLimiter {
 }
 
 /**
- * What is the own of a guest. The others of its network are strangers to it: they may use up what the network has, and must
- * neither silence nor end it. So each socket has an equal share of half as much again as the network has. It begins
- * empty, and what came from the network before the socket was opened counts a little: reconnecting renews neither.
+ * The own share of a guest. The other guests of its network are strangers: they may use up the budget of the
+ * network, and must not silence or end this guest. So each socket has an equal share of a second budget, half
+ * as large as that of the network. The share begins empty, and what the network sent before the socket was
+ * opened counts a little, so that reconnecting renews neither.
  */
 class Guest {
   readonly lapse: Lapse = new Lapse()
@@ -192,7 +198,10 @@ class Guest {
     }
   }
 
-  /** A share fills as fast as the budget of the network: what is taken from it costs so many times as much. */
+  /**
+   * Every share fills as fast as the budget of the network. So what is taken from a share costs this many
+   * times as much.
+   */
   divisor({ crowd }: Account, now: number): number {
     return 2 * crowd.of(this.#guests(), now)
   }
@@ -208,7 +217,10 @@ class Guest {
   }
 }
 
-/** An empty bucket. It owes what a minute brings, or else many small shares would be more than a part of the budget. */
+/**
+ * An empty bucket. It may go into debt by what one minute brings; otherwise many small shares would be more
+ * than their part of the budget.
+ */
 function shareOf(rate: Rate | null, now: number): Bucket | null {
   if (rate === null) return null
   const share = new Bucket(rate, now, (60_000 * rate.most) / rate.eachMs)
@@ -216,7 +228,7 @@ function shareOf(rate: Rate | null, now: number): Bucket | null {
   return share
 }
 
-/** Takes from the account, and from the share of a guest; false when neither has enough. */
+/** Takes tokens from the account, and from the share of a guest. False when neither has enough. */
 function takes(
   account: Bucket | null,
   share: Bucket | null | undefined,
@@ -229,7 +241,10 @@ function takes(
   return account.take(now, tokens) || isShared
 }
 
-/** An endpoint that allows each of its sockets more than an account may send has said that this is fine. */
+/**
+ * The limits of the account that apply. An endpoint that allows one socket more than an account may send
+ * overrides them.
+ */
 function sharedLimits(
   limits: Limits,
   { rate, byteRate }: EndpointLimits,

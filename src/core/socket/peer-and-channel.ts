@@ -15,9 +15,9 @@ import type { Memberships } from './memberships.ts'
 import type { Verdict } from './message-limiter.ts'
 import type { ResolvedOptions } from './resolved-options.ts'
 
-// The two objects of a socket as its other parts see them: `Peer` is the one, `ServerChannel` the other.
+// The interfaces of `Peer` and `ServerChannel`, as the other files of this folder see them.
 
-/** What is known when a connection was accepted. */
+/** What is known when a connection has been accepted. */
 export interface Registration {
   /** The id of the socket. */
   readonly id: string
@@ -32,12 +32,12 @@ export interface EncodedFrame {
   readonly encoded: string
 }
 
-/** A new credential, as authentication knows it. */
+/** A new credential that was authenticated. */
 export interface NewIdentity {
   readonly identity: Identity<unknown>
-  /** The question that it answers. */
+  /** The nonce of the request that it answers. */
   readonly nonce: string
-  /** How many access commands had been heard when authentication was asked. */
+  /** How many access commands had arrived when authentication began. */
   readonly accessVersion: number
 }
 
@@ -46,52 +46,61 @@ export interface OpenPeer {
   readonly context: ServerContext
   readonly connection: Connection
   readonly codec: Codec
-  /** The endpoint with which the peer came in: its contract names the peer in events, its options limit and authenticate it. */
+  /**
+   * The endpoint of the handshake. Its contract names the peer in events; its options limit the peer and
+   * authenticate it.
+   */
   readonly contract: Contract
   readonly options: ResolvedOptions
   readonly info: PeerInfo
-  /** What was asked for at the handshake, without credentials; `null` where the peer is never asked for a new credential. */
+  /**
+   * The URL of the handshake without credentials; `null` where the peer is never asked for a new credential.
+   */
   readonly href: string | null
-  /** The account that pays for what this connection costs; see `accountKey`. */
+  /** The account that is charged for this connection; see `accountKey`. */
   readonly account: string
-  /** The channels that are open, or whose handlers are still at work. */
+  /** The channels that are open, or whose handlers still run. */
   readonly channels: Iterable<OpenChannel>
-  /** Who it is, with the params and the grant of the channel with which the peer came in. */
+  /** The identity, with the params and the grant of the first channel. */
   readonly authorized: AuthorizedPeer
   readonly identity: Identity<unknown>
   readonly hasExpired: boolean
-  /** When it came in, on the monotonic clock. */
+  /** When the connection was accepted, on the monotonic clock. */
   readonly since: number
   /** The largest message that the peer may send, in bytes. */
   readonly messageBytes: number
-  /** Whether the connection has ended: the peer hears nothing any more. */
+  /** Whether the connection has ended: nothing is sent to the peer any more. */
   readonly ended: boolean
   /** Aborted when the connection has ended. */
   readonly signal: AbortSignal
   add(channel: OpenChannel): void
-  /** Nothing is done in the name of a channel any more. */
+  /** Forgets a channel for which no handler runs any more. */
   delete(channel: OpenChannel): void
   /** Stops reading, until each who has paused it has resumed it. */
   pause(): void
   resume(): void
   /** Takes over a renewed identity. */
   become(identity: Identity<unknown>): void
-  /** Arms the end of the identity, and its renewal before it. */
+  /** Sets the timer that ends the identity, and the one that renews it before. */
   armExpiry(): void
   /** Tells operators what has happened to this connection. */
   tell(event: SocketEvent): void
   /** Tells operators that a limit was reached. */
   tellLimit(limit: keyof Limits): void
-  /** Sends a frame to a peer that speaks `sallyport.v1`; a plain one is not told. */
+  /** Sends a frame to a peer that speaks `sallyport.v1`. A plain peer is sent nothing. */
   frame(frame: ServerFrame | EncodedFrame): void
   write(packet: Packet): void
   /** Ends the connection for all its channels. */
   close(code: number, reason: string): void
-  /** The connection has ended: nothing more is read, written or pinged. */
+  /** Notes that the connection has ended: nothing more is read, written or pinged. */
   end(): void
   /** Counts one more invalid message. */
   invalid(denial: Denial): Verdict
-  /** Charges the account for the time since the message came, once. @returns how many milliseconds that were */
+  /**
+   * Charges the account for the time since the message arrived, once.
+   *
+   * @returns how many milliseconds were charged
+   */
   charge(): number
 }
 
@@ -103,56 +112,74 @@ export interface OpenChannel {
   readonly memberships: Memberships
   /** The canonical path. */
   readonly path: string
-  /** Who is in it, and with which grant, as of now. */
+  /** The identity, the params and the grant as they are now. */
   readonly authorized: AuthorizedPeer
-  /** What runs in it; `null` until it has begun. */
+  /** The handlers of the channel; `null` until it has started. */
   readonly handler: ChannelHandler | null
-  /** The way of its messages to its handlers. */
+  /** Leads the messages of the channel to its handlers. */
   readonly dispatcher: MessageDispatcher
   /** Whether it has ended: its peer hears nothing any more. */
   readonly ended: boolean
-  /** Whether nothing is done in its name any more, or nothing of it is heard: access has nothing left to end. */
+  /**
+   * Whether no handler runs for the channel any more, or the handlers that run have no effect. Then a loss of
+   * access has nothing left to end.
+   */
   readonly over: boolean
-  /** Aborted when it has ended. */
+  /** Aborted when the channel has ended. */
   readonly signal: AbortSignal
-  /** Whether rights have changed since this peer was authenticated. */
+  /** Whether an access command about this peer has arrived since it was authenticated. */
   isOvertaken(authorized: AuthorizedPeer): boolean
   /** Tells operators what has happened to this socket. */
   tell(event: SocketEvent): void
-  /** Takes over a renewed identity and grant, and can be found by them. */
+  /** Takes over a renewed identity and grant, and moves the socket to their keys in the registry. */
   become(authorized: AuthorizedPeer): void
-  /** Authentication and authorization have said yes: the end of the identity and the lease begin anew. */
+  /**
+   * Authentication and authorization have succeeded again: the timers of the identity and of the lease begin
+   * anew.
+   */
   confirmed(): void
-  /** An answer that could not be had is no refusal: the old grant holds to the end of its lease, then it is over. */
+  /**
+   * Authentication or authorization could not be reached. This is no denial: the old grant stays valid to the
+   * end of its lease.
+   */
   unanswered(denial: Denial, why: AskReason): RecheckOutcome
-  /** Tells handlers and client that the grant has changed. */
+  /** Tells the handlers and the client that the grant has changed. */
   changed(grant: unknown, before: unknown, told: unknown): void
-  /** Asks again who it is and whether they may be here, with others that ask the same at this moment. */
-  revalidate(why: AskReason, questions?: SharedRechecks): Promise<RecheckOutcome>
-  /** Asks whether they may be here with a new credential. @throws Denial when the credential in use is kept */
+  /**
+   * Authenticates and authorizes again. Sockets that would get the same result at this moment share one call.
+   */
+  revalidate(why: AskReason, rechecks?: SharedRechecks): Promise<RecheckOutcome>
+  /**
+   * Authorizes with a new credential.
+   *
+   * @throws Denial when the credential in use is kept
+   */
   refresh(fresh: NewIdentity): Promise<RecheckOutcome>
-  /** Access has run out. */
+  /** Ends the channel because access has run out. */
   expire(cause: 'credential' | 'idle' | 'absolute', code: number, reason: string): void
-  /** Ends it for what was thrown: a denial closes with its code, anything else is reported and closes 1011. */
+  /**
+   * Ends the channel because of an error. A denial closes with its own code; any other error is reported and
+   * closes with 1011.
+   */
   fail(error: unknown): void
-  /** Ends it, once; where it had ended, what is still done in its name ends. */
+  /** Ends the channel, once. When it had ended already, this stops the handlers that still run for it. */
   end(why: LeaveReason, code: number, reason: string): void
-  /** Its connection has ended. */
+  /** Notes that the connection has ended. */
   leave(leave: Leave): void
 }
 
-/** Leads what a peer has sent to the handlers of a channel. */
+/** Leads the messages of a peer to the handlers of a channel. */
 export interface MessageDispatcher {
   /** Takes a message or a call, so many bytes that came at this moment of the monotonic clock. */
   take(
     command: PeerCommand & { readonly do: 'message' | 'call' },
     from: { readonly bytes: number; readonly at: number },
   ): void
-  /** The peer does not want the answer of a call any more. */
+  /** Cancels a call whose answer the peer does not want any more. */
   cancel(id: string): void
-  /** Refuses a message that is over a limit, or ends the socket for it. */
+  /** Refuses a message that is over a limit, or ends the socket because of it. */
   punish(verdict: Verdict, id: string | null): void
-  /** Refuses what could not be read. */
+  /** Refuses a payload that could not be decoded. */
   refuseInvalid(command: PeerCommand & { readonly do: 'invalid' }): void
 }
 
@@ -162,16 +189,20 @@ export interface ChannelHandler {
   message(type: string | null, data: unknown): unknown
   call(name: string, input: unknown, signal: AbortSignal): unknown
   change(grant: unknown, before: unknown): unknown
-  /** Settles when the message that was taken last has been worked off. */
+  /** Settles when the last message that was taken has been handled. */
   rested(): Promise<void>
   /**
-   * Access has ended: nothing more is to be taken. A peer that leaves by itself is still heard to the end.
+   * Takes no more messages, because access has ended. After a peer has left by itself, its waiting messages
+   * are still handled.
    *
-   * @returns how many messages were handed over and are thrown away now, before anything was done with them
+   * @returns how many messages were handed over and are thrown away before the handler saw them
    */
   stop(): number
-  /** Whether it has been told that access has ended, and says its farewell: no longer, and not yet what was at work then. */
+  /**
+   * Whether the `close` handler runs after access has ended. It may still send its last messages; handlers
+   * that ran before may not.
+   */
   readonly isParting: boolean
-  /** Runs last, after every handler has settled. */
+  /** Runs last, after every other handler has settled. */
   close(leave: Leave): unknown
 }

@@ -23,22 +23,29 @@ import { MessageLimiter, type Verdict } from './message-limiter.ts'
 import type { EncodedFrame, OpenChannel, OpenPeer, Registration } from './peer-and-channel.ts'
 import type { ResolvedOptions } from './resolved-options.ts'
 
-/** Looks at a message whose JSON may hold so many values; what it throws ends the socket. */
-type Look = (payload: Payload, maxValues: number) => void
+/**
+ * Checks a message before it is decoded; its JSON may hold at most `maxValues` values. An error that it
+ * throws ends the socket.
+ */
+type PayloadCheck = (payload: Payload, maxValues: number) => void
 
 /** A handshake for the endpoint with which the peer comes in. */
 interface PeerArrival extends Pick<OpenPeer, 'context' | 'contract' | 'options'> {
   readonly handshake: Handshake
 }
 
-/** A credential is renewed at the lesser of this and half of what is left, and again at half of what is left then. */
+/**
+ * A credential is renewed this long before its end, or after half of its remaining time if that is later; and
+ * again after half of the rest.
+ */
 const renewBeforeMs = 30_000
 const leastRenewMs = 1_000
 
 /**
- * One connection and the identity behind it: reads and limits what comes, and leads it to the channel that it is for; keeps
- * the identity true until it expires; notices when the peer has gone. Of the handshake it keeps what {@link PeerInfo} says,
- * and an address without credentials where the peer may be asked for another one.
+ * One connection and the identity behind it. It reads and limits what arrives, leads each message to its
+ * channel, keeps the identity current until it expires, and notices when the peer has gone. Of the handshake
+ * it keeps {@link PeerInfo}, and the URL without credentials where the peer may be asked for a new
+ * credential.
  */
 export class Peer implements OpenPeer, Receiver, HeartbeatTarget {
   readonly context: ServerContext
@@ -50,19 +57,19 @@ export class Peer implements OpenPeer, Receiver, HeartbeatTarget {
   readonly href: string | null
   readonly account: string
   readonly #keys: SocketKeys
-  /** By the canonical path. */
+  /** The channels by their canonical path. */
   readonly #channels = new Map<string, OpenChannel>()
   readonly #heartbeat: Heartbeat
-  /** When it came in, on the monotonic clock. */
+  /** When the connection was accepted, on the monotonic clock. */
   readonly #since: number
   #identity: Identity<unknown>
   #ended = false
-  /** The limiter and the refresh are made when they are needed: many sockets only listen. */
+  /** The limiter and the refresh are made on demand: many sockets only listen. */
   #limiter: MessageLimiter | null = null
   #refresh: CredentialRefresh | null = null
-  /** When the message that is being read and validated came; -1 when that is paid for. */
+  /** When the message arrived that is being read and validated; -1 when its time has been charged. */
   #began = -1
-  /** The wall time that the end of the identity is armed for. */
+  /** The wall time of the end of the identity for which the timer is set. */
   #armedFor: number | null = null
   #expiry: Timer | null = null
   #renewal: Timer | null = null
@@ -142,7 +149,7 @@ export class Peer implements OpenPeer, Receiver, HeartbeatTarget {
 
   armExpiry(): void {
     const end = this.#identity.expires?.getTime() ?? null
-    // armed once: by a wall clock that has jumped back since, the same end would come later
+    // the timer is set once for each end: set again after the wall clock has jumped back, it would ring later
     if (end === this.#armedFor) return
     this.#armedFor = end
     this.#expiry?.cancel()
@@ -169,7 +176,10 @@ export class Peer implements OpenPeer, Receiver, HeartbeatTarget {
     if (!this.#ended) this.connection.send(packet)
   }
 
-  /** Ends the connection for all its channels; a transport that fails keeps no peer inside, and holds up no other one. */
+  /**
+   * Ends the connection for all its channels. When the transport fails to close it, the connection is
+   * terminated, and other connections are not affected.
+   */
   close(code: number, reason: string): void {
     try {
       this.connection.close(code, reason)
@@ -189,16 +199,16 @@ export class Peer implements OpenPeer, Receiver, HeartbeatTarget {
     this.#hear(payload, bytes, null)
   }
 
-  /** The same for a first message that has to be looked at before it is read: see `refusingCredential`. */
-  first(payload: Payload, bytes: number, look: Look): void {
-    this.#hear(payload, bytes, look)
+  /** Reads a first message that has to be checked before it is decoded: see `refusingCredential`. */
+  first(payload: Payload, bytes: number, check: PayloadCheck): void {
+    this.#hear(payload, bytes, check)
   }
 
   alive(): void {
     this.#heartbeat.heard()
   }
 
-  /** Asks the peer for a sign of life. */
+  /** Sends the peer a ping. */
   ping(): void {
     if (this.codec.framed) this.frame({ op: 'ping' })
     else this.connection.ping()
@@ -226,13 +236,13 @@ export class Peer implements OpenPeer, Receiver, HeartbeatTarget {
     return this.connection.isBehind
   }
 
-  /** The peer has taken nothing for too long of what waits for it. */
+  /** Called when the peer has read nothing of its queue for too long. */
   stuck(): void {
     this.tellLimit('outboundMs')
     this.#endAll('slow', 4508, 'too-slow: you read more slowly than the endpoint speaks')
   }
 
-  /** The peer has been silent for too long. */
+  /** Called when nothing has arrived from the peer for too long. */
   lost(): void {
     this.#endAll('lost', 4408, 'no sign of life')
   }
@@ -241,8 +251,8 @@ export class Peer implements OpenPeer, Receiver, HeartbeatTarget {
     if (this.#ended) return
     const limit = limitOf(code)
     if (limit !== null) this.tellLimit(limit)
-    const left = { why: whyOf(code), code, mayReturn: retryAfterClose(code) === 'retry' }
-    for (const channel of this.#channels.values()) channel.leave(left)
+    const leave = { why: whyOf(code), code, mayReturn: retryAfterClose(code) === 'retry' }
+    for (const channel of this.#channels.values()) channel.leave(leave)
   }
 
   invalid(denial: Denial): Verdict {
@@ -250,9 +260,9 @@ export class Peer implements OpenPeer, Receiver, HeartbeatTarget {
   }
 
   /**
-   * Charges the account for the time since the message came, once, and before a handler runs.
+   * Charges the account for the time since the message arrived: once, and before a handler runs.
    *
-   * @returns how many milliseconds that were
+   * @returns how many milliseconds were charged
    */
   charge(): number {
     const began = this.#began
@@ -263,10 +273,11 @@ export class Peer implements OpenPeer, Receiver, HeartbeatTarget {
     return now - began
   }
 
-  #hear(payload: Payload, bytes: number, look: Look | null): void {
+  #hear(payload: Payload, bytes: number, check: PayloadCheck | null): void {
     if (this.#ended) return
     this.#heartbeat.heard()
-    // a process that was stopped, or a clock that has jumped, reads what came meanwhile before it hears its timers
+    // after the process was stopped, or the clock has jumped, messages may be read before the timer of the
+    // expiry has run
     if (this.hasExpired) return this.#expire()
     const { codec, context, options } = this
     this.#began = context.clock.monotonic()
@@ -277,7 +288,7 @@ export class Peer implements OpenPeer, Receiver, HeartbeatTarget {
     }
     const maxValues = options.limits.values ?? context.limits.messageValues
     try {
-      look?.(payload, maxValues)
+      check?.(payload, maxValues)
     } catch (error) {
       this.charge()
       return this.#main.fail(error)
@@ -312,7 +323,7 @@ export class Peer implements OpenPeer, Receiver, HeartbeatTarget {
     return typeof path === 'string' ? this.#channels.get(path) : undefined
   }
 
-  /** The channel that answers for what names none. */
+  /** The channel of the handshake. It answers for payloads that name no channel. */
   get #main(): OpenChannel {
     const [channel] = this.#channels.values()
     if (channel === undefined) throw new TypeError('nothing is open on this connection')
@@ -347,7 +358,10 @@ export class Peer implements OpenPeer, Receiver, HeartbeatTarget {
     for (const channel of this.#channels.values()) channel.end(why, code, reason)
   }
 
-  /** The identity has ended: its timer has rung, or a message has come later than that. */
+  /**
+   * Ends every channel because the identity has expired: its timer has rung, or a message arrived after its
+   * end.
+   */
   #expire(): void {
     for (const channel of this.#channels.values())
       channel.expire('credential', 4401, 'expired: your credential has expired')
@@ -356,13 +370,16 @@ export class Peer implements OpenPeer, Receiver, HeartbeatTarget {
   #armRenewal(end: number): void {
     const { timers, clock } = this.context
     const left = end - clock.now()
-    // one may have been set by a recheck while the identity was being renewed
+    // a recheck may have set a timer while the identity was being renewed
     this.#renewal?.cancel()
     if (left >= leastRenewMs)
       this.#renewal = timers.at(end - Math.min(renewBeforeMs, left / 2), () => void this.#renew(end))
   }
 
-  /** A session that slides has a later end by now; for any other the peer is asked for a new credential. */
+  /**
+   * Renews the identity before its end. A sliding session may have a later end by now. Otherwise the peer is
+   * asked for a new credential.
+   */
   async #renew(end: number): Promise<void> {
     if (await this.#hasSlid(end))
       for (const channel of this.#channels.values()) if (!channel.over) await channel.revalidate('refresh')
@@ -399,7 +416,7 @@ function whyOf(code: number): LeaveReason {
   return code === 1009 || code === 1002 || code === 1007 ? 'abuse' : 'peer'
 }
 
-/** The limit with whose code a transport has closed. */
+/** The limit that a transport reports with this close code. */
 function limitOf(code: number): keyof Limits | null {
   if (code === 1009) return 'messageBytes'
   return code === 4508 ? 'outboundBytes' : null
@@ -414,7 +431,7 @@ const accountLimits: ReadonlySet<keyof Limits> = new Set([
   'waitingBytes',
 ] as const)
 
-/** What is counted together. */
+/** What shares the count of a limit. */
 function scopeOf(limit: keyof Limits, guest: boolean): 'socket' | 'identity' | 'address' {
   if (accountLimits.has(limit)) return guest ? 'address' : 'identity'
   return limit === 'invalidMessages' && !guest ? 'identity' : 'socket'

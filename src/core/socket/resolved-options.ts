@@ -17,24 +17,26 @@ import { aBound, type EndpointLimits, rateOf, type RateOption } from '../api/lim
 import { type Rate } from '../runtime/token-bucket.ts'
 import type { MembershipOptions } from './memberships.ts'
 
-/** For how long access lasts without being asked again; `null` is no bound. */
+/** For how long access lasts without a recheck; `null` is no bound. */
 export interface AccessDurations {
   readonly leaseMs: number | null
   /** Without a message of the client. */
   readonly idleMs: number | null
-  /** However active it is. */
+  /** Also for an active client. */
   readonly absoluteMs: number | null
 }
 
-/** An endpoint's demands as the engine takes them: `endpoint` and `consumer` have checked their types. */
+/**
+ * The options of an endpoint as the engine reads them. `endpoint` and `consumer` have checked their types.
+ */
 export interface ResolvedOptions extends AccessOptions, MembershipOptions {
   readonly span: AccessDurations
   readonly limits: EndpointLimits
-  /** Reads and writes for those who speak the plain wire: one for all of them. */
+  /** Encodes and decodes for peers on the plain wire. All of them share this codec. */
   readonly plainCodec: Codec
 }
 
-/** Demands as they arrive from `endpoint` and `consumer`, their types already checked there. */
+/** The options as they arrive from `endpoint` and `consumer`, their types already checked there. */
 export interface UncheckedOptions {
   readonly auth: Authenticator<unknown>
   readonly authorize?: unknown
@@ -76,16 +78,17 @@ const refuseKinds: OptionKinds<UncheckedOptions['refuse'] & {}> = {
 }
 
 /**
- * Checks demands once, at definition, and takes them apart for the engine.
+ * Checks the options once, when the endpoint is defined, and resolves them.
  *
- * @throws TypeError when `auth` is missing, an option is unknown or of the wrong kind (`undefined` is one), a limit is
- * senseless, the refusal code cannot be sent, or the contract has a grant that no `authorize` gives
+ * @throws TypeError when `auth` is missing, an option is unknown or of the wrong kind (an explicit
+ * `undefined` is the wrong kind), a limit is out of range, the refusal code cannot be sent, or the contract
+ * has a grant and there is no `authorize`
  */
-export function resolveOptions(contract: Contract, demands: UncheckedOptions): ResolvedOptions {
+export function resolveOptions(contract: Contract, options: UncheckedOptions): ResolvedOptions {
   const where = `the endpoint at '${contract.path}'`
   const { auth, authorize, presence, audience, lease, idle, absolute, ...nested } = checkedOptions(
     where,
-    demands,
+    options,
     optionKinds,
   )
   if (authorize === undefined && contract.grant !== undefined)

@@ -15,20 +15,20 @@ import type { NewIdentity, OpenChannel } from './peer-and-channel.ts'
 import { denialReason, refusalOf } from '../access/denial-response.ts'
 import { isSameGrant } from '../access/grant-equality.ts'
 
-/** A question that waits for its turn. */
+/** A recheck that waits for its turn. */
 interface QueuedRecheck {
   readonly why: AskReason
-  readonly questions: SharedRechecks
+  readonly rechecks: SharedRechecks
 }
 
 /**
- * Whether someone may still be inside: asks both doors again while the socket is open, and takes their answer over, which
- * may be another grant, or the end. One question is under way at a time.
+ * Authenticates and authorizes again while the socket is open, and applies the result: the same grant,
+ * another grant, or the end of the socket. One recheck runs at a time.
  */
 export class Revalidator {
   readonly #channel: OpenChannel
   #asking: Promise<RecheckOutcome> | null = null
-  /** What is asked after that. */
+  /** The recheck that runs next. */
   #wanted: QueuedRecheck | null = null
   #next: Promise<RecheckOutcome> | null = null
 
@@ -37,67 +37,72 @@ export class Revalidator {
   }
 
   /**
-   * Asks both doors again; a question under way may have been answered before the change, so another one follows it, for
-   * all who ask meanwhile. It never rejects.
+   * Authenticates and authorizes again. A recheck under way may have had its result before the change, so
+   * another recheck follows it, one for all calls that arrive meanwhile. It never rejects.
    */
-  recheck(why: AskReason, questions: SharedRechecks): Promise<RecheckOutcome> {
-    if (this.#asking === null) return this.#ask(this.#reconsider(why, questions))
-    // those of a lease may be under way since before the order that asks now
-    if (this.#wanted === null || why === 'recheck') this.#wanted = { why, questions }
+  recheck(why: AskReason, rechecks: SharedRechecks): Promise<RecheckOutcome> {
+    if (this.#asking === null) return this.#ask(this.#reconsider(why, rechecks))
+    // the shared rechecks of a lease may have begun before the access command that asks now
+    if (this.#wanted === null || why === 'recheck') this.#wanted = { why, rechecks }
     return (this.#next ??= this.#recheckNext(this.#wanted))
   }
 
   async #recheckNext(first: QueuedRecheck): Promise<RecheckOutcome> {
     let before: RecheckOutcome = 'kept'
     while (this.#asking !== null) before = await this.#asking.catch(asBefore)
-    const { why, questions } = this.#wanted ?? first
+    const { why, rechecks } = this.#wanted ?? first
     this.#next = this.#wanted = null
     if (this.#channel.over) return 'closed'
-    const outcome = await this.#ask(this.#reconsider(why, questions))
+    const outcome = await this.#ask(this.#reconsider(why, rechecks))
     return outcome === 'kept' ? before : outcome
   }
 
   /**
-   * Asks the second door with a new identity, and takes it over. What the door does not admit is listed for the peer, and
-   * closed.
+   * Authorizes with a new identity, and takes the identity over. When authorization denies it, the peer is
+   * sent the path in `dropped`, and the channel is closed.
    *
-   * @throws Denial when the credential was revoked meanwhile, or the door cannot be asked: the one in use holds
+   * @throws Denial when the credential was revoked meanwhile, or authorization cannot be reached; then the
+   * credential in use stays valid
    */
   async refresh(fresh: NewIdentity): Promise<RecheckOutcome> {
     while (this.#asking !== null) await this.#asking.catch(asBefore)
     return this.#channel.ended ? 'closed' : this.#ask(this.#adopt(fresh))
   }
 
-  #ask(question: Promise<RecheckOutcome>): Promise<RecheckOutcome> {
-    this.#asking = question.finally(() => {
+  #ask(recheck: Promise<RecheckOutcome>): Promise<RecheckOutcome> {
+    this.#asking = recheck.finally(() => {
       this.#asking = null
     })
     return this.#asking
   }
 
-  /** Both doors as they answer now, as far as the first can be asked again without the raw credential. */
-  async #reconsider(why: AskReason, questions: SharedRechecks): Promise<RecheckOutcome> {
-    const said = await this.#shared(why, questions)
+  /** Renews the identity as far as that is possible without the raw credential, and authorizes again. */
+  async #reconsider(why: AskReason, rechecks: SharedRechecks): Promise<RecheckOutcome> {
+    const result = await this.#shared(why, rechecks)
     const channel = this.#channel
     if (channel.over) return 'closed'
-    if (!(said instanceof Denial)) {
-      const revoked = this.#revoked(said)
-      return revoked === null ? this.#take({ ...channel.authorized, ...said }, why) : this.#end(revoked)
+    if (!(result instanceof Denial)) {
+      const revoked = this.#revoked(result)
+      return revoked === null ? this.#take({ ...channel.authorized, ...result }, why) : this.#end(revoked)
     }
-    return said.status === 503 ? this.#channel.unanswered(said, why) : this.#end(said)
+    return result.status === 503 ? this.#channel.unanswered(result, why) : this.#end(result)
   }
 
   async #adopt(fresh: NewIdentity): Promise<RecheckOutcome> {
     const channel = this.#channel
-    const { result: said } = await this.#doors('refresh', fresh)
+    const { result } = await this.#result('refresh', fresh)
     if (channel.ended) return 'closed'
-    if (said instanceof Denial) return this.#drop(said, fresh)
-    const revoked = this.#revoked(said)
+    if (result instanceof Denial) return this.#drop(result, fresh)
+    const revoked = this.#revoked(result)
     if (revoked !== null) throw revoked
-    return this.#take({ ...channel.authorized, ...said }, 'refresh')
+    return this.#take({ ...channel.authorized, ...result }, 'refresh')
   }
 
-  /** What the second door does not admit with a new credential. @throws Denial 503 when it could not be asked */
+  /**
+   * Sends the denial of a new credential, and closes the channel.
+   *
+   * @throws Denial 503 when authorization could not be reached
+   */
   #drop(denial: Denial, { nonce }: NewIdentity): RecheckOutcome {
     const channel = this.#channel
     if (denial.status === 503) throw denial
@@ -106,32 +111,33 @@ export class Revalidator {
     return this.#end(denial)
   }
 
-  #revoked(said: RevalidationResult): Denial | null {
+  #revoked(result: RevalidationResult): Denial | null {
     const channel = this.#channel
     const { context } = channel.peer
     return context.revocations.against(
-      { ...said, subject: channel.authorized.subject },
+      { ...result, subject: channel.authorized.subject },
       channel.memberships.tenant,
     )
   }
 
-  /** The answer that everybody gets who asks the same now; one that was lost with its asker is asked for again. */
-  async #shared(why: AskReason, questions: SharedRechecks): Promise<RevalidationResult | Denial> {
+  /**
+   * The result that all sockets share that would ask the same at this moment. A result that was lost because
+   * its asker has ended is asked for again.
+   */
+  async #shared(why: AskReason, rechecks: SharedRechecks): Promise<RevalidationResult | Denial> {
     const channel = this.#channel
     const what = this.#sameness()
-    const ask = (): Promise<SharedAnswer> => this.#doors(why)
+    const ask = (): Promise<SharedAnswer> => this.#result(why)
     for (;;) {
-      const { isLost, result: said } = await (what === null
-        ? ask()
-        : questions.once(channel.options, what, ask))
-      if (!isLost || channel.over) return said
+      const { isLost, result } = await (what === null ? ask() : rechecks.once(channel.options, what, ask))
+      if (!isLost || channel.over) return result
     }
   }
 
   /**
-   * What sockets have in common that get the same answer; `null` for one that nothing else is known to equal, such as one
-   * of several tokens of a session, each with a word of its own on who it is. What was asked before an order is not shared
-   * after it: it may have been answered before the change.
+   * The key under which sockets share a result. `null` for a socket that shares none, such as one of several
+   * tokens of a session, each with its own record of the user. The version of access commands is part of the
+   * key: a result from before a command may be older than the change behind it.
    */
   #sameness(): string | null {
     const channel = this.#channel
@@ -149,50 +155,57 @@ export class Revalidator {
     ])
   }
 
-  /** What both doors answer within the time of a handshake. */
-  async #doors(why: AskReason, fresh?: NewIdentity): Promise<SharedAnswer> {
+  /** Authenticates and authorizes within the time of a handshake. */
+  async #result(why: AskReason, fresh?: NewIdentity): Promise<SharedAnswer> {
     const channel = this.#channel
-    // where the socket has ended, its signal is aborted, and handlers still rely on the answer
+    // when the socket has ended, its signal is aborted, but handlers that still run depend on the result
     const asker = channel.ended ? undefined : channel.signal
     const isLost = (): boolean => asker?.aborted ?? false
     try {
-      const said = await withDeadline(
+      const result = await withDeadline(
         channel.peer.context,
-        (signal) => this.#asked(why, signal, fresh),
+        (signal) => this.#grantNow(why, signal, fresh),
         asker,
       )
-      return { isLost: isLost(), result: said }
+      return { isLost: isLost(), result }
     } catch (error) {
       return { isLost: isLost(), result: error instanceof Denial ? error : notFoundOut(error) }
     }
   }
 
-  async #asked(why: AskReason, signal: AbortSignal, fresh?: NewIdentity): Promise<RevalidationResult> {
+  async #grantNow(why: AskReason, signal: AbortSignal, fresh?: NewIdentity): Promise<RevalidationResult> {
     const channel = this.#channel
     const { context } = channel.peer
-    const visitor = channel.authorized
+    const authorized = channel.authorized
     const { accessVersion } = fresh ?? { accessVersion: context.accessCommands.version }
-    const identity = fresh === undefined ? await this.#renewed(visitor) : await this.#upToDate(fresh)
+    const identity = fresh === undefined ? await this.#renewed(authorized) : await this.#upToDate(fresh)
     const { user, scopes = [] } = identity
-    const { subject, params } = visitor
+    const { subject, params } = authorized
     const grant = await callAuthorize(channel.options, { user, subject, scopes, params, why, signal })
     return { identity, grant, accessVersion }
   }
 
-  /** Whoever has brought a new credential, as a recheck that has overtaken it would find them: that one was not asked about it. */
+  /**
+   * The identity of a new credential. An access command may have arrived since it was authenticated; then it
+   * is renewed first.
+   */
   async #upToDate(fresh: NewIdentity): Promise<Identity<unknown>> {
-    const visitor = { ...this.#channel.authorized, ...fresh }
-    return this.#channel.isOvertaken(visitor) ? this.#renewed(visitor) : fresh.identity
+    const authorized = { ...this.#channel.authorized, ...fresh }
+    return this.#channel.isOvertaken(authorized) ? this.#renewed(authorized) : fresh.identity
   }
 
-  /** The identity as it is now. @throws Denial 401 when it is nobody, or somebody else, any more */
-  async #renewed(visitor: AuthorizedPeer): Promise<Identity<unknown>> {
-    const { identity } = visitor
+  /**
+   * The identity as it is now.
+   *
+   * @throws Denial 401 when the identity is gone, or belongs to another subject
+   */
+  async #renewed(authorized: AuthorizedPeer): Promise<Identity<unknown>> {
+    const { identity } = authorized
     if (identity.renew === undefined) return identity
     const now = dated(await identity.renew())
     if (now === null) throw new Denial(401, 'revoked', 'you are no longer signed in')
-    assertSamePerson(this.#channel.peer.context, visitor, now)
-    // who could be asked again once can be asked again the next time
+    assertSamePerson(this.#channel.peer.context, authorized, now)
+    // an identity that could be renewed once can be renewed again
     return now.renew === undefined
       ? { ...now, renew: () => identity.renew?.() ?? Promise.resolve(null) }
       : now
@@ -204,33 +217,35 @@ export class Revalidator {
     return 'closed'
   }
 
-  async #take(visitor: AuthorizedPeer, why: AskReason): Promise<RecheckOutcome> {
+  async #take(authorized: AuthorizedPeer, why: AskReason): Promise<RecheckOutcome> {
     const channel = this.#channel
     const { memberships } = channel
-    const before = channel.authorized.grant
-    const changed = !isSameGrant(before, visitor.grant)
-    channel.become(visitor)
+    const grantBefore = channel.authorized.grant
+    const changed = !isSameGrant(grantBefore, authorized.grant)
+    channel.become(authorized)
     channel.confirmed()
-    const toldBefore = memberships.grant
+    const visibleBefore = memberships.grant
     try {
-      // under the same grant too: places follow the user as well, who may have another name or team by now
-      await memberships.move(visitor)
+      // under the same grant too: memberships also depend on the user, who may have another name or team by
+      // now
+      await memberships.move(authorized)
     } catch (error) {
       channel.fail(error)
       return 'closed'
     }
     if (channel.over) return 'closed'
     if (!changed) return 'kept'
-    channel.tell({ type: 'changed', why, told: !isSameGrant(toldBefore, memberships.grant) })
-    channel.changed(visitor.grant, before, memberships.grant)
+    channel.tell({ type: 'changed', why, told: !isSameGrant(visibleBefore, memberships.grant) })
+    channel.changed(authorized.grant, grantBefore, memberships.grant)
     return 'changed'
   }
 }
 
 /**
- * A socket stays with whom it was opened by: in other hands it would be in rooms and histories of somebody else.
+ * Keeps a socket with the subject that opened it. Under another subject it would stay in rooms and histories
+ * that are not its own.
  *
- * @throws Denial 401 when it is another subject, or the same one in another tenant
+ * @throws Denial 401 when it is another subject, or the same subject in another tenant
  */
 export function assertSamePerson(
   context: ServerContext,
@@ -238,15 +253,15 @@ export function assertSamePerson(
   identity: Identity<unknown>,
 ): void {
   if (subjectOf(identity, subject) !== subject || context.tenant(identity) !== context.tenant(before))
-    throw new Denial(401, 'other-subject', 'this credential belongs to somebody else')
+    throw new Denial(401, 'other-subject', 'this credential belongs to another subject')
 }
 
-/** A new credential that was not taken has changed nothing; why is told to whoever brought it. */
+/** A new credential that was refused changes nothing; the caller that brought it handles the denial. */
 function asBefore(): RecheckOutcome {
   return 'kept'
 }
 
 function notFoundOut(cause: unknown): Denial {
-  const detail = 'asking the doors again'
-  return new Denial(503, 'unavailable', 'whether you may stay could not be found out', { cause, detail })
+  const detail = 'authenticating and authorizing again'
+  return new Denial(503, 'unavailable', 'your access could not be checked', { cause, detail })
 }

@@ -9,11 +9,11 @@ export interface TaskRunner {
   run(task: Task): void | Promise<void>
 }
 
-/** What is known of a message or a call when it is taken. */
+/** What is known of a message or a call when it arrives. */
 export interface TaskParts {
   readonly kind: 'message' | 'call'
   readonly type: string | null
-  /** Under which its sender hears of it; `null` when it does not want to. */
+  /** The id that its sender gave it; `null` when the sender wants no answer. */
   readonly id: string | null
   /** The validated value. */
   readonly data: unknown
@@ -22,15 +22,16 @@ export interface TaskParts {
   readonly bytes: number
 }
 
-/** What a task holds beside its data: itself, its id, and its place in a trace. */
+/** The memory of a task beside its data: the object, the id, and the trace context. */
 const recordBytes = 320
-/** A message may hold so many times in the heap what it counts for. */
+/** A message may hold this many times its counted size in the heap. */
 const heapShare = 4
 
 /**
- * A message or a call on its way to its handler. Of all that its peer has sent it holds the validated value alone. It is a
- * class because closures that are made in one scope share one context in V8: where one of them waits, the raw message, what
- * was parsed of it and what the schema threw away are all held with it, which was 763 KB for a message of 60 KB.
+ * A message or a call on its way to its handler. Of the payload it holds the validated value alone. It is a
+ * class because closures that are made in one scope share one context in V8: while one of them waits, it
+ * would hold the raw message, its parsed form and everything that the schema removed, which was 763 KB for a
+ * message of 60 KB.
  */
 export class Task implements InboxTask {
   readonly kind: 'message' | 'call'
@@ -42,7 +43,7 @@ export class Task implements InboxTask {
   /** The validated value; nothing once a handler has it. */
   data: unknown
   isCancelled = false
-  /** Made when a handler runs that takes it: a call that waits needs none. */
+  /** Made when a handler asks for the signal: a call that waits needs none. */
   #abort: AbortController | null = null
 
   constructor(runner: TaskRunner, { kind, type, id, data, parent, bytes }: TaskParts) {
@@ -55,7 +56,7 @@ export class Task implements InboxTask {
     this.data = data
   }
 
-  /** Its size on the wire, or a quarter of what it holds in the heap where that is more. */
+  /** The size on the wire, or a quarter of the size in the heap if that is larger. */
   get bytes(): number {
     return Math.max(this.#wireBytes, Math.ceil((recordBytes + heapBytes(this.data)) / heapShare))
   }
@@ -65,7 +66,7 @@ export class Task implements InboxTask {
     return (this.#abort ??= new AbortController()).signal
   }
 
-  /** The answer is not wanted any more. A handler at work is told so; one that has not begun does not run. */
+  /** Cancels the call. A running handler is told by its signal; a handler that has not begun does not run. */
   cancel(): void {
     this.isCancelled = true
     this.#abort?.abort()
@@ -76,7 +77,10 @@ export class Task implements InboxTask {
   }
 }
 
-/** A promise of whatever make: query builders answer their own, which run only when they are awaited. */
+/**
+ * Whether a value is a promise of any kind. Query builders return promises of their own, which run only when
+ * they are awaited.
+ */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return isRecord(value) && typeof value['then'] === 'function'
 }
