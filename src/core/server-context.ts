@@ -20,9 +20,9 @@ import type { Revocations } from './access/revocations.ts'
 import type { Reporter, ServerEvent } from './api/events.ts'
 import type { Tracer } from './api/tracer.ts'
 
-/** What a server is made of, as its endpoints reach it through the handshake. */
+/** What all sockets of a server share. Endpoints reach it through the handshake. */
 export interface ServerContext {
-  /** The name of this process among its peers. */
+  /** The name of this process, which no other node has. */
   readonly node: string
   readonly clock: Clock
   readonly limits: Limits
@@ -31,13 +31,16 @@ export interface ServerContext {
   readonly handshakeQueue: HandshakeQueue
   /** What the sockets of an identity, or the guests of a network, have used up together. */
   readonly accounts: Accounts
-  /** What waits for handlers, for each account. */
+  /** The bytes that wait for handlers, for each account. */
   readonly backlog: Backlog
-  /** The message types of which it was told that their validation is slow. */
+  /** The message types whose slow validation was reported. */
   readonly toldSlow: Set<string>
-  /** How many bad credentials a network may bring. */
+  /** The bad credentials of each network. */
   readonly failedAttempts: FailedAttempts
-  /** What becomes of a connection beyond `limits.connectionsPerIdentity`: it takes the place of the oldest, or is refused. */
+  /**
+   * What happens to a connection beyond `limits.connectionsPerIdentity`: it replaces the oldest, or is
+   * refused.
+   */
   readonly whenFull: 'evict' | 'refuse'
   readonly groups: Groups
   readonly presence: Presence
@@ -46,31 +49,34 @@ export interface ServerContext {
   readonly timers: TimerQueue
   readonly revocations: Revocations
   readonly accessCommands: AccessCommands
-  /** What is asked of the doors at this moment for those who are inside. */
+  /** The rechecks under way, which sockets share. */
   readonly sharedRechecks: SharedRechecks
   /** For how long a revocation is remembered. */
   readonly rememberMs: number
-  /** Set while the server drains: nobody is let in any more. */
+  /** Set while the server drains: every handshake is denied. */
   readonly draining: boolean
-  /** Whether what the server sends is checked too: on in tests. */
+  /** Whether messages of the server are validated too: on in tests. */
   readonly checkOutgoing: boolean
   readonly tenant: (identity: Identity<unknown>) => string
-  /** What handlers reach as `socket.server`. */
+  /** The messenger that handlers reach as `socket.server`. */
   readonly messenger: (tenant: string) => Messenger
-  /** What follows work through a trace; `null` when nothing does. */
+  /** Follows work in a trace; `null` when there is no tracer. */
   readonly tracer: Tracer | null
   readonly emit: (happening: ServerEvent) => void
-  /** A short name for the id of a session or token that does not tell it: the first 16 hex digits of its SHA-256. */
+  /**
+   * A short name for the id of a session or token that does not reveal it: the first 16 hex digits of its
+   * SHA-256.
+   */
   readonly fingerprint: (id: string) => string
   readonly report: Reporter
-  /** Reports what fails at one handshake or lease after the other. */
+  /** Reports errors that repeat at every handshake or lease. */
   readonly repeatedFaults: RepeatedFaults
 }
 
-/** Under which a handshake, and a server for the testing kit, hold their context. */
+/** The key under which a handshake, and a server in tests, holds its context. */
 export const serverContext: unique symbol = Symbol('sallyport.context')
 
-/** A handshake as transports make it: applications see a {@link Handshake}. */
+/** A handshake as transports make it. Applications see a {@link Handshake}. */
 export interface ServerHandshake extends Handshake {
   readonly [serverContext]: ServerContext
 }
@@ -81,7 +87,7 @@ export interface ServerHandshake extends Handshake {
  * @throws TypeError when the handshake was not made by a transport of this package
  */
 export function contextOf(handshake: Handshake): ServerContext {
-  // every transport makes a ServerHandshake; anything else has no such property
+  // every transport makes a ServerHandshake; any other object has no such property
   const { [serverContext]: context } = handshake as Partial<ServerHandshake>
   if (context === undefined)
     throw new TypeError(

@@ -35,7 +35,10 @@ import type { Receipt } from './api/receipt.ts'
 import type { SocketFilter } from './access/registry.ts'
 import { traced, type TracedWork } from './api/tracer.ts'
 
-/** A message taken apart: `send(type, data, options)`, or `send(data, options)` for an unnamed shape. */
+/**
+ * The arguments of `send`, parsed: `send(type, data, options)`, or `send(data, options)` for an unnamed
+ * shape.
+ */
 export interface Sending {
   readonly type: string | null
   readonly shape: EventShape
@@ -44,19 +47,20 @@ export interface Sending {
 }
 
 /**
- * Takes the arguments of `send` apart.
+ * Parses the arguments of `send`.
  *
- * @throws TypeError when an option is unknown or malformed, the contract has no such message, or in tests when the data does not fit it
+ * @throws TypeError when an option is unknown or malformed, the contract has no such message, or, in tests,
+ * the data does not fit it
  */
 export function sendingOf(contract: Contract, args: readonly unknown[], checked: boolean): Sending {
   const unnamed = isSchema(contract.server)
   const [type, data, options] = unnamed ? [null, args[0], args[1]] : args
-  // what is of these kinds are such options
+  // `checkedOptions` has checked these kinds
   const chosen = options === undefined ? {} : checkedOptions('send()', options as GroupSendOptions, sendKinds)
   const shape = shapeOf(contract.server, typeof type === 'string' ? type : null)
   if (shape === null)
     throw new TypeError(`the contract '${contract.path}' has no server message '${String(type)}'`)
-  // flat on the plain wire, such a field would say another type than the one it is sent under
+  // the plain wire is flat: such a field would replace the type that the message is sent under
   if (typeof type === 'string' && isRecord(data) && Object.hasOwn(data, 'type'))
     throw new TypeError(`the message '${type}' cannot have a field called type`)
   if (checked)
@@ -76,7 +80,9 @@ const sendKinds: OptionKinds<GroupSendOptions> = {
   keep: orUndefined(aBoolean),
 }
 
-/** The data of a message, serialised. @throws TypeError when it cannot be sent, or stands under a name and is no object */
+/**
+ * The serialised data of a message. @throws TypeError when it cannot be sent, or has a type and is no object
+ */
 export function bodyFor({ type, shape, data }: Sending): Body {
   const body = bodyOf(shape.schema, data)
   if (type !== null && body.kind === 'json' && !body.json.startsWith('{'))
@@ -85,8 +91,9 @@ export function bodyFor({ type, shape, data }: Sending): Body {
 }
 
 /**
- * The messenger of a context for one tenant, whose orders do not reach users of others that have the same name. With `null` it
- * is the server's own: it sends to groups of no tenant, and its orders reach a user in every tenant.
+ * The messenger of a context for one tenant. Its access commands do not reach users with the same name in
+ * other tenants. With `null` it is the messenger of the server: it sends to groups without a tenant, and its
+ * access commands reach a user in every tenant.
  */
 export function messengerOf(context: ServerContext, scope: string | null): Messenger {
   const tenant = scope ?? ''
@@ -100,12 +107,19 @@ export function messengerOf(context: ServerContext, scope: string | null): Messe
     },
     revoke: (what: RevokeTarget & { readonly reason: string }) =>
       reported(context, revoke(context, scope, what), 'revoking'),
-    recheck: (whom: RevokeTarget) =>
-      reported(context, order(context, scope, { kind: 'recheck', whom, reason: 'recheck' }), 'rechecking'),
+    recheck: (target: RevokeTarget) =>
+      reported(
+        context,
+        sendCommand(context, scope, { kind: 'recheck', target, reason: 'recheck' }),
+        'rechecking',
+      ),
   }
 }
 
-/** What nobody awaits must not end the process when the layer is away; whoever awaits sees the error too. */
+/**
+ * Reports the error of a call that the caller may not await: the process must not end because the layer is
+ * away. A caller that awaits sees the error too.
+ */
 function reported<T>(context: ServerContext, done: Promise<T>, doing: string): Promise<T> {
   done.catch((error: unknown) => {
     if (!isRefusal(error)) context.report(error, doing)
@@ -113,7 +127,10 @@ function reported<T>(context: ServerContext, done: Promise<T>, doing: string): P
   return done
 }
 
-/** The same for a message: that a server which stops sends nothing any more is no fault. An order that is lost then is one. */
+/**
+ * Reports the error of a message. When a server that stops sends nothing any more, that is no fault; a lost
+ * access command is one.
+ */
 function reportedSend(context: ServerContext, done: Promise<void>, path: string): Promise<void> {
   done.catch((error: unknown) => {
     const isOver = context.draining && error instanceof SallyportError && error.code === 'ERR_CLOSED'
@@ -122,7 +139,7 @@ function reportedSend(context: ServerContext, done: Promise<void>, path: string)
   return done
 }
 
-/** A refusal is no fault. */
+/** A denial is no fault. */
 function isRefusal(error: unknown): boolean {
   return error instanceof SallyportError && error.code === 'ERR_DENIED'
 }
@@ -132,18 +149,18 @@ async function revoke(
   scope: string | null,
   what: RevokeTarget & { readonly reason: string },
 ): Promise<Receipt> {
-  const kinds = { ...whomKinds, reason: needed(textUpTo(maxReason)) }
-  const { reason, ...whom } = checkedOptions('revoke()', what, kinds)
-  return order(context, scope, { kind: 'revoke', whom, reason })
+  const kinds = { ...targetKinds, reason: needed(textUpTo(maxReason)) }
+  const { reason, ...target } = checkedOptions('revoke()', what, kinds)
+  return sendCommand(context, scope, { kind: 'revoke', target, reason })
 }
 
-/** @throws TypeError before anything has changed, when it is not clear whom the order is about */
-async function order(
+/** @throws TypeError before anything has changed, when the target is not clear */
+async function sendCommand(
   context: ServerContext,
   scope: string | null,
-  { kind, whom, reason }: Pick<AccessCommand, 'kind' | 'reason'> & { readonly whom: RevokeTarget },
+  { kind, target, reason }: Pick<AccessCommand, 'kind' | 'reason'> & { readonly target: RevokeTarget },
 ): Promise<Receipt> {
-  const { at, ...named } = checkedOptions(`${kind}()`, whom, whomKinds)
+  const { at, ...named } = checkedOptions(`${kind}()`, target, targetKinds)
   const room = at === undefined ? null : groupAddress(at[0], scope ?? '', at[1] ?? {})
   const path = room?.path ?? null
   const who: SocketFilter = { ...scoped(named, scope), ...(room === null ? {} : { room: room.key }) }
@@ -160,12 +177,15 @@ async function order(
   })
 }
 
-/** What is really named: a missing id, or one that is misspelt, must not widen an order to everyone else's. */
-const whomKinds: OptionKinds<RevokeTarget> = {
+/**
+ * The fields that were really given: a missing id, or a misspelt one, must not widen a command to the sockets
+ * of others.
+ */
+const targetKinds: OptionKinds<RevokeTarget> = {
   user: textUpTo(maxName),
   session: textUpTo(maxName),
   token: textUpTo(maxName),
-  // a kick must not become a revocation everywhere because its place was misspelt
+  // a kick must not become a revocation everywhere because its `at` was misspelt
   at: { wanted: 'a contract and its params, in an array', is: Array.isArray },
 }
 
@@ -173,7 +193,7 @@ function textUpTo(most: number): OptionKind {
   return { wanted: `a string of 1 to ${most} characters`, is: (value) => isText(value, most) }
 }
 
-/** A user's name is that of its tenant; sessions and tokens are one name everywhere, whichever tenant they are used in. */
+/** The name of a user belongs to a tenant. Names of sessions and tokens are the same in all tenants. */
 function scoped(who: SocketFilter, scope: string | null): SocketFilter {
   const isName = who.user !== undefined && who.session === undefined && who.token === undefined
   return isName && scope !== null ? { ...who, tenant: scope } : who
@@ -181,8 +201,7 @@ function scoped(who: SocketFilter, scope: string | null): SocketFilter {
 
 /**
  * A group by its address.
- *
- * @param assertAllowed throws a denial where nothing may be sent any more in the name of whoever has the group
+ * @param assertAllowed throws a denial when the owner of this group may not send any more
  */
 export function groupOf(
   context: ServerContext,
@@ -256,9 +275,10 @@ async function history(
 }
 
 function dataOf(body: Body): unknown {
-  // the layer may keep the same bytes, and applications may change what they are given
+  // the layer may keep the same bytes, and applications may change what they get
   if (body.kind === 'binary') return new Uint8Array(body.bytes)
   if (body.kind === 'text') return body.text
-  // our own words: a key that no client may use, such as 'constructor', is none of a message's of ours
+  // our own JSON, without the check of client messages: it holds no key such as 'constructor' that clients
+  // may not use
   return JSON.parse(body.json)
 }

@@ -4,7 +4,7 @@ import type { Clock } from '../../wire/clock.ts'
 import type { Delivery, Link, LogRange, LogRules, Unsubscribe } from '../api/layer.ts'
 import type { Reporter } from '../api/events.ts'
 
-/** What one log of orders is made of. */
+/** What a log of access commands needs. */
 export interface AccessCommandLogParts {
   readonly link: Link
   readonly topic: string
@@ -14,23 +14,23 @@ export interface AccessCommandLogParts {
   readonly from: 'all' | 'head'
   readonly report: Reporter
   /**
-   * Hears each order at least once.
-   *
-   * @param ageMs how long ago it was kept, when it was read in the log; `null` when it is heard as it is given
+   * Takes each access command at least once.
+   * @param ageMs how long ago the command was appended, when it was read from the log; `null` when it was
+   * received as it was given
    */
   hear(bytes: Uint8Array, ageMs: number | null): void
 }
 
-/** How many entries are handed on in one turn. */
+/** How many entries are processed in one turn of the event loop. */
 const atOnce = 1_000
 
 /**
- * One of the logs through which orders reach all nodes. What is heard is handed on at once; where something was lost before it,
- * the log is read.
+ * One of the logs that carry access commands to all nodes. A command that is received is processed at once.
+ * When commands before it are missing, the log is read.
  */
 export class AccessCommandLog {
   readonly #parts: AccessCommandLogParts
-  /** Up to where nothing is missing; `null` before the log was read. */
+  /** The position up to which no command is missing; `null` before the log was read. */
   #last: Position | null = null
   #subscription: Promise<Unsubscribe> | null = null
   #reading: Promise<void> | null = null
@@ -47,7 +47,10 @@ export class AccessCommandLog {
     return this.#parts.rules
   }
 
-  /** Listens, once, and reads what is kept. It may be tried again. @throws what the layer throws */
+  /**
+   * Subscribes, once, and reads the log. It may be called again after a failure. @throws what the layer
+   * throws
+   */
   async start(): Promise<void> {
     this.#subscription ??= this.#parts.link
       .subscribe(this.#parts.topic, (delivery) => this.#heard(delivery))
@@ -59,7 +62,9 @@ export class AccessCommandLog {
     await this.read()
   }
 
-  /** Reads what was kept since; one reading at a time. @throws what the layer throws */
+  /**
+   * Reads what was appended since the last reading. One reading runs at a time. @throws what the layer throws
+   */
   read(): Promise<void> {
     this.#reading ??= this.#read().finally(() => {
       this.#reading = null
@@ -71,7 +76,10 @@ export class AccessCommandLog {
     this.#parts.hear(bytes, null)
     if (placed === null || this.#last === null || isSame(placed.at, this.#last)) return
     if (placed.prev !== null && isSame(placed.prev, this.#last)) this.#last = placed.at
-    else this.read().catch((error: unknown) => this.#parts.report(error, 'reading orders that were lost'))
+    else
+      this.read().catch((error: unknown) =>
+        this.#parts.report(error, 'reading access commands that were lost'),
+      )
   }
 
   async #read(): Promise<void> {
@@ -84,12 +92,15 @@ export class AccessCommandLog {
     this.#last = head
   }
 
-  /** Lets others have their turn: a log of 100,000 entries would hold up a process for a second. */
+  /** Lets other work run: a log of 100,000 entries would block the process for a second. */
   #turn(): Promise<void> {
     return new Promise((resolve) => this.#parts.clock.after(0, resolve))
   }
 
-  /** What followed a position; all that is kept, when some of that is missing: an order counts once, however often it is read. */
+  /**
+   * The entries after a position. When some of them are missing, all entries of the log: a command takes
+   * effect once, however often it is read.
+   */
   async #after(position: Position): Promise<LogRange> {
     const range = await this.#parts.link.range(this.#parts.topic, this.#parts.rules, position)
     return range.complete ? range : this.#range('all')
@@ -99,7 +110,7 @@ export class AccessCommandLog {
     const { link, topic, rules, report } = this.#parts
     const range = await link.range(topic, rules, from)
     if (from === 'all' && !range.complete)
-      report(new SallyportError('ERR_LAYER', incomplete(topic, rules)), 'reading orders')
+      report(new SallyportError('ERR_LAYER', incomplete(topic, rules)), 'reading access commands')
     return range
   }
 }

@@ -15,7 +15,7 @@ import { type SocketKeys, matches, type OpenSocket, type Registry, type SocketFi
 import type { ServerEvent, Reporter } from '../api/events.ts'
 import type { Revocations } from './revocations.ts'
 
-/** What orders are made of. */
+/** What access commands need. */
 export interface AccessCommandsParts {
   readonly node: string
   readonly link: LayerConnection
@@ -28,56 +28,71 @@ export interface AccessCommandsParts {
   readonly fingerprint: (id: string) => string
   /** For how long a revocation is remembered. */
   readonly rememberMs: number
-  /** What becomes of open sockets when for 30 s nothing could be read. */
+  /** What happens to open sockets after 30 s in which the logs could not be read. */
   readonly whenBlind: 'ask' | 'close' | 'stay'
 }
 
-/** What came of an order here. */
+/** The effect of an access command on this node. */
 interface CommandOutcome {
   readonly done: CommandResult
-  /** What follows from it, which the other nodes are told after it. */
+  /** The commands that follow from it, which the other nodes are sent after it. */
   readonly named: readonly AccessCommand[]
 }
 
-/** How an order is carried out. */
+/** How an access command is carried out. */
 interface CommandScope {
-  /** Which of the sockets that it names it is about. */
+  /** Whether the command applies to a socket that it names. */
   readonly applies: (socket: OpenSocket) => boolean
   /** For how long a revocation is remembered from now on. */
   readonly forMs: number
-  /** Whether it was read in a log, some time after it was given. */
+  /** Whether the command was read from a log, some time after it was given. */
   readonly isLate: boolean
 }
 
-/** One for each kind, so that many sign-outs do not push the bans out before their time; and one for what is soon over. */
+/**
+ * One log for each kind, so that many sign-outs do not push bans out before their time; and one for commands
+ * that take effect once.
+ */
 const topics = {
   user: 'sallyport/revocations/users',
   session: 'sallyport/revocations/sessions',
   token: 'sallyport/revocations/tokens',
   act: 'sallyport/acts',
 } as const
-/** How many revocations of a kind a node that starts later can read. */
+/** How many revocations of each kind a node that starts later can read. */
 const maxRemembered = 100_000
-/** Kicks and rechecks are kept for nodes that have missed the message: so many, for so long. */
+/** Kicks and rechecks are kept for nodes that missed the message: this many, and for this long. */
 const acts = { size: 10_000, forMs: 900_000 }
-/** How many orders, at least, are recognised when they are heard again. */
+/** How many commands, at least, are recognised when they arrive again. */
 const maxKnown = 10_000
-/** How many changes of rights, at least, are compared with handshakes that were on their way. */
+/** How many changes of rights, at least, are compared with handshakes under way. */
 const maxChanges = 10_000
-/** Who reads of an order later than that in a log has nobody left to answer. */
+/**
+ * The node that gave a command waits this long for answers. A node that reads the command later does not
+ * answer.
+ */
 const answerMs = 1_000
-/** How many sockets are asked about at once: the rights of a full room are read from a database that others need too. */
+/**
+ * How many sockets are rechecked at once: the rights of a full room are read from a database that others need
+ * too.
+ */
 const recheckedAtOnce = 64
-/** How often the logs are read for an order whose message was lost. */
+/** How often the logs are read, for commands whose message was lost. */
 const pollMs = 5_000
-/** For how long the logs may stay unread before nobody is let in: what was revoked meanwhile is not known here. */
+/**
+ * For how long the logs may stay unread. After that no handshake is accepted, because revocations of that
+ * time are not known here.
+ */
 const maxStaleMs = 30_000
-/** How long after a failed start the next one comes: at first, and at most. */
+/** The wait after a failed start: the first one, and the longest. */
 const [firstRetryMs, maxRetryMs] = [50, 2_000]
-/** How often malformed orders are reported. */
+/** How often malformed commands are reported. */
 const reportMs = 60_000
 
-/** Ends and rechecks access on every node, and counts what came of it. An order is carried out once, however often it is heard. */
+/**
+ * Ends and rechecks access on every node, and counts the sockets. A command is carried out once, however
+ * often it arrives.
+ */
 export class AccessCommands {
   readonly #parts: AccessCommandsParts
   readonly #logs: Readonly<Record<keyof typeof topics, AccessCommandLog>>
@@ -89,14 +104,19 @@ export class AccessCommands {
   #given = 0
   /** When all logs were read last, on the monotonic clock. */
   #readAt = Number.NEGATIVE_INFINITY
-  /** When that was, or when those inside were last asked about because it was too long ago. */
+  /**
+   * When all logs were read last, or when the open sockets were last rechecked because that was too long ago.
+   */
   #checkedAt = Number.NEGATIVE_INFINITY
-  /** The ids of the latest orders, in two sets: the older one goes at once, which costs less than to forget one by one. */
+  /**
+   * The ids of the latest commands, in two sets. Dropping the older set at once costs less than deleting ids
+   * one by one.
+   */
   #known = new Set<string>()
   #knownBefore: ReadonlySet<string> = new Set()
   /** The latest changes of rights, each with its number. */
   readonly #changes: { readonly who: SocketFilter; readonly number: number }[] = []
-  /** The number of the last one that is not among them any more. */
+  /** The number of the last change that was dropped from the list. */
   #forgotten = 0
   #malformed = 0
   #quietUntil = Number.NEGATIVE_INFINITY
@@ -121,14 +141,14 @@ export class AccessCommands {
       user: log('user', revocations, 'all'),
       session: log('session', revocations, 'all'),
       token: log('token', revocations, 'all'),
-      // a node that starts has nobody inside whom they could be about
+      // a node that starts has no sockets that these commands could be about
       act: log('act', { space: 'system', ...acts }, 'head'),
     }
   }
 
   /**
-   * Listens to the other nodes and reads what they remember: done before anybody is let in. One that has failed is tried again
-   * after a while, however many ask meanwhile.
+   * Connects to the other nodes and reads the logs. It runs before the first handshake is accepted. After a
+   * failure it is tried again after a wait, shared by all callers.
    *
    * @throws what the layer throws
    */
@@ -137,48 +157,52 @@ export class AccessCommands {
   }
 
   /**
-   * What a door asks first: whether this node knows what the others have revoked, up to 30 s ago at worst.
+   * Asserts, before authentication, that this node knows the revocations of the other nodes, up to 30 s ago
+   * at worst.
    *
-   * @throws what the layer throws, or `ERR_LAYER` when it has answered nothing for so long
+   * @throws what the layer throws, or `ERR_LAYER` when the layer has not answered for that long
    */
   async current(): Promise<void> {
     await this.ready()
     if (!this.#isStale(this.#readAt)) return
-    throw new SallyportError('ERR_LAYER', `no order could be read for ${maxStaleMs} ms`)
+    throw new SallyportError('ERR_LAYER', `no access command could be read for ${maxStaleMs} ms`)
   }
 
   /**
-   * Gives an order here and everywhere.
+   * Gives a command on all nodes.
    *
-   * @throws what the layer throws; sockets of this node are closed all the same
+   * @throws what the layer throws; the sockets of this node are ended all the same
    */
   async broadcast(made: Omit<AccessCommand, 'node'>): Promise<Receipt> {
-    // what the others will read, and no other, is obeyed here
-    const order = commandIn(packed({ ...made, node: this.#parts.node }))
-    if (order === null) throw new TypeError('this order cannot be given: other nodes could not read it')
-    this.#isNew(order.id)
-    const here = this.#carryOut(order)
-    // it is awaited when the others have been told
+    // this node carries out exactly the command that the others will decode
+    const command = commandIn(packed({ ...made, node: this.#parts.node }))
+    if (command === null)
+      throw new TypeError('this access command cannot be given: other nodes could not read it')
+    this.#isNew(command.id)
+    const here = this.#carryOut(command)
+    // the effect here is awaited after the command was published
     here.catch(() => {})
-    const receipt = this.#receipts.open(order.id)
+    const receipt = this.#receipts.open(command.id)
     try {
       await this.ready()
-      await this.#publish(order)
+      await this.#publish(command)
     } catch (error) {
       receipt.discard()
-      // what follows from it can perhaps be told yet; if not, this error says why
+      // the commands that follow may still get through; if not, this error says why
       this.#shared(here).catch(() => {})
       throw error
     }
     return receipt.make(this.#shared(here))
   }
 
-  /** How many orders this node has heard: counted, because a wall clock may jump in between. */
+  /** How many access commands this node has received. A count is used because a wall clock may jump. */
   get version(): number {
     return this.#given
   }
 
-  /** Whether somebody said that rights have changed after this holder's doors were asked, when so many had been given. */
+  /**
+   * Whether a change of rights about this peer has arrived since it was authenticated, at the given version.
+   */
   hasOvertaken(holder: SocketKeys, accessVersion: number): boolean {
     if (accessVersion < this.#forgotten) return true
     const since = this.#changes.findLastIndex(({ number }) => number <= accessVersion) + 1
@@ -190,14 +214,15 @@ export class AccessCommands {
     this.#timer?.cancel()
   }
 
-  async #publish(order: AccessCommand): Promise<void> {
+  async #publish(command: AccessCommand): Promise<void> {
     const { link } = this.#parts
-    const { topic, rules } = this.#logs[logOf(order)]
+    const { topic, rules } = this.#logs[logOf(command)]
     try {
-      await link.publish(topic, () => packed(order), { ...rules, id: order.id })
+      await link.publish(topic, () => packed(command), { ...rules, id: command.id })
     } catch (error) {
-      // what cannot be kept can still be heard: it ends now where it can, though a node that starts later does not know of it
-      await link.publish(topic, () => packed(order)).catch(() => {})
+      // a command that the log cannot keep can still be delivered: it takes effect now where it arrives,
+      // though a node that starts later does not know it
+      await link.publish(topic, () => packed(command)).catch(() => {})
       throw error
     }
   }
@@ -217,7 +242,7 @@ export class AccessCommands {
 
   async #listen(): Promise<void> {
     const { link, node } = this.#parts
-    // each subscription begins once, also where another one or a log has to be tried again
+    // each subscription is made once, also when another one, or a log, has to be tried again
     this.#answers ??= link
       .subscribe(answersTopic(node), ({ bytes }) => this.#answered(bytes))
       .catch((error: unknown) => {
@@ -247,14 +272,17 @@ export class AccessCommands {
       await this.#all((log) => log.read())
     } catch (error) {
       if (this.#closed) return
-      this.#parts.report(error, 'reading orders')
-      if (this.#isStale(this.#checkedAt)) this.#checkInside()
+      this.#parts.report(error, 'reading access commands')
+      if (this.#isStale(this.#checkedAt)) this.#recheckOpen()
     }
     this.#later(pollMs, () => void this.#poll())
   }
 
-  /** What was revoked meanwhile is not known here: the doors are asked about all who are inside, once at a time. */
-  #checkInside(): void {
+  /**
+   * Revocations of the blind time are not known here, so all open sockets are rechecked. One round runs at a
+   * time.
+   */
+  #recheckOpen(): void {
     const { registry, whenBlind, report, clock } = this.#parts
     if (whenBlind === 'stay') return
     this.#checkedAt = Number.POSITIVE_INFINITY
@@ -263,22 +291,22 @@ export class AccessCommands {
       if (whenBlind === 'ask' && socket.isRenewable) asked.push(socket)
       else endBlindly(socket)
     const until = clock.monotonic() + maxStaleMs
-    // where doors hang, nobody stays for longer because many others are asked before
+    // where authentication hangs, a socket must not stay longer because many others are rechecked before it
     const isLate = (): boolean => clock.monotonic() >= until && this.#isStale(this.#readAt)
     recheckedBy(asked, (socket) => isLate() && endBlindly(socket))
-      .catch((error: unknown) => report(error, 'asking the doors while the layer is away'))
+      .catch((error: unknown) => report(error, 'rechecking open sockets while the layer is away'))
       .finally(() => (this.#checkedAt = Math.max(this.#readAt, clock.monotonic())))
   }
 
   #hear(bytes: Uint8Array, ageMs: number | null): void {
-    const order = commandIn(bytes)
-    if (order === null) return this.#reportMalformed()
-    if (!this.#isNew(order.id)) return
-    const done = ageMs === null ? this.#obey(order) : this.#catchUp(order, ageMs)
-    done.catch((error: unknown) => this.#parts.report(error, 'obeying another node'))
+    const command = commandIn(bytes)
+    if (command === null) return this.#reportMalformed()
+    if (!this.#isNew(command.id)) return
+    const done = ageMs === null ? this.#carryOutAndAnswer(command) : this.#catchUp(command, ageMs)
+    done.catch((error: unknown) => this.#parts.report(error, 'carrying out a command of another node'))
   }
 
-  /** Whoever can write into the layer could fill a log with reports. */
+  /** Reports at intervals: a writer to the layer could otherwise fill the log with reports. */
   #reportMalformed(): void {
     this.#malformed++
     const now = this.#parts.clock.monotonic()
@@ -286,7 +314,10 @@ export class AccessCommands {
     this.#quietUntil = now + reportMs
     const others = this.#malformed === 1 ? '' : `, and ${this.#malformed - 1} others since the last report`
     this.#malformed = 0
-    this.#parts.report(new TypeError(`an order from the layer is malformed${others}`), 'obeying another node')
+    this.#parts.report(
+      new TypeError(`an access command from the layer is malformed${others}`),
+      'carrying out a command of another node',
+    )
   }
 
   #isNew(id: string): boolean {
@@ -296,34 +327,41 @@ export class AccessCommands {
     return true
   }
 
-  async #obey(order: AccessCommand): Promise<void> {
-    await this.#answer(order, await this.#shared(this.#carryOut(order)))
+  async #carryOutAndAnswer(command: AccessCommand): Promise<void> {
+    await this.#answer(command, await this.#shared(this.#carryOut(command)))
   }
 
-  async #carryOut(order: AccessCommand): Promise<CommandOutcome> {
-    const outcome = await this.#do(order, { applies: () => true, forMs: order.forMs, isLate: false })
-    this.#parts.emit(eventOf(order, outcome.done, this.#parts.fingerprint))
+  async #carryOut(command: AccessCommand): Promise<CommandOutcome> {
+    const outcome = await this.#do(command, { applies: () => true, forMs: command.forMs, isLate: false })
+    this.#parts.emit(eventOf(command, outcome.done, this.#parts.fingerprint))
     return outcome
   }
 
-  /** An order out of a log, mostly about nobody who is here: that is not told. */
-  async #catchUp(order: AccessCommand, ageMs: number): Promise<void> {
-    const forMs = order.forMs - ageMs
+  /**
+   * Carries out a command from a log. An event is emitted only when it had an effect: most are about no
+   * socket of this node.
+   */
+  async #catchUp(command: AccessCommand, ageMs: number): Promise<void> {
+    const forMs = command.forMs - ageMs
     if (forMs <= 0) return
-    const isAct = logOf(order) === 'act'
+    const isAct = logOf(command) === 'act'
     const applies = (socket: OpenSocket): boolean => isAct || socket.isRevoked()
-    const outcome = await this.#do(order, { applies, forMs, isLate: true })
+    const outcome = await this.#do(command, { applies, forMs, isLate: true })
     const { closed, changed } = outcome.done
-    if (closed + changed > 0) this.#parts.emit(eventOf(order, outcome.done, this.#parts.fingerprint))
+    if (closed + changed > 0) this.#parts.emit(eventOf(command, outcome.done, this.#parts.fingerprint))
     const done = await this.#shared(outcome)
-    if (ageMs < answerMs) await this.#answer(order, done)
+    if (ageMs < answerMs) await this.#answer(command, done)
   }
 
-  /** Tells the other nodes what follows: they know nothing of the sockets of this one. @throws (rejects with) what the layer throws */
+  /**
+   * Publishes the commands that follow from the sockets of this node, which the other nodes do not know.
+   *
+   * @throws (rejects with) what the layer throws
+   */
   async #shared(outcome: CommandOutcome | Promise<CommandOutcome>): Promise<CommandResult> {
     const { done, named } = await outcome
     for (const { id } of named) this.#isNew(id)
-    await Promise.all(named.map((order) => this.#publish(order)))
+    await Promise.all(named.map((command) => this.#publish(command)))
     return done
   }
 
@@ -332,30 +370,36 @@ export class AccessCommands {
     await link.publish(answersTopic(giver), () => packed({ id, node, ...done }))
   }
 
-  /** First remembered, then done: whoever is on the way in is caught by the one, whoever is inside by the other. */
-  async #do(order: AccessCommand, { applies, forMs: wanted, isLate }: CommandScope): Promise<CommandOutcome> {
+  /**
+   * First remembers the command, then carries it out. Handshakes under way meet the memory; open sockets meet
+   * the command.
+   */
+  async #do(
+    command: AccessCommand,
+    { applies, forMs: wanted, isLate }: CommandScope,
+  ): Promise<CommandOutcome> {
     const { registry, revocations, rememberMs } = this.#parts
-    const { kind, who, reason, at } = order
+    const { kind, who, reason, at } = command
     const number = ++this.#given
-    // no node makes this one remember for longer than it was told to
+    // another node cannot make this one remember longer than its own setting
     const forMs = Math.min(wanted, rememberMs)
     if (kind === 'revoke') revocations.add({ who, reason, at, forMs, number, isLate })
-    // a kick is not remembered: whoever is on the way into that room has the doors asked again
+    // a kick is not remembered: a handshake under way into that room is authorized again
     if (kind === 'recheck' || who.room !== undefined) this.#noteChange(who, number)
     const sockets = registry.find(who).filter(applies)
     const before = droppedBy(sockets)
-    const named = this.#namedBy({ ...order, forMs }, sockets)
+    const named = this.#namedBy({ ...command, forMs }, sockets)
     for (const one of named) revocations.add({ ...one, number, isLate })
-    const done = kind === 'recheck' ? await recheckedBy(sockets) : endedBy(sockets, order)
+    const done = kind === 'recheck' ? await recheckedBy(sockets) : endedBy(sockets, command)
     return { done: { ...done, dropped: droppedBy(sockets) - before }, named }
   }
 
   /**
-   * What ends tokens by their names. A token whose issuer's clock is ahead is dated after the order that ends access of its user,
-   * and would be good again a moment later.
+   * Revokes tokens by their names. A token of an issuer whose clock is ahead is dated after the command that
+   * revokes its user, and would be accepted again a moment later.
    */
-  #namedBy(order: AccessCommand, sockets: readonly OpenSocket[]): readonly AccessCommand[] {
-    const { kind, who, at } = order
+  #namedBy(command: AccessCommand, sockets: readonly OpenSocket[]): readonly AccessCommand[] {
+    const { kind, who, at } = command
     const { clock, node } = this.#parts
     if (kind !== 'revoke' || [who.session, who.token, who.room].some((name) => name !== undefined)) return []
     const latest = Math.max(at, clock.now())
@@ -364,7 +408,7 @@ export class AccessCommands {
       const { token, subject } = socket.keys
       if (token !== undefined && socket.isDatedAfter(latest)) users.set(token, subject)
     }
-    return [...users].map(([token, user]) => ({ ...order, id: newId(), who: { user, token }, node }))
+    return [...users].map(([token, user]) => ({ ...command, id: newId(), who: { user, token }, node }))
   }
 
   #noteChange(who: SocketFilter, number: number): void {
@@ -379,19 +423,19 @@ export class AccessCommands {
   }
 }
 
-/** Through which log an order travels: kicks are over at once, as rechecks are. */
+/** The log for a command. Kicks and rechecks take effect once. */
 function logOf({ kind, who: { session, token, room } }: AccessCommand): keyof typeof topics {
   if (kind === 'recheck' || room !== undefined) return 'act'
   return token !== undefined ? 'token' : session !== undefined ? 'session' : 'user'
 }
 
-/** What is told of an order that was carried out here. */
+/** The event for a command that was carried out here. */
 function eventOf(
-  order: AccessCommand,
+  command: AccessCommand,
   done: CommandResult,
   fingerprint: (id: string) => string,
 ): ServerEvent {
-  const { kind, who, path, reason, node: from } = order
+  const { kind, who, path, reason, node: from } = command
   const { user, session, token, tenant } = who
   const told = {
     ...(user === undefined ? {} : { subject: user }),
@@ -416,15 +460,15 @@ function endBlindly(socket: OpenSocket): true {
   return true
 }
 
-/** @param instead what becomes of a socket in place of a recheck, where it answers true */
+/** @param instead ends a socket in place of a recheck, and then returns true */
 async function recheckedBy(
   sockets: readonly OpenSocket[],
   instead: (socket: OpenSocket) => boolean = () => false,
 ): Promise<Omit<CommandResult, 'dropped'>> {
-  // questions of their own: one that was asked before the order may have been answered before the change
-  const questions: SharedRechecks = new SingleFlight()
+  // a new set of rechecks: a result that was under way before the command may be older than the change
+  const rechecks: SharedRechecks = new SingleFlight()
   const recheck = async (socket: OpenSocket): Promise<RecheckOutcome> =>
-    instead(socket) ? 'closed' : socket.recheck(questions)
+    instead(socket) ? 'closed' : socket.recheck(rechecks)
   return counted(await someAtOnce(sockets, recheck))
 }
 

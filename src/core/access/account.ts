@@ -8,12 +8,12 @@ export interface AccountLimits {
   readonly rate: 'identityRate' | 'guestRate'
   readonly byteRate: 'identityByteRate' | 'guestByteRate'
 }
-/** Those of an identity. */
+/** The names of the limits of an identity. */
 export const identityLimits: AccountLimits = { rate: 'identityRate', byteRate: 'identityByteRate' }
-/** Those of the guests of a network. */
+/** The names of the limits of the guests of a network. */
 export const guestLimits: AccountLimits = { rate: 'guestRate', byteRate: 'guestByteRate' }
 
-/** The accounts of a process: those of its identities, and those of the networks of its guests. */
+/** The accounts of a process: those of identities, and those of networks of guests. */
 export interface Accounts {
   readonly identities: Ledger<Account>
   readonly guests: Ledger<Account>
@@ -21,14 +21,14 @@ export interface Accounts {
 
 /** Invalid messages further apart are not counted together. */
 const windowMs = 10_000
-/** Two refusals further apart than this are two lapses, not one that lasts. */
+/** Two refusals further apart than this belong to two lapses. */
 const calmMs = 1_000
 
 /** What one account has used up, over all its sockets and reconnects: see `accountKey`. */
 export class Account implements Spent {
   readonly messages: Bucket | null
   readonly bytes: Bucket | null
-  /** The milliseconds in which messages are read and validated. */
+  /** The milliseconds spent on reading and validating messages. */
   readonly validation: ValidationTime | null
   readonly mistakes: Mistakes = new Mistakes()
   /** Over rates of a single socket or of the identity. */
@@ -50,21 +50,21 @@ export class Account implements Spent {
   }
 }
 
-/** When invalid messages came. */
+/** When invalid messages arrived. */
 export class Mistakes implements Spent {
   /** The oldest first. */
   readonly #times: number[] = []
 
-  /** Notes one more. @returns whether it is the last of so many within 10 s */
+  /** Notes an invalid message. @returns whether it is the last of `most` within 10 s */
   isLastOf(most: number, now: number): boolean {
     this.#forget(now)
-    // of more than `most` the oldest need not be known
+    // beyond `most`, the oldest are not needed
     this.#times.push(now)
     this.#times.splice(0, this.#times.length - most)
     return this.#times.length === most
   }
 
-  /** How many of those that are still counted came before a moment. */
+  /** How many of those that still count arrived before a moment. */
   countBefore(moment: number, now: number): number {
     this.#forget(now)
     return this.#times.filter((time) => time < moment).length
@@ -81,12 +81,12 @@ export class Mistakes implements Spent {
   }
 }
 
-/** From when to when refusals have followed each other. */
+/** A lapse: the time in which refusals follow each other. */
 export class Lapse implements Spent {
   #since = Number.NEGATIVE_INFINITY
   #last = Number.NEGATIVE_INFINITY
 
-  /** Notes one more refusal. @returns whether a lapse begins with it */
+  /** Notes a refusal. @returns whether a lapse begins with it */
   note(now: number): boolean {
     const begins = !this.#lasts(now)
     if (begins) this.#since = now
@@ -94,7 +94,7 @@ export class Lapse implements Spent {
     return begins
   }
 
-  /** For how long it has lasted, where it began before a moment; 0 when there is none. */
+  /** How long the lapse has lasted, if it began before `moment`; 0 when there is none. */
   msSince(now: number, moment: number = Number.POSITIVE_INFINITY): number {
     return this.#lasts(now) && this.#since < moment ? now - this.#since : 0
   }
@@ -108,12 +108,15 @@ export class Lapse implements Spent {
   }
 }
 
-/** How many guests share a network: the most within 10 s, so that sockets that close do not enlarge the shares of others. */
+/**
+ * How many guests share a network: the most within 10 s, so that closing sockets does not enlarge the shares
+ * of the others.
+ */
 export class Crowd {
   #most = 1
   #at = Number.NEGATIVE_INFINITY
 
-  /** Notes how many there are now. @returns by how many the network is shared */
+  /** Notes how many guests there are now. @returns by how many the network is shared */
   of(count: number, now: number): number {
     if (count >= this.#most || now - this.#at >= windowMs) {
       this.#most = Math.max(1, count)

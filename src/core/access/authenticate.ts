@@ -6,22 +6,26 @@ import { limitLookup } from './limit-lookup.ts'
 import { dated, type Identity } from '../api/identity.ts'
 import { tellsOrigin } from './origin.ts'
 
-/** Schemes that operators are told by their names. */
+/** Authentication schemes that are named in events. */
 const plainSchemes: readonly string[] = ['bearer', 'basic', 'digest', 'negotiate', 'ticket', 'key']
 
-/** What asks for a credential: a typo in `auths['member']` must not be found out by the first who knocks. */
+/**
+ * What may be called to authenticate. A typo such as `auths['member']` must be found at the start, not by the
+ * first handshake.
+ */
 const anAuthenticator: OptionKind = { wanted: 'an authenticator', is: aFunction.is }
 
-/** Marks an authenticator that asks others: each of those is asked by `ask` itself. */
+/** Marks an authenticator that calls other authenticators: each of those goes through `ask` itself. */
 const composite: unique symbol = Symbol('sallyport.composite')
 
 /**
- * Asks one authenticator. What it throws and is no denial (its database is away) is answered 503, never taken for an
- * answer. An identity that rests on a cookie needs an Origin: a browser sends one, and a script can send a token.
+ * Calls one authenticator. An error that is no denial (its database is away) is answered 503 and never taken
+ * for an answer. An identity that rests on a cookie needs an Origin: a browser always sends one, and a script
+ * can send a token instead.
  */
 async function ask<U>(authenticator: Authenticator<U>, door: AuthRequest): Promise<Identity<U> | null> {
   if (composite in authenticator) return authenticator(door)
-  // what it does with a credential is not known: it may be a look-up
+  // what the authenticator does with the credential is not known: it may be a look-up
   if (authenticator.limitsLookups !== true) limitLookup(door)
   const { cookieReads } = door.credentials
   const identity = await answer(authenticator, door)
@@ -30,7 +34,7 @@ async function ask<U>(authenticator: Authenticator<U>, door: AuthRequest): Promi
 }
 
 /**
- * A cookie proves nothing beside an origin that any page can have, also where that origin is allowed.
+ * A cookie proves nothing when the Origin is one that any page can have, even if that Origin is allowed.
  *
  * @throws Denial 403, which a page of an allowed origin can read
  */
@@ -48,7 +52,7 @@ async function answer<U>(authenticator: Authenticator<U>, door: AuthRequest): Pr
     return dated(await authenticator(door))
   } catch (error) {
     if (error instanceof Denial) throw error
-    throw new Denial(503, 'unavailable', 'who you are could not be found out: come back later', {
+    throw new Denial(503, 'unavailable', 'your identity could not be checked: come back later', {
       cause: error,
       detail: 'an authenticator threw',
     })
@@ -56,16 +60,17 @@ async function answer<U>(authenticator: Authenticator<U>, door: AuthRequest): Pr
 }
 
 /**
- * The first door: who is it?
+ * Authentication: finds the identity of a handshake.
  *
- * @throws Denial 401 when there is no credential, or an explicit one that no authenticator claims; what the
- * authenticator denies with; 503 when it fails
+ * @throws Denial 401 when there is no credential, or an explicit one that no authenticator knows; the denial
+ * of an authenticator; 503 when it fails
  */
 export async function authenticate<U>(
   authenticator: Authenticator<U>,
   door: AuthRequest,
 ): Promise<Identity<U>> {
-  // `known` is set by the in-process transport of tests alone, whose visit() has typed it by this authenticator
+  // only the in-process transport of tests sets `known`, and the type of its visit() comes from this
+  // authenticator
   const identity = (door.known as Identity<U> | undefined) ?? (await ask(authenticator, door))
   if (identity !== null) return identity
   refuseUnclaimed(door)
@@ -75,7 +80,8 @@ export async function authenticate<U>(
 function refuseUnclaimed(door: AuthRequest): void {
   const { explicit } = door.credentials
   if (explicit === null) return
-  // a key that was sent where a scheme belongs is read as one: only names that are no secret are repeated
+  // a key that was sent in the place of a scheme is read as a scheme: only names that are no secret are
+  // repeated
   const kind = plainSchemes.includes(explicit.scheme) ? explicit.scheme : 'another scheme'
   deny(401, 'unknown-credential', 'this kind of credential is not accepted here', {
     detail: `${kind} in ${explicit.carrier}`,
@@ -109,7 +115,8 @@ export function anyOf<A extends readonly Authenticator<unknown>[]>(...authentica
 }
 
 /**
- * Lets people without a credential in, with `user: null`. A bad credential is still refused: it never becomes a guest.
+ * Accepts peers without a credential as guests, with `user: null`. A bad credential is still refused: its
+ * peer never becomes a guest.
  *
  * @throws TypeError when it is no authenticator
  * @example optional(member)
@@ -126,7 +133,10 @@ export function optional<A extends Authenticator<unknown>>(authenticator: A): An
   return withSchemes(orGuest, [authenticator]) as AnyOf<A | Authenticator<null>>
 }
 
-/** No identity is asked for: everyone is a guest. A credential that nobody claims is refused all the same. */
+/**
+ * Asks for no identity: every peer is a guest. A credential that no authenticator knows is refused all the
+ * same.
+ */
 export const anyone: Authenticator<null> = async (door) => {
   refuseUnclaimed(door)
   return { user: null }
@@ -141,10 +151,10 @@ function withSchemes<U>(
 }
 
 /**
- * The name of an identity for groups, limits and revocation: its `subject`, or its user's `id`; a guest is named after
- * its handshake.
+ * The name of an identity for groups, limits and revocation: its `subject`, or the `id` of its user. A guest
+ * is named after its handshake.
  *
- * @throws TypeError when the user has no id that is a text or a number and the identity says no subject
+ * @throws TypeError when the identity has no subject and its user has no id that is a text or a number
  */
 export function subjectOf(identity: Identity<unknown>, handshakeId: string): string {
   const { subject, user } = identity

@@ -2,14 +2,17 @@ import { Denial, deny, withCloseCode } from '../../wire/errors.ts'
 import type { Authenticator } from '../api/handshake.ts'
 import type { Identity } from '../api/identity.ts'
 
-/** What the engine needs of an endpoint's demands, without their types: `endpoint` and `consumer` have checked those. */
+/**
+ * The options of an endpoint that decide access, without their types: `endpoint` and `consumer` have checked
+ * those.
+ */
 export interface AccessOptions {
   readonly auth: Authenticator<unknown>
   readonly authorize?: (question: object) => unknown
   readonly refuse?: { readonly code: number }
 }
 
-/** Someone who has passed both doors. */
+/** A peer that was authenticated and authorized. */
 export interface AuthorizedPeer {
   readonly identity: Identity<unknown>
   readonly subject: string
@@ -17,17 +20,24 @@ export interface AuthorizedPeer {
   /** The canonical path. */
   readonly path: string
   readonly grant: unknown
-  /** How many orders had been heard when the first door was asked: one that came later may know better. */
+  /**
+   * How many access commands had arrived when authentication began. A command that arrived later may overtake
+   * the result.
+   */
   readonly accessVersion: number
 }
 
-/** A denial for 401 and 403 with the close code that an endpoint chose; anything else as it is. */
+/** A denial with 401 or 403, with the close code that the endpoint chose; any other error unchanged. */
 export function withCode(error: unknown, { refuse }: AccessOptions): unknown {
   if (refuse === undefined || !(error instanceof Denial)) return error
   return error.status === 401 || error.status === 403 ? withCloseCode(error, refuse.code) : error
 }
 
-/** The second door. @throws Denial what it refuses with; 503 when it fails: whether they may come in is not known then */
+/**
+ * Authorization: the grant of the endpoint for an identity.
+ *
+ * @throws Denial the refusal of the endpoint; 503 when it fails, because then the answer is not known
+ */
 export async function callAuthorize({ authorize: rule }: AccessOptions, question: object): Promise<unknown> {
   if (rule === undefined) return true
   const grant = await grantOf(rule, question)
@@ -39,12 +49,12 @@ export async function callAuthorize({ authorize: rule }: AccessOptions, question
 async function grantOf(rule: (question: object) => unknown, question: object): Promise<unknown> {
   try {
     const grant = await rule(question)
-    // a rule that makes rules, not called: it would let everybody in
+    // a rule that makes rules and was not called: it would accept every peer
     if (typeof grant === 'function') throw new TypeError('authorize answered a function, which is no grant')
     return grant
   } catch (error) {
     if (error instanceof Denial) throw error
-    throw new Denial(503, 'unavailable', 'whether you may come in could not be found out: come back later', {
+    throw new Denial(503, 'unavailable', 'your access could not be checked: come back later', {
       cause: error,
       detail: 'authorize threw',
     })

@@ -1,16 +1,19 @@
-/** What waits, and is still at work, for one account. */
+/** The messages that wait and the handlers that run for one account. */
 interface AccountBacklog {
   bytes: number
-  /** How many sockets have ended whose handlers are at work. */
+  /** How many sockets have ended whose handlers still run. */
   orphans: number
-  /** Whether a message was refused since so much waits: a lapse, which is over when half of the bound is free again. */
+  /**
+   * Whether a message was refused because too much waits. Such a lapse is over when half of the bound is free
+   * again.
+   */
   hasLapsed: boolean
 }
 
 /**
- * How many bytes wait for handlers, for each account: over all its sockets, those that have left and are still worked for
- * included; and how many handlers are at work for sockets that have ended, whether a socket has left, was evicted or lost its
- * right. An account for which nothing waits and is at work costs nothing.
+ * Counts, for each account, the bytes that wait for handlers, over all its sockets and including those of
+ * ended sockets; and the ended sockets whose handlers still run, whether the peer left, was evicted or lost
+ * its access. An account without either takes no memory.
  */
 export class Backlog {
   readonly #most: number
@@ -21,9 +24,8 @@ export class Backlog {
   }
 
   /**
-   * Takes a message that has to wait. What is larger than the bound may wait alone.
-   *
-   * @param limited told when a message is refused, once for each lapse
+   * Takes a message that has to wait. A message larger than the bound may wait alone.
+   * @param limited called when a message is refused, once for each lapse
    * @returns false when there is no room for it
    */
   take(account: string, bytes: number, limited: () => void): boolean {
@@ -37,7 +39,7 @@ export class Backlog {
     return true
   }
 
-  /** A message waits no more. */
+  /** Notes that a message waits no more. */
   give(account: string, bytes: number): void {
     const waiting = this.#accounts.get(account)
     if (waiting === undefined) return
@@ -46,19 +48,19 @@ export class Backlog {
     this.#forget(account, waiting)
   }
 
-  /** A socket has ended, and its handlers may still be at work. */
+  /** Notes that a socket has ended whose handlers may still run. */
   orphan(account: string): void {
     this.#of(account).orphans++
   }
 
-  /** The handlers of a socket that has ended have settled. */
+  /** Notes that the handlers of an ended socket have settled. */
   settle(account: string): void {
     const waiting = this.#of(account)
     waiting.orphans--
     this.#forget(account, waiting)
   }
 
-  /** How many sockets of an account have ended whose handlers are at work. */
+  /** How many sockets of an account have ended while their handlers still run. */
   orphansOf(account: string): number {
     return this.#accounts.get(account)?.orphans ?? 0
   }
@@ -68,7 +70,7 @@ export class Backlog {
     return this.#accounts.get(account)?.bytes ?? 0
   }
 
-  /** For how many accounts something waits or is at work. */
+  /** How many accounts are counted at the moment. */
   get size(): number {
     return this.#accounts.size
   }

@@ -8,7 +8,10 @@ const carrierKinds: OptionKinds<Carriers> = { query: anObject, headers: strings,
 
 const queryKinds: OptionKinds<Carriers['query'] & {}> = { bearer: aString, ticket: aString, key: aString }
 
-/** Carriers as they were given. @throws TypeError when there is no such carrier, or it is of the wrong kind */
+/**
+ * Checks the option `carriers` and returns it. @throws TypeError when a carrier is unknown or of the wrong
+ * kind
+ */
 export function checkedCarriers(carriers: Carriers): Carriers {
   const { query, ...others } = checkedOptions("'carriers'", carriers, carrierKinds)
   return query === undefined
@@ -16,35 +19,39 @@ export function checkedCarriers(carriers: Carriers): Carriers {
     : { ...others, query: checkedOptions("'carriers.query'", query, queryKinds) }
 }
 
-/** The parts of a request that can hold credentials, as a transport read them. */
+/** The parts of a request that can hold credentials, as the transport read them. */
 export interface CredentialSources {
   readonly authorization: string | null
   readonly cookie: string | null
-  /** The offered subprotocols, taken apart at commas and trimmed. */
+  /** The offered subprotocols, split at commas and trimmed. */
   readonly offered: readonly string[]
   /** The query string without its `?`. */
   readonly query: string
   header(name: string): string | null
 }
 
-/** Query parameters that are taken for credentials, open or not: they never reach application code. */
+/**
+ * Query parameters that are treated as credentials, whether their carrier is open or not: they never reach
+ * application code.
+ */
 const queryNames: readonly string[] = ['token', 'access_token', 'ticket']
 
 const defaultKeyHeaders: readonly string[] = ['x-api-key']
 
-/** What is left of a request when its credentials are taken out. */
+/** A request without its credentials. */
 export interface SeparatedRequest {
   readonly credentials: Credentials
-  /** The subprotocols that may be answered. */
+  /** The subprotocols that may be accepted. */
   readonly protocols: readonly string[]
   /** The query string without credentials. */
   readonly query: string
 }
 
 /**
- * Takes the credentials out of a request.
+ * Separates the credentials from a request.
  *
- * @throws Denial 400 when one is malformed, given twice, in a carrier that is closed, or when two of them disagree
+ * @throws Denial 400 when a credential is malformed, sent twice, or in a closed carrier, or when two
+ * credentials disagree
  */
 export function separate(sources: CredentialSources, carriers: Carriers): SeparatedRequest {
   const list =
@@ -70,7 +77,7 @@ export function separate(sources: CredentialSources, carriers: Carriers): Separa
 const malformedProtocols =
   "the subprotocol list is malformed: offer ['sallyport.v1', 'sallyport.bearer.<base64url>'] or ['token', '<jwt>']"
 
-/** Credentials that hold one explicit credential, for one that came after the handshake. */
+/** Credentials that hold one explicit credential, for a credential that arrives after the handshake. */
 export function explicitCredentials(explicit: ExplicitCredential): Credentials {
   return credentials(explicit, null)
 }
@@ -100,7 +107,7 @@ function authorization(header: string | null): readonly ExplicitCredential[] {
   if (header === null) return []
   const [, scheme = '', value = ''] = /^([A-Za-z][A-Za-z0-9-]*) +(\S(?:.*\S)?) *$/.exec(header) ?? []
   if (value === '') return refuse('authorization', 'is malformed: send "Authorization: Bearer <token>"')
-  // RFC 6750 section 2.1: b64token; anything else in a bearer token is two headers joined, or not a token
+  // RFC 6750 section 2.1: b64token; any other text in a bearer token is two headers joined, or no token
   if (scheme.toLowerCase() === 'bearer' && !/^[A-Za-z0-9\-._~+/]+=*$/.test(value))
     return refuse('authorization', 'holds a malformed bearer token')
   return [{ scheme: scheme.toLowerCase(), value, carrier: 'authorization' }]
@@ -175,7 +182,7 @@ function credentials(explicit: ExplicitCredential | null, cookieHeader: string |
   return new ConsumedCredentials(explicit, explicit === null ? (cookieHeader ?? '') : '')
 }
 
-/** Private fields, so that no printer and no serialiser gets at a secret. */
+/** Keeps the secrets in private fields, so that printing and serialising do not reveal them. */
 class ConsumedCredentials implements Credentials {
   readonly #explicit: ExplicitCredential | null
   readonly #cookies: string
@@ -229,7 +236,7 @@ function cookieNamed(header: string, name: string): string | null {
 }
 
 /**
- * Without the blanks at both ends (RFC 6265 section 5.2), which are spaces and tabs: `trim` takes bytes of other characters, such
+ * Removes the spaces and tabs at both ends (RFC 6265 section 5.2). `trim` also removes other characters, such
  * as a no-break space, and so makes one name of two.
  */
 function withoutBlanks(text: string): string {
@@ -243,7 +250,10 @@ function isBlank(character: string | undefined): boolean {
   return character === ' ' || character === '\t'
 }
 
-/** A page that is let knock here is told by a close code: it cannot read a status, and would come back for ever. */
+/**
+ * Refuses a malformed cookie. A page of an allowed origin is told by a close code: it cannot read a status,
+ * and would come back for ever.
+ */
 function refuseCookie(name: string, fault: string): never {
   return deny(400, 'bad-credential', `the cookie '${name}' ${fault}`)
 }
@@ -257,7 +267,7 @@ function unquoted(value: string): string {
  * the alphabet of RFC 4648 section 4, with its padding.
  */
 export function basicPair(value: string): { readonly user: string; readonly password: string } | null {
-  // at most two, and looked for only where it can be: a search for padding anywhere is quadratic in a header of nothing else
+  // at most two, and only at the end: a search for padding anywhere is quadratic in a header full of it
   const [unpadded = ''] = value.split('=', 1)
   if (!/^={0,2}$/.test(value.slice(unpadded.length)) || value.length % 4 !== 0 || /[-_]/.test(unpadded))
     return null

@@ -5,7 +5,7 @@ import { encodeFrame, type Refusal } from '../../wire/frame.ts'
 import type { Handshake } from '../api/handshake.ts'
 import { type Connection, Packet } from '../api/connection.ts'
 
-/** A refusal as HTTP says it. */
+/** A denial as an HTTP response. */
 export interface HttpRefusal {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
@@ -31,13 +31,16 @@ export function titleOf(status: number): string {
   return titles[status] ?? (status < 500 ? 'Refused' : 'Server Error')
 }
 
-/** What a peer may know of a denial; `ref` is the id under which the operator finds it. */
+/** The part of a denial that the peer may know. `ref` is the id under which the operator finds it. */
 export function refusalOf(denial: Denial, ref: string): Refusal {
   const { status, reason: code, message, retryAfterMs } = denial
   return { status, code, message, ref, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }
 }
 
-/** The face for tools: a true status with a problem body (RFC 9457), `WWW-Authenticate` and `Retry-After` where they apply. */
+/**
+ * The response for tools: a true status with a problem body (RFC 9457), and `WWW-Authenticate` and
+ * `Retry-After` where they apply.
+ */
 export function httpFace(denial: Denial, ref: string): HttpRefusal {
   const { status, retryAfterMs } = denial
   const { code, message, ref: instance } = refusalOf(denial, ref)
@@ -61,39 +64,46 @@ export function httpFace(denial: Denial, ref: string): HttpRefusal {
   }
 }
 
-/** A 401 must say how to do better (RFC 9110 section 11.6.1); a 403 may, as for a missing scope (RFC 6750 section 3.1). */
+/**
+ * The challenge: a 401 must have one (RFC 9110 section 11.6.1); a 403 may, as for a missing scope (RFC 6750
+ * section 3.1).
+ */
 function challengeOf({ status, challenge }: Denial): Readonly<Record<string, string>> {
   if (status === 401) return { 'WWW-Authenticate': challenge ?? 'Bearer' }
   return status === 403 && challenge !== undefined ? { 'WWW-Authenticate': challenge } : {}
 }
 
-/** The reason of a close frame: the short word, then what people are told. */
+/** The reason of a close frame: the short code, then the text for people. */
 export function denialReason(denial: Denial): string {
   return closeReason(denial.message === denial.reason ? denial.reason : `${denial.reason}: ${denial.message}`)
 }
 
 /**
- * Whether this peer can read a close code but no status: a browser, which sends Origin (Node's own WebSocket sends
- * Sec-Fetch headers too, so they say nothing), or a client of ours. `Accept: application/problem+json` asks for HTTP.
+ * Whether this peer can read a close code but no status. That is a browser, which sends Origin, or our own
+ * client. (Node's own WebSocket sends Sec-Fetch headers too, so they say nothing.) `Accept:
+ * application/problem+json` asks for HTTP.
  */
 export function readsCodes(handshake: Handshake): boolean {
   if (handshake.headers.get('accept')?.includes('application/problem+json') === true) return false
   return handshake.origin !== null || handshake.protocols.includes(protocolName)
 }
 
-/** The subprotocol to answer: ours where it is offered, else the first plain name, without which a browser fails the connection. */
+/**
+ * The subprotocol to accept: ours when it is offered, otherwise the first plain name, without which a browser
+ * fails the connection.
+ */
 export function answeredProtocol(protocols: readonly string[]): string | null {
   return protocols.includes(protocolName) ? protocolName : (protocols[0] ?? null)
 }
 
-/** The face for browsers: accept, say why, close at once with the code. */
+/** The response for browsers: accepts the handshake, and closes at once with the code of the denial. */
 export function refuseByCode(handshake: Handshake, denial: Denial): void {
   const connection = handshake.accept(answeredProtocol(handshake.protocols))
   connection.listen({ message: () => {}, alive: () => {}, closed: () => {} })
   sayDenied(connection, handshake, denial)
 }
 
-/** Says why on a connection that is open, and closes it. */
+/** Sends a denial on an open connection, and closes it. */
 export function sayDenied(connection: Connection, handshake: Handshake, denial: Denial): void {
   if (connection.protocol === protocolName) {
     connection.send(

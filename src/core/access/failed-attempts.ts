@@ -2,14 +2,17 @@ import type { KeyedRateLimiter } from '../runtime/keyed-rate-limiter.ts'
 import type { ExplicitCredential } from '../api/credentials.ts'
 import { newId } from '../runtime/id.ts'
 
-/** How many bad credentials are recognised when they come again; beyond it the one that came longest ago counts anew. */
+/**
+ * How many bad credentials are recognised when they come again. Beyond it, the one that was counted longest
+ * ago counts anew.
+ */
 const maxCounted = 10_000
 
-/** How many bad credentials each network has brought. The same one counts once, however often it comes. */
+/** Counts the bad credentials of each network. The same credential counts once, however often it is sent. */
 export class FailedAttempts {
   readonly #budget: KeyedRateLimiter
   readonly #fingerprint: (text: string) => string
-  /** Hashes with it are of no use outside this process: a password is guessed from a plain one. */
+  /** Makes the hashes useless outside this process. From an unsalted hash a password can be guessed. */
   readonly #salt = newId()
   readonly #counted = new Set<string>()
 
@@ -18,7 +21,7 @@ export class FailedAttempts {
     this.#fingerprint = fingerprint
   }
 
-  /** For how long a network may bring none that has to be looked up; 0 when it may. */
+  /** For how long a network may send no credential that has to be looked up; 0 when it may. */
   shortMs(network: string): number {
     return this.#budget.shortMs(network)
   }
@@ -27,7 +30,7 @@ export class FailedAttempts {
   count(network: string, { scheme, value }: ExplicitCredential): void {
     const name = this.#fingerprint(`${this.#salt} ${network} ${scheme} ${value}`)
     const isKnown = this.#counted.delete(name)
-    // last in the set is last to go
+    // a set keeps its order: a name that is added last is removed last
     this.#counted.add(name)
     if (!isKnown) this.#budget.take(network)
     for (const oldest of this.#counted) {
@@ -36,7 +39,7 @@ export class FailedAttempts {
     }
   }
 
-  /** How many networks are short of something, and how many credentials are recognised. */
+  /** How many networks are below their full budget, and how many credentials are recognised. */
   get size(): { readonly networks: number; readonly credentials: number } {
     return { networks: this.#budget.size, credentials: this.#counted.size }
   }

@@ -1,7 +1,7 @@
 /**
- * Whether two grants say the same: JSON, dates, sets, maps, and rows of a class by what is in them. What cannot be looked
- * into, such as functions, private fields and cycles, is the same only as itself, because a change that was overlooked
- * would leave somebody where they may no longer be.
+ * Whether two grants are equal: JSON, dates, sets, maps, and rows of a class are compared by their content. A
+ * value whose content cannot be seen, such as a function, a private field or a cycle, equals only itself: an
+ * overlooked change would leave a peer where it may no longer be.
  *
  * @example isSameGrant({ panels: new Set(['sales']) }, { panels: new Set() }) // false
  */
@@ -15,7 +15,7 @@ export function isSameGrant(one: unknown, other: unknown, above: readonly object
   return parts.every((part, index) => isSameGrant(part, others[index], path))
 }
 
-/** What is in an object, in order; `null` when nothing of it can be seen. */
+/** The content of an object, in order; `null` when it cannot be seen. */
 function partsOf(value: object): readonly unknown[] | null {
   if (value instanceof Date) return [value.getTime()]
   if (value instanceof Set || value instanceof Map) return [...value]

@@ -9,8 +9,8 @@ interface AddressQueue {
 }
 
 /**
- * The pre-authentication budget: so many handshakes of one address are worked on at once, so many more wait in line,
- * the rest is answered 503 before any work is done for it.
+ * The budget before authentication. A bounded number of handshakes of one address run at once, and a bounded
+ * number wait. All others are answered 503 before any work is done for them.
  */
 export class HandshakeQueue {
   readonly #lines = new Map<string, AddressQueue>()
@@ -23,10 +23,11 @@ export class HandshakeQueue {
   }
 
   /**
-   * Waits for a place and answers how to give it back. A peer that goes away keeps the place of the work that it has
-   * caused; work that never ends loses it when the time of a handshake is over, or its address would be shut out for good.
+   * Waits for a slot, and returns the function that frees it. The work of a peer that has gone keeps its slot
+   * until it is done. Work that never ends loses its slot when the time of a handshake is over; otherwise its
+   * address would be shut out for good.
    *
-   * @throws Denial 503 when the line is full, or when the signal ends the wait
+   * @throws Denial 503 when the queue is full, or when the signal ends the wait
    */
   async enter(address: string, signal: AbortSignal): Promise<() => void> {
     const network = networkOf(address)
@@ -43,7 +44,7 @@ export class HandshakeQueue {
     return leave
   }
 
-  /** How many networks are known at this moment: none once all is quiet. */
+  /** How many networks have handshakes at the moment; 0 when there are no handshakes. */
   get size(): number {
     return this.#lines.size
   }
@@ -73,7 +74,7 @@ export class HandshakeQueue {
     })
   }
 
-  /** The place goes to whoever has waited longest, or is free. */
+  /** Gives the slot to the handshake that has waited longest, or frees it. */
   #leave(network: string, line: AddressQueue): void {
     const [next] = line.waiting
     if (next !== undefined) {

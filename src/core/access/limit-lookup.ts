@@ -8,7 +8,10 @@ const aDoor: OptionKind = {
   is: (value) => isRecord(value) && isRecord(value['credentials']),
 }
 
-/** What `limitLookup` does for the credentials of a handshake. Those of a refresh come from someone who is inside. */
+/**
+ * What `limitLookup` does for the credentials of a handshake. There is no entry for the credentials of a
+ * refresh, which come from an authenticated peer.
+ */
 const lookupLimits = new WeakMap<Credentials, () => void>()
 
 /**
@@ -31,7 +34,7 @@ export function limitLookup(door: Pick<AuthRequest, 'credentials'>): void {
   lookupLimits.get(door.credentials)?.()
 }
 
-/** Sets what {@link limitLookup} does for these credentials: it throws where the budget is used up. */
+/** Sets what {@link limitLookup} does for these credentials: it throws when the budget is used up. */
 export function setLookupLimit(credentials: Credentials, assertBudget: () => void): void {
   lookupLimits.set(credentials, assertBudget)
 }

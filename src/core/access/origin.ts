@@ -1,22 +1,23 @@
 import { Denial, deny } from '../../wire/errors.ts'
 
-/** What an origin rule is told beside the origin. */
+/** What an origin rule gets beside the origin. */
 export interface OriginRequest {
-  /** The `Host` header, with its port where it has one. */
+  /** The `Host` header, with its port if it has one. */
   readonly host: string
-  /** The path as it came, still percent-encoded. */
+  /** The path as it was sent, still percent-encoded. */
   readonly path: string
   /** The address of the peer, behind the trusted proxies. */
   readonly address: string
-  /** Aborted when the peer has gone or the handshake's time is over. */
+  /** Aborted when the peer has gone or the time of the handshake is over. */
   readonly signal: AbortSignal
 }
 
 /**
- * Decides about an origin that no list can hold: a preview deployment, a domain of a customer. It is asked at each handshake that
- * has an `Origin`, before anything else is known of the peer; `true` allows, anything else does not. Compare the whole origin: a
- * test of its end lets sibling subdomains in (CVE-2023-0957). It is asked about `null` and `file://` too; a text that is no origin is
- * 403 without it. What it throws is 503, and so is no answer within the time of a handshake.
+ * Decides about origins that no list can hold: a preview deployment, a domain of a customer. The rule is
+ * called at each handshake that has an `Origin`, before anything else is known of the peer. The result `true`
+ * allows; any other result does not. Compare the whole origin: a test of its end also allows sibling
+ * subdomains (CVE-2023-0957). The rule is called for `null` and `file://` too; a text that is no origin is
+ * 403 without a call. An error of the rule is 503, and so is no result within the time of a handshake.
  *
  * @example const preview: OriginRule = (origin) => /^https:\/\/pr-\d{1,5}\.example\.app$/.test(origin)
  */
@@ -25,23 +26,29 @@ export type OriginRule = (origin: string, request: OriginRequest) => boolean | P
 /** Which origins may open sockets: a list, or a rule. */
 export type Origins = readonly string[] | OriginRule
 
-/** Whose pages may open sockets, and under which names the server answers. */
+/** Which origins may open sockets, and under which host names the server may be called. */
 export interface OriginRules {
   /** Exact origins such as `https://app.example`, or a rule; `null` means same origin. */
   readonly origins: ReadonlySet<string> | OriginRule | null
-  /** The host names in `Host`, lower case; `null` means any, where no http origin is listed either. */
+  /**
+   * The allowed host names of `Host`, in lower case; `null` means any, where no http origin is listed either.
+   */
   readonly hosts: ReadonlySet<string> | null
 }
 
-/** The origins that say nothing about who made a page: a sandboxed frame of any site has the one, a file on the disk the other. */
+/**
+ * Origins that do not tell which site made a page: `null` is sent by a sandboxed frame of any site, `file://`
+ * by a file on the disk.
+ */
 const anonymous: ReadonlySet<string> = new Set(['null', 'file://'])
 
 /**
- * The rules of an origin list or rule, and a host list. A host must be loopback, listed in `hosts`, or the host of a listed http
- * origin, as soon as one of the two lists holds a host: that ends DNS rebinding.
+ * The rules from an origin list or rule, and a host list. As soon as one of the two lists holds a host, the
+ * `Host` header must be loopback, listed in `hosts`, or the host of a listed http origin: that prevents DNS
+ * rebinding.
  *
- * @throws TypeError when an entry is no origin (`scheme://host[:port]`) or no host name: patterns are not supported,
- * because suffix tests let sibling subdomains in (CVE-2023-0957)
+ * @throws TypeError when an entry is no origin (`scheme://host[:port]`) or no host name: patterns are not
+ * supported, because suffix tests also allow sibling subdomains (CVE-2023-0957)
  */
 export function originRules(origins: Origins | undefined, hosts: readonly string[] | undefined): OriginRules {
   const list = typeof origins === 'function' ? [] : (origins ?? [])
@@ -55,9 +62,8 @@ export function originRules(origins: Origins | undefined, hosts: readonly string
 }
 
 /**
- * Asks whether this page may knock here, before anything else is done (RFC 6455 section 10.2; OWASP ASVS 5.0 4.4.2).
- *
- * @param inTime asks a rule, no longer than the handshake lasts
+ * Checks Host and Origin, before anything else is done (RFC 6455 section 10.2; OWASP ASVS 5.0 4.4.2).
+ * @param inTime runs a rule, no longer than the handshake lasts
  * @throws Denial 400 when Host is malformed, 403 when Host or Origin is not allowed, 503 when a rule fails
  */
 export async function assertOrigin(
@@ -70,13 +76,13 @@ export async function assertOrigin(
   if (hosts !== null && !isLoopback(name) && !hosts.has(name))
     refuse('host-not-allowed', 'this server does not answer under that host name', name)
   if (origin === null) return
-  // a rule is asked about origins alone: one that takes them apart would throw at anything else
+  // a rule is called for origins alone: a rule that parses its origin would throw at any other text
   if (typeof origins === 'function' && !isOrigin(origin)) refuse(...notAllowed)
   const isAllowed: unknown =
     typeof origins === 'function'
       ? await inTime(async (signal) => origins(origin, { ...request, signal })).catch(unanswered(asker))
       : (origins?.has(origin) ?? isSameOrigin(origin, host))
-  // whatever a rule answers that is not `true` is no permission
+  // any result that is not `true` is no permission
   if (isAllowed !== true) refuse(...notAllowed)
 }
 
@@ -86,7 +92,7 @@ function refuse(code: string, message: string, detail?: string): never {
   return deny(403, code, message, { httpOnly: true, ...(detail === undefined ? {} : { detail }) })
 }
 
-/** A rule that fails allows nothing; a peer that has gone meanwhile, or was answered, is no failure. */
+/** A rule that fails allows nothing. When the peer has gone or was answered meanwhile, that is no failure. */
 function unanswered(asker: AbortSignal): (cause: unknown) => never {
   return (cause) => {
     if (asker.aborted) throw asker.reason
@@ -96,35 +102,41 @@ function unanswered(asker: AbortSignal): (cause: unknown) => never {
 }
 
 /**
- * Whether an origin tells where a page comes from. `null` (a sandboxed frame, a redirect) and `file://` do not: any site can have
- * the first, so that a cookie with it may be sent for a page of an attacker.
+ * Whether an origin tells where a page comes from. `null` (a sandboxed frame, a redirect) and `file://` do
+ * not: any site can send `null`, so a cookie beside it may have been sent for the page of an attacker.
  */
 export function tellsOrigin(origin: string | null): boolean {
   return origin !== null && !anonymous.has(origin)
 }
 
 /**
- * Whether a text is an origin as browsers and apps send it: of http and https, of a scheme of its own (`app://-`,
+ * Whether a text is an origin as browsers and apps send it: of http or https, of an app scheme (`app://-`,
  * `capacitor://localhost`, `chrome-extension://<id>`), `file://` or `null`.
  */
 export function isOrigin(text: string): boolean {
   return isWebOrigin(text) || isAppOrigin(text) || anonymous.has(text)
 }
 
-/** Of http or https. URL takes `*` for a letter of a host, which would be a pattern that never fits. */
+/**
+ * Whether it is an origin of http or https. URL accepts `*` as a letter of a host, which would be a pattern
+ * that never matches.
+ */
 function isWebOrigin(text: string): boolean {
   return (
     /^https?:\/\/(?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?$/.test(text) && canonicalOrigin(text) === text
   )
 }
 
-/** URL gives such schemes no origin, so that it is compared as it stands. */
+/**
+ * Whether it is an origin of an app scheme. URL gives such schemes no origin, so the text is compared
+ * unchanged.
+ */
 function isAppOrigin(text: string): boolean {
   const [, scheme = ''] = /^([a-z][a-z0-9+.-]*):\/\/[A-Za-z0-9._-]+(?::\d{1,5})?$/.exec(text) ?? []
   return scheme !== '' && !/^(?:https?|wss?|ftp|file)$/.test(scheme)
 }
 
-/** Compares host and port alone: which scheme a proxy in front speaks cannot be known here. */
+/** Compares host and port alone: which scheme a proxy in front of the server speaks cannot be known here. */
 function isSameOrigin(origin: string, host: string): boolean {
   if (!isWebOrigin(origin)) return false
   const { protocol, host: originHost } = new URL(origin)
@@ -139,7 +151,10 @@ function authority(protocol: string, host: string): string | null {
   }
 }
 
-/** An origin as browsers write it; no text is equal to that of one without host, or of what is none. */
+/**
+ * An origin as browsers write it. For a text that is no origin, or has no host, a value that equals no
+ * origin.
+ */
 function canonicalOrigin(origin: string): string | null {
   try {
     return new URL(origin).origin

@@ -3,17 +3,17 @@ import type { LayerConnection } from '../groups/layer-connection.ts'
 import type { CommandAnswer, CommandResult } from './access-command.ts'
 import type { Receipt } from '../api/receipt.ts'
 
-/** What receipts are made of. */
+/** What receipts need. */
 export interface ReceiptsParts {
   readonly node: string
   readonly link: Pick<LayerConnection, 'nodes'>
   readonly clock: Clock
 }
 
-/** For how long other nodes may take to answer, once an order was published. */
+/** For how long other nodes may take to answer after a command was published. */
 const answerMs = 1_000
 
-/** The answers to the orders of this node, as far as someone waits for them. */
+/** Collects the answers of other nodes to the access commands of this node, while a caller waits for them. */
 export class Receipts {
   readonly #parts: ReceiptsParts
   readonly #open = new Map<string, OpenReceipt>()
@@ -22,24 +22,33 @@ export class Receipts {
     this.#parts = parts
   }
 
-  /** Begins a receipt. An order is published after it: the first answer may come before that has resolved. */
+  /**
+   * Opens a receipt. It is opened before the command is published: the first answer may arrive before the
+   * publishing has resolved.
+   */
   open(id: string): OpenReceipt {
     const receipt = new OpenReceipt(this.#parts, () => this.#open.delete(id))
     this.#open.set(id, receipt)
     return receipt
   }
 
-  /** Takes an answer. One that nobody waits for, of a node that is not there, or a second one of a node does not count. */
+  /**
+   * Takes an answer. An answer that no caller waits for, of an unknown node, or a second one of the same node
+   * does not count.
+   */
   answer({ id, node, ...done }: CommandAnswer): void {
     this.#open.get(id)?.answer(node, done)
   }
 }
 
-/** A receipt that is being made. */
+/** A receipt that waits for answers. */
 class OpenReceipt {
   readonly #parts: ReceiptsParts
   readonly #answers = new Map<string, CommandResult>()
-  /** Of whom an answer is expected: who was there when the order was given, and who is when it has been published. */
+  /**
+   * The nodes whose answer is expected: those present when the command was given, and those present when it
+   * has been published.
+   */
   #asked: ReadonlySet<string>
   readonly #discard: () => void
   #answered: () => void = () => {}
@@ -57,15 +66,14 @@ class OpenReceipt {
     this.#answered()
   }
 
-  /** It is not made: the order could not be published. */
+  /** Closes it without a receipt, because the command could not be published. */
   discard(): void {
     this.#discard()
   }
 
   /**
    * Waits for the nodes that have not answered yet, for a second at most.
-   *
-   * @param here what came of the order on this node, which is waited for as long as it takes
+   * @param here the effect of the command on this node, which is awaited without a limit
    */
   async make(here: Promise<CommandResult>): Promise<Receipt> {
     this.#asked = new Set([...this.#asked, ...this.#others()])

@@ -2,7 +2,7 @@ import type { RecheckOutcome, SharedRechecks } from './revalidation-result.ts'
 import { identityKey, type Payer } from '../groups/address.ts'
 import type { LeaveReason } from '../api/events.ts'
 
-/** What an open socket can be found by. */
+/** The keys under which the registry finds an open socket. */
 export interface SocketKeys extends Payer {
   readonly session: string | undefined
   readonly token: string | undefined
@@ -10,65 +10,74 @@ export interface SocketKeys extends Payer {
   readonly room: string
 }
 
-/** A socket, as its server sees it: open, or ended while handlers are still at work in its name. */
+/** A socket as its server sees it: open, or ended while its handlers still run. */
 export interface OpenSocket {
   keys: SocketKeys
-  /** Whether it has ended, and handlers are still at work in its name. */
+  /** Whether it has ended and its handlers still run. */
   readonly hasLeft: boolean
-  /** How many of its messages were thrown away before a handler has seen them. */
+  /** How many of its messages were thrown away before a handler saw them. */
   readonly dropped: number
-  /** Whether its credential bears a date after this wall time: the clock of its issuer is ahead. */
+  /** Whether its credential is dated after this wall time, because the clock of its issuer is ahead. */
   isDatedAfter(wallMs: number): boolean
-  /** Whether what it rests on was revoked: a newer sign-in was not. */
+  /** Whether its credential was revoked. A newer sign-in of the same user was not. */
   isRevoked(): boolean
-  /** Whether the first door can say again who it is; of a guest there is nothing to say. */
+  /** Whether authentication can find its identity again. A guest has none to find. */
   readonly isRenewable: boolean
-  /** Ends it, once. Where it has left, what waits is thrown away, and of what is at work nothing is heard when a right was lost. */
+  /**
+   * Ends it, once. When it had ended already, waiting messages are thrown away, and after a loss of access
+   * the handlers that still run have no effect.
+   */
   end(why: LeaveReason, code: number, reason: string): void
-  /** Ends it for a newer connection of its identity; `by` is the id of that handshake. */
+  /** Ends it for a newer connection of its identity; `by` is the id of the newer handshake. */
   evict(by: string): void
   /** Lets its running handler finish, tells the client when to come back, then ends it. */
   drain(retryAfterMs: number): Promise<void>
-  /** Asks both doors again, with the others that are asked at the same time. */
-  recheck(questions: SharedRechecks): Promise<RecheckOutcome>
+  /** Authenticates and authorizes again, sharing results with the other sockets of `rechecks`. */
+  recheck(rechecks: SharedRechecks): Promise<RecheckOutcome>
 }
 
-/** Whom an order is about: all that is named must hold. */
+/** The sockets that an access command is about: all given keys must match. */
 export interface SocketFilter {
   readonly user?: string
   readonly session?: string
   readonly token?: string
   /** The key of a room. */
   readonly room?: string
-  /** Whose user it is; one of that name in any tenant when left out. It names nobody by itself. */
+  /**
+   * The tenant of the user; without it, the user of that name in any tenant. The tenant alone selects no
+   * socket.
+   */
   readonly tenant?: string
 }
 
 const fields = { user: 'subject', session: 'session', token: 'token', room: 'room' } as const
 
-/** Whether a keys is meant. @returns false for a selector that names nothing: nobody is meant by mistake */
-export function matches(selector: SocketFilter, keys: SocketKeys): boolean {
-  const named = namesIn(selector)
-  const isOfTenant = selector.tenant === undefined || selector.tenant === keys.tenant
+/**
+ * Whether a filter selects these keys. @returns false for a filter without keys, so that no socket is
+ * selected by mistake
+ */
+export function matches(filter: SocketFilter, keys: SocketKeys): boolean {
+  const named = namesIn(filter)
+  const isOfTenant = filter.tenant === undefined || filter.tenant === keys.tenant
   return isOfTenant && named.length > 0 && named.every(([name, value]) => keys[fields[name]] === value)
 }
 
-function namesIn(selector: SocketFilter): readonly (readonly [keyof typeof fields, string])[] {
-  // the keys of `fields` are the keys of a selector
+function namesIn(filter: SocketFilter): readonly (readonly [keyof typeof fields, string])[] {
+  // the keys of `fields` are the keys of a filter
   const names = Object.keys(fields) as (keyof typeof fields)[]
   return names.flatMap((name) => {
-    const value = selector[name]
+    const value = filter[name]
     return value === undefined ? [] : [[name, value] as const]
   })
 }
 
 /**
- * The sockets of this process, found by what they hold: a look-up costs what it finds, not what is open. One that has ended
- * can be found until nothing is done in its name any more.
+ * The sockets of this process, by their keys. A look-up costs what it finds, not what is open. A socket that
+ * has ended can be found while its handlers run.
  */
 export class Registry<S extends { keys: SocketKeys } = OpenSocket> {
   readonly #all = new Set<S>()
-  /** Those that have ended. */
+  /** The sockets that have ended. */
   readonly #left = new Set<S>()
   readonly #by = {
     identity: new SocketIndex<S>(),
@@ -78,10 +87,10 @@ export class Registry<S extends { keys: SocketKeys } = OpenSocket> {
     network: new SocketIndex<S>(),
   }
 
-  /** The tenants in which a subject has sockets, but for the one without a name: most servers have no other. */
+  /** The tenants in which a subject has sockets, without the unnamed tenant: most servers have no other. */
   readonly #tenants = new Map<string, Set<string>>()
 
-  /** How many are open. */
+  /** How many sockets are open. */
   get size(): number {
     return this.#all.size - this.#left.size
   }
@@ -95,7 +104,7 @@ export class Registry<S extends { keys: SocketKeys } = OpenSocket> {
     this.#index(socket)
   }
 
-  /** It has ended, and can still be found. */
+  /** Marks a socket as ended. It can still be found. */
   leave(socket: S): void {
     if (this.#all.has(socket)) this.#left.add(socket)
   }
@@ -105,7 +114,7 @@ export class Registry<S extends { keys: SocketKeys } = OpenSocket> {
     if (this.#all.delete(socket)) this.#forget(socket)
   }
 
-  /** Lets an open socket be found by what it holds now. What it held before keeps its place: it is no younger. */
+  /** Moves an open socket to new keys. It keeps its age in the order of sockets. */
   move(socket: S, keys: SocketKeys): void {
     if (!this.#all.has(socket)) return
     const changed = indexes.filter((name) => keyOf(socket.keys, name) !== keyOf(keys, name))
@@ -115,26 +124,26 @@ export class Registry<S extends { keys: SocketKeys } = OpenSocket> {
   }
 
   /**
-   * The sockets of one identity, or of the guests of one network: those that have ended, then those that are open, each the
-   * oldest first.
+   * The sockets of one identity, or of the guests of one network: first those that have ended, then those
+   * that are open, each group with the oldest first.
    */
   of(keys: Payer): readonly S[] {
     const all = [...this.#accountOf(keys)]
     return [true, false].flatMap((has) => all.filter((one) => this.#left.has(one) === has))
   }
 
-  /** How many those are: it is known without looking at each. */
+  /** How many sockets `of` would return, counted without a list. */
   countOf(keys: Payer): number {
     return this.#accountOf(keys).size
   }
 
-  /** Those whom a selector means; the list stays as it is while they are ended. */
-  find(selector: SocketFilter): readonly S[] {
-    const candidates = namesIn(selector).map(([name, value]) =>
-      name === 'user' ? this.#ofSubject(value, selector.tenant) : this.#by[name].get(value),
+  /** The sockets that a filter selects. The list does not change while its sockets are ended. */
+  find(filter: SocketFilter): readonly S[] {
+    const candidates = namesIn(filter).map(([name, value]) =>
+      name === 'user' ? this.#ofSubject(value, filter.tenant) : this.#by[name].get(value),
     )
     const [smallest] = candidates.sort((one, other) => one.size - other.size)
-    return smallest === undefined ? [] : [...smallest].filter((socket) => matches(selector, socket.keys))
+    return smallest === undefined ? [] : [...smallest].filter((socket) => matches(filter, socket.keys))
   }
 
   #accountOf({ tenant, subject, network }: Payer): ReadonlySet<S> {
@@ -175,7 +184,7 @@ function keyOf(keys: SocketKeys, name: IndexName): string | undefined {
 
 const nobody: ReadonlySet<never> = new Set()
 
-/** Sockets by one of the things that they hold. Most keys have one socket, which then needs no set of its own. */
+/** Sockets by one kind of key. Most keys have one socket, which is stored without a set. */
 class SocketIndex<S> {
   readonly #one = new Map<string, S>()
   readonly #many = new Map<string, Set<S>>()

@@ -4,11 +4,11 @@ import { deny } from '../../wire/errors.ts'
 const shape = /^[\x21\x23-\x5B\x5D-\x7E]+$/
 
 /**
- * A second door that asks for scopes: all of them, of the identity's own. Someone without one of them is
- * refused with 403 `missing-scope`, and told in `WWW-Authenticate` what it takes (RFC 6750 section 3.1). Who
- * came without scopes, as with a cookie, has none.
+ * An authorization that requires scopes: all of them, among the scopes of the identity. A peer that lacks one
+ * is refused with 403 `missing-scope`, and `WWW-Authenticate` names the required scopes (RFC 6750 section
+ * 3.1). An identity without scopes, as one from a cookie, has none of them.
  *
- * @returns an `authorize`, which also can be called first in one of your own
+ * @returns an `authorize`, which can also be called first in one of your own
  * @throws TypeError when there is no scope, or one cannot be written in a token
  * @example consumer(chat, { auth: bearer, authorize: requireScopes('chat:write') }, (socket) => ({ ... }))
  */

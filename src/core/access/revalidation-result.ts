@@ -2,23 +2,26 @@ import type { Denial } from '../../wire/errors.ts'
 import type { SingleFlight } from '../runtime/single-flight.ts'
 import type { Identity } from '../api/identity.ts'
 
-/** What both doors said when they were asked again. */
+/** The identity and the grant of a socket that was authenticated and authorized again. */
 export interface RevalidationResult {
   readonly identity: Identity<unknown>
   readonly grant: unknown
-  /** How many orders had been heard when the first door was asked. */
+  /** How many access commands had arrived when authentication began. */
   readonly accessVersion: number
 }
 
-/** An answer of both doors. */
+/** A result that several sockets may share. */
 export interface SharedAnswer {
-  /** Whether its asker had gone by then: what the doors say to nobody, whose signal is aborted, is no verdict on others. */
+  /**
+   * Whether the socket that asked had gone by then. Its signal was aborted, so the result says nothing about
+   * other sockets.
+   */
   readonly isLost: boolean
   readonly result: RevalidationResult | Denial
 }
 
-/** Questions that sockets share which rest on the same credential and are in the same room. */
+/** Rechecks under way. Sockets share one when they rest on the same credential and are in the same room. */
 export type SharedRechecks = SingleFlight<SharedAnswer>
 
-/** What came of asking again. */
+/** The effect of a recheck on a socket. */
 export type RecheckOutcome = 'kept' | 'changed' | 'closed'

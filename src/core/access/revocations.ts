@@ -8,7 +8,7 @@ import { newId } from '../runtime/id.ts'
 import type { SocketFilter } from './registry.ts'
 import type { Reporter } from '../api/events.ts'
 
-/** An end of access that is remembered until nothing that it ends can still be valid. */
+/** A revocation. It is remembered until no credential that it ends can still be valid. */
 export interface Revocation {
   readonly who: SocketFilter
   readonly reason: string
@@ -16,21 +16,24 @@ export interface Revocation {
   readonly at: number
   /** For how long it is remembered from now on, in milliseconds. */
   readonly forMs: number
-  /** Which one it is of all orders that this process has heard, counted from 1. */
+  /** The number of the command, counted from 1 over all access commands that this process has received. */
   readonly number: number
-  /** Whether it was read in a log, some time after it was given. */
+  /** Whether the command was read from a log, some time after it was given. */
   readonly isLate: boolean
 }
 
-/** An identity as the first door knew it. */
+/** An identity as authentication found it. */
 export interface RevocationQuestion {
   readonly identity: Identity<unknown>
   readonly subject: string
-  /** How many orders this process had heard when the first door was asked: what was looked up is as fresh as that. */
+  /**
+   * How many access commands this process had received when authentication began. What authentication looked
+   * up is at least as fresh as that.
+   */
   readonly accessVersion: number
 }
 
-/** What revocations are remembered with. */
+/** What the memory of revocations needs. */
 export interface RevocationsParts {
   readonly clock: Clock
   readonly report: Reporter
@@ -38,36 +41,44 @@ export interface RevocationsParts {
   readonly fingerprint: (text: string) => string
 }
 
-/** How many of a kind are remembered one by one, and in how many bytes. */
+/** How many revocations of each kind are remembered one by one, and in how many bytes. */
 const mostKept = 100_000
 const mostBytes = 32 * 1_048_576
-/** What one costs beside its texts, of which a character is two bytes at most: measured, and rounded up. */
+/**
+ * The bytes of one revocation beside its texts (a character is at most two bytes): measured, and rounded up.
+ */
 const bytesEach = 240
-/** How many filters a kind may have for those beyond the bound: 8 MiB. */
+/** How many filters of names each kind may have for revocations beyond the bound: 8 MiB. */
 const mostFilters = 32
-/** A filter takes names for this part of the time that the first one is still remembered. */
+/** A filter takes names for this part of the time for which its first name is still remembered. */
 const filterPart = 1 / 8
-/** How many that are over each new one removes: more than come, and no pause at the end of many. */
+/**
+ * How many expired revocations each new one removes: more than are added, and without one long pause at the
+ * end.
+ */
 const removedAtOnce = 4
 
 /**
- * What was revoked. A revoked session or token is refused for good; of a revoked user every credential from before, so that
- * signing in again is possible. A cached verification does not help: this is asked at every handshake.
+ * Remembers what was revoked. A revoked session or token is refused for good. Of a revoked user, every
+ * credential from before is refused, so that signing in again is possible. This is asked at every handshake,
+ * so a cached verification does not avoid it.
  *
- * Which came first, the credential of a user or the revocation, is found out so:
+ * Whether the credential of a user is older than the revocation is decided so:
  *
- * | the identity | heard before its door was asked | heard afterwards |
+ * | the identity | revocation received before authentication began | received afterwards |
  * | --- | --- | --- |
- * | looked up (`renew`, no `issuedAt`) | let in: its store has just said that it is good | refused |
- * | dated (`issuedAt`) | refused when its date is no later, or one that the clock had shown before it was set back | refused; by its date alone when the order was read in a log |
+ * | looked up (`renew`, no `issuedAt`) | accepted: its store has just said that it is good | refused |
+ * | dated (`issuedAt`) | refused when its date is no later, or is a date that the clock had shown before it
+ * was set back | refused; by its date alone when the command was read from a log |
  * | neither | refused | refused |
  *
- * What happens in this process is counted, and a time to remember is measured on the monotonic clock. Wall time meets
- * `issuedAt` alone, which comes from outside. A revocation that was given while the clock was ahead refuses dates up to
- * that time.
+ * Events in this process are counted, and the time to remember is measured on the monotonic clock. Wall time
+ * is compared with `issuedAt` alone, which comes from outside. A revocation that was given while the clock
+ * was ahead refuses dates up to that time.
  *
- * Bounded: of each kind (users, sessions, tokens) 100,000 are kept one by one, in 32 MiB. Of more, those that end first
- * go to filters of names (8 MiB), which still refuse them all, and some others by mistake; the reporter is told.
+ * Bounded: of each kind (users, sessions, tokens) 100,000 are kept one by one, in 32 MiB. Beyond that, those
+ * that end first go to filters of names (8 MiB). The filters still refuse all of them, and some others by
+ * mistake, which is reported.
  */
 export class Revocations {
   readonly #users: RevocationKind
@@ -82,29 +93,29 @@ export class Revocations {
     this.#tokens = new RevocationKind('tokens', parts, this.#steps)
   }
 
-  /** Remembers, unless it is about one room only: who may come back there is for the second door to say. */
+  /** Remembers a revocation, unless it is about one room only: authorization decides about that room. */
   add(revocation: Revocation): void {
     const { user, session, token, room, tenant } = revocation.who
     if (room !== undefined) return
     this.#steps.look()
-    // keys are ANDed: the narrowest says most
+    // all given keys must match: the narrowest key decides where it is stored
     if (token !== undefined) this.#tokens.add(keyOf(token, [session, user]), revocation)
     else if (session !== undefined) this.#sessions.add(keyOf(session, [user]), revocation)
     else if (user !== undefined) this.#users.add(keyOf(user, [tenant]), revocation)
   }
 
-  /** Why an identity of this tenant is refused now, or `null`. */
+  /** The denial for an identity of this tenant; `null` when it is not revoked. */
   against({ identity, subject, accessVersion }: RevocationQuestion, tenant: string): Denial | null {
     this.#steps.look()
     const { session, token } = identity
     const ended = this.#tokens.find(token, [session, subject]) ?? this.#sessions.find(session, [subject])
     if (ended !== null)
       return new Denial(401, 'revoked', ended, { challenge: 'Bearer error="invalid_token"' })
-    const banned = this.#users.find(subject, [tenant], (order) => isOlder(identity, accessVersion, order))
+    const banned = this.#users.find(subject, [tenant], (command) => isOlder(identity, accessVersion, command))
     return banned === null ? null : new Denial(403, 'revoked', banned)
   }
 
-  /** Notices a wall clock that was set while no handshake comes: to be called from time to time. */
+  /** Notices a wall clock that was set while there are no handshakes. To be called from time to time. */
   look(): void {
     this.#steps.look()
   }
@@ -114,17 +125,17 @@ export class Revocations {
     return this.#users.size + this.#sessions.size + this.#tokens.size
   }
 
-  /** What those cost, counted in bytes. */
+  /** The bytes of those that are remembered one by one. */
   get bytes(): number {
     return this.#users.bytes + this.#sessions.bytes + this.#tokens.bytes
   }
 }
 
-/** When orders were given: one, or the latest of several. */
+/** When commands were given: one, or the latest of several. */
 interface When {
   at: number
   number: number
-  /** The number of the latest that was heard as it was given; 0 when there is none. */
+  /** The number of the latest command that was received as it was given; 0 when there is none. */
   live: number
   /** Dates after `at` that the clock had shown before it was set back. */
   doubtful: readonly WallSpan[]
@@ -132,7 +143,7 @@ interface When {
   until: number
 }
 
-/** One that is remembered by itself. Nothing is done about its end before it is `due`. */
+/** A revocation that is remembered by itself. Its place in the heap is corrected only when it is `due`. */
 class RevocationTable implements When {
   readonly key: string
   reason: string
@@ -155,14 +166,14 @@ class RevocationTable implements When {
   }
 }
 
-/** Several that are remembered together, by their names alone. */
+/** Several revocations that are remembered together, by their names alone. */
 interface Forgotten extends When {
   readonly names: NameFilter
-  /** Until when it takes further names. */
+  /** Until when names may be added. */
   readonly opensUntil: number
 }
 
-/** The revocations of users, of sessions or of tokens. */
+/** The revocations of one kind: of users, sessions or tokens. */
 class RevocationKind {
   readonly #what: string
   readonly #parts: RevocationsParts
@@ -171,7 +182,9 @@ class RevocationKind {
   readonly #heap: RevocationTable[] = []
   #forgotten: readonly Forgotten[] = []
   #bytes = 0
-  /** Unknown to others: an attacker cannot choose names that meet those of a victim in a filter. */
+  /**
+   * A secret of the process: an attacker cannot choose names that a filter confuses with those of a victim.
+   */
   readonly #seed = newId()
 
   constructor(what: string, parts: RevocationsParts, steps: ClockSteps) {
@@ -188,35 +201,37 @@ class RevocationKind {
     return this.#bytes
   }
 
-  /** Remembers one, in the place of an earlier one about exactly the same: a narrow one takes the place of no wide one. */
+  /**
+   * Remembers a revocation, in the place of an earlier one with exactly the same key: a narrow one does not
+   * replace a wide one.
+   */
   add(key: string, { reason, at, forMs, number, isLate }: Revocation): void {
     const now = this.#parts.clock.monotonic()
     this.#removeEnded(now)
     const [live, doubtful] = [isLate ? 0 : number, this.#steps.doubtfulAfter(at)]
-    const order = new RevocationTable(key, reason, { at, number, live, doubtful, until: now + forMs })
+    const command = new RevocationTable(key, reason, { at, number, live, doubtful, until: now + forMs })
     const known = this.#kept.get(key)
-    if (known === undefined) this.#keep(order)
-    // one that is read again, or was given before the one that is known, says nothing new
-    else if (!isLate || at > known.at) this.#renew(known, order)
+    if (known === undefined) this.#keep(command)
+    // a command that is read again, or was given before the known one, adds nothing
+    else if (!isLate || at > known.at) this.#renew(known, command)
     while (this.#kept.size > mostKept || this.#bytes > mostBytes) this.#makeRoom(now)
   }
 
   /**
-   * The reason of an order that ends access, or `null`.
-   *
-   * @param beside what an order about a name may name as well: any of it, or none
+   * The reason of a command that ends access, or `null`.
+   * @param beside other keys that a command about this name may have: any of them, or none
    */
   find(
     name: string | undefined,
     beside: readonly (string | undefined)[],
-    ends: (order: When) => boolean = () => true,
+    ends: (command: When) => boolean = () => true,
   ): string | null {
     if (name === undefined || (this.#kept.size === 0 && this.#forgotten.length === 0)) return null
     const now = this.#parts.clock.monotonic()
     for (const key of keysOf(name, beside)) {
       const known = this.#kept.get(key)
       if (known !== undefined && known.until > now && ends(known)) return known.reason
-      if (this.#isForgotten(key, (some) => some.until > now && ends(some))) return unsure
+      if (this.#isForgotten(key, (some) => some.until > now && ends(some))) return mistakable
     }
     return null
   }
@@ -238,11 +253,11 @@ class RevocationKind {
     push(this.#heap, kept)
   }
 
-  /** It stays where it is in the heap: when it is due, it is put where it belongs. */
-  #renew(known: RevocationTable, order: RevocationTable): void {
+  /** Renews a known revocation. It is put in its new place in the heap when it is due. */
+  #renew(known: RevocationTable, command: RevocationTable): void {
     this.#bytes -= bytesOf(known)
-    if (order.at >= known.at) known.reason = order.reason
-    take(known, order, this.#steps)
+    if (command.at >= known.at) known.reason = command.reason
+    take(known, command, this.#steps)
     this.#bytes += bytesOf(known)
   }
 
@@ -275,7 +290,7 @@ class RevocationKind {
     this.#bytes -= bytesOf(kept)
   }
 
-  /** Where the next name goes: few at a time share the date of the latest. */
+  /** The filter for the next name. Few names at a time share the date of the latest. */
   #open({ at, number, live, doubtful, until }: RevocationTable, now: number): Forgotten {
     this.#forgotten = this.#forgotten.filter((some) => some.until > now)
     const last = this.#forgotten.at(-1)
@@ -292,39 +307,39 @@ class RevocationKind {
   }
 }
 
-/** The reason for a name that is among those that are remembered together: it may be there by mistake. */
-const unsure = 'sign in again'
+/** The reason for a name that a filter contains: it may be there by mistake. */
+const mistakable = 'sign in again'
 
 function tooMany(what: string): string {
   return (
     `more than ${mostKept} revocations of ${what}, or ${mostBytes} bytes of them, are remembered: those that end first ` +
-    'are still refused, and so are a few others by mistake, who have to sign in again. Let credentials expire sooner, ' +
+    'are still refused, and so are a few others by mistake: those users have to sign in again. Let credentials expire sooner, ' +
     "and set 'remember' to the longest life of one"
   )
 }
 
-/** Lets one stand for another as well: it refuses whatever either does. */
-function take(into: When, order: When, steps: ClockSteps): void {
-  into.at = Math.max(into.at, order.at)
-  into.number = Math.max(into.number, order.number)
-  into.live = Math.max(into.live, order.live)
-  into.until = Math.max(into.until, order.until)
+/** Merges one into another, which then refuses whatever either refused. */
+function take(into: When, command: When, steps: ClockSteps): void {
+  into.at = Math.max(into.at, command.at)
+  into.number = Math.max(into.number, command.number)
+  into.live = Math.max(into.live, command.live)
+  into.until = Math.max(into.until, command.until)
   into.doubtful = steps.doubtfulAfter(into.at)
 }
 
-/** Whether nothing shows that a credential is younger than an order about its user. */
-function isOlder({ issuedAt, renew }: Identity<unknown>, accessVersion: number, order: When): boolean {
-  if (issuedAt === undefined) return renew === undefined || accessVersion < order.number
+/** Whether a credential may be older than a revocation of its user. */
+function isOlder({ issuedAt, renew }: Identity<unknown>, accessVersion: number, command: When): boolean {
+  if (issuedAt === undefined) return renew === undefined || accessVersion < command.number
   const date = issuedAt.getTime()
-  if (accessVersion < order.live || date <= order.at) return true
-  return order.doubtful.some(({ from, to }) => from <= date && date <= to)
+  if (accessVersion < command.live || date <= command.at) return true
+  return command.doubtful.some(({ from, to }) => from <= date && date <= to)
 }
 
 function keyOf(name: string, beside: readonly (string | undefined)[]): string {
   return JSON.stringify([name, ...beside.map((one) => one ?? null)])
 }
 
-/** The keys of all orders that are about a name: with any of what is beside it, or none. */
+/** The keys of all revocations about a name: with any of the other keys, or none. */
 function keysOf(name: string, beside: readonly (string | undefined)[]): readonly string[] {
   let chosen: readonly (readonly (string | null)[])[] = [[name]]
   for (const one of beside) {

@@ -1,34 +1,41 @@
 import { Bucket, type Rate } from '../runtime/token-bucket.ts'
 
-/** Up to so long at a time an account may hold the process at the price of the time itself. */
+/** Up to this long at a time, blocking the process costs an account only the time itself. */
 const shortMs = 5
-/** Validations with no more than so long between them hold the process as one: nobody else was heard meanwhile. */
+/**
+ * Validations with at most this pause between them block the process as one: no other peer is served in
+ * between.
+ */
 const betweenMs = 1
-/** One long validation in so long counts for its time: the machine may have held it up, which a costly message does again. */
+/**
+ * One long validation in this time is charged at its plain time: the machine may have delayed it, whereas a
+ * costly message is slow again.
+ */
 const pardonMs = 10_000
-/** So many times what may be spent at once may be owed. */
+/** The most debt, as a multiple of the burst. */
 const owedBursts = 10
 
 /**
- * The milliseconds in which the messages of an account are read and validated. Others wait for as long as the process is
- * held without a break, so that a long hold costs more than many short ones: beyond 5 ms its price is its square by 5 ms,
- * 80 ms for one of 20. What cannot be paid is owed, so that a message of 300 ms, sent again, is not taken for 40 s.
+ * The budget of an account for reading and validating messages, in milliseconds. All other peers wait while
+ * the process is blocked, so one long block costs more than many short ones: beyond 5 ms the price is the
+ * square of the time divided by 5 ms, which is 80 ms for 20 ms. A price beyond the budget becomes debt: a
+ * message of 300 ms that is sent again is refused for 40 s.
  */
 export class ValidationTime {
   readonly #bucket: Bucket
-  /** For how long the process is being held by validations that follow each other, and when the last of them ended. */
+  /** For how long validations have blocked the process without a break, and when the last of them ended. */
   #heldMs = 0
   #endedAt = Number.NEGATIVE_INFINITY
-  /** When a long validation was pardoned last. */
+  /** When a long validation was last charged at its plain time. */
   #pardonedAt = Number.NEGATIVE_INFINITY
 
-  /** @param isFull whether all that may be spent at once may be from the beginning */
+  /** @param isFull whether the budget is full at the beginning */
   constructor(rate: Rate, now: number, isFull: boolean = true) {
     this.#bucket = new Bucket(rate, now, owedBursts * rate.burst)
     if (!isFull) this.#bucket.spend(rate.burst, now)
   }
 
-  /** A message took so long that has been read and validated just now; it is charged for so many times. */
+  /** Charges a message that was just read and validated. A share is charged `times` as much. */
   spend(ms: number, now: number, times: number = 1): void {
     if (now - ms - this.#endedAt > betweenMs) this.#heldMs = 0
     this.#endedAt = now
@@ -41,18 +48,18 @@ export class ValidationTime {
     this.#bucket.spend((priceOf(this.#heldMs) - before) * times, now)
   }
 
-  /** Whether nothing is left. */
+  /** Whether the budget is used up. */
   isEmpty(now: number): boolean {
     return this.#bucket.isEmpty(now)
   }
 
-  /** The share that is left: 1 when it is full, less than 0 when something is owed. */
+  /** The part of the budget that is left: 1 when it is full, less than 0 in debt. */
   left(now: number): number {
     return this.#bucket.left(now)
   }
 }
 
-/** How long it takes from the most that can be owed until all may be spent again, and one long validation is pardoned. */
+/** The time from the deepest debt to a full budget, after which a long validation is pardoned again. */
 export function freshMsOfValidation({ most, eachMs, burst }: Rate): number {
   return Math.max(pardonMs, Math.ceil(((owedBursts + 1) * burst * eachMs) / most))
 }

@@ -7,19 +7,23 @@ import { peerInfoOf, deniedInfoOf } from './peer-info.ts'
 import { type HttpRefusal, httpFace, readsCodes, refuseByCode } from '../access/denial-response.ts'
 import { deniedEvent } from '../api/events.ts'
 
-/** A handshake as a transport brings it, with what only the one who admits may do. */
+/** A handshake as a transport makes it, with the members that only admission may use. */
 export interface AdmissionRequest {
   readonly handshake: Handshake
   /** The `Host` header. */
   readonly host: string
-  /** Answers with an HTTP status and ends the connection; does nothing once it was accepted or the peer has gone. */
+  /**
+   * Answers with an HTTP status and ends the connection. It does nothing when the handshake was accepted or
+   * the peer has gone.
+   */
   reject(answer: HttpRefusal): void
 }
 
 /**
- * Leads someone through the doors: budget, host and origin, then the application; while the server drains, nobody.
+ * Leads a handshake through the limits, host and origin, and then the application. While the server drains,
+ * every handshake is denied.
  *
- * @returns `null` when they were let in, else why not; it never rejects
+ * @returns `null` when it was accepted, otherwise the denial; it never rejects
  */
 export async function runAdmission(
   application: Application,
@@ -42,7 +46,7 @@ export async function runAdmission(
   }
 }
 
-/** What an origin rule is asked about. */
+/** What an origin rule gets. */
 function originRequestOf(
   { origin, path, address, signal }: Handshake,
   host: string,
@@ -50,7 +54,7 @@ function originRequestOf(
   return { origin, host, path, address, signal }
 }
 
-/** @throws Denial 503 while the server drains: the drain would miss a socket that came in now */
+/** @throws Denial 503 while the server drains: the drain would miss a socket that was opened now */
 export function assertServing({ draining }: ServerContext): void {
   if (draining) deny(503, 'restart', 'the server is being restarted', { retryAfterMs: 1_000 })
 }
@@ -60,14 +64,14 @@ async function waitInQueue(handshake: Handshake): Promise<() => void> {
   try {
     return await gate.enter(handshake.address, handshake.signal)
   } catch (error) {
-    // who went away while waiting has run into nothing
+    // a peer that went away while it waited has exceeded no limit
     if (!handshake.signal.aborted)
       emit({ type: 'limited', limit: 'handshakesWaiting', scope: 'address', ...peerInfoOf(handshake) })
     throw error
   }
 }
 
-/** The same, and answers with the face that the peer can read. */
+/** Admits a handshake, and answers a denial in the form that the peer can read. */
 export async function admit(application: Application, entrance: AdmissionRequest): Promise<void> {
   const denial = await runAdmission(application, entrance)
   if (denial === null) return
@@ -75,7 +79,7 @@ export async function admit(application: Application, entrance: AdmissionRequest
   refuse(entrance, denial)
 }
 
-/** Tells operators of a denial at the door. */
+/** Tells operators of a denied handshake. */
 export function emitDenied(handshake: Handshake, denial: Denial): void {
   const server = contextOf(handshake)
   server.emit(deniedEvent(denial, peerInfoOf(handshake), deniedInfoOf(handshake)))
@@ -83,7 +87,9 @@ export function emitDenied(handshake: Handshake, denial: Denial): void {
     server.repeatedFaults.tell(denial.cause, denial.detail ?? 'answering a handshake')
 }
 
-/** What was thrown, as a denial: anything else is 503 and reported, never taken for an answer. */
+/**
+ * Any error as a denial. An error that is none becomes 503 and is reported: it is never taken for an answer.
+ */
 export function asDenial(error: unknown): Denial {
   if (error instanceof Denial) return error
   return new Denial(503, 'unavailable', 'the server could not answer: come back later', { cause: error })
@@ -94,7 +100,8 @@ function refuse({ handshake, reject }: AdmissionRequest, denial: Denial): void {
     if (!denial.httpOnly && readsCodes(handshake)) refuseByCode(handshake, denial)
     else reject(httpFace(denial, handshake.id))
   } catch (error) {
-    // the peer went away, or was let in before the application threw: there is nobody to tell
+    // the peer has gone, or was accepted before the application threw: the denial reaches no peer, so the
+    // error is reported
     if (!(error instanceof Denial)) contextOf(handshake).report(error, 'refusing a handshake')
   }
 }

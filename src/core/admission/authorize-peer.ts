@@ -8,7 +8,7 @@ import { type AccessOptions, type AuthorizedPeer, callAuthorize, withCode } from
 import { networkOf } from '../runtime/ip-network.ts'
 import { setLookupLimit } from '../access/limit-lookup.ts'
 
-/** The parameters of a contract in the path of a handshake. @throws Denial 404 when it is another path */
+/** The params of a contract in the path of a handshake. @throws Denial 404 when the path is another one */
 export function paramsOf(contract: Contract, handshake: Handshake): Readonly<Record<string, string>> {
   const detail = `served: ${contract.path}`
   return (
@@ -22,12 +22,12 @@ export interface Arrival {
   readonly context: ServerContext
   readonly contract: Contract
   readonly options: AccessOptions
-  /** The parameters of the contract in the path. */
+  /** The params of the contract in the path. */
   readonly params: Readonly<Record<string, string>>
 }
 
 /**
- * Asks who the peer is, then whether it may come in here.
+ * Authenticates and authorizes a handshake.
  *
  * @throws Denial with the endpoint's own close code for 401 and 403
  */
@@ -57,12 +57,15 @@ export async function authenticateAndAuthorize(
   }
 }
 
-/** What others have revoked is known before a door is asked: what it looks up is younger. @throws Denial 503 when it cannot be known */
-async function assertRevocationsKnown({ accessCommands: orders }: ServerContext): Promise<void> {
+/**
+ * Asserts that the revocations of other nodes are known before authentication begins, so that what it looks
+ * up is newer. @throws Denial 503 when they cannot be known
+ */
+async function assertRevocationsKnown({ accessCommands }: ServerContext): Promise<void> {
   try {
-    await orders.current()
+    await accessCommands.current()
   } catch {
-    // why is reported at each attempt, and not for each handshake
+    // the cause is reported at each attempt, and not for each handshake
     throw new Denial(503, 'unavailable', 'the server cannot hear of revocations: come back later', {
       retryAfterMs: 1_000,
       detail: 'listening to the other nodes',
@@ -71,8 +74,8 @@ async function assertRevocationsKnown({ accessCommands: orders }: ServerContext)
 }
 
 /**
- * Finds out who someone is under the budget of their network: look-ups are limited, and an explicit credential that turns
- * out to be bad is counted. One that is genuine, such as an expired token, is not.
+ * Authenticates under the budget of the network: look-ups are limited, and an explicit credential that turns
+ * out to be bad is counted. A genuine credential, such as an expired token, is not counted.
  */
 export async function countingFailures<T>(
   handshake: Handshake,

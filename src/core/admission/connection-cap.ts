@@ -7,27 +7,31 @@ import type { Limits } from '../api/limits.ts'
 import { peerInfoOf } from './peer-info.ts'
 import type { SocketKeys } from '../access/registry.ts'
 
-/** A handler that has not settled by then is asked about again. */
+/** How long a refused peer is asked to wait for handlers that have not settled. */
 const settledAfterMs = 5_000
 
 /**
- * Asked in the turn in which the socket can be found by the next one, so that no two handshakes pass for one place. A guest
- * too many is refused, whatever `whenFull` says: the guests of a network are strangers to each other, and a newcomer who
- * ended the socket of another could keep out all of them.
+ * Checks the number of connections, in the same turn in which the socket enters the registry, so that two
+ * handshakes cannot pass for one free connection. One guest too many is refused, whatever `whenFull` says:
+ * the guests of a network are strangers to each other, and a new guest that could end the socket of another
+ * could keep out all of them.
  *
- * @throws Denial 429 when the identity has all connections that it may have, and newcomers are to be refused; when the
- * guests of the network have all that they may have; when the handlers of so many sockets that have ended are at work
+ * @throws Denial 429 when the identity has all its connections and new ones are refused; when the guests of
+ * the network have all theirs; when the handlers of too many ended sockets still run
  */
 export function assertRoom(handshake: Handshake, contract: Contract, holder: SocketKeys): void {
   assertSettled(handshake, contract, holder)
   const { registry, whenFull } = contextOf(handshake)
   const evicts = whenFull === 'evict' && holder.network === undefined
   if (evicts || registry.countOf(holder) < capOf(handshake, holder)) return
-  // one that has left makes room, whatever is still done in its name
+  // a socket that has left makes room, even while its handlers run
   if (!registry.of(holder).some(({ hasLeft }) => hasLeft)) refuse(handshake, contract, holder)
 }
 
-/** Each socket has one handler at work: so an account has as many as it may have connections, and as many as are orphaned. */
+/**
+ * Each socket has one running handler. So an account has at most as many as its connections and its orphans
+ * together.
+ */
 function assertSettled(handshake: Handshake, contract: Contract, holder: SocketKeys): void {
   const { backlog, limits } = contextOf(handshake)
   const limit = holder.network === undefined ? 'orphanedHandlers' : 'guestOrphanedHandlers'
@@ -69,20 +73,22 @@ function refuse(handshake: Handshake, contract: Contract, holder: SocketKeys): n
   })
   const whose = network === undefined ? 'you have' : 'guests of your network have'
   deny(429, 'too-many-connections', `${whose} too many connections open: close one of them`, {
-    // by then one whose wire was cut has been noticed
+    // within this time a connection that was cut has been noticed
     retryAfterMs: limits.pingMs + limits.pongMs,
   })
 }
 
 /**
- * Ends the oldest of an identity that has more than it may have, in the turn in which the newcomer can be found; first those
- * that have left, of which what waits is thrown away and what is at work is not heard any more. With a
- * code after which a client stops: one that came back would evict another, which would come back in its turn, for ever.
+ * Ends the oldest sockets of an identity that has more than it may have, in the same turn in which the new
+ * socket enters the registry. First come those that have left: their waiting messages are thrown away, and
+ * their running handlers have no effect any more. The close code makes the client stop: a client that came
+ * back would evict another, which would come back in its turn, for ever.
  */
 export function evictOldest(handshake: Handshake, holder: SocketKeys): void {
   const { registry } = contextOf(handshake)
   const most = capOf(handshake, holder)
   if (registry.countOf(holder) <= most) return
-  // of the guests of a network one has left then, or the newcomer would have been refused
+  // for guests of a network, this ends only sockets that have left; otherwise the new guest would have been
+  // refused
   for (const socket of registry.of(holder).slice(0, -most)) socket.evict(handshake.id)
 }

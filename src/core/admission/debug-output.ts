@@ -3,11 +3,11 @@ import type { ServerEvent } from '../api/events.ts'
 import { visible } from './warnings.ts'
 
 /**
- * Prints events as lines, in the way of the package `debug`: for `DEBUG=sallyport` all, for `DEBUG=sallyport:denied,sallyport:left` some,
- * for `DEBUG=sallyport:*,-sallyport:sent` all but some. What events do not hold is not in them: no credential, no message.
- *
+ * Prints events as lines, like the package `debug`: for `DEBUG=sallyport` all events, for
+ * `DEBUG=sallyport:denied,sallyport:left` some, for `DEBUG=sallyport:*,-sallyport:sent` all but some. Events
+ * hold no credential and no message, so the lines do not either.
  * @param asked the variable `DEBUG`
- * @returns `null` when nothing of ours is asked for
+ * @returns `null` when no event of ours is asked for
  */
 export function debugOutput(
   asked: string | undefined,

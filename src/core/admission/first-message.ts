@@ -8,7 +8,10 @@ import type { Connection, Receiver } from '../api/connection.ts'
 import { explicitCredentials } from '../access/credentials.ts'
 import { answeredProtocol, sayDenied } from '../access/denial-response.ts'
 
-/** Whether this peer may still say who it is: first messages are switched on, and it has sent no credential of another kind. */
+/**
+ * Whether this peer may authenticate by its first message: first messages are switched on, and the peer has
+ * sent no credential of another kind.
+ */
 export function mayAuthenticateLate(handshake: Handshake): boolean {
   const { credentials, known } = handshake[authRequest]
   return (
@@ -17,16 +20,16 @@ export function mayAuthenticateLate(handshake: Handshake): boolean {
 }
 
 /**
- * Someone who was accepted before it was known who it is. One message with a credential is read,
- * `{"type":"auth","token":"..."}` or `{"op":"auth","token":"..."}`, and nothing after it until both doors have answered;
- * for the message there is one time, for the doors another.
+ * A peer that was accepted before it was authenticated. One message with a credential is read,
+ * `{"type":"auth","token":"..."}` or `{"op":"auth","token":"..."}`, and nothing after it until authentication
+ * and authorization have settled. The message has one time limit, authentication and authorization another.
  */
 export class FirstMessage implements Receiver {
   readonly #handshake: Handshake
   readonly #connection: Connection
   readonly #first = Promise.withResolvers<Payload>()
   readonly #over = Promise.withResolvers<never>()
-  /** What tells an authenticator that nobody waits for its answer any more. */
+  /** Tells an authenticator that its result is not needed any more. */
   readonly #abort = new AbortController()
   #time: Timer
   #isOver: Denial | null = null
@@ -34,7 +37,7 @@ export class FirstMessage implements Receiver {
   #ended: { readonly code: number; readonly reason: string } | null = null
   #target: Receiver | null = null
 
-  /** Accepts. @throws Denial 499 when the peer has gone */
+  /** Accepts the handshake. @throws Denial 499 when the peer has gone */
   constructor(handshake: Handshake) {
     const { limits } = contextOf(handshake)
     this.#handshake = handshake
@@ -44,17 +47,20 @@ export class FirstMessage implements Receiver {
     this.#connection.listen(this)
   }
 
-  /** The first door with the credential of the first message. @throws Denial 401 when that holds none */
-  async door(): Promise<AuthRequest> {
+  /**
+   * What an authenticator gets, with the credential of the first message. @throws Denial 401 when that
+   * message holds none
+   */
+  async authRequest(): Promise<AuthRequest> {
     const token = tokenOf(await this.#first.promise, contextOf(this.#handshake).limits.messageValues)
     if (token === null) throw new Denial(401, 'unauthenticated', 'the first message must be a credential')
-    // a transport's own door may compute its fields only when they are read: it is copied by name
+    // the request of a transport may compute its fields on demand, so they are copied by name
     const { id, url, path, headers, origin, address } = this.#handshake[authRequest]
     const credentials = explicitCredentials({ scheme: 'bearer', value: token, carrier: 'message' })
     return { id, url, path, headers, origin, address, signal: this.#abort.signal, credentials }
   }
 
-  /** Waits for something, no longer than the peer is there and its time lasts. @throws Denial 408 and 499 */
+  /** Waits for a promise, no longer than the peer is there and its time lasts. @throws Denial 408 and 499 */
   async waitFor<T>(work: Promise<T>): Promise<T> {
     try {
       return await Promise.race([work, this.#over.promise])
@@ -63,7 +69,7 @@ export class FirstMessage implements Receiver {
     }
   }
 
-  /** The connection, for whoever hears it for good. @throws Denial 408 or 499 when it is too late */
+  /** The connection, for its final receiver. @throws Denial 408 or 499 when it is too late */
   accept(messageBytes: number): { readonly connection: Connection; listen(receiver: Receiver): void } {
     if (this.#isOver !== null) throw this.#isOver
     this.#connection.bound(messageBytes)
@@ -76,7 +82,8 @@ export class FirstMessage implements Receiver {
 
   message(payload: Payload, bytes: number): void {
     if (this.#target !== null) return this.#target.message(payload, bytes)
-    // nothing more is handed over until the doors have answered, except when the peer leaves: then it was never let in
+    // nothing more is delivered until authorization has settled, except when the peer leaves: then it was
+    // never accepted
     if (this.#got) return
     this.#got = true
     this.#connection.pause()
@@ -105,7 +112,7 @@ export class FirstMessage implements Receiver {
     this.#over.reject(denial)
   }
 
-  /** After this turn, in which the new receiver says its first words. */
+  /** Delivers after this turn, in which the new receiver sends its greeting. */
   #hand(receiver: Receiver): void {
     queueMicrotask(() => {
       this.#target = receiver
@@ -116,8 +123,9 @@ export class FirstMessage implements Receiver {
 }
 
 /**
- * Hears for someone who was let in already, as a guest or on a cookie. A first message with a credential comes too late to
- * say who it is, and is no message for a handler, which might send it on to everyone: the socket ends.
+ * A receiver for a peer that was authenticated already, as a guest or by a cookie. A first message with a
+ * credential then comes too late to authenticate. It must not reach a handler, which might send it to other
+ * peers, so it ends the socket.
  */
 export function refusingCredential(inside: Receiver & { first: Heard }): Receiver {
   let isFirst = true
@@ -132,10 +140,13 @@ export function refusingCredential(inside: Receiver & { first: Heard }): Receive
   }
 }
 
-/** Hears a first message within all limits, and has it looked at before it is read; what is thrown then ends the socket. */
+/**
+ * Takes a first message within all limits, and has it checked before it is decoded. An error of the check
+ * ends the socket.
+ */
 type Heard = (payload: Payload, bytes: number, look: (payload: Payload, maxValues: number) => void) => void
 
-/** @throws Denial 400 when it is a credential, or looks like one and cannot be read */
+/** @throws Denial 400 when it is a credential, or looks like one and cannot be decoded */
 function assertNoCredential(payload: Payload, maxValues: number): void {
   if (typeof payload !== 'string') return
   const parsed = parseJson(payload, maxValues)

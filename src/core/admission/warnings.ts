@@ -2,7 +2,7 @@ import type { Denial } from '../../wire/errors.ts'
 import { isOrigin, type OriginRules, tellsOrigin } from '../access/origin.ts'
 import type { ServerEvent } from '../api/events.ts'
 
-/** How many causes of a refusal are told for each of its codes: a scanner must not fill console or memory. */
+/** How many causes are printed for each code of a denial: a scanner must not fill console or memory. */
 const mostCauses = 8
 
 type DeniedWarning = Extract<ServerEvent, { readonly type: 'denied' }>
@@ -10,15 +10,15 @@ type DeniedWarning = Extract<ServerEvent, { readonly type: 'denied' }>
 /** What {@link warnings} needs. */
 export interface WarningParts {
   readonly print: (message: string) => void
-  /** Whether refusals that a line of configuration would change, and slow validations, are told. */
+  /** Whether to warn of denials that a line of configuration would change, and of slow validations. */
   readonly isDevelopment: boolean
   readonly origins: OriginRules
 }
 
 /**
- * Tells a developer what was refused, and which line of configuration would allow it: once for each cause. A refusal by origin, host, path
- * or a malformed request is otherwise seen by nobody: a page can tell it from a lost network by nothing. No credential is told, and
- * nothing that a terminal would obey.
+ * Tells a developer what was denied, and which line of configuration would allow it, once for each cause.
+ * Without this a denial by origin, host, path or a malformed request stays hidden: to a page it looks like a
+ * lost network. No credential is printed, and nothing that a terminal would interpret.
  */
 export function warnings({ print, isDevelopment, origins }: WarningParts): (happening: ServerEvent) => void {
   const told = new Map<Denial['reason'], Set<string>>()
@@ -37,7 +37,7 @@ export function warnings({ print, isDevelopment, origins }: WarningParts): (happ
 }
 
 interface Advice {
-  /** What is told once. */
+  /** The part of the warning that is printed once. */
   readonly cause: string
   readonly text: string
 }
@@ -87,7 +87,7 @@ function originAdvice(origin: string, path: string, { origins }: OriginRules): A
   return { cause: origin, text: `${who}${why}.${allow(`origins: [${list}]`)}${own}${any}` }
 }
 
-/** An endpoint's own 404 is an answer, and no mistake of the configuration. */
+/** A 404 from inside an endpoint is its answer, and no mistake in the configuration. */
 function pathAdvice({ contract, message, detail }: DeniedWarning, path: string): Advice | null {
   if (contract !== undefined) return null
   const more = detail === undefined ? '' : ` (${visible(detail, 500)})`
@@ -98,13 +98,13 @@ function allow(option: string): string {
   return ` To allow it: sallyport({ ${option} })`
 }
 
-/** A path for a console. A part that is long enough to be a secret is cut. */
+/** A path for a console. A part that is long enough to be a secret is shortened. */
 function visiblePath(path: string): string {
   const parts = path.slice(0, 2_000).split('/')
   return visible(parts.map((part) => (part.length > 32 ? `${part.slice(0, 8)}...` : part)).join('/'), 200)
 }
 
-/** A text without anything that a terminal obeys. */
+/** A text without characters that a terminal would interpret. */
 export function visible(text: string, most: number): string {
   const cut = text.length > most ? `${text.slice(0, most)}...` : text
   return cut.replaceAll(

@@ -1,13 +1,15 @@
 import type { Payload } from '../../wire/body.ts'
 import type { SlowPolicy } from '../../wire/contract.ts'
 
-/** One message, encoded once and handed to every connection that gets it. */
+/** A message that is encoded once and sent to any number of connections. */
 export class Packet {
   readonly payload: Payload
   readonly slow: SlowPolicy
-  /** Under `latest`, what this message replaces while it waits for a slow reader. */
+  /** Under `latest`, names the waiting message that this one replaces. */
   readonly key: string
-  /** A transport's own form of it (a WebSocket frame), made at the first send and shared by all. */
+  /**
+   * The encoding of the transport (a WebSocket frame), made at the first send and shared by all connections.
+   */
   encoded: Uint8Array | null = null
 
   constructor(payload: Payload, slow: SlowPolicy = 'close', key = '') {
@@ -17,54 +19,60 @@ export class Packet {
   }
 }
 
-/** What hears a connection. A transport calls `closed` exactly once, last. */
+/** What a connection calls. It calls `closed` exactly once, and last. */
 export interface Receiver {
-  /** @param bytes the size of the payload on the wire: a text has more of them than characters */
+  /** @param bytes the size of the payload on the wire, which for a text is more than its characters */
   message(payload: Payload, bytes: number): void
-  /** A protocol pong, or any other sign of life that is no message. */
+  /** Called for a protocol pong, or another sign of life that is no message. */
   alive(): void
-  /** The wire has ended: the close code that came or was sent, 1006 when it was cut. */
+  /**
+   * Called when the connection has ended, with the close code that was received or sent; 1006 when it was
+   * cut.
+   */
   closed(code: number, reason: string): void
 }
 
-/** The wire of someone who was let in. A transport makes it, core speaks to it; nothing here throws or waits. */
+/**
+ * The connection of an accepted peer. The transport implements it and core uses it. Its methods neither throw
+ * nor wait.
+ */
 export interface Connection {
   readonly id: string
-  /** The subprotocol that was answered. */
+  /** The subprotocol that was accepted. */
   readonly protocol: string | null
-  /** Bytes accepted and not handed to the kernel yet. */
+  /** The bytes that were accepted and not yet handed to the kernel. */
   readonly queued: number
-  /** How often a slow reader has taken something of what waits. */
+  /** How often a slow reader has taken something of its queue. */
   readonly progress: number
-  /** Whether the kernel has not taken yet what it was given last. */
+  /** Whether the kernel has not yet taken all that it was given last. */
   readonly isBehind: boolean
   /** Whether the sender should wait: half of the outbound bound or more waits for the reader. */
   readonly isFull: boolean
   /**
-   * Sends in order. While less than half of the outbound bound waits, a packet of any size is taken. Beyond the bound the
-   * packet's policy holds: `close` ends the connection with 4508, `drop` loses it, `latest` keeps one per key until the
-   * reader has caught up. Nothing happens after `close`.
+   * Sends in order. While less than half of the outbound bound waits, a packet of any size is taken. Beyond
+   * the bound the policy of the packet holds: `close` ends the connection with 4508, `drop` loses the packet,
+   * `latest` keeps one packet for each key until the reader has caught up. After `close` it does nothing.
    */
   send(packet: Packet): void
   /**
-   * Calls back once, later and never within this call, when less than a quarter of the outbound bound waits. A new callback takes the place
-   * of the one before; a connection that has ended calls back no more.
+   * Calls `run` once when less than a quarter of the outbound bound waits: later, never within this call. A
+   * new callback replaces the one before. A connection that has ended calls no callback.
    */
   whenDrained(run: () => void): void
-  /** A protocol ping (RFC 6455 section 5.5.2). */
+  /** Sends a protocol ping (RFC 6455 section 5.5.2). */
   ping(): void
-  /** Bounds the size of messages from now on; 1009 above. */
+  /** Bounds the size of messages from now on. A larger message closes with 1009. */
   bound(messageBytes: number): void
   /**
-   * Stops reading, so that a fast sender feels it. No message is handed over until `resume`, except when the peer leaves:
-   * then what came before its end is handed over, all of it, and its end after that.
+   * Stops reading, so that a fast sender is slowed down. No message is delivered until `resume`, except when
+   * the peer leaves: then all messages from before its end are delivered, and `closed` is called after them.
    */
   pause(): void
   resume(): void
-  /** Sends what is queued, then a close frame; cuts the wire when the peer does not answer in time. */
+  /** Sends the queue, then a close frame. Cuts the connection when the peer does not answer in time. */
   close(code: number, reason: string): void
-  /** Cuts the wire. */
+  /** Cuts the connection. */
   terminate(): void
-  /** Says who hears this connection; called once, right after it was made. */
+  /** Sets the receiver. Called once, right after the connection was made. */
   listen(receiver: Receiver): void
 }

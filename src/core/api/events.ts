@@ -1,7 +1,10 @@
 import type { Denial } from '../../wire/errors.ts'
 import type { Limits } from './limits.ts'
 
-/** Why a door is asked: someone knocks, a lease runs out, an identity was renewed, or somebody said that rights have changed. */
+/**
+ * Why a peer is authenticated or authorized: at the handshake, when a lease runs out, when an identity was
+ * renewed, or after `recheck`.
+ */
 export type AskReason = 'open' | 'lease' | 'refresh' | 'recheck'
 
 /** Why a socket has ended. */
@@ -18,73 +21,85 @@ export type LeaveReason =
   | 'fault'
   | 'done'
 
-/** Who and where, as far as it is known: no credential is in it. */
+/** What is known of a peer. It holds no credential. */
 export interface PeerInfo {
-  /** The id of the handshake, told to the peer of a refusal as `ref`. */
+  /** The id of the handshake. A refused peer gets it as `ref`. */
   readonly id: string
   readonly path: string
   readonly address: string
   readonly origin: string | null
   readonly subject?: string | undefined
-  /** The session it came in on: the first 16 hex digits of the SHA-256 of its id, which may be the secret itself. */
+  /** The session: the first 16 hex digits of the SHA-256 of its id, which may be the secret itself. */
   readonly session?: string | undefined
-  /** The token it came in on, hashed likewise. */
+  /** The token, hashed likewise. */
   readonly token?: string | undefined
 }
 
-/** A socket: where it is, and which contract it speaks. */
+/** What is known of a socket: its peer, its contract and its path. */
 interface SocketInfo extends PeerInfo {
   readonly contract: string
 }
 
-/** What a peer was told of a refusal (`status`, `code`), and what only operators are (`detail`). */
+/** What the peer was told of a refusal (`status`, `code`), and what only operators are told (`detail`). */
 interface RefusalInfo {
   readonly status: number
   readonly code: string
   readonly detail: string | undefined
 }
 
-/** Whom an order was about: all that is named was meant together. Ids of sessions and tokens are hashed as in {@link PeerInfo}. */
+/**
+ * The target of an access command: all given fields had to match. Ids of sessions and tokens are hashed as in
+ * {@link PeerInfo}.
+ */
 interface CommandInfo {
   readonly subject?: string
-  /** Of which tenant; there for a subject that was named by somebody of a tenant, and not by the server itself. */
+  /**
+   * The tenant of the subject; there when a tenant's messenger gave the command, and not the server itself.
+   */
   readonly tenant?: string
   readonly session?: string
   readonly token?: string
-  /** The node that was told to. */
+  /** The node on which the command was given. */
   readonly from: string
-  /** How many sockets of this node it ended: open ones, and those that had left while handlers were at work in their name. */
+  /**
+   * How many sockets of this node were ended: open sockets, and sockets that had ended while their handlers
+   * still ran.
+   */
   readonly closed: number
-  /** How many of their messages were thrown away before a handler has seen them. */
+  /** How many of their messages were thrown away before a handler saw them. */
   readonly dropped: number
 }
 
-/** Someone came in. */
+/** A handshake was accepted. */
 interface AcceptedEvent extends SocketInfo {
   readonly type: 'accepted'
 }
 
-/** A door stayed shut. `contract` and `subject` where it was known by then where they wanted to go, and who it was. */
+/** A handshake was denied. `contract` and `subject` are there if they were known by then. */
 interface DeniedEvent extends PeerInfo, RefusalInfo {
   readonly type: 'denied'
-  /** What people were told. */
+  /** The text for people that the peer was told. */
   readonly message: string
   readonly contract?: string | undefined
 }
 
-/** A socket has ended. What a peer has said before it left is still heard; `dropped` follows where it is not. */
+/**
+ * A socket has ended. Messages that arrived before a peer left are still handled; a `dropped` event follows
+ * when they are not.
+ */
 interface LeftEvent extends SocketInfo {
   readonly type: 'left'
   readonly why: LeaveReason
-  /** The close code that was sent, or came. */
+  /** The close code that was sent or received. */
   readonly code: number
   /** For how long it was open. */
   readonly ms: number
 }
 
 /**
- * Messages were thrown away that no handler has seen, because access has ended or the server closed the socket. Where the
- * peer had left before, `left` was told then, and this says that nothing is done in its name any more, of how many messages.
+ * Messages were thrown away before a handler saw them, because access has ended or the server closed the
+ * socket. When the peer had left before, `left` was emitted then; this event says that the rest of its
+ * messages is handled no more.
  */
 interface DroppedEvent extends SocketInfo {
   readonly type: 'dropped'
@@ -92,50 +107,62 @@ interface DroppedEvent extends SocketInfo {
   readonly messages: number
 }
 
-/** A new credential was taken on an open socket; `expires` in milliseconds since 1970, `null` where it has no end. */
+/**
+ * A new credential was accepted on an open socket. `expires` is in milliseconds since 1970; `null` when it
+ * has no end.
+ */
 interface RefreshedEvent extends SocketInfo {
   readonly type: 'refreshed'
   readonly expires: number | null
 }
 
-/** A new credential was not taken. */
+/** A new credential was refused on an open socket. */
 interface RefreshRefusedEvent extends SocketInfo, RefusalInfo {
   readonly type: 'refresh-refused'
 }
 
-/** Rights have changed on an open socket. The grant itself is not told: it may hold what nobody is to read. */
+/**
+ * The grant of an open socket has changed. The grant itself is not in the event, because it may be
+ * confidential.
+ */
 interface ChangedEvent extends SocketInfo {
   readonly type: 'changed'
   readonly why: AskReason
-  /** Whether what the client is told of its grant has changed. */
+  /** Whether the part of the grant that the client is told has changed. */
   readonly told: boolean
 }
 
-/** Whether somebody may stay could not be found out; the old grant holds to the end of its lease. */
+/** A recheck had no result; the old grant stays valid to the end of its lease. */
 interface UnansweredEvent extends SocketInfo, RefusalInfo {
   readonly type: 'unanswered'
   readonly why: AskReason
 }
 
-/** Access ran out: the credential's, the silence that an endpoint allows, or the time. `left` follows. */
+/**
+ * Access ran out: the end of the credential, the idle time or the absolute time of the endpoint. `left`
+ * follows.
+ */
 interface ExpiredEvent extends SocketInfo {
   readonly type: 'expired'
   readonly cause: 'credential' | 'idle' | 'absolute'
 }
 
-/** A newer connection of the same identity took its place; `by` is the id of that handshake. `left` follows. */
+/**
+ * A newer connection of the same identity replaced this one; `by` is the id of that handshake. `left`
+ * follows.
+ */
 interface EvictedEvent extends SocketInfo {
   readonly type: 'evicted'
   readonly by: string
 }
 
-/** `revoke` without a place was carried out on this node. */
+/** `revoke` without `at` was carried out on this node. */
 interface RevokedEvent extends CommandInfo {
   readonly type: 'revoked'
   readonly reason: string
 }
 
-/** `revoke` with a place was carried out on this node: out of there, and nowhere else. */
+/** `revoke` with `at` was carried out on this node, for that room alone. */
 interface KickedEvent extends CommandInfo {
   readonly type: 'kicked'
   readonly path: string
@@ -150,11 +177,11 @@ interface RecheckedEvent extends CommandInfo {
   readonly changed: number
 }
 
-/** A limit was reached: told once for each lapse, not for each message. */
+/** A limit was reached. Emitted once for each lapse, not for each message. */
 interface LimitedEvent extends PeerInfo {
   readonly type: 'limited'
   readonly limit: keyof Limits
-  /** What is counted together. */
+  /** What shares the count of the limit. */
   readonly scope: 'socket' | 'identity' | 'address'
   readonly contract?: string
 }
@@ -166,7 +193,7 @@ interface RefusedMessageEvent extends SocketInfo {
   readonly code: string
 }
 
-/** A message went to a group; `receivers` are those of this node. */
+/** A message was sent to a group; `receivers` counts those of this node. */
 interface SentEvent {
   readonly type: 'sent'
   readonly contract: string
@@ -174,8 +201,8 @@ interface SentEvent {
 }
 
 /**
- * What this server was started with does not fit what comes: told once for each cause (for each message type that takes more than
- * 50 ms to validate), with what to configure.
+ * The options of this server do not fit what arrives. Emitted once for each cause (for each message type that
+ * takes more than 50 ms to validate), with what to configure.
  */
 interface MisconfiguredEvent {
   readonly type: 'misconfigured'
@@ -183,18 +210,18 @@ interface MisconfiguredEvent {
   readonly detail: string
 }
 
-/** Messages of a group were lost on their way from other nodes, and its members here will not hear them. */
+/** Messages of a group were lost on their way from other nodes, and its members here do not get them. */
 interface Missed {
   readonly type: 'missed'
   readonly contract: string
-  /** Whether they were kept: then `history()` may still have them. */
+  /** Whether they were kept in the history; then `history()` may still have them. */
   readonly kept: boolean
 }
 
-/** What happens to an open socket, without where it is. */
+/** An event of an open socket, without the fields that say which socket. */
 export type SocketEvent<H = ServerEvent> = H extends SocketInfo ? Omit<H, keyof SocketInfo> : never
 
-/** What happens at the doors and inside, as those say it to whom it happens. */
+/** An event as the part that emits it describes it. */
 export type ServerEvent =
   | AcceptedEvent
   | DeniedEvent
@@ -216,29 +243,31 @@ export type ServerEvent =
   | SentEvent
 
 /**
- * What happens at the doors and inside, typed, without secrets: for logs, metrics and audit. `at` is the wall time in
- * milliseconds since 1970, `node` the name of the process.
+ * What happens at handshakes and on sockets, typed and without secrets: for logs, metrics and audit. `at` is
+ * the wall time in milliseconds since 1970, `node` the name of the process.
  */
 export type SallyportEvent = ServerEvent & { readonly at: number; readonly node: string }
 
-/** Hears events. It must not throw; what it throws is reported, and so is why the promise of an async one was rejected. */
+/**
+ * Takes events. It must not throw. An error that it throws, or the rejection of an async one, is reported.
+ */
 export type EventSink = (event: SallyportEvent) => void
 
-/** The one place for unexpected errors: what was being done, and the error as it was thrown. */
+/** Takes unexpected errors: the error as it was thrown, and what was being done. */
 export type Reporter = (error: unknown, doing: string) => void
 
-/** What is known of someone who was denied, beside what the handshake says. */
+/** What is known of a denied peer beside the handshake. */
 export type DeniedPeerInfo = Pick<DeniedEvent, 'contract' | 'subject' | 'session' | 'token'>
 
 /** The event of a denial. */
-export function deniedEvent(denial: Denial, place: PeerInfo, suspect: DeniedPeerInfo = {}): DeniedEvent {
+export function deniedEvent(denial: Denial, peer: PeerInfo, denied: DeniedPeerInfo = {}): DeniedEvent {
   const { status, reason: code, message, detail } = denial
-  return { type: 'denied', status, code, message, detail, ...place, ...suspect }
+  return { type: 'denied', status, code, message, detail, ...peer, ...denied }
 }
 
 /**
- * A sink that cannot throw: an operator's that fails must not take a socket with it, and the rejection of one that is an
- * async function not the process.
+ * Wraps a sink of the operator so that it cannot throw: its failure must not end a socket, and its rejection
+ * must not end the process.
  */
 export function safely<A extends unknown[]>(
   sink: (...args: A) => unknown,

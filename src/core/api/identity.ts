@@ -1,21 +1,24 @@
-/** Who someone is: what every revocation and every limit refers to. */
+/** The identity of a peer. Every revocation and every limit refers to it. */
 export interface Identity<U> {
   readonly user: U
-  /** Names the identity across kinds, such as `robot:7`; the user's `id` when left out. */
+  /** The name of the identity across kinds of users, such as `robot:7`; by default the `id` of the user. */
   readonly subject?: string
   readonly session?: string
   readonly token?: string
   readonly scopes?: readonly string[]
   readonly issuedAt?: Date
   readonly expires?: Date
-  /** Asks again who this is without the raw credential, at once or by a promise; `null` when the identity has ended. */
+  /**
+   * Finds the identity again without the raw credential, at once or by a promise; `null` when it no longer
+   * exists.
+   */
   renew?(): Identity<U> | null | Promise<Identity<U> | null>
 }
 
 /**
- * The same identity, when its dates can be read: an expiry that is none would never come.
+ * Checks the dates of an identity and returns it: an invalid expiry would never come.
  *
- * @throws TypeError when one is no valid date, such as a text out of a cache
+ * @throws TypeError when a date is invalid, such as a text from a cache
  */
 export function dated<I extends Identity<unknown> | null>(identity: I): I {
   for (const date of [identity?.expires, identity?.issuedAt])
@@ -24,7 +27,7 @@ export function dated<I extends Identity<unknown> | null>(identity: I): I {
   return identity
 }
 
-/** Whether an identity is that of a guest: it has no user, and no subject of its own. */
+/** Whether an identity is a guest: it has no user and no subject. */
 export function isGuest({ user, subject }: Identity<unknown>): boolean {
   return user === null && subject === undefined
 }

@@ -1,36 +1,41 @@
 import type { Position } from '../../wire/frame.ts'
 
-/** What lies beneath groups, presence, history, revocation and tickets: memory, or a server that all nodes reach. */
+/** Carries groups, presence, history, revocations and tickets: memory, or a server that all nodes reach. */
 export interface Layer {
   /**
-   * Joins as one node. The first health is told before it resolves.
-   *
-   * @param node the name of this process among its peers, which no other node has
-   * @throws what the server of the layer answers; whoever connects tries again
+   * Joins as one node. The first health is reported before it resolves.
+   * @param node the name of this process, which no other node has
+   * @throws the error of the server of the layer; the caller tries again
    */
   connect(node: string, hooks: LinkHooks): Promise<Link>
 }
 
-/** What a link tells of itself. */
+/** What a link calls. */
 export interface LinkHooks {
   /** Called at each change. It must not throw. */
   health(now: Health): void
 }
 
-/** How a link is, and the roster. */
+/** The state of a link, and the nodes on the layer. */
 export interface Health {
   /** `degraded`: it answers, but something is lost or slow. `down`: it does not answer. */
   readonly state: 'up' | 'degraded' | 'down'
-  /** The names of the nodes that are alive, this one among them; while the link is down, as they were last known. */
+  /**
+   * The names of the nodes that are alive, including this one. While the link is down, the names that were
+   * known last.
+   */
   readonly nodes: readonly string[]
-  /** Why, for operators. */
+  /** The reason, for operators. */
   readonly detail: string
 }
 
 /** Ends a subscription. A second call does nothing. */
 export type Unsubscribe = () => void
 
-/** Ends a subscription as soon as it has begun; what that throws is told, and ends nothing. One that never began needs no end. */
+/**
+ * Ends a subscription as soon as it has begun. An error in that is passed to `failed`. A subscription that
+ * failed to begin needs no end.
+ */
 export function leaveTopic(ready: Promise<Unsubscribe>, failed: (error: unknown) => void): void {
   ready
     .then(
@@ -41,12 +46,13 @@ export function leaveTopic(ready: Promise<Unsubscribe>, failed: (error: unknown)
 }
 
 /**
- * Where a log lies. The log of one name in each space is another log. What is written in the space `history` never makes a
- * log of the space `system` lose an entry: applications and their users write the former, the server alone writes the latter.
+ * The space of a log. Logs of one name in two spaces are two logs. What is written in the space `history`
+ * never makes a log of the space `system` lose an entry: applications and their users write the former, the
+ * server alone writes the latter.
  */
 export type Space = 'history' | 'system'
 
-/** What a log keeps. All who write and read one log say the same. */
+/** What a log keeps. All writers and readers of a log pass the same rules. */
 export interface LogRules {
   readonly space: Space
   /** How many entries at most. */
@@ -55,31 +61,35 @@ export interface LogRules {
   readonly forMs: number
 }
 
-/** How one message is kept. */
+/** How a message is kept. */
 export interface Keep extends LogRules {
   /**
-   * Names the message within its topic: one that was placed already is neither kept nor handed on again. An id is known for
-   * `size` more messages and for 60 seconds, both, but for no more than 20 times `size` messages or 2 minutes.
+   * The id of the message within its topic. A message whose id is known is neither kept nor delivered again.
+   * An id is known for at least `size` more messages and at least 60 seconds, but for no more than 20 times
+   * `size` messages or 2 minutes.
    */
   readonly id: string
 }
 
-/** Where a kept message stands. */
+/** The place of a kept message in its log. */
 export interface Placing {
   readonly at: Position
-  /** The position of the message before it; of the first message, the `head` that readers of an empty log were given. */
+  /**
+   * The position of the message before it. For the first message it is the `head` that readers of the empty
+   * log were given.
+   */
   readonly prev: Position | null
 }
 
-/** What publishing a kept message answers. */
+/** The result of publishing a kept message. */
 export interface Placed extends Placing {
-  /** The id was known: this is where the message was placed the first time. */
+  /** Whether the id was known; then this is where the message was placed the first time. */
   readonly again: boolean
 }
 
-/** What a subscriber hears. */
+/** What a subscriber gets. */
 export interface Delivery {
-  /** Must not be changed: others may hear the same bytes. */
+  /** Must not be changed: other subscribers may get the same bytes. */
   readonly bytes: Uint8Array
   /** `null` for a message that is not kept. */
   readonly placed: Placing | null
@@ -91,15 +101,21 @@ export interface Delivery {
 export interface LogEntry extends Placing {
   /** Must not be changed: the layer may keep the same bytes. */
   readonly value: Uint8Array
-  /** For how long it has been kept, by the time of the layer. */
+  /** For how long it has been kept, by the clock of the layer. */
   readonly ageMs: number
 }
 
-/** What a log holds. */
+/** The content of a log. */
 export interface LogRange {
-  /** The position of the last message; after a log's data was lost, or before there was any, a position that the next message links to. */
+  /**
+   * The position of the last message. After the data of a log was lost, or before there was any, a position
+   * that the next message will link to.
+   */
   readonly head: Position
-  /** True only if it is proven that no message is missing: after the position; or, of `'all'`, none that is younger than `forMs`. */
+  /**
+   * True only if it is proven that no message is missing: after the position; or for `'all'`, no message that
+   * is younger than `forMs`.
+   */
   readonly complete: boolean
   /** Oldest first. */
   readonly entries: readonly LogEntry[]
@@ -107,35 +123,41 @@ export interface LogRange {
 
 /** Small values that are kept for a while, for all nodes. Keys and values are the caller's; times are milliseconds. */
 export interface Store {
-  /** Keeps a value for so long, in place of any other under the key; 0 removes it. The caller keeps its bytes. */
+  /**
+   * Keeps a value for `ttlMs`, in place of any other value of the key; 0 removes it. The bytes still belong
+   * to the caller.
+   */
   put(key: string, value: Uint8Array, ttlMs: number): Promise<void>
-  /** Takes a value out: of many that take at once, exactly one gets it. */
+  /** Takes a value out. Of several concurrent calls, exactly one gets it. */
   take(key: string): Promise<Uint8Array | null>
   /**
-   * Elects one owner: answers when `owner` holds the key now, for so long; its holder may claim again to keep it. The token
-   * never falls, and each new holder of a key gets a greater one: what it writes elsewhere can be fenced with it.
+   * Elects one owner of a key. Resolves with a token when `owner` holds the key now, for `ttlMs`; the holder
+   * may claim again to keep it. The token never decreases, and each new holder of a key gets a greater one,
+   * so it can serve as a fencing token for writes elsewhere.
    */
   claim(key: string, owner: string, ttlMs: number): Promise<{ readonly token: number } | null>
 }
 
 /**
- * A node's connection to a layer. It connects again by itself. Every method settles in time: within 2 seconds, the publishing
- * of a kept message within 5. What is published or put while the layer does not answer is refused, and never arrives later;
- * only where an answer was lost is the outcome unknown, and the same id may be published again.
+ * The connection of a node to a layer. It reconnects by itself. Every method settles in time: within 2
+ * seconds, publishing a kept message within 5. What is published or put while the layer does not answer is
+ * refused, and never arrives later. Only when an answer was lost is the outcome unknown; then the same id may
+ * be published again.
  */
 export interface Link extends Store {
   /**
-   * Hands a message to all other nodes that subscribe to the topic, in order for one publisher and topic; resolves when the
-   * layer has accepted it, with `null`. It is packed at most once, and not at all where the layer knows that nobody needs it.
-   * The bytes are the layer's from then on.
+   * Sends a message to all other nodes that subscribe to the topic, in order for one publisher and topic.
+   * Resolves with `null` when the layer has accepted it. `pack` is called at most once, and not at all when
+   * the layer knows that no node needs the message. The bytes then belong to the layer.
    *
-   * With `keep` it is appended to the topic's log and handed on in one step; then its own node hears it as well.
+   * With `keep` the message is appended to the log of the topic and delivered in one step; then its own node
+   * gets it as well.
    */
   publish(topic: string, pack: () => Uint8Array, keep?: Keep): Promise<Placed | null>
-  /** Hears what is published. Resolves when nothing published from now on is missed. */
+  /** Subscribes to a topic. Resolves when no message published from now on is missed. */
   subscribe(topic: string, hear: (delivery: Delivery) => void): Promise<Unsubscribe>
-  /** What the log of a topic holds after a position, or of all that it keeps, or just where its end is. */
+  /** The content of the log of a topic: after a position, all of it, or only its head. */
   range(topic: string, rules: LogRules, after: Position | 'all' | 'head'): Promise<LogRange>
-  /** Leaves: all subscriptions end, and the other nodes no longer count this one. */
+  /** Leaves the layer: all subscriptions end, and the other nodes no longer count this node. */
   close(): Promise<void>
 }

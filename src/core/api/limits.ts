@@ -3,28 +3,30 @@ import { maxJsonValues } from '../../wire/json.ts'
 import { aDuration, checkedOptions, needed, type OptionKind, type OptionKinds } from '../../wire/options.ts'
 import type { Rate } from '../runtime/token-bucket.ts'
 
-/** Bounds that are on by default; each may be changed, none can be left out. */
+/** Bounds that are on by default. Each can be changed; a bound that can be `null` can be switched off. */
 export interface Limits {
-  /** From the first byte of a request to the answer; 5 s. */
+  /** The time from the first byte of a request to the response; 5 s. */
   readonly handshakeMs: number
   /**
-   * How long a connection to `listen` may be open before its request begins, as balancers open some ahead; 60 s, as in node:http. With
-   * more than `handshakesWaiting` such connections it is `handshakeMs`.
+   * How long a connection to `listen` may be open before its request begins, as balancers open some ahead; 60
+   * s, as in node:http. While there are more than `handshakesWaiting` such connections, it is `handshakeMs`.
    */
   readonly idleConnectionMs: number
-  /** Handshakes of one address (of IPv6: of one /64) that are worked on at once; 64. */
+  /** Handshakes of one address (of IPv6: of one /64) that run at once; 64. */
   readonly handshakesAtOnce: number
-  /** Handshakes of one address that wait for their turn; 1,024, then 503. */
+  /** Handshakes of one address that wait; 1,024, then 503. */
   readonly handshakesWaiting: number
   /**
-   * Bad credentials of one network; 60 a minute, 120 at once, then 429 for each that has to be looked up (in a header, a
-   * subprotocol, a query or a first message). The same one counts once, a genuine one that has expired never. `null`
-   * switches it off.
+   * Bad credentials of one network; 60 a minute, 120 at once, then 429 for each credential that has to be
+   * looked up (in a header, a subprotocol, a query or a first message). The same credential counts once; a
+   * genuine one that has expired does not count. `null` switches it off.
    */
   readonly failedHandshakes: Rate | null
-  /** Open connections of one identity (subject and tenant) in this process; 50, then the oldest goes. */
+  /** Open connections of one identity (subject and tenant) in this process; 50, then the oldest is closed. */
   readonly connectionsPerIdentity: number
-  /** Open connections of the guests of one network in this process; 500, then the newest is 429. */
+  /**
+   * Open connections of the guests of one network in this process; 500, then the newest is refused with 429.
+   */
   readonly guestConnections: number
   /**
    * Sockets of one identity that have ended, in any way, while a handler of theirs is still at work; 100, and twice a
@@ -38,9 +40,10 @@ export interface Limits {
   /** Bytes of one message from a client; 64 KiB, then 1009. */
   readonly messageBytes: number
   /**
-   * Values in the JSON of one message: objects, items of arrays and members of objects, all together; 1,024, then 400
-   * `too-many-values`. They are counted before the message is parsed and validated. What they cost depends on the schema: 4,090
-   * numbers where a union of 20 objects is wanted held the process for 210 ms, 1,024 for 18 to 27 ms. An endpoint asks for more with `limits.values`.
+   * Values in the JSON of one message: objects, items of arrays and members of objects, all together; 1,024,
+   * then 400 `too-many-values`. They are counted before the message is parsed and validated. The cost of a
+   * value depends on the schema: 4,090 numbers in the place of a union of 20 objects blocked the process for
+   * 210 ms, 1,024 numbers for 18 to 27 ms. An endpoint can set another bound with `limits.values`.
    */
   readonly messageValues: number
   /** Fragments of one message; 64, then 1008. */
@@ -50,21 +53,23 @@ export interface Limits {
   /** Messages of one socket: `most` each `eachMs`, with `burst` at once; 50 a second, burst 100. `null` switches it off. */
   readonly rate: Rate | null
   /**
-   * Messages of all sockets of one identity (subject and tenant) together; 200 a second, burst 400. `null` switches it
-   * off, and so does a `rate` of `null` unless this one is set. Sockets of an endpoint whose own rate is wider than this one, or off, do not count.
+   * Messages of all sockets of one identity (subject and tenant) together; 200 a second, burst 400. `null`
+   * switches it off, and so does a `rate` of `null` unless this limit is set. Sockets of an endpoint whose
+   * own rate is wider than this limit, or off, do not count.
    */
   readonly identityRate: Rate | null
   /** Messages of the guests of one network together; 500 a second, burst 1,000. It is switched off like `identityRate`. */
   readonly guestRate: Rate | null
   /**
-   * Bytes of the messages of one socket; 256 KiB a second, burst 512 KiB (half of what may wait for a reader of its room), or
-   * one message of the largest size where that is more. `null` switches it off.
+   * Bytes of the messages of one socket; 256 KiB a second. The burst is 512 KiB (half of what may wait for a
+   * reader of its room), or one message of the largest size if that is more. `null` switches it off.
    */
   readonly byteRate: Rate | null
   /**
-   * Bytes of all sockets of one identity together; 1 MiB a second, burst 1 MiB: what comes at once and goes to a room must
-   * find room in the queue of each reader (`outboundBytes`). `null` switches it off, and so does a
-   * `byteRate` of `null` unless this one is set. Sockets of an endpoint whose own byte rate is wider, or off, do not count.
+   * Bytes of all sockets of one identity together; 1 MiB a second, burst 1 MiB: a burst that is sent to a
+   * room must fit into the queue of each reader (`outboundBytes`). `null` switches it off, and so does a
+   * `byteRate` of `null` unless this limit is set. Sockets of an endpoint whose own byte rate is wider, or
+   * off, do not count.
    */
   readonly identityByteRate: Rate | null
   /** Bytes of the guests of one network together; 4 MiB a second, burst 4 MiB. It is switched off like `identityByteRate`. */
@@ -75,7 +80,10 @@ export interface Limits {
    * break counts for its square by 5 ms, but for one message in 10 s: see `ValidationTime`. What is over it is refused, and closes nothing. `null` switches it off.
    */
   readonly validation: Rate | null
-  /** For how long a socket may stay over a rate before 4429; 10 s. What guests share closes none of them: strangers use it up. */
+  /**
+   * For how long a socket may stay over a rate before it is closed with 4429; 10 s. Limits that guests share
+   * close no socket: other guests may have used them up.
+   */
   readonly rateGraceMs: number
   /** Invalid messages of one identity, or of one guest, within 10 s before 4400; 10. */
   readonly invalidMessages: number
@@ -84,38 +92,42 @@ export interface Limits {
   /** Bytes of a socket that wait for its handler before reading pauses; 512 KiB. */
   readonly inboxBytes: number
   /**
-   * Bytes that wait for handlers of one identity (of a guest: of its network), over all its sockets, those that have left
-   * included; 2 MiB, then a message that would have to wait is refused with 429 `too-much-waiting`. A message counts for its
-   * bytes on the wire, or for a quarter of what it holds in the heap where that is more; one that nothing waits before may wait
-   * whatever its size.
+   * Bytes that wait for handlers of one identity (of a guest: of its network), over all its sockets,
+   * including those of ended sockets; 2 MiB, then a message that would have to wait is refused with 429
+   * `too-much-waiting`. A message counts for its bytes on the wire, or for a quarter of its size in the heap
+   * if that is more. A message may always wait when no other waits.
    */
   readonly waitingBytes: number
-  /** Bytes that wait for a slow reader before the policy of the message holds; 1 MiB. */
+  /** Bytes that wait for a slow reader before the policy of the message applies; 1 MiB. */
   readonly outboundBytes: number
   /**
-   * How long a handler waits for a slow reader in `socket.drained()`, and how long a reader may take nothing of what waits
-   * for it, whatever it sends meanwhile (looked at every `pingMs`), before 4508; 60 s.
+   * How long a handler may wait for a slow reader in `socket.drained()`, and how long a reader may take
+   * nothing of its queue, even if it sends (checked every `pingMs`), before 4508; 60 s.
    */
   readonly outboundMs: number
   /** How often a silent peer is pinged; 25 s. */
   readonly pingMs: number
-  /** For how long it may then stay silent before it counts as lost; 10 s. */
+  /** For how long the peer may then stay silent before it counts as lost; 10 s. */
   readonly pongMs: number
   /** For how long a close may take; 5 s. */
   readonly closeMs: number
   /** Bytes and time of a first message that carries a credential; 4 KiB and 5 s. */
   readonly firstMessageBytes: number
   readonly firstMessageMs: number
-  /** For how long a member that has left counts as present, so that a reload is no leave; 5 s. */
+  /**
+   * For how long a member that has left still counts as present, so that a reload does not look like leaving;
+   * 5 s.
+   */
   readonly presenceGraceMs: number
   /**
-   * Members of a group whom clients are told by name; 200, then they are told how many there are. An endpoint may ask for more
-   * or less with `limits.members`. It is so too where the list has more bytes than a quarter of `outboundBytes`.
+   * The largest group whose members are sent to clients as a list; 200, above it clients get the number of
+   * members. An endpoint can set another bound with `limits.members`. A list with more bytes than a quarter
+   * of `outboundBytes` is replaced by the number too.
    */
   readonly presenceMembers: number
 }
 
-/** The bounds of an endpoint; the server's hold where one is `undefined`. */
+/** The limits of an endpoint. Where one is `undefined`, the limit of the server applies. */
 export interface EndpointLimits {
   /** Bytes of a message. */
   readonly message: number | undefined
@@ -123,18 +135,18 @@ export interface EndpointLimits {
   readonly values: number | undefined
   readonly rate: Rate | null | undefined
   readonly byteRate: Rate | null | undefined
-  /** How many members are told by name. */
+  /** Up to how many members clients get a list. */
   readonly members: number | undefined
 }
 
-/** A rate as it is written at the surface; the burst is twice `most` unless said otherwise. */
+/** A rate as an option; the burst is by default twice `most`. */
 export interface RateOption {
   readonly each: Duration
   readonly most: number
   readonly burst?: number
 }
 
-/** The bounds of product.md's table. */
+/** The default limits. */
 export const defaultLimits: Limits = {
   handshakeMs: 5_000,
   idleConnectionMs: 60_000,
@@ -173,18 +185,19 @@ export const defaultLimits: Limits = {
   presenceMembers: 200,
 }
 
-/** What a timer, and the length counters of the frame parser, can hold. */
+/** The largest value of a timer, and of the length counters of the frame parser. */
 const largest = 2 ** 31 - 1
 
 /**
- * The default limits with some of them changed. What is no limit is refused and never taken for "none": a bound that was
- * read wrongly out of a configuration must not be a bound that is gone.
+ * The default limits with some changes. A value that is no limit is refused and never taken for "no limit": a
+ * bound that was read wrongly from a configuration must not disappear.
  *
- * @throws TypeError when one is no whole number from 1 to 2^31 - 1, or the rate is malformed, or there is no such limit
+ * @throws TypeError when a value is no whole number from 1 to 2^31 - 1, a rate is malformed, or there is no
+ * such limit
  */
 export function limitsWith(changes: Partial<Limits>): Limits {
   changes = withRates(checkedOptions("'limits'", changes, limitKinds))
-  // without a rate of its own a socket has none of its account either
+  // without a rate for each socket there is no rate for each account either
   const unrated = changes.rate === null ? { identityRate: null, guestRate: null } : {}
   const unweighed = changes.byteRate === null ? { identityByteRate: null, guestByteRate: null } : {}
   return { ...defaultLimits, ...unrated, ...unweighed, ...orphansOf(changes), ...changes }
@@ -213,13 +226,13 @@ function withRates(limits: Partial<Limits>): Partial<Limits> {
   )
 }
 
-/** Whether a number can bound something. */
+/** Whether a number can be a limit. */
 export function isBound(value: unknown): value is number {
-  // a whole number is a number: `Number` says so to the compiler
+  // only a number passes `Number.isInteger`: `Number` says so to the compiler
   return Number.isInteger(value) && Number(value) >= 1 && Number(value) <= largest
 }
 
-/** What can bound something. */
+/** What a limit can be. */
 export const aBound: OptionKind = { wanted: `a whole number from 1 to ${largest}`, is: isBound }
 
 const aRate: OptionKind = {
@@ -228,14 +241,14 @@ const aRate: OptionKind = {
 }
 const bucketKinds: OptionKinds<Rate> = { most: needed(aBound), eachMs: needed(aBound), burst: needed(aBound) }
 
-/** What a limit may be: another of the sort that it is by default. */
+/** Each limit is of the kind of its default. */
 const limitKinds: Readonly<Record<string, OptionKind>> = Object.fromEntries(
   Object.entries(defaultLimits).map(([name, value]) => [name, typeof value === 'number' ? aBound : aRate]),
 )
 
 const rateKinds: OptionKinds<RateOption> = { each: needed(aDuration), most: needed(aBound), burst: aBound }
 
-/** A rate option in numbers. @throws TypeError when it allows nothing */
+/** Converts a rate option to numbers. @throws TypeError when it allows nothing */
 export function rateOf(where: string, option: RateOption): Rate {
   const { each, most, burst = 2 * most } = checkedOptions(where, option, rateKinds)
   const eachMs = milliseconds(each)

@@ -1,13 +1,16 @@
-/** What came of an order, over all nodes. */
+/** The effect of an access command on all nodes. */
 export interface Receipt {
-  /** Sockets that were ended. One that had left before counts while handlers are at work in its name, or messages wait. */
+  /**
+   * How many sockets were ended. A socket that had left before counts while its handlers run or its messages
+   * wait.
+   */
   readonly closed: number
-  /** Sockets with another grant now. */
+  /** How many sockets have another grant now. */
   readonly changed: number
-  /** Messages of those that were ended which no handler has seen: they were thrown away. */
+  /** How many messages of the ended sockets were thrown away before a handler saw them. */
   readonly dropped: number
-  /** The nodes that say so. */
+  /** The nodes that have answered. */
   readonly nodes: readonly string[]
-  /** Those that said nothing in time. */
+  /** The nodes that have not answered in time. */
   readonly silent: readonly string[]
 }

@@ -20,9 +20,9 @@ import { resolveOptions } from '../socket/resolved-options.ts'
 import { EndpointSocket } from '../socket/endpoint-socket.ts'
 
 /**
- * A consumer: what runs for each socket is a table of handlers, made once for each socket. State of a connection is a
- * `const` in the closure. Handlers run one at a time; a denial that one throws is an error frame for the sender, anything
- * else is reported and closes the socket with 1011.
+ * Defines an endpoint with a table of handlers, made once for each socket. The state of a socket is a `const`
+ * in the closure. Handlers run one at a time. A denial that a handler throws is an error frame for the
+ * sender; any other error is reported and closes the socket with 1011.
  *
  * @throws TypeError when the options are malformed
  * @example
@@ -67,12 +67,12 @@ interface LooseTable {
   calls?: Readonly<Record<string, CallHandler>>
 }
 
-/** What runs inside is the table: one object for each socket, and no closure for what it may be asked. */
+/** Runs the table of one socket: one object for each socket, without a closure for each handler. */
 class TableHandler implements ChannelHandler {
   readonly #table: LooseTable
   readonly #on: Readonly<Record<string, MessageHandler>>
   readonly #calls: Readonly<Record<string, CallHandler>>
-  /** No handler is at work while `close` runs. */
+  /** No other handler runs while `close` runs. */
   isParting = false
 
   constructor(contract: AnyContract, table: LooseTable) {
@@ -98,12 +98,12 @@ class TableHandler implements ChannelHandler {
     return this.#table.change?.(grant, before)
   }
 
-  /** Its handlers are what the inbox waits for. */
+  /** The inbox waits for its handlers. */
   rested(): Promise<void> {
     return Promise.resolve()
   }
 
-  /** It takes nothing by itself. */
+  /** It queues no messages itself. */
   stop(): number {
     return 0
   }

@@ -19,8 +19,9 @@ import { resolveOptions } from '../socket/resolved-options.ts'
 import { EndpointSocket } from '../socket/endpoint-socket.ts'
 
 /**
- * An endpoint: what runs for each socket is one async function, which reads messages in a loop. When it returns, the
- * socket closes with 1000; when it throws a denial, with that denial's code; anything else is reported and closes 1011.
+ * Defines an endpoint with one async function, which runs for each socket and reads its messages in a loop.
+ * When it returns, the socket closes with 1000. When it throws a denial, the socket closes with the code of
+ * the denial. Any other error is reported and closes with 1011.
  *
  * @throws TypeError when the options are malformed
  * @example
@@ -77,7 +78,7 @@ function looping(channel: ServerChannel, run: (view: LoopView) => Promise<unknow
         )
         .finally(() => {
           isDone = true
-          // what it has not taken by now, nobody will
+          // the loop has returned: it will take no more messages
           loop.end()
         })
     },

@@ -1,19 +1,19 @@
 import { isBytes } from '../../wire/is-bytes.ts'
 
 /**
- * The messages of a socket as a loop reads them. A message is taken when the loop asks for it: until then its sender has
- * no acknowledgement, and no other message is read.
+ * The messages of a socket as a loop reads them. A message is taken when the loop asks for it. Until then its
+ * sender has no acknowledgement, and no other message is read.
  */
 export class MessageStream implements AsyncIterableIterator<unknown> {
   #offered: { readonly value: unknown; readonly taken: () => void } | null = null
   #wanted: ((result: IteratorResult<unknown>) => void) | null = null
   #ended = false
   #isOver = false
-  /** Whether a message was taken, and no other was asked for since. */
+  /** Whether a message was taken, and the loop has not asked for another one since. */
   #working = false
   #rested: (() => void)[] = []
 
-  /** Hands a message over; settles when the loop has taken it. */
+  /** Offers a message to the loop. Settles when the loop has taken it. */
   offer(value: unknown): void | Promise<void> {
     if (this.#ended) return
     const wanted = this.#wanted
@@ -27,7 +27,9 @@ export class MessageStream implements AsyncIterableIterator<unknown> {
     })
   }
 
-  /** Ends the loop: what nobody has taken is gone. @returns how many messages that is */
+  /**
+   * Ends the loop, and throws away the messages that it has not taken. @returns how many messages these were
+   */
   end(): number {
     const offered = this.#offered
     this.#ended = true
@@ -39,12 +41,17 @@ export class MessageStream implements AsyncIterableIterator<unknown> {
     return offered === null ? 0 : 1
   }
 
-  /** Settles when the message that was taken last has been worked off: the loop asks for the next, or leaves. */
+  /**
+   * Settles when the last message that was taken has been handled: the loop asks for the next, or is left.
+   */
   rested(): Promise<void> {
     return this.#working ? new Promise((resolve) => this.#rested.push(resolve)) : Promise.resolve()
   }
 
-  /** Whether whoever reads knows that it has ended: they asked in vain for more, or have left since. */
+  /**
+   * Whether the reader knows that the loop has ended: it asked for more and got nothing, or has left the loop
+   * since.
+   */
   get isOver(): boolean {
     return this.#isOver
   }
@@ -74,7 +81,7 @@ export class MessageStream implements AsyncIterableIterator<unknown> {
   }
 
   #over(): IteratorResult<unknown> {
-    // whoever leaves sooner may be back, in a loop of its own for each part
+    // a reader that left earlier may come back, with a new loop for each part
     this.#isOver = this.#ended
     return { value: undefined, done: true }
   }
@@ -85,7 +92,10 @@ export class MessageStream implements AsyncIterableIterator<unknown> {
   }
 }
 
-/** A message as a loop sees it: flat and tagged with its type; text and bytes under `data`; an unnamed shape as it is. */
+/**
+ * A message as a loop gets it: flat, with its type in `type`; text and bytes in `data`; an unnamed shape
+ * unchanged.
+ */
 export function tagged(type: string | null, data: unknown): unknown {
   if (type === null) return data
   return typeof data === 'object' && !isBytes(data) ? { type, ...data } : { type, data }

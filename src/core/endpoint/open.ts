@@ -26,7 +26,7 @@ export interface EndpointDefinition {
   readonly run: (channel: ServerChannel) => ChannelHandler
 }
 
-/** A wire that was accepted. */
+/** A connection that was accepted. */
 interface AcceptedConnection {
   readonly connection: Connection
   listen(peer: Peer): void
@@ -39,10 +39,10 @@ interface EndpointArrival extends Arrival {
 }
 
 /**
- * The engine of every endpoint: authentication, authorization, memberships, accept, run. It settles when the handshake is
- * answered.
+ * Opens an endpoint: authenticate, authorize, reserve memberships, accept, run. It settles when the handshake
+ * is answered.
  *
- * @throws Denial when the peer is refused; nothing once the connection was accepted
+ * @throws Denial when authentication or authorization refuses; nothing after the connection was accepted
  */
 export async function openEndpoint(handshake: Handshake, definition: EndpointDefinition): Promise<void> {
   const context = contextOf(handshake)
@@ -57,7 +57,9 @@ function traceHandshake({ context, handshake, contract }: Arrival, lead: () => P
   return traced(context.tracer, () => handshakeSpan(handshake, contract.path), lead)
 }
 
-/** The same for a peer that may say only in its first message who it is: cookies are asked first. */
+/**
+ * Opens an endpoint for a peer that may send its credential as the first message. Cookies are tried first.
+ */
 async function openAfterFirstMessage(arrival: EndpointArrival): Promise<void> {
   const { handshake, context, options } = arrival
   const authorized = await authenticateAndAuthorize(arrival).catch((error: unknown) => {
@@ -68,7 +70,7 @@ async function openAfterFirstMessage(arrival: EndpointArrival): Promise<void> {
     return traceHandshake(arrival, () => register(arrival, authorized, () => acceptedWatchingFirst(arrival)))
   const first = new FirstMessage(handshake)
   const openLate = async (): Promise<void> => {
-    const late = await authenticateAndAuthorize(arrival, await first.door())
+    const late = await authenticateAndAuthorize(arrival, await first.authRequest())
     await register(arrival, late, () => first.accept(options.limits.message ?? context.limits.messageBytes))
   }
   try {
@@ -85,10 +87,13 @@ function accepted({ handshake, options }: EndpointArrival): AcceptedConnection {
   return { connection, listen: (receiver) => connection.listen(receiver) }
 }
 
-/** For a peer that came in without the first message that it may send: a credential in it must not reach a handler. */
+/**
+ * Accepts a peer that was authenticated without the first message that it may send: a credential in that
+ * message must not reach a handler.
+ */
 function acceptedWatchingFirst(arrival: EndpointArrival): AcceptedConnection {
   const { connection } = accepted(arrival)
-  // in a frame a credential is no message: its op is none
+  // in a frame a credential has its own op, so it is no message
   const isFramed = connection.protocol === protocolName
   return {
     connection,
@@ -96,7 +101,7 @@ function acceptedWatchingFirst(arrival: EndpointArrival): AcceptedConnection {
   }
 }
 
-/** Everything after authentication and authorization. A peer that has left during a wait leaves nothing behind. */
+/** Runs after authentication and authorization. A peer that has gone during a wait leaves nothing behind. */
 async function register(
   arrival: EndpointArrival,
   authorized: AuthorizedPeer,
@@ -109,7 +114,8 @@ async function register(
   try {
     if (handshake.signal.aborted) return memberships.release()
     assertServing(context)
-    // asked again now that nothing is awaited any more before the socket can be found: a revocation in between is not missed
+    // asked again, because from here to the entry in the registry nothing is awaited: a revocation in between
+    // is not missed
     const revoked = context.revocations.against(authorized, memberships.tenant)
     if (revoked !== null) throw withCode(revoked, options)
     const keys = keysOf(authorized, memberships, handshake.address)
@@ -130,7 +136,10 @@ async function register(
   }
 }
 
-/** Greets, joins the groups and runs; what goes wrong from here on ends the socket, for it is open. */
+/**
+ * Sends the greeting, joins the groups and starts the handlers. The socket is open, so an error from here on
+ * ends the socket.
+ */
 function startChannel(channel: ServerChannel, run: EndpointDefinition['run']): void {
   const { peer, memberships } = channel
   peer.tell({ type: 'accepted' })

@@ -4,7 +4,7 @@ import { aFunction, assertKind, type OptionKind } from '../../wire/options.ts'
 import type { Application, Handshake } from '../api/handshake.ts'
 import { paramsOf } from '../admission/authorize-peer.ts'
 
-/** An application that says which paths are its own. */
+/** An application that may tell its path template. */
 type Routed = Application & { readonly contract?: Contract }
 
 const someApplications: OptionKind = {
@@ -13,9 +13,9 @@ const someApplications: OptionKind = {
 }
 
 /**
- * Tries applications in order and hands the handshake to the first whose path it is: an endpoint by its contract; one
- * without a contract (your own wrapper, another router) is asked by calling it, and passes on what it answers with 404
- * before the door. Unknown paths are 404.
+ * Tries applications in order, and gives the handshake to the first that serves its path. An endpoint is
+ * matched by its contract. An application without a contract (your own wrapper, another router) is called;
+ * when it answers 404 before authentication, the next one is tried. Unknown paths are 404.
  *
  * @throws TypeError when one is no application, or two endpoints have the same path template
  * @example server.serve(router([room, bell, editor]))
@@ -28,7 +28,7 @@ export function router(applications: readonly Routed[]): Application {
   const twice = paths.find((path, index) => paths.indexOf(path) !== index)
   if (twice !== undefined) throw new TypeError(`two endpoints answer at the same path: '${twice}'`)
   const served = applications.map(({ contract }) => contract?.path ?? 'an application without a contract')
-  // an event holds it for each path that a scanner tries
+  // an event holds this text for each path that a scanner tries
   const detail = `served: ${served.join(', ')}`.slice(0, 200)
   return async (handshake) => {
     for (const application of applications) if (await tried(application, handshake)) return
@@ -47,7 +47,7 @@ async function tried(application: Routed, handshake: Handshake): Promise<boolean
   return true
 }
 
-/** Not this one: no such path here. Any other refusal is final. */
+/** Passes on a 404 for the path. Any other error is final. */
 function passedOn(error: unknown): false {
   if (error instanceof Denial && error.reason === 'not-found' && error.status === 404) return false
   throw error

@@ -1,17 +1,17 @@
 import { aContract, type Contract } from '../../wire/contract.ts'
 import { anObject, assertKind } from '../../wire/options.ts'
 
-/** A group as the layer knows it, and as its members are told of it. */
+/** The address of a group, as the layer and its members know it. */
 export interface Address {
-  /** Names the group in stores and on buses: no two groups share it, whatever their names hold. */
+  /** The name of the group in stores and topics. No two groups share it, whatever their names contain. */
   readonly key: string
-  /** The canonical path in the frames of its messages; `null` where each member's own path stands. */
+  /** The canonical path in the frames of its messages; `null` where the frame has the path of each member. */
   readonly path: string | null
   readonly contract: Contract
 }
 
 /**
- * The group of a contract's endpoint with these params: everyone inside, or one audience.
+ * The address of the group of an endpoint with these params: all its sockets, or one audience.
  *
  * @throws TypeError when a param is missing or malformed, or the contract has no such audience
  */
@@ -35,12 +35,12 @@ export function subjectAddress(contract: Contract, tenant: string, subject: stri
   return { key: joined('subject', tenant, contract.path, subject), path: null, contract }
 }
 
-/** What limits of an identity are kept by: two tenants may each have a user of that name. */
+/** The key of an identity for limits: two tenants may each have a user of that name. */
 export function identityKey(tenant: string, subject: string): string {
   return joined('identity', tenant, subject)
 }
 
-/** Who pays for what a socket costs: an identity, or the network of a guest. */
+/** What decides which account is charged: an identity, or the network of a guest. */
 export interface Payer {
   readonly tenant: string
   readonly subject: string
@@ -48,15 +48,15 @@ export interface Payer {
 }
 
 /**
- * The account that pays for what a socket costs: that of its identity. A guest pays from the account of its network, so
- * that a guest who reconnects, or opens many sockets, has one account. No tenant is in that one: guests of one network
- * share it.
+ * The account that is charged for a socket: that of its identity. A guest is charged to the account of its
+ * network, so that a guest who reconnects, or opens many sockets, still has one account. The key has no
+ * tenant then: guests of one network share it.
  */
 export function accountKey({ tenant, subject, network }: Payer): string {
   return network === undefined ? identityKey(tenant, subject) : joined('network', network)
 }
 
-/** Length-prefixed, so that no part can hold a separator and be taken for two. */
+/** Joins texts with their lengths, so that no text can imitate a separator. */
 function joined(...parts: readonly string[]): string {
   return parts.map((part) => `${part.length}:${part}`).join('')
 }

@@ -5,22 +5,22 @@ import { isRecord, parseRecord } from '../../wire/json.ts'
 import { type TraceContext, traceOf } from '../../wire/trace.ts'
 import { decodeUtf8 } from '../../wire/utf8.ts'
 
-/** One group message on its way: what every node needs to encode it for its own members. */
+/** A message to a group, with all that a node needs to encode it for its members. */
 export interface Dispatch {
   readonly type: string | null
   readonly body: Body
   readonly slow: SlowPolicy
-  /** Under `latest`, what it replaces. */
+  /** Under `latest`, names the waiting message that this one replaces. */
   readonly key: string
-  /** The socket that does not hear it. */
+  /** The socket that does not get it. */
   readonly except: string | null
-  /** Where it is kept, which its envelope says; `null` when it is not. */
+  /** Its position in the history, which its envelope carries; `null` when it is not kept. */
   readonly at: Position | null
-  /** Where its sender stands in a trace. */
+  /** The trace context of its sender. */
   readonly trace?: TraceContext
 }
 
-/** A dispatch as bytes: the length of its head in four bytes, the head as JSON, the data. */
+/** Encodes a dispatch: the length of its head in four bytes, the head as JSON, the data. */
 export function packDispatch(dispatch: Dispatch): Uint8Array {
   const { type, body, slow, key, except, trace } = dispatch
   const text = new TextEncoder()
@@ -33,7 +33,10 @@ export function packDispatch(dispatch: Dispatch): Uint8Array {
   return packed
 }
 
-/** Reads what another node or a store gave; `null` when it is no dispatch: a layer's content is checked, not trusted. */
+/**
+ * Decodes a dispatch of another node or a store; `null` when it is malformed. The content of a layer is
+ * checked, not trusted.
+ */
 export function unpackDispatch(packed: Uint8Array): Dispatch | null {
   if (packed.length < 4) return null
   const end = 4 + new DataView(packed.buffer, packed.byteOffset).getUint32(0)
@@ -58,7 +61,10 @@ function bodyFrom(kind: unknown, data: Uint8Array): Body | null {
   return kind === 'text' ? { kind, text } : null
 }
 
-/** Whether the data may stand in a frame as it is: JSON is pasted in unread, so it must be JSON, and an object under a name. */
+/**
+ * Whether the data can be put into a frame unchanged. JSON is pasted without parsing, so it must be JSON, and
+ * an object if it has a type.
+ */
 function isSendable(type: string | null, body: Body): boolean {
   if (body.kind !== 'json') return true
   try {

@@ -18,20 +18,20 @@ import {
 import { newId } from '../runtime/id.ts'
 import type { ServerEvent, Reporter } from '../api/events.ts'
 
-/** Someone who hears a group. */
+/** A member of a group: a socket that gets its messages. */
 export interface GroupMember {
   /** The id of the socket. */
   readonly id: string
   /** The canonical path of the socket, for frames of groups that have none of their own. */
   readonly path: string
-  /** Whether the socket speaks `sallyport.v1`; else it gets bare messages. */
+  /** Whether the socket speaks `sallyport.v1`; otherwise it gets bare messages. */
   readonly framed: boolean
   readonly connection: Connection
 }
 
-/** A held place in a group: reserved before the door opens, taken when it has. */
+/** A membership in a group: reserved before the handshake is accepted, taken after it. */
 export interface GroupMembership {
-  /** The group; one object for everyone who sits in it. */
+  /** The address of the group; one object for all its members. */
   readonly address: Address
   take(member: GroupMember): void
   leave(): void
@@ -41,34 +41,34 @@ interface LocalGroup {
   readonly address: Address
   readonly members: Set<GroupMember>
   holders: number
-  /** Its kept messages in their order; `null` without a history. */
+  /** The kept messages of the group, in order; `null` without a history. */
   readonly feed: HistoryFeed | null
-  /** When each member took its seat, on the monotonic clock; `null` without a history. */
+  /** When each member joined, on the monotonic clock; `null` without a history. */
   readonly since: Map<GroupMember, number> | null
   readonly ready: Promise<Unsubscribe>
 }
 
 /**
- * The sends of a group that are under way, so that offsets and delivery keep the order of `send`. Kept messages need not wait
- * for each other, because the layer keeps their order. A message that is not kept is delivered here at once: it waits for those
- * before it, and those after it wait for it.
+ * The sends of a group under way, so that positions and delivery keep the order of `send`. Kept messages need
+ * not wait for each other, because the layer keeps their order. A message that is not kept is delivered here
+ * at once; so it waits for those before it, and those after it wait for it.
  */
 interface SendQueue {
   /** Whether the last message is kept. */
   readonly isKept: boolean
-  /** What the last message has waited for. */
+  /** What the last message waited for. */
   readonly before: Promise<void> | undefined
-  /** Settles when the last message and all that it follows are through. */
+  /** Settles when the last message and all before it are done. */
   readonly through: Promise<void>
 }
 
-/** One kept message of a group's history. */
+/** A kept message of the history of a group. */
 export interface HistoryEntry {
   readonly at: Position
   readonly dispatch: Dispatch
 }
 
-/** What groups are made of. */
+/** What groups need. */
 export interface GroupsParts {
   readonly link: Link
   readonly clock: Clock
@@ -76,10 +76,10 @@ export interface GroupsParts {
   readonly emit: (happening: ServerEvent) => void
 }
 
-/** Everyone who hears the same thing, on this node and through the layer on all others. */
+/** The groups of a server: delivers to members on this node, and through the layer to those on all others. */
 export class Groups {
   readonly #rooms = new Map<string, LocalGroup>()
-  /** What is under way in each group with a history. */
+  /** The sends under way in each group with a history. */
   readonly #queues = new Map<string, SendQueue>()
   readonly #parts: GroupsParts
   readonly #link: Link
@@ -91,7 +91,10 @@ export class Groups {
     this.#report = parts.report
   }
 
-  /** Subscribes to a group if nobody here does yet, so that whoever takes the seat misses nothing. @throws what the layer throws */
+  /**
+   * Subscribes to a group if this node has not yet, so that a member misses no message from now on. @throws
+   * what the layer throws
+   */
   async reserve(address: Address): Promise<GroupMembership> {
     const room = this.#room(address)
     room.holders++
@@ -104,7 +107,10 @@ export class Groups {
     return new ReservedMembership(room, this.#parts.clock, this.#release)
   }
 
-  /** Sends to everyone: local members at once, the others through the layer. Resolves when the layer has accepted it. */
+  /**
+   * Sends to all members: to local ones at once, to the others through the layer. Resolves when the layer has
+   * accepted it.
+   */
   async send(address: Address, dispatch: Dispatch, kept: boolean): Promise<number> {
     const { history } = address.contract
     const { key } = address
@@ -125,7 +131,7 @@ export class Groups {
     }
   }
 
-  /** What is kept of a group after a position, oldest first. */
+  /** The kept messages of a group after a position, oldest first. */
   async history(
     address: Address,
     after: Position | null,
@@ -145,7 +151,7 @@ export class Groups {
     return this.#rooms.get(key)?.members ?? new Set()
   }
 
-  /** How many groups have someone on this node. */
+  /** How many groups have members on this node. */
   get size(): number {
     return this.#rooms.size
   }
@@ -155,7 +161,10 @@ export class Groups {
     return send()
   }
 
-  /** Appends and sends in one step. Members here hear it by the layer's own word or by its answer, whichever comes first. */
+  /**
+   * Appends and publishes in one step. Members here get the message when the layer delivers it, or when its
+   * publication resolves, whichever comes first.
+   */
   async #keep(address: Address, dispatch: Dispatch, keep: Keep): Promise<number> {
     const placed = await this.#link.publish(address.key, () => packDispatch(dispatch), keep)
     const room = this.#rooms.get(address.key)
@@ -176,7 +185,7 @@ export class Groups {
     const known = this.#rooms.get(address.key)
     if (known !== undefined) return known
     const isKept = address.contract.history !== undefined
-    const feed = isKept ? this.#feed(address, (dispatch, saidAt) => deliver(room, dispatch, saidAt)) : null
+    const feed = isKept ? this.#feed(address, (dispatch, sentAt) => deliver(room, dispatch, sentAt)) : null
     const subscribed = this.#link.subscribe(address.key, (delivery) => this.#hear(room, delivery))
     const ready = feed === null ? subscribed : this.#begun(address, { subscribed, feed })
     const room: LocalGroup = {
@@ -203,7 +212,7 @@ export class Groups {
     return unsubscribe
   }
 
-  #feed(address: Address, hand: (dispatch: Dispatch, saidAt: number) => void): HistoryFeed | null {
+  #feed(address: Address, hand: (dispatch: Dispatch, sentAt: number) => void): HistoryFeed | null {
     const { contract, key } = address
     if (contract.history === undefined) return null
     const { link, clock } = this.#parts
@@ -236,7 +245,10 @@ export class Groups {
   }
 }
 
-/** A class, because each socket has at least two: closures with what they share are larger. */
+/**
+ * A class, because each socket has at least two memberships, and closures with their shared context are
+ * larger.
+ */
 class ReservedMembership implements GroupMembership {
   readonly #room: LocalGroup
   readonly #clock: Clock
@@ -272,10 +284,10 @@ class ReservedMembership implements GroupMembership {
   }
 }
 
-/** Settles with nothing, so that a group whose sends never pause does not keep them all. */
+/** Resolves without a value, so that a group with sends at all times does not keep their results. */
 async function settledAfter(before: Promise<void> | undefined, sending: Promise<unknown>): Promise<void> {
   await before
-  // one that fails has been told to its own caller
+  // a failed send is reported to its own caller
   await sending.catch(() => {})
 }
 
@@ -295,16 +307,16 @@ function receiversOf({ members }: LocalGroup, { except }: Dispatch): number {
 }
 
 /**
- * Hands one message to those who were members when it was said: encoded at most once for each wire, the same packet for
- * everyone.
+ * Delivers a message to the members that had joined before it was sent: encoded at most once for each wire,
+ * the same packet for all.
  */
-function deliver(room: LocalGroup, dispatch: Dispatch, saidAt: number): void {
+function deliver(room: LocalGroup, dispatch: Dispatch, sentAt: number): void {
   const { address, members, since } = room
   const { except } = dispatch
   const plain = lazily(() => packet(address, dispatch, encodePlain(dispatch.type, dispatch.body)))
   const framed = byPath((path) => packet(address, dispatch, framePayload(path, dispatch)))
   for (const member of members) {
-    if (member.id === except || (since?.get(member) ?? 0) > saidAt) continue
+    if (member.id === except || (since?.get(member) ?? 0) > sentAt) continue
     member.connection.send(member.framed ? framed(address.path ?? member.path) : plain())
   }
 }
@@ -323,7 +335,10 @@ function lazily<T>(make: () => T): () => T {
   return () => (made ??= make())
 }
 
-/** A group's members share one path; only those of a subject may differ, and then mostly in runs. */
+/**
+ * Makes a value once for each run of members with the same path. The members of most groups share one path;
+ * only those of a subject may differ.
+ */
 function byPath<T>(make: (path: string) => T): (path: string) => T {
   let last: { readonly path: string; readonly made: T } | undefined
   return (path) => {

@@ -3,38 +3,42 @@ import type { Clock } from '../../wire/clock.ts'
 import { type Dispatch, unpackDispatch } from './envelope.ts'
 import type { Link, LogRules, Placing } from '../api/layer.ts'
 
-/** What a feed is made of. */
+/** What a feed needs. */
 export interface HistoryFeedParts {
   readonly link: Pick<Link, 'range'>
   readonly topic: string
   readonly rules: LogRules
   readonly clock: Pick<Clock, 'monotonic'>
-  /** Hands a message to those who were members at that moment of the monotonic clock. */
-  deliver(dispatch: Dispatch, saidAt: number): void
-  /** Messages are lost for the members: kept ones cannot be read again; others could not wait. */
+  /** Delivers a message to those who were members at that moment of the monotonic clock. */
+  deliver(dispatch: Dispatch, sentAt: number): void
+  /**
+   * Reports messages that members do not get: kept messages that could not be read again, or others that
+   * could not wait.
+   */
   lost(kept: boolean, error: unknown): void
 }
 
-/** A message as it was heard; `placing` is `null` where it is not kept. */
+/** A message as it was received; `placing` is `null` when it is not kept. */
 interface HeardMessage {
   readonly dispatch: Dispatch
   readonly placing: Placing | null
-  readonly saidAt: number
+  readonly sentAt: number
 }
 
-/** How many messages wait at most while others are read; beyond it what waits is read as well. */
+/** How many messages may wait while the log is read. Beyond it, those are read from the log as well. */
 const mostWaiting = 64
 
 /**
- * The messages of a group with a history, in the order of its log. Each kept message names the one before it: where that is not
- * the one that was handed on last, the log is read, and what comes meanwhile waits.
+ * The messages of a group with a history, delivered in the order of its log. Each kept message names the one
+ * before it. When that is not the one delivered last, the log is read, and messages that arrive meanwhile
+ * wait.
  */
 export class HistoryFeed {
   readonly #parts: HistoryFeedParts
   /** The position of the kept message that was handed on last, and when it was said. */
   #last: Position | null = null
   #lastAt = 0
-  /** What waits; `null` while nothing is read. */
+  /** The messages that wait; `null` while the log is not read. */
   #waiting: HeardMessage[] | null = null
   #hasOverflowed = false
 
@@ -55,7 +59,7 @@ export class HistoryFeed {
   }
 
   hear(dispatch: Dispatch, placing: Placing | null): void {
-    this.#offer({ dispatch, placing, saidAt: this.#parts.clock.monotonic() })
+    this.#offer({ dispatch, placing, sentAt: this.#parts.clock.monotonic() })
   }
 
   #offer(heard: HeardMessage): void {
@@ -81,20 +85,20 @@ export class HistoryFeed {
     return last !== null && last.epoch === epoch && offset <= last.offset
   }
 
-  #reach(at: Position, saidAt: number): void {
+  #reach(at: Position, sentAt: number): void {
     this.#last = at
-    this.#lastAt = saidAt
+    this.#lastAt = sentAt
   }
 
-  /** Hands a message on, unless it was handed on already. */
-  #take({ dispatch, placing, saidAt }: HeardMessage): void {
-    if (placing === null) return this.#parts.deliver(dispatch, saidAt)
+  /** Delivers a message, unless it was delivered already. */
+  #take({ dispatch, placing, sentAt }: HeardMessage): void {
+    if (placing === null) return this.#parts.deliver(dispatch, sentAt)
     if (this.#isBehind(placing.at)) return
-    this.#reach(placing.at, saidAt)
-    this.#parts.deliver({ ...dispatch, at: placing.at }, saidAt)
+    this.#reach(placing.at, sentAt)
+    this.#parts.deliver({ ...dispatch, at: placing.at }, sentAt)
   }
 
-  /** Reads what is missing before a message. Where that fails, members go on without it. */
+  /** Reads the messages that are missing before this one. When that fails, members continue without them. */
   async #fill(unlinked: HeardMessage): Promise<void> {
     const waiting = (this.#waiting = [unlinked])
     let isWhole = true
@@ -108,7 +112,8 @@ export class HistoryFeed {
       this.#parts.lost(true, error)
     }
     this.#waiting = null
-    // the first kept one is handed on whatever the log has before it; behind it another may be missing
+    // the first kept message is delivered whatever the log has before it; behind it another one may be
+    // missing
     const first = waiting.findIndex(({ placing }) => placing !== null)
     for (const [index, heard] of waiting.entries())
       if (isWhole && index > first) this.#offer(heard)
@@ -123,7 +128,7 @@ export class HistoryFeed {
     return isQuiet && placing?.at.epoch !== this.#last.epoch ? 'all' : this.#last
   }
 
-  /** Hands on what the log has up to the first kept message that waits. */
+  /** Delivers what the log has up to the first kept message that waits. */
   async #read(waiting: readonly HeardMessage[], unlinked: Placing | null): Promise<void> {
     const { link, topic, rules, clock, lost } = this.#parts
     const { entries, complete } = await link.range(topic, rules, this.#from(unlinked))
@@ -133,7 +138,7 @@ export class HistoryFeed {
     for (const { at, prev, value, ageMs } of entries) {
       if (until !== undefined && isSame(at, until)) return
       const dispatch = unpackDispatch(value)
-      if (dispatch !== null) this.#take({ dispatch, placing: { at, prev }, saidAt: now - ageMs })
+      if (dispatch !== null) this.#take({ dispatch, placing: { at, prev }, sentAt: now - ageMs })
       else if (!this.#isBehind(at)) this.#reach(at, now - ageMs)
     }
   }

@@ -15,7 +15,7 @@ import {
 } from '../api/layer.ts'
 import type { Reporter } from '../api/events.ts'
 
-/** What a connection to a layer is made of. */
+/** What a connection to a layer needs. */
 export interface LayerConnectionParts {
   readonly layer: Layer
   readonly node: string
@@ -25,16 +25,16 @@ export interface LayerConnectionParts {
 
 /** For how long an attempt to connect may take. */
 const connectMs = 10_000
-/** How long after a failed attempt comes the next: at first, and at most. */
+/** The wait after a failed attempt: the first one, and the longest. */
 const [firstRetryMs, maxRetryMs] = [50, 2_000]
-/** For how long a call may take; a kept message is repeated by its layer meanwhile. */
+/** For how long a call may take. The layer repeats a kept message meanwhile. */
 const callMs = 2_000
 const publishMs = 5_000
 
 /**
- * A node's link to its layer, before it is connected and after. It connects at once and tries again until it is closed; calls
- * wait for the attempt under way and fail with `ERR_LAYER` when there is none, or in their own time. All that a layer throws
- * comes out as a `SallyportError`.
+ * The link of a node to its layer, before and after it is connected. It connects at once, and tries again
+ * until it is closed. Calls wait for the attempt under way; they fail with `ERR_LAYER` when there is none, or
+ * when their time is over. Every error of a layer becomes a `SallyportError`.
  */
 export class LayerConnection implements Link {
   readonly #parts: LayerConnectionParts
@@ -49,12 +49,12 @@ export class LayerConnection implements Link {
     this.#link = this.#connect(firstRetryMs)
   }
 
-  /** How the link is, as it said last. */
+  /** The last health that the link reported. */
   get health(): Health {
     return this.#health
   }
 
-  /** The names of the nodes that are alive, this one among them. */
+  /** The names of the nodes that are alive, including this one. */
   get nodes(): readonly string[] {
     return this.#health.nodes
   }
@@ -71,7 +71,8 @@ export class LayerConnection implements Link {
         return begun
       })
     } catch (error) {
-      // its caller was told of a failure and will not end it: one that begins too late is ended here
+      // the caller was told of a failure and will not end the subscription: one that begins too late is ended
+      // here
       if (begun !== undefined) leaveTopic(begun, this.#failed)
       throw error
     }
@@ -93,7 +94,7 @@ export class LayerConnection implements Link {
     return this.#call('claim', callMs, (link) => link.claim(key, owner, ttlMs))
   }
 
-  /** Leaves the layer, and tries no more. A second call does nothing more: there is no link any more to leave by. */
+  /** Leaves the layer, and does not reconnect. A second call does nothing. */
   async close(): Promise<void> {
     this.#closed = true
     this.#retry?.cancel()
@@ -112,7 +113,7 @@ export class LayerConnection implements Link {
     const connecting = begin(() => layer.connect(node, { health }))
     const linked = this.#inTime('connect', connectMs, connecting)
     linked.catch((error: unknown) => {
-      // a link that comes too late is not used and not heard: the next attempt has another
+      // a link that comes too late is not used: the next attempt has another one
       isOver = true
       connecting.then((late) => late.close()).catch(() => {})
       if (this.#closed) return
@@ -134,14 +135,17 @@ export class LayerConnection implements Link {
       )
   }
 
-  /** Every call waits for the link, also one that is connected: calls reach the layer in the order in which they were made. */
+  /**
+   * Runs a call when there is a link. Every call waits for it, also when it is connected: calls reach the
+   * layer in the order in which they were made.
+   */
   async #call<T>(what: string, ms: number, run: (link: Link) => Promise<T>): Promise<T> {
     let isOver = false
     const inOrder = this.#link.then((link) => (isOver ? never<T>() : run(link)))
     try {
       return await this.#inTime(what, ms, inOrder)
     } finally {
-      // what its caller was told has failed is not done when the link is there at last
+      // a call whose failure was reported is not made when the link comes later
       isOver = true
     }
   }

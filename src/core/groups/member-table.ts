@@ -1,17 +1,20 @@
 import type { PresentMember } from '../../wire/frame.ts'
 
-/** A member as it is shown: encoded once for all readers. */
+/** A member as readers see it, encoded once for all of them. */
 export interface ShownMember {
   readonly user: string
   /** The JSON of a {@link PresentMember}. */
   readonly json: string
-  /** Bytes of that JSON. */
+  /** The bytes of that JSON. */
   readonly bytes: number
-  /** Counts what is shown in its group: greater than every version that its node knew then. No clock has a part in it. */
+  /**
+   * Counts the changes of a group: greater than every version that its node knew before. It does not depend
+   * on a clock.
+   */
   readonly version: number
 }
 
-/** Who came or changed (as JSON), and who went. */
+/** The members that came or changed, as JSON, and the users that left. */
 export interface MemberChanges {
   readonly joins: readonly string[]
   readonly leaves: readonly string[]
@@ -19,9 +22,9 @@ export interface MemberChanges {
 
 /** A page of members in the order of their users. */
 export interface Page {
-  /** The user after whom it begins; `null` for the first page. */
+  /** The user after which the page begins; `null` for the first page. */
   readonly after: string | null
-  /** How many at most. */
+  /** At most this many members. */
   readonly limit: number
 }
 
@@ -31,38 +34,41 @@ export function shownMember({ user, info }: PresentMember, version: number): Sho
   return { user, json, bytes: new TextEncoder().encode(json).length, version }
 }
 
-/** A member as it travels. */
+/** Decodes a member. */
 export function memberOf({ json }: ShownMember): PresentMember {
-  // written by `shownMember` from a member
+  // `shownMember` has written it from a member
   return JSON.parse(json) as PresentMember
 }
 
 /**
- * The members of one group as several nodes show them, each user once. A change costs a look at that user on each node, and no
- * walk over all members.
+ * The members of one group, merged from several nodes, each user once. A change costs one look-up of that
+ * user on each node, and no walk over all members.
  */
 export class MemberTable {
   readonly #mine: (user: string) => ShownMember | undefined
-  /** Of the other nodes. Made when one of them shows somebody: most groups are small, and many are on one node alone. */
+  /**
+   * The members on other nodes. Made when another node shows a member: most groups are small, and many are on
+   * one node alone.
+   */
   #nodes: Map<string, Map<string, ShownMember>> | null = null
-  /** Of each user what is seen, in the order in which the users came. */
+  /** The visible entry of each user, in the order in which the users came. */
   readonly #shown = new Map<string, ShownMember>()
-  /** Users that have changed since the changes were taken, and what was seen of them then. */
+  /** The users that have changed since the changes were taken, each with its entry from before. */
   #changed: Map<string, string | null> | null = null
   #bytes = 0
   #list: string | null = null
 
-  /** @param mine what this node shows of a user */
+  /** @param mine the entry of a user on this node */
   constructor(mine: (user: string) => ShownMember | undefined) {
     this.#mine = mine
   }
 
-  /** How many users are seen. */
+  /** How many users are visible. */
   get size(): number {
     return this.#shown.size
   }
 
-  /** Bytes of all that is seen. */
+  /** The bytes of all visible entries. */
   get bytes(): number {
     return this.#bytes
   }
@@ -72,22 +78,22 @@ export class MemberTable {
     return this.#changed !== null
   }
 
-  /** Everyone who is seen, in the order in which they came. */
+  /** All visible entries, in the order in which the users came. */
   get members(): Iterable<ShownMember> {
     return this.#shown.values()
   }
 
-  /** The same as JSON, with commas between them; joined once until something changes. */
+  /** All visible entries as JSON, with commas between them; joined again only after a change. */
   get list(): string {
     return (this.#list ??= Array.from(this.#shown.values(), ({ json }) => json).join(','))
   }
 
-  /** What is seen of a user; `undefined` when it is not here. */
+  /** The visible entry of a user; `undefined` when the user is not present. */
   get(user: string): ShownMember | undefined {
     return this.#shown.get(user)
   }
 
-  /** Another node shows a user, or something new of it. */
+  /** Sets the entry of a user on another node. */
   set(node: string, member: ShownMember): void {
     this.#nodes ??= new Map()
     const members = this.#nodes.get(node) ?? new Map<string, ShownMember>()
@@ -95,12 +101,12 @@ export class MemberTable {
     this.settle(member.user)
   }
 
-  /** Another node shows a user no more. */
+  /** Removes the entry of a user on another node. */
   delete(node: string, user: string): void {
     if (this.#nodes?.get(node)?.delete(user) === true) this.settle(user)
   }
 
-  /** Another node shows these and no others. */
+  /** Replaces all entries of another node. */
   replace(node: string, shown: readonly ShownMember[]): void {
     this.#nodes ??= new Map()
     const before = this.#nodes.get(node) ?? new Map<string, ShownMember>()
@@ -111,7 +117,7 @@ export class MemberTable {
     for (const user of members.keys()) this.settle(user)
   }
 
-  /** What has changed since this was called last; what has changed back is no change. */
+  /** The changes since the last call. A change that was undone is none. */
   takeChanges(): MemberChanges {
     const joins: string[] = []
     const leaves: string[] = []
@@ -125,7 +131,7 @@ export class MemberTable {
     return { joins, leaves }
   }
 
-  /** What this node shows of a user may have changed. */
+  /** Updates the visible entry of a user that may have changed on this node. */
   settle(user: string): void {
     let latest = this.#mine(user)
     for (const members of this.#nodes?.values() ?? []) {
@@ -148,15 +154,21 @@ export class MemberTable {
   }
 }
 
-/** Of several nodes that show a user the latest is seen; of one version the later text, so that all nodes see the same. */
+/**
+ * When several nodes show a user, the latest version is visible; of equal versions the greater text, so that
+ * all nodes see the same.
+ */
 function isLater(one: ShownMember, other: ShownMember): boolean {
   return one.version > other.version || (one.version === other.version && one.json > other.json)
 }
 
-/** How many candidates for a page are gathered before they are sorted. */
+/** How many candidates for a page are collected before they are sorted. */
 const gathered = 1_024
 
-/** One page of members: a look at each member, and a sort of no more than the page and some candidates at a time. */
+/**
+ * One page of members. It looks at each member, and sorts no more than the page and some candidates at a
+ * time.
+ */
 export function pageOf(members: Iterable<ShownMember>, { after, limit }: Page): readonly ShownMember[] {
   let page: readonly ShownMember[] = []
   let more: ShownMember[] = []

@@ -7,11 +7,11 @@ import { inParts, type PresenceMessage, type MembersRequest, type SnapshotPart }
 import { type PeersOwner, PresencePeers } from './presence-peers.ts'
 import { PresenceTeller, type TellerContext, type ToldGroup } from './presence-teller.ts'
 
-/** A user with a socket here, or with one that has left a moment ago. */
+/** A user with a socket here, or with one that has just left. */
 interface Here {
-  /** What is seen of the user here: what was shown last. */
+  /** The visible entry of the user here: the one that was shown last. */
   shown: ShownMember
-  /** What each socket shows, the latest last. */
+  /** The entry of each socket, the latest last. */
   readonly sockets: Map<string, ShownMember>
   leaving: Timer | null
 }
@@ -20,26 +20,26 @@ interface Here {
 export interface PresenceContext extends TellerContext {
   readonly node: string
   readonly graceMs: number
-  /** Tells all nodes that watch a group. */
+  /** Sends a message to all nodes that watch a group. */
   publish(address: Address, message: PresenceMessage): void
-  /** Tells one node. */
+  /** Sends a part of a snapshot to one node. */
   answer(node: string, part: SnapshotPart): void
-  /** A user has gone: perhaps nothing holds the group any more. */
+  /** Called when a user has left: the group may have no sockets any more. */
   emptied(group: PresenceGroup): void
 }
 
-/** What is a watched group's own. */
+/** What belongs to one watched group. */
 export interface PresenceGroupParts {
   readonly address: Address
-  /** Names this beginning: the process, and the how manieth of it. */
+  /** The name of this watch: the process, and the number of the watch in it. */
   readonly life: string
-  /** How many members clients are told by name. */
+  /** Up to how many members clients get a list. */
   readonly upTo: number
 }
 
 /**
- * The first 20 changes are told at the end of their turn; more are gathered for 50 ms: so many frames a second a group costs at
- * most, however many come and go.
+ * The first 20 changes are sent at the end of their turn; further ones are collected for 50 ms. So a group
+ * costs at most this many frames a second, however many members come and go.
  */
 const pace = { most: 20, eachMs: 1_000, burst: 20 }
 
@@ -47,15 +47,15 @@ const pace = { most: 20, eachMs: 1_000, burst: 20 }
 const highestVersion = 2 ** 51
 
 /**
- * The presence of one group on this node: its own users, those of the others, and telling each of the other. Most groups are
- * small: what only some need is made when they need it.
+ * The presence of one group on this node: its own users, those of other nodes, and the exchange between the
+ * nodes. Most groups are small, so the parts that few groups need are made on demand.
  */
 export class PresenceGroup implements PeersOwner, ToldGroup {
   readonly address: Address
   readonly upTo: number
   readonly table: MemberTable
   readonly teller: PresenceTeller
-  /** How many rely on it: sockets that are in or on their way. */
+  /** How many sockets use it: open ones, and those whose handshake is under way. */
   holders = 0
   /** When all nodes were asked, on the monotonic clock. */
   askedAt: number = Number.POSITIVE_INFINITY
@@ -63,15 +63,15 @@ export class PresenceGroup implements PeersOwner, ToldGroup {
   readonly #life: string
   readonly #here = new Map<string, Here>()
   readonly #pace: Bucket
-  /** What the other nodes tell. */
+  /** The presence on other nodes. */
   #peers: PresencePeers | null = null
-  /** Users of this node whose change no other node has been told. */
+  /** The users of this node whose change was not yet sent to other nodes. */
   #untold: Set<string> | null = null
-  /** How many changes the other nodes were told. */
+  /** How many changes were sent to other nodes. */
   #n = 0
-  /** The latest version that this node has given or heard. */
+  /** The latest version that this node has given or received. */
   #version = 0
-  /** Whether what has changed is going to be told. */
+  /** Whether the sending of changes is scheduled. */
   #isDue = false
   #gathering: Timer | null = null
   #isClosed = false
@@ -98,12 +98,12 @@ export class PresenceGroup implements PeersOwner, ToldGroup {
     return this.holders === 0 && this.#here.size === 0
   }
 
-  /** What this node shows. */
+  /** The entries of this node. */
   *mine(): Iterable<ShownMember> {
     for (const { shown } of this.#here.values()) yield shown
   }
 
-  /** Asks all nodes who they show. */
+  /** Asks all nodes for their entries. */
   begin(): void {
     this.askedAt = this.clock.monotonic()
     this.ask(this.firstQuestion, null)
@@ -120,14 +120,14 @@ export class PresenceGroup implements PeersOwner, ToldGroup {
     if (message.kind === 'd') this.#others.delta(message)
     else if (message.kind === 'g') this.#others.sign(message)
     else if (message.kind === 's') this.#others.snapshot(message)
-    // a node that shows nobody has nothing to say to a question to all
+    // a node without entries does not answer a question to all nodes
     else if (message.to === this.#context.node || (message.to === null && this.#here.size > 0))
       this.answer(message)
   }
 
-  /** Tells one node who is shown here. */
+  /** Sends the entries of this node to one node. */
   answer({ node: asker, id: re, page }: MembersRequest): void {
-    // what is in the answer is not told once more
+    // changes that the answer includes are not sent once more
     this.#tellNodes()
     const parts = inParts(page === null ? this.mine() : pageOf(this.mine(), page))
     const fields = { ...this.#standpoint(this.#n), group: this.address.key, re, parts: parts.length }
@@ -136,8 +136,8 @@ export class PresenceGroup implements PeersOwner, ToldGroup {
   }
 
   /**
-   * Another node answers the first question of this one: a user who came here while the answer was on its way came after what
-   * it says, which this node could not know.
+   * Takes the first answer of another node. A user that came here while the answer was under way came after
+   * its entries, but this node could not know their versions.
    */
   introduced(members: readonly ShownMember[]): void {
     for (const { user, version } of members) {
@@ -150,18 +150,18 @@ export class PresenceGroup implements PeersOwner, ToldGroup {
     }
   }
 
-  /** A node has left. */
+  /** Removes the entries of a node that has left. */
   forget(node: string): void {
     this.#peers?.forget(node)
   }
 
-  /** Gives the sign by which others see that they have missed nothing, and looks after those of whom none has come. */
+  /** Sends a sign by which other nodes notice a missed change, and checks the signs of the others. */
   giveSign(): void {
     this.#peers?.sweep()
     if (this.#n > 0) this.#publish({ kind: 'g', ...this.#standpoint(this.#n) })
   }
 
-  /** Shows one socket of a user; once more with something new about it. */
+  /** Shows one socket of a user. Called again to change its entry. */
   enter(socket: string, member: PresentMember): void {
     const { user } = member
     const shown = shownMember(member, ++this.#version)
@@ -170,26 +170,32 @@ export class PresenceGroup implements PeersOwner, ToldGroup {
       leaving: null,
     }
     leaving?.cancel()
-    // set anew, it stands behind the other tabs
+    // set anew, so that it comes after the other tabs
     sockets.delete(socket)
     sockets.set(socket, shown)
     this.#here.set(user, { shown, sockets, leaving: null })
     this.#changedHere(user)
   }
 
-  /** Shows a socket no more, at once. */
+  /** Hides a socket at once. */
   hide(socket: string, user: string): void {
     if (this.#withdraw(socket, user) !== null) this.#gone(user)
   }
 
-  /** A socket has left: a user without another one is seen for the grace of a reload. */
+  /**
+   * Removes a socket that has left. A user without another one stays visible for the grace time, so that a
+   * reload is not seen.
+   */
   leave(socket: string, user: string): void {
     const here = this.#withdraw(socket, user)
     const { timers, graceMs } = this.#context
     if (here !== null) here.leaving = timers.after(graceMs, () => this.#gone(user))
   }
 
-  /** What has changed is told at the end of the turn, or together with what else changes in the next 50 ms. */
+  /**
+   * Schedules the sending of changes: at the end of the turn, or together with other changes in the next 50
+   * ms.
+   */
   changed(): void {
     this.teller.changed()
     if (this.#isDue || this.#isClosed) return
@@ -199,13 +205,13 @@ export class PresenceGroup implements PeersOwner, ToldGroup {
     else this.#gathering = this.#context.timers.after(this.#pace.shortMs(now), () => this.#gathered())
   }
 
-  /** Ends: the other nodes are told what they do not know yet. */
+  /** Ends the watch, and sends the changes that other nodes do not know yet. */
   close(): void {
     this.#tellNodes()
     this.stop()
   }
 
-  /** Ends without a word. */
+  /** Ends the watch without a message. */
   stop(): void {
     this.#isClosed = true
     this.#gathering?.cancel()
@@ -226,7 +232,10 @@ export class PresenceGroup implements PeersOwner, ToldGroup {
       if (version <= highestVersion) this.#version = Math.max(this.#version, version)
   }
 
-  /** Answers a user of whom this was the last socket; of any other it is seen what the other tabs show. */
+  /**
+   * Removes the entry of a socket. Returns the user when this was its last socket; otherwise the entry of
+   * another tab becomes visible.
+   */
   #withdraw(socket: string, user: string): Here | null {
     const here = this.#here.get(user)
     if (here === undefined || !here.sockets.delete(socket) || this.#isClosed) return null

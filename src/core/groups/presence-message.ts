@@ -2,33 +2,33 @@ import { isRecord } from '../../wire/json.ts'
 import { decodeUtf8 } from '../../wire/utf8.ts'
 import { type Page, type ShownMember, shownMember } from './member-table.ts'
 
-/** Where a node stands in what it tells of a group: how many changes it has told since it began to. */
+/** The state of the changes of a node in a group: how many it has sent since it began. */
 export interface Standpoint {
   readonly node: string
-  /** Which beginning: the process, and the how manieth of it. */
+  /** The name of the watch: the process, and the number of the watch in it. */
   readonly life: string
   readonly n: number
 }
 
-/** What has changed on a node; `n` counts it. */
+/** Changes on a node; `n` counts them. */
 export interface Delta extends Standpoint {
   readonly kind: 'd'
   readonly join: readonly ShownMember[]
   readonly leave: readonly string[]
 }
 
-/** A part of all that a node shows, for one that has asked. */
+/** A part of all entries of a node, for a node that has asked. */
 export interface SnapshotPart extends Standpoint {
   readonly kind: 's'
   readonly group: string
-  /** The id of the question. */
+  /** The id of the request. */
   readonly re: string
   readonly part: number
   readonly parts: number
   readonly members: readonly ShownMember[]
 }
 
-/** A question: who do you show? */
+/** A request for the members that a node shows. */
 export interface MembersRequest {
   readonly kind: '?'
   /** The node that asks. */
@@ -37,22 +37,22 @@ export interface MembersRequest {
   readonly group: string
   /** The node that is asked; `null` for all. */
   readonly to: string | null
-  /** The page that is asked for; `null` for all members. */
+  /** The requested page; `null` for all members. */
   readonly page: Page | null
 }
 
-/** A sign from time to time, so that one that has missed a change asks. */
+/** A sign that a node sends from time to time, so that a node that has missed a change asks again. */
 export interface Sign extends Standpoint {
   readonly kind: 'g'
 }
 
-/** What nodes tell each other of who is in a group. */
+/** The messages by which nodes exchange the members of a group. */
 export type PresenceMessage = Delta | SnapshotPart | MembersRequest | Sign
 
-/** How many bytes of members one message carries at most, unless one member is larger. */
+/** The most bytes of members in one message, unless one member is larger. */
 const partBytes = 65_536
 
-/** Members in parts for one message each; one empty part when there are none. */
+/** Divides members into parts, one for each message. One empty part when there are no members. */
 export function inParts(members: Iterable<ShownMember>): readonly (readonly ShownMember[])[] {
   let last: ShownMember[] = []
   const parts = [last]
@@ -68,7 +68,7 @@ export function inParts(members: Iterable<ShownMember>): readonly (readonly Show
   return parts
 }
 
-/** A message as bytes. */
+/** Encodes a message. */
 export function packPresence(message: PresenceMessage): Uint8Array {
   return new TextEncoder().encode(textOf(message))
 }
@@ -85,13 +85,13 @@ function textOf(message: PresenceMessage): string {
   return JSON.stringify(message)
 }
 
-/** Members are encoded already. */
+/** Encodes fields and a list of members, which are encoded already. */
 function withMembers(fields: object, name: string, members: readonly ShownMember[]): string {
   const list = members.map(({ json, version }) => `[${json},${version}]`).join(',')
   return `${JSON.stringify(fields).slice(0, -1)},"${name}":[${list}]}`
 }
 
-/** Reads what another node sent; `null` when it is no such message. */
+/** Decodes a message of another node; `null` when it is malformed. */
 export function unpackPresence(bytes: Uint8Array): PresenceMessage | null {
   const message = recordIn(bytes)
   if (message === null) return null
@@ -107,7 +107,8 @@ type Fields = Readonly<Record<string, unknown>>
 
 function recordIn(bytes: Uint8Array): Fields | null {
   try {
-    // what a node of ours wrote: the bounds for JSON from strangers would refuse an info that this server has taken
+    // written by a node of ours: the bounds for JSON of peers would refuse an info that this server has
+    // accepted
     const value: unknown = JSON.parse(decodeUtf8(bytes))
     return isRecord(value) ? value : null
   } catch {
@@ -154,7 +155,7 @@ function isText(value: unknown): value is string {
   return typeof value === 'string'
 }
 
-/** Far below the end of whole numbers: there is always a next one. */
+/** Far below the largest exact integer, so that there is always a next one. */
 function isCount(value: unknown): value is number {
   return Number.isInteger(value) && Number(value) >= 0 && Number(value) <= 2 ** 52
 }

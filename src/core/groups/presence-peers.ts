@@ -6,44 +6,50 @@ import type { Delta, Sign, SnapshotPart, Standpoint } from './presence-message.t
 /** What is known of another node. */
 interface PresencePeer {
   readonly life: string
-  /** The last change that has been taken over. */
+  /** The number of the last change that was applied. */
   n: number
   heardAt: number
-  /** Whether changes wait for a snapshot. */
+  /** Whether a snapshot was requested, and changes wait for it. */
   isAsked: boolean
   askedAt: number
-  /** The id of the last question. */
+  /** The id of the last request. */
   question: string
   waiting: Delta[]
   readonly parts: SnapshotParts
 }
 
-/** Whom the other nodes are followed for. */
+/** The group for which the other nodes are followed. */
 export interface PeersOwner {
   readonly table: MemberTable
   readonly clock: Pick<Clock, 'monotonic'>
-  /** Names the question to all nodes, when the group began to be watched. */
+  /** The id of the request to all nodes, sent when the group began to be watched. */
   readonly firstQuestion: string
-  /** When that was, on the monotonic clock. */
+  /** When that request was sent, on the monotonic clock. */
   readonly askedAt: number
-  /** Asks one node for all that it shows. */
+  /** Asks one node for all its entries. */
   ask(id: string, to: string): void
-  /** A node has answered that question. */
+  /** Takes the first answer of a node. */
   introduced(members: readonly ShownMember[]): void
-  /** The table has changed. */
+  /** Called when the table has changed. */
   changed(): void
 }
 
-/** How long after a question to a node another one may follow. */
+/** The shortest time between two requests to a node. */
 const askAgainMs = 1_000
-/** A node with members gives a sign every 36 s at most: after two and a half of those it counts as one without members. */
+/**
+ * A node with members sends a sign every 36 s at most. After two and a half of those without a sign, it
+ * counts as a node without members.
+ */
 const silentMs = 90_000
-/** How many changes of one node wait for its snapshot at most; beyond it they are forgotten, and the node is asked again. */
+/**
+ * How many changes of one node may wait for its snapshot. Beyond it they are dropped, and the node is asked
+ * again.
+ */
 const mostWaiting = 256
 
 /**
- * What the other nodes tell of one group. Each counts its changes, so that a lost one shows in the next, or in the sign that
- * comes from time to time: then the node is asked for all that it shows.
+ * The entries of other nodes in one group. Each node counts its changes, so a lost change is noticed at the
+ * next one, or at the next sign. Then the node is asked for all its entries.
  */
 export class PresencePeers {
   readonly #owner: PeersOwner
@@ -63,7 +69,7 @@ export class PresencePeers {
 
   snapshot(part: SnapshotPart): void {
     const { node, re, n } = part
-    // an answer to an earlier question may be older than what is known
+    // the answer to an earlier request may be older than what is known
     if (re !== this.#owner.firstQuestion && re !== this.#peers.get(node)?.question) return
     const peer = this.#peer(part)
     if (peer === null || n < peer.n) return
@@ -82,14 +88,14 @@ export class PresencePeers {
     if (peer !== null && (peer.isAsked || sign.n > peer.n)) this.#ask(sign.node, peer)
   }
 
-  /** A node has left: its members are gone. */
+  /** Removes the members of a node that has left. */
   forget(node: string): void {
     if (!this.#peers.delete(node)) return
     this.#owner.table.replace(node, [])
     this.#owner.changed()
   }
 
-  /** Forgets nodes that have been silent for long, and asks again where no answer came. */
+  /** Forgets nodes that were silent for long, and asks again where no answer came. */
   sweep(): void {
     for (const [node, peer] of this.#peers) {
       if (this.#now - peer.heardAt > silentMs) this.forget(node)
@@ -101,7 +107,10 @@ export class PresencePeers {
     return this.#owner.clock.monotonic()
   }
 
-  /** The node as it stands; a new beginning of it shows nobody yet. `null` for what was said before its last beginning. */
+  /**
+   * The current state of the node. After a new beginning it has no entries yet. `null` for a message from
+   * before its last beginning.
+   */
   #peer({ node, life, n }: Standpoint): PresencePeer | null {
     const known = this.#peers.get(node)
     if (known?.life === life) {
@@ -111,7 +120,7 @@ export class PresencePeers {
     if (known !== undefined && isEarlier(life, known.life)) return null
     this.forget(node)
     const { askedAt } = this.#owner
-    // a node that had begun before all were asked answers that question
+    // a node that began before the request to all nodes answers that request
     const isAsked = n > 1 && this.#now - askedAt < askAgainMs
     const peer: PresencePeer = {
       life,
@@ -144,12 +153,12 @@ export class PresencePeers {
   }
 }
 
-/** Puts the parts of one node's answer together. */
+/** Puts the parts of the answer of one node together. */
 export class SnapshotParts {
   #of = ''
   readonly #got = new Map<number, readonly ShownMember[]>()
 
-  /** Answers all members when this was the last part that was missing. */
+  /** Returns all members when this was the last missing part. */
   add({ re, life, n, part, parts, members }: SnapshotPart): readonly ShownMember[] | null {
     const of = `${re} ${life} ${n} ${parts}`
     if (of !== this.#of) this.#got.clear()
@@ -162,7 +171,10 @@ export class SnapshotParts {
   }
 }
 
-/** Whether of two beginnings of one process the first came first; those of two processes do not compare. */
+/**
+ * Whether one beginning of a process was before another one of it. Beginnings of two processes do not
+ * compare.
+ */
 function isEarlier(one: string, other: string): boolean {
   const [process, count] = lifeOf(one)
   const [otherProcess, otherCount] = lifeOf(other)

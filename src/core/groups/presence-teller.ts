@@ -6,46 +6,49 @@ import type { Groups } from './groups.ts'
 import type { Address } from './address.ts'
 import type { MemberTable } from './member-table.ts'
 
-/** What telling clients needs. */
+/** What a teller needs. */
 export interface TellerContext {
   readonly groups: Groups
   readonly clock: Clock
   readonly timers: Pick<TimerQueue, 'after'>
-  /** How many bytes the list of members may have. */
+  /** The most bytes of the list of members. */
   readonly listBytes: number
 }
 
-/** Whose members are told. */
+/** The group whose clients are told. */
 export interface ToldGroup {
   readonly address: Address
   readonly table: MemberTable
-  /** How many members clients are told by name. */
+  /** Up to how many members clients get a list. */
   readonly upTo: number
 }
 
-/** Who is here, as a client is told that comes in: a list of members as JSON, or only how many. */
+/** The members, as a client is told when it joins: a list as JSON, or only their number. */
 export type PresenceNow = { readonly list: string } | { readonly count: number }
 
-/** How often clients are told how many are here. */
+/** How often clients are told the number of members. */
 const countMs = 1_000
-/** For how long they are told only that, at least: a full list goes to everyone when it comes back. */
+/**
+ * The shortest time for which clients are told only the number: when the list comes back, it is sent to all
+ * of them.
+ */
 const calmMs = 10_000
-/** The list comes back when so much of its bounds is enough. */
+/** The list comes back when it needs no more than this part of its bounds. */
 const backAt = 0.75
 
 /**
- * Tells the members of a group on this node who comes, changes and leaves, the same bytes for all. Where they are too many for
- * that, or their list too large, it tells how many they are.
+ * Tells the clients of a group on this node which members come, change and leave; all get the same bytes.
+ * Where the members are too many, or their list is too large, it tells only their number.
  */
 export class PresenceTeller {
   readonly #context: TellerContext
   readonly #group: ToldGroup
-  /** Sockets that came in after the last change: they know it. */
+  /** The sockets that joined after the last change, and so know it. */
   #fresh: Set<string> | null = null
   #isCounting = false
   #countingSince = 0
   #countedAt = 0
-  /** The number that everyone here was told last; -1 when some were told another one. */
+  /** The number that all clients here were told last; -1 when some were told another one. */
   #toldCount = 0
   #timer: Timer | null = null
 
@@ -54,12 +57,13 @@ export class PresenceTeller {
     this.#group = group
   }
 
-  /** Who is here now, for a socket that comes in and will hear of every change from now on. */
+  /** The members now, for a socket that joins and will be told every change from now on. */
   now(socket: string): PresenceNow {
     const { table } = this.#group
     if (!this.#isCounting && !this.#fits(1)) this.#beginToCount()
     if (this.#isCounting) {
-      // whoever comes in hears another number than the last that all were told: the next is told though it may be that one again
+      // the joining client is told another number than the others were: the next number is sent even if they
+      // know it
       if (table.size !== this.#toldCount) this.#toldCount = -1
       return { count: table.size }
     }
@@ -67,12 +71,12 @@ export class PresenceTeller {
     return { list: table.list }
   }
 
-  /** The table has changed: sockets that came in before do not know it yet. */
+  /** Called when the table has changed: sockets that joined before do not know the change yet. */
   changed(): void {
     this.#fresh = null
   }
 
-  /** Tells what has changed since this was called last. */
+  /** Sends the changes since the last call. */
   tell(): void {
     if (this.#isCounting) return this.#countLater()
     if (!this.#fits(1)) return this.#beginToCount()
@@ -86,7 +90,7 @@ export class PresenceTeller {
     this.#timer?.cancel()
   }
 
-  /** Whether this part of the bounds is enough. */
+  /** Whether the list fits into this part of its bounds. */
   #fits(part: number): boolean {
     const { table, upTo } = this.#group
     const { listBytes } = this.#context

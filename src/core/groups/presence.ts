@@ -14,19 +14,22 @@ import { SnapshotParts } from './presence-peers.ts'
 import type { PresenceNow } from './presence-teller.ts'
 import type { Reporter } from '../api/events.ts'
 
-/** A held place among the members of a group: nobody sees it before it is taken. */
+/** The presence of one socket in a group. It is hidden until it is taken. */
 export interface PresenceEntry {
-  /** Shows one socket of a subject to the others; once more with something new about it. */
+  /** Shows the socket to the other members. Called again to change what they see. */
   take(member: PresentMember): void
-  /** Shows it no more, at once; it may be taken again. */
+  /** Hides it at once. It can be taken again. */
   hide(): void
-  /** Who is here now, for a socket that hears of every change from now on. */
+  /** The members now, for a socket that is told every change from now on. */
   now(): PresenceNow
-  /** Gives the place up. Whoever has no other is seen for the grace of a reload. */
+  /**
+   * Leaves the group. A subject without another socket stays visible for the grace time, so that a reload is
+   * not seen.
+   */
   leave(): void
 }
 
-/** What presence is made of. */
+/** What presence needs. */
 export interface PresenceParts {
   readonly node: string
   readonly link: Pick<LayerConnection, 'publish' | 'subscribe' | 'nodes'>
@@ -37,13 +40,13 @@ export interface PresenceParts {
   readonly report: Reporter
 }
 
-/** A group that is watched. */
+/** A group that this node watches. */
 interface PresenceWatch {
   readonly group: PresenceGroup
   readonly ready: Promise<Unsubscribe>
 }
 
-/** A question to all nodes for one group. */
+/** A request to all nodes for the members of one group. */
 interface MembersQuestion {
   readonly unheard: Set<string>
   readonly found: MemberTable
@@ -51,34 +54,35 @@ interface MembersQuestion {
   readonly answered: () => void
 }
 
-/** For how long the answers of the other nodes are waited for. */
+/** For how long the answers of other nodes are awaited. */
 const askMs = 1_000
-/** How often it is looked who has left the roster. */
+/** How often the list of nodes is checked for those that have left. */
 const tickMs = 1_000
-/** How often each group gives a sign. */
+/** How often each group sends a sign. */
 const signMs = 30_000
-/** How long after a failed attempt to hear other nodes the next one comes, unless a handshake needs it before. */
+/** The wait after a failed attempt to subscribe, unless a handshake needs it sooner. */
 const listenAgainMs = 2_000
 /** How often malformed messages are reported at most. */
 const reportMs = 60_000
-/** Where every node hears questions. */
+/** The topic on which every node gets requests. */
 const questions = 'presence-questions'
 
 /**
- * Who is here: by subject, so that all tabs of a user are one member. Each node knows its own members and tells the
- * others what changes; a node that dies takes its members with it, so a crash leaves no ghosts.
+ * The members of all groups, by subject, so that all tabs of a user are one member. Each node knows its own
+ * members and sends their changes to the others. The members of a node that dies go with it, so a crash
+ * leaves no ghost members.
  */
 export class Presence {
   readonly #parts: PresenceParts
   readonly #watches = new Map<string, PresenceWatch>()
   readonly #context: PresenceContext
   readonly #askings = new Map<string, MembersQuestion>()
-  /** Names this process; each beginning to watch a group adds its number. */
+  /** The name of this process. Each watch adds its number. */
   readonly #process = newId()
   #beginnings = 0
   #listening: Promise<void> | null = null
   #tick: Timer | null = null
-  /** The groups that have not given their sign in this round. */
+  /** The groups that have not sent their sign in this round. */
   #unsigned: Iterator<PresenceWatch> = [].values()
   /** How many signs are due. */
   #signs = 0
@@ -103,15 +107,15 @@ export class Presence {
     }
   }
 
-  /** Hears the questions of other nodes, and their answers. @throws what the layer throws */
+  /** Subscribes to the requests of other nodes, and to their answers. @throws what the layer throws */
   listen(): Promise<void> {
     return (this.#listening ??= this.#subscribe())
   }
 
   /**
-   * Holds a place for a socket: the group is watched from then on.
-   *
-   * @param upTo how many members clients are told by name; who watches a group first says so for all on this node
+   * Reserves the presence of a socket: the group is watched from then on.
+   * @param upTo up to how many members clients get a list; the first socket of a group on this node decides
+   * it for all
    * @throws what the layer throws
    */
   async reserve(address: Address, socket: string, upTo?: number): Promise<PresenceEntry> {
@@ -128,8 +132,8 @@ export class Presence {
   }
 
   /**
-   * The members of a group, asking the other nodes where this one does not know them; without a page in the order in which they
-   * came, else in that of their users.
+   * The members of a group. Other nodes are asked where this one does not watch it. Without a page, in the
+   * order in which they came; with one, in the order of their users.
    *
    * @throws what the layer throws
    */
@@ -140,7 +144,7 @@ export class Presence {
     return Array.from(page === null ? all : pageOf(all, page), memberOf)
   }
 
-  /** Forgets everyone: the node leaves. */
+  /** Forgets all members, because the node leaves. */
   close(): void {
     this.#closed = true
     this.#tick?.cancel()
@@ -167,7 +171,7 @@ export class Presence {
       late.cancel()
       this.#askings.delete(id)
     }
-    // asked last: members that have come here meanwhile are found too
+    // read last, so that members that have come here meanwhile are found too
     found.replace(node, Array.from(this.#watches.get(group)?.group.mine() ?? []))
     return found.members
   }
@@ -181,7 +185,7 @@ export class Presence {
     try {
       await Promise.all(begun)
     } catch (error) {
-      // it begins again, and nothing is heard twice
+      // it begins again, and no message is received twice
       this.#listening = null
       for (const ready of begun) this.#leave(ready)
       this.#listenLater()
@@ -189,13 +193,13 @@ export class Presence {
     }
   }
 
-  /** This node may not need it for long, but the others ask it questions. */
+  /** Subscribes later. This node may not need it for long, but other nodes ask it for its members. */
   #listenLater(): void {
     if (this.#closed) return
     this.#listenAgain?.cancel()
     this.#listenAgain = this.#parts.clock.after(listenAgainMs, () => {
       this.listen().catch(() => {
-        // tried again
+        // it is tried again
       })
     })
   }
@@ -204,7 +208,7 @@ export class Presence {
     try {
       await watch.ready
     } catch {
-      // those who wait for it are told
+      // the callers that wait for it are told
       return this.#forget(watch)
     }
     if (this.#watches.get(watch.group.address.key) === watch) watch.group.begin()
@@ -282,7 +286,7 @@ export class Presence {
     return message
   }
 
-  /** A log must not be filled by what can write into the layer. */
+  /** Reports at intervals: a writer to the layer could otherwise fill a log with reports. */
   #reportMalformed(of: string): void {
     this.#malformed++
     const now = this.#parts.clock.monotonic()
@@ -321,7 +325,7 @@ export class Presence {
     if (this.#watches.size > 0) this.#tickLater()
   }
 
-  /** Each group in its turn: all of them in 30 s, and never all at once. */
+  /** Sends the signs of groups in turn: all of them in 30 s, and never all at once. */
   #giveSigns(): void {
     for (this.#signs += this.#watches.size * (tickMs / signMs); this.#signs >= 1; this.#signs--) {
       let next = this.#unsigned.next()

@@ -1,32 +1,33 @@
 import type { Clock } from '../../wire/clock.ts'
 
-/** A stretch of wall time that the clock of this process has shown; both ends are in milliseconds since 1970. */
+/** A span of wall time that the clock of this process has shown; both ends are in milliseconds since 1970. */
 export interface WallSpan {
   readonly from: number
   readonly to: number
 }
 
-/** Two looks at two clocks differ by less, if the wall clock was not set. */
+/** Two readings of the two clocks differ by less than this if the wall clock was not set. */
 const apartMs = 5
 /** Dates of tokens are whole seconds: such a date is earlier than its moment by less than this. */
 const roundedMs = 1_000
-/** Beyond so many separate stretches the two oldest count as one. */
+/** Beyond this many separate spans, the two oldest count as one. */
 const most = 16
 
 /**
- * Which times the wall clock has shown before it was set. After a clock was set back it shows the same times again, so a
- * date does not prove on which side of a later event it lies; {@link doubtfulAfter} says which dates are such.
+ * Remembers which times the wall clock has shown before it was set. After a clock was set back it shows the
+ * same times again. So a date among them does not prove on which side of a later event it lies; {@link
+ * doubtfulAfter} tells which dates these are.
  */
 export class ClockSteps {
   readonly #clock: Clock
-  /** Stretches that have ended, in order, without those that another covers. */
+  /** Spans that have ended, in order, without those that another span covers. */
   #ended: WallSpan[] = []
-  /** Where the present stretch began: before this process, as long as the clock was not set. */
+  /** Where the present span began: before this process, as long as the clock was not set. */
   #from = Number.NEGATIVE_INFINITY
-  /** How far the wall clock was ahead of the monotonic one at the last look, and when that was. */
+  /** How far the wall clock was ahead of the monotonic one at the last reading, and when that was. */
   #ahead: number
   #lookedAt: number
-  /** The last answer: many orders that are in the same doubt share it. */
+  /** The last result: many commands that are in the same doubt share it. */
   #told: readonly WallSpan[] = []
 
   constructor(clock: Clock) {
@@ -35,20 +36,21 @@ export class ClockSteps {
     this.#ahead = clock.now() - this.#lookedAt
   }
 
-  /** Compares the clocks. What the wall clock shows for a moment between two looks is not noticed. */
+  /** Compares the clocks. A change that was undone between two readings is not noticed. */
   look(): void {
     const [now, monotonic] = [this.#clock.now(), this.#clock.monotonic()]
     const ahead = now - monotonic
     if (Math.abs(ahead - this.#ahead) >= apartMs) {
       this.#end({ from: this.#from, to: monotonic + this.#ahead })
-      // the clock was set somewhere between the two looks: either stretch may have lasted for all of that time
+      // the clock was set at some moment between the two readings: either span may have lasted for all of
+      // that time
       this.#from = now - (monotonic - this.#lookedAt) - roundedMs
     }
     this.#ahead = ahead
     this.#lookedAt = monotonic
   }
 
-  /** The times after a date that the clock has shown already; mostly none. */
+  /** The times after a date that the clock has shown already; usually none. */
   doubtfulAfter(date: number): readonly WallSpan[] {
     const doubtful = this.#ended.filter(({ to }) => to > date)
     const isSame =
@@ -65,7 +67,7 @@ export class ClockSteps {
   }
 }
 
-/** A list of stretches and one that begins no earlier than its last: those that touch are one. */
+/** Adds a span that begins no earlier than the last one of a list. Spans that touch become one. */
 function joined(spans: WallSpan[], span: WallSpan): WallSpan[] {
   const last = spans.at(-1)
   if (last === undefined || span.from > last.to) return [...spans, span]

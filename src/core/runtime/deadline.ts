@@ -1,11 +1,11 @@
 import type { TimerQueue } from './timer-queue.ts'
 
 /**
- * What is answered within the time of a handshake: whoever asks is not kept waiting by a door that never says anything.
- *
- * @param ask gets a signal that is aborted when that time is over, or when the asker's is
- * @param asker aborted when nobody wants to know any more
- * @throws TypeError when the time is over; the reason of `asker` when that is aborted; whatever asking throws
+ * Runs `ask` for no longer than the time of a handshake, so that a call that never settles does not hold up
+ * its caller.
+ * @param ask gets a signal that is aborted when that time is over, or when `asker` is aborted
+ * @param asker aborted when the result is not needed any more
+ * @throws TypeError when the time is over; the reason of `asker` when that is aborted; whatever `ask` throws
  */
 export async function withDeadline<T>(
   {
@@ -16,7 +16,7 @@ export async function withDeadline<T>(
   asker?: AbortSignal,
 ): Promise<T> {
   const asking = new AbortController()
-  // not `AbortSignal.any`: Node 22 keeps something of each for as long as there is the asker
+  // not `AbortSignal.any`: Node 22 keeps some memory of each for as long as `asker` lives
   const gone = (): void => asking.abort(asker?.reason)
   asker?.addEventListener('abort', gone)
   const late = (): void => asking.abort(new TypeError(`no answer within ${handshakeMs} ms`))
@@ -29,7 +29,7 @@ export async function withDeadline<T>(
   }
 }
 
-/** Rejects with what a signal is aborted for. */
+/** Rejects with the reason of a signal when it is aborted. */
 function aborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true })

@@ -1,28 +1,32 @@
 import { isBytes } from '../../wire/is-bytes.ts'
 import { maxJsonDepth } from '../../wire/json.ts'
 
-// what V8 takes on a 64-bit machine for what JSON.parse and validators make, measured; rather too much than too little
+// the sizes of V8 on a 64-bit machine for what JSON.parse and validators make: measured, and rather too large
+// than too small
 const headBytes = 24
 const arrayBytes = 56
 const itemBytes = 12
 const objectBytes = 64
 const memberBytes = 96
-// a copy of `{"1000":1}` holds an array of 1,517 items: up to such a gap V8 makes no dictionary of it
+// a copy of `{"1000":1}` holds an array of 1,517 items: up to a gap of this size V8 makes no dictionary of it
 const gapMost = 1_024
 const indexedBytes = 200
 const bytesBytes = 200
-/** What is neither plain nor bytes, such as a Date or a Map that a schema has made: its inside is not looked at. */
+/**
+ * A value that is neither plain nor bytes, such as a Date or a Map that a schema has made. Its content is not
+ * counted.
+ */
 const otherBytes = 256
 
 /**
- * How many bytes of the heap a value holds, about: what JSON can say, and bytes. A message of 6 KB may be 120 KB in the
- * heap, and one of 60 KB that a schema has stripped 100 bytes.
+ * About how many bytes of the heap a value holds, for JSON values and bytes. A message of 6 KB may take 120
+ * KB in the heap, and a message of 60 KB of which the schema has removed most, 100 bytes.
  */
 export function heapBytes(value: unknown, depth = 0): number {
   if (typeof value === 'string') return headBytes + 2 * value.length
   if (typeof value === 'number' || typeof value === 'bigint') return headBytes
   if (typeof value !== 'object' || value === null) return 0
-  // JSON of a peer is no deeper; what a schema has made may be a cycle
+  // JSON of a peer is no deeper; a value that a schema has made may contain itself
   if (depth > maxJsonDepth) return otherBytes
   if (Array.isArray(value))
     return value.reduce<number>((total, item) => total + itemBytes + heapBytes(item, depth + 1), arrayBytes)
@@ -36,7 +40,7 @@ function membersBytes(value: object, depth: number): number {
   for (const [key, member] of Object.entries(value)) {
     total += memberBytes + 2 * key.length + heapBytes(member, depth)
     if (!isIndex(key)) continue
-    // members that are named by numbers come first and in order
+    // members with numeric names come first and in order
     const gap = Number(key) - last
     total += indexedBytes + (gap > gapMost ? 0 : itemBytes * gap)
     last = Number(key)

@@ -3,7 +3,7 @@ export interface Due {
   readonly due: number
 }
 
-/** Adds an entry: O(log n), and O(1) for one that comes after all others. */
+/** Adds an entry: O(log n), and O(1) for an entry that is due after all others. */
 export function push<T extends Due>(heap: T[], entry: T): void {
   let index = heap.length
   heap.push(entry)
@@ -23,7 +23,7 @@ export function pop(heap: Due[]): void {
   if (last !== undefined && heap.length > 0) sink(heap, last, 0)
 }
 
-/** Puts an entry in a place, or below it where sooner ones are. */
+/** Puts an entry at an index, or below it when entries there are due sooner. */
 function sink<T extends Due>(heap: T[], entry: T, place: number): void {
   let index = place
   for (;;) {
@@ -37,7 +37,7 @@ function sink<T extends Due>(heap: T[], entry: T, place: number): void {
   heap[index] = entry
 }
 
-/** Makes a heap of a list, in its place: O(n). */
+/** Makes a heap of an array, in place: O(n). */
 export function heaped<T extends Due>(list: T[]): T[] {
   for (let index = (list.length >> 1) - 1; index >= 0; index--) {
     const entry = list[index]

@@ -1,7 +1,7 @@
 /**
- * What one peer can answer from: an IPv4 address, and of an IPv6 address the first 64 bits, because the rest is the
- * peer's own to choose. However an address is written it is one network: upper case, zeros, a zone, and IPv4 that is
- * mapped into IPv6 make no other (CVE-2026-45364). What is no address stands for itself.
+ * The addresses that one peer can use: an IPv4 address, or the first 64 bits of an IPv6 address, because the
+ * peer can choose the rest. All spellings of an address give the same network: upper case, zeros, a zone, and
+ * IPv4 mapped into IPv6 (CVE-2026-45364). A text that is no address is returned unchanged.
  *
  * @example networkOf('2001:DB8:0::7%eth0') // '2001:db8:0:0'
  */
@@ -17,7 +17,7 @@ export function networkOf(address: string): string {
     .join(':')
 }
 
-/** The eight groups of an IPv6 address (RFC 4291 section 2.2); `null` when it is none. */
+/** The eight groups of an IPv6 address (RFC 4291 section 2.2); `null` when it is malformed. */
 function groupsOf(address: string): readonly number[] | null {
   const [head = '', tail, ...more] = withoutDots(address).split('::')
   const [before, after] = [listed(head), listed(tail ?? '')]

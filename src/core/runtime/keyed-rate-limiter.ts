@@ -2,30 +2,31 @@ import type { TimerQueue } from './timer-queue.ts'
 import type { Clock } from '../../wire/clock.ts'
 import { Bucket, type Rate } from './token-bucket.ts'
 
-/** What has been used up for a key, and comes back with time. */
+/** What has been used up for a key, and recovers with time. */
 export interface Spent {
-  /** The share that is left now: 1 when it is as a new one would be, 0 or less when nothing is. */
+  /** The part that is left now: 1 when it is like a new one, 0 or less when nothing is left. */
   left(now: number): number
 }
 
-/** More than are ever remembered at once. */
+/** The most keys that are remembered at once. */
 const maxKnown = 100_000
-/** Of so many of the oldest the fullest is forgotten when another one is to be remembered. */
+/** When another key needs room, the fullest of this many oldest keys is forgotten. */
 const choice = 8
 
-/** What a ledger is made of. */
+/** What a ledger needs. */
 export interface LedgerParts<S extends Spent> {
   readonly make: (now: number) => S
-  /** Without use for so long, each is as a new one would be. */
+  /** After this time without use, every entry is like a new one. */
   readonly freshMs: number
   readonly clock: Clock
   readonly timers: TimerQueue
 }
 
 /**
- * What has been used up, for each key, such as an identity or a network. What was not used for `freshMs` is forgotten,
- * without a look at the others: there are two generations, and the earlier one is dropped as a whole. Beyond 100,000 the
- * fullest of the eight oldest is forgotten, so that a flood of keys does not push out what is used up.
+ * What has been used up, for each key, such as an identity or a network. An entry that was not used for
+ * `freshMs` is forgotten without looking at the others: there are two generations, and the older one is
+ * dropped as a whole. Beyond 100,000 keys the fullest of the eight oldest is forgotten, so that a flood of
+ * new keys does not push out entries that are used up.
  */
 export class Ledger<S extends Spent> {
   readonly #parts: LedgerParts<S>
@@ -37,17 +38,17 @@ export class Ledger<S extends Spent> {
     this.#parts = parts
   }
 
-  /** What is kept for a key, made when nothing is. */
+  /** The entry of a key, made if there is none. */
   of(key: string): S {
     return this.#recent.get(key) ?? this.#renew(key)
   }
 
-  /** What is kept for a key; `undefined` when nothing is. */
+  /** The entry of a key; `undefined` if there is none. */
   peek(key: string): S | undefined {
     return this.#recent.get(key) ?? this.#earlier.get(key)
   }
 
-  /** How many keys are remembered: none once all is quiet. */
+  /** How many keys are remembered; 0 after a time without use. */
   get size(): number {
     return this.#recent.size + this.#earlier.size
   }
@@ -90,7 +91,7 @@ export class Ledger<S extends Spent> {
   }
 }
 
-/** A token bucket for each key; with a rate of `null` everything is allowed, and nothing is remembered. */
+/** A token bucket for each key. With a rate of `null` everything is allowed, and nothing is remembered. */
 export class KeyedRateLimiter {
   readonly #clock: Clock
   readonly #buckets: Ledger<Bucket> | null
@@ -103,23 +104,23 @@ export class KeyedRateLimiter {
         : new Ledger({ make: (now) => new Bucket(rate, now), freshMs: freshMsOf(rate), clock, timers })
   }
 
-  /** Takes one from a key's allowance; false when nothing is left of it. */
+  /** Takes one token of a key; false when none is left. */
   take(key: string): boolean {
     return this.#buckets === null || this.#buckets.of(key).take(this.#clock.monotonic())
   }
 
-  /** For how long nothing is left of a key's allowance; 0 when there is some. */
+  /** For how long a key has no token; 0 when it has one. */
   shortMs(key: string): number {
     return this.#buckets?.peek(key)?.shortMs(this.#clock.monotonic()) ?? 0
   }
 
-  /** How many keys are remembered: none once all is quiet. */
+  /** How many keys are remembered; 0 after a time without use. */
   get size(): number {
     return this.#buckets?.size ?? 0
   }
 }
 
-/** How long a bucket takes from the most that it can owe until it is full. */
+/** How long a bucket takes from its deepest debt until it is full. */
 export function freshMsOf({ most, eachMs, burst }: Rate): number {
   return Math.ceil((2 * burst * eachMs) / most)
 }

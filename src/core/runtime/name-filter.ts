@@ -1,12 +1,16 @@
 const bits = 2 ** 21
 const bitsPerName = 10
-/** What a filter was made for: with so many names it takes one other name in 16,000 for one of them. */
+/**
+ * The number of names that a filter is made for: with so many, one other name in 16,000 is mistaken for one
+ * of them.
+ */
 export const namesPerFilter = 100_000
 
 /**
- * A set of names that never loses one, in 256 KiB however many there are (a Bloom filter). It takes some other names for its
- * own: few up to {@link namesPerFilter}, and more and more beyond. A name is given by its digest, 16 hex digits that others can
- * neither know nor steer: else they could choose names whose bits are those of a victim.
+ * A set of names that never loses one, in 256 KiB for any number of names (a Bloom filter). It mistakes some
+ * other names for its own: few up to {@link namesPerFilter}, and more beyond it. A name is given by its
+ * digest, 16 hex digits that others can neither know nor choose: otherwise they could choose names with the
+ * bits of a victim.
  */
 export class NameFilter {
   readonly #words = new Uint32Array(bits / 32)
@@ -26,7 +30,7 @@ export class NameFilter {
     }
   }
 
-  /** Always true of a name that was added. */
+  /** Whether a name was added. Always true for a name that was added; sometimes true for another one. */
   has(digest: string): boolean {
     const [first, step] = halvesOf(digest)
     for (let index = 0; index < bitsPerName; index++) {
@@ -41,7 +45,10 @@ export class NameFilter {
   }
 }
 
-/** Where the bits of a name begin, and how far they are apart: with an odd step no two are the same. */
+/**
+ * The first bit of a name and the distance to its next bits. The step is odd, so that no two bits are the
+ * same.
+ */
 function halvesOf(digest: string): readonly [first: number, step: number] {
   return [Number.parseInt(digest.slice(0, 8), 16), Number.parseInt(digest.slice(8, 16), 16) | 1]
 }

@@ -1,6 +1,6 @@
 import type { TimerQueue } from './timer-queue.ts'
 
-/** A cause that goes on is told so often. */
+/** A cause that continues is reported this often. */
 const everyMs = 60_000
 /**
  * So many causes are told apart: errors whose texts all differ must not fill a log, nor memory. Beyond them the errors of a
@@ -9,7 +9,7 @@ const everyMs = 60_000
 const mostCauses = 32
 const mostWithPlaces = 64
 
-/** What has come since a cause was told last. */
+/** The errors of one cause since it was last reported. */
 interface Repeated {
   count: number
   last: unknown
@@ -23,8 +23,9 @@ interface Cause {
 }
 
 /**
- * Reports what fails again and again, such as a rule whose database is away, at each handshake: the first at once, and
- * what is like it once a minute, the latest error with how many there were. Alike are errors of one name and text in one place.
+ * Reports an error that repeats at each handshake, such as that of a rule whose database is away: the first
+ * one at once, and then once a minute the latest one with the number of errors. Errors with the same name and
+ * text from the same place have the same cause.
  */
 export class RepeatedFaults {
   readonly #report: (error: unknown, doing: string) => void
@@ -49,7 +50,7 @@ export class RepeatedFaults {
     }
   }
 
-  /** How many causes are known: none a minute after the last error. */
+  /** How many causes are known; 0 a minute after the last error. */
   get size(): number {
     return this.#causes.size
   }

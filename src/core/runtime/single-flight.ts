@@ -1,17 +1,17 @@
 /**
- * Questions under way: whoever asks the same while one is under way gets its answer, so that fifty tabs of one user cost
- * one question. What asks the same is said by an object and a text, which both must be the same.
+ * Calls under way. A caller that asks for the same thing while a call is under way gets its result, so that
+ * fifty tabs of one user cost one call. An object and a text together say what is the same.
  */
 export class SingleFlight<T> {
   readonly #underWay = new WeakMap<object, Map<string, Promise<T>>>()
 
-  /** Asks, or waits for whoever is asking already. */
-  once(whom: object, what: string, ask: () => Promise<T>): Promise<T> {
-    const questions = this.#underWay.get(whom) ?? new Map<string, Promise<T>>()
-    const known = questions.get(what)
+  /** Calls `ask`, or waits for the same call under way. */
+  once(owner: object, what: string, ask: () => Promise<T>): Promise<T> {
+    const calls = this.#underWay.get(owner) ?? new Map<string, Promise<T>>()
+    const known = calls.get(what)
     if (known !== undefined) return known
-    const asking = ask().finally(() => questions.delete(what))
-    this.#underWay.set(whom, questions.set(what, asking))
+    const asking = ask().finally(() => calls.delete(what))
+    this.#underWay.set(owner, calls.set(what, asking))
     return asking
   }
 }

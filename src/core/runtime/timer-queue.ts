@@ -1,15 +1,18 @@
 import type { Clock, Timer } from '../../wire/clock.ts'
 import { heaped, pop, push } from './heap.ts'
 
-/** One alarm: it is its own timer, because a socket has two or three of them for as long as it is open. */
+/**
+ * One timer of the queue. The object is its own handle, because a socket has two or three timers for as long
+ * as it is open.
+ */
 class QueuedTimer implements Timer {
   /** When it is due, on the monotonic clock. */
   due: number
-  /** The wall time that it stands for; `null` for a mere span of time. */
+  /** The wall time that it stands for; `null` for a span of time. */
   readonly at: number | null
   /** When it is due at the latest: as it was set. */
   readonly latest: number
-  /** `null` when it was called off or has rung: nothing is held for it any more. */
+  /** `null` when it was cancelled or has run: then it holds no memory of its owner. */
   run: (() => void) | null
   readonly #calledOff: () => void
 
@@ -32,48 +35,57 @@ class QueuedTimer implements Timer {
   }
 }
 
-/** How often, at least, wall times are compared with the monotonic clock: a jump of the wall clock shows within so long. */
+/**
+ * How often, at least, wall times are compared with the monotonic clock: a jump of the wall clock is noticed
+ * within this time.
+ */
 const checkMs = 10_000
-/** By so much the clocks may go apart, for one is slewed, and each is read in its own steps. */
+/** The clocks may drift apart by this much, because one is slewed and each is read in its own steps. */
 const apartMs = 100
-/** Up to so many that were called off may wait in the heap, or as many as there are others: sweeping costs what it walks. */
+/**
+ * This many cancelled timers, or as many as there are others, may stay in the heap: a sweep costs what it
+ * walks.
+ */
 const restMost = 64
 
 /**
- * Many timers on one timer, in a heap: an alarm costs its entry, whatever their number. One for a wall time, such as a
- * token's expiry, comes in time: within ten seconds when the wall clock jumps forward past it, and a clock that jumps back, or
- * a span beyond the 24.8 days of a timer, does not put it off. A clock that is set right again before that time brings it
- * no sooner than it was set for.
+ * Many timers on one timer of the runtime, in a heap: each costs one entry, whatever their number. A timer
+ * for a wall time, such as the expiry of a token, runs in time. When the wall clock jumps forward past it, it
+ * runs within ten seconds. A clock that jumps back, or a span beyond the 24.8 days of a runtime timer, does
+ * not delay it. When the clock is set right again before that time, it runs no sooner than it was set for.
  */
 export class TimerQueue {
   readonly #clock: Clock
   #heap: QueuedTimer[] = []
-  /** How many in the heap were called off. */
+  /** How many cancelled timers are in the heap. */
   #rest = 0
   #timer: Timer | null = null
   #armed = Number.POSITIVE_INFINITY
-  /** The least by which the wall clock was ahead of the monotonic one when an alarm was set that may still be due too late. */
+  /**
+   * The least by which the wall clock was ahead of the monotonic one when a timer was set that may still be
+   * due too late.
+   */
   #ahead = Number.POSITIVE_INFINITY
-  /** The same when timers were moved last: some may be due too soon since. */
+  /** The same at the last move of the timers: some may be due too soon since. */
   #moved = Number.NEGATIVE_INFINITY
 
   constructor(clock: Clock) {
     this.#clock = clock
   }
 
-  /** Runs something at a wall time, at once when that is past. */
+  /** Runs a function at a wall time; at once when that is past. */
   at(wallMs: number, run: () => void): Timer {
     const ahead = this.#clock.now() - this.#clock.monotonic()
     this.#ahead = Math.min(this.#ahead, ahead)
     return this.#add(wallMs - ahead, wallMs, run)
   }
 
-  /** Runs something after a span of time. */
+  /** Runs a function after a span of time. */
   after(ms: number, run: () => void): Timer {
     return this.#add(this.#clock.monotonic() + ms, null, run)
   }
 
-  /** How many are set, a few that were called off among them. */
+  /** How many timers are in the heap, including some that were cancelled. */
   get size(): number {
     return this.#heap.length
   }
@@ -92,8 +104,8 @@ export class TimerQueue {
   }
 
   /**
-   * An alarm may be set for days ahead and called off at once, with each socket that comes and goes: it must not keep the
-   * socket until then, nor its place.
+   * A timer may be set for days ahead and cancelled at once, with each socket that comes and goes. It must
+   * not keep the memory of the socket, nor its entry, until then.
    */
   readonly #calledOff = (): void => {
     this.#rest++
@@ -122,13 +134,13 @@ export class TimerQueue {
     try {
       this.#ringUntil(this.#clock.monotonic())
     } finally {
-      // one that throws is its own fault: the others are still rung
+      // when a function throws, the other timers still run
       this.#arm()
     }
   }
 
   #ringUntil(now: number): void {
-    // read again each time: whoever rings may set timers and call others off
+    // read again each time: a function that runs may set and cancel timers
     for (let [first] = this.#heap; first !== undefined && first.due <= now; [first] = this.#heap) {
       pop(this.#heap)
       const { run } = first
@@ -138,7 +150,10 @@ export class TimerQueue {
     }
   }
 
-  /** Moves each alarm to where the wall clock says that it is due, and none beyond the time for which it was set. */
+  /**
+   * Moves each timer to where the wall clock says that it is due, but not beyond the time for which it was
+   * set.
+   */
   #compareClocks(): void {
     const ahead = this.#clock.now() - this.#clock.monotonic()
     if (ahead - this.#ahead < apartMs && this.#moved - ahead < apartMs) return

@@ -12,7 +12,7 @@ export class Bucket {
   #tokens: number
   #at: number
 
-  /** @param owedMost what may be owed; as much as may be taken at once, unless said otherwise */
+  /** @param owedMost the most debt; by default as much as the burst */
   constructor(rate: Rate, now: number, owedMost: number = rate.burst) {
     this.#rate = rate
     this.#owedMost = owedMost
@@ -21,8 +21,8 @@ export class Bucket {
   }
 
   /**
-   * Takes tokens; false when there are too few. More than the bucket holds are taken from a full one, and the rest is owed. A
-   * clock that jumps back only costs the time it jumped.
+   * Takes tokens; false when there are too few. A full bucket gives more tokens than it holds, and the rest
+   * becomes debt. A clock that jumps back costs only the time of the jump.
    */
   take(now: number, tokens = 1): boolean {
     this.#fill(now)
@@ -54,13 +54,13 @@ export class Bucket {
     return this.#tokens >= 1 ? 0 : ((1 - this.#tokens) * this.#rate.eachMs) / this.#rate.most
   }
 
-  /** The share that is left: 1 when it is full, less than 0 when something is owed. */
+  /** The part that is left: 1 when it is full, less than 0 in debt. */
   left(now: number): number {
     this.#fill(now)
     return this.#tokens / this.#rate.burst
   }
 
-  /** What is owed has a bound: one message that cost much does not shut its sender out for ever. */
+  /** Debt is bounded: one costly message does not shut its sender out for ever. */
   #owe(tokens: number): void {
     this.#tokens = Math.max(-this.#owedMost, this.#tokens - tokens)
   }

@@ -317,7 +317,7 @@ test.each([
   })
   await settled()
   expect(here.told).toEqual([])
-  expect(here.faults.map(String)).toEqual(['TypeError: an order from the layer is malformed'])
+  expect(here.faults.map(String)).toEqual(['TypeError: an access command from the layer is malformed'])
   alice.leave()
 })
 
@@ -354,8 +354,8 @@ test('a flood of malformed orders is reported once a minute, with its number', a
   await evil.publish(users, () => encoded({ evil: true }))
   await settled()
   expect(faults.map(String)).toEqual([
-    'TypeError: an order from the layer is malformed',
-    'TypeError: an order from the layer is malformed, and 999 others since the last report',
+    'TypeError: an access command from the layer is malformed',
+    'TypeError: an access command from the layer is malformed, and 999 others since the last report',
   ])
 })
 

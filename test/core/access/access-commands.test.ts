@@ -108,7 +108,7 @@ test.each([
   await visit(room, {}, { user: ada, server })
   await (await linkOf(layer, 'other')).publish(users, () => bytes)
   await settled()
-  expect(faults.map(String)).toEqual(['TypeError: an order from the layer is malformed'])
+  expect(faults.map(String)).toEqual(['TypeError: an access command from the layer is malformed'])
   expect(server.connections).toBe(1)
   await visit(room, {}, { user: ada, server })
 })
