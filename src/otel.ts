@@ -20,16 +20,19 @@ import { Denial } from './wire/errors.ts'
 import { aBoolean, checkedOptions, having, type OptionKinds, oneOf } from './wire/options.ts'
 import type { TraceContext } from './wire/trace.ts'
 
-/** How spans are made. */
+/** The options of the tracer. */
 export interface OtelOptions {
-  /** Whose spans they are; the global one when left out. */
+  /** Where spans go; by default the global provider. */
   readonly provider?: TracerProvider
   /**
-   * What becomes of the trace that a peer says it is in: `continue`, which is the default, takes part in it; `link` begins
-   * one of its own that points to it, so that strangers decide neither ids nor sampling.
+   * What is done with the trace that a peer sends: `continue`, the default, continues it; `link` begins a new
+   * trace with a link to it, so that peers decide neither ids nor sampling.
    */
   readonly remote?: 'continue' | 'link'
-  /** Whether messages to groups carry the `traceparent` of who sent them; `true` when left out. No `tracestate` ever does. */
+  /**
+   * Whether messages to groups carry the `traceparent` of their sender; by default they do. `tracestate` is
+   * never sent.
+   */
   readonly tell?: boolean
 }
 
@@ -40,16 +43,17 @@ const optionKinds: OptionKinds<OtelOptions> = {
 }
 
 /**
- * A tracer over `@opentelemetry/api` 1.9 or newer, an optional peer dependency. Without an SDK it does nothing. Neither
- * credentials nor what messages say are in its spans, nor the text of errors, which may quote both.
- *
+ * A tracer over `@opentelemetry/api` 1.9 or newer, an optional peer dependency. Without an SDK it does
+ * nothing. Its spans hold no credentials, no content of messages, and no texts of errors, which may quote
+ * both.
  * @throws TypeError when an option is unknown or malformed
+ *
  * @example sallyport({ tracer: otel() })
  */
 export function otel(options: OtelOptions = {}): Tracer {
   options = checkedOptions('otel()', options, optionKinds)
   const { provider, remote = 'continue', tell = true } = options
-  // asked for at each span: an SDK may be registered after this was made, and the global provider stands in until then
+  // looked up for each span: an SDK may be registered later, and the global provider works until then
   const tracer = (): OtelTracer => (provider ?? trace).getTracer('sallyport')
   return {
     run(work, inside) {
@@ -71,13 +75,16 @@ const kinds = {
   send: SpanKind.PRODUCER,
 } as const
 
-/** The spans of handshakes: what goes on inside of a socket is active under its own for as long as it is open. */
+/**
+ * The spans of handshakes. The span of a handshake stays active inside its socket for as long as the socket
+ * is open.
+ */
 const doors = new WeakSet<Span>()
 
 /**
- * What a span continues. What a loop sends only points to the handshake that it began with: in one trace with it a socket
- * that is open for a day would have a trace of a day. A message without a trace of its own begins one: it has come over a wire, and whatever happens to
- * be active is not what has caused it.
+ * The parent of a span. What a loop sends only links to its handshake: as its child, a socket that is open
+ * for a day would have a trace of a day. A message without a trace of its own begins one: it came over a
+ * connection, so the span that is active by chance is not its cause.
  */
 function origin(
   remote: SpanContext | null,
@@ -112,14 +119,14 @@ function told(own: SpanContext): TraceContext | null {
   return { traceparent: `00-${own.traceId}-${own.spanId}-${own.traceFlags.toString(16).padStart(2, '0')}` }
 }
 
-/** Of few values: templates and kinds, as the semantic conventions ask for. */
+/** The name has few values: templates and kinds, as the semantic conventions ask for. */
 function nameOf({ kind, contract, type }: TracedWork): string {
   if (kind === 'handshake') return `GET ${contract}`
   if (kind === 'call') return `${contract}/${type ?? ''}`
   return `${kind === 'send' ? 'send' : 'process'} ${contract}`
 }
 
-/** Names of the semantic conventions where they have one. */
+/** Attributes, with names of the semantic conventions where there are any. */
 function attributesOf(work: TracedWork): Attributes {
   const { kind, contract, path, type, id, subject, address } = work
   const common = {
@@ -143,7 +150,7 @@ function attributesOf(work: TracedWork): Attributes {
   }
 }
 
-/** Ends a span with what comes of its work, at once or when that has settled. */
+/** Ends a span with the result of its work, at once or when the work has settled. */
 function watched<T>(span: Span, run: () => T): T {
   try {
     const result = run()
@@ -165,7 +172,7 @@ function watched<T>(span: Span, run: () => T): T {
   }
 }
 
-/** A denial is an answer; one of a server that could not find out, and whatever was not expected, is an error. */
+/** A denial is a result. A denial because a check failed, and any other error, is an error of the span. */
 function failed(span: Span, error: unknown): never {
   if (error instanceof Denial) {
     span.setAttributes({ 'sallyport.denial.status': error.status, 'sallyport.denial.code': error.reason })

@@ -96,7 +96,7 @@ test('each command of the first ten minutes is one that the test follows', () =>
 })
 
 test.skipIf(available('registry') === null)(
-  'the first ten minutes, followed literally, end with two people who talk and one who is banned',
+  'the first ten minutes, followed literally, end with two people talking and one banned',
   async () => {
     mkdirSync(folder)
     const archive = tarball()

@@ -1,8 +1,9 @@
 import type { Clock } from '../wire/clock.ts'
 
 /**
- * Publishes an order: in this turn, so that sockets of this process are closed before the answer to whoever
- * caused it, and without waiting for other nodes. One that is waiting under the same key stands for both.
+ * Publishes an access command. It does so in this turn, so that the sockets of this process are closed before
+ * its caller is answered, and it does not wait for other nodes. A command that waits under the same key
+ * stands for both.
  */
 export interface Announce {
   (key: string, order: () => Promise<unknown>): void
@@ -11,14 +12,14 @@ export interface Announce {
 /** What announcing needs. */
 export interface AnnouncingOptions {
   readonly clock: Clock
-  /** Hears of every attempt that has failed. */
+  /** Called for every attempt that has failed. */
   failed(error: unknown): void
 }
 
-/** When a failed order is tried again: two minutes in all, longer than a layer takes to restart. */
+/** When a failed command is tried again: two minutes in all, longer than a layer takes to restart. */
 const pausesMs = [1_000, 4_000, 15_000, 40_000, 60_000]
 
-/** Makes sure that what has been said once is heard, while the layer comes and goes. */
+/** Repeats an access command until it is published, while the layer comes and goes. */
 export function announcing({ clock, failed }: AnnouncingOptions): Announce {
   const waiting = new Set<string>()
   const attempt = (key: string, order: () => Promise<unknown>, tried: number): void => {

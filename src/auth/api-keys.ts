@@ -11,12 +11,17 @@ import type { Found } from './found.ts'
 export interface ApiKeyOptions<U> {
   /**
    * The identity that owns the key with this SHA-256 (64 hex digits), so that no raw key is ever stored;
-   * `null` or `undefined` when there is none. Asked again at each renewal.
+   * `null` or `undefined` when there is none. Called again at each renewal.
    */
   find(hash: string): Found<Identity<U>>
-  /** How your keys begin, such as `'sk_'`: then they may also come as `Authorization: Bearer sk_...`. */
+  /**
+   * How your keys begin, such as `'sk_'`. With it they may also be sent as `Authorization: Bearer sk_...`.
+   */
   readonly prefix?: string
-  /** The header that documentation names; which ones are read is the server's `carriers.headers`. */
+  /**
+   * The header that documentation names. Which headers are read is decided by `carriers.headers` of the
+   * server.
+   */
   readonly header?: string
   readonly clock?: Clock
 }
@@ -31,18 +36,16 @@ const kinds: OptionKinds<ApiKeyOptions<unknown>> = {
 const maxLength = 512
 
 /**
- * API keys of programs: in the header `X-API-Key`, and as a bearer credential where keys have a prefix of
- * their own.
+ * Authenticates programs by API keys: in the header `X-API-Key`, and as a bearer credential if keys have a
+ * prefix.
  *
- * Only a hash of the key is looked up, so how long the look-up takes says nothing about the key. A key that
- * is not known or has ended is 401 `invalid-key`. Keys must be long and random:
+ * Only a hash of the key is looked up, so the time of the look-up tells nothing about the key. A key that is
+ * unknown or has ended is 401 `invalid-key`. Keys must be long and random:
  * `randomBytes(32).toString('base64url')`.
  *
- * @example
- * apiKeys({ prefix: 'sk_', find: async (hash) => {
+ * @example apiKeys({ prefix: 'sk_', find: async (hash) => {
  *   const key = await keys.byHash(hash)
- *   return key && { user: key.robot, subject: `robot:${key.robot.id}`, token: key.id }
- * } })
+ *   return key && { user: key.robot, subject: `robot:${key.robot.id}`, token: key.id } } })
  */
 export function apiKeys<U>(options: ApiKeyOptions<U>): Authenticator<U> {
   options = checkedOptions('apiKeys()', options, kinds)
@@ -58,7 +61,7 @@ export function apiKeys<U>(options: ApiKeyOptions<U>): Authenticator<U> {
   return Object.assign(authenticator, { schemes: schemesOf(options), limitsLookups: true } as const)
 }
 
-/** The key, when there is one that begins as ours do. */
+/** The key of a handshake, if there is one with our prefix. */
 function keyOf({ credentials }: AuthRequest, prefix: string | undefined): string | null {
   if (prefix === undefined) return credentials.of('key')
   const value = credentials.of('key') ?? credentials.of('bearer')
@@ -68,7 +71,7 @@ function keyOf({ credentials }: AuthRequest, prefix: string | undefined): string
 /** The identity of a key, unless it has ended. */
 function living<U>(options: ApiKeyOptions<U>, hash: string, identity: Identity<U>): Identity<U> | null {
   const { expires } = identity
-  // written so that an invalid date ends the key
+  // an invalid date must end the key, so the comparison is negated
   if (expires !== undefined && !(expires.getTime() > (options.clock ?? systemClock).now())) return null
   return { token: hash.slice(0, 32), ...identity, renew: () => again(options, hash) }
 }

@@ -16,7 +16,7 @@ import {
   oneOrMore,
 } from '../wire/options.ts'
 
-/** What the session cookie of Auth.js holds, beside what your `jwt` callback puts there. */
+/** The session cookie of Auth.js, beside what your `jwt` callback adds. */
 export interface AuthjsToken {
   /** When this copy of the cookie ends, in seconds since 1970. */
   readonly exp: number
@@ -24,9 +24,9 @@ export interface AuthjsToken {
   readonly iat?: number
   /** The id of the user. */
   readonly sub?: string
-  /** Names this copy. */
+  /** The name of this copy. */
   readonly jti?: string
-  /** The session, where your `jwt` callback names it: `token.sid ??= crypto.randomUUID()`. */
+  /** The session, if your `jwt` callback names it: `token.sid ??= crypto.randomUUID()`. */
   readonly sid?: unknown
   readonly [claim: string]: unknown
 }
@@ -36,19 +36,16 @@ export interface AuthjsOptions<U> {
   /** The site's `AUTH_SECRET` (`NEXTAUTH_SECRET`), or several while one is being replaced, the newest first. */
   readonly secret: string | readonly string[]
   /**
-   * The name of the session cookie, which is a part of its key. `'__Secure-authjs.session-token'` when left
-   * out, and for version 4 `'__Secure-next-auth.session-token'`; a site under plain http, as in development,
-   * has it without `__Secure-`.
+   * The name of the session cookie, which is a part of its key. By default `'__Secure-authjs.session-token'`,
+   * and for version 4 `'__Secure-next-auth.session-token'`. A site under plain http, as in development, has
+   * it without `__Secure-`.
    */
   readonly cookie?: string
-  /** 5 for Auth.js and next-auth 5, which is meant when it is left out; 4 for next-auth 4. */
+  /** 5, the default, for Auth.js and next-auth 5; 4 for next-auth 4. */
   readonly version?: 4 | 5
-  /**
-   * The user whom a token is about; `null` or `undefined` when there is none any more. Asked again at each
-   * renewal.
-   */
+  /** The user of a token; `null` or `undefined` when there is none any more. Called again at each renewal. */
   user(token: AuthjsToken): Found<U>
-  /** When the person signed in; `iat` when left out, which every visit makes younger. */
+  /** When the user signed in; by default `iat`, which every visit renews. */
   readonly issuedAt?: (token: AuthjsToken) => Date | null | undefined
   readonly clock?: Clock
 }
@@ -90,18 +87,19 @@ const schemes: Readonly<Record<4 | 5, Scheme>> = {
 
 /** A JWE in compact form whose key is known beforehand (RFC 7516 section 7.1): its second part is empty. */
 const shape = /^[A-Za-z0-9_-]+\.\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/
-/** Each holds 3,936 characters: more than the headers of a handshake may have. */
+/** A chunk holds 3,936 characters: more of them do not fit into the headers of a handshake. */
 const maxChunks = 8
 /** How far in the future a cookie may be made: clocks differ. */
 const toleranceMs = 5_000
 
 /**
- * The encrypted session cookie of Auth.js (`session: { strategy: 'jwt' }`), whole or in chunks. One that is
- * expired, foreign or tampered with is no session and answers `null`, because browsers send cookies unasked.
+ * Authenticates by the encrypted session cookie of Auth.js (`session: { strategy: 'jwt' }`), whole or in
+ * chunks. For a cookie that is expired, foreign or tampered with it returns `null`, because browsers send
+ * cookies unasked.
  *
- * Nothing in this cookie can be taken back by its store, for there is none: a copy of it is good until `exp`,
- * after a sign-out too. So let your `jwt` callback put a `sid` in it, which becomes the identity's `session`,
- * and revoke that in `events.signOut`. `renew` asks `user` again, and cannot prolong anything.
+ * This cookie has no store, so no store can revoke it: a copy is valid until `exp`, also after a sign-out. So
+ * let your `jwt` callback add a `sid`, which becomes the identity's `session`, and revoke that in
+ * `events.signOut`. `renew` calls `user` again, and cannot prolong the session.
  *
  * @throws TypeError when an option is unknown or malformed, such as a secret that is missing or empty
  * @example authjs({ secret: process.env['AUTH_SECRET'] ?? '', user: ({ sub }) => users.find(sub) })
@@ -120,7 +118,7 @@ export function authjs<U>(options: AuthjsOptions<U>): Authenticator<U> {
     'The session cookie of the site. A browser sends it by itself, so an Origin is demanded with it.'
   return Object.assign(authenticator, {
     schemes: [{ type: 'httpApiKey', in: 'cookie', name: cookie, description }],
-    // an explicit credential is none of its kind
+    // it ignores explicit credentials
     limitsLookups: true,
   } as const)
 }
@@ -139,7 +137,8 @@ function keysOf(secret: string | readonly string[], scheme: Scheme, cookie: stri
 }
 
 /**
- * The value of the cookie, or of its chunks `.0`, `.1`, ... up to the first that is missing; empty when there are too many.
+ * The value of the cookie, or of its chunks `.0`, `.1`, ... up to the first that is missing; empty when there
+ * are too many.
  */
 function joined(credentials: Credentials, name: string): string {
   const whole = credentials.cookie(name)
@@ -157,7 +156,7 @@ async function decrypted<U>(site: AuthjsSite<U>, value: string): Promise<AuthjsT
   const now = (site.options.clock ?? systemClock).now()
   for (const key of site.keys) {
     const token = await decryptedWith(key, site.enc, { value, now })
-    // what comes from the future would outlive a revocation, which refuses what was issued before it
+    // a token from the future would outlive a revocation, which refuses what was issued before it
     if (token !== null) return (token.iat ?? 0) * 1000 > now + toleranceMs ? null : token
   }
   return null
@@ -181,7 +180,10 @@ async function decryptedWith(
   }
 }
 
-/** The payload, when the claims that are used here are what they should be; jose has seen to the dates that are there. */
+/**
+ * The payload, if the claims that are used here are of the right types. jose has checked the dates that are
+ * there.
+ */
 function tokenOf(payload: JWTPayload): AuthjsToken | null {
   const { exp, sub, jti } = payload
   if (exp === undefined) return null
@@ -202,7 +204,7 @@ async function identityOf<U>(site: AuthjsSite<U>, token: AuthjsToken): Promise<I
     ...(sub === undefined ? {} : { subject: sub }),
     ...(jti === undefined ? {} : { token: jti }),
     ...(typeof sid === 'string' && sid !== '' ? { session: sid } : {}),
-    // renewing asks about the user alone: what does not say when it began is older than any revocation
+    // a renewal calls `user` alone: a token without a date counts as older than any revocation
     issuedAt: issuedAt ?? new Date(0),
     renew: () => identityOf(site, token),
   }

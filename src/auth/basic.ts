@@ -10,14 +10,14 @@ import type { Found } from './found.ts'
 export interface BasicOptions<U> {
   /**
    * The user with this name and password; `null` or `undefined` when there is none. It should hash a password
-   * for unknown users too, against a fixed hash: an answer that comes sooner tells which names exist.
+   * for unknown users too, against a fixed hash: a faster answer would tell which names exist.
    */
   check(user: string, password: string, door: AuthRequest): Found<U>
-  /** What the credentials are for: browsers show it to people. */
+  /** What the credentials are for; browsers show it. */
   readonly realm: string
   /**
-   * How many checks may run at once, because a password hash costs a core for a while; beyond it the answer
-   * is 503. 32 when left out.
+   * How many checks may run at once, because a password hash occupies a core for a while; beyond it the
+   * answer is 503. By default 32.
    */
   readonly atOnce?: number
 }
@@ -31,15 +31,14 @@ const kinds: OptionKinds<BasicOptions<unknown>> = {
 const maxLength = 256
 
 /**
- * User name and password in the `Authorization` header (RFC 7617), for scripts and devices. Names and
- * passwords longer than 256 characters are refused unread: hashing them would be a weapon.
+ * Authenticates scripts and devices by user name and password in the `Authorization` header (RFC 7617). Names
+ * and passwords longer than 256 characters are refused without hashing, because hashing them would help an
+ * attacker.
  *
- * A wrong pair is 401 `bad-credentials` with one text for all, and 503 `busy` when too many are being
- * checked.
+ * A wrong pair is 401 `bad-credentials`, with the same text for all; 503 `busy` when too many checks run.
  *
  * @throws SallyportError ERR_CONFIGURATION when the realm is empty or holds more than printable ASCII
- * @example
- * basic({ realm: 'devices', check: (user, password) => devices.verified(user, password) })
+ * @example basic({ realm: 'devices', check: (user, password) => devices.verified(user, password) })
  */
 export function basic<U>(options: BasicOptions<U>): Authenticator<U> {
   options = checkedOptions('basic()', options, kinds)
@@ -57,7 +56,9 @@ export function basic<U>(options: BasicOptions<U>): Authenticator<U> {
       return deny(503, 'busy', 'too many sign-ins at once: come back later', { retryAfterMs: 1000 })
     running++
     try {
-      return { user: (await options.check(user, password, door)) ?? refuse(challenge, 'of nobody') }
+      return {
+        user: (await options.check(user, password, door)) ?? refuse(challenge, 'not that of a user'),
+      }
     } finally {
       running--
     }
@@ -75,7 +76,7 @@ function pairOf(value: string): { readonly user: string; readonly password: stri
   const pair = basicPair(value)
   if (pair === null || pair.user === '') return null
   const parts = [pair.user, pair.password]
-  // RFC 7617 section 2 forbids control characters; they would forge log lines
+  // RFC 7617 section 2 forbids control characters; in a log they could forge lines
   return parts.some((one) => one.length > maxLength || /\p{Cc}/u.test(one)) ? null : pair
 }
 

@@ -16,36 +16,39 @@ export const signedTokens: SecurityScheme = {
   description: 'A signed token in the Authorization header, or in the subprotocol list of browsers.',
 }
 
-/** Who holds a token with these claims. */
+/** Finds the holder of a token with these claims. */
 export interface Holders<U, C> {
   user(claims: C): Found<U>
-  /** Names the identity; the user's `id` when left out. */
+  /** The name of the identity; by default the `id` of the user. */
   readonly subject?: ((claims: C) => Found<string>) | undefined
 }
 
-/** What an identity takes over from its token. */
+/** The fields that an identity takes from its token. */
 export type TokenFacts = Omit<Identity<unknown>, 'user' | 'subject' | 'renew'>
 
-/** How a bearer token leads to an identity. */
+/** How a bearer token becomes an identity. */
 export interface BearerReading<T, U> {
-  /** Shows that it is genuine. @throws InvalidToken when it is not */
+  /** Verifies the token. @throws InvalidToken when it is not genuine */
   verify(): Promise<T>
-  /** The identity of its holder; `null` when there is no holder any more. @throws InvalidToken when it is refused all the same */
+  /**
+   * The identity of its holder; `null` when there is no holder any more. @throws InvalidToken when the
+   * genuine token is refused all the same
+   */
   identify(genuine: T): Identity<U> | null | Promise<Identity<U> | null>
 }
 
 /**
- * The identity that a bearer token leads to: 401 `invalid-token` when it is a bad one, with one text for every reason. One
- * that was genuine does not count as a guess.
+ * The identity of a bearer token. A bad token is 401 `invalid-token`, with the same text for every reason. A
+ * genuine token does not count as a failed attempt.
  *
- * @throws Denial 401 in place of InvalidToken; whatever else is thrown is no verdict
+ * @throws Denial 401 in place of InvalidToken; any other error says nothing about the token
  */
 export async function refusingBad<T, U>({ verify, identify }: BearerReading<T, U>): Promise<Identity<U>> {
   let genuine = false
   try {
     const token = await verify()
     genuine = true
-    return (await identify(token)) ?? invalid('nobody has this token any more')
+    return (await identify(token)) ?? invalid('this token has no holder any more')
   } catch (error) {
     if (!(error instanceof InvalidToken)) throw error
     return refuseToken(error.message, genuine)
@@ -61,7 +64,10 @@ export function refuseToken(why: string, genuine: boolean): never {
   })
 }
 
-/** The identity of whoever holds a token, who is looked up again at each renewal; `null` when there is nobody any more. */
+/**
+ * The identity of the holder of a token, who is looked up again at each renewal; `null` when there is no
+ * holder any more.
+ */
 export async function heldBy<U, C>(
   holders: Holders<U, C>,
   claims: C,
@@ -80,27 +86,30 @@ export async function heldBy<U, C>(
 }
 
 /**
- * The token is named by its `jti`, or by the hash of what is signed: an ECDSA signature can be rewritten by
- * anyone without becoming wrong, so it must not be part of the name.
+ * The fields of an identity. The token is named by its `jti`, or by the hash of what is signed. The signature
+ * is not part of that name: anyone can rewrite an ECDSA signature so that it stays valid.
  */
 export function factsOf({ token, claims }: VerifiedToken, { claims: rules, clock }: TokenRules): TokenFacts {
-  // without a configured issuer the tokens are the application's own, and anything could stand there
+  // without a configured issuer the tokens are the application's own, and `iss` could hold any text
   const issuer = rules.issuers === null ? null : (claims.iss ?? null)
   return {
     token: fingerprint(token.signed),
     expires: endOf(claims.exp, rules.toleranceMs, clock.now()),
-    // renewing asks about the user alone: without `iat` nothing shows that the token is younger than a revocation
+    // a renewal calls `user` alone: without `iat` the token counts as older than any revocation
     issuedAt: new Date(0),
     ...statedFacts(claims, issuer),
   }
 }
 
-/** When a token ends: let in within the tolerance, it also lives to its end. */
+/** When a token ends. A token that was accepted within the tolerance is also valid to the end of it. */
 export function endOf(exp: number, toleranceMs: number, nowMs: number): Date {
   return new Date(exp * 1000 > nowMs ? exp * 1000 : exp * 1000 + toleranceMs)
 }
 
-/** What claims say of token, session, age and scopes; token and session are named within their issuer, where there is one. */
+/**
+ * The token, session, age and scopes in claims. Token and session are named within their issuer, if there is
+ * one.
+ */
 export function statedFacts(claims: Statement, issuer: string | null): Partial<Omit<TokenFacts, 'expires'>> {
   const { jti, sid, iat } = claims
   const scopes = scopesOf(claims)

@@ -7,11 +7,11 @@ import { type Announce, announcing } from './announcing.ts'
 
 /** What {@link revocations} needs. */
 export interface RevocationsOptions {
-  /** The server whose sockets end; on a shared layer, those of every other node as well. */
+  /** The server whose sockets end; on a shared layer, those of all other nodes too. */
   readonly server: Pick<Messenger, 'revoke' | 'recheck'>
   /**
-   * What a new password does to the sessions from before it, which better-auth leaves to the client and to
-   * two options: `'end-sessions'`, the default, ends them all; `'leave-sessions'` changes nothing.
+   * What a new password does to older sessions, which better-auth leaves to the client and to two options:
+   * `'end-sessions'`, the default, ends them all; `'leave-sessions'` changes nothing.
    */
   readonly passwords?: 'end-sessions' | 'leave-sessions'
   readonly clock?: Clock
@@ -23,22 +23,22 @@ const kinds: OptionKinds<RevocationsOptions> = {
   clock: aClock,
 }
 
-/** What is used of the context that a plugin is started with. */
+/** The part of the start context of a plugin that is used. */
 export interface InitContext {
   readonly options: object
   readonly logger: {
-    /** Writes what went wrong. */
+    /** Logs an error. */
     error(message: string, ...more: unknown[]): void
   }
 }
 
-/** Hears of a row that was changed or deleted; `null` when there was none. */
+/** Called for a row that was changed or deleted; `null` when there was none. */
 export interface AfterHook<Row> {
   /** Called when the change is in the database. */
   after(row: Row): Promise<void>
 }
 
-/** The rows that hooks are told of. */
+/** The tables whose hooks are used. */
 export interface DatabaseHooks {
   readonly session: {
     readonly delete: AfterHook<SessionRow>
@@ -56,11 +56,11 @@ export interface SessionRow {
   readonly userId: string
 }
 
-/** Something that is done around an endpoint of better-auth. */
+/** A hook around an endpoint of better-auth. */
 export interface EndpointHook {
-  /** Whether it is done around this request. */
+  /** Whether the hook runs for this request. */
   matcher(request: { readonly path?: string }): boolean
-  /** Does it; what comes of it as `response` is for better-auth. */
+  /** Runs the hook. A `response` in the result is for better-auth. */
   handler(request: object): Promise<{ readonly response?: unknown }>
 }
 
@@ -78,22 +78,22 @@ export interface AuthPlugin {
 }
 
 /**
- * A plugin for better-auth that ends open sockets when better-auth ends what they rest on, whichever of its
- * endpoints, plugins or server calls did it.
+ * A plugin for better-auth that ends open sockets when better-auth ends their session or user, by any of its
+ * endpoints, plugins or server calls.
  *
  * - A session that is deleted (sign-out, `revoke-session(s)`, `revoke-other-sessions`, `admin/revoke-*`, ban,
- *   removal, new password, expiry) is revoked by its id, and all sockets of its user are asked again, because
- *   better-auth tells hooks of the first hundred rows alone.
+ *   removal, new password, expiry) is revoked by its id, and all sockets of its user are rechecked, because
+ *   better-auth calls hooks for the first hundred rows alone.
  * - A user who is banned or removed is revoked: every credential from before.
  * - A user or a session that has changed (role, name, organisation) is rechecked.
  * - A new password ends the sessions from before it, see `passwords`.
  *
- * What cannot be published, because the layer is away, is tried again for about two minutes and written to
- * better-auth's log; this process has closed its own sockets by then. Rows that are changed by SQL are seen
- * at the next lease.
+ * A command that cannot be published, because the layer is away, is tried again for about two minutes and
+ * written to better-auth's log; this process has closed its own sockets by then. Rows that are changed by SQL
+ * are noticed at the next lease.
  *
  * better-auth throws SallyportError ERR_CONFIGURATION at its start when sessions are kept in a
- * `secondaryStorage` alone: it would tell nobody of their end.
+ * `secondaryStorage` alone: it would call no hook at their end.
  *
  * @example betterAuth({ ..., plugins: [admin(), revocations({ server })] })
  */
@@ -108,11 +108,11 @@ export function revocations(options: RevocationsOptions): AuthPlugin {
         throw new SallyportError(
           'ERR_CONFIGURATION',
           'revocations() needs session: { storeSessionInDatabase: true }: ' +
-            'of sessions in a secondaryStorage alone better-auth tells nobody when they end',
+            'of sessions in a secondaryStorage alone better-auth calls no hook at their end',
         )
       const announce = announcing({ clock, failed: (error) => logger.error(unpublished, error) })
       const databaseHooks = hooksFor(server, announce, clock)
-      // left to others where they have said something: better-auth prefers its user's own options
+      // where the user's own options set this, they win: better-auth prefers them
       return {
         options: ends
           ? { databaseHooks, emailAndPassword: { enabled: false, revokeSessionsOnPasswordReset: true } }
@@ -157,7 +157,7 @@ function hooksFor(server: RevocationsOptions['server'], announce: Announce, cloc
   }
 }
 
-/** Does something once for all that ask for it in this turn: many sessions of one user end together. */
+/** Runs an action once for all calls of this turn: many sessions of one user end together. */
 function once(clock: Clock, act: (user: string) => void): (user: string) => void {
   const asked = new Set<string>()
   return (user) => {
@@ -170,7 +170,7 @@ function once(clock: Clock, act: (user: string) => void): (user: string) => void
   }
 }
 
-/** What better-auth hands to hooks around its endpoints. */
+/** What better-auth passes to hooks around its endpoints. */
 interface Request {
   readonly body: Readonly<Record<string, unknown>>
   readonly context: {
@@ -179,7 +179,10 @@ interface Request {
   }
 }
 
-/** Whoever changes a password suspects that somebody else has it: all other sessions end, whatever is asked. */
+/**
+ * A user changes a password when it may be known to others, so all other sessions end, whatever the request
+ * says.
+ */
 const endingOtherSessions: EndpointHook = {
   matcher: ({ path }) => path === '/change-password',
   async handler(request) {

@@ -7,34 +7,34 @@ import type { Found } from './found.ts'
 import { aFunction, assertKind, type OptionKinds } from '../wire/options.ts'
 import { isSame } from './hmac.ts'
 
-/** A user as better-auth keeps one; `banned` and `banExpires` are there with its admin plugin. */
+/** A user of better-auth; `banned` and `banExpires` come from its admin plugin. */
 export interface AuthUser {
   readonly id: string
   readonly banned?: boolean | null | undefined
   readonly banExpires?: Date | null | undefined
 }
 
-/** A session as better-auth keeps one. */
+/** A session of better-auth. */
 export interface AuthSession {
   readonly id: string
   readonly createdAt: Date
   readonly expiresAt: Date
 }
 
-/** What better-auth's `getSession` answers: a session and its user. */
+/** What better-auth's `getSession` returns: a session and its user. */
 export interface SignedIn {
   readonly user: AuthUser
   readonly session: AuthSession
 }
 
 /**
- * What is used of an instance of better-auth 1.7: whatever `betterAuth({ ... })` returns will do. `S` is its
- * own type of what `getSession` answers.
+ * The part of better-auth 1.7 that is used: pass what `betterAuth({ ... })` returns. `S` is the type of what
+ * its `getSession` returns.
  */
 export interface BetterAuth<S extends SignedIn = SignedIn> {
   readonly $Infer: { readonly Session: S }
   readonly api: {
-    /** Reads the session that a cookie stands for. */
+    /** Reads the session of a cookie. */
     getSession(request: {
       readonly headers: Headers
       readonly query: { readonly disableCookieCache: true; readonly disableRefresh: true }
@@ -43,7 +43,7 @@ export interface BetterAuth<S extends SignedIn = SignedIn> {
   readonly $context: Promise<AuthContext>
 }
 
-/** What is used of better-auth's context. */
+/** The part of better-auth's context that is used. */
 export interface AuthContext {
   readonly secret: string
   readonly authCookies: { readonly sessionToken: { readonly name: string } }
@@ -53,7 +53,7 @@ export interface AuthContext {
     findOne(asked: { model: string; where: { field: string; value: string }[] }): Promise<unknown>
   }
   readonly internalAdapter: {
-    /** Reads the sessions of a user, from wherever they are kept. */
+    /** Reads the sessions of a user, wherever they are kept. */
     listSessions(userId: string): Promise<readonly unknown[]>
   }
 }
@@ -61,11 +61,11 @@ export interface AuthContext {
 /** How a signed-in person becomes the user of a socket. */
 export interface SignedInOptions<S extends SignedIn, U> {
   /**
-   * The user behind a session, `null` or `undefined` for nobody; better-auth's own user when left out. Asked
-   * again at each renewal.
+   * The user of a session; `null` or `undefined` when there is none. By default better-auth's own user.
+   * Called again at each renewal.
    */
   readonly user?: (signedIn: S) => Found<U>
-  /** Tells when a ban has ended; the real one when left out. */
+  /** Tells when a ban has ended; by default the real clock. */
   readonly clock?: Clock
 }
 
@@ -75,20 +75,20 @@ export const signedInKinds: OptionKinds<SignedInOptions<SignedIn, unknown>> = {
   clock: aClock,
 }
 
-/** Checks the instance that an authenticator was given. @throws TypeError when it is none */
+/** Checks the instance that was passed to an authenticator. @throws TypeError when it is none */
 export function assertInstance(where: string, auth: unknown): void {
   const isInstance = (value: unknown): boolean =>
     typeof value === 'object' && value !== null && '$context' in value && 'api' in value
   assertKind(`the instance of ${where}`, auth, { wanted: 'what betterAuth() returns', is: isInstance })
 }
 
-/** A session by its names, neither of which is a secret. */
+/** The names of a session, neither of which is a secret. */
 export interface SessionName {
   readonly id: string
   readonly userId: string
 }
 
-/** What is looked at in the options that better-auth was made with. */
+/** The options of better-auth that are read here. */
 interface StorageOptions {
   readonly secondaryStorage?: unknown
   readonly session?: { readonly storeSessionInDatabase?: boolean }
@@ -96,20 +96,22 @@ interface StorageOptions {
 
 /** Whether sessions are rows of the database, and not only entries of the secondary storage. */
 export function keepsSessionRows(options: object): boolean {
-  // asked for by name, this type would refuse instances that were given other options alone
+  // this type, if it were required, would refuse instances made with other options
   const { secondaryStorage, session } = options as StorageOptions
   return secondaryStorage === undefined || session?.storeSessionInDatabase === true
 }
 
-/** What better-auth is asked with beside a session: where the handshake went, for a base URL that depends on it. */
+/**
+ * What better-auth needs beside a session: the address of the handshake, for a base URL that depends on it.
+ */
 export type AskedAt = Readonly<Record<string, string>>
 
 /** The headers that better-auth derives a dynamic base URL from. None is a credential. */
 const addressHeaders = ['host', 'x-forwarded-host', 'x-forwarded-proto'] as const
-/** The longest name of a host, with a port: what is longer is none, and would be kept for each socket. */
+/** The longest host name with a port. A longer value is none, and would be kept for each socket. */
 const maxAddress = 260
 
-/** What is looked at in the options of an instance whose base URL is chosen at each request. */
+/** The options that are read of an instance whose base URL depends on the request. */
 interface DynamicOptions {
   readonly baseURL: { readonly allowedHosts: readonly string[] }
   readonly advanced?: { readonly crossSubDomainCookies?: { readonly enabled?: boolean } }
@@ -118,13 +120,13 @@ interface DynamicOptions {
 /** The options with `baseURL: { allowedHosts }`; `null` where the base URL is a text or missing, and so does not change. */
 function dynamic({ options }: AuthContext): DynamicOptions | null {
   const { baseURL } = options as { readonly baseURL?: unknown }
-  // better-auth has looked at the rest at its start
+  // better-auth has checked the rest at its start
   return isRecord(baseURL) && Array.isArray(baseURL['allowedHosts']) ? (options as DynamicOptions) : null
 }
 
 /**
- * Where a handshake went, as far as this instance asks for it: nothing with a base URL that does not change. It is kept for
- * renewals.
+ * The address of a handshake, as far as this instance uses it: empty with a base URL that does not change. It
+ * is kept for renewals.
  */
 export function askedAt(context: AuthContext, door: Pick<AuthRequest, 'headers'>): AskedAt {
   if (dynamic(context) === null) return {}
@@ -132,14 +134,14 @@ export function askedAt(context: AuthContext, door: Pick<AuthRequest, 'headers'>
   return Object.fromEntries(
     addressHeaders.flatMap((name) => {
       const value = headers.get(name)
-      // copied: a part of a request's text would keep the whole of it in memory
+      // copied, because a part of a request's text would keep the whole text in memory
       return value === null || value.length > maxAddress ? [] : [[name, Buffer.from(value).toString()]]
     }),
   )
 }
 
 /**
- * The address of a request of this process's own, for what does not depend on it: a host that is allowed. `undefined` with
+ * A request of our own, for calls that need no particular address: it names an allowed host. `undefined` with
  * a base URL that does not change.
  */
 export function ownRequest(context: AuthContext): { readonly headers: Headers } | undefined {
@@ -150,8 +152,9 @@ export function ownRequest(context: AuthContext): { readonly headers: Headers } 
 }
 
 /**
- * The names under which better-auth may look for the session cookie. With a dynamic base URL and `crossSubDomainCookies` it
- * has `__Secure-` where the request came over https, whatever the context says: better-auth says which of both counts.
+ * The names under which better-auth may look for the session cookie. With a dynamic base URL and
+ * `crossSubDomainCookies` the name has `__Secure-` when the request came over https, whatever the context
+ * says; better-auth decides which of both counts.
  */
 export function cookieNames(context: AuthContext): readonly string[] {
   const { name } = context.authCookies.sessionToken
@@ -165,7 +168,7 @@ const securePrefix = '__Secure-'
 /** Session cookies by their names, each a signed session token. */
 export type SessionCookies = Readonly<Record<string, string>>
 
-/** The identity that session cookies stand for. */
+/** The identity of session cookies. */
 export async function byCookies<S extends SignedIn, U>(
   { auth, options, at }: SessionRequest<S, U>,
   cookies: SessionCookies,
@@ -176,7 +179,7 @@ export async function byCookies<S extends SignedIn, U>(
   return identityOf({ auth, options, at }, signedIn)
 }
 
-/** The identity that a signed session token stands for, the value of the session cookie. */
+/** The identity of a signed session token, the value of the session cookie. */
 export async function bySignedToken<S extends SignedIn, U>(
   asking: SessionRequest<S, U>,
   signedToken: string,
@@ -185,7 +188,10 @@ export async function bySignedToken<S extends SignedIn, U>(
   return byCookies(asking, Object.fromEntries(names.map((name) => [name, signedToken])))
 }
 
-/** The identity of a session that is known by its id alone; `null` when it has ended or is another user's. */
+/**
+ * The identity of a session of which only the id is known; `null` when it has ended or belongs to another
+ * user.
+ */
 export async function bySessionId<S extends SignedIn, U>(
   asking: SessionRequest<S, U>,
   name: SessionName,
@@ -195,13 +201,13 @@ export async function bySessionId<S extends SignedIn, U>(
   return row === null ? null : bySignedToken(asking, signed(row.token, context.secret))
 }
 
-/** Whether this instance has signed a session token, as far as that can be seen without its database. */
+/** Whether this instance has signed a session token, as far as that can be checked without its database. */
 export function isSigned({ secret }: AuthContext, signedToken: string): boolean {
   const token = signedToken.slice(0, signedToken.lastIndexOf('.'))
   return isSame(Buffer.from(signed(token, secret)), Buffer.from(signedToken))
 }
 
-/** Who is asked, how, and where the handshake went. */
+/** The instance, the options, and the address of the handshake. */
 export interface SessionRequest<S extends SignedIn, U> {
   readonly auth: BetterAuth<S>
   readonly options: SignedInOptions<S, U>
@@ -225,14 +231,14 @@ async function identityOf<S extends SignedIn, U>(
     session: id,
     issuedAt: createdAt,
     expires: expiresAt,
-    // the names are kept, the token is not: it is a credential
+    // the names are kept, the token is not, because it is a credential
     renew: () => bySessionId(asking, { id, userId }),
   }
 }
 
 /**
- * Reads a session through better-auth, with all of its checks and never from its cookie cache, which knows of
- * no revocation. It is not refreshed either: nobody would deliver the cookie.
+ * Reads a session through better-auth, with all of its checks. The cookie cache is not used, because it knows
+ * no revocations. The session is not refreshed, because the new cookie could not be delivered.
  */
 async function read<S extends SignedIn>(
   auth: BetterAuth<S>,
@@ -242,7 +248,7 @@ async function read<S extends SignedIn>(
   const cookie = Object.entries(cookies).map(([name, token]) => `${name}=${encodeURIComponent(token)}`)
   const headers = new Headers({ ...at, cookie: cookie.join('; ') })
   const query = { disableCookieCache: true, disableRefresh: true } as const
-  // $Infer.Session is what better-auth itself says of this answer
+  // the type of this result is $Infer.Session of better-auth itself
   return (await auth.api.getSession({ headers, query })) as S | null
 }
 
@@ -251,23 +257,23 @@ export function isBanned({ banned, banExpires }: AuthUser, now: number): boolean
   return banned === true && !(banExpires instanceof Date && banExpires.getTime() <= now)
 }
 
-/** The columns that are used of better-auth's session table. */
+/** The columns of better-auth's session table that are used. */
 interface Row extends SessionName {
   readonly token: string
 }
 
-/** The row of a session, for better-auth's own check of its token, which does not leave this module. */
+/** The row of a session, for better-auth's own check of its token, which stays in this module. */
 async function rowOf(context: AuthContext, { id, userId }: SessionName): Promise<Row | null> {
-  // rows are asked by id: a list of sessions ends after the first hundred
+  // rows are read by id, because a list of sessions ends after the first hundred
   const candidates = keepsSessionRows(context.options)
     ? [await context.adapter.findOne({ model: 'session', where: [{ field: 'id', value: id }] })]
     : await context.internalAdapter.listSessions(userId)
-  // it answers whole rows, or null where there is none
+  // it returns whole rows, or null where there is none
   const rows = candidates as readonly (Row | null)[]
   return rows.find((row) => row?.id === id && row.userId === userId) ?? null
 }
 
-/** A token as it stands in the cookie: with its HMAC-SHA-256 in base64, as better-call signs cookies. */
+/** A token as it is in the cookie: with its HMAC-SHA-256 in base64, as better-call signs cookies. */
 function signed(token: string, secret: string): string {
   return `${token}.${createHmac('sha256', secret).update(token).digest('base64')}`
 }

@@ -43,17 +43,16 @@ export {
 const signedShape = /^[^.]{1,256}\.[A-Za-z0-9+/]{43}=$/
 
 /**
- * The session cookie of better-auth, under whatever name and prefix it has there. One that is unknown, stale
- * or badly signed is no session and answers `null`, because browsers send cookies unasked; so is the cookie
- * of someone who is banned.
+ * Authenticates by the session cookie of better-auth, whatever its name and prefix are there. For a cookie
+ * that is unknown, stale or badly signed, or of a user who is banned, it returns `null`, because browsers
+ * send cookies unasked.
  *
- * The session is read from its store at each handshake and at each renewal, by id: neither the cookie cache
- * nor the token itself is kept. An identity names the user as `subject`, and its `session` is the id of the
- * session, never its token.
+ * The session is read from its store at each handshake and at each renewal, by id; neither the cookie cache
+ * nor the token is kept. An identity names the user as `subject`, and its `session` is the id of the session,
+ * never its token.
  *
- * @example
- * export const auth = betterAuth({ ..., plugins: [revocations({ server })] })
- * const member = sessionCookie(auth)
+ * @example export const auth = betterAuth({ ..., plugins: [revocations({ server })] }) const member =
+ * sessionCookie(auth)
  */
 export function sessionCookie<S extends SignedIn, U = S['user']>(
   auth: BetterAuth<S>,
@@ -74,15 +73,15 @@ export function sessionCookie<S extends SignedIn, U = S['user']>(
     'The session cookie of the site. A browser sends it by itself, so an Origin is demanded with it.'
   return Object.assign(authenticator, {
     schemes: [{ type: 'httpApiKey', in: 'cookie', description }],
-    // an explicit credential is none of its kind
+    // it ignores explicit credentials
     limitsLookups: true,
   } as const)
 }
 
 /**
- * The signed session tokens that better-auth's `bearer` plugin hands out in `set-auth-token`, as bearer
- * credentials. A token without signature is not taken: it stands like that in the table of sessions. One that
- * is unknown, ended or badly signed is 401 `invalid-token`.
+ * Authenticates by the signed session tokens that better-auth's `bearer` plugin puts into `set-auth-token`,
+ * as bearer credentials. A token without its signature is refused, because the table of sessions holds it in
+ * that form. A token that is unknown, ended or badly signed is 401 `invalid-token`.
  *
  * @example anyOf(sessionToken(auth), sessionCookie(auth))
  */
@@ -118,13 +117,13 @@ export interface SigningBetterAuth<S extends SignedIn = SignedIn> extends Better
 /** What {@link accessToken} needs. */
 export interface AccessTokenOptions<S extends SignedIn, U> extends SignedInOptions<S, U> {
   /**
-   * The `jwt.issuer` of the plugin; better-auth's `baseURL` unless it was changed. With `baseURL: { allowedHosts }` that is
-   * the origin of each request, so list them all, or set `jwt.issuer`.
+   * The `jwt.issuer` of the plugin; by default better-auth's `baseURL`. With `baseURL: { allowedHosts }` that
+   * is the origin of each request, so list all of them, or set `jwt.issuer`.
    */
   readonly issuer: string | readonly string[]
   /** The `jwt.audience` of the plugin, with the same default. */
   readonly audience: string | readonly string[]
-  /** The algorithms that may be used; those of the keys when left out. */
+  /** The algorithms that may be used; by default those of the keys. */
   readonly algorithms?: readonly string[]
 }
 
@@ -136,15 +135,15 @@ const tokenKinds: OptionKinds<AccessTokenOptions<SignedIn, unknown>> = {
 }
 
 /**
- * The access tokens of better-auth's `jwt` plugin, in the process that has better-auth: verified with its own
- * key set, and good only while the session that they name as `sid` lives. Give the plugin
- * `definePayload: ({ session }) => ({ sid: session.id })`; a token without it is 401 `invalid-token`, and so
- * is one of a session that has ended. What it opens ends with the token or its session, whichever is first.
+ * Authenticates by the access tokens of better-auth's `jwt` plugin, in the process that runs better-auth.
+ * They are verified with its own key set, and valid only while the session in their `sid` lives. Give the
+ * plugin `definePayload: ({ session }) => ({ sid: session.id })`; a token without it is 401 `invalid-token`,
+ * and so is one of a session that has ended. A socket ends with its token or its session, whichever is first.
  *
  * In another process use `jwt()` with `jwks: new URL('/api/auth/jwks', issuer)`: revocations reach it by
  * `sid` over the layer.
  *
- * @throws SallyportError ERR_CONFIGURATION when an algorithm is none
+ * @throws SallyportError ERR_CONFIGURATION when an algorithm is unknown
  * @example accessToken(auth, { issuer: 'https://app.example', audience: 'https://app.example' })
  */
 export function accessToken<S extends SignedIn, U = S['user']>(
@@ -174,7 +173,10 @@ export function accessToken<S extends SignedIn, U = S['user']>(
   return Object.assign(authenticator, { schemes: tokens.schemes ?? [], limitsLookups: true } as const)
 }
 
-/** A token's identity with the user of its session, and the end of whichever ends first; `null` when the session has ended. */
+/**
+ * The identity of a token with the user of its session. It ends with whichever ends first; `null` when the
+ * session has ended.
+ */
 async function withSession<S extends SignedIn, U>(
   { user: claims, ...facts }: Identity<Claims>,
   asking: SessionRequest<S, U>,

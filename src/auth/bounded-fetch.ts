@@ -1,6 +1,6 @@
 import type { Clock } from '../wire/clock.ts'
 
-/** An answer with another status than 200: its server is there, but this is no answer to the question. */
+/** A response with another status than 200: the server is there, but did not answer the request. */
 export class UnexpectedStatus extends TypeError {
   override readonly name = 'UnexpectedStatus'
   readonly status: number
@@ -11,9 +11,9 @@ export class UnexpectedStatus extends TypeError {
   }
 }
 
-/** How far a server is trusted that is asked for something. */
+/** The bounds of a request to another server. */
 export interface FetchBounds {
-  /** Whom errors speak of, such as `the key server`. */
+  /** The name of the server in errors, such as `the key server`. */
   readonly who: string
   readonly maxBytes: number
   /** From the first byte sent to the last one read. */
@@ -25,9 +25,9 @@ export interface FetchBounds {
 }
 
 /**
- * The body of an answer with status 200, bounded in time and size.
+ * The body of a response with status 200, bounded in time and size.
  *
- * @throws TypeError when there is none: that is no verdict on whoever it was asked about
+ * @throws TypeError when there is none; this says nothing about the token or user in question
  */
 export async function boundedFetch(url: URL, init: RequestInit, bounds: FetchBounds): Promise<string> {
   const { clock, timeoutMs } = bounds
@@ -64,7 +64,7 @@ async function boundedText(response: Response, { who, maxBytes }: FetchBounds): 
   return bytes.toString('utf8')
 }
 
-/** All of a body, or `null` when it is larger than that; the rest of it is not read then. */
+/** The whole body, or `null` when it is larger than that; then the rest of it is not read. */
 export async function boundedBytes(
   body: AsyncIterable<Uint8Array> | null,
   maxBytes: number,

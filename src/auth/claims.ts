@@ -2,8 +2,8 @@ import { jsonObject } from './compact-token.ts'
 import { invalid } from './invalid-token.ts'
 
 /**
- * What is looked at in what an issuer states of a token (RFC 7519 section 4.1, RFC 7662 section 2.2); beyond it, a
- * statement holds whatever the issuer put there.
+ * The fields of an issuer's statement about a token that are checked here (RFC 7519 section 4.1, RFC 7662
+ * section 2.2). A statement may hold any other fields too.
  */
 export interface Statement {
   /** When the token ends, in seconds since 1970. */
@@ -24,7 +24,7 @@ export interface CheckedClaims extends Statement {
   readonly exp: number
 }
 
-/** The claims of a verified token that says whom it is about. */
+/** The claims of a verified token that names its subject. */
 export interface Claims extends CheckedClaims {
   readonly sub: string
 }
@@ -35,7 +35,7 @@ export interface ClaimRules {
   readonly audiences: readonly string[] | null
   /** How far clocks may differ. */
   readonly toleranceMs: number
-  /** Whether `sub` may be anything, because a schema of the application looks at it; off when left out. */
+  /** Whether `sub` may be of any type, because a schema of the application checks it; off by default. */
   readonly anySubject?: boolean
 }
 
@@ -43,7 +43,7 @@ export interface ClaimRules {
 const maxSeconds = 8.64e12
 
 /**
- * The claims of a payload whose signature was found good.
+ * The claims of a payload whose signature was verified.
  *
  * @throws InvalidToken when it is no JSON object, has no `exp`, is outside its time, or is of another issuer
  * or for another audience; a token with an audience is refused too when none is configured (RFC 7519 section
@@ -56,8 +56,8 @@ export function checkedClaims(payload: Uint8Array, rules: ClaimRules, nowMs: num
 }
 
 /**
- * What an issuer states about a token, in its payload or in answer to a question: as claims, but for `exp`, which may
- * be missing.
+ * An issuer's statement about a token, in its payload or in a response: claims, of which `exp` may be
+ * missing.
  *
  * @throws InvalidToken as {@link checkedClaims} does
  */
@@ -74,11 +74,11 @@ export function checkedStatement(
   else if (typeof claims['sub'] === 'number' && !Number.isSafeInteger(claims['sub']))
     // JSON.parse has rounded it: it may be the number of another user
     invalid('the claim sub is a number that is not exact')
-  // each of the fields that a statement names has just been looked at, or is looked at by the schema that was given
+  // each field that a statement names has been checked, or is checked by the given schema
   return claims
 }
 
-/** One text, or several, or none. */
+/** A list of one text, of several, or of none. */
 export function listed(value: string | readonly string[] | undefined): readonly string[] | null {
   if (value === undefined) return null
   return typeof value === 'string' ? [value] : value
@@ -102,7 +102,7 @@ function checkTimes(claims: Readonly<Record<string, unknown>>, toleranceMs: numb
   if (seconds(claims, 'iat', 0) * 1000 > nowMs + toleranceMs) invalid('the token was issued in the future')
 }
 
-/** @param missing what counts where nothing is said */
+/** @param missing the value when the claim is missing */
 function seconds(claims: Readonly<Record<string, unknown>>, name: string, missing: number): number {
   const value = Object.hasOwn(claims, name) ? claims[name] : undefined
   if (value === undefined) return missing

@@ -3,16 +3,16 @@ import { maxJsonValues, parseRecord } from '../wire/json.ts'
 import { invalid } from './invalid-token.ts'
 
 /**
- * A signed token in compact form (RFC 7515 section 7.1), taken apart; its signature has not been looked at.
+ * A signed token in compact form (RFC 7515 section 7.1), split into its parts; its signature is not verified.
  */
 export interface CompactToken {
-  /** The whole of it, for the library that verifies it. */
+  /** The whole token, for the library that verifies it. */
   readonly text: string
-  /** What the signature covers: header and payload as they came. */
+  /** What the signature covers: header and payload as they were sent. */
   readonly signed: string
   readonly alg: string
   readonly kid: string | null
-  /** The media type of the token, as its header says it. */
+  /** The media type of the token, from its header. */
   readonly typ: string | null
   readonly payload: Uint8Array
   readonly signature: Uint8Array
@@ -23,24 +23,23 @@ const maxLength = 16_384
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
- * Header parameters that bring a key along or change how the token is read. Keys come from the configuration
- * alone (RFC 8725 section 3.10), and no extension is understood here, which RFC 7515 section 4.1.11 answers
- * with a refusal.
+ * Header parameters that carry a key or change how the token is read. Keys come from the configuration alone
+ * (RFC 8725 section 3.10). No extension is implemented here, so RFC 7515 section 4.1.11 requires a refusal.
  */
 const refusedHeaders: readonly string[] = ['jwk', 'jku', 'x5u', 'x5c', 'crit', 'b64']
 
-/** Whether a credential is written like a signed token: three parts of base64url. */
+/** Whether a credential has the form of a signed token: three parts of base64url. */
 export function looksLikeToken(value: string): boolean {
   return shape.test(value)
 }
 
 /**
- * Takes a token apart.
+ * Splits a token into its parts.
  *
- * Each part must be base64url in its one canonical form, because a token that can be spelled in two ways can
- * be revoked under one of them only.
+ * Each part must be base64url in its one canonical form: a token with two spellings could be revoked under
+ * one of them only.
  *
- * @throws InvalidToken when it is malformed, longer than 16,384 characters, or has a header that is refused
+ * @throws InvalidToken when it is malformed, longer than 16,384 characters, or has a refused header
  */
 export function compactToken(text: string): CompactToken {
   if (text.length > maxLength) invalid(`the token is longer than ${maxLength} characters`)
@@ -60,8 +59,8 @@ export function compactToken(text: string): CompactToken {
 }
 
 /**
- * The issuer that a token names, before anything is verified: good only for choosing whose token it may be.
- * Whatever stands there; `undefined` when it names none, cannot be read or is longer than a token may be.
+ * The issuer that a token names, before it is verified: only to choose an authenticator. It may be any value;
+ * `undefined` when the token names none, cannot be read or is longer than a token may be.
  */
 export function unverifiedIssuer(text: string): unknown {
   if (text.length > maxLength) return undefined
@@ -69,7 +68,7 @@ export function unverifiedIssuer(text: string): unknown {
   return jsonObject(bytes)?.['iss']
 }
 
-/** The JSON object that these bytes spell in UTF-8, or `null`. */
+/** The JSON object in these UTF-8 bytes, or `null`. */
 export function jsonObject(bytes: Uint8Array): Readonly<Record<string, unknown>> | null {
   try {
     return parseRecord(utf8.decode(bytes), maxJsonValues)

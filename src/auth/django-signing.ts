@@ -5,13 +5,13 @@ import { SallyportError } from '../wire/errors.ts'
 import { jsonObject } from './compact-token.ts'
 import { isSame } from './hmac.ts'
 
-/** An object that Django has signed, and when. */
+/** An object that Django has signed, and the time of signing. */
 export interface SignedObject {
   readonly value: Readonly<Record<string, unknown>>
   readonly signedAtMs: number
 }
 
-/** How much text is looked at, and how much it may inflate to, in bytes. */
+/** The longest text that is read, and the most that it may inflate to, in bytes. */
 const maxBytes = 1_048_576
 const base62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 /** Payload, timestamp and signature; the longest timestamp that is exact in a double and in a `Date`. */
@@ -28,12 +28,13 @@ export function saltedHmac(salt: string, secret: string, value: string): Buffer 
 }
 
 /**
- * What `django.core.signing.dumps` has signed with one of these secrets, read as `loads` does: base64url of
- * JSON, after a dot compressed by zlib, with a timestamp and an HMAC of SHA-256 (Django 3.1 and later).
- * `null` when no secret has signed it, it is malformed, or is larger than 1 MiB. Nothing is inflated or
- * parsed before the signature holds.
+ * The object that `django.core.signing.dumps` has signed with one of these secrets, read as `loads` does:
+ * base64url of JSON, after a dot compressed by zlib, with a timestamp and an HMAC of SHA-256 (Django 3.1 and
+ * later). `null` when no secret has signed it, it is malformed, or is larger than 1 MiB. It is inflated and
+ * parsed only after its signature was verified.
  *
- * @throws SallyportError ERR_CONFIGURATION when the site has pickled it: a pickle is a program, and is not run
+ * @throws SallyportError ERR_CONFIGURATION when the site has pickled it: a pickle is a program, and is not
+ * run
  */
 export function signedObject(text: string, salt: string, secrets: readonly string[]): SignedObject | null {
   const parts = text.length > maxBytes ? null : shape.exec(text)
@@ -65,7 +66,7 @@ function objectOf(payload: string): Readonly<Record<string, unknown>> | null {
   return jsonObject(plain)
 }
 
-/** What cannot be read is as good as nothing, which is no JSON either. */
+/** Bytes that cannot be inflated count as empty, which is no JSON either. */
 const nothing: Uint8Array = new Uint8Array()
 
 function bytesIn(encoded: string): Uint8Array {

@@ -20,20 +20,20 @@ import type { Found } from './found.ts'
 
 export { fingerprint } from './fingerprint.ts'
 
-/** Someone's sign-in, as `django.contrib.auth.login` wrote it into the session. */
+/** A sign-in, as `django.contrib.auth.login` wrote it into the session. */
 export interface DjangoSession {
   /** The primary key of the user, as text: `_auth_user_id`. */
   readonly userId: string
-  /** The backend that let them in: `_auth_user_backend`. */
+  /** The backend that authenticated the user: `_auth_user_backend`. */
   readonly backend: string
   /** The whole session. */
   readonly data: Readonly<Record<string, unknown>>
 }
 
-/** Whom a session belongs to, and what a change of password changes. */
+/** The user of a session, and the password hash that a change of password changes. */
 export interface DjangoAccount<U> {
   readonly user: U
-  /** The `password` field of the user's row, a hash: compared, and not kept. */
+  /** The `password` field of the user's row, a hash: it is compared, and not kept. */
   readonly password: string
 }
 
@@ -43,12 +43,12 @@ export interface DjangoSessionRow {
   readonly expire_date: Date
 }
 
-/** A session that a cache holds, unpacked. */
+/** A session from a cache, decoded. */
 export interface DjangoCachedSession {
   readonly data: Readonly<Record<string, unknown>>
   /** When the cache drops it; `null` when only the cache knows. */
   readonly expires: Date | null
-  /** When they signed in, where the site keeps it: a revocation of the user refuses sessions from before. */
+  /** When the user signed in, if the site keeps it: a revocation of the user refuses sessions from before. */
   readonly issuedAt?: Date
 }
 
@@ -73,14 +73,17 @@ export interface DjangoOptions<U> {
   readonly cookie?: string
   /** Its `SESSION_COOKIE_AGE`, for signed cookies; two weeks. */
   readonly cookieAge?: Duration
-  /** Its `AUTHENTICATION_BACKENDS`; Django's `ModelBackend` alone. Sign-ins of others are none. */
+  /**
+   * Its `AUTHENTICATION_BACKENDS`; by default Django's `ModelBackend` alone. Sign-ins of other backends are
+   * ignored.
+   */
   readonly authenticationBackends?: readonly string[]
   /**
    * The user with this `userId`; `null` or `undefined` when there is none any more or `is_active` is false.
-   * Asked again at each renewal.
+   * Called again at each renewal.
    */
   user(session: DjangoSession): Found<DjangoAccount<U>>
-  /** What `get_session_auth_hash` of your user model computes, where you have overridden it. */
+  /** Computes `get_session_auth_hash` of your user model, if you have overridden it. */
   readonly sessionAuthHash?: (password: string, secretKey: string) => string
   readonly clock?: Clock
 }
@@ -100,7 +103,7 @@ const kinds: OptionKinds<DjangoOptions<unknown>> = {
 const maxCookie = 4096
 /** How far in the future a cookie may be signed: clocks differ. */
 const toleranceMs = 5_000
-/** Django's own alphabet, and the width of its column. */
+/** The alphabet of Django, and the width of its column. */
 const keyShape = /^[a-z0-9]{8,40}$/
 const cookieSalt = 'django.contrib.sessions.backends.signed_cookies'
 const storeSalt = 'django.contrib.sessions.SessionStore'
@@ -108,22 +111,20 @@ const hashSalt = 'django.contrib.auth.models.AbstractBaseUser.get_session_auth_h
 const modelBackend = 'django.contrib.auth.backends.ModelBackend'
 
 /**
- * The sessions of a Django site (3.1 and later, JSON serializer): from its `sessionid` cookie to its user,
- * verified as Django does it: signature, age, backend, and the hash of the password field, so that a change
- * of password ends every session. A cookie that is unknown, stale or badly signed is no session and answers
- * `null`, because browsers send cookies unasked.
+ * Authenticates by the sessions of a Django site (3.1 and later, JSON serializer): from its `sessionid`
+ * cookie to its user. It verifies what Django verifies: signature, age, backend, and the hash of the password
+ * field, so that a change of password ends every session. For a cookie that is unknown, stale or badly signed
+ * it returns `null`, because browsers send cookies unasked.
  *
  * `renew` reads session and user again, so that a lease notices a logout and a change of password.
  *
  * The function throws ERR_CONFIGURATION, which is answered 503, for a session that is pickled.
  *
  * @throws TypeError when an option is unknown or malformed, such as a secret that is empty
- * @example
- * django({
+ * @example django({
  *   secretKey,
  *   backend: { load: (key) => db.row('select * from django_session where session_key = $1', key) },
- *   user: ({ userId }) => accounts.active(userId),
- * })
+ *   user: ({ userId }) => accounts.active(userId), })
  */
 export function django<U>(options: DjangoOptions<U>): Authenticator<U> {
   options = checkedOptions('django()', options, kinds)
@@ -144,7 +145,7 @@ export function django<U>(options: DjangoOptions<U>): Authenticator<U> {
     'The session cookie of the Django site. A browser sends it by itself, so an Origin is demanded with it.'
   return Object.assign(authenticator, {
     schemes: [{ type: 'httpApiKey', in: 'cookie', name: cookie, description }],
-    // an explicit credential is none of its kind
+    // it ignores explicit credentials
     limitsLookups: true,
   } as const)
 }
@@ -159,7 +160,7 @@ interface DjangoSite<U> {
 type Session = DjangoCachedSession | null
 type Read = () => Session | Promise<Session>
 
-/** What is signed in a cookie does not change: a renewal asks about the user alone, and the cookie is not kept. */
+/** A signed cookie does not change, so a renewal calls `user` alone, and the cookie is not kept. */
 function byCookie<U>(site: DjangoSite<U>, cookie: string): Promise<Identity<U> | null> {
   const session = fromCookie(site, cookie)
   return identify(site, fingerprint(cookie), () => session)
@@ -183,7 +184,7 @@ async function identify<U>(site: DjangoSite<U>, name: string, read: Read): Promi
   }
 }
 
-/** Written so that an invalid date is no session. */
+/** An invalid date must end the session, so the comparison is negated. */
 function isOver<U>({ clock }: DjangoSite<U>, { expires }: DjangoCachedSession): boolean {
   return expires !== null && !(expires.getTime() > clock.now())
 }
@@ -192,16 +193,17 @@ function fromCookie<U>({ secrets, cookieAgeMs, clock }: DjangoSite<U>, cookie: s
   const signed = signedObject(cookie, cookieSalt, secrets)
   if (signed === null) return null
   const { value: data, signedAtMs } = signed
-  // what comes from the future would outlive a revocation, which refuses what was issued before it
+  // a session from the future would outlive a revocation, which refuses what was issued before it
   if (signedAtMs > clock.now() + toleranceMs) return null
   const expires = new Date(Math.min(signedAtMs + cookieAgeMs, ownEndMs(data, signedAtMs)))
-  // no store can say that it has ended since: what proves its age is the signature alone
+  // no store can tell that it has ended since: the signature alone proves its age
   return { data, expires, issuedAt: new Date(signedAtMs) }
 }
 
 /**
- * What `set_expiry` set: seconds since the signature, where 0 is the end of the browser, or the ISO 8601 text of a date.
- * Django leaves it to the browser, which a thief's script is not. A text that is no date makes an invalid end.
+ * The end that `set_expiry` set: seconds since the signature, where 0 is the end of the browser, or the ISO
+ * 8601 text of a date. Django leaves this end to the browser; a thief's script would ignore it, so it is
+ * enforced here. A text that is no date makes an invalid end.
  */
 function ownEndMs(data: Readonly<Record<string, unknown>>, signedAtMs: number): number {
   const { _session_expiry: own } = data
@@ -229,7 +231,7 @@ async function userOf<U>(site: DjangoSite<U>, data: Readonly<Record<string, unkn
   return secrets.some((secret) => isSameText(sessionAuthHash(password, secret), hash)) ? user : null
 }
 
-/** A text that the session holds itself; empty when it holds none. */
+/** A text that is an own member of the session; empty when there is none. */
 function ownText(data: Readonly<Record<string, unknown>>, name: string): string {
   const value = Object.hasOwn(data, name) ? data[name] : ''
   return typeof value === 'string' ? value : ''

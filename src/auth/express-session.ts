@@ -16,18 +16,18 @@ import { sessions } from './sessions.ts'
 export { fingerprint } from './fingerprint.ts'
 export { type FollowedStore, type FollowOptions, followSessions, type StoreDone } from './follow-sessions.ts'
 
-/** What every session of express-session holds beside what is yours. */
+/** A session of express-session beside your own fields. */
 export interface StoredSession {
   readonly cookie: { readonly expires?: unknown }
 }
 
-/** A store of express-session, as far as a socket asks it. */
+/** The part of a store of express-session that is used. */
 export interface ExpressStore<S> {
   /** Reads a session. */
   get(id: string, done: (error: unknown, session?: S | null) => void): unknown
 }
 
-/** What {@link expressSession} needs: what the site gives to express-session, and its users. */
+/** What {@link expressSession} needs: the options that the site gives to express-session, and its users. */
 export interface ExpressSessionOptions<S, U> {
   /** The store of the site, the same object. */
   readonly store: ExpressStore<S>
@@ -35,14 +35,14 @@ export interface ExpressSessionOptions<S, U> {
   readonly secret: string | readonly string[]
   /** Its `name`; `'connect.sid'`. */
   readonly cookie?: string
-  /** The user whose session it is; `null` or `undefined` when it is nobody's. Asked again at each renewal. */
+  /** The user of a session; `null` or `undefined` when it has none. Called again at each renewal. */
   user(session: S): Found<U>
   /**
    * When a session ends, for a store that knows it better than the date in the session (one whose `touch`
-   * leaves that date as it is). connect-redis is asked without this.
+   * does not change that date). For connect-redis it is found without this option.
    */
   readonly expires?: (session: S, id: string) => Found<Date>
-  /** When it began: a revocation of its user refuses sessions from before. */
+  /** When the session began: a revocation of its user refuses sessions from before. */
   readonly issuedAt?: (session: S) => Date | null | undefined
   readonly clock?: Clock
 }
@@ -57,21 +57,20 @@ const kinds: OptionKinds<ExpressSessionOptions<StoredSession, unknown>> = {
   clock: aClock,
 }
 
-/** For how long the word of a store stands that holds a session beyond the date in it. */
+/** For how long the result of a store is trusted that keeps a session beyond the date in it. */
 const heldMs = 60_000
 
 /**
- * The sessions of express-session (and of what was made after it, such as `@fastify/session` with
- * `cookiePrefix: 's:'`): the signed cookie, its session out of the site's own store, its user. A cookie that
- * is unknown, stale or badly signed is no session and answers `null`. Nothing is written: an open socket does
- * not keep a session alive.
+ * Authenticates by the sessions of express-session (and of packages with the same cookie, such as
+ * `@fastify/session` with `cookiePrefix: 's:'`): the signed cookie, its session in the site's own store, its
+ * user. For a cookie that is unknown, stale or badly signed it returns `null`, because browsers send cookies
+ * unasked. It writes nothing: an open socket does not keep a session alive.
  *
  * `renew` reads session and user again, so that a lease notices a logout, and a session that requests have
- * prolonged lives on.
+ * prolonged stays valid.
  *
  * @throws TypeError when an option is unknown or malformed, such as a secret that is missing or empty
- * @example
- * expressSession({ store, secret, user: ({ userId }) => users.find(userId) })
+ * @example expressSession({ store, secret, user: ({ userId }) => users.find(userId) })
  */
 export function expressSession<S extends StoredSession, U>(
   options: ExpressSessionOptions<S, U>,
@@ -110,7 +109,7 @@ async function load<S extends StoredSession>(
 function read<S>(store: ExpressStore<S>, id: string): Promise<S | null> {
   return new Promise((resolve, reject) => {
     store.get(id, (error, session) => {
-      // as express-session has it: a session without a file is none
+      // as in express-session: a session without a file does not exist
       if (isRecord(error) && error['code'] === 'ENOENT') resolve(null)
       else if (error !== null && error !== undefined) reject(error)
       else resolve(session ?? null)
@@ -128,7 +127,9 @@ async function redisTtl<S>({ client, prefix }: MaybeRedis<S>, id: string): Promi
 /** A store that may be that of connect-redis, which shows these two. */
 type MaybeRedis<S> = ExpressStore<S> & { readonly client?: unknown; readonly prefix?: unknown }
 
-/** `null` for a session that ends with the browser: the date in it, unless the store has let it live on. */
+/**
+ * The date in a session, unless the store has prolonged it; `null` for a session that ends with the browser.
+ */
 function dateIn(
   { cookie }: StoredSession,
   { now, isTouched }: { readonly now: number; readonly isTouched: boolean },

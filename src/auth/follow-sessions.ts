@@ -2,10 +2,10 @@ import type { Messenger } from '../core/api/messenger.ts'
 import { fingerprint } from './fingerprint.ts'
 import { aFunction, assertKind, checkedOptions, having, type OptionKinds } from '../wire/options.ts'
 
-/** What a store calls when it is done, with what went wrong if anything did. */
+/** The callback of a store, with an error if there was one. */
 export type StoreDone = (error?: unknown) => void
 
-/** The methods of a store that are followed, as express-session and its kin call them. */
+/** The methods of a store that are followed, as express-session and similar packages call them. */
 export interface FollowedStore<S> {
   /** Reads a session. */
   get(id: string, done: (error: unknown, session?: S | null) => void): unknown
@@ -18,9 +18,9 @@ export interface FollowedStore<S> {
 /** How sessions are followed. */
 export interface FollowOptions<S> {
   /**
-   * Whose a session is, such as the id of its user; `null` or `undefined` when it is nobody's. With it the end
-   * of a session that is nobody's is passed over, and a session that is saved with another owner, or none, is
-   * asked again.
+   * The owner of a session, such as the id of its user; `null` or `undefined` when it has none. With this
+   * option, the end of a session without an owner is ignored, and a session that is saved with another owner,
+   * or none, is rechecked.
    */
   readonly owner?: (session: S) => string | number | null | undefined
 }
@@ -28,13 +28,13 @@ export interface FollowOptions<S> {
 const kinds: OptionKinds<FollowOptions<never>> = { owner: aFunction }
 
 /**
- * Lets sockets end with the sessions of a store, on every node. What `destroy` ends (a logout, `regenerate`, a
- * session that is unset) is revoked: 4401. With `owner`, a session that is saved with another owner or none
- * is asked again, which is 4401 as well.
+ * Ends sockets with the sessions of a store, on every node. A session that `destroy` ends (a logout,
+ * `regenerate`, a session that is unset) is revoked: 4401. With `owner`, a session that is saved with another
+ * owner or none is rechecked, which is 4401 as well.
  *
- * The sockets of this process close at once, and the store's own callback comes when the other nodes have
- * answered. Only what is done through this object is seen: what ends behind its back ends at its expiry or
- * when a lease is asked for.
+ * The sockets of this process close at once, and the store's own callback is called when the other nodes have
+ * answered. Only calls on this object are noticed. A session that ends in another way is noticed at its
+ * expiry or at the next lease.
  *
  * @throws TypeError when the store lacks a method
  * @example followSessions(store, server, { owner: ({ userId }) => userId })
@@ -47,20 +47,20 @@ export function followSessions<S extends object>(
   assertKind('the store of followSessions()', store, having('get', 'set', 'destroy'))
   assertKind('the server of followSessions()', server, having('revoke', 'recheck'))
   options = checkedOptions('followSessions()', options, kinds)
-  const { owner = () => 'somebody' } = options
+  const { owner = () => 'any owner' } = options
   const followed = new Followed(store, server, (session) => owner(session) ?? null)
   store.get = (id, done) => followed.get(id, done)
   store.set = (id, session, done) => followed.set(id, session, done)
   store.destroy = (id, done) => followed.destroy(id, done)
 }
 
-/** `null` where it is nobody's, `undefined` where nobody knows. */
+/** `null` for a session without an owner, `undefined` when the owner is not known. */
 type Owner = string | number | null | undefined
 
-/** How many owners are remembered: a session is mostly saved by the process that has just read it. */
+/** How many owners are remembered. Usually a session is saved by the process that has just read it. */
 const maxKnown = 10_000
 
-/** A store as it was, and who its sessions belonged to when they were last seen. */
+/** The store as it was, and the owners of its sessions as they were last seen. */
 class Followed<S extends object> {
   readonly #store: FollowedStore<S>
   readonly #server: Pick<Messenger, 'revoke' | 'recheck'>
@@ -87,7 +87,7 @@ class Followed<S extends object> {
   }
 
   set(id: string, session: S, done?: StoreDone): unknown {
-    // what this process has never seen is new: nobody can have come in with it
+    // a session that this process has never seen is new: no socket can rest on it
     if (this.#known.has(id) || !this.#hasForgotten) return this.#save(id, session, done)
     return this.#store.get(id, (error, found) => {
       if (found !== null && found !== undefined) this.#learn(id, this.#owner(found))
@@ -98,11 +98,11 @@ class Followed<S extends object> {
 
   destroy(id: string, done?: StoreDone): unknown {
     if ((this.#known.get(id) ?? null) !== null) return this.#end(id, done)
-    // somebody may have signed in elsewhere meanwhile: that nobody has is for the store to say
+    // another process may have given it an owner meanwhile: the store is asked
     return this.#store.get(id, (error, session) => {
       const isFound = session !== null && session !== undefined
       const isOwned = isFound ? this.#owner(session) !== null : Boolean(error)
-      // a store of promises waits for what its callback returns
+      // a store with promises waits for what its callback returns
       return isOwned ? this.#end(id, done) : this.#store.destroy(id, done)
     })
   }
@@ -115,16 +115,16 @@ class Followed<S extends object> {
     return this.#store.set(id, session, done)
   }
 
-  /** Saves a session that has another owner from now on, and has its sockets asked again. */
+  /** Saves a session with another owner, and has its sockets rechecked. */
   #handOver(id: string, { session, owner }: { session: S; owner: Owner }, done?: StoreDone): unknown {
     const again = (error?: unknown): Promise<void> => {
-      // after a fault it is still whose it was, so that another attempt is a change as well
+      // after an error the owner is unchanged, so that another attempt is a change as well
       if (!error) this.#learn(id, owner)
       return this.#told(this.#server.recheck({ session: fingerprint(id) }), () => done?.(error))
     }
     if (done !== undefined) return this.#store.set(id, session, (error) => void again(error))
     const stored = this.#store.set(id, session)
-    // whoever called holds the promise and hears of its failure
+    // the caller holds the promise and is told of its failure
     Promise.resolve(stored).then(
       () => again(),
       () => {},
@@ -134,13 +134,17 @@ class Followed<S extends object> {
 
   #end(id: string, done: StoreDone | undefined): unknown {
     this.#known.delete(id)
-    // revoked first: whoever comes back at once finds the door shut, though the store may still know them
+    // revoked first: a client that returns at once is refused, even while the store may still have the
+    // session
     const told = this.#told(this.#server.revoke({ session: fingerprint(id), reason: 'signed out' }))
     if (done === undefined) return this.#store.destroy(id)
     return this.#store.destroy(id, (error) => void this.#told(told, () => done(error)))
   }
 
-  /** Goes on when the others have answered; that they cannot be told is no fault of the store, and the server reports it. */
+  /**
+   * Continues when the other nodes have answered. When they cannot be told, that is no error of the store;
+   * the server reports it.
+   */
   async #told(order: Promise<unknown>, goOn: () => void = () => {}): Promise<void> {
     await order.catch(() => {})
     goOn()
@@ -149,7 +153,7 @@ class Followed<S extends object> {
   #learn(id: string, owner: Owner): void {
     this.#known.delete(id)
     this.#known.set(id, owner)
-    // the oldest stand first
+    // the oldest come first
     for (const oldest of this.#known.keys()) {
       if (this.#known.size <= maxKnown) return
       this.#known.delete(oldest)

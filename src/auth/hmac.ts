@@ -3,7 +3,7 @@ import { SallyportError } from '../wire/errors.ts'
 import type { CompactToken } from './compact-token.ts'
 import { invalid } from './invalid-token.ts'
 
-/** A secret that both ends share: text counts as its UTF-8 bytes. */
+/** A secret that both sides share. A text stands for its UTF-8 bytes. */
 export type Secret = string | Uint8Array | KeyObject
 
 interface Hash {
@@ -19,13 +19,12 @@ const hashes: ReadonlyMap<string, Hash> = new Map([
 ])
 
 /**
- * Verifies HMAC signatures without leaving the turn: `node:crypto` with keys that are made once, where
- * WebCrypto would hand each token to a thread pool. Any of several secrets will do, so that one can be
- * replaced.
+ * Verifies HMAC signatures in the same turn, by `node:crypto` with keys that are made once; WebCrypto would
+ * use a thread pool for each token. Any of several secrets is accepted, so that one can be replaced.
  *
  * @returns a function that throws InvalidToken unless one of the secrets has signed the token
  * @throws SallyportError ERR_CONFIGURATION when a secret is shorter than the hash (RFC 7518 section 3.2), is
- * a key of another kind, or an algorithm is none of these
+ * a key of another kind, or an algorithm is unknown
  */
 export function hmacVerifier(
   secrets: readonly Secret[],
@@ -71,7 +70,7 @@ function secretKey(secret: Secret, longest: number): KeyObject {
 
 function bytesOf(secret: string | Uint8Array): Uint8Array {
   const bytes = typeof secret === 'string' ? new TextEncoder().encode(secret) : secret
-  // a public key is known to everyone: whoever can read it could sign
+  // a public key is known to all: any reader of it could sign
   if (Buffer.from(bytes).includes('-----BEGIN'))
     throw wrong("the secret is a PEM key: give the public key as 'key'")
   return bytes

@@ -1,12 +1,12 @@
 /**
- * Why a token is refused: for operators, who read it as the denial's `detail`. It never holds a part of the
- * token.
+ * The reason why a token is refused, for operators: it becomes the denial's `detail`. It never holds a part
+ * of the token.
  */
 export class InvalidToken extends Error {
   override readonly name = 'InvalidToken'
 
   constructor(why: string) {
-    // strangers make these by the thousand, and nobody reads where one was thrown
+    // attackers cause these by the thousand, and the stack is never read
     const { stackTraceLimit } = Error
     Error.stackTraceLimit = 0
     super(why)

@@ -1,8 +1,8 @@
 import { assertKind, aText } from '../wire/options.ts'
 
 /**
- * The name of a session, a token or a subject within its issuer, `<issuer>#<id>`: two issuers may use one id, and no id
- * of one issuer makes a name of another. `%` and `#` of the issuer are percent-encoded.
+ * The name of a session, a token or a subject within its issuer, `<issuer>#<id>`. Two issuers may use one id,
+ * and no id of one issuer gives a name of another. `%` and `#` of the issuer are percent-encoded.
  *
  * @throws TypeError when one of them is no name
  * @example await server.revoke({ session: issuerScoped('https://id.example', sid), reason: 'signed out' })

@@ -4,19 +4,19 @@ import { Remote } from './remote.ts'
 import { secureUrl } from './secure-url.ts'
 import { keysOfSet, type VerificationKey, verifiableAlgorithms } from './verification-key.ts'
 
-/** Where the keys of a token's header come from. */
+/** The source of the keys that headers of tokens name. */
 export interface KeySource {
   /**
-   * The configured keys that a header may mean: by algorithm, and by name where there is one.
+   * The configured keys that a header may mean: by algorithm, and by name if it names one.
    *
-   * @param beforeLookup called before a key set is fetched for this header; what it throws ends the search
-   * @throws TypeError when the keys cannot be had, Denial 503 while they may not be asked for: that is no verdict on the
-   * token
+   * @param beforeLookup called before a key set is fetched for this header; an error of it ends the search
+   * @throws TypeError when the keys cannot be fetched, Denial 503 while they may not be fetched; neither says
+   * anything about the token
    */
   find(header: KeyHeader, beforeLookup: () => void): Promise<readonly VerificationKey[]>
 }
 
-/** What a token's header says of its key. */
+/** What the header of a token says about its key. */
 export interface KeyHeader {
   readonly alg: string
   readonly kid: string | null
@@ -30,7 +30,10 @@ export interface RemoteKeysOptions {
 }
 
 const bounds = { who: 'the key server', timeoutMs: 5_000, maxBytes: 256 * 1024, redirects: 2 }
-/** Keys are fetched again beside the answer from `oldMs` on; one that vanished is dropped within `staleMs`. */
+/**
+ * From `oldMs` on keys are fetched again without delaying the result; a key that vanished is dropped within
+ * `staleMs`.
+ */
 const ages = { oldMs: 5 * 60_000, staleMs: 10 * 60_000 }
 const headers = { Accept: 'application/jwk-set+json, application/json' }
 
@@ -38,22 +41,23 @@ const headers = { Accept: 'application/jwk-set+json, application/json' }
 export function fixedKeys(keys: readonly VerificationKey[]): KeySource {
   const isOnly = keys.length === 1 && keys[0]?.kid === null
   return {
-    // a single key without a name is meant whatever the token calls it
+    // a single key without a name is used whatever name the token gives
     find: async ({ alg, kid }) => matching(keys, { alg, kid: isOnly ? null : kid }),
   }
 }
 
-/** How many names of keys are remembered that a set has held: of those that it has dropped it is known that they are gone. */
+/** How many names of keys are remembered, so that a key that a set has dropped is known to be gone. */
 const maxSeen = 1_000
 
 /**
- * Keys of a JWK set behind a URL: fetched when they are first needed, one fetch in flight, 5 seconds, 256 KB,
+ * The keys of a JWK set at a URL: fetched when they are first needed, one fetch at a time, 5 seconds, 256 KB,
  * no redirect to another origin.
  *
- * A key that the set lacks causes a fetch. Within 30 seconds of the last one a key that the set has never been seen to hold
- * causes one fetch more, whatever keys are named; after that an unknown key is answered 503 until the 30 seconds are over,
- * because a new key of the issuer looks the same as an invented one. While the server cannot be reached the last good set
- * holds for 24 hours; a key that vanished from the set is dropped within 10 minutes.
+ * A key that the set lacks causes a fetch. Within 30 seconds of the last fetch, a key that the set has never
+ * held causes one more fetch, whatever keys are named. After that an unknown key is answered 503 until the 30
+ * seconds are over, because a new key of the issuer looks the same as an invented one. While the server
+ * cannot be reached, the last good set stays valid for 24 hours; a key that vanished from the set is dropped
+ * within 10 minutes.
  *
  * @throws SallyportError ERR_CONFIGURATION when the URL is neither https nor http to this machine
  */
@@ -74,7 +78,7 @@ export function remoteKeys(url: URL, { algorithms, clock, fetch: get }: RemoteKe
   })
   return {
     async find(header, beforeLookup) {
-      // no set will ever have a key for it
+      // no set can have a key for this algorithm
       if (!possible.has(header.alg)) return []
       const found = await remote.find({
         look: (keys) => orNull(matching(keys, header)),
@@ -89,7 +93,7 @@ export function remoteKeys(url: URL, { algorithms, clock, fetch: get }: RemoteKe
 function remember(seen: Set<string>, keys: readonly VerificationKey[]): void {
   for (const { kid } of keys) {
     if (kid === null) continue
-    // last in the set is last to go
+    // the last in the set is removed last
     seen.delete(kid)
     seen.add(kid)
   }

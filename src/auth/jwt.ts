@@ -43,11 +43,11 @@ export type { PublicKey } from './verification-key.ts'
 /** What {@link jwt} needs: exactly one of `secret`, `key` and `jwks`, and how a token becomes a user. */
 export interface JwtOptions<U, C = Claims> {
   /**
-   * Whose tokens these are. Tokens of others are left to the next authenticator; all are ours when it is left
-   * out.
+   * The accepted issuers. Tokens of other issuers are left to the next authenticator. Without it, all tokens
+   * are taken.
    */
   readonly issuer?: string | readonly string[]
-  /** For whom they must be meant. Left out, a token that names an audience is refused. */
+  /** The accepted audiences. Without it, a token that names an audience is refused. */
   readonly audience?: string | readonly string[]
   /** A secret shared with the issuer, for HS256, HS384 and HS512; several while one is being replaced. */
   readonly secret?: Secret | readonly Secret[]
@@ -56,37 +56,40 @@ export interface JwtOptions<U, C = Claims> {
   /** The issuer's key set, or its URL. */
   readonly jwks?: URL | { readonly keys: readonly object[] }
   /**
-   * The algorithms that may be used, among those of the key; HS256 for a secret, RS256 for an RSA key that
-   * names none.
+   * The algorithms that may be used, among those of the key. By default HS256 for a secret, and RS256 for an
+   * RSA key that names none.
    */
   readonly algorithms?: readonly string[]
   /**
-   * The `typ` that a header must say (RFC 8725 section 3.11), such as `'at+jwt'`; left out: none, `JWT` or
+   * The `typ` that a header must have (RFC 8725 section 3.11), such as `'at+jwt'`. By default none, `JWT` or
    * `at+jwt`.
    */
   readonly typ?: string
   /** How far clocks may differ; 5 seconds. */
   readonly clockTolerance?: Duration
-  /** The shape of the claims beyond {@link Claims}, for tokens without `sub`, with a numeric one, or with more in them. */
+  /**
+   * The shape of the claims beyond {@link Claims}, for tokens without `sub`, with a numeric one, or with
+   * further claims.
+   */
   readonly claims?: Schema<unknown, C>
   /**
-   * The user whom verified claims are about; `null` or `undefined` when there is none any more. Asked again
-   * at each renewal.
+   * The user of verified claims; `null` or `undefined` when there is none any more. Called again at each
+   * renewal.
    */
   user(claims: C): Found<U>
-  /** Names the identity across kinds, such as `robot:7`; the user's `id` when left out. */
+  /** The name of the identity across kinds of users, such as `robot:7`; by default the `id` of the user. */
   readonly subject?: (claims: C) => string
   /**
-   * Names the session, where it is one of a store of yours: `({ sid }) => sid`. Left out, it is `sid` within the issuer
-   * ({@link issuerScoped}), and `sid` as it stands where no `issuer` is configured.
+   * The name of the session, if it is one of a store of yours: `({ sid }) => sid`. By default it is `sid`
+   * within the issuer ({@link issuerScoped}), and `sid` unchanged if no `issuer` is configured.
    */
   readonly session?: (claims: C) => string | null | undefined
   readonly clock?: Clock
-  /** How remote keys are fetched; the platform's `fetch` when left out. */
+  /** How remote keys are fetched; by default the `fetch` of the platform. */
   readonly fetch?: typeof fetch
 }
 
-/** Secrets and keys come in many forms: those who read them say what is wrong with one. */
+/** Secrets and keys come in many forms; the code that reads them says what is wrong with one. */
 const keyMaterial: OptionKind = {
   wanted: 'a secret or a key, or several secrets',
   is: (value) => aText.is(value) || (typeof value === 'object' && value !== null),
@@ -110,20 +113,20 @@ const kinds: OptionKinds<JwtOptions<unknown, never>> = {
 
 const usualTypes: readonly (string | null)[] = [null, 'application/jwt', 'application/at+jwt']
 /**
- * Signed tokens (RFC 7519) as bearer credentials, verified as RFC 8725 wants it: the configuration decides
- * keys and algorithms, a token's header only chooses among them, and nothing of the payload is used before
- * the signature holds.
+ * Authenticates by signed tokens (RFC 7519) as bearer credentials, verified as RFC 8725 requires: the
+ * configuration decides keys and algorithms, the header of a token only chooses among them, and the payload
+ * is used only after its signature was verified.
  *
- * With `issuer`, session and token are named within it: `issuerScoped(iss, jti)`. Without it the tokens are the
- * application's own, and `sid` and `jti` are the names.
+ * With `issuer`, session and token are named within it: `issuerScoped(iss, jti)`. Without it the tokens are
+ * the application's own, and `sid` and `jti` are the names.
  *
- * Answers `null` to a credential that is not written like a token or is another issuer's, and 401
- * `invalid-token` to a bad one, with one text for every reason; the reason is the denial's `detail`. 503 with
- * `Retry-After` to a token of a key that `jwks` lacks, while it may not be fetched again.
+ * Returns `null` for a credential that does not have the form of a token or is of another issuer. A bad token
+ * is 401 `invalid-token`, with the same text for every reason; the reason is the denial's `detail`. 503 with
+ * `Retry-After` for a token of a key that `jwks` lacks, while it may not be fetched again.
  *
  * @throws SallyportError ERR_CONFIGURATION when keys, secret, algorithms or durations do not fit together
- * @example
- * jwt({ issuer, audience: 'chat', jwks: new URL('/jwks', issuer), user: ({ sub }) => users.find(sub) })
+ * @example jwt({ issuer, audience: 'chat', jwks: new URL('/jwks', issuer), user: ({ sub }) => users.find(sub)
+ * })
  */
 export function jwt<U, C = Claims>(options: JwtOptions<U, C>): Authenticator<U> {
   options = checkedOptions('jwt()', options, kinds)
@@ -190,7 +193,7 @@ function shaped<U, C>(options: JwtOptions<U, C>, claims: CheckedClaims): C {
   if (options.claims === undefined) {
     if (claims['sub'] === undefined)
       invalid("the claim sub is missing: give jwt() a schema as 'claims' for tokens without it")
-    // without a schema C is Claims, whose `sub` has just been looked for
+    // without a schema C is Claims, whose `sub` was just checked
     return claims as C
   }
   const checked = check(options.claims, claims)

@@ -1,4 +1,4 @@
-/** OpenID Connect and OAuth 2 at the first door: a provider, its tokens of both kinds, and the end of its sessions. */
+/** OpenID Connect and OAuth 2: a provider, its tokens of both kinds, and the end of its sessions. */
 export { type AccessClaims, oidc, type OidcOptions } from './oidc/access-token.ts'
 export {
   backchannelLogout,

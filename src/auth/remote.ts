@@ -3,56 +3,63 @@ import { deny } from '../wire/errors.ts'
 
 /** What a remote document needs. */
 export interface RemoteParts<T> {
-  /** What errors call it, such as `the keys at https://id.example/jwks`. */
+  /** The name of the document in errors, such as `the keys at https://id.example/jwks`. */
   readonly what: string
   readonly clock: Clock
   /** Fetches it once. */
   load(): Promise<T>
-  /** From this age on it is fetched again beside the answer; past `staleMs` the answer waits for it. */
+  /**
+   * From this age on it is fetched again without delaying the result; beyond `staleMs` the result waits for
+   * the fetch.
+   */
   readonly oldMs: number
   readonly staleMs: number
 }
 
 /** How something is looked for in a remote document. */
 export interface Search<T, R> {
-  /** What is looked for, as this document has it; `null` when the document lacks it. */
+  /** Looks for it in this document; `null` when the document lacks it. */
   look(document: T): R | null
-  /** Whether an earlier document had it: then it was dropped, and is no news. */
+  /** Whether an earlier document had it. Then it was dropped, and another fetch would not bring it. */
   wasThere(): boolean
-  /** Called before a fetch that this search causes; what it throws ends the search. */
+  /** Called before a fetch that this search causes; an error of it ends the search. */
   beforeFetch(): void
 }
 
-/** A document, and when it came on the monotonic clock. */
+/** A document, and when it was fetched, on the monotonic clock. */
 interface Dated<T> {
   readonly value: T
   readonly at: number
 }
 
-/** For how long the last good one holds while its server cannot be reached. */
+/** For how long the last good document is used while its server cannot be reached. */
 const lastGoodMs = 24 * 3_600_000
-/** How soon it may be fetched again. */
+/** The shortest time between two fetches. */
 const coolDownMs = 30_000
-/** The same while there is none at all, doubled with each failure: a server that started first recovers at once. */
+/**
+ * The same while there is no document yet, doubled with each failure, so that a server that started before
+ * its provider recovers soon.
+ */
 const emptyCoolDownMs = 1_000
 
 /**
- * A document of another server: fetched when it is first needed, one fetch in flight, kept while it is young and fetched
- * again as it grows old. While the server cannot be reached the last good one holds for 24 hours; before there is one, it
- * is asked for after 1, 2, 4 and so on up to 30 seconds, however many wait for it. All times are those of the monotonic
- * clock: a step of the wall clock neither keeps a document nor causes a fetch.
+ * A document of another server: fetched when it is first needed, one fetch at a time, kept while it is young
+ * and fetched again as it grows old. While the server cannot be reached, the last good document is used for
+ * 24 hours. Before there is one, it is fetched after 1, 2, 4 and so on up to 30 seconds, however many callers
+ * wait. All times are those of the monotonic clock: a step of the wall clock neither keeps a document nor
+ * causes a fetch.
  */
 export class Remote<T> {
   readonly #parts: RemoteParts<T>
   #document: Dated<T> | null = null
   #triedAt = Number.NEGATIVE_INFINITY
-  /** When a fetch was last made before its time, for something new. */
+  /** When a fetch was last made before its time, for a new thing that was looked for. */
   #earlyAt = Number.NEGATIVE_INFINITY
   #failures = 0
   /** Why the last fetch failed; `null` when it did not. */
   #failure: unknown = null
   #pending: Promise<void> | null = null
-  /** How many fetches have begun, and which of them was the last to end. */
+  /** How many fetches have begun, and the number of the last that has ended. */
   #begun = 0
   #ended = 0
 
@@ -60,7 +67,7 @@ export class Remote<T> {
     this.#parts = parts
   }
 
-  /** The document as it is known. @throws TypeError when it cannot be had */
+  /** The document as it is known. @throws TypeError when it cannot be fetched */
   async current(): Promise<T> {
     const { staleMs, oldMs } = this.#parts
     if (this.#within(staleMs) === null) await this.#refresh()
@@ -69,17 +76,18 @@ export class Remote<T> {
   }
 
   /**
-   * Looks for something in the document, which is fetched again where the known one lacks it. Within 30 seconds of the
-   * last fetch that is done once, for all that is looked for together, and not for what the document has dropped.
+   * Looks for something in the document, and fetches the document again if the known one lacks it. Within 30
+   * seconds of the last fetch this is done once, for all concurrent searches, and not for a thing that the
+   * document has dropped.
    *
-   * @returns `null` when a document that was fetched after the search had begun lacks it, or it was dropped
-   * @throws Denial 503 with the time after which the document may be fetched again; TypeError when it cannot be had: what
-   * it lacks is not known then
+   * @returns `null` when a document that was fetched after the search began lacks it, or has dropped it
+   * @throws Denial 503 with the time after which the document may be fetched again; TypeError when it cannot
+   * be fetched, so that the result is not known
    */
   async find<R>(search: Search<T, R>): Promise<R | null> {
     const before = this.#begun
     let found = search.look(await this.current())
-    // a fetch that was under way before may have been answered before what is looked for was there
+    // a fetch that was already under way may have been answered before the thing was added
     while (found === null && this.#ended <= before) {
       if (this.#pending === null && !this.#mayFetch(search)) return null
       await this.#fetch()
@@ -88,7 +96,10 @@ export class Remote<T> {
     return found === null && this.#failure !== null ? this.#unreachable() : found
   }
 
-  /** Whether a search may cause a fetch now; false when no fetch is needed to know the answer. @throws as `find` does */
+  /**
+   * Whether a search may cause a fetch now; false when the result is known without one. @throws as `find`
+   * does
+   */
   #mayFetch({ wasThere, beforeFetch }: Pick<Search<T, unknown>, 'wasThere' | 'beforeFetch'>): boolean {
     const restMs = this.#restMs()
     if (restMs === 0) {
@@ -108,7 +119,7 @@ export class Remote<T> {
     return (this.#within(lastGoodMs) ?? this.#unreachable()).value
   }
 
-  /** The last good one, if it is younger than that. */
+  /** The last good document, if it is younger than that. */
   #within(ms: number): Dated<T> | null {
     if (this.#document === null) return null
     return this.#parts.clock.monotonic() - this.#document.at < ms ? this.#document : null
@@ -125,7 +136,7 @@ export class Remote<T> {
     })
   }
 
-  /** Fetches unless that was tried a moment ago. It never rejects: what went wrong is kept. */
+  /** Fetches, unless a fetch was tried a moment ago. It never rejects: the error is kept. */
   async #refresh(): Promise<void> {
     if (this.#pending !== null || this.#restMs() === 0) await this.#fetch()
   }

@@ -2,16 +2,18 @@ import { SallyportError } from '../wire/errors.ts'
 
 const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
 
-/** Whether what is fetched from there can be believed: https, or http to this machine, and no password in it. */
+/**
+ * Whether what is fetched from a URL can be trusted: https, or http to this machine, and without a password.
+ */
 export function isSecureUrl({ protocol, hostname, username, password }: URL): boolean {
   if (username !== '' || password !== '') return false
   return protocol === 'https:' || (protocol === 'http:' && loopback.test(hostname))
 }
 
 /**
- * A URL that was configured.
+ * Checks a configured URL.
  *
- * @param name the option that it was given as
+ * @param name the option of the URL
  * @throws SallyportError ERR_CONFIGURATION when it is neither https nor http to this machine
  */
 export function secureUrl(name: string, url: URL): URL {

@@ -15,18 +15,18 @@ export interface SessionOptions<S, U> {
   /** The name of the cookie, such as `'sid'`. */
   readonly cookie: string
   /**
-   * The session with this id, from the store of your site; `null` or `undefined` when there is none. Asked
-   * again at each renewal, when nothing is left of the handshake: a socket keeps the id and no other header.
+   * The session with this id, from the store of your site; `null` or `undefined` when there is none. Called
+   * again at each renewal, with the id alone: a socket keeps no other part of the handshake.
    */
   load(id: string): Found<S>
-  /** The user whose session it is; `null` or `undefined` when there is none any more. */
+  /** The user of a session; `null` or `undefined` when there is none any more. */
   user(session: S): Found<U>
-  /** When the session ends, if it does; an ended one is no session. */
+  /** When the session ends, if it does. A session that has ended is refused. */
   readonly expires?: (session: S) => Date | null | undefined
-  /** When it began: a revocation of its user refuses sessions from before. */
+  /** When the session began: a revocation of its user refuses sessions from before. */
   readonly issuedAt?: (session: S) => Date | null | undefined
   /**
-   * The name under which the session is revoked; the {@link fingerprint} of the cookie's id when left out,
+   * The name under which the session is revoked; by default the {@link fingerprint} of the cookie's id,
    * because the id is a secret.
    */
   readonly id?: (session: S) => string
@@ -52,14 +52,14 @@ const kinds: OptionKinds<SessionOptions<never, unknown>> = {
 const maxLength = 4096
 
 /**
- * The session cookie that a site already has: cookie to session to user. A cookie that is unknown, stale or
- * badly signed is no session and answers `null`, because browsers send cookies unasked.
+ * Authenticates by the session cookie that a site already has: cookie to session to user. For a cookie that
+ * is unknown, stale or badly signed it returns `null`, because browsers send cookies unasked.
  *
  * `renew` reads session and user again, so that a lease notices the end of either.
  *
  * @throws TypeError when an option is unknown or malformed, such as a secret that is empty
- * @example
- * sessions({ cookie: 'sid', load: (id) => store.session(id), user: ({ userId }) => users.find(userId) })
+ * @example sessions({ cookie: 'sid', load: (id) => store.session(id), user: ({ userId }) =>
+ * users.find(userId) })
  */
 export function sessions<S, U>(options: SessionOptions<S, U>): Authenticator<U> {
   options = checkedOptions('sessions()', options, kinds)
@@ -74,7 +74,7 @@ export function sessions<S, U>(options: SessionOptions<S, U>): Authenticator<U> 
     'The session cookie of the site. A browser sends it by itself, so an Origin is demanded with it.'
   return Object.assign(authenticator, {
     schemes: [{ type: 'httpApiKey', in: 'cookie', name: options.cookie, description }],
-    // an explicit credential is none of its kind
+    // it ignores explicit credentials
     limitsLookups: true,
   } as const)
 }
@@ -84,7 +84,7 @@ async function find<S, U>(options: SessionOptions<S, U>, id: string): Promise<Id
   if (session === null || session === undefined) return null
   const expires = options.expires?.(session) ?? null
   const now = (options.clock ?? systemClock).now()
-  // written so that an invalid date is no session
+  // an invalid date must end the session, so the comparison is negated
   if (expires !== null && !(expires.getTime() > now)) return null
   const user = await options.user(session)
   if (user === null || user === undefined) return null

@@ -4,17 +4,17 @@ import { invalid } from './invalid-token.ts'
 import type { KeySource } from './jwks.ts'
 
 /**
- * Settles whether a configured key has signed the token: in this turn where it can.
+ * Verifies that a configured key has signed the token, in this turn if it can.
  *
- * @param beforeLookup called before keys are asked for that are not at hand; what it throws is thrown on
- * @throws InvalidToken when none has
+ * @param beforeLookup called before keys are fetched that are not at hand; its error is passed on
+ * @throws InvalidToken when no key has
  */
 export type Verify = (token: CompactToken, beforeLookup: () => void) => void | Promise<void>
 
 /** How many keys are tried for a token that does not name its key. */
 const maxCandidates = 8
 
-/** Verifies with the public keys of a source: the header only chooses among them. */
+/** Verifies with the public keys of a source. The header only chooses among them. */
 export function signatureVerifier(source: KeySource): Verify {
   return async (token, beforeLookup) => {
     const keys = await source.find(token, beforeLookup)

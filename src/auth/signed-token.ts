@@ -4,22 +4,28 @@ import { type CompactToken, compactToken, looksLikeToken, unverifiedIssuer } fro
 import { invalid } from './invalid-token.ts'
 import type { Verify } from './signature.ts'
 
-/** What a signed token must be to be believed. */
+/** The rules that a signed token must satisfy. */
 export interface TokenRules {
   readonly verify: Verify
   readonly claims: ClaimRules
-  /** The media types that its header may say, as {@link mediaType} writes them; `null` for a header that says none. */
+  /**
+   * The media types that its header may have, as {@link mediaType} writes them; `null` for a header without
+   * one.
+   */
   readonly types: readonly (string | null)[]
   readonly clock: Clock
 }
 
-/** A token that an issuer has signed, and what it says. */
+/** A token whose signature was verified, and its claims. */
 export interface VerifiedToken {
   readonly token: CompactToken
   readonly claims: CheckedClaims
 }
 
-/** Whether a credential is written like a signed token of one of these issuers; of any when they are `null`. */
+/**
+ * Whether a credential has the form of a signed token of one of these issuers; of any issuer when they are
+ * `null`.
+ */
 export function isTokenOf(issuers: readonly string[] | null, value: string): boolean {
   if (!looksLikeToken(value)) return false
   if (issuers === null) return true
@@ -28,10 +34,10 @@ export function isTokenOf(issuers: readonly string[] | null, value: string): boo
 }
 
 /**
- * Shows that a token is genuine: its type, then its signature. What it says is not looked at.
+ * Verifies that a token is genuine: its type, then its signature. Its claims are not checked.
  *
- * @param beforeLookup called before keys are asked for that are not at hand; what it throws is thrown on
- * @throws InvalidToken when it is not; whatever else the keys' source throws is no verdict
+ * @param beforeLookup called before keys are fetched that are not at hand; its error is passed on
+ * @throws InvalidToken when it is not; any other error of the source of keys says nothing about the token
  */
 export async function genuineToken(
   text: string,
@@ -46,7 +52,10 @@ export async function genuineToken(
   return token
 }
 
-/** What a genuine token says. @throws InvalidToken when that is not to be believed, or not now, or not here */
+/**
+ * The claims of a genuine token. @throws InvalidToken when they are refused by the rules: wrong in time,
+ * issuer or audience
+ */
 export function verified(token: CompactToken, rules: TokenRules): VerifiedToken {
   return { token, claims: checkedClaims(token.payload, rules.claims, rules.clock.now()) }
 }

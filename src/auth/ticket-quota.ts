@@ -1,17 +1,20 @@
 import type { Clock } from '../wire/clock.ts'
 import { deny } from '../wire/errors.ts'
 
-/** How many subjects are counted; beyond it the one whose last ticket is the oldest is forgotten, and starts anew. */
+/**
+ * How many subjects are counted. Beyond it, the subject whose last ticket is the oldest is forgotten, and
+ * starts anew.
+ */
 const maxSubjects = 10_000
 
 /**
- * How many tickets of each subject wait to be used, so that one subject cannot fill the store for the others. Only tickets
- * that this process has made are counted, at most `most` numbers for each of 10,000 subjects.
+ * Counts the unused tickets of each subject, so that one subject cannot fill the store for the others. Only
+ * tickets of this process are counted, at most `most` numbers for each of 10,000 subjects.
  */
 export class TicketQuota {
   readonly #most: number
   readonly #clock: Clock
-  /** When the tickets of each subject end, on the monotonic clock; the subject that asked last stands last. */
+  /** When the tickets of each subject end, on the monotonic clock; the subject that asked last comes last. */
   readonly #ends = new Map<string, readonly number[]>()
 
   constructor(most: number, clock: Clock) {
@@ -19,7 +22,10 @@ export class TicketQuota {
     this.#clock = clock
   }
 
-  /** Counts a ticket. @throws Denial 429 when too many of this subject wait to be used, with the time when the first ends */
+  /**
+   * Counts a ticket. @throws Denial 429 when this subject has too many unused tickets, with the time when the
+   * first ends
+   */
   add(subject: string, lifeMs: number): void {
     const now = this.#clock.monotonic()
     const waiting = this.#waiting(subject)
@@ -33,7 +39,7 @@ export class TicketQuota {
     this.#trim()
   }
 
-  /** One was used. Which one does not matter: the first to end is left out. */
+  /** Notes that a ticket was used. Which one does not matter: the first to end is removed. */
   remove(subject: string): void {
     const [, ...left] = [...this.#waiting(subject)].sort((one, other) => one - other)
     if (left.length === 0) this.#ends.delete(subject)
@@ -50,7 +56,10 @@ export class TicketQuota {
     return (this.#ends.get(subject) ?? []).filter((end) => end > now)
   }
 
-  /** Those who asked long ago go first: when all of theirs are over, or when there are too many. */
+  /**
+   * Removes the subjects that asked longest ago, when all their tickets have ended or there are too many
+   * subjects.
+   */
   #trim(): void {
     const now = this.#clock.monotonic()
     for (const [subject, ends] of this.#ends) {

@@ -27,32 +27,33 @@ import { fingerprint, sha256Hex } from './fingerprint.ts'
 import type { Found } from './found.ts'
 import { TicketQuota } from './ticket-quota.ts'
 
-/** Whom a ticket is for and where it is good: what {@link Tickets.mint} is asked with. */
+/** The identity that a ticket is for, and where it is valid: the argument of {@link Tickets.mint}. */
 export interface TicketRequest {
   /** The subject of the identity that asks, such as the user's id. */
   readonly subject: string
   /**
-   * The session and token that it rests on, as their identities name them, so that ending them ends what the ticket opened:
-   * of an OpenID provider `issuerScoped(issuer, sid)`, of a store of yours what its authenticator says.
+   * The session and token of the identity, as its authenticator names them, so that ending them ends what the
+   * ticket opened: for an OpenID provider `issuerScoped(issuer, sid)`, for a store of yours the name that its
+   * authenticator gives.
    */
   readonly session?: string | undefined
   readonly token?: string | undefined
   readonly scopes?: readonly string[] | undefined
   /**
-   * When the session or token that it rests on was issued: `iat` of a token, the sign-in of a session. A revocation of the
-   * subject that came later refuses the ticket, however young the ticket itself is. `new Date(0)` where nothing says it:
-   * any revocation refuses that.
+   * When the session or token of the identity was issued: `iat` of a token, the sign-in of a session. A later
+   * revocation of the subject refuses the ticket, however young the ticket itself is. `new Date(0)` when this
+   * is not known: any revocation refuses that.
    */
   readonly issuedAt: Date
-  /** When the identity ends: what the ticket opens ends with it. */
+  /** When the identity ends. What the ticket opens ends with it. */
   readonly expires?: Date | undefined
-  /** The `Origin` of the page that will use it, exactly; `null` for a client that sends none. */
+  /** The exact `Origin` of the page that will use it; `null` for a client that sends none. */
   readonly origin: string | null
-  /** The path that it opens, exactly as it will be asked for: percent-encoded, without query. */
+  /** The exact path of the handshake: percent-encoded, without query. */
   readonly path: string
 }
 
-/** What a ticket's store remembers: all but the ticket itself. */
+/** What the store keeps of a ticket: all but the ticket itself. */
 export interface TicketRecord {
   readonly subject: string
   readonly session: string | null
@@ -73,15 +74,17 @@ export interface Ticket {
 
 /** What {@link tickets} needs. */
 export interface TicketOptions<U> {
-  /** Where tickets wait to be used: the server's `store`, so that any node can redeem them. */
+  /** Where unused tickets are kept: the server's `store`, so that any node can redeem them. */
   readonly store: Store
-  /** The user of a ticket; `null` or `undefined` when there is none any more. Asked again at each renewal. */
+  /**
+   * The user of a ticket; `null` or `undefined` when there is none any more. Called again at each renewal.
+   */
   user(record: TicketRecord): Found<U>
   /** How long a ticket can be used; 30 seconds, 5 minutes at most. */
   readonly ttl?: Duration
-  /** How many tickets of one subject may wait to be used, of those that this process has made; 100, then 429. */
+  /** How many unused tickets one subject may have, of those that this process has made; 100, then 429. */
   readonly perSubject?: number
-  /** A source of unpredictable bytes; `node:crypto` unless a test says otherwise. */
+  /** A source of unpredictable bytes; by default `node:crypto`. */
   readonly random?: (bytes: number) => Uint8Array
   readonly clock?: Clock
 }
@@ -95,7 +98,10 @@ const kinds: OptionKinds<TicketOptions<unknown>> = {
   random: aFunction,
   clock: aClock,
 }
-/** Without an age a ticket would be as young as its making, whatever it rests on: a ban would not refuse an old token. */
+/**
+ * The age of the identity is required: otherwise a ticket would be as young as its making, and a ban would
+ * not refuse an old token behind it.
+ */
 const anAge: OptionKind = {
   wanted:
     'a valid Date: when the session or token that it rests on was issued, new Date(0) where nothing says it',
@@ -108,12 +114,12 @@ const requestKinds: OptionKinds<TicketRequest> = {
   scopes: orUndefined(strings),
   issuedAt: needed(anAge),
   expires: orUndefined(aDate),
-  // these two come from the client, which is told what is wrong with them
+  // these two come from the client, which gets its own error for them
   origin: anything,
   path: anything,
 }
 
-/** The authenticator of tickets, which makes them as well. */
+/** The authenticator of tickets, which also makes them. */
 export interface Tickets<U> extends Authenticator<U> {
   /**
    * Makes a ticket: 32 random bytes, of which only the SHA-256 is stored.
@@ -134,16 +140,16 @@ const maxTtlMs = 300_000
 const toleranceMs = 5_000
 
 /**
- * One-use tickets: a page fetches one over HTTPS with its session and opens the socket with it, where neither
- * a cookie nor a header can go along. A ticket is used up by the first attempt, whatever comes of it, and is
- * good for one origin and one path. What it opens ends with the identity that asked for it.
+ * Authenticates by tickets that can be used once: a page fetches one over HTTPS with its session and opens
+ * the socket with it, where it can send neither a cookie nor a header. A ticket is used up by the first
+ * attempt, also by one that fails, and is valid for one origin and one path. What it opens ends with the
+ * identity that asked for it.
  *
- * A used, foreign, expired or invented ticket is 401 `invalid-ticket`, with one text for all.
+ * A used, foreign, expired or invented ticket is 401 `invalid-ticket`, with the same text for all.
  *
- * @throws SallyportError ERR_CONFIGURATION when `ttl` is 0 or above 5 minutes; TypeError when `perSubject` is no whole
- * number from 1
- * @example
- * const ticket = tickets({ store: server.store, user: ({ subject }) => users.find(subject) })
+ * @throws SallyportError ERR_CONFIGURATION when `ttl` is 0 or above 5 minutes; TypeError when `perSubject` is
+ * no whole number from 1
+ * @example const ticket = tickets({ store: server.store, user: ({ subject }) => users.find(subject) })
  */
 export function tickets<U>(options: TicketOptions<U>): Tickets<U> {
   options = checkedOptions('tickets()', options, kinds)
@@ -202,7 +208,7 @@ async function redeem<U>(
 ): Promise<Identity<U>> {
   if (!shape.test(ticket)) return refuse('malformed', false)
   limitLookup(door)
-  // taken before anything else is awaited: of many that come at once, one gets it
+  // taken before anything is awaited: of several concurrent attempts, one gets it
   const bytes = await options.store.take(keyOf(ticket))
   const found = (bytes === null ? null : unpacked(bytes)) ?? refuse('unknown, used or expired', false)
   const { record, until } = found
@@ -260,7 +266,7 @@ function recordOf(request: TicketRequest, now: number): TicketRecord {
     origin,
     path,
   } = request
-  // what comes from the future would outlive a revocation, which refuses what was issued before it
+  // an identity from the future would outlive a revocation, which refuses what was issued before it
   if (issuedAt.getTime() > now + toleranceMs) refuseMint('an identity from the future asked for a ticket')
   if (origin !== null && !(typeof origin === 'string' && isOrigin(origin)))
     deny(400, 'bad-origin', "'origin' must be an origin such as https://app.example")
@@ -277,7 +283,7 @@ function packed(record: TicketRecord, until: number): Uint8Array {
   return new TextEncoder().encode(JSON.stringify({ ...record, until }))
 }
 
-/** A record as the store gives it back: others may write there, so each field is looked at. */
+/** A record from the store. Other writers may use the store, so each field is checked. */
 function unpacked(bytes: Uint8Array): { readonly record: TicketRecord; readonly until: number } | null {
   const kept = jsonObject(bytes)
   if (kept === null) return null

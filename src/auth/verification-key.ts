@@ -3,12 +3,14 @@ import { SallyportError } from '../wire/errors.ts'
 import { isRecord } from '../wire/json.ts'
 
 /**
- * A public key as it can be given: PEM (SPKI, PKCS#1 or a certificate), a JWK, or a key object of either
+ * The accepted forms of a public key: PEM (SPKI, PKCS#1 or a certificate), a JWK, or a key object of either
  * kind.
  */
 export type PublicKey = string | JsonWebKey | KeyObject | webcrypto.CryptoKey
 
-/** A public key and the algorithms that it may be used with: a token's header only chooses among these. */
+/**
+ * A public key and the algorithms that it may be used with. The header of a token only chooses among these.
+ */
 export interface VerificationKey {
   readonly key: KeyObject
   /** The name of the key in its set. */
@@ -31,10 +33,10 @@ const minRsaBits = 2048
 export const verifiableAlgorithms: readonly string[] = [...rs, ...ps, ...Object.values(curves), ...edwards]
 
 /**
- * A public key that was configured.
+ * A configured public key.
  *
- * A key decides its algorithms: a curve has one; an RSA key has RS256 unless its `alg` or `algorithms` say
- * otherwise.
+ * The key decides its algorithms: a curve has one; an RSA key has RS256 unless its `alg` or `algorithms`
+ * names others.
  *
  * @throws SallyportError ERR_CONFIGURATION when it is no public key, weaker than RSA 2048, or no algorithm is
  * left
@@ -52,7 +54,7 @@ export function verificationKey(input: PublicKey, allowed: readonly string[] | n
 
 /**
  * The usable keys of a JWK set (RFC 7517 section 5). Members that are for encryption, private, symmetric,
- * weak or unknown are left out, as the RFC wants it.
+ * weak or unknown are ignored, as the RFC requires.
  *
  * @throws TypeError when it is no JWK set, or has more than 100 keys
  */
@@ -126,7 +128,7 @@ function publicKey(input: unknown): KeyObject {
 }
 
 function fromPem(pem: string): KeyObject {
-  // Node would take the public half of a private key without a word
+  // Node would silently take the public half of a private key
   if (pem.includes('PRIVATE KEY')) return onlyPublic(null)
   try {
     return createPublicKey(pem)
@@ -147,7 +149,7 @@ function fromJwk(jwk: Readonly<Record<string, unknown>>): KeyObject {
 function onlyPublic(key: KeyObject | null): KeyObject {
   if (key?.type === 'public') return key
   throw wrong(
-    "'key' must be a public key: the private one stays with whoever signs, a shared secret is the 'secret'",
+    "'key' must be a public key: the private one stays with the issuer, a shared secret is the 'secret'",
   )
 }
 

@@ -251,8 +251,8 @@ async function send(
 }
 
 function sendWork({ contract, path }: Address, type: string | null): TracedWork {
-  const nobody = { parent: null, id: null, subject: null, address: null }
-  return { kind: 'send', contract: contract.path, path, type, ...nobody }
+  const noPeer = { parent: null, id: null, subject: null, address: null }
+  return { kind: 'send', contract: contract.path, path, type, ...noPeer }
 }
 
 const positionKinds: OptionKinds<Position> = {

@@ -7,29 +7,36 @@ import type { Position } from '../wire/frame.ts'
 export interface LogBounds {
   /** What one log may hold. Beyond it the log loses its oldest entries. */
   readonly logBytes: number
-  /** What all logs may hold together; no bound when it is infinite. Beyond it the log written longest ago loses its entries. */
+  /**
+   * What all logs may hold together; Infinity for no bound. Beyond it the log written longest ago loses its
+   * entries.
+   */
   readonly allBytes: number
 }
 
 /**
- * What an entry, an id, all ids of a log, and a log take of the heap beside their bytes and texts: more than Node 24 was measured
- * to take, so that what is counted is never less than what is held (test/layers/memory-bounds.test.ts).
+ * The bytes of the heap that an entry, an id, all ids of a log, and a log take beside their bytes and texts:
+ * more than was measured on Node 24, so that the count is never below the truth
+ * (test/layers/memory-bounds.test.ts).
  */
 const [entryBytes, idBytes, idsBytes, logBytes] = [512, 80, 450, 700]
-/** The part of all bytes that is for logs without entries, whose positions are known all the same. */
+/** The part of all bytes that is for logs without entries, whose positions are still known. */
 const emptyPart = 1 / 8
-/** An id is known for so long at least, and at most; and for this many times `size` messages at most, in each of two maps. */
+/**
+ * An id is known for at least and at most these times, and for at most this many times `size` messages, in
+ * each of two maps.
+ */
 const [idMs, maxIdMs, idTimes] = [60_000, 120_000, 10]
 /** The part of a log's bytes that ids may take, in each of two maps. */
 const idPart = 1 / 8
-/** A log without entries is forgotten when it was not used for this many times as long as it keeps entries. */
+/** A log without entries is forgotten after it was not used for this many times the time of its entries. */
 const idleTimes = 1.5
-/** How often, at most, one log is looked at. */
+/** How often one log is checked at most. */
 const tendMs = 1_000
 
 /**
- * The logs of one space. What they hold is counted in bytes and bounded; a log that has lost an entry says so: its ranges are
- * complete only if no message is missing in them.
+ * The logs of one space. Their content is counted in bytes and bounded. A log that has lost an entry says so:
+ * a range is complete only if no message is missing in it.
  */
 export class Logs {
   readonly #clock: Clock
@@ -37,15 +44,15 @@ export class Logs {
   readonly #instance: string
   readonly #timers: TimerQueue
   readonly #logs = new Map<string, Log>()
-  /** Those with entries: the one written longest ago is the first to lose them. */
+  /** The logs with entries. The one written longest ago is the first to lose them. */
   readonly #full = new Pool()
-  /** Those without: the one used longest ago is the first to be forgotten. */
+  /** The logs without entries. The one used longest ago is the first to be forgotten. */
   readonly #empty = new Pool()
   #made = 0
-  /** When the latest message came of those whose log is forgotten. */
+  /** When the latest message of the forgotten logs was appended. */
   #goneAt = Number.NEGATIVE_INFINITY
 
-  /** @param instance names the layer: no other has a log with the same epochs */
+  /** @param instance the name of the layer, which makes its epochs unique */
   constructor(clock: Clock, instance: string, bounds: LogBounds) {
     this.#clock = clock
     this.#instance = instance
@@ -53,7 +60,7 @@ export class Logs {
     this.#timers = new TimerQueue(clock)
   }
 
-  /** What all logs hold of the heap, as it is counted. */
+  /** The bytes of the heap that all logs hold, as counted. */
   get bytes(): number {
     return this.#full.bytes + this.#empty.bytes
   }
@@ -84,7 +91,10 @@ export class Logs {
     return range
   }
 
-  /** The log of that name, made when there is none: also a log without messages has an end, to which the first will link. */
+  /**
+   * The log of that name, made if there is none. A log without messages has a head too, to which the first
+   * message will link.
+   */
   #log(name: string, { forMs }: LogRules): Log {
     assertSpan(forMs)
     const now = this.#clock.monotonic()
@@ -98,7 +108,7 @@ export class Logs {
     return log
   }
 
-  /** Drops what is too old: each log has one alarm, so that what is over never has to be looked for. */
+  /** Drops what is too old. Each log has one timer, so that no search for old entries is needed. */
   #tend(log: Log): void {
     const now = this.#clock.monotonic()
     log.expire(now)
@@ -152,11 +162,11 @@ class Log {
   readonly epoch: string
   /** The offset of the last message that was appended, kept or not. */
   last = 0
-  /** The longest time for which anyone has said that it keeps entries. */
+  /** The longest time for which a caller has asked to keep entries. */
   forMs = 0
   /** When it was written or read last. */
   usedAt = 0
-  /** When the latest of the messages came that are not kept any more. */
+  /** When the latest of the dropped messages was appended. */
   goneAt: number
   alarm: Timer | null = null
   /** Its place in a pool. */
@@ -164,9 +174,9 @@ class Log {
   older: Log | null = null
   newer: Log | null = null
   counted = 0
-  /** The last ones, without a hole; those that were dropped are `undefined` until the array is cut. */
+  /** The kept entries, without a gap; dropped ones are `undefined` until the array is cut. */
   #entries: (Entry | undefined)[] = []
-  /** Where in the array the first is that is kept. */
+  /** The index of the first kept entry. */
   #first = 0
   #entryBytes = 0
   #ids: Ids | null = null
@@ -177,7 +187,7 @@ class Log {
     this.goneAt = goneAt
   }
 
-  /** What it holds of the heap, itself included. */
+  /** The bytes of the heap that it holds, itself included. */
   get bytes(): number {
     return logBytes + 2 * this.name.length + this.#entryBytes + (this.#ids?.bytes ?? 0)
   }
@@ -192,14 +202,14 @@ class Log {
 
   append(value: Uint8Array, id: string, now: number): void {
     this.last++
-    // a copy: the bytes may be a small part of a large buffer, which would be held whole
+    // copied: the bytes may be a small part of a large buffer, which would be kept whole
     this.#entries.push({ value: new Uint8Array(value), at: now })
     this.#entryBytes += entryBytes + value.length
     this.#ids ??= new Ids(now)
     this.#ids.note(id, this.last)
   }
 
-  /** Forgets ids that are known for long enough, and drops the oldest beyond so many entries, or so many bytes. */
+  /** Forgets old ids, and drops the oldest entries beyond the number or the bytes. */
   trim(size: number, most: number, now: number): void {
     this.#ids?.rotate(size, most * idPart, now)
     while (!this.isEmpty && (this.#entries.length - this.#first > size || this.bytes > most)) this.drop()
@@ -217,20 +227,20 @@ class Log {
     this.#first = 0
   }
 
-  /** Drops what is too old for everyone. */
+  /** Drops entries that are too old for all callers. */
   expire(now: number): void {
     for (let at = this.#oldestAt; at !== null && now - at >= this.forMs; at = this.#oldestAt) this.drop()
     if (now - this.usedAt >= maxIdMs) this.#ids = null
   }
 
-  /** In how many milliseconds it has something to drop, or is idle. */
+  /** The milliseconds until it has something to drop, or is idle. */
   restMs(now: number): number {
     const at = this.#oldestAt
     const restMs = at === null ? this.usedAt + idleTimes * this.forMs - now : at + this.forMs - now
     return Math.max(tendMs, this.#ids === null ? restMs : Math.min(restMs, maxIdMs))
   }
 
-  /** Whether it may be forgotten: it was not used for longer than it keeps anything. */
+  /** Whether it may be forgotten: it was not used for longer than it keeps entries. */
   isIdle(now: number): boolean {
     return this.isEmpty && this.#ids === null && now - this.usedAt >= idleTimes * this.forMs
   }
@@ -268,7 +278,10 @@ class Log {
   }
 }
 
-/** Which messages were placed where, by their ids, in two maps: whole maps are forgotten, so that no id has to be looked for. */
+/**
+ * Where messages were placed, by their ids, in two maps. A whole map is forgotten at a time, so that no
+ * search for old ids is needed.
+ */
 class Ids {
   #latest = new Map<string, number>()
   #older = new Map<string, number>()
@@ -305,7 +318,7 @@ class Ids {
   }
 }
 
-/** Logs in the order of their last use, and what they hold. */
+/** Logs in the order of their last use, with the bytes that they hold. */
 class Pool {
   bytes = 0
   first: Log | null = null

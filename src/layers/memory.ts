@@ -18,7 +18,7 @@ import type { Position } from '../wire/frame.ts'
 import { assertKind, checkedOptions, aString, having, type OptionKinds, wholeFrom } from '../wire/options.ts'
 import { Logs } from './memory-logs.ts'
 
-/** The bounds of a layer in memory. Bytes are those of the heap: what is kept, and what keeping it takes. */
+/** The bounds of a layer in memory, in bytes of the heap: the values, and what keeping them takes. */
 export interface MemoryOptions {
   readonly clock?: Clock
   /** What all values and claims hold; beyond it `put` and `claim` fail with `ERR_LAYER`. 64 MiB. */
@@ -43,25 +43,26 @@ const mebibyte = 1024 * 1024
 const nodeMs = 15_000
 
 /**
- * A layer for one process, and for several servers inside one: nothing leaves memory, nothing survives the process. What is
- * kept is copied; what is only handed on is not, so no one may change it afterwards.
+ * A layer for one process, and for several servers in it. Nothing leaves the memory, and nothing survives the
+ * process. Values that are kept are copied. Messages that are only delivered are not, so they must not be
+ * changed afterwards.
  *
- * Each bound of {@link MemoryOptions} is one of its own: no history, value or ticket can push out a revocation. A history that
- * has lost a message to a bound says that it is not complete.
- *
+ * Each bound of {@link MemoryOptions} is separate: no history, value or ticket can push out a revocation. A
+ * history that has lost a message to a bound says that it is not complete.
  * @throws TypeError when an option is unknown or of another kind
+ *
  * @example sallyport({ layer: memory() })
  */
 export function memory(options: MemoryOptions = {}): Layer {
   return new MemoryLayer(options)
 }
 
-/** One who hears a topic. */
+/** A subscription to a topic. */
 interface Subscriber {
   readonly link: MemoryLink
   readonly hear: (delivery: Delivery) => void
   ended: boolean
-  /** Whether a message that is not kept was lost since it heard one. */
+  /** Whether a message that is not kept was lost since the last delivery. */
   hasMissed: boolean
 }
 
@@ -72,7 +73,7 @@ export class MemoryLayer implements Layer {
   readonly values: Values
   readonly logs: Readonly<Record<Space, Logs>>
   readonly #clock: Clock
-  /** Nodes that were cut off, and the timer after which the others count them no more. */
+  /** The nodes that were cut off, and the timer after which the others no longer count them. */
   readonly #away = new Map<string, Timer>()
   readonly #gone = new Set<string>()
 
@@ -85,7 +86,7 @@ export class MemoryLayer implements Layer {
     this.values = new Values(clock, valueBytes)
     this.logs = {
       history: new Logs(clock, instance, { logBytes: groupBytes, allBytes: historyBytes }),
-      // the server has a few of them, and none may push out another
+      // the server has few of them, and none may push out another
       system: new Logs(clock, instance, { logBytes: systemBytes, allBytes: Number.POSITIVE_INFINITY }),
     }
   }
@@ -98,7 +99,7 @@ export class MemoryLayer implements Layer {
     return link
   }
 
-  /** Cuts a node off: it reaches nothing and hears nothing, and after 15 seconds the others count it no more. */
+  /** Cuts a node off: it sends and gets nothing, and after 15 seconds the others no longer count it. */
   cut(node: string): void {
     assertKind('the node of cut()', node, aString)
     if (this.isAway(node)) return
@@ -110,7 +111,7 @@ export class MemoryLayer implements Layer {
     this.tellRoster()
   }
 
-  /** Lets a node back. */
+  /** Reconnects a node. */
   restore(node: string): void {
     assertKind('the node of restore()', node, aString)
     this.#away.get(node)?.cancel()
@@ -124,14 +125,17 @@ export class MemoryLayer implements Layer {
     return this.#away.has(node)
   }
 
-  /** Tells every link which nodes count as alive; a link that is cut off is told that its layer is down. */
+  /** Tells every link which nodes count as alive. A link that is cut off is told that its layer is down. */
   tellRoster(): void {
     const names = [...this.links].map(({ node }) => node)
     const nodes = [...new Set(names)].filter((node) => !this.#gone.has(node))
     for (const link of this.links) link.tell(nodes)
   }
 
-  /** Microtasks run in the order in which they were queued, so each subscriber keeps the order of publication. */
+  /**
+   * Microtasks run in the order in which they were queued, so each subscriber gets messages in the order of
+   * publication.
+   */
   deliver(topic: string, from: string | null, make: () => Delivery): void {
     let made: Delivery | undefined
     for (const subscriber of this.topics.get(topic) ?? []) {
@@ -167,7 +171,7 @@ class MemoryLink implements Link {
     this.#layer = layer
   }
 
-  /** Tells its node how the link is, and who is there. */
+  /** Tells its node the state of the link, and the nodes that are alive. */
   tell(nodes: readonly string[]): void {
     if (this.#layer.isAway(this.node))
       return this.#hooks.health({ state: 'down', nodes: this.#known, detail: 'it was cut off' })
@@ -257,10 +261,14 @@ interface Claim extends HeldLock {
   readonly token: number
 }
 
-/** What a value and a claim take of the heap beside their bytes and texts: more than they were measured to. */
+/**
+ * The bytes of the heap that a value and a claim take beside their bytes and texts: more than was measured.
+ */
 const [valueOwnBytes, claimOwnBytes] = [850, 500]
 
-/** Values and claims: each ends by an alarm, on the monotonic clock, so that what is over never has to be looked for. */
+/**
+ * Values and claims. Each ends by a timer on the monotonic clock, so that no search for old ones is needed.
+ */
 class Values {
   readonly #clock: Clock
   readonly #timers: TimerQueue
@@ -302,7 +310,7 @@ class Values {
     return held === undefined || held.until <= this.#clock.monotonic() ? null : held
   }
 
-  /** Makes room under a key, in place of what is there; `null` when nothing is to be held any more. */
+  /** Makes room for a key, in place of its old value; `null` when nothing is to be kept. */
   #hold(
     all: Map<string, HeldLock>,
     key: string,

@@ -23,7 +23,7 @@ export interface AccessClaims extends CheckedClaims {
   readonly iss: string
   readonly sub: string
   readonly aud: string | readonly string[]
-  /** The client that asked for it, which acts for `sub`, or for itself when both are the same. */
+  /** The client that asked for it. It acts for `sub`, or for itself when both are the same. */
   readonly client_id: string
   readonly iat: number
   readonly jti: string
@@ -32,12 +32,9 @@ export interface AccessClaims extends CheckedClaims {
 /** What {@link oidc} needs. */
 export interface OidcOptions<U> {
   readonly provider: Provider
-  /** Whom tokens must be meant for: the name of your API at the provider, never a client's id. */
+  /** The accepted audiences: the name of your API at the provider, never the id of a client. */
   readonly audience: string | readonly string[]
-  /**
-   * The user whom a token is about; `null` or `undefined` when there is none any more. Asked again at each
-   * renewal.
-   */
+  /** The user of a token; `null` or `undefined` when there is none any more. Called again at each renewal. */
   user(claims: AccessClaims): Found<U>
   /** How far clocks may differ; 5 seconds. */
   readonly clockTolerance?: Duration
@@ -54,15 +51,15 @@ const types = ['application/at+jwt']
 const required = ['iss', 'sub', 'aud', 'client_id', 'iat', 'jti'] as const
 
 /**
- * Signed access tokens of a provider (RFC 9068) as bearer credentials.
+ * Authenticates by signed access tokens of a provider (RFC 9068) as bearer credentials.
  *
- * The header must say `at+jwt`, so that no ID token and no logout token is taken for one; `iss`, `aud`, `exp`, `sub`,
- * `client_id`, `iat` and `jti` must be there. `scope` becomes the identity's scopes; `sid` and `jti` within the issuer
- * (`issuerScoped`) name its session and token. A token that
- * is bound to a key of its holder (`cnf`) is refused, because the proof is not looked at.
+ * The header must have `at+jwt`, so that no ID token or logout token is accepted; `iss`, `aud`, `exp`, `sub`,
+ * `client_id`, `iat` and `jti` are required. `scope` becomes the identity's scopes; `sid` and `jti` within
+ * the issuer (`issuerScoped`) name its session and token. A token that is bound to a key of its holder
+ * (`cnf`) is refused, because the proof is not checked here.
  *
- * Answers `null` to a token of another issuer or of no such form, and 401 `invalid-token` to a bad one; 503 while the
- * provider's keys cannot be had, and with `Retry-After` while a key that they lack may not be asked for.
+ * Returns `null` for a token of another issuer or form. A bad token is 401 `invalid-token`; 503 while the
+ * provider's keys cannot be fetched, with `Retry-After` while a key that they lack may not be fetched.
  *
  * @throws TypeError when there is no `audience`
  * @example oidc({ provider: id, audience: 'https://chat.example', user: ({ sub }) => users.find(sub) })
@@ -105,11 +102,14 @@ function accessClaims(claims: CheckedClaims): AccessClaims {
   const { client_id: client } = claims
   if (typeof client !== 'string' || client === '') invalid('the claim client_id is no text')
   refuseBound(claims)
-  // all of them are there, and of their types
+  // all of them were checked, with their types
   return claims as AccessClaims
 }
 
-/** Refuses what must be proven by more than its possession (RFC 7800): taking it without the proof would undo that. */
+/**
+ * Refuses a token that requires a proof of a key (RFC 7800): to accept it without the proof would undo that
+ * protection.
+ */
 export function refuseBound(claims: Readonly<Record<string, unknown>>): void {
   if (claims['cnf'] !== undefined)
     invalid('the token is bound to a key of its holder (cnf), and the proof of it is not looked at here')

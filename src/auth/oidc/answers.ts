@@ -4,33 +4,33 @@ import type { Statement } from '../claims.ts'
 import { sha256Hex } from '../fingerprint.ts'
 import { Lru } from './lru.ts'
 
-/** What the provider says of a token: what it is about, or `null` when it is not active. */
+/** The provider's statement about a token; `null` when it is not active. */
 export type CachedAnswer = Statement | null
 
-/** What answers are made of. */
+/** What a cache of answers needs. */
 export interface AnswersParts {
   readonly clock: Clock
   /** Asks the provider. */
   ask(token: string): Promise<CachedAnswer>
-  /** For how long a good answer is believed; 0 to ask each time. */
+  /** For how long a good answer is used; 0 to ask each time. */
   readonly keepMs: number
 }
 
-/** A question under way, and the one that follows it for those who have asked since it left. */
+/** A request under way, and the one after it, for callers that have asked since it was sent. */
 interface Flight {
   readonly now: Promise<CachedAnswer>
   next: Promise<CachedAnswer> | null
 }
 
 const mostGood = 10_000
-/** A flood of invented tokens pushes out bad answers alone. */
+/** How many bad answers are kept. A flood of invented tokens pushes out bad answers alone. */
 const mostBad = 10_000
 const keepBadMs = 10_000
 const mostFlights = 64
 
 /**
- * What a provider has said of tokens, by the hash of each: kept for a while, never beyond the token's end, and asked for
- * once at a time. An answer that a token is not active takes the place of a good one at once.
+ * The provider's answers about tokens, by the hash of each token: kept for a while, never beyond the token's
+ * end, and requested once at a time. An answer that a token is not active replaces a good one at once.
  */
 export class AnswerCache {
   readonly #parts: AnswersParts
@@ -45,10 +45,10 @@ export class AnswerCache {
   }
 
   /**
-   * What is known of a token, or else asked.
+   * The known answer about a token, or a new one.
    *
-   * @param beforeAsking called where nothing is known; what it throws is thrown on
-   * @throws what asking throws; Denial 503 when too many are being asked about
+   * @param beforeAsking called when no answer is known; its error is passed on
+   * @throws what the request throws; Denial 503 when too many requests are under way
    */
   async known(token: string, beforeAsking: () => void): Promise<CachedAnswer> {
     const key = sha256Hex(token)
@@ -59,7 +59,7 @@ export class AnswerCache {
     return this.#start(key, token)
   }
 
-  /** What the provider says when it is asked from now on: a question under way may have been answered before a change. */
+  /** A new answer of the provider: a request under way may have been answered before a change. */
   fresh(token: string): Promise<CachedAnswer> {
     const key = sha256Hex(token)
     const flight = this.#flights.get(key)
@@ -78,7 +78,7 @@ export class AnswerCache {
     return flight.now
   }
 
-  /** One that another follows makes room for it, and for nobody else. */
+  /** Removes a request that has ended, unless another one has taken its key. */
   #landed(key: string, flight: Flight): void {
     if (flight.next === null) this.#flights.delete(key)
   }

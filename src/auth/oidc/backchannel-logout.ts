@@ -22,11 +22,14 @@ import type { TokenRules } from '../signed-token.ts'
 import { type Logout, logoutTypes, readLogoutToken } from './logout-token.ts'
 import { aProvider, type Provider } from './provider.ts'
 
-/** What came of a request to log somebody out: for logs and audit, without the token. */
+/** The result of a logout request: for logs and audit, without the token. */
 export type LogoutEvent =
   | {
       readonly type: 'logout'
-      /** Both as identities of this provider are named: within their issuer unless its `subject` says otherwise. */
+      /**
+       * Session and subject, named as the identities of this provider: within their issuer unless its
+       * `subject` says otherwise.
+       */
       readonly session: string | null
       readonly subject: string | null
       /** How many sockets it has closed. */
@@ -38,21 +41,24 @@ export type LogoutEvent =
 /** What {@link backchannelLogout} needs. */
 export interface BackchannelLogoutOptions {
   readonly provider: Provider
-  /** The id of the client at which the provider's logout tokens are aimed: that of your site; several when it has several. */
+  /** The id of the client in the provider's logout tokens: that of your site; several when it has several. */
   readonly client: string | readonly string[]
   /** The server whose sockets end. */
   readonly server: Pick<Messenger, 'revoke'>
-  /** Where tokens that were used are remembered: the server's `store`, so that no node takes one again. */
+  /** Where used tokens are remembered: the server's `store`, so that no node accepts one again. */
   readonly store: Pick<Store, 'claim'>
   /**
-   * What a logout ends where it names both: the session together with all else of the user, or the `'session'` alone. The
-   * latter is right when every access token says its `sid`: one that does not would outlive its logout. The user when left
-   * out.
+   * What a logout ends when it names both: the session together with all else of the user, or the `'session'`
+   * alone. The latter is right when every access token has a `sid`; a token without it would outlive its
+   * logout. By default the user.
    */
   readonly ends?: 'user' | 'session'
   /** How far clocks may differ; 5 seconds. */
   readonly clockTolerance?: Duration
-  /** Hears what came of each request: a logout that has failed must not go unseen. What it throws, the handler rejects with. */
+  /**
+   * Called with the result of each request: a failed logout must be noticed. The handler rejects with an
+   * error that this throws.
+   */
   on(event: LogoutEvent): void
 }
 
@@ -72,7 +78,7 @@ const noStore = { 'Cache-Control': 'no-store' }
 const refusal = { error: 'invalid_request', error_description: 'the logout token was not accepted' }
 
 /**
- * Answers a provider that logs somebody out (OpenID Connect Back-Channel Logout 1.0): a handler from `Request` to
+ * Answers a provider that logs a user out (OpenID Connect Back-Channel Logout 1.0): a handler from `Request` to
  * `Response`. Serve it under the client's `backchannel_logout_uri`; it needs no session and no CSRF
  * token, because its credential is the logout token.
  *
@@ -144,8 +150,8 @@ async function tokenIn({ headers, body }: Request, { clock }: TokenRules): Promi
 }
 
 /**
- * Carries a logout out unless its token was used before: a kept one would end the sessions that its user has begun since.
- * One that has failed may come again.
+ * Carries a logout out, unless its token was used before: a replayed token would end sessions that its user
+ * has begun since. A logout that has failed may be sent again.
  *
  * @throws InvalidToken when it was used before; what the layer throws
  */
@@ -161,7 +167,7 @@ async function once<T>(
   try {
     return await run()
   } catch (error) {
-    // its owner gives it up at once
+    // the owner gives the claim up at once
     await store.claim(key, owner, 1)
     throw error
   }
@@ -173,14 +179,16 @@ async function end(options: BackchannelLogoutOptions, logout: Logout): Promise<L
   const subject = session !== null && ends === 'session' ? null : await subjectOf(options, logout)
   const reason = 'you have signed out'
   const receipts = [
-    // the session first: its sockets are told to come back with another credential
+    // the session first: the client is told to come back with another credential
     ...(session === null ? [] : [await server.revoke({ session, reason })]),
     ...(subject === null ? [] : [await server.revoke({ user: subject, reason })]),
   ]
   return { type: 'logout', session, subject, closed: receipts.reduce((sum, { closed }) => sum + closed, 0) }
 }
 
-/** Whom a logout is about, as identities are named; `null` when it does not say, or it is nobody here. */
+/**
+ * The subject of a logout, as identities are named; `null` when it names none, or none that is known here.
+ */
 async function subjectOf(
   { provider }: BackchannelLogoutOptions,
   { claims, sub }: Logout,

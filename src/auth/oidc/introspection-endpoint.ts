@@ -3,18 +3,21 @@ import { boundedFetch, UnexpectedStatus } from '../bounded-fetch.ts'
 import type { CachedAnswer } from './answers.ts'
 import type { Provider } from './provider.ts'
 
-/** How this server shows the provider who is asking. */
+/** The credentials of this server at the provider. */
 export interface ClientCredentials {
   readonly id: string
   readonly secret: string
-  /** `client_secret_basic` or `client_secret_post`; basic when left out. */
+  /** `client_secret_basic` or `client_secret_post`; by default basic. */
   readonly method?: 'basic' | 'post'
 }
 
 const bounds = { who: 'the introspection endpoint', timeoutMs: 5_000, maxBytes: 64 * 1024, redirects: 0 }
-/** For how long an endpoint that does not answer is left alone: doubled with each failure, up to the second of them. */
+/**
+ * For how long an endpoint that does not answer is not called: doubled with each failure, up to the second
+ * value.
+ */
 const [restMs, maxRestMs] = [500, 5_000]
-/** What a server says that is there, but cannot answer: other statuses are about the question. */
+/** The statuses of a server that is there but cannot answer. Other statuses are about the request. */
 const awayStatuses = [429, 502, 503, 504]
 
 /** A provider's introspection endpoint (RFC 7662 section 2), asked with this server's own credentials. */
@@ -33,9 +36,9 @@ export class IntrospectionEndpoint {
   }
 
   /**
-   * What the provider says of a token; `null` when it is not active.
+   * The provider's statement about a token; `null` when it is not active.
    *
-   * @throws TypeError when it says nothing that could be believed: that is no verdict on the token
+   * @throws TypeError when the answer cannot be trusted; this says nothing about the token
    */
   async ask(token: string): Promise<CachedAnswer> {
     const url = await this.#endpoint()
@@ -60,7 +63,7 @@ export class IntrospectionEndpoint {
 
   #rest(error: unknown): void {
     const now = this.#provider.clock.monotonic()
-    // of many that fail at once, one counts
+    // of several concurrent failures, one counts
     if (now < this.#restUntil) return
     this.#failure = error
     this.#restUntil = now + Math.min(maxRestMs, restMs * 2 ** this.#failures++)

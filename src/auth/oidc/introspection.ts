@@ -33,28 +33,28 @@ export type { ClientCredentials } from './introspection-endpoint.ts'
 /** What {@link introspection} needs. */
 export interface IntrospectionOptions<U> {
   readonly provider: Provider
-  /** How this server shows the provider who is asking. The secret is in no error, event or log. */
+  /** The credentials of this server at the provider. The secret is in no error, event or log. */
   readonly client: ClientCredentials
-  /** Whom tokens must be meant for. Left out, a token that names an audience is refused. */
+  /** The accepted audiences. Without it, a token that names an audience is refused. */
   readonly audience?: string | readonly string[]
-  /**
-   * The user whom a token is about; `null` or `undefined` when there is none any more. Asked again at each
-   * renewal.
-   */
+  /** The user of a token; `null` or `undefined` when there is none any more. Called again at each renewal. */
   user(statement: SubjectStatement): Found<U>
-  /** The endpoint, where the provider's document does not name it. */
+  /** The endpoint, if the provider's document does not name it. */
   readonly endpoint?: URL
   /**
-   * Which bearer credentials the provider is asked about: those that are not written like a signed token; or, with
-   * `'all'`, its signed ones too, so that a revocation there is noticed before they expire.
+   * Which bearer credentials the provider is asked about: those that do not have the form of a signed token;
+   * or, with `'all'`, its signed ones too, so that a revocation there is noticed before they expire.
    */
   readonly takes?: 'opaque' | 'all'
   /**
-   * Whether an answer may lack `token_type`; off. Several providers answer so about refresh tokens, which would then open
-   * sockets.
+   * Whether an answer may lack `token_type`; off by default. Several providers answer so about refresh
+   * tokens, which would then open sockets.
    */
   readonly untyped?: boolean
-  /** For how long an answer is believed at further handshakes; 30 seconds, 5 minutes at most, `0` to ask each time. */
+  /**
+   * For how long an answer is used at further handshakes; 30 seconds, 5 minutes at most, `0` to ask each
+   * time.
+   */
   readonly keep?: Duration
   /** How far clocks may differ; 5 seconds. */
   readonly clockTolerance?: Duration
@@ -173,7 +173,7 @@ async function holderOf<U>(
   return heldBy(reading.holders, statement, factsOf(token, statement, reading))
 }
 
-/** What an answer says of someone. @throws InvalidToken when it is about nobody, or not about such a token */
+/** The statement in an answer. @throws InvalidToken when it has no subject, or is not about such a token */
 function statementIn<U>(
   answer: Statement,
   { provider, rules, untyped }: IntrospectionResult<U>,
@@ -187,16 +187,19 @@ function statementIn<U>(
   return { ...statement, iss: issuer, sub: sub ?? invalid('the answer does not say whom the token is about') }
 }
 
-/** Whatever says of which kind a token is must say that it is an access token, and something must. */
+/**
+ * Refuses other kinds of tokens. At least one field must say that it is an access token, and no field may say
+ * otherwise.
+ */
 function refuseOtherKinds(statement: Readonly<Record<string, unknown>>, untyped: boolean): void {
   const stated = Object.entries(accessKinds).filter(([name]) => statement[name] !== undefined)
   if (stated.length === 0 && !untyped)
     invalid("the answer does not say of which kind the token is: it may be a refresh token (see 'untyped')")
   const isAccess = stated.every(([name, kinds]) => kinds.includes(String(statement[name]).toLowerCase()))
-  if (!isAccess) invalid('the token is no access token that whoever holds it may use')
+  if (!isAccess) invalid('the token is no bearer access token')
 }
 
-/** The standard's member, Hydra's, and Keycloak's. */
+/** The values of each field that mean an access token: in the standard, in Hydra and in Keycloak. */
 const accessKinds: Readonly<Record<string, readonly string[]>> = {
   token_type: ['bearer'],
   token_use: ['access_token', 'access'],
@@ -211,7 +214,7 @@ function factsOf<U>(
   const { jti, exp, ...others } = statement
   return {
     token: fingerprint(token),
-    // what does not say when it was issued must not pass for younger than a revocation
+    // a statement without a date must not count as younger than a revocation
     issuedAt: new Date(0),
     ...(exp === undefined ? {} : { expires: endOf(exp, rules.toleranceMs, provider.clock.now()) }),
     // some providers name an opaque token after itself

@@ -3,26 +3,26 @@ import type { CheckedClaims } from '../claims.ts'
 import { invalid } from '../invalid-token.ts'
 import { genuineToken, type TokenRules, verified } from '../signed-token.ts'
 
-/** What a logout token says: whose session has ended, or which. */
+/** A logout token: the subject or the session that has ended. */
 export interface Logout {
   readonly claims: CheckedClaims & { readonly iss: string; readonly jti: string }
   readonly sub: string | null
   readonly sid: string | null
-  /** For how long the same token would be taken again. */
+  /** For how long the same token would still be accepted. */
   readonly leftMs: number
 }
 
-/** The media type of a logout token (section 2.4): an ID token or an access token is none. */
+/** The media type of a logout token (section 2.4). An ID token or an access token has another one. */
 export const logoutTypes: readonly string[] = ['application/logout+jwt']
 
 const event = 'http://schemas.openid.net/event/backchannel-logout'
-/** A provider makes one and sends it: an older one was kept by somebody. */
+/** A provider makes a logout token and sends it at once. An older one may have been stolen. */
 const maxAgeMs = 120_000
 
 /**
- * Validates a logout token (OpenID Connect Back-Channel Logout 1.0 section 2.6), all but that it is new.
+ * Validates a logout token (OpenID Connect Back-Channel Logout 1.0 section 2.6), except that it is new.
  *
- * @throws InvalidToken when it is not to be believed
+ * @throws InvalidToken when it is refused
  */
 export async function readLogoutToken(text: string, rules: TokenRules): Promise<Logout> {
   const { claims } = verified(await genuineToken(text, rules, () => {}), rules)

@@ -1,6 +1,9 @@
 import type { Clock } from '../../wire/clock.ts'
 
-/** Keeps so many values until their time is over; the one that was asked for longest ago goes first. */
+/**
+ * Keeps a bounded number of values until their time is over; the value that was used longest ago is dropped
+ * first.
+ */
 export class Lru<V> {
   readonly #most: number
   readonly #clock: Clock
@@ -16,7 +19,7 @@ export class Lru<V> {
     if (kept === undefined) return null
     this.#kept.delete(key)
     if (kept.until <= this.#clock.monotonic()) return null
-    // last in the map is last to go
+    // the last in the map is removed last
     this.#kept.set(key, kept)
     return kept.value
   }

@@ -5,11 +5,11 @@ import { isSecureUrl } from '../secure-url.ts'
 /** Where a provider describes itself: OpenID Connect Discovery 1.0 section 4, or RFC 8414 section 3. */
 export type WellKnown = 'openid-configuration' | 'oauth-authorization-server'
 
-/** What a provider says of itself, as far as it is needed here. */
+/** The part of a provider's document that is used here. */
 export interface ProviderMetadata {
   /** Its key set, `jwks_uri`. */
   readonly jwks: URL
-  /** Where its tokens are introspected (RFC 7662), if it can be asked. */
+  /** Where its tokens are introspected (RFC 7662); `null` if it has no such endpoint. */
   readonly introspection: URL | null
 }
 
@@ -36,11 +36,11 @@ export function documentUrl(issuer: string, wellKnown: WellKnown): URL {
 /**
  * Reads a provider's document.
  *
- * The issuer must be the configured one to the letter (RFC 8414 section 3.3): a document of somebody else would bring
- * somebody else's keys. What it points at must be on the issuer's own origin or on a host that was configured, so that no
- * document can send this server, or the client's secret, anywhere else.
+ * The issuer must be exactly the configured one (RFC 8414 section 3.3): the document of another issuer would
+ * bring the keys of that issuer. Its URLs must be on the issuer's own origin or on a configured host, so that
+ * no document can send this server, or the secret of the client, to another place.
  *
- * @throws TypeError when it is not to be believed
+ * @throws TypeError when it is refused
  */
 export function readMetadata(text: string, issuer: string, hosts: readonly string[]): ProviderMetadata {
   const document = parseRecord(text)

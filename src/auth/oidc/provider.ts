@@ -20,7 +20,7 @@ import {
 
 export type { ProviderMetadata } from './metadata.ts'
 
-/** What a provider states about someone. */
+/** A provider's statement about a subject. */
 export interface SubjectStatement extends Statement {
   readonly iss: string
   readonly sub: string
@@ -28,22 +28,23 @@ export interface SubjectStatement extends Statement {
 
 /** What {@link provider} needs. */
 export interface ProviderOptions {
-  /** Exactly as the provider writes it in its tokens: a slash at the end counts. */
+  /** The issuer exactly as the provider writes it in its tokens: a slash at the end counts. */
   readonly issuer: string
   /**
-   * Names the identity of whoever a token, or a logout, is about; `sub` within its issuer, {@link issuerScoped}, when left
-   * out, because two providers may use one `sub`. Where users have ids of their own, or `sub` is that id, it is told here
-   * once, so that a logout finds what a token has opened: `({ sub }) => sub`. `null` when it is nobody.
+   * The name of the identity in a token or a logout; by default `sub` within its issuer, {@link
+   * issuerScoped}, because two providers may use one `sub`. Set it when users have ids of their own, or `sub`
+   * is that id, so that a logout finds what a token has opened: `({ sub }) => sub`. `null` when the subject
+   * is unknown.
    */
   readonly subject?: (statement: SubjectStatement) => Found<string>
   /** Signature algorithms that may be used, among those of the provider's keys; RS256 for an RSA key that names none. */
   readonly algorithms?: readonly string[]
-  /** Other hosts than the issuer's that its document may point at, such as `['www.googleapis.com']`. */
+  /** Hosts beside the issuer's that its document may name, such as `['www.googleapis.com']`. */
   readonly hosts?: readonly string[]
-  /** Which document is read; that of OpenID Connect when left out. */
+  /** Which document is read; by default that of OpenID Connect. */
   readonly wellKnown?: WellKnown
   readonly clock?: Clock
-  /** How the provider is asked; the platform's `fetch` when left out. */
+  /** How the provider is called; by default the `fetch` of the platform. */
   readonly fetch?: typeof fetch
 }
 
@@ -51,9 +52,10 @@ export interface ProviderOptions {
 export interface Provider {
   readonly issuer: string
   /**
-   * What it says of itself. Nothing needs to ask: a server that must not start without its provider may await it.
+   * The provider's document. No call is required; a server that must not start without its provider may await
+   * it.
    *
-   * @throws TypeError when the provider cannot be reached, or is not to be believed
+   * @throws TypeError when the provider cannot be reached, or its document is refused
    */
   metadata(): Promise<ProviderMetadata>
   /** The keys that it signs with. */
@@ -61,7 +63,7 @@ export interface Provider {
   /** The name of an identity, as `server.user` and `server.revoke` take it. */
   subject(statement: SubjectStatement): Found<string>
   readonly clock: Clock
-  /** How it is asked. */
+  /** How the provider is called. */
   readonly fetch: typeof fetch
 }
 
@@ -117,7 +119,7 @@ export function provider(options: ProviderOptions): Provider {
   }
 }
 
-/** The keys behind whatever URL the document names now. */
+/** The keys behind the URL that the document names now. */
 function movingKeys(metadata: Provider['metadata'], keysAt: (jwks: URL) => KeySource): KeySource {
   let known: { readonly href: string; readonly keys: KeySource } | null = null
   return {

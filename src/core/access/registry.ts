@@ -182,7 +182,7 @@ function keyOf(keys: SocketKeys, name: IndexName): string | undefined {
   return name === 'identity' ? identityKey(keys.tenant, keys.subject) : keys[name]
 }
 
-const nobody: ReadonlySet<never> = new Set()
+const noSockets: ReadonlySet<never> = new Set()
 
 /** Sockets by one kind of key. Most keys have one socket, which is stored without a set. */
 class SocketIndex<S> {
@@ -211,6 +211,6 @@ class SocketIndex<S> {
 
   get(key: string): ReadonlySet<S> {
     const one = this.#one.get(key)
-    return one === undefined ? (this.#many.get(key) ?? nobody) : new Set([one])
+    return one === undefined ? (this.#many.get(key) ?? noSockets) : new Set([one])
   }
 }

@@ -6,7 +6,7 @@ const shape = /^[\x21\x23-\x5B\x5D-\x7E]+$/
 /**
  * An authorization that requires scopes: all of them, among the scopes of the identity. A peer that lacks one
  * is refused with 403 `missing-scope`, and `WWW-Authenticate` names the required scopes (RFC 6750 section
- * 3.1). An identity without scopes, as one from a cookie, has none of them.
+ * 3.1). An identity without scopes, as one from a cookie, lacks them all.
  *
  * @returns an `authorize`, which can also be called first in one of your own
  * @throws TypeError when there is no scope, or one cannot be written in a token

@@ -9,7 +9,7 @@ export interface ExplicitCredential {
   readonly carrier: Carrier
 }
 
-/** The credentials of one handshake. Printing it shows none of them. */
+/** The credentials of one handshake. Printing it does not show them. */
 export interface Credentials {
   /** The one explicit credential, or `null`. */
   readonly explicit: ExplicitCredential | null

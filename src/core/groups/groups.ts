@@ -22,7 +22,7 @@ import type { ServerEvent, Reporter } from '../api/events.ts'
 export interface GroupMember {
   /** The id of the socket. */
   readonly id: string
-  /** The canonical path of the socket, for frames of groups that have none of their own. */
+  /** The canonical path of the socket, for frames of groups that have no path. */
   readonly path: string
   /** Whether the socket speaks `sallyport.v1`; otherwise it gets bare messages. */
   readonly framed: boolean

@@ -261,14 +261,14 @@ export class Presence {
     const watch = this.#watches.get(question.group)
     if (watch !== undefined) return watch.group.answer(question)
     const { node } = this.#parts
-    const nobody = { n: 0, part: 0, parts: 1, members: [] }
+    const noMembers = { n: 0, part: 0, parts: 1, members: [] }
     this.#tell(answersTo(question.node), {
       kind: 's',
       node,
       life: this.#process,
       group: question.group,
       re: question.id,
-      ...nobody,
+      ...noMembers,
     })
   }
 
