@@ -4,14 +4,14 @@ export interface BackoffRange {
   readonly minMs: number
   /** Never more than this: 20,000. */
   readonly maxMs: number
-  /** Where the chance comes from: `Math.random`, 0 to 1. */
+  /** The source of randomness, 0 to 1: `Math.random`. */
   readonly random: () => number
 }
 
 /**
- * Full-jitter back-off: each delay lies anywhere between the least and a ceiling that starts at four times
- * the least and doubles with every failure up to the most. The floor keeps one client below two attempts a
- * second, the wide first step spreads the many that lost the same server in the same moment.
+ * Full-jitter back-off. Each delay is random between the least and a ceiling, which starts at four times the
+ * least and doubles with every failure up to the most. The least keeps one client below two attempts a
+ * second. The wide first step spreads clients that lost the same server at the same moment.
  *
  * @see https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
  */
@@ -23,7 +23,7 @@ export class Backoff {
     this.#range = range
   }
 
-  /** The delay before the next attempt; one more failure is counted. */
+  /** The delay before the next attempt. Counts one more failure. */
   next(): number {
     const { minMs, maxMs, random } = this.#range
     const ceiling = Math.min(maxMs, minMs * 2 ** (this.#failures + 2))
@@ -37,7 +37,7 @@ export class Backoff {
     return (maxMs * (1 + random())) / 2
   }
 
-  /** Forgets the failures: the last line was good. */
+  /** Forgets the failures, because a connection was good. */
   reset(): void {
     this.#failures = 0
   }

@@ -4,47 +4,47 @@ import type { PresentMember, Refusal } from '../wire/frame.ts'
 import type { InputOf, OutputOf, Schema } from '../wire/schema.ts'
 
 /**
- * - `connecting`: a credential is asked for, or a line is being opened
- * - `open`: the server has said `opened`
- * - `waiting`: the next attempt comes at `retryAt`
- * - `denied`: refused, and it makes no sense to come back; `denial` says why
- * - `closed`: over, by this side or because the endpoint is done
+ * - `connecting`: a credential is requested, or a connection is being opened
+ * - `open`: the server has sent `opened`
+ * - `waiting`: the next attempt is made at `retryAt`
+ * - `denied`: refused, and another attempt would be refused too; `denial` says why
+ * - `closed`: ended by this side, or because the endpoint is done
  */
 export type State = 'connecting' | 'open' | 'waiting' | 'denied' | 'closed'
 
-/**
- * All that can be seen of an opened endpoint at one moment. Immutable, and the same object until something
- * changes.
- */
+/** The state of an opened endpoint at one moment. Immutable, and the same object until something changes. */
 export interface Snapshot<G = unknown> {
   readonly state: State
-  /** While waiting: when the next attempt comes, in milliseconds since 1970. */
+  /** While waiting: when the next attempt is made, in milliseconds since 1970. */
   readonly retryAt: number | null
-  /** When denied: what the server told of it; `ref` is what its operator finds it by. */
+  /** When denied: the denial of the server. Its operator finds it by `ref`. */
   readonly denial: Refusal | null
   /**
-   * Why the last line ended or the last attempt failed, for people and logs; it holds no secret. A page cannot tell a
-   * server that is not there from one that refused its origin, the host name or the path: the text names both.
+   * Why the last connection ended or the last attempt failed, for people and logs. It holds no secret. A page
+   * cannot distinguish a server that is not there from one that refused its origin, the host name or the
+   * path, so the text names both.
    */
   readonly failure: string | null
   /**
-   * What the server tells of the grant; the last one known while waiting, `undefined` once denied or closed.
+   * The part of the grant that the server tells; while waiting the last known one, `undefined` once denied or
+   * closed.
    */
   readonly grant: G | undefined
-  /** Who is here, by user; the last known while waiting, nobody once denied or closed. */
+  /** The members, by user; while waiting the last known ones, empty once denied or closed. */
   readonly members: readonly PresentMember[]
   /**
-   * How many are here. More than `members` has where they are too many for a list: `members` is then empty, and the server
-   * tells the number once a second at most. When they are few again, the whole list is back.
+   * The number of members. It is greater than that of `members` when they are too many for a list: then
+   * `members` is empty, and the server sends the number once a second at most. When they are few again, the
+   * whole list is back.
    */
   readonly count: number
 }
 
-/** How patient one `send` or `call` is. */
+/** The options of one `send` or `call`. */
 export interface SendOptions {
-  /** Gives up: what waits is taken back, a call that was sent is cancelled. */
+  /** Gives up: a message that waits is removed, a call that was sent is cancelled. */
   readonly signal?: AbortSignal
-  /** From now to the answer, waiting for a line included; 10 s unless said otherwise. */
+  /** The time from now to the answer, including the wait for a connection; by default 10 s. */
   readonly timeout?: Duration
 }
 
@@ -73,20 +73,20 @@ export interface Channel<C extends AnyContract> extends Snapshot<GrantOf<C>> {
   /** Calls back after every change of the snapshot. Needs no `this`. @returns how to stop it */
   readonly subscribe: (listener: () => void) => () => void
   /**
-   * Hears one kind of message; an unnamed shape is heard as `'message'`. What came before is not repeated.
-   * What a handler throws is an uncaught error of the application; the others still hear the message.
+   * Calls a handler for each message of one type; `'message'` for an unnamed shape. Earlier messages are not
+   * repeated. An error of a handler is an uncaught error of the application; other handlers are still called.
    *
-   * @returns how to stop it
+   * @returns a function that stops it
    */
   on<T extends MessageName<C>>(type: T, handler: (data: MessageData<C, T>) => unknown): () => void
   /**
    * Sends a message: type and data, or data alone for an unnamed shape. It resolves when its handler on the
-   * server has settled. While nothing is open it waits, in order, up to the client's bounds. A caller that does not wait
-   * for the promise need not handle its rejection.
+   * server has settled. While the channel is not open the message waits, in order, up to the client's bounds.
+   * A caller that does not await the promise need not handle its rejection.
    *
    * @throws (rejects with) Denial when the server refuses it; SallyportError `ERR_TIMEOUT`, `ERR_QUEUE_FULL`,
-   * `ERR_INVALID_MESSAGE` (too large), or `ERR_CLOSED`: the line broke after it was sent, so that its outcome
-   * is unknown, or nothing will be open any more; the reason of the signal
+   * `ERR_INVALID_MESSAGE` (too large), or `ERR_CLOSED`: the connection broke after it was sent, so that its
+   * outcome is unknown, or the channel has ended; the reason of the signal
    */
   send(...message: Outgoing<C['client'], SendOptions>): Promise<void>
   /** Asks the server and resolves with its answer; it waits and rejects as `send` does. */

@@ -7,42 +7,42 @@ import { readFrame } from './read-frame.ts'
 import { refusalOf } from './refusal.ts'
 import type { WebSocketLike } from './web-socket.ts'
 
-/** How a line ended. */
+/** How a connection ended. */
 export interface ConnectionEnd {
   /** The close code; 1006 when there was none. */
   readonly code: number
   readonly reason: string
   /** Whether a WebSocket was open: a server was there and did not refuse it with an HTTP status. */
   readonly reached: boolean
-  /** What the server said before it closed, or what we found out ourselves. */
+  /** The refusal that the server sent before it closed, or that this client has found itself. */
   readonly refusal: Refusal | null
-  /** The server drains: come back after a random part of so many milliseconds. */
+  /** The server drains: reconnect after a random part of this many milliseconds. */
   readonly byeMs: number | null
 }
 
-/** Who hears a line. */
+/** What a connection calls. */
 export interface ClientConnectionListener {
-  /** A frame that is not about the line itself. */
+  /** A frame for the endpoint, not for the connection itself. */
   frame(frame: RawFrame): void
-  /** It is over; nothing follows. */
+  /** The connection has ended; no other call follows. */
   ended(end: ConnectionEnd): void
-  /** What the server sent is no frame: a fault of the server. */
+  /** The server sent something that is no frame, which is a fault of the server. */
   garbled(): void
 }
 
-/** From dialling to `opened`. */
+/** The time from the first attempt to `opened`. */
 const openingMs = 10_000
-/** How long beyond the server's ping interval silence may last. */
+/** How long beyond the server's ping interval no data may arrive. */
 const graceMs = 10_000
-/** How long an answer may take after a wake. */
+/** How long an answer may take after the page or network is back. */
 const probeMs = 5_000
-/** What lay in the socket while the page was asleep or busy is read first. */
+/** The time to read what arrived while the page was asleep or busy. */
 const lastLookMs = 50
-/** The server's ping interval until its `hello`, and the longest that is believed. */
+/** The server's ping interval before its `hello`, and the longest that is accepted. */
 const usualPingMs = 25_000
 const longestPingMs = 600_000
 
-/** An HTTP status cannot be seen from a WebSocket, nor a missing subprotocol, nor that no server was there. */
+/** A WebSocket does not show an HTTP status, a missing subprotocol, or that no server was there. */
 const unreached =
   `nothing that speaks ${protocolName} answered there, or the server refused this page's origin, the host name, ` +
   'the path or the request: a page cannot see which, the log of the server can'
@@ -51,8 +51,8 @@ const ping: string = encodeFrame({ op: 'ping' })
 const pong: string = encodeFrame({ op: 'pong' })
 
 /**
- * One WebSocket that speaks `sallyport.v1`, from dialling to its end: answers pings, and notices when nobody
- * is there.
+ * One WebSocket that speaks `sallyport.v1`, from the first attempt to its end. It answers pings, and notices
+ * when the server is gone.
  */
 export class ClientConnection {
   readonly #socket: WebSocketLike
@@ -77,7 +77,7 @@ export class ClientConnection {
     socket.addEventListener('open', () => this.#greet())
     socket.addEventListener('message', ({ data }) => this.#message(data))
     socket.addEventListener('close', ({ code, reason }) => this.#end(code, reason))
-    // `close` follows, but not in every runtime where it never opened; afterwards it brings the code
+    // `close` follows, but not in every runtime if it never opened; otherwise `close` brings the code
     socket.addEventListener('error', () => this.#connected || this.#end(1006, ''))
     this.#timer = clock.after(openingMs, () => this.#lost('nothing was opened in time'))
   }
@@ -87,25 +87,25 @@ export class ClientConnection {
     return this.#limit
   }
 
-  /** Bytes that were written and are still here. */
+  /** The bytes that were written and not yet sent. */
   get waitingBytes(): number {
     return this.#socket.bufferedAmount
   }
 
-  /** Writes a frame; what is written after the end goes nowhere. */
+  /** Writes a frame. After the end it does nothing. */
   write(payload: Payload): void {
     // frames that we encode are never backed by shared memory
     if (!this.#over) this.#socket.send(payload as string | Uint8Array<ArrayBuffer>)
   }
 
-  /** Asks for a sign of life, sooner than the silence would be noticed: the machine may have slept. */
+  /** Sends a ping before the silence would be noticed, because the machine may have slept. */
   probe(): void {
     if (!this.#up || this.#over) return
     this.write(ping)
     this.#suspect(probeMs)
   }
 
-  /** Ends it from this side; nothing is heard any more. */
+  /** Closes the connection from this side. The listener is called no more. */
   close(code = 1000, reason = ''): void {
     this.#over = true
     this.#timer.cancel()
@@ -172,7 +172,8 @@ export class ClientConnection {
   }
 
   /**
-   * The closing handshake of a dead line may take for ever: it is over now, whatever the socket says later.
+   * Ends a dead connection at once: its closing handshake may take for ever. Later events of the socket are
+   * ignored.
    */
   #lost(reason: string): void {
     this.#end(1006, reason, 4408)

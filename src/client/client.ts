@@ -29,42 +29,42 @@ export interface BackoffOptions {
   readonly min?: Duration
   /** Never more than this; 20 s. */
   readonly max?: Duration
-  /** Where the chance comes from; `Math.random`. */
+  /** The source of randomness; `Math.random`. */
   readonly random?: () => number
 }
 
-/** What a client is made of. */
+/** The options of a client. */
 export interface ClientOptions {
-  /**
-   * The server: `wss://app.example` or `https://app.example`; `''`, which it is unless said otherwise, is the
-   * page's.
-   */
+  /** The server: `wss://app.example` or `https://app.example`; by default `''`, the origin of the page. */
   readonly url?: string
   /**
-   * Asked before every attempt: `bearer`, `ticket`, `query`, `headers` or your own; without it only cookies
-   * travel.
+   * Called before every attempt: `bearer`, `ticket`, `query`, `headers` or your own. Without it only cookies
+   * are sent.
    */
   readonly credentials?: CredentialSource
-  /** The WebSocket class; the platform's unless said otherwise. */
+  /** The WebSocket class; by default that of the platform. */
   readonly WebSocket?: WebSocketClass
   readonly backoff?: BackoffOptions
   /** Time, for tests. */
   readonly clock?: Clock
-  /** How many messages may wait while nothing is open; 100, then `ERR_QUEUE_FULL`. */
+  /** How many messages may wait while the channel is not open; 100, then `ERR_QUEUE_FULL`. */
   readonly queue?: number
-  /** How many bytes those may have together; 1 MiB, then `ERR_QUEUE_FULL`. A text has one for each UTF-16 code unit. */
+  /**
+   * How many bytes these may have together; 1 MiB, then `ERR_QUEUE_FULL`. A text counts one for each UTF-16
+   * code unit.
+   */
   readonly queueBytes?: number
   /** How long `send` and `call` wait for their answer; 10 s. */
   readonly timeout?: Duration
   /**
-   * Hears what is tried again anyway, and would be hard to find otherwise: what your credentials threw, a
-   * server that sends nonsense. Your own error is passed on as it is.
+   * Called for errors that are retried anyway and would be hard to find otherwise: an error of your
+   * credentials, a malformed frame of the server. Your own error is passed on unchanged.
    */
   readonly report?: (error: unknown, doing: string) => void
   /**
-   * Hears a line for each step: attempts, ends with their codes, refusals. No line holds a credential or what was sent.
-   * `console.debug` when Node's variable `DEBUG`, or `localStorage.debug` of a page, names `sallyport` or
-   * `sallyport:client`; nothing otherwise.
+   * Called with a line for each step: attempts, ends with their codes, refusals. No line holds a credential
+   * or a message. By default `console.debug`, if Node's variable `DEBUG`, or `localStorage.debug` of a page,
+   * names `sallyport` or `sallyport:client`; otherwise none.
    */
   readonly debug?: (line: string) => void
 }
@@ -90,8 +90,8 @@ const backoffKinds: OptionKinds<BackoffOptions> = {
 /** A client: opens endpoints of one server. */
 export interface Client {
   /**
-   * Opens the endpoint of a contract, and keeps it open until it is closed or denied. Each has a WebSocket of
-   * its own.
+   * Opens the endpoint of a contract, and keeps it open until it is closed or denied. Each channel has its
+   * own WebSocket.
    *
    * @throws TypeError when a parameter or the client's url is malformed, or the client is closed
    * @example app.open(chat, { room: 'lobby' })
@@ -102,15 +102,13 @@ export interface Client {
 }
 
 /**
- * A client for browsers and Node. It says `open` only after the server has, comes back by itself with a fresh
- * credential, and stops where the close code says so.
+ * A client for browsers and Node. A channel is `open` only after the server has said so. It reconnects by
+ * itself with a fresh credential, and stops when the close code says so.
  *
  * @throws TypeError when an option is unknown or malformed; one that is `undefined` counts as left out
- * @example
- * const app = client({ url: 'wss://app.example', credentials: ticket('https://app.example/api/ticket') })
- * const lobby = app.open(chat, { room: 'lobby' })
- * lobby.on('said', ({ from, text }) => append(from, text))
- * await lobby.send('say', { text: 'hello' })
+ * @example const app = client({ url: 'wss://app.example', credentials:
+ * ticket('https://app.example/api/ticket') }) const lobby = app.open(chat, { room: 'lobby' })
+ * lobby.on('said', ({ from, text }) => append(from, text)) await lobby.send('say', { text: 'hello' })
  */
 export function client(options: ClientOptions = {}): Client {
   options = checkedOptions('client()', options, kinds)

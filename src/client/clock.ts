@@ -1,6 +1,6 @@
 import type { Clock } from '../wire/clock.ts'
 
-/** `setTimeout` runs at once what lies further away than this. */
+/** `setTimeout` runs at once when its time is longer than this. */
 const maxTimerMs = 2 ** 31 - 1
 
 /**

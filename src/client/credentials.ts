@@ -11,36 +11,36 @@ import {
   orUndefined,
 } from '../wire/options.ts'
 
-/** What a credential is asked for. */
+/** The attempt that needs a credential. */
 export interface CredentialRequest {
   /** The path that will be opened. */
   readonly path: string
-  /** The last credential was refused, or is about to end: do not answer with a cached one. */
+  /** Whether the last credential was refused, or is about to end: then do not return a cached one. */
   readonly renew: boolean
   /** Aborted when the attempt is given up. */
   readonly signal: AbortSignal
 }
 
-/** How credentials ride along with one attempt. */
+/** How credentials are sent with one attempt. */
 export interface Carried {
   readonly protocols?: readonly string[]
   readonly query?: Readonly<Record<string, string>>
-  /** No browser can send them. */
+  /** Request headers, which no browser can send. */
   readonly headers?: Readonly<Record<string, string>>
   /**
-   * The same credential for a line that is open, when the server asks for a new one before the one in use
-   * ends. Without it the line ends with its credential, and the client comes back with the next.
+   * The same credential for an open connection, for when the server asks for a new one before the one in use
+   * ends. Without it the connection ends with its credential, and the client reconnects with the next.
    */
   readonly refresh?: { readonly token: string; readonly scheme?: 'bearer' | 'ticket' }
 }
 
 /**
- * Asked before every attempt. `null`, or an error with `status` 401 or 403, means signed out: the client
+ * Called before every attempt. `null`, or an error with `status` 401 or 403, means signed out: the client
  * stops. Any other error is a failed attempt, and is tried again after a back-off.
  */
 export type CredentialSource = (asking: CredentialRequest) => Carried | null | Promise<Carried | null>
 
-/** A token, `null` when nobody is signed in. */
+/** Returns a token, or `null` when the user is signed out. */
 export type Token = (asking: CredentialRequest) => string | null | Promise<string | null>
 
 /**
@@ -53,13 +53,13 @@ export function bearer(token: Token): CredentialSource {
   return carrying('bearer', token, (secret) => ({ protocols: [carrierProtocol('bearer', secret)] }))
 }
 
-/** What a ticket is asked of. */
+/** How a ticket is requested. */
 export interface ClientTicketOptions {
-  /** Instead of the platform's: with headers of its own, or in a test. */
+  /** Used instead of the platform's `fetch`: with its own headers, or in a test. */
   readonly fetch?: typeof fetch
   /**
-   * Whether the page's cookies travel: `'same-origin'` unless said otherwise. `'include'` is for a server of another
-   * origin, which must allow this page's origin and its credentials (CORS).
+   * Whether the cookies of the page are sent; by default `'same-origin'`. `'include'` is for a server of
+   * another origin, which must allow this page's origin and its credentials (CORS).
    */
   readonly credentials?: 'same-origin' | 'include' | 'omit'
 }
@@ -68,7 +68,7 @@ const ticketKinds: OptionKinds<ClientTicketOptions> = {
   fetch: orUndefined(aFunction),
   credentials: {
     wanted: "'same-origin', 'include' or 'omit'",
-    // `includes` finds nothing that is no text
+    // `includes` finds no value that is not a text
     is: (value) => value === undefined || ['same-origin', 'include', 'omit'].includes(value as string),
   },
 }
@@ -78,9 +78,9 @@ const aUrl: OptionKind = {
 }
 
 /**
- * A single-use ticket, asked of the application's own server before every attempt with the page's cookies:
- * `POST {"path": "/ws/chat/lobby"}`, answered by `{"ticket": "..."}`. It rides in the subprotocol list.
- * 401 and 403 mean signed out; anything else is a failed attempt, which waits at least as long as
+ * A single-use ticket, requested from the application's own server before every attempt, with the cookies of
+ * the page: `POST {"path": "/ws/chat/lobby"}`, answered by `{"ticket": "..."}`. It is sent in the subprotocol
+ * list. 401 and 403 mean signed out. Any other failure is a failed attempt, which waits at least as long as
  * `Retry-After` says.
  *
  * @param url where tickets are made; relative to the page in a browser, absolute elsewhere
@@ -97,9 +97,8 @@ export function ticket(url: string | URL, options: ClientTicketOptions = {}): Cr
 }
 
 /**
- * A token in the query string, for servers that take it nowhere else. Access logs and proxies keep URLs:
- * prefer {@link bearer} or {@link ticket}.
- *
+ * A token in the query string, for servers that accept it in no other place. Access logs and proxies keep
+ * URLs: prefer {@link bearer} or {@link ticket}.
  * @param name the name of the parameter, such as `'token'`
  */
 export function query(name: string, token: Token): CredentialSource {
@@ -147,7 +146,7 @@ async function fetchTicket(
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ path }),
     credentials,
-    // a redirect to a sign-in page is no ticket
+    // a redirect to a sign-in page brings no ticket
     redirect: 'error',
     signal,
   })

@@ -1,14 +1,14 @@
 import type { PresentMember, RawFrame } from '../wire/frame.ts'
 import { isRecord } from '../wire/json.ts'
 
-/** Who is here. */
+/** The members of an endpoint. */
 export interface MemberList {
-  /** Empty where the server tells only how many there are. */
+  /** Empty when the server tells only their number. */
   readonly members: readonly PresentMember[]
   readonly count: number
 }
 
-/** Who is here after a frame: it has all members, or changes, or only how many there are. */
+/** The members after a frame, which holds all members, or changes, or only their number. */
 export function presenceAfter(before: readonly PresentMember[], frame: RawFrame): MemberList {
   const { count, members: all, joins, leaves } = frame
   if (typeof count === 'number') return { members: [], count }

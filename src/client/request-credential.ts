@@ -5,9 +5,7 @@ import type { Clock } from '../wire/clock.ts'
 import type { CredentialRequest, Carried, CredentialSource } from './credentials.ts'
 import { refusalOf } from './refusal.ts'
 
-/**
- * What came of asking: something to carry, a refusal that stops the client, or a failure that is tried again.
- */
+/** The result of a request: a credential, a refusal that stops the client, or a failure that is retried. */
 export type CredentialAnswer =
   | { readonly carried: Carried }
   | { readonly refusal: Refusal }
@@ -16,15 +14,15 @@ export type CredentialAnswer =
 /** How long a credential may take. */
 const patienceMs = 10_000
 
-/** One question: what is asked for, and the attempt that it belongs to. */
+/** A request for a credential, and the attempt that it belongs to. */
 export interface CredentialAttempt extends Omit<CredentialRequest, 'signal'> {
   readonly attempt: AbortController
   readonly clock: Clock
 }
 
 /**
- * Asks for a credential, within 10 s. What the application threw is repeated to nobody but its own reporter:
- * it may hold the secret.
+ * Requests a credential, within 10 s. An error of the application is passed to its own reporter alone,
+ * because it may hold the secret.
  */
 export async function requestCredential(
   credentials: CredentialSource,
@@ -36,7 +34,7 @@ export async function requestCredential(
   try {
     const carried = await Promise.race([credentials({ ...asking, signal }), aborted(signal)])
     if (carried !== null) return { carried }
-    return { refusal: { status: 401, code: 'signed-out', message: 'nobody is signed in' } }
+    return { refusal: { status: 401, code: 'signed-out', message: 'the user is signed out' } }
   } catch (error) {
     return sorted(error)
   } finally {
@@ -44,7 +42,7 @@ export async function requestCredential(
   }
 }
 
-/** Rejects once the signal is aborted, for credentials that do not look at it. */
+/** Rejects when the signal is aborted, for credentials that ignore it. */
 function aborted(signal: AbortSignal): Promise<never> {
   return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
 }

@@ -19,19 +19,19 @@ import type { SendOptions, Snapshot, State } from './channel.ts'
 import { Outbox, type QueueBound } from './outbox.ts'
 import { denialOf } from './refusal.ts'
 
-/** What an opening is made of. */
+/** What a subscription needs. */
 export interface SubscriptionParts {
   readonly path: string
-  /** Whether what clients send has no name. */
+  /** Whether the messages of clients are unnamed. */
   readonly unnamed: boolean
   readonly settings: Settings
-  /** What may wait while nothing is open. */
+  /** The bounds of the messages that wait while the channel is not open. */
   readonly queue: QueueBound
-  /** How long an answer may take unless said otherwise. */
+  /** How long an answer may take by default. */
   readonly timeout: Duration
-  /** A message id that no other message ever has. */
+  /** A message id that is never used again. */
   nextId(): string
-  /** It is over. */
+  /** Called when the subscription has ended. */
   ended(): void
 }
 
@@ -48,8 +48,8 @@ const first: Snapshot = Object.freeze({
 })
 
 /**
- * One endpoint that was opened: its state, its handlers, its errands. `Opened` is how the application sees
- * it, with the types of its contract.
+ * One endpoint that was opened: its state, its handlers, its pending requests. `Channel` is its form for the
+ * application, with the types of its contract.
  */
 export class Subscription implements Snapshot, ReconnectorListener {
   readonly path: string
@@ -107,7 +107,7 @@ export class Subscription implements Snapshot, ReconnectorListener {
 
   readonly subscribe = (listener: () => void): (() => void) => {
     assertKind('what subscribe() takes', listener, aFunction)
-    // a listener that is given twice is called twice, and each is stopped on its own
+    // a listener that is given twice is called twice, and each can be stopped separately
     const one = (): void => listener()
     this.#listeners.add(one)
     return () => void this.#listeners.delete(one)
@@ -182,7 +182,8 @@ export class Subscription implements Snapshot, ReconnectorListener {
     for (const handler of Array.from(this.#handlers.get(String(type)) ?? [])) safely(() => handler(data))
   }
 
-  // these two are asynchronous so that wrong arguments and data that cannot be sent is a rejection too; neither waits and so holds the data
+  // these two are async so that wrong arguments, and data that cannot be sent, become rejections too; neither
+  // awaits, so neither keeps the data
   async #send(args: readonly unknown[]): Promise<unknown> {
     const [type, data, options] = this.#parts.unnamed ? [undefined, ...args] : args
     if (!this.#parts.unnamed) assertKind('the message of send()', type, aText)
@@ -227,11 +228,14 @@ const patienceKinds: OptionKinds<SendOptions> = {
 }
 
 function patienceOf(where: string, options: unknown = {}): SendOptions {
-  // what is checked has no other options
+  // a checked value has no other options
   return checkedOptions(where, options as SendOptions, patienceKinds)
 }
 
-/** What an application's callback throws is its own uncaught error, and no reason to stop ours. */
+/**
+ * Runs a callback of the application. Its error becomes an uncaught error of the application, and does not
+ * stop the client.
+ */
 function safely(run: () => unknown): void {
   try {
     run()
@@ -243,8 +247,8 @@ function safely(run: () => unknown): void {
 }
 
 /**
- * A promise whose rejection may be left alone: a message that is sent without `await` must not end a Node process when
- * the server restarts. A caller that waits for the promise is told as ever.
+ * A promise whose rejection may stay unhandled: a message that is sent without `await` must not end a Node
+ * process when the server restarts. A caller that awaits gets the rejection.
  */
 function optional<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => {})

@@ -6,10 +6,10 @@ const schemes: Readonly<Record<string, string>> = {
 }
 
 /**
- * The WebSocket address of an endpoint: the base with `http` turned into `ws`, and the contract's path behind
- * it. An empty base is the origin of the page.
+ * The WebSocket address of an endpoint: the base with `http` replaced by `ws`, followed by the path of the
+ * contract. An empty base is the origin of the page.
  *
- * @throws TypeError when the base is no such address; its text is not repeated, for it may hold a secret
+ * @throws TypeError when the base is malformed; its text is not repeated, because it may hold a secret
  * @example endpointUrl('https://app.example', '/ws/chat/lobby').href // 'wss://app.example/ws/chat/lobby'
  */
 export function endpointUrl(base: string, path: string): URL {
@@ -25,7 +25,7 @@ export function endpointUrl(base: string, path: string): URL {
 }
 
 function pageOrigin(): string {
-  // the types of the page are not those of every runtime: only a browser and its workers have a location
+  // only a browser and its workers have a location
   const { location } = globalThis as { readonly location?: { readonly origin: string } }
   if (location !== undefined) return location.origin
   throw new TypeError("there is no page here whose origin could be taken: pass the client's 'url'")

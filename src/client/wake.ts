@@ -1,4 +1,4 @@
-/** Where the platform tells that the network or the page is back. */
+/** The events of a platform for a network or a page that is back. */
 export interface WakeScope {
   addEventListener?(type: string, run: () => void): void
   removeEventListener?(type: string, run: () => void): void
@@ -10,10 +10,10 @@ export interface WakeScope {
 }
 
 /**
- * Calls back when the network is back (`online`) or the page is looked at again after a sleep
- * (`visibilitychange`). Where there is neither, as in Node, it never does.
+ * Calls `run` when the network is back (`online`) or the page is visible again (`visibilitychange`). On a
+ * platform without these events, such as Node, it is never called.
  *
- * @returns how to stop it
+ * @returns a function that stops it
  */
 export function onWake(run: () => void, scope: WakeScope): () => void {
   const { document } = scope

@@ -5,20 +5,23 @@ interface SocketEvents {
   readonly error: unknown
 }
 
-/** What the client needs of a WebSocket: the platform's has it, and so has that of the package `ws`. */
+/**
+ * The part of a WebSocket that the client needs. The platform's class has it, and so has that of the package
+ * `ws`.
+ */
 export interface WebSocketLike {
   binaryType: string
   readonly protocol: string
   readonly bufferedAmount: number
-  /** Hears events, as every EventTarget has it. */
+  /** Adds a listener, as on every EventTarget. */
   addEventListener<T extends keyof SocketEvents>(type: T, hear: (event: SocketEvents[T]) => void): void
-  /** Queues a message; `bufferedAmount` says how much of all is still here. */
+  /** Queues a message. `bufferedAmount` tells how many bytes are not yet sent. */
   send(data: string | Uint8Array<ArrayBuffer>): void
-  /** Begins to close; the `close` event follows when the other end has agreed, or has gone. */
+  /** Begins to close. The `close` event follows when the other side has agreed or is gone. */
   close(code?: number, reason?: string): void
 }
 
-/** The class of it. */
+/** The class of such a WebSocket. */
 export type WebSocketClass = new (
   url: string,
   protocols: string[],
@@ -26,7 +29,7 @@ export type WebSocketClass = new (
 ) => WebSocketLike
 
 /**
- * The platform's class: browsers and Node from 22 on have it.
+ * The class of the platform: browsers have it, and Node from 22 on.
  *
  * @throws TypeError where there is none
  */

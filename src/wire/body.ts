@@ -9,14 +9,14 @@ export type Body =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'binary'; readonly bytes: Uint8Array }
 
-/** What one WebSocket message holds: a text frame or a binary frame. */
+/** The content of one WebSocket message: a text frame or a binary frame. */
 export type Payload = string | Uint8Array
 
 /**
- * Serialises data as its schema wants it.
+ * Serialises data by its schema.
  *
- * @throws TypeError when the data cannot be sent: not JSON (a function, `undefined`, a cycle), or not bytes or text
- * where the contract says so
+ * @throws TypeError when the data cannot be sent: not JSON (a function, `undefined`, a cycle), or not bytes
+ * or text where the contract says so
  */
 export function bodyOf(schema: Schema, data: unknown): Body {
   const kind = rawKind(schema)
@@ -29,10 +29,10 @@ export function bodyOf(schema: Schema, data: unknown): Body {
 }
 
 /**
- * Checks outgoing data against its schema: what tests switch on. A message of JSON must also arrive as it was sent: the
- * type of a number does not say that it is none of `NaN` and infinity, of which JSON makes `null`.
+ * Checks outgoing data against its schema, which tests switch on. A message of JSON must also arrive
+ * unchanged. The type of a number does not exclude `NaN` and infinity, which JSON turns into `null`.
  *
- * @throws TypeError naming what is wrong
+ * @throws TypeError that names the fault
  */
 export function assertValid(schema: Schema, data: unknown, what: string): void {
   const verdict = check(schema, data)
@@ -41,7 +41,10 @@ export function assertValid(schema: Schema, data: unknown, what: string): void {
   if (fault !== null) throw new TypeError(`${what} does not arrive as it is sent: ${fault}`)
 }
 
-/** What JSON would change in a value, and where; `null` when nothing. @param at the path of the value, for people */
+/**
+ * What JSON would change in a value, and where; `null` when it changes nothing. @param at the path of the
+ * value, for people
+ */
 function jsonFault(value: unknown, at: string, depth = 0): string | null {
   const here = at === '' ? 'it' : `'${at}'`
   if (typeof value === 'number') return Number.isFinite(value) ? null : `${here} is ${value}`
@@ -50,11 +53,11 @@ function jsonFault(value: unknown, at: string, depth = 0): string | null {
   if (typeof value !== 'object') return `${here} is a ${typeof value}`
   if (depth === maxJsonDepth) return `${here} is nested deeper than ${maxJsonDepth}`
   const isList = Array.isArray(value)
-  // a Map, a Date, bytes or an Error have a name of their own here, whichever realm they are of
+  // a Map, a Date, bytes or an Error have another name here, also when they are of another realm
   const kind = isList ? '' : Object.prototype.toString.call(value).slice(8, -1)
   if (!isList && (kind !== 'Object' || 'toJSON' in value)) return `${here} is no plain object (${kind})`
   for (const [key, one] of isList ? value.entries() : Object.entries(value)) {
-    // a field that is undefined is left out, as one that is not there
+    // a field that is undefined is left out, like a missing one
     const fault =
       one === undefined && !isList
         ? null

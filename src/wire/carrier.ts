@@ -1,18 +1,18 @@
 import { fromBase64url } from './from-base64url.ts'
 import { toBase64url } from './to-base64url.ts'
 
-/** The name of the protocol that Sallyport's own client speaks; offered and answered as a subprotocol. */
+/** The name of the protocol of Sallyport's own client, which is offered and accepted as a subprotocol. */
 export const protocolName = 'sallyport.v1'
 
-/** What can ride in a subprotocol list. */
+/** The kinds of credentials in a subprotocol list. */
 export type SubprotocolScheme = 'bearer' | 'ticket'
 
 const prefixes = { bearer: 'sallyport.bearer.', ticket: 'sallyport.ticket.' } as const
 /** The marker of the pair `['token', '<jwt>']`. */
 const tokenMarker = 'token'
 /**
- * An entry of this form, a signed or encrypted token whose header is base64url of `{`, is outside a carrier a secret in
- * the wrong place: it is refused, never answered.
+ * The form of a signed or encrypted token, whose header is base64url of `{`. Outside a carrier, such an entry
+ * is a secret in the wrong place: it is refused, and never sent back.
  */
 const jwtShape = /^e[wy][A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){2,4}$/
 
@@ -26,20 +26,20 @@ export function carrierProtocol(scheme: SubprotocolScheme, secret: string): stri
   return prefixes[scheme] + toBase64url(new TextEncoder().encode(secret))
 }
 
-/** What an offered subprotocol list holds: the plain names, and the credentials that rode beside them. */
+/** The content of an offered subprotocol list: the plain names, and the credentials beside them. */
 export interface SubprotocolList {
-  /** The names that may be answered; never a secret. */
+  /** The names that may be accepted; never a secret. */
   readonly names: readonly string[]
   readonly credentials: readonly { readonly scheme: SubprotocolScheme; readonly value: string }[]
 }
 
 /**
- * Takes an offered subprotocol list apart. `['token', '<jwt>']` is the pair whose first name is answered and whose
+ * Separates an offered subprotocol list. `['token', '<jwt>']` is a pair: its first name is accepted, and its
  * second entry is a bearer token.
  *
- * @returns `null` when the list is malformed: an entry that is no HTTP token, one given twice, a carrier that is not
- * base64url of UTF-8, `token` without exactly one token behind it, a bare JWT elsewhere, or a credential with no plain
- * name beside it to answer
+ * @returns `null` when the list is malformed: an entry that is no HTTP token, one given twice, a carrier that
+ * is not base64url of UTF-8, `token` without exactly one token after it, a bare JWT elsewhere, or a
+ * credential without a plain name to accept
  */
 export function subprotocols(offered: readonly string[]): SubprotocolList | null {
   if (offered.some((one) => !isHttpToken(one)) || new Set(offered).size !== offered.length) return null
@@ -60,7 +60,7 @@ export function subprotocols(offered: readonly string[]): SubprotocolList | null
   return credentials.length > 0 && names.length === 0 ? null : { names, credentials }
 }
 
-/** What stands behind the marker is one token and nothing else. */
+/** After the marker there must be one token and nothing else. */
 function tokenPair([value, ...more]: readonly string[]): SubprotocolList | null {
   if (value === undefined || more.length > 0 || schemeOf(value) !== null) return null
   return { names: [tokenMarker], credentials: [{ scheme: 'bearer', value }] }
@@ -75,7 +75,7 @@ function carried(encoded: string): string | null {
   const bytes = fromBase64url(encoded)
   if (bytes === null || bytes.length === 0) return null
   try {
-    // a byte order mark that was left out would be a second spelling of the same secret
+    // without the byte order mark there would be a second spelling of the same secret
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
   } catch {
     return null

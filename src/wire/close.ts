@@ -1,6 +1,9 @@
 import { decodeUtf8 } from './utf8.ts'
 
-/** What a client does after a close: never again, once more with a new credential, or again after a back-off. */
+/**
+ * What a client does after a close: never reconnect, reconnect once with a new credential, or reconnect after
+ * a back-off.
+ */
 export type Retry = 'stop' | 'reauthenticate' | 'retry'
 
 /** One row of the close code table. */
@@ -63,8 +66,9 @@ export const closeCodes: readonly CloseCode[] = [
 const passing = new Set([1001, 1005, 1006, 1011, 1012, 1013, 1014, 4408, 4429])
 
 /**
- * What a client does after a close with this code. It follows from ranges, so that an old client does the right
- * thing with a new code: 4500-4599 and passing troubles retry, 4401 asks once for a new credential, the rest stops.
+ * What a client does after a close with this code. It depends on ranges, so that an old client does the right
+ * thing with a new code: after 4500 to 4599 and passing troubles it reconnects, after 4401 it asks once for a
+ * new credential, after the others it stops.
  *
  * @example retryAfterClose(4403) // 'stop'
  */

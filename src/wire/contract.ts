@@ -22,19 +22,22 @@ import { aSchema, check, type InputOf, isSchema, type OutputOf, type Schema } fr
 
 const raw: unique symbol = Symbol('sallyport.raw')
 
-/** A schema whose messages travel as they are: bytes or text, without JSON. */
+/** A schema whose messages are sent unchanged: bytes or text, without JSON. */
 export interface Raw<T, K extends 'binary' | 'text'> extends Schema<T, T> {
   readonly [raw]: K
 }
 
-/** What to do for a reader that is too slow: close it (4508), drop this message, or keep only the latest per key. */
+/**
+ * What to do for a reader that is too slow: close it (4508), drop this message, or keep only the latest
+ * message of each key.
+ */
 export type SlowPolicy = 'close' | 'drop' | 'latest'
 
-/** How a server message travels. */
+/** How a message of the server is sent. */
 export interface EventRules {
-  /** Whether it is kept in the history of a contract that has one; true unless said otherwise. */
+  /** Whether it is kept in the history of the contract, if that has one; by default it is. */
   readonly keep?: boolean
-  /** What a slow reader suffers; `'close'` unless said otherwise. */
+  /** What happens to a slow reader; by default `'close'`. */
   readonly slow?: SlowPolicy
 }
 
@@ -46,9 +49,9 @@ export interface EventShape<S extends Schema = Schema> {
 
 /** Named messages: each name with its schema or event. */
 export type Named = { readonly [type: string]: Schema | EventShape }
-/** What travels in one direction: named messages, or one unnamed shape. */
+/** The messages of one direction: named messages, or one unnamed shape. */
 export type Direction = Schema | Named
-/** Calls: each name with what it takes and answers. */
+/** Calls: each name with its input and output. */
 export type Calls = { readonly [name: string]: { readonly input: Schema; readonly output: Schema } }
 /** The schema of one named entry. */
 export type SchemaOf<E> = E extends EventShape<infer S> ? S : E extends Schema ? E : never
@@ -58,12 +61,12 @@ type IsRaw<E> =
     ? true
     : false
 
-/** `T` where there is no fault, the sentence where there is one: what an argument is then compared with. */
+/** `T` if there is no fault, otherwise the fault as a sentence: the type that an argument must satisfy. */
 type CheckedShape<T, Fault> = [Fault] extends [never] ? T : Fault
 
 type SoundName<A> = A extends unknown ? CheckedShape<A, NameFault<A>> : never
 
-/** What a direction must satisfy; said as a sentence where it does not. */
+/** What a direction must satisfy. A fault is told as a sentence. */
 export type Fit<D> = D extends Schema
   ? CheckedShape<D, IsRaw<D> extends true ? never : JsonFault<InputOf<D>>>
   : {
@@ -73,7 +76,7 @@ export type Fit<D> = D extends Schema
       >
     }
 
-/** What calls must satisfy: their data is JSON, too. */
+/** What calls must satisfy: their data is JSON too. */
 export type FitCalls<K> = {
   [N in keyof K]: CheckedShape<
     K[N],
@@ -84,18 +87,18 @@ export type FitCalls<K> = {
   >
 }
 
-/** What a schema must satisfy whose output is told to clients: a grant, and presence. */
+/** What a schema must satisfy whose output is told to clients: of a grant, or of presence. */
 export type FitTold<R> = R extends Schema ? CheckedShape<R, JsonFault<OutputOf<R>>> : R
 
-/** How much of what was sent to a group is kept. */
+/** How many messages of a group are kept. */
 export interface HistoryRules {
-  /** At most so many messages for each group; 100 unless said otherwise. */
+  /** At most this many messages for each group; by default 100. */
   readonly size?: number
-  /** For so long; 5 minutes unless said otherwise. */
+  /** For this long; by default 5 minutes. */
   readonly for?: Duration
 }
 
-/** A contract: what two ends agree on. Plain data, made by {@link contract}. */
+/** A contract: what both sides agree on. Plain data, made by {@link contract}. */
 export interface Contract<
   P extends string = string,
   C extends Direction = Direction,
@@ -112,7 +115,7 @@ export interface Contract<
   readonly grant: R
   readonly presence: Schema | undefined
   readonly history: { readonly size: number; readonly forMs: number } | undefined
-  /** The path, taken apart. */
+  /** The path, parsed. */
   readonly template: PathTemplate
 }
 
@@ -125,18 +128,18 @@ export interface Shapes<C, S, K, A, R, W> {
   readonly client?: Fit<C> & C
   /** What the server sends; typed, validated in tests. */
   readonly server?: Fit<S> & S
-  /** Questions that clients may ask, each with input and output. */
+  /** The calls that clients may make, each with input and output. */
   readonly calls?: FitCalls<K> & K
   /** Named parts of a group, such as the panels of a dashboard. */
   readonly audiences?: readonly SoundName<A>[]
-  /** What the client is told of its grant; nothing else of it travels. */
+  /** The part of the grant that the client is told; no other part is sent. */
   readonly grant?: FitTold<R> & R
-  /** What members are told of each other. */
+  /** What members are told about each other. */
   readonly presence?: FitTold<W> & W
   readonly history?: HistoryRules
 }
 
-/** A message as it arrives: flat and tagged with its `type`; raw ones under `data`; an unnamed shape as it is. */
+/** A message as it arrives: flat, with its type in `type`; raw ones in `data`; an unnamed shape unchanged. */
 export type Incoming<D> = D extends Schema
   ? OutputOf<D>
   : {
@@ -150,12 +153,12 @@ export type Outgoing<D, O> = D extends Schema
   ? [data: InputOf<D>, options?: O]
   : { [K in keyof D & string]: [type: K, data: InputOf<SchemaOf<D[K]>>, options?: O] }[keyof D & string]
 
-/** The path parameters, to be left out where a path has none. */
+/** The path parameters; may be left out for a path without parameters. */
 export type ParamsArg<P extends string> = {} extends Params<P> ? [params?: {}] : [params: Params<P>]
 
-/** Bytes as they are; on the wire a binary frame. */
+/** Bytes, sent unchanged in a binary frame. */
 export const binary: Raw<Uint8Array, 'binary'> = rawSchema('binary', isBytes)
-/** Text as it is; on the wire a text frame without JSON. */
+/** Text, sent unchanged in a text frame without JSON. */
 export const text: Raw<string, 'text'> = rawSchema('text', (value) => typeof value === 'string')
 
 function rawSchema<T, K extends 'binary' | 'text'>(kind: K, fits: (value: unknown) => boolean): Raw<T, K> {
@@ -164,7 +167,7 @@ function rawSchema<T, K extends 'binary' | 'text'>(kind: K, fits: (value: unknow
     '~standard': {
       version: 1,
       vendor: 'sallyport',
-      // `fits` has just shown that the value is a T
+      // `fits` has just checked that the value is a T
       validate: (value) =>
         fits(value) ? { value: value as T } : { issues: [{ message: `expected ${kind}` }] },
     },
