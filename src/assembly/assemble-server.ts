@@ -71,7 +71,7 @@ export function assembleServer<T extends Transport>(
   let closing: Promise<void> | null = null
   const shut = async (ms: number): Promise<void> => {
     await drain(ms)
-    // the connections first: a layer that is away, or never answers, keeps none of them open
+    // the connections first: a layer that is away, or never answers, keeps no connection open
     await transport.close()
     await leave()
   }

@@ -1,11 +1,11 @@
 import type { Clock, Timer } from '../wire/clock.ts'
 import { assertKind, type OptionKind, wholeFrom } from '../wire/options.ts'
 
-/** A clock that stands still until it is told to go on. */
+/** A clock that advances only when a test tells it to. */
 export interface TestClock extends Clock {
-  /** Lets time pass: every timer that falls due runs in order, and what it starts is awaited. */
+  /** Advances the time: every timer that falls due runs in order, and what it starts is awaited. */
   advance(ms: number): Promise<void>
-  /** Sets the wall clock forward, or back, while no time passes. */
+  /** Sets the wall clock forward or back, without advancing the time. */
   jump(ms: number): void
 }
 
@@ -54,7 +54,7 @@ export function testClock(start: number = Date.UTC(2026, 0, 1)): TestClock {
   }
 }
 
-/** Settles when the promises and immediates under way have had their turn. */
+/** Settles when the promises and immediates under way have run. */
 export async function settled(): Promise<void> {
   for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
 }

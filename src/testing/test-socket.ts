@@ -36,17 +36,17 @@ interface Got {
   readonly data: unknown
 }
 
-/** The question of a server for a new credential. */
+/** A server's request for a new credential. */
 export interface Ask {
   readonly nonce: string
-  /** How long the credential in use still lives. */
+  /** For how long the credential in use is still valid. */
   readonly withinMs: number
 }
 
-/** What a server says to a new credential. */
+/** A server's answer to a new credential. */
 export type RefreshAnswer = Extract<ServerFrame, { readonly op: 'auth' }>
 
-/** What `opened` and `presence` say of who is here: all members, changes, or only how many. */
+/** The members in `opened` and `presence`: all members, changes, or only their number. */
 interface PresenceFields {
   readonly count?: number
   readonly members?: readonly PresentMember[]
@@ -64,7 +64,10 @@ const callKinds: OptionKinds<CallOptions> = {
 const aPayload: OptionKind = { wanted: 'a string or bytes', is: (value) => aText.is(value) || isBytes(value) }
 const patienceMs = 1_000
 
-/** A visitor without the types of its contract: speaks `sallyport.v1` over a wire in memory, and keeps what has come. */
+/**
+ * A client in a test, without the types of its contract. It speaks `sallyport.v1` over a connection in
+ * memory, and keeps what has arrived.
+ */
 export class TestSocket implements FarReceiver {
   readonly closed: Promise<{ readonly code: number; readonly reason: string }>
   readonly opened: Promise<void>
@@ -147,7 +150,7 @@ export class TestSocket implements FarReceiver {
   }
 
   message(payload: Payload): void {
-    // what a server of this very library has written
+    // a server of this library has written it
     const reading = decodeFrame(payload, Infinity)
     if (reading.ok) this.#obey(reading.frame)
   }
@@ -162,7 +165,7 @@ export class TestSocket implements FarReceiver {
     else if (op === 'ping') this.raw(encodeFrame({ op: 'pong' }))
     else if (op === 'ok' || op === 'err') this.#answer(frame)
     else if (op === 'ask') this.#asked(frame)
-    // this very library wrote the frame
+    // a server of this library has written the frame
     else if (op === 'auth') this.refreshes.push(frame as unknown as RefreshAnswer)
   }
 
@@ -173,14 +176,14 @@ export class TestSocket implements FarReceiver {
   }
 
   #asked(frame: RawFrame): void {
-    // this very library wrote the frame
+    // a server of this library has written the frame
     const { nonce, withinMs } = frame as unknown as Ask
     const token = this.#refresh({ nonce, withinMs })
     if (token !== null) this.raw(encodeFrame({ op: 'auth', nonce, token }))
   }
 
   #presence(frame: RawFrame): void {
-    // this very library wrote the frame
+    // a server of this library has written the frame
     const { count, members, joins = [], leaves = [] } = frame as unknown as PresenceFields
     const next = new Map((members ?? (count === undefined ? this.members : [])).map((one) => [one.user, one]))
     for (const user of leaves) next.delete(user)
@@ -240,7 +243,7 @@ export class TestSocket implements FarReceiver {
   }
 }
 
-/** A send that a test does not await may be refused: that is the test's own business. */
+/** Lets the rejection of a send pass that a test does not await. */
 function leftAlone<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => {})
   return promise

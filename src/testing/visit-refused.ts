@@ -1,16 +1,16 @@
 import { denialReason, type HttpRefusal, httpFace } from '../core/access/denial-response.ts'
 import type { Denial } from '../wire/errors.ts'
 
-/** A refusal with both faces as the wire shows them. */
+/** A refusal, with both of its forms on the wire. */
 export class VisitRefused extends Error {
   override readonly name = 'VisitRefused'
   readonly status: number
-  /** The stable short word. */
+  /** The stable short code. */
   readonly code: string
   readonly closeCode: number
   /** What tools get. */
   readonly http: HttpRefusal
-  /** What browsers get; `null` for what is refused before the upgrade whoever asks. */
+  /** What browsers get; `null` for a refusal that comes before the upgrade to every peer. */
   readonly close: { readonly code: number; readonly reason: string } | null
 
   constructor(denial: Denial, ref: string) {

@@ -25,15 +25,21 @@ import type { InputOf, OutputOf } from '../wire/schema.ts'
 import { type Ask, TestSocket, type RefreshAnswer } from './test-socket.ts'
 import { VisitRefused } from './visit-refused.ts'
 
-/** Who visits: a user, as no credential could say it, or headers, which the endpoint's own authenticator reads. */
+/**
+ * The identity of a visit: a user, given without a credential, or headers, which the endpoint's own
+ * authenticator reads.
+ */
 export type Who<U> = {
-  /** The server to visit; one that all visits share when left out. */
+  /** The server to visit; by default one that all visits share. */
   readonly server?: Server
   /** The query string, without `?`. */
   readonly query?: string
-  /** The address of the peer; 127.0.0.1 when left out. */
+  /** The address of the peer; by default 127.0.0.1. */
   readonly address?: string
-  /** Answers the server that asks for a new credential, with a bearer token; `null`, as when left out, says nothing. */
+  /**
+   * Answers a server's request for a new credential with a bearer token. `null`, the default, sends no
+   * answer.
+   */
   readonly refresh?: (ask: Ask) => string | null
 } & (
   | { readonly user: NoInfer<U>; readonly subject?: string; readonly scopes?: readonly string[] }
@@ -43,11 +49,11 @@ export type Who<U> = {
 /** A visitor inside an endpoint. */
 export interface TestVisitor<C extends AnyContract> {
   readonly grant: unknown
-  /** Who is here, kept current. */
+  /** The current members. */
   readonly members: readonly PresentMember[]
-  /** How many are here, kept current; where they are too many for a list, `members` is empty. */
+  /** The current number of members. When they are too many for a list, `members` is empty. */
   readonly count: number
-  /** What the server has said to new credentials, oldest first. */
+  /** The server's answers to new credentials, oldest first. */
   readonly refreshes: readonly RefreshAnswer[]
   /** Settles with the close code once the socket has ended. */
   readonly closed: Promise<{ readonly code: number; readonly reason: string }>
@@ -75,11 +81,11 @@ export interface TestVisitor<C extends AnyContract> {
   ): Promise<Omit<Extract<Incoming<C['server']>, { readonly type: T }>, 'type'>>
   /** Settles when everything under way has been done. @throws Error when a message came that nobody has taken */
   nothing(): Promise<void>
-  /** Sends a payload as it is, to see what a hostile or broken client earns. */
+  /** Sends a payload unchanged, to test what a hostile or broken client gets. */
   raw(payload: Payload): void
-  /** Closes as a client that has had enough does; with 1000 when no code is given. */
+  /** Closes like a client; by default with 1000. */
   leave(code?: number): void
-  /** Cuts the wire, as a lost network does. */
+  /** Cuts the connection, like a lost network. */
   cut(): void
 }
 
@@ -97,21 +103,21 @@ const whoKinds: OptionKinds<EveryWho> = {
   scopes: strings,
   headers: anObject,
 }
-/** All that any form of `Who` has. */
+/** The fields of all forms of `Who`. */
 type EveryWho = Partial<Record<'user' | 'subject' | 'scopes' | 'headers' | keyof Who<unknown>, unknown>>
 
 let shared: Server | undefined
 
-/** A server for tests: what the server sends is checked against its contract, too. */
+/** A server for tests: messages of the server are checked against its contract too. */
 export function testServer(options: ServerOptions = {}): Server {
   assertKind('the options of testServer()', options, anObject)
   return sallyport({ checkOutgoing: true, ...options })
 }
 
 /**
- * Visits an endpoint without a network, through both doors, over the real engine.
+ * Opens an endpoint without a network, with authentication and authorization, on the real engine.
  *
- * @throws VisitRefused when a door stays shut
+ * @throws VisitRefused when the handshake is denied
  * @example const alice = await visit(room, { room: 'lobby' }, { user: ada })
  */
 export async function visit<C extends AnyContract, U>(

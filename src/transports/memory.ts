@@ -15,7 +15,7 @@ export interface MemoryRequest {
   readonly query: string
   readonly headers: Headers
   readonly address: string
-  /** Who it is, said instead of a credential. */
+  /** The identity, given instead of a credential. */
   readonly known: Identity<unknown> | null
 }
 
@@ -41,7 +41,8 @@ export interface MemoryHandshake {
 }
 
 /**
- * A handshake as the network would bring it, with queues for a wire: the same credentials and the same headers.
+ * A handshake as it would arrive over a network, with queues in place of a connection: the same credentials
+ * and the same headers.
  *
  * @throws Denial 400 when a credential is malformed
  */
@@ -83,13 +84,13 @@ function transportRequest(request: MemoryRequest, pipe: MemoryPipe): TransportRe
   }
 }
 
-/** Both ends of a connection: what one sends the other receives, in order, until one of them ends it. */
+/** Both ends of a connection: each end gets what the other sends, in order, until one of them ends it. */
 class MemoryPipe {
   readonly id: string
   readonly #far: FarReceiver
   readonly #abort = new AbortController()
   #receiver: Receiver | null = null
-  /** What came while the receiver has paused; a network would leave most of it with its sender. */
+  /** What arrived while the receiver was paused. A network would leave most of it with its sender. */
   #held: Payload[] = []
   #paused = false
   #closed = false
@@ -135,7 +136,7 @@ class MemoryPipe {
   far(): FarEnd {
     const end = (code: number, reason: string): void => {
       if (!this.#accepted) this.#abort.abort(peerGone)
-      // as over a network: what came before the end is delivered before it
+      // as over a network: messages from before the end are delivered before it
       this.#deliverHeld(() => false)
       this.#end(code, reason)
     }
@@ -170,7 +171,7 @@ class MemoryPipe {
     if (this.#closed) return
     this.#closed = true
     this.#held = []
-    // a turn later, as a network would: the caller that ends a connection is not called back within its call
+    // a turn later, as over a network: the caller that ends a connection is not called back within its call
     queueMicrotask(() => {
       this.#far.ended(code, reason)
       this.#receiver?.closed(code, reason)

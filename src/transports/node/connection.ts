@@ -53,7 +53,9 @@ export class NodeConnection implements Connection, SocketOwner, FrameListener {
   #receiver: Receiver | null = null
   #phase: 'open' | 'closing' | 'discarding' | 'ended' = 'open'
   #paused = false
-  /** What came in one piece with the message at which the receiver paused: at most one chunk of the socket. */
+  /**
+   * What arrived in one piece with the message at which the receiver paused: at most one chunk of the socket.
+   */
   #held: IncomingFrame[] | null = null
   #timer: Timer | null = null
   #code = 1006
@@ -190,7 +192,10 @@ export class NodeConnection implements Connection, SocketOwner, FrameListener {
     this.#notifyClosed()
   }
 
-  /** The peer broke a rule: close with its code, and discard what the peer still sends until it hangs up. */
+  /**
+   * The peer broke a rule: closes with the code for it, and discards what the peer still sends until it hangs
+   * up.
+   */
   broken(code: number): void {
     this.#sendClose(code, '', { discard: false, withinMs: lastWordMs })
     if (!this.#discardInput(lastWordMs)) return
@@ -243,7 +248,7 @@ export class NodeConnection implements Connection, SocketOwner, FrameListener {
     how: { readonly discard: boolean; readonly withinMs: number },
   ): void {
     if (this.#phase !== 'open') return
-    // made first: what cannot be sent must not leave a connection that is neither open nor closing
+    // made first: a frame that cannot be made must not leave a connection that is neither open nor closing
     const frame = closeFrame(code, reason)
     this.#phase = 'closing'
     this.#held = null
@@ -264,7 +269,7 @@ export class NodeConnection implements Connection, SocketOwner, FrameListener {
     return true
   }
 
-  /** Without reading, the peer's close frame and its end would never be seen. */
+  /** Without reading, the peer's close frame and its end would never arrive. */
   #resumeReading(): void {
     this.#paused = false
     this.#socket.resume()

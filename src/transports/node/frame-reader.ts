@@ -21,14 +21,14 @@ export interface FrameReaderBounds {
 }
 
 /**
- * Chunks that may wait for the rest of a frame: the bound of ws against tiny pieces (CVE-2026-48779), far
- * lower. Where messages may be larger than usual they may come in more of them, of 64 bytes on average.
+ * The chunks that may wait for the rest of a frame: the bound of ws against tiny pieces (CVE-2026-48779), but
+ * far lower. Larger messages may arrive in more of them, of 64 bytes on average.
  */
 function bufferedChunks(messageBytes: number): number {
   return Math.max(1_024, Math.ceil(messageBytes / 64))
 }
 
-/** The close codes of what ws's parser refuses; everything else breaks the protocol, 1002. */
+/** The close codes for what the parser of ws refuses; every other fault breaks the protocol, 1002. */
 const faults: ReadonlyMap<string, number> = new Map([
   ['WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', 1009],
   ['WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH', 1009],
@@ -61,11 +61,11 @@ export class FrameReader extends FrameParser {
   }
 }
 
-// functions with `this`, so that ten thousand parsers share the same ones
+// functions with `this`, so that ten thousand parsers share them
 
 function onMessage(this: FrameReader, data: Buffer, isBinary: boolean): void {
-  // a copy: the buffer beneath belongs to this socket's reads, or to those of all sockets, and a view keeps all of it in
-  // memory
+  // a copy: the buffer belongs to the reads of this socket, or of all sockets, and a view would keep all of
+  // it in memory
   this.listener.message(isBinary ? new Uint8Array(data) : data.toString('utf8'), data.length)
 }
 

@@ -5,11 +5,14 @@ import type { OwnedSocket } from './socket-owner.ts'
 import type { Flushable, TurnWriter } from './turn-writer.ts'
 
 /**
- * How much is handed to the kernel at once: it tells of nothing before it has taken all of that, and a reader that takes a
- * little at a time must not look like one that takes nothing.
+ * How much is handed to the kernel at once. The kernel reports nothing before it has taken all of that, and a
+ * reader that takes a little at a time must not look like one that takes nothing.
  */
 const sliceBytes = 65_536
-/** So many pieces that wait become one: a piece takes 100 bytes of the heap beside its own, and the smallest frames have two. */
+/**
+ * This many waiting pieces become one: a piece takes 100 bytes of the heap beside its own, and the smallest
+ * frames have two bytes.
+ */
 const mostPieces = 64
 
 /**
@@ -21,21 +24,21 @@ export class FrameWriter implements Flushable {
   readonly #writer: TurnWriter
   readonly #bound: number
   #batch: WriteBatch | null
-  /** What leaves before the first frame, in the same write: the answer of the handshake. */
+  /** What is sent before the first frame, in the same write: the answer of the handshake. */
   #head: Uint8Array | null
-  /** Whole turns, or the rest of one, that wait until the kernel takes more. */
+  /** The frames of whole turns, or the rest of one, that wait until the kernel takes more. */
   #held: Uint8Array[] = []
   #heldBytes = 0
-  /** How many of the last were held since pieces were joined. */
+  /** How many frames have been added since pieces were joined. */
   #pieces = 0
-  /** Under `latest`: what waits for the reader to catch up, by key. */
+  /** Under `latest`: the frames that wait for the reader to catch up, by key. */
   #latest: Map<string, Uint8Array> | null = null
   #latestBytes = 0
   /** Whether the kernel has not taken the last write yet. */
   #isBehind = false
   #progress = 0
   #closed = false
-  /** Called back once when little waits. */
+  /** Called once when little waits. */
   #drained: (() => void) | null = null
 
   constructor(socket: OwnedSocket, writer: TurnWriter, head: Uint8Array, bound: number) {
@@ -66,15 +69,18 @@ export class FrameWriter implements Flushable {
     return this.#waiting >= this.#bound / 2
   }
 
-  /** Calls back once, at the end of this turn or later, when less than a quarter of the bound waits. */
+  /** Calls `run` once, at the end of this turn or later, when less than a quarter of the bound waits. */
   whenDrained(run: () => void): void {
     if (this.#closed) return
     this.#drained = run
-    // the end of the turn is where it is looked at
+    // the end of the turn is where this is checked
     this.#batch ??= this.#writer.begin(this)
   }
 
-  /** Sends as the packet's policy says; false when the reader is too slow for it, and must go. */
+  /**
+   * Sends as the policy of the packet says. False when the reader is too slow for it, so that the connection
+   * must be closed.
+   */
   send(packet: Packet): boolean {
     if (this.#closed) return true
     const frame = frameOf(packet)
@@ -85,15 +91,12 @@ export class FrameWriter implements Flushable {
     return true
   }
 
-  /** Sends a ping or a pong; a peer that reads nothing, not even those, misses them. */
+  /** Sends a ping or a pong. A peer that reads nothing, not even those, misses them. */
   control(frame: Uint8Array): void {
     if (!this.#closed && this.#fits(frame)) this.#put(frame)
   }
 
-  /**
-   * The last frame: nothing is sent after it. What waits for the reader is thrown away before it, where the
-   * reader is too slow.
-   */
+  /** Sends the last frame. When the reader is too slow, what waits for it is thrown away first. */
   last(frame: Uint8Array, discard: boolean): void {
     if (this.#closed) return
     if (discard) this.#discard()
@@ -102,7 +105,7 @@ export class FrameWriter implements Flushable {
     this.#closed = true
   }
 
-  /** Writes everything, then the end. */
+  /** Writes all frames, then ends the socket. */
   end(): void {
     this.flush()
     if (!this.#socket.writable) return
@@ -119,7 +122,7 @@ export class FrameWriter implements Flushable {
     this.#tellDrained()
   }
 
-  /** The kernel has taken what it was given: what waited goes next. */
+  /** The kernel has taken what it was given: writes what waited. */
   #caughtUp(): void {
     this.#isBehind = false
     this.#progress++
@@ -140,12 +143,13 @@ export class FrameWriter implements Flushable {
   }
 
   /**
-   * A frame that is larger than the room is taken while less than half of the bound waits: a sender that waits when half is
-   * reached is never refused, whatever the size of its messages. So a reader holds the bound, or half of it and one frame.
+   * Whether a frame may wait. While less than half of the bound waits, a frame of any size may: a sender that
+   * waits when half is reached is never refused, whatever the size of its messages. So a reader's queue holds
+   * the bound, or half of it and one frame.
    */
   #fits(frame: Uint8Array): boolean {
     if (this.#hasRoom(frame)) return true
-    // what was sent in this turn has not been offered to the kernel yet: a fast reader has room for it
+    // frames of this turn have not been offered to the kernel yet: a fast reader has room for them
     if (this.#batch !== null && !this.#isBehind) this.flush()
     return this.#hasRoom(frame)
   }
@@ -160,7 +164,7 @@ export class FrameWriter implements Flushable {
   }
 
   /**
-   * The newest of a key takes the place of the one that waits; many keys together have the same bound as the
+   * Replaces the waiting frame of a key with a newer one. Many keys together have the same bound as the
    * queue.
    */
   #replace(key: string, frame: Uint8Array): boolean {
@@ -208,7 +212,7 @@ export class FrameWriter implements Flushable {
     this.#pieces = 0
     const pieces = this.#held.splice(-mostPieces)
     const size = pieces.reduce((total, { length }) => total + length, 0)
-    // large ones stay as they are: many readers may share them
+    // large frames are not joined: many readers may share them
     this.#held.push(...(size > sliceBytes ? pieces : [Buffer.concat(pieces, size)]))
   }
 
@@ -216,7 +220,7 @@ export class FrameWriter implements Flushable {
     while (this.#held.length > 0 && !this.#isBehind) this.#offer(this.#slice())
   }
 
-  /** The next of what waits, in one buffer. */
+  /** The next waiting frames, in one buffer. */
   #slice(): Uint8Array {
     let count = 0
     let bytes = 0
@@ -234,7 +238,7 @@ export class FrameWriter implements Flushable {
     if (!this.#socket.writable) return
     this.#socket.write(bytes)
     if (this.#socket.writableLength === 0) return
-    // 'drain' comes only above 64 KiB; an empty write behind this one tells when the kernel has taken it
+    // 'drain' comes only above 64 KiB; an empty write after this one tells when the kernel has taken it
     this.#isBehind = true
     this.#socket.write(nothing, () => this.#caughtUp())
   }

@@ -15,7 +15,7 @@ function framed(opcode: number, length: number): { readonly frame: Buffer; reado
   return { frame, start }
 }
 
-/** Header and payload of a packet in one buffer, made once however many get it. */
+/** Header and payload of a packet in one buffer, made once for all its receivers. */
 export function frameOf(packet: Packet): Uint8Array {
   return (packet.encoded ??= encoded(packet.payload))
 }
@@ -32,8 +32,8 @@ function encoded(payload: string | Uint8Array): Uint8Array {
 }
 
 /**
- * A close frame; an empty one for 1005, which never travels. Any other code that may not travel becomes 1011,
- * and a reason is cut to 123 bytes (RFC 6455 sections 5.5.1 and 7.4).
+ * A close frame; an empty one for 1005, which is never sent. Any other code that may not be sent becomes
+ * 1011, and a reason is cut to 123 bytes (RFC 6455 sections 5.5.1 and 7.4).
  */
 export function closeFrame(code: number, reason: string): Uint8Array {
   if (code === 1005) return framed(opcodes.close, 0).frame

@@ -15,7 +15,7 @@ export function switchingProtocols(key: string, protocol: string | null): Uint8A
   return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1')
 }
 
-/** An answer that opens nothing, whole: status, headers and body. The connection ends with it. */
+/** A response without an upgrade: status, headers and body. The connection ends with it. */
 export function httpAnswer({ status, headers, body }: HttpRefusal): Uint8Array {
   const lines = Object.entries({
     Date: new Date().toUTCString(),
@@ -33,7 +33,7 @@ export function connectionHeader(headers: HttpRefusal['headers']): { readonly Co
 }
 
 /**
- * A challenge may hold an application's own words: no line end of theirs begins a header of its own
+ * A challenge may contain text of the application: a line end in it must not begin another header
  * (CVE-2020-7695).
  */
 function oneLine(value: string): string {

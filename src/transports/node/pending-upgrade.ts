@@ -17,9 +17,9 @@ const noOwner: SocketOwner = { received: () => {}, gone: () => {} }
 const lastWordMs = 1_000
 
 /**
- * A socket between its upgrade request and the answer. It has an owner from the first tick, so that a peer that resets while
- * an authenticator waits for a database leaves nothing behind and ends no process. What the peer sends too early waits in
- * the socket.
+ * A socket between its upgrade request and the answer. It has an owner from the first tick: a peer that
+ * resets while an authenticator waits for a database leaves nothing behind and does not end the process. What
+ * the peer sends too early waits in the socket.
  */
 export class PendingUpgrade implements SocketOwner {
   readonly #socket: OwnedSocket
@@ -33,8 +33,8 @@ export class PendingUpgrade implements SocketOwner {
   #state: 'waiting' | 'late' | 'answered' | 'gone' = 'waiting'
 
   /**
-   * Calls `late` with the denial to answer when the time is over, `done` when it was answered or the peer has gone, and
-   * `answeredElsewhere` when another listener of the HTTP server has answered it meanwhile.
+   * Calls `late` with the denial to answer when the time is over, `done` when it was answered or the peer has
+   * gone, and `answeredElsewhere` when another listener of the HTTP server has answered it.
    */
   constructor(
     socket: OwnedSocket,
@@ -68,7 +68,7 @@ export class PendingUpgrade implements SocketOwner {
     return this.#abort.signal
   }
 
-  /** Whether it was neither accepted nor refused yet, and the peer is still there. */
+  /** Whether it was neither accepted nor refused, and the peer is still there. */
   get isOpen(): boolean {
     return this.#state === 'waiting' || this.#state === 'late'
   }
@@ -105,7 +105,7 @@ export class PendingUpgrade implements SocketOwner {
   /** Nothing is read before the answer. */
   received(): void {}
 
-  /** Whether another listener has answered first: the socket is left to it as it is. */
+  /** Whether another listener has answered first. Then the socket is left to it unchanged. */
   #isAnsweredElsewhere(): boolean {
     if (!isAnswered(this.#socket, this.#before)) return false
     own(this.#socket, noOwner)

@@ -21,14 +21,14 @@ export interface SharedAddress {
 }
 
 /**
- * Finds the peer of a socket; `header` answers the forwarded headers, several lines of one joined with
- * commas.
+ * Finds the address of a socket. `header` returns the forwarded headers; several lines of one header are
+ * joined with commas.
  */
 export type RemoteAddressOf = (socket: Socket, header: (name: string) => string | null) => RemoteAddress
 
 /**
- * Reads forwarded headers from these proxies alone (addresses, CIDR ranges, or `unix` for whoever comes over a socket of the file
- * system); anyone else's say nothing.
+ * Reads forwarded headers from these proxies alone (addresses, CIDR ranges, or `unix` for a proxy that
+ * connects over a socket of the file system). Headers from other peers are ignored.
  *
  * @throws TypeError when an entry is none of these
  */
@@ -52,17 +52,17 @@ export function remoteAddressesBehind(proxies: readonly string[]): RemoteAddress
   }
 }
 
-/** The address of whoever comes over a socket of the file system, and the word for it in `proxies`. */
+/** The address of a peer that connects over a socket of the file system, and its name in `proxies`. */
 const unix = 'unix'
 
-/** One who has gone has no address left, and is not taken for a socket of the file system. */
+/** A peer that has gone has no address, and is not taken for a socket of the file system. */
 function directOf(socket: Socket): string {
   const { remoteAddress } = socket
   if (remoteAddress !== undefined) return canonicalAddress(remoteAddress)
   return socket.destroyed || socket.localAddress !== undefined ? '' : unix
 }
 
-/** Addresses of machines near by: this one, and networks of one's own (RFC 1918, RFC 4193, RFC 6598, link-local). */
+/** Addresses near by: this machine, and private networks (RFC 1918, RFC 4193, RFC 6598, link-local). */
 const near = new BlockList()
 for (const range of [
   '10.0.0.0/8',
@@ -75,7 +75,7 @@ for (const range of [
   add(near, range)
 for (const range of ['::1/128', 'fc00::/7', 'fe80::/10']) add(near, range)
 
-/** Whether the address that was found may be that of many. */
+/** Whether the address that was found may be shared by many peers. */
 function sharedOf(direct: string, forwarded: string | null, isTrusted: boolean): SharedAddress | null {
   if (direct === unix) return unsureUnix(forwarded, isTrusted)
   if (isTrusted || forwarded === null || isIP(direct) === 0) return null
@@ -98,18 +98,18 @@ function unsureUnix(forwarded: string | null, isTrusted: boolean): SharedAddress
 }
 
 /**
- * Whether a peer has reset before its address could be asked for. It would be counted under no address, so it is not let in;
- * a socket of the file system has no address at either end.
+ * Whether a peer has reset before its address was read. It would be counted under no address, so it is
+ * refused. A socket of the file system has no address at either end.
  */
 export function hasVanished(socket: Socket): boolean {
-  // the own address is a system call, and is kept with the socket: it is asked for only where the other one is missing
+  // reading the own address is a system call, and it is kept with the socket: it is read only when the other
+  // one is missing
   return socket.remoteAddress === undefined && socket.localAddress !== undefined
 }
 
 /**
- * Each proxy has appended the address that it saw, so the list is read from its end: the first that is no
- * proxy of ours is the peer, and whatever stands before it is the peer's own invention. A malformed entry
- * ends the search.
+ * Each proxy has appended the address that it saw, so the list is read from its end. The first that is no
+ * proxy of ours is the peer; entries before it may be forged by the peer. A malformed entry ends the search.
  */
 function firstStranger(direct: string, forwarded: string, isTrusted: (address: string) => boolean): string {
   let nearest = direct
@@ -123,8 +123,8 @@ function firstStranger(direct: string, forwarded: string, isTrusted: (address: s
 }
 
 /**
- * Whether the first of the schemes, which is that of the peer's own wire, is encrypted; `null` when it says nothing. Nothing is
- * decided by it.
+ * Whether the first scheme, which is that of the peer's own connection, is encrypted; `null` when it does not
+ * tell. No decision depends on it.
  */
 function forwardedSecure(forwarded: string | null): boolean | null {
   const [first = ''] = (forwarded ?? '').split(',', 1)
@@ -150,9 +150,9 @@ function add(list: BlockList, proxy: string): void {
 }
 
 /**
- * The one text of an address, so that no bound is evaded by writing it differently (CVE-2026-45364): IPv6 as
- * RFC 5952 has it, without a zone, and an IPv4 address that is mapped into IPv6 as the IPv4 address. Anything
- * else stays as it is.
+ * The one spelling of an address, so that no limit is evaded by another spelling (CVE-2026-45364): IPv6 as in
+ * RFC 5952, without a zone, and an IPv4 address that is mapped into IPv6 as the IPv4 address. Any other text
+ * is unchanged.
  */
 export function canonicalAddress(text: string): string {
   if (isIPv4(text) || isIP(text) === 0) return text

@@ -2,9 +2,9 @@ import type { Duplex } from 'node:stream'
 
 /** The object that owns a socket now: first the pending upgrade, then the connection that it became. */
 export interface SocketOwner {
-  /** Bytes have come. */
+  /** Takes bytes from the peer. */
   received(chunk: Uint8Array): void
-  /** The peer has hung up, reset or vanished; may be called more than once. */
+  /** The peer has hung up, reset or vanished. It may be called more than once. */
   gone(): void
 }
 
@@ -17,8 +17,8 @@ export interface OwnedSocket extends Duplex {
 }
 
 /**
- * Sets the owner of a socket. The listeners are added at the first call and stay until the end: a peer may reset at any
- * moment, and an 'error' without a listener would end the process.
+ * Sets the owner of a socket. The listeners are added at the first call and stay until the end: a peer may
+ * reset at any moment, and an 'error' without a listener would end the process.
  */
 export function own(socket: OwnedSocket, by: SocketOwner): void {
   const isFirst = socket[socketOwner] === undefined
@@ -36,7 +36,7 @@ export function startReading(socket: OwnedSocket): void {
   socket.on('data', received)
 }
 
-/** Hangs up as soon as everything is written. */
+/** Hangs up when all bytes are written. */
 export function hangUpWhenFlushed(socket: OwnedSocket): void {
   socket.on('finish', hangUp)
 }

@@ -5,7 +5,7 @@ import { Denial } from '../../wire/errors.ts'
 
 /** The parts of an upgrade request, read once and strictly. */
 export interface UpgradeRequest {
-  /** The path as it came, still percent-encoded: router, guard and handler all see this one. */
+  /** The path as it was sent, still percent-encoded. Router, guard and handler all see this one. */
   readonly path: string
   /** The query string without its `?`. */
   readonly query: string
@@ -21,8 +21,8 @@ export interface UpgradeRequest {
 type HeaderLines = ReadonlyMap<string, readonly string[]>
 
 /**
- * Headers that decide something here: a second one is another opinion (request smuggling, RFC 9112 section
- * 11.2).
+ * Headers that decide something here. A second one could contradict the first (request smuggling, RFC 9112
+ * section 11.2).
  */
 const single: readonly string[] = [
   'host',
@@ -36,10 +36,7 @@ const single: readonly string[] = [
   'transfer-encoding',
 ]
 
-/**
- * More header lines than browser and proxies together send. Node keeps 2,000 and cuts the rest off without a
- * word.
- */
+/** More header lines than browser and proxies together send. Node keeps 2,000 and silently drops the rest. */
 const maxHeaderLines = 100
 
 /**
@@ -75,7 +72,7 @@ export function readUpgrade(
 }
 
 /**
- * The path of a request for logs and for whoever asks whose it is: what stands before the query. Empty for a target in
+ * The path of a request, for logs and to find its server: the part before the query. Empty for a target in
  * absolute form, which is refused and may hold a password.
  */
 export function pathOf({ url = '' }: IncomingMessage): string {
@@ -85,8 +82,9 @@ export function pathOf({ url = '' }: IncomingMessage): string {
 }
 
 /**
- * Refuses a request that has as many headers as its server keeps, where 0 is all of them: some versions of Node cut the rest
- * off without a word, and what is cut may be the second opinion or the proxy's own (CVE-2024-37890).
+ * Refuses a request that has as many headers as its server keeps, where 0 is all of them. Some versions of
+ * Node silently drop the rest, which may hold a contradicting header or the one of the proxy
+ * (CVE-2024-37890).
  *
  * @throws Denial 431
  */
@@ -119,9 +117,9 @@ function assertSingle(headers: HeaderLines, names: readonly string[]): void {
 }
 
 /**
- * Refuses what is not ASCII in the headers that are read here, and control characters in all of them: another parser might take
- * one for a line end (CVE-2026-44546). What else other headers and cookies hold is not ours to judge: a script of the site sets a
- * cookie in UTF-8, a proxy names a city.
+ * Refuses non-ASCII in the headers that are read here, and control characters in all of them: another parser
+ * might take one for a line end (CVE-2026-44546). Other bytes in other headers and cookies are allowed: a
+ * script of the site may set a cookie in UTF-8, a proxy may add the name of a city.
  */
 function assertPlain(name: string, value: string): void {
   const strict = name.startsWith('sec-websocket-') || single.includes(name)
@@ -151,8 +149,8 @@ function target(url: string): { readonly path: string; readonly query: string } 
 }
 
 /**
- * V8 keeps the whole of what a text was cut out of. A path lives as long as its socket, and a credential in the query that
- * stood behind it must not.
+ * V8 keeps the whole text from which a part was cut. A path lives as long as its socket, and a credential in
+ * the query after it must not.
  */
 function copied(text: string): string {
   return Buffer.from(text).toString()

@@ -15,18 +15,18 @@ export interface Upgrade {
   readonly isAccepted: boolean
 }
 
-/** What answers upgrades of an HTTP server. */
+/** A listener that answers upgrades of an HTTP server. */
 export interface UpgradeListener {
   /** Whether it accepts every path. */
   readonly acceptsEveryPath: boolean
-  /** Whether it was closed: then it still answers 503 for its paths, until another one replaces it. */
+  /** Whether it was closed. Then it still answers 503 for its paths, until another one replaces it. */
   readonly isClosed: boolean
   /** How long an upgrade that is left to other listeners may stay without an answer. */
   readonly leftToOthersMs: number
   readonly clock: Clock
   accepts(path: string): boolean
   answer(upgrade: Upgrade): void
-  /** Called when another one accepts the same path. */
+  /** Called when another listener accepts the same path. */
   overlapped(): void
 }
 
@@ -49,8 +49,8 @@ class UpgradeRouter {
 
   constructor(server: HttpServer | HttpsServer) {
     this.#server = server
-    // the first of all listeners, so that it sees the socket as it came; a closed one stays, or node:http would take an upgrade for
-    // a request and ask the application
+    // the first of all listeners, so that it sees the socket unread; a closed one stays, because node:http
+    // would otherwise take an upgrade for a request of the application
     server.prependListener('upgrade', (request, socket, head) => this.#route({ request, socket, head }))
   }
 
@@ -71,7 +71,7 @@ class UpgradeRouter {
       if (!isOwned(socket)) this.#dispatch(upgrade, false)
       return
     }
-    // the others are called within this turn, and say by what they do whether they take it
+    // the other listeners are called within this turn, and show by what they do whether they take it
     const before = written(socket)
     const ignore = (): void => {}
     socket.on('error', ignore)
@@ -89,7 +89,7 @@ class UpgradeRouter {
       return first.answer({ ...upgrade, isAccepted: true })
     }
     const [any] = this.#listeners
-    // no other listener is there to answer, so we do
+    // there is no other listener, so we answer
     if (any !== undefined && hasOthers) leaveToOthers(upgrade.socket, any.clock, any.leftToOthersMs)
     else any?.answer({ ...upgrade, isAccepted: false })
   }
@@ -106,7 +106,7 @@ function isTaken(socket: Duplex, before: number): boolean {
   )
 }
 
-/** Whether anything was written since then, or the socket ended: two answers on one socket are none. */
+/** Whether bytes were written since then, or the socket has ended: a socket must not get two answers. */
 export function isAnswered(socket: Duplex, before: number): boolean {
   return written(socket) !== before || socket.writableEnded
 }
@@ -130,8 +130,8 @@ function leaveToOthers(socket: Duplex, clock: Clock, ms: number): void {
 }
 
 /**
- * Whether the answer to an earlier request is still to come on this socket (HTTP pipelining): node:http would write it
- * between the frames. It keeps that answer under this name.
+ * Whether the response to an earlier request is still to come on this socket (HTTP pipelining): node:http
+ * would write it between the frames. It keeps that response under this name.
  */
 export function isAnswering({
   _httpMessage: answer = null,

@@ -1,13 +1,13 @@
 /**
- * What was sent in one turn, as a path in a tree. Connections that are sent the same frames in the same order share a batch, and
- * so write the same buffer. A frame for one connection alone leads to a branch of its own.
+ * The frames of one turn, as a path in a tree. Connections that are sent the same frames in the same order
+ * share a batch, and so write the same buffer. A frame for one connection alone leads to a separate branch.
  */
 export class WriteBatch {
   /** Bytes from the root to here. */
   readonly bytes: number
   readonly #frame: Uint8Array | null
   readonly #parent: WriteBatch | null
-  /** The branch that was taken last: in a group nearly always the one that is taken next. */
+  /** The branch that was taken last. In a group, the next connection nearly always takes it too. */
   #last: WriteBatch | null = null
   #branches: Map<Uint8Array | null, WriteBatch> | null = null
   #joined: Uint8Array | null = null
@@ -18,7 +18,7 @@ export class WriteBatch {
     this.bytes = (parent?.bytes ?? 0) + (frame?.length ?? 0)
   }
 
-  /** The batch with one more frame: the same one for every connection that adds this frame here. */
+  /** The batch with one more frame: the same batch for every connection that adds this frame here. */
   with(frame: Uint8Array): WriteBatch {
     const last = this.#last
     if (last === null) return (this.#last = new WriteBatch(this, frame))
