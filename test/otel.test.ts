@@ -92,7 +92,7 @@ async function come(url: string, headers: Record<string, string> = {}) {
   return { ws, frames, say, heard }
 }
 
-test('a message goes from one socket through its handler to the other in one trace, in the same bytes for all', async () => {
+test('a message from socket to socket through a handler is one trace, in the same bytes for all', async () => {
   const { url, spans } = await serving()
   const [alice, bob] = [await come(url), await come(url)]
   alice.say('hello', { trace: { traceparent, tracestate: 'vendor=1' } })
@@ -205,7 +205,7 @@ test('a trace that is malformed is none, and its message is as good as any', asy
   for (const span of [...spans('process'), ...spans('GET')]) expect(span.parentSpanContext).toBeUndefined()
 })
 
-test('what is active where a message comes in does not become its parent, but that of what a job sends', async () => {
+test('an active span where a message comes in is not its parent, but is that of what a job sends', async () => {
   const { server, spans } = await serving()
   const headers = { authorization: 'Bearer key-marked-1' }
   // without a network the handler runs in the very turn in which the message is sent

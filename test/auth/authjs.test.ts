@@ -33,7 +33,7 @@ function encrypted(claims: object): Promise<string> {
 }
 
 describe('the cookie of a real Auth.js', () => {
-  test('opens a socket to whoever has signed in', async () => {
+  test('opens a socket to a user who has signed in', async () => {
     const site = await passwordSite(door(), { secret })
     await signIn(site)
     expect(await site.open().next()).toBe('welcome, ada')
@@ -172,7 +172,7 @@ describe('a cookie that Auth.js has made', () => {
     expect(await asked(`${plain}=${await made({ sub: '7' })}`, { clock })).toBeNull()
   })
 
-  test.for([null, undefined])('of nobody any more is no session: %s', async (none) => {
+  test.for([null, undefined])('of a user who is gone is no session: %s', async (none) => {
     expect(await asked(`${plain}=${await made({ sub: '7' })}`, { user: () => none })).toBeNull()
   })
 

@@ -130,7 +130,7 @@ describe('the cookie of a real better-auth', () => {
     expect((await denialOf(() => authenticate(sessionCookie(town.auth), door))).status).toBe(503)
   })
 
-  test('leaves no header in an identity but where the handshake went, and that not when it does not count', async () => {
+  test('an identity keeps no header but the address of the host, and that only when it counts', async () => {
     const headers = { 'x-forwarded-host': `${'x'.repeat(300)}.a.example`, 'x-secret': 'Marked0Secret' }
     for (const base of [{ allowedHosts }, 'https://a.example'] as const) {
       const town = await site(base)
@@ -171,7 +171,7 @@ describe('with allowed hosts a bearer token of a real better-auth', () => {
     expect(refused).toMatchObject({ status: 401, genuine: false })
   })
 
-  test('of the jwt plugin opens a socket at each of the hosts, verified with the keys of this process', async () => {
+  test('of the jwt plugin opens a socket at each host, verified with the keys of this process', async () => {
     const town = await site({ allowedHosts: ['*.b.example', 'a.example'] })
     const { token } = await town.signUp('https://a.example')
     const hosts = ['https://a.example', 'https://x.b.example']
@@ -188,7 +188,7 @@ describe('with allowed hosts a bearer token of a real better-auth', () => {
   })
 })
 
-test('when the budget of a network is used up, a signed session token is let in and a forged one is 429', async () => {
+test('a signed session token is let in after the budget of its network, a forged one is 429', async () => {
   const town = await site({ allowedHosts })
   const { token } = await town.signUp('https://a.example')
   const server = testServer({

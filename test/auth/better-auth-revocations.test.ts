@@ -150,7 +150,7 @@ describe('a port that hears of a real better-auth', () => {
     expect(town.orders).toContain(order)
   })
 
-  test('leaves the sessions of somebody alone whose password others may not set', async () => {
+  test('keeps the sessions of a user whose password another user may not set', async () => {
     const town = await site()
     const { ada } = await twoDevices(town)
     const mallory = await town.signUp('mallory')
@@ -181,7 +181,7 @@ describe('a port that hears of a real better-auth', () => {
     expect(town.orders).toEqual([])
   })
 
-  test('publishes nothing but a question when somebody is unbanned', async () => {
+  test('publishes nothing but a question when a user is unbanned', async () => {
     const town = await site()
     const { ada, root } = await twoDevices(town)
     await town.post('/admin/ban-user', { userId: ada.id }, { Cookie: root.cookie })
@@ -221,7 +221,7 @@ describe('a port that hears of a real better-auth', () => {
     await expect.poll(() => town.orders).toEqual(['recheck user'])
   })
 
-  test('ends what an administrator has opened as somebody else at /admin/stop-impersonating', async () => {
+  test('ends what an administrator has opened as another user at /admin/stop-impersonating', async () => {
     const town = await site()
     const { ada, root } = await twoDevices(town)
     const answer = await town.post('/admin/impersonate-user', { userId: ada.id }, { Cookie: root.cookie })
@@ -318,7 +318,7 @@ describe('a port that hears of a real better-auth', () => {
   })
 })
 
-test('better-auth does not start with revocations() when nobody would tell it of ended sessions', async () => {
+test('better-auth does not start with revocations() that would not hear of ended sessions', async () => {
   const server = sallyport()
   const { secondaryStorage } = stored({})
   const auth = authFor(new DatabaseSync(':memory:'), server, { storage: { secondaryStorage } })

@@ -190,7 +190,7 @@ describe('a token of its bearer plugin', () => {
       expect(await sessionToken(auth)(bearerDoor(value))).toBeNull()
   })
 
-  test('is 401 after the sign-out, and left to nobody else', async () => {
+  test('is 401 after the sign-out, and no other authenticator is asked', async () => {
     const { auth, signUp, post, host } = await site()
     const { token } = await signUp('ada')
     await post('/sign-out', {}, bearer(token))
@@ -220,7 +220,7 @@ describe('an access token of its jwt plugin', () => {
     expect(await refusal(`ws://${town.host}/line`, bearer(token))).toMatchObject({ status: 401 })
   })
 
-  test('that names no session, or the session of somebody else, is 401', async () => {
+  test('that names no session, or the session of another user, is 401', async () => {
     const { signUp, auth, database, host } = await site()
     const tokens = accessToken(auth, { issuer: origin, audience: 'line' })
     const [ada] = [await signUp('ada'), await signUp('grace')]

@@ -6,14 +6,14 @@ const rules = { issuers: ['https://a.example'], audiences: null, toleranceMs: 0 
 const bytes = (claims: object): Uint8Array => new TextEncoder().encode(JSON.stringify(claims))
 
 test.each([{}, { iss: 'https://b.example' }, { iss: 7 }, { iss: ['https://a.example'] }])(
-  'verified claims of another issuer are refused, whoever asked for them: %j',
+  'verified claims of another issuer are refused, whatever asked for them: %j',
   (claims) => {
     expect(() => checkedClaims(bytes({ exp: 2, ...claims }), rules, 1_000)).toThrow(InvalidToken)
     expect(checkedClaims(bytes({ exp: 2, iss: 'https://a.example' }), rules, 1_000).exp).toBe(2)
   },
 )
 
-test('claims without an issuer are refused, also where the environment lacks the one that is wanted', () => {
+test('claims without an issuer are refused, also when the environment lacks the wanted one', () => {
   // what a variable of the environment is that nobody has set
   const unset = process.env['SALLYPORT_NO_SUCH_ISSUER'] as string
   expect(() => checkedClaims(bytes({ exp: 2 }), { ...rules, issuers: [unset] }, 1_000)).toThrow(

@@ -101,7 +101,7 @@ describe('a signed cookie', () => {
 })
 
 // proves: old-cookie
-test('a signed cookie from before a revocation of its user opens nothing, and one from after does', async () => {
+test('a signed cookie from before a revocation of its user is refused, and a later one is not', async () => {
   const later = testClock(signedAtMs + dayMs)
   const server = testServer({ clock: later, origins: ['https://app.example'] })
   const line = contract('/line', { client: text, server: text })
@@ -191,7 +191,7 @@ describe('a session of the table', () => {
     expect(await ask(table(row(800_000)))).toBeNull()
   })
 
-  test('is none when it names nobody, another backend, or another hash', async () => {
+  test('is none when it names no user, another backend, or another hash', async () => {
     const { _auth_user_id: _, ...nobody } = claims
     const others = [
       {},
@@ -207,7 +207,7 @@ describe('a session of the table', () => {
     expect(await ask(table(signed(json(claims))))).not.toBeNull()
   })
 
-  test('that lacks one of the three claims is nobody’s, and nobody is looked up', async () => {
+  test('that lacks one of the three claims has no user, and no user is looked up', async () => {
     const asked: string[] = []
     const user = ({ userId }: { userId: string }): { user: Person; password: string } => {
       asked.push(userId)

@@ -84,7 +84,7 @@ describe.runIf(available('django')).for(['db', 'cache', 'signed_cookies'] as con
       expect(await refusal(`${base}/line`, bearer(await token('refresh')))).toMatchObject({ status: 401 })
     })
 
-    test('opens none with a token that is on its blacklist, and closes what it has opened at the lease', async () => {
+    test('a blacklisted token opens no socket, and the socket that it has opened closes at the lease', async () => {
       const access = await token('access')
       const { next, ended } = open(bearer(access))
       expect(await next()).toBe('welcome, ada')
@@ -121,7 +121,7 @@ describe.runIf(available('django')).for(['db', 'cache', 'signed_cookies'] as con
         expect(await welcome({ Cookie: other, Origin: origin })).toBe('welcome, ada')
       })
 
-    test('opens none with a session from before a change of password, which ends what is open at the lease', async () => {
+    test('an older session opens no socket after a change of password, and closes at the lease', async () => {
       const [mine, stolen] = [await signIn(), await signIn()]
       const { next, ended } = open({ Cookie: stolen, Origin: origin })
       expect(await next()).toBe('welcome, ada')

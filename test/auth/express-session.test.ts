@@ -83,7 +83,7 @@ describe.each(stores.filter(([, , isThere]) => isThere))('a session %s', (_where
   })
 
   // proves: changed-hands
-  test('whose user is taken out or replaced closes its sockets, and may open others for its new user', async () => {
+  test('whose user is removed or replaced closes its sockets, and may open others for its new user', async () => {
     const site = await expressSite(await makeStore())
     const cookie = await site.login('ada')
     const first = await site.open(cookie, 1)
@@ -97,7 +97,7 @@ describe.each(stores.filter(([, , isThere]) => isThere))('a session %s', (_where
     await site.open(cookie)
   })
 
-  test('that is only written to or looked at keeps its sockets, and nobody is asked again', async () => {
+  test('that is only written to or looked at keeps its sockets, and no question is asked again', async () => {
     const site = await expressSite(await makeStore())
     const cookie = await site.login('ada')
     const { socket, next } = await site.open(cookie, 1)
@@ -121,7 +121,7 @@ describe.each(stores.filter(([, , isThere]) => isThere))('a session %s', (_where
     expect(await site.refused(cookie, 1)).toBe(4401)
   })
 
-  test('that is nobody’s, or stays with its owner, is no word to the other nodes', async () => {
+  test('that has no user, or keeps its user, is not announced to the other nodes', async () => {
     const store = await makeStore()
     const told: unknown[] = []
     const order = async (whom: object): Promise<Receipt> => (told.push(whom), nothingClosed)
@@ -146,7 +146,7 @@ describe.each(stores.filter(([, , isThere]) => isThere))('a session %s', (_where
   })
 
   // proves: session-flood
-  test('is followed though ten thousand others were saved since: whose it was is asked of the store then', async () => {
+  test('is followed after ten thousand others were saved: its user is then read from the store', async () => {
     const store = await makeStore()
     const told: unknown[] = []
     const order = async (whom: object): Promise<Receipt> => (told.push(whom), nothingClosed)
@@ -236,7 +236,7 @@ describe.each(stores.filter(([, , isThere]) => isThere))('a session %s', (_where
     expect(said).not.toContain(idIn(cookie))
   })
 
-  test('that ends while the other nodes cannot be told is over all the same, and the server reports it', async () => {
+  test('that ends while the other nodes are out of reach has ended, and the server reports it', async () => {
     const site = await expressSite(await makeStore())
     const cookie = await site.login('ada')
     await site.ports[0].close({ drain: 1 })
@@ -313,7 +313,7 @@ describe('the end of a session', () => {
     expect(asked).toEqual(['sess:id', 'sess:id', 'sess:id'])
   })
 
-  test('is its date where a store only looks like that of connect-redis, or answers what is no time', async () => {
+  test('is its date when the store only resembles connect-redis, or answers no time', async () => {
     const pTTL = async (): Promise<unknown> => 9_000
     for (const odd of [
       { client: { pTTL } },
@@ -377,14 +377,14 @@ describe('followed sessions', () => {
     return { rows, told, store }
   }
 
-  test.each([null, undefined])('that are unknown are nobody’s, whether read or ended: %s', async (none) => {
+  test.each([null, undefined])('that are unknown have no user, whether read or ended: %s', async (none) => {
     const { store, told } = followed(none)
     const found = await new Promise((done) => store.get('unknown', (_, row) => done(row)))
     await new Promise<void>((done) => store.destroy('unknown', () => done()))
     expect([found, told]).toEqual([none, []])
   })
 
-  test('that others have written are asked again when one is read here and handed to somebody else', async () => {
+  test('that other processes have written are rechecked when one is given to another user here', async () => {
     const { store, rows, told } = followed(null)
     rows.set('id', { userId: 'ada' })
     store.get('id', () => {})
@@ -462,7 +462,7 @@ describe.skipIf(available('redis') === null)('sessions in Redis', () => {
     expect(left / 1_000).toBeCloseTo(86_400, -1)
   })
 
-  test('that are deleted behind the back of the store close their sockets when the lease is asked for', async () => {
+  test('that are deleted behind the back of the store close their sockets at the next lease', async () => {
     const { url } = await (running ??= redisServer())
     const site = await expressSite(await redisStore(), { lease: '1s' })
     const cookie = await site.login('ada')
@@ -474,7 +474,7 @@ describe.skipIf(available('redis') === null)('sessions in Redis', () => {
     expect(await ended).toMatchObject({ code: 4401, reason: expect.stringContaining('no longer signed in') })
   })
 
-  test('let nobody in while Redis is away, and close who is inside at the end of the lease, never as signed out', async () => {
+  test('let no user in while Redis is away, and close sockets at the lease, never as signed out', async () => {
     const redis = await redisServer()
     onTestFinished(() => redis.stop())
     const site = await expressSite(await redisStore(redis.url), { lease: '1s' })
@@ -485,7 +485,7 @@ describe.skipIf(available('redis') === null)('sessions in Redis', () => {
     expect((await ended).code).toBe(4503)
   })
 
-  test('that cannot be destroyed are revoked all the same, and whoever waits hears of the fault', async () => {
+  test('that cannot be destroyed are revoked all the same, and the caller hears of the fault', async () => {
     const redis = await redisServer()
     onTestFinished(() => redis.stop())
     const store = await redisStore(redis.url)

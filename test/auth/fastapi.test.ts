@@ -79,7 +79,7 @@ describe.runIf(available('fastapi'))("the server of FastAPI's tutorial", () => {
     expect(await refusal(room, { Authorization: other })).toMatchObject({ status: 401 })
   })
 
-  test('keeps a revoked user out, with a new token too, because its tokens do not say how old they are', async () => {
+  test('refuses a revoked user, also with a new token, because its tokens have no issue time', async () => {
     await server.revoke({ user: 'johndoe', reason: 'stolen' })
     const headers = await token('johndoe', 'chat:write')
     expect(await refusal(room, headers)).toMatchObject({ status: 403, body: { code: 'revoked' } })

@@ -122,7 +122,7 @@ describe('a new key within 30 seconds of the last fetch', () => {
     expect(fetches).toBe(3)
   })
 
-  test('is found once an invented name has spent that fetch and the time is over, and is no 401 before', async () => {
+  test('is 503 after an invented name has used that fetch, and is found once the time is over', async () => {
     await asked('old')
     expect(await asked('invented')).toBe('401 invalid-token')
     answer = await both()

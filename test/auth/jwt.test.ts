@@ -90,7 +90,7 @@ describe('a refusal', () => {
     expect([expired.detail, forged.detail]).toEqual(['the token has expired', 'the signature is wrong'])
   })
 
-  test('comes when nobody has the token any more', async () => {
+  test('is sent when no user has the token any more', async () => {
     const denial = await denialOf(() =>
       member(bearerDoor(handmade({ alg: 'HS256' }, { sub: 'gone', exp: now + 60 }))),
     )
@@ -214,7 +214,7 @@ describe('the claims', () => {
       )
   })
 
-  test('name session and token within their issuer where one is configured, and as they are where none is', async () => {
+  test('name session and token within a configured issuer, and unchanged without one', async () => {
     const issuer = 'https://id.example'
     const claims = { sub: '7', iss: issuer, sid: 's', jti: 't', exp: now + 60 }
     const door = bearerDoor(handmade({ alg: 'HS256' }, claims))
@@ -331,7 +331,7 @@ describe('a public key', () => {
     expect(await verdict(one, bearerDoor(await signed('ES256')))).toBe('401 invalid-token')
   })
 
-  test('is meant by a token whatever name it gives, when it has none of its own', async () => {
+  test('without a name of its own serves a token that names any key', async () => {
     const one = jwt({ key: pairOf('ES256').publicKey, clock, user })
     const token = await new SignJWT({ sub: '7' })
       .setProtectedHeader({ alg: 'ES256', kid: 'k1' })

@@ -165,7 +165,7 @@ describe('a cookie signed as Express does it', () => {
   })
 })
 
-test('after its user was revoked a session comes back while its store has it, unless it says how old it is', async () => {
+test('after a revocation a stored session opens again, unless it says when it was issued', async () => {
   const server = testServer({ clock, origins: [origin] })
   const line = contract('/line', { client: text, server: text })
   const headers = { cookie: 'sid=c1', origin }

@@ -376,7 +376,7 @@ describe('the tickets of one subject', () => {
   })
 })
 
-test('ten thousand subjects are counted at most, each with as many numbers as it may have tickets', () => {
+test('at most ten thousand subjects are counted, each with as many numbers as tickets', () => {
   const quota = new TicketQuota(100, clock)
   for (let subject = 0; subject < 20_000; subject++) quota.add(String(subject), 30_000)
   expect(quota.size).toBe(10_000)

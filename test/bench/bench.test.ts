@@ -21,7 +21,7 @@ describe.runIf(available('cc') !== null && hasCores)('the benchmark, on two core
     expect(stdout).not.toMatch(/forged tokens accepted|valid tokens refused|deliveries lost/)
   }, 120_000)
 
-  test('says which workloads there are to whoever asks for another', async () => {
+  test('lists the workloads when another one is asked for', async () => {
     const failed = run('npm', ['run', '-s', 'bench', '--', '--only', 'Z'])
     await expect(failed).rejects.toMatchObject({ stderr: expect.stringContaining('--only knows A, F') })
   })

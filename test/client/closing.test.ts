@@ -85,7 +85,7 @@ describe('what a close code leads to', () => {
     expect(server.count).toBe(2)
   })
 
-  test('where nobody is signed in any more, the reason is the one that the server gave', async () => {
+  test('when no user is signed in any more, the reason is the one that the server gave', async () => {
     await using server = await scriptedServer(path)
     const { lobby } = open(server, { credentials: ({ renew }) => (renew ? null : {}) })
     const peer = await server.next()

@@ -275,7 +275,7 @@ describe('the states of an opened endpoint', () => {
     app.close()
   })
 
-  test('an HTTP refusal before the upgrade is tried again: nobody can see its status', async () => {
+  test('an HTTP refusal before the upgrade is tried again: a page cannot see its status', async () => {
     const http = createServer((_request, response) => response.writeHead(503).end())
     await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
     const { port } = http.address() as AddressInfo
@@ -373,7 +373,7 @@ describe('the states of an opened endpoint', () => {
     app.close()
   })
 
-  test('an error in a listener or a handler is uncaught, and stops nobody else', async () => {
+  test('an error in a listener or a handler is uncaught, and the other listeners are called', async () => {
     await using server = await scriptedServer(path)
     const { app, lobby } = open(server)
     const errors: unknown[] = []

@@ -113,7 +113,7 @@ describe('a node that is cut off from its layer for longer than 30 s', () => {
   })
 
   // proves: node-cut-off
-  test('closes 1,000 sockets whose doors hang within a minute and a half, however few are asked at once', async () => {
+  test('closes 1,000 sockets with hanging questions within 90 s, however few are asked at once', async () => {
     const { clock, layer, database, there, bySessionOf } = house()
     for (let count = 0; count < 1_000; count++) await bySessionOf(`user-${count}`)
     layer.cut('there')
@@ -141,7 +141,7 @@ describe('a node that is cut off from its layer for longer than 30 s', () => {
     expect([database.asked, await stateOf(bob)]).toEqual([0, 'open'])
   })
 
-  test('asks nobody when the layer is back within 30 s', async () => {
+  test('asks no question when the layer is back within 30 s', async () => {
     const { clock, layer, database, byKeyOf } = house()
     const ada = await byKeyOf('ada')
     database.asked = 0

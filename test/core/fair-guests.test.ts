@@ -67,7 +67,7 @@ describe.each([
     },
   )
 
-  test('is exceeded by half at most, however many sockets flood it, and whether or not they reconnect', async () => {
+  test('is exceeded by half at most, by any number of sockets, with or without reconnects', async () => {
     const { clock, now, come, heard } = world(limits)
     const floodFor = async (sockets: number, reconnects: boolean): Promise<number> => {
       const [before, began] = [heard.get('f') ?? 0, now()]
@@ -94,7 +94,7 @@ describe.each([
   })
 })
 
-test('a lapse of guests over what they share is told once for their network, and not for each socket', async () => {
+test('a lapse of guests over their shared rate is one event for the network, not for each socket', async () => {
   const { come, events } = world({ guestRate: of(1, 10) })
   for (const guest of await Promise.all(Array.from({ length: 20 }, come)))
     for (let count = 0; count < 5; count++) say(guest, 'flood')
@@ -132,7 +132,7 @@ describe('a guest that reconnects', () => {
     expect(tenths).toBeLessThan(90)
   })
 
-  test('and is wrong once ends nobody who came before it, and no newcomer that is wrong once', async () => {
+  test('and sends bad messages ends no earlier guest, and no newcomer with one bad message', async () => {
     const { clock, server, come } = world()
     const before = await come()
     for (let count = 0; count < 3; count++) {

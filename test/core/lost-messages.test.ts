@@ -129,7 +129,7 @@ describe('a node that has missed messages of a group', () => {
     expect([await ada.numbers(), missed]).toEqual([[2], [['/ws/kept', true]]])
   })
 
-  test('hands none on to somebody who came after it was said', async () => {
+  test('hands no message to a socket that came in after it was sent', async () => {
     const clock = testClock()
     const layer = testLayer({ clock })
     const { here, there } = nodes(clock, layer)
@@ -157,7 +157,7 @@ describe('a node that has missed messages of a group', () => {
     expect([await ada.numbers(), missed]).toEqual([[1, 6, 7], [['/ws/short', true]]])
   })
 
-  test('tells operators of others, which nobody has kept', async () => {
+  test('tells operators of messages that were not kept', async () => {
     const clock = testClock()
     const layer = testLayer({ clock })
     const { here, there, missed } = nodes(clock, layer)

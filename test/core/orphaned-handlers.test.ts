@@ -44,7 +44,7 @@ function world(options: ServerOptions = {}) {
 const as = (name: string) => ({ headers: { 'x-test-user': name } })
 
 describe.each(['message', 'open', 'close', 'loop'] as const)('handlers of %s', (kind) => {
-  test('of sockets that have left are bounded for a user, and nobody else pays for them', async () => {
+  test('of sockets that have left are bounded for a user, and cost other users nothing', async () => {
     const { works, server, comeAndGo, limited } = world({ limits: { orphanedHandlers: 5 } })
     for (let count = 0; count < 5; count++) await comeAndGo(kind, as('Ada'))
     for (let count = 0; count < 20; count++)
@@ -60,7 +60,7 @@ describe.each(['message', 'open', 'close', 'loop'] as const)('handlers of %s', (
 })
 
 // proves: orphaned-handlers
-test('274 reconnects beyond a cap of 50 leave 150 handlers at work at most, evicted ones included', async () => {
+test('274 reconnects beyond a cap of 50 leave at most 150 handlers at work, with evicted ones', async () => {
   const { works, server, apps } = world()
   let refused = 0
   for (let count = 0; count < 274; count++) {
@@ -73,7 +73,7 @@ test('274 reconnects beyond a cap of 50 leave 150 handlers at work at most, evic
   expect(server.connections).toBe(50)
 })
 
-test('300 sockets of a user that end at once shut nobody out where the cap was raised to 5,000', async () => {
+test('300 sockets of a user that end at once block no user when the cap was raised to 5,000', async () => {
   const { works, server, apps } = world({ limits: { connectionsPerIdentity: 5_000 } })
   const tabs = []
   for (let count = 0; count < 300; count++) tabs.push(await visit(apps.close, {}, { ...as('Ada'), server }))
@@ -84,7 +84,7 @@ test('300 sockets of a user that end at once shut nobody out where the cap was r
   await visit(apps.close, {}, { ...as('Ada'), server })
 })
 
-test('handlers of sockets that were kicked, and are not heard any more, count on until they settle', async () => {
+test('handlers of kicked sockets, which are not heard any more, count until they settle', async () => {
   const { works, server, comeAndGo, apps } = world({ limits: { orphanedHandlers: 1 } })
   const tab = await visit(apps.message, {}, { ...as('Ada'), server })
   tab.raw(JSON.stringify({ op: 'msg', in: '/ws/lines', data: 'work' }))
@@ -106,7 +106,7 @@ test('a client that reconnects often while its short handlers settle is never re
   expect(limited()).toEqual([])
 })
 
-test('handlers of guests are counted for their network, and a user behind the same address is let in', async () => {
+test('handlers of guests count for their network, and a user at the same address is let in', async () => {
   const { works, comeAndGo, limited } = world({ limits: { guestOrphanedHandlers: 3 } })
   const guest = { headers: {} }
   for (let count = 0; count < 3; count++) await comeAndGo('message', guest)

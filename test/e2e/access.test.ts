@@ -116,7 +116,7 @@ describe.runIf(hasBrowser)('the pages for everyone', () => {
     await expect.poll(() => scheme(page)).toBe('dark')
   })
 
-  test('account, console and audit fit a phone, name their controls and can be read in both colours', async () => {
+  test('account, console and audit fit a phone, with named controls, readable in both colours', async () => {
     const running = await start()
     await enter(await browser.page(), running, 'grace', 'lobby')
     for (const colorScheme of ['light', 'dark'] as const) {

@@ -21,7 +21,7 @@ describe.runIf(hasBrowser)('the chat', () => {
     expect(await composer(grace).inputValue()).toBe('')
   })
 
-  test('the others see who is typing until it is said', async () => {
+  test('the others see a person typing until the message is sent', async () => {
     const running = await start()
     const [ada, grace] = [await browser.page(), await browser.page()]
     await enter(ada, running, 'ada', 'lobby')

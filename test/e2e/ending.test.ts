@@ -157,7 +157,7 @@ describe.runIf(hasBrowser)('access ends', () => {
     await again.getByText('Welcome, Grace Hopper').waitFor()
   })
 
-  test('a demotion to reading locks the composer of someone who is typing, and a promotion unlocks it', async () => {
+  test('a demotion to reader locks the composer while a person types, a promotion unlocks it', async () => {
     const running = await start()
     const grace = await inside(running, 'grace', 'engineering')
     await markPage(grace)
@@ -216,7 +216,7 @@ describe.runIf(hasBrowser)('access ends', () => {
     await grace.getByRole('alert').filter({ hasText: 'The console is closed to you' }).waitFor()
   })
 
-  test('the audit shows what happens as it happens, by person and by event, and links to the person', async () => {
+  test('the audit shows events as they happen, by person and by type, and links to the person', async () => {
     const running = await start()
     const desk = await visit(running, 'ada', '/admin/audit')
     await connection(desk, 'open').waitFor()

@@ -19,7 +19,7 @@ describe.runIf(hasBrowser)('signing in and out', () => {
     expect(new URL(page.url()).pathname).toBe('/chat/lobby')
   })
 
-  test('a wrong password is refused in words, and nobody is signed in', async () => {
+  test('a wrong password is refused in words, and no session begins', async () => {
     const running = await start()
     const page = await browser.page()
     await page.goto(running.url)

@@ -43,7 +43,7 @@ test('a ban closes what is open in that room alone, and keeps its holder out', a
   await bob.send('say', { text: 'so am I' })
 })
 
-test('a ban reaches whoever is just coming in', async () => {
+test('a ban reaches a user who is just coming in', async () => {
   const [bans, server] = [table(), testServer()]
   const { promise, resolve } = Promise.withResolvers<void>()
   bans.wait.until = promise

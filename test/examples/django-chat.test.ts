@@ -15,7 +15,7 @@ test('a session cookie from the page of the site opens the chat', async () => {
   expect(await ada.next()).toBe('{"message":"Welcome, ada!"}')
 })
 
-test('what one says, everyone in the room hears, and nobody in another room', async () => {
+test('a message reaches all people in the room, and no other room', async () => {
   const { base, person } = await begin()
   const [ada, bob, eve] = await Promise.all([person('ada'), person('bob'), person('eve')])
   const where = { chat: 'django', base, room: 'lobby' } as const
@@ -59,7 +59,7 @@ describe('a stranger', () => {
     expect(body).toMatchObject({ status: 401, code: 'unauthenticated', detail: 'sign in first' })
   })
 
-  test('with a token that nobody signed is refused, though a session cookie lies beside it', async () => {
+  test('with a token without a signature is refused, though a session cookie lies beside it', async () => {
     const { base, origin, person } = await begin()
     const { cookie, token } = await person('ada')
     const forged = `${token.slice(0, token.lastIndexOf('.'))}.${'A'.repeat(43)}`
@@ -104,7 +104,7 @@ test('JSON that is none earns an error and not the end', async () => {
   expect(await ada.next()).toBe('{"message":"still here","username":"ada"}')
 })
 
-test('whoever signs out is a stranger at the next door', async () => {
+test('a user who signs out is refused at the next handshake', async () => {
   const { base, origin, person } = await begin()
   const { cookie } = await person('ada')
   await fetch(`${origin}/session`, { method: 'DELETE', headers: { cookie } })

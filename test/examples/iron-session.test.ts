@@ -62,7 +62,7 @@ test('it is refused without an Origin', async () => {
   expect(await refusal(url, { Cookie: await signIn() })).toMatchObject({ status: 403 })
 })
 
-test('a sign-out revokes the session inside: the socket ends, and a copy of the cookie opens none', async () => {
+test('a sign-out revokes the session: its socket ends, and a copy of the cookie is refused', async () => {
   const { signIn, signOut, open } = await site()
   const cookie = await signIn()
   const talk = open(cookie)

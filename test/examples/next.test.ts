@@ -62,7 +62,7 @@ describe.skipIf(available('next') === null)('Next.js on a custom server', () => 
     return cookie
   }
 
-  test('the room opens for whoever has signed in, although its path is that of a page too, and closes at the logout', async () => {
+  test('opens its room to a signed-in user, at the path of a page too, and closes it at the logout', async () => {
     const cookie = await login()
     const url = `ws://${host}/ws/rooms/lobby`
     const headers = { Cookie: cookie, Origin: `http://${host}` }

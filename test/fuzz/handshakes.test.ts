@@ -3,7 +3,7 @@ import { campaign } from './campaign.ts'
 import { handshakeCampaign } from './handshakes.ts'
 
 // `npm run fuzz -- --handshakes 1000000` tells the same stories for as long as one likes
-test('of four thousand odd requests nobody is in without a key, nothing is reported, and nothing is left', async () => {
+test('four thousand odd requests without a key let no user in, report nothing and leave nothing', async () => {
   const { found, outcomes } = await campaign(await handshakeCampaign(20_261_126), { runs: 4_000 })
   expect(found).toEqual([])
   for (const outcome of [

@@ -194,6 +194,6 @@ test('a name that no message has reaches no handler, those of a prototype among 
   framed.close()
 })
 
-test('none of it was a fault', () => {
+test('no message was a fault', () => {
   expect(faults).toEqual([])
 })

@@ -270,7 +270,7 @@ export function layerConformance(name: string, make: () => Promise<LayerUnderTes
       expect((await Promise.all(claims)).filter((claim) => claim !== null)).toHaveLength(1)
     })
 
-    test('stay with their holder, who may renew them, and with nobody else', async () => {
+    test('stay with their holder, which may renew them, and with no other holder', async () => {
       const first = await a.claim(run, 'a', 400)
       expect(first).not.toBeNull()
       expect(await b.claim(run, 'b', 400)).toBeNull()

@@ -210,7 +210,7 @@ describe('histories in memory', () => {
   })
 
   // proves: history-memory
-  test('beyond the bytes of all lose the messages of the group written longest ago, which then says so', async () => {
+  test('beyond their total of bytes lose the oldest messages of the group written longest ago', async () => {
     const { link } = await world({ historyBytes: 24_000 })
     const placed = new Map<string, Awaited<ReturnType<typeof link.publish>>>()
     for (const topic of ['old', 'used', 'old', 'new'])
@@ -225,7 +225,7 @@ describe('histories in memory', () => {
     expect((await link.range('old', rules, 'all')).entries.length).toBeGreaterThan(0)
   })
 
-  test('are not called complete when a whole group was forgotten, until its messages would be too old', async () => {
+  test('of a forgotten group are not called complete until its messages would be too old', async () => {
     const { clock, link } = await world({ historyBytes: 8_000 })
     const first = await link.publish('first', () => bytes(100), keep('1'))
     for (let count = 0; count < 50; count++) await link.publish(`t${count}`, () => bytes(100), keep('1'))
@@ -237,7 +237,7 @@ describe('histories in memory', () => {
     expect((await link.range('first', rules, 'all')).complete).toBe(true)
   })
 
-  test('that nobody writes or reads are forgotten, and those with readers are not', async () => {
+  test('without writers or readers are forgotten, and those with readers are not', async () => {
     const { clock, link } = await world()
     const read = (await link.range('read', rules, 'head')).head
     const idle = (await link.range('idle', rules, 'head')).head

@@ -6,7 +6,7 @@ import { World } from './world.ts'
 /** How many stories are told: some in every run, as many as you like by hand. */
 const stories = Number(process.env['SALLYPORT_STORIES'] ?? 500)
 
-test('whatever happens in whatever order, nobody hears or says anything without the right to', async () => {
+test('in any order of events, no user hears or says anything without the right to', async () => {
   const happened: Record<string, number> = {}
   await fc.assert(
     fc.asyncProperty(story, async (steps) => {

@@ -51,7 +51,7 @@ function house(options: ServerOptions = {}) {
 }
 
 // proves: guessing
-test('a network that guesses is answered 429 before anything is looked up, and told when one more may be tried', async () => {
+test('a guessing network is 429 before any look-up, and is told when it may try again', async () => {
   const { clock, checked, knock } = house()
   for (const guess of ['one', 'two', 'three'])
     await expect(knock(guess)).rejects.toMatchObject({ status: 401 })
@@ -237,7 +237,7 @@ describe('when the budget of a network is used up', () => {
   })
 
   // proves: guessing
-  test('keys, passwords and tickets are 429, and nobody is asked about them', async () => {
+  test('keys, passwords and tickets are 429, and no authenticator looks them up', async () => {
     const { knock, asked, server, door } = await spent()
     asked.length = 0
     const { ticket } = await door.mint({

@@ -16,7 +16,7 @@ const asking = contract('/ws/ask/:room', {
 })
 
 // proves: crossed-answers
-test('two hundred who ask at once, each in turns of their own, get their own answers and nobody else’s', async () => {
+test('two hundred questions at once, of different lengths, each get their own answer', async () => {
   const endpoint = consumer(
     asking,
     {

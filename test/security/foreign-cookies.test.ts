@@ -73,7 +73,7 @@ const foreign = [
 ]
 
 // proves: foreign-cookie
-test.each(foreign)('a cookie of somebody else does not keep a session out: %j', async (cookie) => {
+test.each(foreign)('a cookie of another application does not keep a session out: %j', async (cookie) => {
   const { number } = await serving(member)
   expect(await answered(number, { ...page, Cookie: `${cookie}; sid=good` })).toBe('101 good')
   expect(await answered(number, { ...page, Cookie: `sid=good; ${cookie}` })).toBe('101 good')

@@ -54,7 +54,7 @@ test('pieces of one byte cannot pile up', async () => {
   expect([1008, null]).toContain(heard.closed)
 })
 
-test('a frame that never ends is nobody’s message', async () => {
+test('a frame that never ends is no message', async () => {
   const { number, canary, server } = await besieged()
   const clients = await Promise.all(Array.from({ length: 50 }, () => rawClient(number, '/ws/lines')))
   for (const { socket } of clients) socket.write(say('x'.repeat(60_000)).subarray(0, 50_000))

@@ -38,7 +38,7 @@ test('a request that trickles in is cut at the deadline, however busy it is', as
   await canary.alive()
 })
 
-test('an authenticator that never answers is answered for, its signal aborted, its place given back', async () => {
+test('an authenticator that never answers is refused, its signal aborted, its place given back', async () => {
   const clock = testClock()
   const signals: AbortSignal[] = []
   const endless = contract('/ws/endless', { client: text, server: text })

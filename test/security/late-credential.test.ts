@@ -50,7 +50,7 @@ test.each([
   ['a guest', {}],
   ['someone on a cookie', { cookie: 'sid=ada', origin: true }],
 ])(
-  'a first message with a credential of %s ends the socket and reaches nobody',
+  'a first message with a credential of %s ends the socket and reaches no other one',
   async (_, how: { cookie?: string; origin?: boolean }) => {
     const { heard, events, number } = await serving()
     const { cookie, origin } = how
@@ -72,7 +72,7 @@ test.each([
   ['has more values than are read', `{"type":"auth","token":"a-secret","more":[${'1,'.repeat(1_100)}1]}`],
   ['has a key that is not allowed', '{"type":"auth","token":"a-secret","constructor":1}'],
   ['is malformed', '{"type":"auth","token":"a-secret",}'],
-])('a first message with a credential that %s ends the socket and reaches nobody', async (_, line) => {
+])('a first message with a credential that %s ends the socket and reaches no other one', async (_, line) => {
   const { heard, number } = await serving()
   const ws = new WebSocket(`ws://127.0.0.1:${number}/ws/lines`)
   await once(ws, 'open')

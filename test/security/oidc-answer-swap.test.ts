@@ -42,7 +42,7 @@ test('fifty tokens whose answers come in another order each get their own', asyn
     expect(await verdict(auth, bearerDoor(`token-${at}`))).toMatchObject({ subject: `owner of token-${at}` })
 })
 
-test('a token of which the provider says that it is somebody else now closes its socket', async () => {
+test('a token that the provider now gives to another user closes its socket', async () => {
   const server = testServer({ clock })
   const room = endpoint(
     contract('/ws/chat/:room', { client: text, server: text }),

@@ -27,7 +27,7 @@ test('keys on another host, or another port of this machine, are not asked for',
 })
 
 // proves: provider-redirect
-test('an introspection endpoint elsewhere is told neither token nor secret, nor is one behind a redirect', async () => {
+test('an introspection endpoint at another site, or behind a redirect, gets no token or secret', async () => {
   const make = () =>
     introspection({
       provider: provider({ issuer: issuer.issuer, clock }),

@@ -54,7 +54,7 @@ test('an answer about a token in the name of the other is refused', async () => 
   expect(await verdict(auth, bearerDoor('opaque'))).toBe('401 invalid-token')
 })
 
-test('a logout in the name of the other ends nobody, and one in its own nobody of the other', async () => {
+test('a logout that names the other provider ends no session, its own ends only its own', async () => {
   const sites = [honest, rogue].map(({ issuer }) => logoutSite(issuer, { clock, subject }))
   const typ = { typ: 'logout+jwt' }
   const forged = await rogue.sign(logoutClaims(honest.issuer, clock, 'forged'), typ)

@@ -44,7 +44,7 @@ test('a ticket made after a ban with a token from before it is refused, as the t
   await expect(exchange(iat)).rejects.toMatchObject({ status: 403, code: 'revoked' })
 })
 
-test('a ticket that rests on something of unknown age is refused by any ban, one on a new sign-in is not', async () => {
+test('a ticket on a credential of unknown age is refused by any ban, one on a new sign-in is not', async () => {
   const { clock, server, exchange } = house()
   await server.revoke({ user: '7', reason: 'banned' })
   await clock.advance(2_000)

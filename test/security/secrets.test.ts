@@ -242,7 +242,7 @@ test('good credentials are met nowhere, in whichever carrier they came', async (
   expect(witness.findings(marked.secrets)).toEqual([])
 })
 
-test.each(['bad', 'away'] as const)('%s credentials are met nowhere, whoever is refused', async (state) => {
+test.each(['bad', 'away'] as const)('%s credentials are met nowhere, for any refused user', async (state) => {
   const witness = new Witness()
   const marked = markedCredentials()
   const { number, accepted } = await serving(witness)

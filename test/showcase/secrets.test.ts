@@ -260,7 +260,7 @@ let days = 1
 
 onBothDatabases('a day of marked credentials', (fresh) => {
   // proves: secrets-out
-  test('leaves none of them anywhere, however they were used', async () => {
+  test('leaves no credential anywhere, however it was used', async () => {
     const databaseUrl = await fresh()
     const day = await begin(databaseUrl)
     const { running, witness, secrets } = day

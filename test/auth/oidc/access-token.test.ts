@@ -59,7 +59,7 @@ test.each(['at+jwt', 'AT+JWT', 'application/at+jwt'])('the type may be written a
 })
 
 test.each([undefined, 'JWT', 'logout+jwt', 'at+jwt2'])(
-  'the type %s is none of an access token',
+  'the type %s is not that of an access token',
   async (typ) => {
     expect(await asked({}, typ === undefined ? {} : { typ })).toBe('401 invalid-token')
   },

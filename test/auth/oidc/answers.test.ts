@@ -5,7 +5,7 @@ import { testClock } from '../../../src/testing/clock.ts'
 const ignore = (): void => {}
 
 test.each(Array.from({ length: 12 }, (_, turns) => [turns]))(
-  'a question %i turns after an answer has come leaves no second one under way, which could answer last',
+  'a question %i turns after an answer leaves no second one under way that could answer last',
   async (turns) => {
     const landings: (() => void)[] = []
     let [now, most] = [0, 0]

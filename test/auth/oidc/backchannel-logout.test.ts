@@ -275,7 +275,7 @@ describe('a logout that fails', () => {
     expect(told).toMatchObject([{ type: 'failed' }])
   })
 
-  test('because the store is away ends nobody unseen', async () => {
+  test('because the store is away ends no session without a report', async () => {
     const store = { claim: () => Promise.reject(new Error('store away')) }
     expect(await send(await token(), make({ store }))).toBe(400)
     expect(told).toMatchObject([{ type: 'failed' }])

@@ -38,7 +38,7 @@ test('an issuer without introspection has none', async () => {
   expect((await one.metadata()).introspection).toBeNull()
 })
 
-test("the document of RFC 8414 stands between an issuer's host and path, that of OpenID Connect behind both", async () => {
+test('RFC 8414 puts the document between host and path of an issuer, OpenID Connect behind both', async () => {
   const issued = `${issuer.issuer}/tenant/`
   const asks = async (wellKnown: 'openid-configuration' | 'oauth-authorization-server'): Promise<void> => {
     await provider({ issuer: issued, wellKnown, clock })

@@ -57,7 +57,7 @@ beforeEach(async () => {
 afterEach(() => issuer.stop())
 
 describe('what is asked', () => {
-  test('the token goes in a form, with the hint, and the client in Basic credentials that are form-encoded', async () => {
+  test('the token goes in a form with the hint, the client in form-encoded Basic credentials', async () => {
     await ask('opaque', make({ client: { id: 'the chat', secret: 'a:b+c/d%é' } }))
     const [{ form, authorization } = { form: new URLSearchParams(), authorization: '' }] = issuer.introspected
     expect(Object.fromEntries(form)).toEqual({ token: 'opaque', token_type_hint: 'access_token' })
@@ -74,7 +74,7 @@ describe('what is asked', () => {
     ])
   })
 
-  test('nothing is asked of a door at which nobody shows a token', async () => {
+  test('a request without a token asks the provider nothing', async () => {
     expect(await verdict(auth, doorOf({}))).toBeNull()
     expect(issuer.introspected).toEqual([])
   })
@@ -166,7 +166,7 @@ describe('what is answered', () => {
     expect(await ask('opaque', make({ untyped: true }))).toMatchObject({ user: { id: '7' } })
   })
 
-  test('an answer about nobody is refused, whatever name the site would make of that', async () => {
+  test('an answer without a subject is refused, whatever user the site would make of it', async () => {
     const named = provider({ issuer: issuer.issuer, clock, subject: ({ sub }) => `user:${sub}` })
     issuer.tokens.set('opaque', about({ sub: undefined }))
     expect(await ask('opaque', make({ provider: named }))).toBe('401 invalid-token')
@@ -340,7 +340,7 @@ describe('an endpoint', () => {
     expect(String(cause)).toContain('the introspection endpoint gave no answer')
   })
 
-  test('that is away is left alone for half a second, then one, two, four and five, whatever storms', async () => {
+  test('that is away is left alone for half a second, then 1, 2, 4 and 5, under any load', async () => {
     await ask()
     let questions = 0
     const times: number[] = []

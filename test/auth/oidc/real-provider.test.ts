@@ -106,13 +106,13 @@ test('an ID token and a refresh token open nothing', async () => {
     expect(await refusal(room, bearer(token))).toMatchObject({ status: 401, body: { code: 'invalid-token' } })
 })
 
-test('a token of the client itself names nobody and opens nothing', async () => {
+test('a token of the client itself has no user and opens nothing', async () => {
   const form = { grant_type: 'client_credentials', scope: 'chat:write', resource: audiences.opaque }
   const { access_token: token } = await redeem(provider.issuer, form)
   expect(await refusal(room, bearer(token))).toMatchObject({ status: 401 })
 })
 
-test('an opaque token that was revoked at the provider closes its socket at a recheck and is refused from then on', async () => {
+test('an opaque token that the provider revoked closes its socket at a recheck, then is refused', async () => {
   const { access_token: token } = await person(provider.issuer, 'ada').tokens(audiences.opaque)
   const socket = await opened(token)
   await revokeAtProvider(provider.issuer, token)
@@ -132,7 +132,7 @@ test('an opaque token that was revoked here does not come back through what is k
   expect(provider.asked.get('/token/introspection')).toBe(asked)
 })
 
-test('open sockets outlive a restart of the provider, during which signed tokens go on and opaque ones are 503', async () => {
+test('when the provider restarts, sockets stay open, signed tokens work and opaque ones are 503', async () => {
   const ada = person(provider.issuer, 'ada')
   const { access_token: signed } = await ada.tokens(audiences.jwt)
   const { access_token: opaque } = await ada.tokens(audiences.opaque)
@@ -155,7 +155,7 @@ test('open sockets outlive a restart of the provider, during which signed tokens
     .toBe(Ws.OPEN)
 })
 
-test('a key that the provider signs with from now on is found at once, and the sockets of the old one stay open', async () => {
+test('a new signing key of the provider is found at once, and sockets of the old key stay open', async () => {
   const ada = person(provider.issuer, 'ada')
   const { access_token: old } = await ada.tokens(audiences.jwt)
   const socket = await opened(old)

@@ -54,7 +54,7 @@ test('a store that fails at start has 200 handshakes subscribe once, and an orde
 })
 
 // proves: layer-away
-test('a node that can read no order for 30 s lets nobody in, and again as soon as it can', async () => {
+test('a node that cannot read commands for 30 s lets no user in, until it can again', async () => {
   const clock = testClock()
   const layer = testLayer({ clock })
   const here = nodeOn(layer, clock, 'here')

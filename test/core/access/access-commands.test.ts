@@ -30,7 +30,7 @@ test('a kick and a change of rights are not kept for nodes that come later: a re
 test.each([
   ['about somebody else', (server: Server) => server.recheck({ user: grace.id }), 0],
   ['that was given before they came', (server: Server) => server.recheck({ user: ada.id }), 1],
-])('a change of rights %s has nobody asked about again', async (_, give, waitMs) => {
+])('a change of rights %s causes no second question', async (_, give, waitMs) => {
   const clock = testClock()
   const server = testServer({ clock })
   const { slow, asked, answer } = waitingRoom()
@@ -101,7 +101,7 @@ test.each([
   ['from a node without a name', encoded({ ...order, node: 7 })],
   ['about nobody', encoded({ ...order, who: null })],
   ['about what is no name', encoded({ ...order, who: { user: { $ne: '' } } })],
-])('an order from the layer that is %s is reported, and nobody is closed out', async (_, bytes) => {
+])('a command from the layer that is %s is reported, and closes no socket', async (_, bytes) => {
   const layer = memory()
   const faults: unknown[] = []
   const server = testServer({ layer, report: (error) => faults.push(error) })
@@ -141,7 +141,7 @@ test.each([
   expect(faults).toEqual([])
 })
 
-test('a node that reads in the log what ended nobody of its own does not tell of it', async () => {
+test('a node that reads a command in the log, and has no socket to end, tells no event', async () => {
   const layer = memory()
   await testServer({ layer }).revoke({ user: ada.id, reason: 'banned' })
   const events: SallyportEvent[] = []
@@ -172,7 +172,7 @@ test('a node that finds as many revocations as are ever kept says that older one
   ])
 })
 
-test('a node that has missed the message ends in time whom it reads of in the log, and tells of it', async () => {
+test('a node that missed a command applies it from the log in time, and tells the event', async () => {
   const clock = testClock()
   const layer = memory({ clock })
   const deaf = changedLinks(layer, (link) => ({
@@ -225,7 +225,7 @@ test('a change of rights overtakes a handshake though the wall clock jumps back 
   expect(asked).toEqual(['open', 'recheck'])
 })
 
-test('a full room is asked about 64 at a time, each once, and whoever leaves meanwhile is neither asked about nor counted', async () => {
+test('a full room is rechecked 64 at a time, each once; sockets that leave are not counted', async () => {
   const server = testServer({})
   const asked: string[] = []
   const waiting: (() => void)[] = []

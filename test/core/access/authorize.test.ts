@@ -65,7 +65,7 @@ test('an explicit credential beats a cookie', async () => {
 })
 
 // proves: fall-through
-test('an explicit credential that nobody claims is 401, with or without a cookie, and never a guest', async () => {
+test('an explicit credential that no authenticator claims is 401, with or without a cookie', async () => {
   for (const auth of [byCookie, optional(byCookie), anyone] as Authenticator<User | null>[]) {
     const headers = { ...page, authorization: 'Digest abc', cookie: 'who=Ada' }
     await expect(visit(who(auth), {}, { headers })).rejects.toMatchObject({
@@ -119,7 +119,7 @@ test('a session cookie that comes from a page of this server is let in', async (
   expect(await visitor.next()).toBe('1')
 })
 
-test('an authenticator that throws is 503, whoever else could be asked', async () => {
+test('an authenticator that throws is 503, whatever else could be asked', async () => {
   const server = testServer({ report: () => {} })
   const broken: Authenticator<User> = async () => Promise.reject(new Error('database away'))
   await expect(
@@ -194,7 +194,7 @@ test.each([
 })
 
 // proves: dns-rebinding
-test('listed origins are let in exactly, and a host that is neither listed nor loopback is refused', async () => {
+test('a listed origin is let in exactly, a host that is neither listed nor loopback is refused', async () => {
   const server = testServer({ origins: ['https://app.example'] })
   const knock = (headers: Record<string, string>) =>
     visit(who(byName), {}, { server, headers: { 'x-test-user': 'Ada', ...headers } })
@@ -299,7 +299,7 @@ test.each([
   expect(await visitor.next()).toBe(subject)
 })
 
-test('a router finds the endpoint of a path, asks wrappers in between, and answers 404 for the rest', async () => {
+test('a router finds the endpoint of a path, asks wrappers in between, and answers 404 otherwise', async () => {
   const calls: string[] = []
   const logged = Object.assign(
     async (handshake: Parameters<typeof echo>[0]) => (calls.push(handshake.path), echo(handshake)),
@@ -316,7 +316,7 @@ test('a router finds the endpoint of a path, asks wrappers in between, and answe
   expect(() => router([room, room])).toThrow(TypeError)
 })
 
-test('every denial is told to operators with its detail, and a handshake id that the peer gets too', async () => {
+test('every denial is told to operators with its detail, and with the id that the peer gets', async () => {
   const denied: unknown[] = []
   const server = testServer({ on: (event) => event.type === 'denied' && denied.push(event) })
   const detailed: Authenticator<User> = async () =>

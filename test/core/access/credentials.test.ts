@@ -155,7 +155,7 @@ describe('the holder of credentials', () => {
   const headers = { authorization: 'Bearer marked-secret' }
 
   // proves: secrets-out
-  test('shows none of them to a printer or a serialiser', () => {
+  test('shows no credential to a printer or a serialiser', () => {
     for (const found of [credentials(headers), credentials({ cookie: 'sid=marked-secret' })]) {
       const shown = [
         inspect(found, { showHidden: true, depth: 5 }),

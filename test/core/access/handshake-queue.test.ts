@@ -39,7 +39,7 @@ test('a place that is given back twice is given back once', async () => {
   await expect(Promise.race([waiting, settled().then(() => 'waits')])).resolves.toBe('waits')
 })
 
-test('whoever goes while waiting gives up the place in line', async () => {
+test('a handshake that ends while it waits gives up its place in the queue', async () => {
   const { gate: door } = gate()
   const [first, second] = [await door.enter('192.0.2.1', never()), await door.enter('192.0.2.1', never())]
   const gone = new AbortController()
@@ -102,7 +102,7 @@ test('an application that never settles does not shut its address out for good',
   expect(server[serverContext].handshakeQueue.size).toBe(0)
 })
 
-test('whoever has gone before they had to wait does not stand in line', async () => {
+test('a handshake that has ended before it had to wait takes no place in the queue', async () => {
   const { gate: door } = gate()
   const [first] = [await door.enter('192.0.2.1', never()), await door.enter('192.0.2.1', never())]
   await expect(door.enter('192.0.2.1', AbortSignal.abort())).rejects.toMatchObject({ status: 503 })

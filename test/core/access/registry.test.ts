@@ -6,12 +6,12 @@ import { type SocketKeys, matches, Registry } from '../../../src/core/access/reg
 const keys: SocketKeys = { tenant: '', subject: 'ada', session: 's1', token: 't1', room: 'lobby' }
 const selectors = [{ user: 'ada' }, { session: 's1' }, { token: 't1' }, { room: 'lobby' }]
 
-test('who names nobody means nobody', () => {
+test('a filter without a name matches no socket', () => {
   expect(matches({}, keys)).toBe(false)
 })
 
 test.each(selectors)(
-  'a socket that has ended is not found by %j, whoever shared that with it',
+  'a socket that has ended is not found by %j, whatever other socket shared that with it',
   (selector) => {
     const registry = new Registry<{ keys: SocketKeys }>()
     const [one, other] = [{ keys }, { keys }]
@@ -72,7 +72,7 @@ class Counted implements SocketKeys {
   }
 }
 
-test('the sockets of a user are found without a look at those of that name in 1,000 other tenants', () => {
+test('sockets of a user are found without a look at the same name in 1,000 other tenants', () => {
   const registry = new Registry<{ keys: SocketKeys }>()
   const sockets = Array.from({ length: 1_000 }, (_, index) => ({ keys: new Counted(`tenant ${index}`) }))
   for (const socket of sockets) registry.add(socket)
@@ -84,7 +84,7 @@ test('the sockets of a user are found without a look at those of that name in 1,
   expect(Counted.looks).toBeLessThan(10)
 })
 
-test('a user is found in every tenant when none is named, also in the one without a name, until all have ended', () => {
+test('without a tenant a user is found in every tenant and in none, until all sockets have ended', () => {
   const registry = new Registry<{ keys: SocketKeys }>()
   const sockets = ['', 'red', 'red', 'blue'].map((tenant) => ({ keys: { ...keys, tenant } }))
   for (const socket of sockets) registry.add(socket)

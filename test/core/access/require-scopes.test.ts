@@ -45,7 +45,7 @@ describe('an endpoint that requires scopes', () => {
   })
 })
 
-test('whoever requires nothing is told so at start: nobody would be refused', () => {
+test('a rule without scopes stops the start: it would refuse no user', () => {
   const requiresNothing = requireScopes as unknown as () => void
   expect(() => requiresNothing()).toThrow(TypeError)
 })

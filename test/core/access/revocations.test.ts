@@ -158,14 +158,14 @@ test('200,000 revocations cost at most 1.5 times the heap that is counted for th
 const ada = { subject: 'ada', accessVersion: 9 }
 const issued = (at: number) => ({ user: null, issuedAt: new Date(at) })
 
-test('a ban that is heard of late, and was said before, does not let in again whom a later one keeps out', () => {
+test('an older ban that arrives late does not let in a user whom a later ban keeps out', () => {
   const { revocations, add } = remembering()
   for (const at of [10, 5]) add({ who: { user: 'ada' }, at })
   expect(revocations.against({ ...ada, identity: issued(7) }, '')).toMatchObject({ status: 403 })
   expect(revocations.against({ ...ada, identity: issued(11) }, '')).toBeNull()
 })
 
-test('a ban that is read late, but was given after the one that is known, keeps out who came between', () => {
+test('a ban that is read late, but was given after the known one, refuses who came between', () => {
   const { revocations, add } = remembering()
   add({ who: { user: 'ada' }, at: 5 })
   add({ who: { user: 'ada' }, at: 10, isLate: true })
@@ -216,7 +216,7 @@ test('a session that was revoked of one user, and then of another, is refused to
   expect(revocations.against({ identity, subject: 'mallory', accessVersion: 9 }, '')).toBeNull()
 })
 
-test('a ban that is over in one tenant is forgotten there, though the one in another tenant is not', async () => {
+test('a ban that is over in one tenant is forgotten there, and kept in another tenant', async () => {
   const { clock, revocations, add } = remembering()
   for (const [tenant, forMs] of Object.entries({ red: 100, blue: 10_000 }))
     add({ who: { user: 'ada', tenant }, forMs })
@@ -276,7 +276,7 @@ test.each([
   expect(revocations.against(asked, '') !== null).toBe(isRefused)
 })
 
-test('a revocation that is read in a log again takes nothing from the one that was heard as it was given', () => {
+test('a revocation that is read again in a log takes nothing from the one that was heard live', () => {
   const { revocations, add } = remembering()
   add({ who: { user: 'ada' }, at: 10 })
   add({ who: { user: 'ada' }, at: 10, isLate: true })

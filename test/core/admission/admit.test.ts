@@ -18,7 +18,7 @@ function entrance() {
   return { faults, events, handshake, host }
 }
 
-test('what goes wrong while someone is refused reaches the reporter and nobody else', async () => {
+test('a failure during a refusal reaches the reporter and no other socket', async () => {
   const { faults, events, handshake, host } = entrance()
   const reject = (): never => {
     throw new Error('the pipe is broken')

@@ -49,7 +49,7 @@ test('one that was asked for again is no younger for it, whatever session it has
   await second.nothing()
 })
 
-test('who leaves makes room: nobody is evicted for a connection that is gone', async () => {
+test('a socket that leaves makes room: no other one is evicted for it', async () => {
   const server = capped()
   const first = await visit(inside, {}, { user: ada, server })
   const second = await visit(inside, {}, { user: ada, server })
@@ -106,7 +106,7 @@ test.each(['evict', 'refuse'] as const)(
   },
 )
 
-test('a newcomer who is refused at the second door evicts nobody', async () => {
+test('a newcomer that authorize refuses evicts no socket', async () => {
   const server = testServer({ limits: { connectionsPerIdentity: 1 } })
   const closed = consumer(lobby, { auth: byName, authorize: () => null }, () => ({}))
   const first = await visit(inside, {}, { user: ada, server })

@@ -117,7 +117,7 @@ test.each([
   '{"type":"auth","token":7}',
   '{"type":"auth","token":""}',
   '{"type":"auth"}',
-])('a first message that holds no credential closes with 4401, and nobody is asked: %s', async (line) => {
+])('a first message without a credential closes with 4401, and asks no authenticator: %s', async (line) => {
   const { url, asked, faults } = await serving()
   const ws = await arrived(url)
   ws.send(line)
@@ -180,7 +180,7 @@ test('no first message in time closes with 4408, and its refusal is an event', a
   expect(events).toMatchObject([{ type: 'denied', status: 408, code: 'timeout' }])
 })
 
-test('a bad credential closes with the code that the endpoint chose; a framed client is told with a frame', async () => {
+test('a bad credential closes with the code of the endpoint, and a framed client gets a frame', async () => {
   const { url } = await serving({}, { code: 4003 })
   const plain = await arrived(url)
   plain.send(auth('bad'))
@@ -241,7 +241,7 @@ test('a token that is judged for too long closes with 4408', async () => {
   expect(server[serverContext].groups.size).toBe(0)
 })
 
-test('whoever talks on while the token is judged is not read', async () => {
+test('messages that are sent while the token is checked are not read', async () => {
   const { url, asked, answer } = await serving({ limits: { rate: null, byteRate: null, validation: null } })
   const ws = await arrived(url)
   ws.send(auth('slow'))

@@ -71,13 +71,13 @@ test('a rate may be switched off', () => {
   expect(limitsWith({ rate: null }).rate).toBeNull()
 })
 
-test('whoever switches it off has no rate left, unless one is set for the identity', () => {
+test('an endpoint that switches the rate off has no rate, unless one is set for the identity', () => {
   const identityRate = { most: 10, eachMs: 1_000, burst: 10 }
   expect(limitsWith({ rate: null }).identityRate).toBeNull()
   expect(limitsWith({ rate: null, identityRate }).identityRate).toEqual(identityRate)
 })
 
-test('whoever switches the byte rate off has none left, unless one is set for the account', () => {
+test('an endpoint that switches the byte rate off has none, unless one is set for the account', () => {
   const guestByteRate = { most: 10, eachMs: 1_000, burst: 10 }
   expect(limitsWith({ byteRate: null })).toMatchObject({ identityByteRate: null, guestByteRate: null })
   expect(limitsWith({ byteRate: null, guestByteRate })).toMatchObject({ guestByteRate })

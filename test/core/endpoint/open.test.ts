@@ -34,7 +34,7 @@ test('a grant that cannot travel ends the socket with 1011 and leaves nothing be
   expect(server[serverContext].groups.size).toBe(0)
 })
 
-test('a rule that answers a function lets nobody in: it makes rules, and was not called', async () => {
+test('a rule that answers a function lets no user in: it makes rules, and was not called', async () => {
   const faults: unknown[] = []
   const server = testServer({ report: (error) => faults.push(error) })
   const ruleFor = () => async () => false
@@ -57,7 +57,7 @@ test.each([
   await expect(visit(forever, {}, { headers: {}, server })).rejects.toMatchObject({ status: 503 })
 })
 
-test('a renewal whose expiry is malformed ends the socket when its lease is over, and not the process', async () => {
+test('a renewal with a malformed expiry ends the socket at its lease, and not the process', async () => {
   const clock = testClock()
   const faults: unknown[] = []
   const server = testServer({ clock, report: (error) => faults.push(error) })
@@ -86,7 +86,7 @@ test('a changed grant that cannot travel ends the socket, and not the process', 
   expect(await alice.closed).toMatchObject({ code: 1011 })
 })
 
-test('whoever comes while the server drains is told so, however far they have come', async () => {
+test('a handshake while the server drains is refused as draining, at every stage', async () => {
   const { promise: layerAnswers, resolve: answer } = Promise.withResolvers<void>()
   const { promise: handled, resolve: finish } = Promise.withResolvers<void>()
   const server = testServer({ layer: slowLayer(layerAnswers, '/ws/chat') })
@@ -102,7 +102,7 @@ test('whoever comes while the server drains is told so, however far they have co
   await closed
 })
 
-test('whoever comes while the server drains costs the layer nothing', async () => {
+test('a handshake while the server drains costs the layer nothing', async () => {
   const { promise: handled, resolve: finish } = Promise.withResolvers<void>()
   const topics: string[] = []
   const server = testServer({ layer: changed(memory(), (topic) => (topics.push(topic), null)) })
@@ -118,7 +118,7 @@ test('whoever comes while the server drains costs the layer nothing', async () =
   await closed
 })
 
-test('whoever has gone while the layer was asked is neither inside nor refused', async () => {
+test('a socket that ends while the layer is asked is neither inside nor refused', async () => {
   const { promise: layerAnswers, resolve: answer } = Promise.withResolvers<void>()
   const events: SallyportEvent[] = []
   const server = testServer({ layer: slowLayer(layerAnswers), on: (event) => events.push(event) })
@@ -137,7 +137,7 @@ test('whoever has gone while the layer was asked is neither inside nor refused',
   expect([events, server.connections, server[serverContext].groups.size]).toEqual([[], 0, 0])
 })
 
-test('a layer that cannot subscribe lets nobody in, and nobody is half inside', async () => {
+test('a layer that cannot subscribe lets no socket in, not even in part', async () => {
   const layer = memory()
   const faults: unknown[] = []
   let away = true
@@ -186,7 +186,7 @@ test('an endpoint that ends its socket at once leaves no open socket', async () 
   expect(server.connections).toBe(0)
 })
 
-test('whoever goes while the layer is asked for a new audience keeps no seat in it', async () => {
+test('a socket that ends while the layer is asked for a new audience keeps no membership in it', async () => {
   const { promise: layerAnswers, resolve: answer } = Promise.withResolvers<void>()
   const server = testServer({ layer: slowLayer(layerAnswers, '6:admins') })
   let isAdmin = false

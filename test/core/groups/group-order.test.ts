@@ -114,7 +114,7 @@ test.each([
   ['a text', 'hello'],
   ['a date, which JSON makes a text', new Date(0)],
   ['null', null],
-])('%s is no named message, whoever would hear it', async (_, data) => {
+])('%s is no named message, for any listener', async (_, data) => {
   const server = testServer({ report: () => {} })
   await expect(server.group(news).send('loose', data)).rejects.toThrow(TypeError)
 })

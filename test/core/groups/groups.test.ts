@@ -57,7 +57,7 @@ test('a subscription that begins after its time is not heard beside the one that
   await bob.nothing()
 })
 
-test('a user is reached on every device, and nobody else is', async () => {
+test('a user is reached on every device, and no other user is', async () => {
   const layer = memory()
   const one = testServer({ layer })
   const two = testServer({ layer })
@@ -162,7 +162,7 @@ test('bytes that an application changes after it got them out of a history are t
   expect(await read()).toEqual([Uint8Array.of(1, 2, 3)])
 })
 
-test('presence merges the tabs of a user, tells others of joins and leaves, and forgives a reload', async () => {
+test('presence merges the tabs of a user, tells of joins and leaves, and forgives a reload', async () => {
   const clock = testClock()
   const server = testServer({ clock })
   const alice = await visit(room, { room: 'p' }, { user: ada, server })
@@ -215,7 +215,7 @@ test('no two groups share a key, whatever their names hold', () => {
   expect(new Set(keys).size).toBe(keys.length)
 })
 
-test('a group that nobody is in any more is forgotten', async () => {
+test('a group without members is forgotten', async () => {
   const server = testServer()
   const alice = await visit(room, { room: 'gone' }, { user: ada, server })
   alice.leave()

@@ -42,7 +42,7 @@ function outcome(call: Promise<unknown>): { readonly code: string } {
 }
 
 // proves: layer-away
-test('a layer that is away at the start answers 503 to two hundred handshakes, which do not connect anew', async () => {
+test('a layer that is away at the start is 503 for 200 handshakes, without one connect for each', async () => {
   const parts = world((attempt, joined) => (attempt < 4 ? Promise.reject(new Error('refused')) : joined()))
   const server = testServer({ layer: parts.layer, clock: parts.clock, report: parts.report })
   ports.push(server)

@@ -45,7 +45,7 @@ describe('a room that is too full for a list', () => {
     expect(counts()).toHaveLength(before)
   })
 
-  test('tells its number to who came in under another one, though it is the last that all were told', async () => {
+  test('sends its number to a newcomer who got another one, though all the others have it', async () => {
     const { clock, here } = house(['here'], { limits: { presenceMembers: 4, presenceGraceMs: 10 } })
     const [first] = await Promise.all(names(1, 7).map((user) => come(here, user)))
     await clock.advance(5_000)

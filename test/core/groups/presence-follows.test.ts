@@ -68,7 +68,7 @@ const seen = ({ members }: { readonly members: readonly { readonly info: unknown
   members.map(({ info }) => info)
 const one = (name: string, as: string): object => ({ name, as })
 
-test('a changed role is seen by all who are there, and its bearer stays where they stood in the list', async () => {
+test('a changed role is sent to all members, and its user keeps the place in the list', async () => {
   const { come, become } = house()
   const alice = await come(ada)
   const bob = await come(grace)
@@ -107,7 +107,7 @@ test('a name that a new credential brings is seen', async () => {
   expect(seen(alice)).toEqual([one('Ada King', 'guest')])
 })
 
-test('of an answer under which everything looks the same nobody is told', async () => {
+test('an answer with the same presence sends nothing', async () => {
   const { clock, come } = house()
   await come(ada)
   const bob = await come(grace)
@@ -222,7 +222,7 @@ test.each([
   ['cannot be told', 'broken', 1011, 1],
   ['is denied', 'banned', 4403, 0],
 ])(
-  'whoever is inside when their presence %s is shown out, and then is not seen any more',
+  'a socket whose presence %s is closed, and then is not shown any more',
   async (_, role, code, reported) => {
     const { clock, faults, come, become } = house()
     const alice = await come(ada)

@@ -122,7 +122,7 @@ test('changes that come while an answer is under way are in order behind it', as
   expect(usersOf(zoe.members).toSorted()).toEqual(['ada', 'bob', 'cy', 'zoe'])
 })
 
-test('a process that begins anew under the name of one that died shows nobody of before', async () => {
+test('a restarted process with the name of a dead one shows no member of the dead one', async () => {
   const { layer, clock, sent, losing, here, there } = lossy()
   const zoe = await come(there, 'zoe')
   await come(here, 'ada')
@@ -137,7 +137,7 @@ test('a process that begins anew under the name of one that died shows nobody of
   expect(usersOf(zoe.members)).toEqual(['zoe', 'bob'])
 })
 
-test('a node that has said nothing for 90 s shows nobody, also while it is in the roster', async () => {
+test('a node that is silent for 90 s shows no members, also while it is in the roster', async () => {
   const { clock, losing, here, there } = lossy()
   await come(here, 'ada')
   const zoe = await come(there, 'zoe')
@@ -245,7 +245,7 @@ test('a version at the end of what is read, of whatever node, silences no other'
   expect(faults).toEqual([])
 })
 
-describe('a process in which nobody is inside', () => {
+describe('a process without sockets', () => {
   test('whose layer was away at its start answers the others once the layer is back', async () => {
     const clock = testClock()
     let away = true

@@ -62,7 +62,7 @@ test('a peer that goes while the layer is asked is never seen', async () => {
   expect(names(await server.group(hall).members())).toEqual([ada.id])
 })
 
-test('whoever comes in just when a question about the room ends is seen', async () => {
+test('a socket that comes in just when a question about the room ends is shown', async () => {
   const clock = testClock()
   const layer = memory({ clock })
   const [here, there] = [
@@ -121,7 +121,7 @@ test('a user who comes back within the grace is one member, who leaves once', as
   expect(names(bob.members)).toEqual([grace.id])
 })
 
-test('a layer that cannot subscribe to presence lets nobody in, and nobody is half inside', async () => {
+test('a layer that cannot subscribe to presence lets no socket in, not even in part', async () => {
   const server = testServer({
     layer: slow(memory(), 'presence/', Promise.reject(new Error('the layer is away'))),
     report: () => {},
@@ -170,7 +170,7 @@ function hooked(
   }))
 }
 
-test('someone whose presence is null is inside, hears the others and is shown to nobody', async () => {
+test('a socket with presence null is inside, hears the others and is not shown', async () => {
   const server = testServer()
   const discreet = consumer(
     hall,
@@ -185,7 +185,7 @@ test('someone whose presence is null is inside, hears the others and is shown to
   expect(server.connections).toBe(2)
 })
 
-test('an endpoint that shows nobody costs the layer nothing for it', async () => {
+test('an endpoint that shows no presence costs the layer nothing for it', async () => {
   const topics = new Set<string>()
   const server = testServer({ layer: watched(memory(), topics) })
   const plain = consumer(contract('/ws/plain', {}), { auth: byName }, () => ({}))

@@ -60,7 +60,7 @@ function world({ remembered = 10_000 } = {}) {
   return { clock, events, asked, ports, made, come }
 }
 
-test('what a tenant revokes is its own user, now and later, on every node; another tenant has one of the same name', async () => {
+test('a tenant revokes its own user on every node, not the user of that name in another tenant', async () => {
   const { made, come, events } = world()
   const [one, two] = [made('one'), made('two')]
   const inside = [
@@ -98,7 +98,7 @@ test('a session that moves to another tenant is no less revoked there', async ()
   await expect(come(server, 'blue/s1')).rejects.toMatchObject({ status: 401, code: 'revoked' })
 })
 
-test('the server itself bans a user everywhere, and a later word of one tenant does not narrow that', async () => {
+test('a ban by the server itself holds everywhere, also after a later one of one tenant', async () => {
   const { made, come, clock } = world()
   const server = made('one')
   await come(server, 'red')
@@ -134,7 +134,7 @@ test('a recheck of a tenant asks about its own user, also when it overtakes a ha
   expect(asked).toEqual(['blue open'])
 })
 
-test('a tenant names nobody by itself, and a name that is misspelt means nobody', async () => {
+test('a tenant alone names no user, and a misspelt name matches no user', async () => {
   const { made } = world()
   const red = made('one').tenant('red')
   const empty = {} as { user: string }
@@ -161,7 +161,7 @@ test.each([
   ['null', () => null],
   ['a number', () => 5],
   ['an object', () => ({ org: 'red' })],
-])('a tenant that is %s lets nobody in, into no tenant', async (_, tenant) => {
+])('a tenant that is %s lets no user in, into no tenant', async (_, tenant) => {
   const reports: unknown[] = []
   // what a program without types could write
   const server = testServer({ tenant: tenant as never, report: (error) => reports.push(error) })

@@ -53,7 +53,7 @@ test('another moment in doubt is not taken for the one that was told before', as
   expect(steps.doubtfulAfter(clock.now())).toMatchObject([{ to: start + 9_005_500 }])
 })
 
-test('where a clock was set between two looks is unknown: both stretches reach over the time between', async () => {
+test('where a clock was set between two looks is unknown: both stretches reach into the gap', async () => {
   const { clock, steps } = watched()
   await clock.advance(3_000)
   clock.jump(60_000)
@@ -65,7 +65,7 @@ test('where a clock was set between two looks is unknown: both stretches reach o
   expect(moment).toEqual({ from: start + 60_000 - 1_000, to: start + 65_000 })
 })
 
-test('a clock that is set to and fro for ever costs the memory of sixteen stretches, and loses none', async () => {
+test('a clock that is set to and fro for ever costs the memory of 16 stretches, and loses none', async () => {
   const { clock, steps, set } = watched()
   const moments: number[] = []
   for (let count = 1; count <= 100; count++) {

@@ -28,7 +28,7 @@ test.each([
 
 // a transport hands over what it has; what is no address is nobody else's
 test.each(['', 'unknown', ':::', '1::2::3', '1:2:3', '1:2:3:4:5:6:7:8:9', 'g::1', '12345::1', '::%'])(
-  "'%s' is no address, or all of one, and stands for nobody but itself",
+  "'%s' is no address, or all of one, and stands for itself alone",
   (text) => {
     expect([text, networkOf('::1')]).toContain(networkOf(text))
   },

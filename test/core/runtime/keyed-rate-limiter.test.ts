@@ -35,7 +35,7 @@ test('it says for how long there is nothing left', async () => {
   expect(known.shortMs('a')).toBe(0)
 })
 
-test('a wall clock that jumps gives nobody more', () => {
+test('a wall clock that jumps gives no key more', () => {
   const { clock, known } = allowances(two)
   known.take('a')
   known.take('a')

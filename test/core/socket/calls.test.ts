@@ -66,7 +66,7 @@ const ok = (id: string, n = 42) => ({ op: 'ok', in: path, id, data: { n } })
 const untilAborted = (_: unknown, signal: AbortSignal): Promise<never> =>
   new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)))
 
-test('what the contract does not know is invalid: a message and a call, and no fault of the server', async () => {
+test('a message or call that the contract lacks is invalid, and no fault of the server', async () => {
   const { faults, server, open } = world()
   const { frames, send } = await speak(open, server)
   await send({ op: 'msg', type: 'nonsense', id: '1', data: {} })
@@ -116,7 +116,7 @@ test('an answer that does not fit its contract is found out in tests', async () 
   expect(faults).toEqual([expect.objectContaining({ message: expect.stringContaining("call 'double'") })])
 })
 
-test('outside of tests no answer is checked: it costs time, and is nobody’s attack', async () => {
+test('outside of tests no answer is checked: it costs time, and no attacker chooses it', async () => {
   const { open } = world(() => ({ n: 'many' }))
   const { frames, send } = await speak(open, testServer({ checkOutgoing: false }))
   await send(call('1'))
@@ -132,7 +132,7 @@ test('what a handler throws because its call was cancelled is no fault', async (
   expect([faults, server.connections]).toEqual([[], 1])
 })
 
-test('a cancelled call whose handler goes on regardless is answered 499, and its answer is thrown away', async () => {
+test('a cancelled call whose handler goes on is answered 499, and its result is dropped', async () => {
   const { promise: held, resolve: release } = Promise.withResolvers<void>()
   const { asked, faults, server, open } = world(async ({ n }) => (await held, { n: 2 * n }))
   const { frames, send } = await speak(open, server)

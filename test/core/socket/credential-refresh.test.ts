@@ -155,7 +155,7 @@ test('the question comes at half of a life that is shorter than a minute', async
   expect(asks[0]?.withinMs).toBe(15_000)
 })
 
-test('whoever says nothing is asked again at half of what is left, and closed at the end', async () => {
+test('a client that does not answer is asked again at half of the rest, and closed at the end', async () => {
   const { clock, tokens, come, asks } = world()
   tokens.set('old', { user: ada, minutes: 10 })
   const alice = await come('old')
@@ -194,7 +194,7 @@ test.each([
 })
 
 // proves: refresh
-test('a question is good for one answer: a replayed one, and one that nobody asked for, are refused', async () => {
+test('a question is good for one answer: a replayed or unasked answer is refused', async () => {
   const { clock, tokens, come, asks, doors } = world()
   tokens.set('old', { user: ada, minutes: 10 }).set('new', { user: ada, minutes: 20 })
   const alice = await come('old', 'new')
@@ -206,7 +206,7 @@ test('a question is good for one answer: a replayed one, and one that nobody ask
   expect(doors).toHaveLength(2)
 })
 
-test('a flood of answers that nobody asked for is a flood of messages', async () => {
+test('a flood of answers without a question is a flood of messages', async () => {
   const { clock, tokens, come } = world()
   tokens.set('old', { user: ada, minutes: 10 })
   const alice = await come('old')
@@ -217,7 +217,7 @@ test('a flood of answers that nobody asked for is a flood of messages', async ()
   expect((await alice.closed).code).toBe(4429)
 })
 
-test('answers that come while one is looked at are refused at once: none of them waits', async () => {
+test('answers that come while one is checked are refused at once: no answer waits', async () => {
   const { clock, tokens, state, come, asks, doors } = world()
   tokens.set('old', { user: ada, minutes: 10 }).set('slow', { user: ada, minutes: 20 })
   const alice = await come('old')
@@ -242,7 +242,7 @@ test.each(['{"op":"auth"}', '{"op":"auth","nonce":"n"}', '{"op":"auth","nonce":7
   },
 )
 
-test('a right that the new credential does not bring is listed in the answer, and the socket closes', async () => {
+test('a right that the new credential lacks is listed in the answer, and the socket closes', async () => {
   const { clock, tokens, come, asks, state } = world()
   tokens.set('old', { user: ada, minutes: 10 }).set('new', { user: ada, minutes: 20 })
   const alice = await come('old', 'new')
@@ -408,7 +408,7 @@ test('a recheck outlives a refresh that fails while it waits for it', async () =
   expect(alice.refreshes.map(({ refused }) => refused?.status)).toEqual([503])
 })
 
-test('a refresh and a recheck that wait for the same question take turns: the new credential is not undone', async () => {
+test('a refresh and a recheck of one question take turns, so that the new credential stays', async () => {
   const { alice, answers, clock, server } = await midRefresh()
   await clock.advance(10 * 60_000 - 30_001)
   const first = server.recheck({ user: ada.id })
@@ -467,7 +467,7 @@ test('a credential with an end is refused where the one in use has none by now',
   expect(server.connections).toBe(1)
 })
 
-test('whoever cannot be asked for a credential may not send larger messages for it', async () => {
+test('a client that cannot be asked for a credential may not send larger messages for it', async () => {
   const { clock, tokens, auth, server, doors } = world()
   const lines = contract('/ws/notes/:id', { client: text, server: text })
   server.serve(consumer(lines, { auth, limits: { message: 100 } }, () => ({ message: () => {} })))
@@ -532,7 +532,7 @@ test('a change of rights that overtakes a refresh at the first door is not undon
   expect(alice.grant).toEqual({ canWrite: false })
 })
 
-test('a first door that says nothing about a new credential is waited for no longer than at a handshake', async () => {
+test('an authenticator that never answers about a new credential gets the time of a handshake', async () => {
   const { clock, tokens, come, asks, state, faults } = world()
   tokens.set('old', { user: ada, minutes: 10 })
   const alice = await come('old', 'new')
@@ -544,7 +544,7 @@ test('a first door that says nothing about a new credential is waited for no lon
   expect(asks).toHaveLength(2)
 })
 
-test('what waits while a new credential is looked at is bounded, and a revocation finds and drops it', async () => {
+test('what waits while a new credential is checked is bounded, and a revocation drops it', async () => {
   const { clock, auth, tokens, state, server, events, waiting } = world(aDay)
   tokens.set('old', { user: ada, minutes: 10 }).set('new', { user: ada, minutes: 20 })
   const { promise: never } = Promise.withResolvers<void>()

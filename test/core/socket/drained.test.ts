@@ -58,7 +58,7 @@ async function stuff(socket: Line): Promise<void> {
   }
 }
 
-test('24 messages of 1 MB reach a reader that is waited for, and nobody else is closed for them', async () => {
+test('24 messages of 1 MB reach a reader that is waited for, and no other socket is closed', async () => {
   const answers: boolean[] = []
   const { number, left } = await serve(async (socket) => {
     for (let count = 0; count < flood; count++) {
@@ -101,7 +101,7 @@ test('send says that there is room for a small message, and none when half of th
   await expect.poll(() => answers, soon).toEqual([true, true, false, false, true])
 })
 
-test('one message above the bound goes to a reader with little to take, and a second above it does not', async () => {
+test('a message above the bound goes to a reader with little waiting, and a second one does not', async () => {
   const { number, left } = await serve(async (socket) => {
     socket.send('x'.repeat(8_000_000))
     await new Promise(setImmediate)
@@ -227,7 +227,7 @@ test('a visitor of a test takes everything at once, and one that has left is not
 })
 
 // proves: never-reads
-test('a reader that sends and never reads is closed with 4508, also where less waits than a full queue', async () => {
+test('a reader that sends and never reads is closed with 4508, also below a full queue', async () => {
   const clock = testClock()
   let heard = 0
   let waiting = false

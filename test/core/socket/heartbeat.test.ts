@@ -108,7 +108,7 @@ test('a peer that we do not read is not judged, and is asked again when we do', 
   expect(one.lost).toHaveLength(1)
 })
 
-test('a slow reader that takes something between two verdicts is not lost; once it takes nothing, it is', async () => {
+test('a slow reader is not lost while it takes something between two verdicts, and then is', async () => {
   const one = watched()
   for (let cycle = 0; cycle < 20; cycle++) {
     one.progress++
@@ -119,7 +119,7 @@ test('a slow reader that takes something between two verdicts is not lost; once 
   expect(one.lost).toHaveLength(1)
 })
 
-test('a heart that was stopped asks nobody and loses nobody', async () => {
+test('a stopped heartbeat asks no socket and loses no socket', async () => {
   const { clock, heart, lost, pings } = watched()
   heart.stop()
   await clock.advance(100_000)
@@ -157,7 +157,7 @@ test('a peer that sends and takes nothing of what waits for it is stuck after 60
   expect(one.lost).toEqual([])
 })
 
-test('a peer that sends and takes a little between two looks, or for which nothing waits, is not stuck', async () => {
+test('a peer that sends and takes a little, or for which nothing waits, is not stuck', async () => {
   const [slow, idle] = [watched(), watched()]
   slow.isBehind = true
   for (let cycle = 0; cycle < 10; cycle++) {

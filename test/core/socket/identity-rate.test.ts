@@ -17,7 +17,7 @@ function world(options: ServerOptions = {}) {
 }
 
 // proves: many-tabs
-test('all sockets of an identity share one rate, and nobody else pays for it', async () => {
+test('all sockets of an identity share one rate, and cost no other identity anything', async () => {
   const { server } = world()
   const tabs = await Promise.all([1, 2].map(() => visit(listening, {}, { user: ada, server })))
   const other = await visit(listening, {}, { user: grace, server })
@@ -67,7 +67,7 @@ test('tenants do not share, though their users have one name', async () => {
   }
 })
 
-test('whoever stays over it for the grace is closed with 4429', async () => {
+test('a socket that stays over the rate for the grace is closed with 4429', async () => {
   const { clock, server } = world({
     limits: { identityRate: { most: 1, eachMs: 1_000, burst: 1 }, rateGraceMs: 5_000 },
   })
@@ -104,7 +104,7 @@ test('it may be switched off', async () => {
   await Promise.all(tabs.flatMap((tab) => Array.from({ length: 100 }, () => tab.send('hello'))))
 })
 
-test('nobody is remembered once all is quiet', async () => {
+test('no identity is remembered once all is quiet', async () => {
   const { clock, server } = world()
   for (const user of [ada, grace]) {
     const tab = await visit(listening, {}, { user, server })
@@ -118,7 +118,7 @@ test('nobody is remembered once all is quiet', async () => {
 })
 
 // proves: fresh-grace
-test('reconnecting does not begin the grace anew: a user that goes on is closed at its first refused message', async () => {
+test('a reconnect does not restart the grace: the first refused message closes the user', async () => {
   const { clock, server } = world({
     limits: { rate: { most: 1, eachMs: 1_000, burst: 1 }, rateGraceMs: 5_000 },
   })

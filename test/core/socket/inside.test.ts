@@ -35,7 +35,7 @@ describe('a socket', () => {
     await expect.poll(() => reached, { interval: 1 }).toEqual([1])
   })
 
-  test('ends at once when its user is revoked, though a handler is stuck and messages wait behind it', async () => {
+  test('ends at once when its user is revoked, also with a stuck handler and waiting messages', async () => {
     const ran: string[] = []
     const { promise: held, resolve: release } = Promise.withResolvers<void>()
     const stuck = consumer(lines, { auth: byName }, (socket) => ({

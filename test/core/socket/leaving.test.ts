@@ -141,7 +141,7 @@ test('what another node drops is in the receipt too', async () => {
 })
 
 // proves: heard-after-ban
-test('what a handler has left running is not published once access of a peer that has left has ended', async () => {
+test('what a handler has left running is not published once the access of its peer has ended', async () => {
   const ends: Readonly<Record<string, (made: ReturnType<typeof world>) => unknown>> = {
     nothing: () => undefined,
     revocation: ({ server }) => server.revoke({ user: ada.id, reason: 'banned' }),
@@ -443,7 +443,7 @@ test('a peer that leaves while open is at work is found, and what waits for that
   expect([heard, of('dropped').length]).toEqual([[], 1])
 })
 
-test('what waits for an open that its peer has called off is dropped, and the peer is not found any more', async () => {
+test('what waits for an open that its peer has cancelled is dropped, and the peer is not found', async () => {
   const { auth, server, of, faults } = world()
   const heard: string[] = []
   const slow = consumer(lines, { auth }, (socket) => ({

@@ -141,36 +141,33 @@ test('a session that is gone before its end is no fault', async () => {
 test.each([
   ['has slid', 1_000_000],
   ['has not', 100_000],
-])(
-  'of someone who left while their session was read again, which %s, nothing is asked any more',
-  async (_, ms) => {
-    const clock = testClock()
-    const { promise: waiting, resolve: answer } = Promise.withResolvers<void>()
-    const asked: string[] = []
-    const began = clock.now()
-    const renew = async (): Promise<Identity<User>> => {
-      asked.push('renew')
-      await waiting
-      return { user: ada, session: 's1', expires: new Date(began + ms), renew }
-    }
-    const sliding = consumer(
-      contract('/ws/sliding', {}),
-      {
-        auth: async () => ({ user: ada, session: 's1', expires: new Date(began + 100_000), renew }),
-        authorize: ({ why }) => asked.push(why) > 0,
-      },
-      () => ({}),
-    )
-    const alice = await visit(sliding, {}, { headers: {}, server: testServer({ clock }) })
-    await clock.advance(70_000)
-    expect(asked).toEqual(['open', 'renew'])
-    alice.leave()
-    await alice.closed
-    answer()
-    await clock.advance(100_000)
-    expect(asked).toEqual(['open', 'renew'])
-  },
-)
+])('a session that is read again as its socket leaves, and %s, causes no further question', async (_, ms) => {
+  const clock = testClock()
+  const { promise: waiting, resolve: answer } = Promise.withResolvers<void>()
+  const asked: string[] = []
+  const began = clock.now()
+  const renew = async (): Promise<Identity<User>> => {
+    asked.push('renew')
+    await waiting
+    return { user: ada, session: 's1', expires: new Date(began + ms), renew }
+  }
+  const sliding = consumer(
+    contract('/ws/sliding', {}),
+    {
+      auth: async () => ({ user: ada, session: 's1', expires: new Date(began + 100_000), renew }),
+      authorize: ({ why }) => asked.push(why) > 0,
+    },
+    () => ({}),
+  )
+  const alice = await visit(sliding, {}, { headers: {}, server: testServer({ clock }) })
+  await clock.advance(70_000)
+  expect(asked).toEqual(['open', 'renew'])
+  alice.leave()
+  await alice.closed
+  answer()
+  await clock.advance(100_000)
+  expect(asked).toEqual(['open', 'renew'])
+})
 
 test('a session that slides within its last seconds lives on too', async () => {
   const { clock, auth, signIn, server } = world()
@@ -187,7 +184,7 @@ test('a session that slides within its last seconds lives on too', async () => {
   expect((await alice.closed).code).toBe(4401)
 })
 
-test('a session that does not slide is read a few times before it expires, and closed to the millisecond', async () => {
+test('a session that does not slide is read a few times before it expires, and closed on time', async () => {
   const { clock, auth, signIn, server, state } = world()
   const open = consumer(notes, { auth, authorize: () => ({ canWrite: true }) }, () => ({
     on: { write: () => {} },
@@ -228,7 +225,7 @@ test('a session that has ended closes the socket when its lease is asked for', a
   expect((await alice.closed).code).toBe(4401)
 })
 
-test('a session that belongs to somebody else now closes the socket', async () => {
+test('a session that belongs to another user now closes the socket', async () => {
   const { clock, editor, signIn, server } = world()
   const alice = await visit(editor, at, { ...signIn('s1', { user: ada }), server })
   signIn('s1', { user: grace })
@@ -237,7 +234,7 @@ test('a session that belongs to somebody else now closes the socket', async () =
 })
 
 // proves: database-away
-test('while the second door cannot be asked the old grant holds, to the end of its lease and no longer', async () => {
+test('while authorize cannot be asked the old grant holds, to the end of its lease', async () => {
   const { clock, editor, signIn, server, state } = world()
   const alice = await visit(editor, at, { ...signIn('s1', { user: ada }), server })
   state.away = true
@@ -247,7 +244,7 @@ test('while the second door cannot be asked the old grant holds, to the end of i
   expect((await alice.closed).code).toBe(4503)
 })
 
-test('a database that comes back within the lease costs nobody anything', async () => {
+test('a database that comes back within the lease ends no socket', async () => {
   const { clock, editor, signIn, server, state } = world()
   const alice = await visit(editor, at, { ...signIn('s1', { user: ada }), server })
   state.away = true
@@ -286,7 +283,7 @@ test('a recheck closes those who have lost the right, and keeps the others', asy
 })
 
 // proves: revoked
-test('revoking a user closes all of their sockets and refuses what was issued before, but not a new sign-in', async () => {
+test('revoking a user closes all sockets and refuses older credentials, but not a new sign-in', async () => {
   const { clock, editor, signIn, server } = world()
   const old = signIn('old', { user: ada, session: 'old', issuedAt: new Date(clock.now() - 1_000) })
   const alice = await visit(editor, at, { ...old, server })
@@ -342,7 +339,7 @@ test('a kick ends one room alone, and who may come back is for authorize to say'
   await expect(visit(editor, at, { ...who, server })).resolves.toBeDefined()
 })
 
-test('a kick of one ends nobody else in that room, and the same person nowhere else', async () => {
+test('a kick from one room ends no other user there, and the same user in no other room', async () => {
   const { editor, signIn, server } = world()
   const [one, other] = [signIn('s1', { user: ada }), signIn('s2', { user: grace })]
   for (const who of [one, other])
@@ -353,7 +350,7 @@ test('a kick of one ends nobody else in that room, and the same person nowhere e
   expect(server.connections).toBe(3)
 })
 
-test('whoever names nobody is told so, and closes nobody', async () => {
+test('a revocation without a name is a TypeError, and closes no socket', async () => {
   const { editor, signIn, server } = world()
   await visit(editor, at, { ...signIn('s1', { user: ada }), server })
   await expect(server.revoke({ reason: 'oops' })).rejects.toThrow(TypeError)
@@ -601,7 +598,7 @@ test('what a door says to someone who has gone is no verdict on those who stay',
   expect([server.connections, asked.length]).toEqual([2, 5])
 })
 
-test('two tokens of one session that nobody can ask again keep what each says', async () => {
+test('two tokens of one session without a renewal keep what each says', async () => {
   const { server } = world()
   const seen: string[] = []
   const auth: Authenticator<User> = async ({ headers }) => ({
@@ -620,7 +617,7 @@ test('two tokens of one session that nobody can ask again keep what each says', 
   expect(seen).toEqual([])
 })
 
-test('an order is not answered by the question of a lease from before it, through a socket that was being asked', async () => {
+test('a recheck is not answered by an earlier question of a lease, through a socket being asked', async () => {
   const { server, clock } = world()
   const answers: { readonly why: string; readonly answer: PromiseWithResolvers<boolean> }[] = []
   const slow = consumer(
@@ -681,7 +678,7 @@ test('a grant of another make than JSON is compared too: what a set has lost is 
   expect(seen).toEqual([[]])
 })
 
-test('a recheck while an identity is being renewed sets no second clock, which nobody would stop', async () => {
+test('a recheck during the renewal of an identity sets no second timer', async () => {
   const { clock, server } = world()
   const expires = new Date(clock.now() + 100_000)
   const slow = Promise.withResolvers<void>()
@@ -708,7 +705,7 @@ test('a recheck while an identity is being renewed sets no second clock, which n
   expect(renewed).toBe(2)
 })
 
-test('a revocation that the store cannot keep reaches the other nodes all the same, and its caller hears of it', async () => {
+test('a revocation that the store cannot keep reaches other nodes, and its caller gets the error', async () => {
   const clock = testClock()
   const layer = changedLinks(memory({ clock }), (link) => ({
     publish: (topic, pack, keep) =>
@@ -724,7 +721,7 @@ test('a revocation that the store cannot keep reaches the other nodes all the sa
   expect((await phone.closed).code).toBe(4401)
 })
 
-test('a wall clock that jumps back before the renewal keeps nobody in beyond the end', async () => {
+test('a wall clock that jumps back before the renewal keeps no socket open beyond the end', async () => {
   const { clock, auth, signIn, server } = world()
   const plain = consumer(contract('/ws/plain', {}), { auth }, () => ({}))
   const who = signIn('s1', { user: ada, session: 's1', expires: new Date(clock.now() + 50_000) })
@@ -745,7 +742,7 @@ test('nor does one that jumps back before the doors are asked again', async () =
   expect((await alice.closed).code).toBe(4401)
 })
 
-test('however long a lease is, a door that could not be asked is asked again within half a minute', async () => {
+test('with a lease of any length, a failed question is asked again within half a minute', async () => {
   const { clock, auth, signIn, server, state } = world()
   const daily = consumer(
     contract('/ws/daily', {}),
@@ -768,7 +765,7 @@ test('however long a lease is, a door that could not be asked is asked again wit
   expect((await alice.closed).code).toBe(4403)
 })
 
-test('an identity whose renewal never answers has its client asked for a new credential all the same', async () => {
+test('an identity whose renewal never answers still has its client asked for a new credential', async () => {
   const { clock, server } = world()
   const expires = new Date(clock.now() + 600_000)
   const auth: Authenticator<User> = async () => ({ user: ada, expires, renew: () => new Promise(() => {}) })
@@ -783,7 +780,7 @@ test('an identity whose renewal never answers has its client asked for a new cre
   expect(asked).toEqual([25_000])
 })
 
-test('nobody joins a question of a lease from before a change of rights, however late it is answered', async () => {
+test('no socket joins a question of a lease from before a change of rights, however late', async () => {
   const clock = testClock()
   const server = testServer({ clock, limits: { handshakeMs: 60_000 } })
   const { promise: late, resolve: answer } = Promise.withResolvers<void>()
@@ -830,7 +827,7 @@ test.each([
   ['is revoked', (server: Server) => server.revoke({ user: ada.id, reason: 'banned' })],
   ['is kicked', (server: Server) => server.revoke({ user: ada.id, at: [notes, at], reason: 'be nice' })],
   ['expires', (_: Server, { advance }: TestClock) => advance(10_000)],
-])('what a handler is at work on says nothing for somebody who %s meanwhile', async (_what, end) => {
+])('a handler that is at work publishes nothing for a user who %s meanwhile', async (_what, end) => {
   const { clock, auth, signIn } = world()
   const faults: unknown[] = []
   const refused: SallyportEvent[] = []
@@ -862,7 +859,7 @@ test.each([
 })
 
 // proves: published-after-ban
-test('a farewell is heard of whoever was revoked, and nothing after it', async () => {
+test('the close handler of a revoked socket may publish, and nothing after it may', async () => {
   const server = testServer({})
   const auth: Authenticator<User> = async () => null
   let late: () => Promise<unknown> = async () => {}
@@ -882,7 +879,7 @@ test('a farewell is heard of whoever was revoked, and nothing after it', async (
   await bob.nothing()
 })
 
-test('whoever leaves by themselves is heard to the end', async () => {
+test('a socket that leaves by itself is heard to the end', async () => {
   const server = testServer({})
   const { promise: saved, resolve: save } = Promise.withResolvers<void>()
   const auth: Authenticator<User> = async () => null
@@ -958,7 +955,7 @@ test('a loop that has left another one before says no more than any when its rig
   await bob.nothing()
 })
 
-test('a loop that waits for the next message when its right ends is heard with its farewell, and not after it', async () => {
+test('a loop that waits when its right ends may publish its last words, and nothing later', async () => {
   const server = testServer({})
   const auth: Authenticator<User> = async () => null
   let late: () => Promise<unknown> = async () => {}
@@ -993,7 +990,7 @@ test('a loop that ends its socket by denying what it reads says nothing more eit
   expect(await refused).toMatchObject({ status: 403, reason: 'ended' })
 })
 
-test('what comes after the end of a credential is not heard, though the alarm of a process that slept has not rung yet', async () => {
+test('no message is heard after the end of a credential, also before a late timer', async () => {
   const { clock, auth, signIn } = world()
   const events: SallyportEvent[] = []
   const server = testServer({ clock, on: (event) => events.push(event) })

@@ -24,7 +24,7 @@ function world(limits: ServerOptions['limits'] = {}) {
 const of = (most: number, burst: number) => ({ most, eachMs: 1_000, burst })
 const tooManyBytes = { reason: { status: 429, reason: 'too-many-bytes' } }
 
-test('a socket over its bytes is refused with 429, told of once, and closed with 4429 when it goes on', async () => {
+test('a socket over its byte rate is refused with 429, told once, and then closed with 4429', async () => {
   const { clock, server, events } = world({ byteRate: of(1_024, 70_000), rate: null })
   const tab = await visit(listening, {}, { user: ada, server })
   const state = { isSent: false }
@@ -76,7 +76,7 @@ test('bytes are those of the wire: three for a character that takes three', asyn
 })
 
 // proves: costly-member
-test('all sockets of an identity share their bytes, over reconnects too, and nobody else pays', async () => {
+test('all sockets of an identity share their byte rate over reconnects, and cost others nothing', async () => {
   const { server, events } = world({ identityByteRate: of(1, 10_000), rate: null })
   for (let count = 0; count < 4; count++) {
     const tab = await visit(listening, {}, { user: ada, server })
@@ -230,7 +230,7 @@ test('a message type that takes more than 50 ms to validate is told of once, wit
   ])
 })
 
-test('nothing of a message is parsed when no time is left, and what goes on beyond its rate is closed', async () => {
+test('no message is parsed when no time is left, and a socket that goes on is closed', async () => {
   const { clock, server, inside, costs } = slowWorld({ rate: of(20, 20), rateGraceMs: 3_000 })
   const tab = await visit(inside, {}, { user: ada, server })
   tab.raw(pay(10_000))
@@ -250,7 +250,7 @@ test('nothing of a message is parsed when no time is left, and what goes on beyo
   expect(costs).toEqual([10_000])
 })
 
-test('a user whose validator stood still twice with the machine is refused for a while, and stays', async () => {
+test('a user whose validator twice stood still with the machine is refused a while, and stays', async () => {
   const { clock, server, inside, costs } = slowWorld()
   const tab = await visit(inside, {}, { user: ada, server })
   for (let count = 0; count < 300; count++) {
@@ -263,7 +263,7 @@ test('a user whose validator stood still twice with the machine is refused for a
   expect(costs.length).toBeLessThan(300)
 })
 
-test('a message that took ten seconds, for whatever reason, shuts its sender out for forty at most', async () => {
+test('a message that took 10 s, for any reason, blocks its sender for 40 s at most', async () => {
   const { clock, server, inside } = slowWorld()
   const tab = await visit(inside, {}, { user: ada, server })
   await tab.send(10_000)
@@ -283,7 +283,7 @@ test('the guests of a network share the time', async () => {
 })
 
 // proves: guest-neighbour
-test('what one guest uses up of its network closes no socket of another, and its own rate still does', async () => {
+test('what one guest uses of its network closes no socket of another, its own rate does', async () => {
   const { clock, server, inside } = slowWorld({ rate: of(20, 20), rateGraceMs: 3_000 })
   const come = () => visit(inside, {}, { headers: {}, server })
   const [costly, honest] = [await come(), await come()]
@@ -325,7 +325,7 @@ test('a validator that throws is charged for as well', async () => {
   expect(costs).toEqual([])
 })
 
-test('ten invalid messages of an identity in ten seconds close with 4400, over sockets and reconnects', async () => {
+test('ten invalid messages of an identity in 10 s close with 4400, over sockets and reconnects', async () => {
   const { clock, server, events } = world()
   for (let count = 0; count < 3; count++) {
     const tab = await visit(listening, {}, { user: ada, server })

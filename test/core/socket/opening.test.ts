@@ -59,7 +59,7 @@ test('close runs after a handler that ended the socket, whether it waits for som
   expect(events).toEqual(['now', 'closed', 'soon', 'closed'])
 })
 
-test('a promise of any make is awaited: handlers run one at a time, and its rejection is a refusal', async () => {
+test('a promise of any kind is awaited: handlers run in turn, and its rejection is a refusal', async () => {
   const events: string[] = []
   // query builders run when they are awaited, and not before
   const query = (then: () => unknown): unknown => ({
@@ -310,7 +310,7 @@ function aborted(): Error {
   return Object.assign(new Error('aborted'), { name: 'AbortError' })
 }
 
-test('what was called off while its socket is open is a fault: nobody has called that off', async () => {
+test('a handler that rejects with an abort while its socket is open is a fault', async () => {
   const faults: unknown[] = []
   const server = testServer({ report: (error) => faults.push(error) })
   const calledOff = consumer(commands, { auth: anyone }, () => ({

@@ -39,7 +39,7 @@ test('a client that asks for a sign of life gets one', async () => {
   expect(await next('pong')).toEqual({ op: 'pong' })
 })
 
-test('asking for signs of life counts as speaking, so that nobody is made to answer without end', async () => {
+test('asking for signs of life counts as sending, so that no peer is made to answer without end', async () => {
   const { send, next } = await inside()
   for (let count = 0; count < 4; count++) send({ op: 'ping' })
   expect(await next('err')).toMatchObject({ status: 429, code: 'too-many-messages' })

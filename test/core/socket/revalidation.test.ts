@@ -64,7 +64,7 @@ test('three rechecks at once ask once, and once more for all that came meanwhile
   expect(asked).toEqual(['open', 'recheck', 'recheck'])
 })
 
-test('about someone whom the first of two rechecks has closed out nobody is asked again', async () => {
+test('a socket that the first of two rechecks has closed is not asked about again', async () => {
   const { asked, answers, come, recheck } = world()
   const alice = await come()
   const receipts = [recheck(), recheck()]
@@ -132,7 +132,7 @@ test.each([
   ['cannot be asked again', false],
   ['can be asked again', true],
 ])(
-  'a grant is never that of another socket, where neither rests on a session or a token: who %s',
+  'a grant is never that of another socket, when neither has a session or a token: who %s',
   async (_, can) => {
     const server = testServer()
     const auth: Authenticator<User & { readonly role: string }> = async ({ headers }) => {
@@ -154,7 +154,7 @@ test.each([
   },
 )
 
-test('without a lease nobody stays whose right cannot be found out', async () => {
+test('without a lease a socket closes when its right cannot be found out', async () => {
   const { faults, answers, come, recheck } = world()
   const alice = await come()
   const receipt = recheck()
@@ -233,7 +233,7 @@ function renewing(judge: () => boolean | Promise<boolean>) {
   return { clock, told, server, come }
 }
 
-test('while the second door cannot be asked about a new credential, the one in use holds to its end', async () => {
+test('while authorize cannot be asked about a new credential, the one in use holds to its end', async () => {
   const { clock, server, come } = renewing(() => {
     throw new Error('database away')
   })
@@ -259,7 +259,7 @@ test('who leaves while their new credential is judged has refreshed nothing', as
   expect(alice.refreshes).toEqual([])
 })
 
-test('nor is anything told of whoever leaves between the answer to their new credential and the taking of it', async () => {
+test('a socket that leaves before its new credential is used has no event after its end', async () => {
   for (let turns = 0; turns < 20; turns++) {
     const { promise: judged, resolve: judge } = Promise.withResolvers<boolean>()
     const { clock, told, come } = renewing(() => judged)
@@ -276,36 +276,33 @@ test('nor is anything told of whoever leaves between the answer to their new cre
 test.each([
   ['without a lease is closed', {}, 4503],
   ['stays to the end of its lease', { lease: '60s' } as const, null],
-])(
-  'whoever is inside of a door that never answers %s, and keeps no recheck waiting',
-  async (_, lease, code) => {
-    const clock = testClock()
-    const faults: unknown[] = []
-    const server = testServer({ clock, report: (error) => faults.push(error) })
-    const signals: AbortSignal[] = []
-    const silent = consumer(
-      lines,
-      {
-        auth: async () => ({ user: ada }),
-        ...lease,
-        authorize: ({ why, signal }) => {
-          if (why === 'open') return true
-          signals.push(signal)
-          return new Promise<boolean>(() => {})
-        },
+])('a socket whose authorize never answers %s, and keeps no recheck waiting', async (_, lease, code) => {
+  const clock = testClock()
+  const faults: unknown[] = []
+  const server = testServer({ clock, report: (error) => faults.push(error) })
+  const signals: AbortSignal[] = []
+  const silent = consumer(
+    lines,
+    {
+      auth: async () => ({ user: ada }),
+      ...lease,
+      authorize: ({ why, signal }) => {
+        if (why === 'open') return true
+        signals.push(signal)
+        return new Promise<boolean>(() => {})
       },
-      () => ({ message: () => {} }),
-    )
-    const alice = await visit(silent, {}, { headers: {}, server })
-    const receipt = server.recheck({ user: ada.id })
-    await clock.advance(5_000)
-    expect(await receipt).toMatchObject({ closed: code === null ? 0 : 1 })
-    expect(faults).toMatchObject([{ message: 'no answer within 5000 ms' }])
-    expect(signals.map(({ aborted }) => aborted)).toEqual([true])
-    expect(server.connections).toBe(code === null ? 1 : 0)
-    if (code !== null) expect((await alice.closed).code).toBe(code)
-  },
-)
+    },
+    () => ({ message: () => {} }),
+  )
+  const alice = await visit(silent, {}, { headers: {}, server })
+  const receipt = server.recheck({ user: ada.id })
+  await clock.advance(5_000)
+  expect(await receipt).toMatchObject({ closed: code === null ? 0 : 1 })
+  expect(faults).toMatchObject([{ message: 'no answer within 5000 ms' }])
+  expect(signals.map(({ aborted }) => aborted)).toEqual([true])
+  expect(server.connections).toBe(code === null ? 1 : 0)
+  if (code !== null) expect((await alice.closed).code).toBe(code)
+})
 
 /** A room whose rechecks are answered by hand, and what its second door was asked. */
 function judgedLease() {
@@ -340,7 +337,7 @@ test('a lease that is due while the doors are asked is asked for after that', as
   expect(asked).toEqual(['open', 'recheck', 'lease'])
 })
 
-test('of someone who has left while they were asked about nothing is asked when their lease would be over', async () => {
+test('a socket that left while it was asked about is not asked about again at its lease', async () => {
   const clock = testClock()
   const { leased, asked, judge } = judgedLease()
   const server = testServer({ clock })

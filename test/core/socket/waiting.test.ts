@@ -135,7 +135,7 @@ describe('what waits for an identity', () => {
     expect(at).toEqual([{ text: 'at work' }, { text: large }])
   })
 
-  test('holds nobody else up, and is no longer short when half of it is worked off: the next lapse is told anew', async () => {
+  test('delays no other identity, and tells the next lapse anew after half was worked off', async () => {
     const { come, limited, workOff } = world({ waitingBytes: 70_000 })
     const tab = await come()
     for (let lapse = 1; lapse <= 2; lapse++) {
@@ -146,7 +146,7 @@ describe('what waits for an identity', () => {
     }
   })
 
-  test('goes on counting what a peer has said before it left, which is given back when that is dropped', async () => {
+  test('counts the messages of a peer that has left until they are dropped', async () => {
     const { server, come } = world({ waitingBytes: 130_000 })
     const [gone, here] = [await come(), await come()]
     for (let count = 0; count < 3; count++) void gone.send('say', { text: large })

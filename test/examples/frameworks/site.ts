@@ -43,7 +43,7 @@ export async function begin(make: () => Site | Promise<Site>): Promise<Started> 
 
 /** What holds for the site of every framework. */
 export function behaves(make: () => Site | Promise<Site>): void {
-  test('whoever has signed in over HTTP hears what a route of HTTP publishes', async () => {
+  test('a user who has signed in over HTTP hears what a route of HTTP publishes', async () => {
     const { origin, url, login, post } = await begin(make)
     const cookie = await login()
     const socket = new Ws(url, { headers: { Cookie: cookie, Origin: origin } })
@@ -72,7 +72,7 @@ export function behaves(make: () => Site | Promise<Site>): void {
   })
 
   // proves: session-fixation
-  test('signing in makes another session of one that is there: whoever had planted it is out', async () => {
+  test('signing in replaces a session that is there: the person who had planted it is out', async () => {
     const { origin, url, login } = await begin(make)
     const planted = await login()
     const socket = new Ws(url, { headers: { Cookie: planted, Origin: origin } })

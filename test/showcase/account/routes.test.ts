@@ -110,7 +110,7 @@ test('no token of a session is in what a page is told of it', async () => {
   expect(text).not.toContain(token)
 })
 
-test("somebody else's session cannot be ended, and looks like one that is not there", async () => {
+test('the session of another user cannot be ended, and looks like one that is not there', async () => {
   const running = await start()
   const [ada, mallory] = [await signUp(running, 'ada2'), await signUp(running, 'mallory')]
   const [session] = await sessionsOf(ada)
@@ -134,7 +134,7 @@ test('a page of another site ends nothing, and a stranger sees nothing', async (
   expect(await sessionsOf(ada)).toHaveLength(1)
 })
 
-test('the page hears when sockets and sessions of its owner come and go, and of nobody else', async () => {
+test('the page hears when sockets and sessions of its owner come and go, and of no other user', async () => {
   const running = await start()
   const [ada, bob] = [await signUp(running, 'ada2'), await signUp(running, 'bob')]
   const page = pageClient(running, ada).open(account)
@@ -152,7 +152,7 @@ test('the page hears when sockets and sessions of its owner come and go, and of 
   await expect.poll(() => changes).toBe(before + 2)
 })
 
-test('whoever found an open page cannot guess the password there', async () => {
+test('a stranger at an open page cannot guess the password there', async () => {
   const running = await start()
   const ada = await signUp(running, 'ada2')
   const statuses: number[] = []

@@ -90,7 +90,7 @@ onBothDatabases('the admin console', (fresh) => {
     await until(again, ({ state }) => state === 'denied')
   })
 
-  test('a kick ends one room with its reason and leaves the others open; who was kicked may come back', async () => {
+  test('a kick ends one room with its reason and leaves the others open; the user may come back', async () => {
     const running = await start({ DATABASE_URL: await fresh() })
     const [ada, bob] = [await demo(running, 'ada'), await signUp(running, 'bob')]
     const [lobby, news] = [await open(running, bob, 'lobby'), await open(running, bob, 'announcements')]
@@ -174,7 +174,7 @@ test('no administrator bans or demotes themselves, nor takes the last owner from
   expect((await people(ada, 'lovelace'))[0]).toMatchObject({ role: 'admin', ban: null })
 })
 
-test('what an administrator does through the identity server is in the audit too, without the password', async () => {
+test('administration through the identity server is in the audit too, without the password', async () => {
   const running = await start()
   const [ada, bob] = [await demo(running, 'ada'), await signUp(running, 'bob')]
   const by = await idOf(ada, 'ada')
@@ -207,7 +207,7 @@ test('what an administrator does through the identity server is in the audit too
   expect(JSON.stringify(entries)).not.toContain(newPassword)
 })
 
-test('the identity server hands nobody the sessions of others, and lets no administrator lose the role', async () => {
+test('the identity server gives no sessions of others, and no administrator can lose the role', async () => {
   const running = await start()
   const ada = await demo(running, 'ada')
   const userId = await idOf(ada, 'ada')

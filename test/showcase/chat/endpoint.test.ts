@@ -39,7 +39,7 @@ onBothDatabases('the chat', (fresh) => {
     expect(page.messages.map(({ text }) => text)).toEqual(texts)
   })
 
-  test('a room for members lets members in and nobody else, as if it did not exist', async () => {
+  test('a room for members lets members in and refuses others, as if it did not exist', async () => {
     const running = await start({ DATABASE_URL: await fresh() })
     const [grace, stranger] = [await demo(running, 'grace'), await signUp(running, 'stranger')]
     const inside = await enter(running, grace, '/ws/chat/engineering')
@@ -110,7 +110,7 @@ onBothDatabases('the chat', (fresh) => {
   })
 })
 
-test('an access token opens a socket, in the header or in the subprotocol list, and never in the URL', async () => {
+test('an access token opens a socket, in the header or in the subprotocol list, not in the URL', async () => {
   const running = await start()
   const ada = await signUp(running, 'ada2')
   const answer = await askToken(running, { username: 'ada2', password: ada.password })

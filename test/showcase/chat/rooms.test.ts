@@ -7,7 +7,7 @@ import { type Browser, demo, type Running, signUp, type Someone, start } from '.
 onBothDatabases('rooms', (fresh) => {
   const started = async (): Promise<Running> => start({ DATABASE_URL: await fresh() })
 
-  test('the lobby is open to everyone signed in, and to nobody else', async () => {
+  test('the lobby is open to all who are signed in, and to no other user', async () => {
     const running = await started()
     const ada = await signUp(running, 'ada2')
     expect(await titles(ada)).toEqual(['Announcements', 'Lobby'])
@@ -40,7 +40,7 @@ onBothDatabases('rooms', (fresh) => {
     expect((await other.post('/api/rooms', room)).status).toBe(201)
   })
 
-  test('a room for members is hidden from others: the same answer as for a room that does not exist', async () => {
+  test('a room for members answers others as a room that does not exist does', async () => {
     const running = await started()
     const [owner, stranger] = [await signUp(running, 'owner'), await signUp(running, 'stranger')]
     const { id } = await create(owner, { title: 'Board', visibility: 'members', readOnly: false })

@@ -26,7 +26,7 @@ onBothDatabases('starting', (fresh) => {
     expect(secrets[0]?.length).toBeGreaterThanOrEqual(32)
   })
 
-  test('again makes nobody, and whoever was signed in still is', async () => {
+  test('again makes no people, and keeps sessions', async () => {
     const env = { DATABASE_URL: await fresh() }
     const first = await start(env)
     const cookie = (await demo(first, 'ada')).cookie()
@@ -36,7 +36,7 @@ onBothDatabases('starting', (fresh) => {
     expect((await fetch(`${second.url}/api/rooms`, { headers: { cookie } })).status).toBe(200)
   })
 
-  test('in production makes the lobby and nobody', async () => {
+  test('in production makes the lobby and no people', async () => {
     const running = await start({
       DATABASE_URL: await fresh(),
       NODE_ENV: 'production',

@@ -57,7 +57,7 @@ onBothDatabases('identity', (fresh) => {
     expect((await ada.post('/api/auth/update-user', { image })).status).toBe(400)
   })
 
-  test('nobody becomes an administrator by asking for it', async () => {
+  test('no user becomes an administrator by asking for it', async () => {
     const running = await start({ DATABASE_URL: await fresh() })
     const page = browser(running)
     const person = {
@@ -181,7 +181,7 @@ test('a bad explicit credential is refused, though a good cookie stands beside i
   }
 })
 
-test('paths that better-auth would serve, but nobody needs, are closed', async () => {
+test('paths that better-auth would serve, but the showcase does not need, are closed', async () => {
   const running = await start()
   const ada = await demo(running, 'ada')
   const closed = [

@@ -48,7 +48,7 @@ describe('metrics', () => {
     }
   })
 
-  test('are for whoever has the token', async () => {
+  test('are open to a request with the token', async () => {
     const running = await start({ METRICS_TOKEN: 'a-token-of-some-length' })
     const ask = (token: string) =>
       rawRequest(running, '/metrics', { headers: { via: '1.1 proxy', authorization: `Bearer ${token}` } })
@@ -94,7 +94,7 @@ describe('the name of the server', () => {
 })
 
 describe('production', () => {
-  test('sends cookies over https alone, asks browsers to stay there, and makes nobody up', async () => {
+  test('sends cookies over https alone, asks browsers to stay there, and makes no people up', async () => {
     const running = await start({
       NODE_ENV: 'production',
       SECRET: 'a secret of thirty-two characters',

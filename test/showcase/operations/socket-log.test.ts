@@ -70,7 +70,7 @@ test('every event is counted, and no label holds a name, a path or an address', 
     expect(text).not.toContain(unbounded)
 })
 
-test('every event but a message that was sent has a line, and who was not let in has no path in it', () => {
+test('every event but a sent message has a line, and a refusal has no path in it', () => {
   const { lines } = told()
   expect(lines.map(({ msg }) => msg)).toEqual(
     Object.keys(examples).flatMap((type) => (type === 'sent' ? [] : [`socket ${type}`])),

@@ -90,7 +90,7 @@ describe('the audit on a page', () => {
     expect(isShown(entry, { ...noFilter, to: 1_999 })).toBe(false)
   })
 
-  test('an entry that came twice is shown once, the newest first, and no more than can be looked at', () => {
+  test('an entry that came twice is shown once, newest first, and no more than can be read', () => {
     const [one, three] = [
       { ...entry, id: '1' },
       { ...entry, id: '3' },
@@ -109,7 +109,7 @@ test('a draft is kept by person and room', () => {
   expect(draftOf('ada', 'lobby')).toBe('')
 })
 
-test('whoever hears of an end while a new session is on its way waits for it', async () => {
+test('a page that hears of an end while a new session is on its way waits for it', async () => {
   const { begin, end, settled } = renewal()
   await settled()
   begin()

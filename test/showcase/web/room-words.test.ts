@@ -42,7 +42,7 @@ describe('the words for a connection', () => {
 })
 
 describe('the lock of the composer', () => {
-  test('it is open to those whose grant lets them write, and to nobody else', () => {
+  test('it is open to those whose grant lets them write, and to no other user', () => {
     const lock = (grant: Parameters<typeof composerLock>[0]['grant']) =>
       composerLock({ state: 'open', grant }, true)
     expect(lock({ canWrite: true, role: 'member' })).toBeNull()
@@ -82,12 +82,12 @@ describe('the people of a room', () => {
     ])
   })
 
-  test('a presence without a name is somebody', () => {
+  test('a presence without a name is shown as a person', () => {
     const presence = { members: [{ user: 'x', info: null }], count: 1 }
     expect(peopleOf([], presence)[0]?.name).toBe('somebody')
   })
 
-  test('of a crowd those with a role are listed, and nobody is called away', () => {
+  test('of a crowd those with a role are listed, and no member is shown as gone', () => {
     const crowd = { members: [], count: 201 }
     expect(peopleOf([ada, grace], crowd).map(({ name, here }) => [name, here])).toEqual([
       ['Ada', null],
