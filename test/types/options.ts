@@ -2,6 +2,8 @@
 import { expectTypeOf } from 'vitest'
 import { z } from 'zod'
 import { anyOf, anyone, type Authenticator, consumer, contract, endpoint, type EndpointOptions, type HandlerTable, type LoopSocket, optional, type Socket, type SocketOf, text } from '../../src/index.ts'
+import { jwt } from '../../src/auth/jwt.ts'
+import { sessions } from '../../src/auth/sessions.ts'
 
 interface User {
   readonly id: string
@@ -46,6 +48,9 @@ consumer(chat, { auth: anyOf(member, robot), authorize: ({ user }) => ('id' in u
 consumer(chat, { auth: optional(member), authorize: ({ user }) => user && { canWrite: user.id === 'a' } }, ({ user }) => ({ on, calls, open: () => expectTypeOf(user).toEqualTypeOf<User | null>() }))
 consumer(chat, { auth: anyOf(member, async ({ origin }) => ({ user: { id: String(origin) } })), authorize: ({ user }) => ({ canWrite: user.id === 'a' }) }, () => ({ on, calls }))
 consumer(chat, { auth: ({ id }) => ({ user: { name: id } }), authorize: ({ user }) => ({ canWrite: user.name === 'a' }) }, ({ user }) => ({ on, calls, open: () => user.name.length }))
+const jwks = new URL('https://id.example/jwks')
+consumer(chat, { auth: jwt({ issuer: 'https://id.example', audience: 'b', jwks, user: ({ sub }) => ({ id: String(sub) }) }), authorize: ({ user }) => ({ canWrite: user.id === 'a' }) }, () => ({ on, calls }))
+consumer(chat, { auth: sessions({ cookie: 'a', load: async (id) => ({ userId: id }), user: async ({ userId }) => ({ id: userId, name: 'a' }) }), authorize: ({ user }) => ({ canWrite: user.name === 'a' }) }, () => ({ on, calls }))
 // @ts-expect-error Type 'Promise<{ id: string; }>' is not assignable to type 'Identity<unknown> | Promise<Identity<unknown> | null> | null'
 consumer(plain, { auth: async ({ id }) => ({ id }) }, () => ({ on }))
 // @ts-expect-error Type '{ name: string; }' is not assignable to type 'Identity<unknown> | Promise<Identity<unknown> | null> | null'

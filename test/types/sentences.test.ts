@@ -41,6 +41,7 @@ test.each(['contracts.ts', 'options.ts'])(
     const source = readFileSync(join(import.meta.dirname, file), 'utf8')
     const lines = source
       .replace('../../src/index.ts', 'sallyport')
+      .replaceAll(/'\.\.\/\.\.\/src\/(auth\/[a-z-]+)\.ts'/g, "'sallyport/$1'")
       .split('\n')
       .map((line) => line.replace('// @ts-expect-error ', '// '))
     const wanted = lines.flatMap((line, index) =>

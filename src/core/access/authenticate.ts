@@ -1,7 +1,7 @@
 import { Denial, deny } from '../../wire/errors.ts'
 import { isRecord } from '../../wire/json.ts'
 import { aFunction, assertKind, type OptionKind } from '../../wire/options.ts'
-import type { Authenticator, AuthRequest, SecurityScheme } from '../api/handshake.ts'
+import type { Authenticator, AuthRequest, SecurityScheme, UserOf } from '../api/handshake.ts'
 import { limitLookup } from './limit-lookup.ts'
 import { dated, type Identity } from '../api/identity.ts'
 import { tellsOrigin } from './origin.ts'
@@ -89,19 +89,15 @@ function refuseUnclaimed(door: AuthRequest): void {
 }
 
 /**
- * One authenticator for all users of several. It is a condition, because the compiler reads a call that returns a function only
- * after all that stands beside it, such as an `authorize` that needs the user.
- */
-export type AnyOf<A> = [A] extends [Authenticator<infer U>] ? Authenticator<U> : never
-
-/**
  * Tries authenticators in order; the first that knows the credential decides, and one that denies ends the search: a bad
  * credential never falls through to the next.
  *
  * @throws TypeError when one of them is no authenticator
  * @example anyOf(bearer, member)
  */
-export function anyOf<A extends readonly Authenticator<unknown>[]>(...authenticators: A): AnyOf<A[number]> {
+export function anyOf<A extends readonly Authenticator<unknown>[]>(
+  ...authenticators: A
+): Authenticator<UserOf<A[number]>> {
   for (const one of authenticators) assertKind('what anyOf() tries', one, anAuthenticator)
   const first = async (door: AuthRequest): Promise<Identity<unknown> | null> => {
     for (const one of authenticators) {
@@ -111,7 +107,7 @@ export function anyOf<A extends readonly Authenticator<unknown>[]>(...authentica
     return null
   }
   // an identity of one of them
-  return withSchemes(first, authenticators) as AnyOf<A[number]>
+  return withSchemes(first, authenticators) as Authenticator<UserOf<A[number]>>
 }
 
 /**
@@ -121,7 +117,9 @@ export function anyOf<A extends readonly Authenticator<unknown>[]>(...authentica
  * @throws TypeError when it is no authenticator
  * @example optional(member)
  */
-export function optional<A extends Authenticator<unknown>>(authenticator: A): AnyOf<A | Authenticator<null>> {
+export function optional<A extends Authenticator<unknown>>(
+  authenticator: A,
+): Authenticator<UserOf<A> | null> {
   assertKind('what optional() asks', authenticator, anAuthenticator)
   const orGuest = async (door: AuthRequest): Promise<Identity<unknown>> => {
     const identity = await ask(authenticator, door)
@@ -130,7 +128,7 @@ export function optional<A extends Authenticator<unknown>>(authenticator: A): An
     return { user: null }
   }
   // an identity of A, or a guest
-  return withSchemes(orGuest, [authenticator]) as AnyOf<A | Authenticator<null>>
+  return withSchemes(orGuest, [authenticator]) as Authenticator<UserOf<A> | null>
 }
 
 /**

@@ -61,13 +61,8 @@ export interface SecurityScheme {
   readonly name?: string
 }
 
-/**
- * Finds the identity of a handshake, at once or by a promise. `null` means that there is no credential of
- * this kind; a denial, that there is a bad one. Any other error is answered 503 and never taken for an
- * answer.
- */
-export interface Authenticator<U> {
-  (request: AuthRequest): Identity<U> | null | Promise<Identity<U> | null>
+/** What an authenticator says of itself, beside its function. */
+interface AuthenticatorTraits {
   readonly schemes?: readonly SecurityScheme[]
   /**
    * Set by an authenticator that calls `limitLookup` before each look-up of an explicit credential. Without
@@ -75,6 +70,18 @@ export interface Authenticator<U> {
    * ones; the answer is 429.
    */
   readonly limitsLookups?: true
+}
+
+/**
+ * Finds the identity of a handshake, at once or by a promise. `null` means that there is no credential of
+ * this kind; a denial, that there is a bad one. Any other error is answered 503 and never taken for an
+ * answer.
+ *
+ * The type has two parts for the sake of inference. The compiler reads a call that answers a plain function
+ * only after what stands beside it: an `authorize` beside `auth: jwt({ ... })` would not know its user.
+ */
+export type Authenticator<U> = AuthenticatorTraits & {
+  (request: AuthRequest): Identity<U> | null | Promise<Identity<U> | null>
 }
 
 /** The type of the user that an authenticator finds. */
