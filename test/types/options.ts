@@ -49,7 +49,7 @@ consumer(chat, { auth: optional(member), authorize: ({ user }) => user && { canW
 consumer(chat, { auth: anyOf(member, async ({ origin }) => ({ user: { id: String(origin) } })), authorize: ({ user }) => ({ canWrite: user.id === 'a' }) }, () => ({ on, calls }))
 consumer(chat, { auth: ({ id }) => ({ user: { name: id } }), authorize: ({ user }) => ({ canWrite: user.name === 'a' }) }, ({ user }) => ({ on, calls, open: () => user.name.length }))
 const jwks = new URL('https://id.example/jwks')
-consumer(chat, { auth: jwt({ issuer: 'https://id.example', audience: 'b', jwks, user: ({ sub }) => ({ id: String(sub) }) }), authorize: ({ user }) => ({ canWrite: user.id === 'a' }) }, () => ({ on, calls }))
+consumer(chat, { auth: jwt({ issuer: 'https://id.example', audience: 'b', jwks, user: ({ sub }) => ({ id: sub }) }), authorize: ({ user }) => ({ canWrite: user.id === 'a' }) }, () => ({ on, calls }))
 consumer(chat, { auth: sessions({ cookie: 'a', load: async (id) => ({ userId: id }), user: async ({ userId }) => ({ id: userId, name: 'a' }) }), authorize: ({ user }) => ({ canWrite: user.name === 'a' }) }, () => ({ on, calls }))
 // @ts-expect-error Type 'Promise<{ id: string; }>' is not assignable to type 'Identity<unknown> | Promise<Identity<unknown> | null> | null'
 consumer(plain, { auth: async ({ id }) => ({ id }) }, () => ({ on }))
