@@ -219,6 +219,7 @@ export const guarded: readonly Guarded[] = [
   core('access/require-scopes', 'core/access/require-scopes'),
   core(
     'admission/build-handshake',
+    'transports/node/conformance',
     'transports/node/handshake',
     'transports/node/wire',
     'security/subprotocol-echo',

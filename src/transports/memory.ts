@@ -3,6 +3,7 @@ import type { TransportRequest } from '../core/admission/transport.ts'
 import type { ServerContext, ServerHandshake } from '../core/server-context.ts'
 import { newId } from '../core/runtime/id.ts'
 import type { Identity } from '../core/api/identity.ts'
+import type { Reporter } from '../core/api/events.ts'
 import type { Connection, Packet, Receiver } from '../core/api/connection.ts'
 import { listItems } from '../core/access/credentials.ts'
 import type { Payload } from '../wire/body.ts'
@@ -51,7 +52,7 @@ export function memoryHandshake(
   request: MemoryRequest,
   receiver: FarReceiver,
 ): MemoryHandshake {
-  const pipe = new MemoryPipe(newId(), receiver)
+  const pipe = new MemoryPipe(newId(), { far: receiver, report: server.report })
   const handshake = buildHandshake(server, transportRequest(request, pipe))
   return { handshake, host: hostOf(request), far: pipe.far() }
 }
@@ -88,6 +89,7 @@ function transportRequest(request: MemoryRequest, pipe: MemoryPipe): TransportRe
 class MemoryPipe {
   readonly id: string
   readonly #far: FarReceiver
+  readonly #report: Reporter
   readonly #abort = new AbortController()
   #receiver: Receiver | null = null
   /** What arrived while the receiver was paused. A network would leave most of it with its sender. */
@@ -96,10 +98,12 @@ class MemoryPipe {
   #closed = false
   #accepted = false
   #bound = 0
+  #drained: (() => void) | null = null
 
-  constructor(id: string, far: FarReceiver) {
+  constructor(id: string, { far, report }: { readonly far: FarReceiver; readonly report: Reporter }) {
     this.id = id
     this.#far = far
+    this.#report = report
   }
 
   get signal(): AbortSignal {
@@ -118,8 +122,7 @@ class MemoryPipe {
       isBehind: false,
       isFull: false,
       send: (packet) => this.#toFar(packet),
-      // the far end takes all at once
-      whenDrained: (run) => queueMicrotask(() => this.#closed || run()),
+      whenDrained: (run) => this.#whenDrained(run),
       ping: () => this.#receiver?.alive(),
       bound: (bytes) => void (this.#bound = bytes),
       pause: () => void (this.#paused = true),
@@ -143,6 +146,28 @@ class MemoryPipe {
     return { send: (payload) => this.#fromFar(payload), close: end, cut: () => end(1006, '') }
   }
 
+  /** Calls back a turn later: the far end takes all at once. */
+  #whenDrained(run: () => void): void {
+    const isWaiting = this.#drained !== null
+    this.#drained = run
+    if (isWaiting) return
+    queueMicrotask(() => {
+      const drained = this.#drained
+      this.#drained = null
+      if (!this.#closed) drained?.()
+    })
+  }
+
+  #deliver(payload: Payload): void {
+    try {
+      this.#receiver?.message(payload, sizeOf(payload))
+    } catch (error) {
+      // one bad input ends one connection, never the process
+      this.#report(error, 'delivering a message')
+      this.#end(1011, '')
+    }
+  }
+
   #toFar({ payload }: Packet): void {
     if (!this.#closed) this.#far.message(payload)
   }
@@ -151,7 +176,7 @@ class MemoryPipe {
     if (this.#closed) return
     if (sizeOf(payload) > this.#bound) return this.#end(1009, 'message too large')
     if (this.#receiver === null || this.#paused) this.#held.push(payload)
-    else this.#receiver.message(payload, sizeOf(payload))
+    else this.#deliver(payload)
   }
 
   #resume(): void {
@@ -163,7 +188,7 @@ class MemoryPipe {
     while (this.#receiver !== null && !stops()) {
       const payload = this.#held.shift()
       if (payload === undefined) return
-      this.#receiver.message(payload, sizeOf(payload))
+      this.#deliver(payload)
     }
   }
 

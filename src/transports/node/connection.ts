@@ -285,6 +285,7 @@ export class NodeConnection implements Connection, SocketOwner, FrameListener {
     this.#phase = 'ended'
     this.#reader = null
     this.#held = null
+    this.#writer.stop()
     this.#timer?.cancel()
     this.#socket.destroy()
     const { connections } = this.#transport

@@ -105,6 +105,12 @@ export class FrameWriter implements Flushable {
     this.#closed = true
   }
 
+  /** The connection has ended: nothing is sent any more, and no drain is told. */
+  stop(): void {
+    this.#closed = true
+    this.#drained = null
+  }
+
   /** Writes all frames, then ends the socket. */
   end(): void {
     this.flush()

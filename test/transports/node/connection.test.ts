@@ -10,13 +10,6 @@ import { frame, goodbye, rawClient, say } from './raw-client.ts'
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 const soon = { interval: 1 }
 
-test('text comes as a string, binary as bytes of its own', async () => {
-  const house = await openHouse()
-  const { socket } = await rawClient(house.number, '/')
-  socket.write(Buffer.concat([say('é'), frame({ opcode: 2, payload: Buffer.from([0, 255]) })]))
-  await expect.poll(() => house.guests[0]?.got, soon).toEqual(['é', Uint8Array.of(0, 255)])
-})
-
 test.each([0, 1, 125, 126, 65_535, 65_536, 200_000])(
   'a message of %i bytes arrives whole at a client of ws, as text and as bytes',
   async (length) => {
@@ -248,16 +241,6 @@ test.each<[string, (socket: Socket) => void]>([
   await turn()
   expect(house.guests[0]?.ended).toHaveLength(1)
   expect(house.faults).toEqual([])
-})
-
-test('whoever terminates is not called back in the midst of it', async () => {
-  const house = await openHouse()
-  const { socket } = await rawClient(house.number, '/')
-  const [guest] = house.guests
-  guest?.connection.terminate()
-  expect(guest?.ended).toEqual([])
-  await once(socket, 'close')
-  expect(guest?.ended).toEqual([{ code: 1006, reason: '' }])
 })
 
 test.each([1004, 1005, 1006, 1015, 999, 2000, 5000, Number.NaN])(

@@ -110,30 +110,6 @@ test('a list that held nothing but a name and a credential keeps the name alone'
   expect(handshake[authRequest].credentials.of('ticket')).toBe('once')
 })
 
-test('API keys are hidden from application code, and not from authenticators', async () => {
-  const handshake = await handshakeOf(upgradeHead('/', { 'X-Team-Key': 'k1' }), {
-    carriers: { headers: ['X-Team-Key'] },
-  })
-  expect(handshake.headers.has('x-team-key')).toBe(false)
-  expect(handshake[authRequest].headers.get('x-team-key')).toBe('k1')
-})
-
-test('a subprotocol that was not offered cannot be answered', async () => {
-  const errors: unknown[] = []
-  const { number } = await serving(async (handshake) => {
-    for (const protocol of ['other', 'chat\r\nSet-Cookie: a=b', ''])
-      try {
-        handshake.accept(protocol)
-      } catch (error) {
-        errors.push(error)
-      }
-    deny(403, 'done', 'done', { httpOnly: true })
-  })
-  const answer = await answerTo(number, upgradeHead('/', { 'Sec-WebSocket-Protocol': 'chat' }))
-  expect(statusOf(answer)).toBe(403)
-  expect(errors.map((error) => error instanceof TypeError)).toEqual([true, true, true])
-})
-
 test('a handshake is accepted once', async () => {
   const { promise, resolve } = Promise.withResolvers<unknown>()
   const { number } = await serving(async (handshake) => {

@@ -97,23 +97,6 @@ test('latest: whoever has caught up hears the newest of each key, and nothing of
   expect(before).toBeLessThan(outboundBytes)
 })
 
-test('a slow reader costs the others nothing', async () => {
-  const house = await openHouse({ limits: { outboundBytes } })
-  const lazy = await rawClient(house.number, '/')
-  const eager = await rawClient(house.number, '/')
-  lazy.socket.pause()
-  let sent = 0
-  while ((house.guests[0]?.ended.length ?? 0) === 0 && sent < 5_000) {
-    const packet = new Packet(chunk)
-    for (const { connection } of house.guests) connection.send(packet)
-    sent++
-    await turn()
-  }
-  expect(house.guests[0]?.ended.map(({ code }) => code)).toEqual([4508])
-  await expect.poll(() => eager.heard.messages.length, soon).toBe(sent)
-  expect(house.guests[1]?.ended).toEqual([])
-})
-
 test('a peer that pings and never reads is answered only within the bound', async () => {
   const clock = testClock()
   const { guest, client } = await stuck({ clock })

@@ -213,15 +213,6 @@ test('a handshake that takes too long is answered 408 and forgotten', async () =
   expect(await raw(number, `${good.join('\r\n')}\r\n\r\n`)).toMatch(/^HTTP\/1\.1 408 /)
 })
 
-test('a message at the limit passes, one byte more closes with 1009', async () => {
-  const { url } = await serving({ limits: { messageBytes: 1_000 } })
-  const ws = await opened(`${url}/ws/lines`)
-  ws.send('x'.repeat(1_000))
-  expect(await message(ws)).toHaveLength(1_000)
-  ws.send('x'.repeat(1_001))
-  expect((await once(ws, 'close'))[0]).toBe(1009)
-})
-
 test('the server answers a ping, and a flood of them closes with 1008', async () => {
   const { url } = await serving()
   const ws = await opened(`${url}/ws/lines`)
