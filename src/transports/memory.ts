@@ -115,7 +115,6 @@ class MemoryPipe {
     this.#accepted = true
     this.#bound = messageBytes
     return {
-      id: this.id,
       protocol,
       queued: 0,
       progress: 0,

@@ -1,4 +1,4 @@
-import { Denial, deny } from '../../wire/errors.ts'
+import { Denial } from '../../wire/errors.ts'
 import { type Application, type Handshake } from '../api/handshake.ts'
 import { contextOf, type ServerContext } from '../server-context.ts'
 import { withDeadline } from '../runtime/deadline.ts'
@@ -54,9 +54,14 @@ function originRequestOf(
   return { origin, host, path, address, signal }
 }
 
+/** The answer to a handshake while the server drains, and after it has closed. */
+export const restarting: Denial = new Denial(503, 'restart', 'the server is being restarted', {
+  retryAfterMs: 1_000,
+})
+
 /** @throws Denial 503 while the server drains: the drain would miss a socket that was opened now */
 export function assertServing({ draining }: ServerContext): void {
-  if (draining) deny(503, 'restart', 'the server is being restarted', { retryAfterMs: 1_000 })
+  if (draining) throw restarting
 }
 
 async function waitInQueue(handshake: Handshake): Promise<() => void> {

@@ -28,7 +28,7 @@ export interface Transport {
  * them as they are.
  */
 export interface TransportRequest extends CredentialSources {
-  /** The id of the handshake, and of the connection that it may become. */
+  /** The id of the handshake. */
   readonly id: string
   /** The path as it came, still percent-encoded. */
   readonly path: string

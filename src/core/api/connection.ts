@@ -37,7 +37,6 @@ export interface Receiver {
  * nor wait.
  */
 export interface Connection {
-  readonly id: string
   /** The subprotocol that was accepted. */
   readonly protocol: string | null
   /** The bytes that were accepted and not yet handed to the kernel. */

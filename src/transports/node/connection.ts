@@ -3,7 +3,14 @@ import type { Connection, Packet, Receiver } from '../../core/api/connection.ts'
 import type { ServerContext } from '../../core/server-context.ts'
 import type { Payload } from '../../wire/body.ts'
 import { closeFrame, pingFrame, pongFrame } from './frame.ts'
-import { hangUpWhenFlushed, type OwnedSocket, own, type SocketOwner, startReading } from './socket-owner.ts'
+import {
+  hangUpWhenFlushed,
+  lastWordMs,
+  type OwnedSocket,
+  own,
+  type SocketOwner,
+  startReading,
+} from './socket-owner.ts'
 import { type FrameListener, FrameReader } from './frame-reader.ts'
 import { FrameWriter } from './frame-writer.ts'
 import type { TurnWriter } from './turn-writer.ts'
@@ -20,7 +27,6 @@ export interface TransportContext {
 
 /** What one connection is made of. */
 export interface ConnectionParts {
-  readonly id: string
   readonly protocol: string | null
   readonly socket: OwnedSocket
   readonly messageBytes: number
@@ -34,15 +40,11 @@ interface IncomingFrame {
   readonly bytes: number
 }
 
-/** How long a peer that broke a rule, or was too slow, may take to read the reason. */
-const lastWordMs = 1_000
-
 /**
  * A WebSocket on a socket of node:http (RFC 6455). It is open; or closing: our close frame is sent, and messages are not delivered any
  * more; or discarding: both close frames are sent, and all that still comes is discarded; or ended.
  */
 export class NodeConnection implements Connection, SocketOwner, FrameListener {
-  readonly id: string
   readonly protocol: string | null
   readonly #transport: TransportContext
   readonly #socket: OwnedSocket
@@ -63,8 +65,7 @@ export class NodeConnection implements Connection, SocketOwner, FrameListener {
   #controls = 0
   #controlsSince = -1_000
 
-  constructor(transport: TransportContext, { id, protocol, socket, messageBytes, head }: ConnectionParts) {
-    this.id = id
+  constructor(transport: TransportContext, { protocol, socket, messageBytes, head }: ConnectionParts) {
     this.protocol = protocol
     this.#transport = transport
     this.#socket = socket

@@ -7,7 +7,7 @@ import type { Limits } from '../../core/api/limits.ts'
 import { httpFace } from '../../core/access/denial-response.ts'
 import { Denial } from '../../wire/errors.ts'
 import { connectionHeader, httpAnswer } from './http-response.ts'
-import { hangUpWhenFlushed } from './socket-owner.ts'
+import { hangUpWhenFlushed, lastWordMs } from './socket-owner.ts'
 
 /** How often the connections are checked on which no request has been read yet. */
 const checkMs = 500
@@ -27,8 +27,6 @@ export function webSocketServer({ headerBytes, handshakeMs, idleConnectionMs }: 
   )
 }
 
-/** How long a refused peer may take to read the reason. */
-const lastWordMs = 1_000
 const mustUpgrade = new Denial(426, 'upgrade-required', 'this address speaks WebSocket')
 const tooLate = new Denial(408, 'timeout', 'the request took too long')
 

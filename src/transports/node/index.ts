@@ -13,6 +13,7 @@ import {
   type OptionKinds,
   needed,
 } from '../../wire/options.ts'
+import { restarting } from '../../core/admission/admit.ts'
 import { buildHandshake, peerGone } from '../../core/admission/build-handshake.ts'
 import type { Transport, TransportParts } from '../../core/admission/transport.ts'
 import type { ServerContext } from '../../core/server-context.ts'
@@ -74,7 +75,6 @@ const pipelined = new Denial(400, 'bad-request', 'an upgrade follows a request t
 const turnedDown = new Denial(404, 'not-found', 'there is no such endpoint', {
   detail: "'accepts' of attach() has turned the path down",
 })
-const restart = new Denial(503, 'restart', 'the server is being restarted', { retryAfterMs: 1_000 })
 
 /**
  * Makes the transport of a context; limits, clock, carriers and reporter are the context's.
@@ -170,7 +170,7 @@ class HttpTransport implements NodeTransport {
     this.#isClosed = true
     for (const restore of this.#restores.splice(0)) restore()
     const stopped = [...this.#ownServers].map((server) => new Promise((resolve) => server.close(resolve)))
-    for (const refuse of this.#pending.values()) refuse(restart)
+    for (const refuse of this.#pending.values()) refuse(restarting)
     await this.#allGone()
     for (const server of this.#ownServers) server.closeAllConnections()
     this.#ownServers.clear()
@@ -210,7 +210,7 @@ class HttpTransport implements NodeTransport {
       return pending.gone()
     }
     if (head.length > 0) socket.unshift(head)
-    if (this.#isClosed) return refuse(restart)
+    if (this.#isClosed) return refuse(restarting)
     if (!isAccepted) return refuse(turnedDown)
     this.#admitUpgrade(id, { request, headers }, pending).catch((error: unknown) =>
       refuse(this.#asDenial(error)),

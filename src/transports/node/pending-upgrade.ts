@@ -4,7 +4,7 @@ import type { HttpRefusal } from '../../core/access/denial-response.ts'
 import { peerGone } from '../../core/admission/build-handshake.ts'
 import { Denial, deny } from '../../wire/errors.ts'
 import { httpAnswer } from './http-response.ts'
-import { hangUpWhenFlushed, type OwnedSocket, own, type SocketOwner } from './socket-owner.ts'
+import { hangUpWhenFlushed, lastWordMs, type OwnedSocket, own, type SocketOwner } from './socket-owner.ts'
 import { isAnswered, written } from './upgrade-router.ts'
 
 /** Why the signal of a handshake is aborted when its time is over. */
@@ -12,9 +12,6 @@ const tooLate: Denial = new Denial(408, 'timeout', 'the handshake took too long'
 
 /** The owner of a socket that belongs to another listener. */
 const noOwner: SocketOwner = { received: () => {}, gone: () => {} }
-
-/** How long a refused peer may take to read the reason. */
-const lastWordMs = 1_000
 
 /**
  * A socket between its upgrade request and the answer. It has an owner from the first tick: a peer that

@@ -36,6 +36,9 @@ export function startReading(socket: OwnedSocket): void {
   socket.on('data', received)
 }
 
+/** How long a peer that was refused, broke a rule or was too slow may take to read the reason, in milliseconds. */
+export const lastWordMs = 1_000
+
 /** Hangs up when all bytes are written. */
 export function hangUpWhenFlushed(socket: OwnedSocket): void {
   socket.on('finish', hangUp)

@@ -82,6 +82,6 @@ export class NodeTransportRequest implements TransportRequest {
   accept(protocol: string | null, messageBytes: number): NodeConnection {
     const socket = this.#pending.take()
     const head = switchingProtocols(this.#upgrade.key, protocol)
-    return new NodeConnection(this.#context, { id: this.id, protocol, socket, head, messageBytes })
+    return new NodeConnection(this.#context, { protocol, socket, head, messageBytes })
   }
 }
