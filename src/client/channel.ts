@@ -48,14 +48,11 @@ export interface SendOptions {
   readonly timeout?: Duration
 }
 
-/**
- * What can be heard: the names of the server's messages, or `'message'` where the contract has one unnamed
- * shape.
- */
+/** The names of the server's messages, or `'message'` where the contract has one unnamed shape. */
 export type MessageName<C extends AnyContract> = C['server'] extends Schema
   ? 'message'
   : keyof C['server'] & string
-/** What comes with it: as the server gave it, for a client checks nothing. */
+/** The data of a message as the server sent it: a client does not validate. */
 export type MessageData<C extends AnyContract, T> = C['server'] extends Schema
   ? InputOf<C['server']>
   : T extends keyof C['server']
@@ -64,13 +61,15 @@ export type MessageData<C extends AnyContract, T> = C['server'] extends Schema
 /** The grant as the client sees it. */
 export type GrantOf<C extends AnyContract> = C['grant'] extends Schema ? OutputOf<C['grant']> : undefined
 
-/** An endpoint that was opened, and stays so over broken lines until it is closed or denied. */
+/** An endpoint that was opened. It reconnects until it is closed or denied. */
 export interface Channel<C extends AnyContract> extends Snapshot<GrantOf<C>> {
   /** The path, with its parameters. */
   readonly path: string
-  /** What can be seen now; with `subscribe` it fits React's `useSyncExternalStore`. Needs no `this`. */
+  /** The current state; with `subscribe` it fits React's `useSyncExternalStore`. Needs no `this`. */
   readonly snapshot: () => Snapshot<GrantOf<C>>
-  /** Calls back after every change of the snapshot. Needs no `this`. @returns how to stop it */
+  /**
+   * Calls a listener after every change of the snapshot. Needs no `this`. @returns a function that stops it
+   */
   readonly subscribe: (listener: () => void) => () => void
   /**
    * Calls a handler for each message of one type; `'message'` for an unnamed shape. Earlier messages are not
@@ -89,12 +88,12 @@ export interface Channel<C extends AnyContract> extends Snapshot<GrantOf<C>> {
    * outcome is unknown, or the channel has ended; the reason of the signal
    */
   send(...message: Outgoing<C['client'], SendOptions>): Promise<void>
-  /** Asks the server and resolves with its answer; it waits and rejects as `send` does. */
+  /** Calls the server and resolves with its answer. It waits and rejects as `send` does. */
   call<N extends keyof C['calls'] & string>(
     name: N,
     input: InputOf<C['calls'][N]['input']>,
     options?: SendOptions,
   ): Promise<InputOf<C['calls'][N]['output']>>
-  /** Ends it; what is not answered yet rejects with `ERR_CLOSED`. More than once does no harm. */
+  /** Closes the channel. Messages without an answer reject with `ERR_CLOSED`. A second call does nothing. */
   close(): void
 }

@@ -97,7 +97,7 @@ export interface Client {
    * @example app.open(chat, { room: 'lobby' })
    */
   open<C extends AnyContract>(contract: C, ...params: ParamsArg<C['path']>): Channel<C>
-  /** Closes everything that it opened. */
+  /** Closes all its channels. */
   close(): void
 }
 

@@ -46,7 +46,7 @@ export type Who<U> = {
   | { readonly headers: Readonly<Record<string, string>> }
 )
 
-/** A visitor inside an endpoint. */
+/** A client inside an endpoint. */
 export interface TestVisitor<C extends AnyContract> {
   readonly grant: unknown
   /** The current members. */
@@ -59,7 +59,7 @@ export interface TestVisitor<C extends AnyContract> {
   readonly closed: Promise<{ readonly code: number; readonly reason: string }>
   /** Sends; resolves when the handler has settled, and rejects with its denial. */
   send(...message: Outgoing<C['client'], never>): Promise<void>
-  /** Asks. */
+  /** Calls the server. */
   call<N extends keyof C['calls'] & string>(
     name: N,
     input: InputOf<C['calls'][N]['input']>,
@@ -79,7 +79,10 @@ export interface TestVisitor<C extends AnyContract> {
   next<T extends keyof C['server'] & string>(
     type: T,
   ): Promise<Omit<Extract<Incoming<C['server']>, { readonly type: T }>, 'type'>>
-  /** Settles when everything under way has been done. @throws Error when a message came that nobody has taken */
+  /**
+   * Settles when all work under way is done. @throws Error when a message has arrived that the test has not
+   * read
+   */
   nothing(): Promise<void>
   /** Sends a payload unchanged, to test what a hostile or broken client gets. */
   raw(payload: Payload): void
@@ -150,7 +153,7 @@ export async function visit<C extends AnyContract, U>(
     throw new VisitRefused(denial, handshake.id)
   }
   await inside.opened
-  // Inside is the untyped form of the visitor that this endpoint's contract describes
+  // TestSocket is the untyped form of the visitor of this contract
   return inside as unknown as TestVisitor<C>
 }
 

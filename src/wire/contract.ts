@@ -122,7 +122,7 @@ export interface Contract<
 /** Any contract: the bound of a type parameter that stands for one. */
 export type AnyContract = Contract
 
-/** What a contract is made of, beside its path. */
+/** The parts of a contract beside its path. */
 export interface Shapes<C, S, K, A, R, W> {
   /** What clients may send; always validated. */
   readonly client?: Fit<C> & C

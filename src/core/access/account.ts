@@ -33,7 +33,10 @@ export class Account implements Spent {
   readonly mistakes: Mistakes = new Mistakes()
   /** Over rates of a single socket or of the identity. */
   readonly lapse: Lapse = new Lapse()
-  /** Over limits that end no socket: what guests share with strangers, and the time of validating. */
+  /**
+   * The lapse over limits that end no socket: limits that guests of a network share, and the time of
+   * validation.
+   */
   readonly sharedLapse: Lapse = new Lapse()
   readonly crowd: Crowd = new Crowd()
 

@@ -156,7 +156,10 @@ function assertNoCredential(payload: Payload, maxValues: number): void {
   if (isCredential) throw new Denial(400, 'unexpected-credential', 'you are in already without it')
 }
 
-/** What an object holds that is a credential, and malformed, or has too many values to be read: an endpoint of text would hear it. */
+/**
+ * What an object contains that is a credential but malformed, or has too many values to be decoded: an
+ * endpoint of text would otherwise get it.
+ */
 const marks = ['"auth"', '"token"']
 
 function tokenOf(payload: Payload, maxValues: number): string | null {

@@ -6,25 +6,28 @@ import type { Application, Authenticator } from './handshake.ts'
 import type { AskReason } from './events.ts'
 import type { RateOption } from './limits.ts'
 
-/** What `authorize` answers where it lets nobody in; always nothing is a mistake, see {@link CheckedGrant}. */
+/**
+ * The results of `authorize` that refuse. An `authorize` that always returns one is a mistake, see {@link
+ * CheckedGrant}.
+ */
 export type NoGrant = null | false | void
-/** A grant as handlers see it: what `authorize` answers, without its ways of refusing. */
+/** The grant as handlers see it: the result of `authorize`, without those that refuse. */
 export type Granted<G> = NonNullable<Exclude<G, NoGrant>>
 
-/** What `authorize` is asked with. */
+/** The argument of `authorize`. */
 export interface AuthorizeQuestion<C extends AnyContract, U> {
   readonly user: U
-  /** The identity's name across kinds, as groups and limits know it. */
+  /** The name of the identity across kinds of users, as groups and limits use it. */
   readonly subject: string
   readonly scopes: readonly string[]
   readonly params: Params<C['path']>
-  /** Why it is asked: someone is at the door, or somebody inside is asked again. */
+  /** Why it is called: at the handshake, or to check an open socket again. */
   readonly why: AskReason
-  /** Aborted when the peer has gone, or the time for an answer is over. */
+  /** Aborted when the peer has gone, or the time of the call is over. */
   readonly signal: AbortSignal
 }
 
-/** What `authorize` must answer where the contract says what travels of a grant. */
+/** What `authorize` must return where the contract declares a grant. */
 export type GrantInput<R> = R extends Schema ? InputOf<R> : unknown
 
 declare const unread: unique symbol
@@ -47,29 +50,34 @@ type Returning<G, R> = [G] extends [UnreadMark]
   : (question: never) => G | Promise<G>
 type Both<T, Promised> = (T & Promise<Promised>) | Promise<Promised>
 
-/** What an endpoint demands of its users, and how it treats them. */
+/** The options of an endpoint. */
 export interface EndpointOptions<C extends AnyContract, U, G> {
-  /** The first door: who is it. `anyone` must be written out. */
+  /** Authentication: finds the identity of a handshake. `anyone` must be written out. */
   readonly auth: Authenticator<U>
   /**
-   * The second door: `false`, `null` and `undefined` refuse with 403, anything else is the grant. May be left out where the
-   * contract has no `grant`: the grant is `true` then.
+   * Authorization: `false`, `null` and `undefined` refuse with 403; any other result is the grant. May be
+   * left out where the contract has no `grant`; then the grant is `true`.
    */
   readonly authorize?: ((question: AuthorizeQuestion<C, U>) => unknown) & Returning<G, NoInfer<C['grant']>>
   /**
-   * Told of each other: what members see of this one; `null` keeps it unseen. The contract's `presence` schema fits it. It
-   * stands after `authorize`, by which the compiler knows the grant, as does `audience`. Both are asked again whenever the
-   * doors have answered again, and the others are told when what they see has changed: leave times and counters out of it.
+   * What the other members see of this one; `null` keeps it hidden. It must fit the contract's `presence`
+   * schema. It stands after `authorize`, so that the compiler knows the grant, as does `audience`. Both are
+   * called again after each recheck, and the other members are told when the result has changed: leave times
+   * and counters out of it.
    */
   readonly presence?: (who: { readonly user: U; readonly grant: Granted<G> }) => object | null
-  /** Which of the contract's audiences this one hears; those that are lost are left before anything else happens. */
+  /**
+   * The audiences of the contract that this socket joins. Audiences that it loses are left before anything
+   * else happens.
+   */
   readonly audience?: (who: {
     readonly user: U
     readonly grant: Granted<G>
   }) => readonly C['audiences'][number][]
   /**
-   * Bounds of this endpoint: bytes of a message, values in it, for each socket the rate of messages and that of their bytes
-   * (`null` switches a rate off), and how many members clients are told by name before they are told only how many there are.
+   * The limits of this endpoint: bytes of a message, values in it, for each socket the rate of messages and
+   * of their bytes (`null` switches a rate off), and up to how many members clients get a list; above it they
+   * get the number.
    */
   readonly limits?: {
     readonly message?: number
@@ -78,13 +86,16 @@ export interface EndpointOptions<C extends AnyContract, U, G> {
     readonly byteRate?: RateOption | null
     readonly members?: number
   }
-  /** For how long a grant holds: `authorize`, and the identity where it can, is asked again before it runs out. For ever when left out. */
+  /**
+   * For how long a grant is valid. Before its end `authorize` is called again, and the identity is renewed if
+   * it can be. By default without an end.
+   */
   readonly lease?: Duration
-  /** Without a message from the client, the socket is closed after so long (4408). */
+  /** After this time without a message from the client, the socket is closed (4408). */
   readonly idle?: Duration
-  /** However active it is, the socket is closed after so long (4401). */
+  /** After this time the socket is closed, also when the client is active (4401). */
   readonly absolute?: Duration
-  /** The close code for 401 and 403, such as 4003 or 1008; 4401 and 4403 unless said otherwise. */
+  /** The close code for 401 and 403, such as 4003 or 1008; by default 4401 and 4403. */
   readonly refuse?: { readonly code: number }
 }
 

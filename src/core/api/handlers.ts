@@ -5,7 +5,10 @@ import type { Leave } from './socket.ts'
 interface LifecycleHandlers<G> {
   /** Runs first, before any message; a denial closes the socket. */
   open?(): unknown
-  /** The grant has changed: what was lost has been left already. Ask `socket.grant` again after every `await`. */
+  /**
+   * Called when the grant has changed. Groups that were lost have been left already. Read `socket.grant`
+   * again after every `await`.
+   */
   change?(grant: G, before: G): unknown
   /** Runs last, once, however the socket has ended. */
   close?(leave: Leave): unknown
@@ -26,7 +29,7 @@ type MessageHandlers<D> = D extends Schema
     : { on: OnMessages<D> }
 type CallHandlers<K extends Calls> = {} extends K ? { calls?: {} } : { calls: OnCalls<K> }
 
-/** A table of handlers: what a consumer's function answers. */
+/** A table of handlers, which the function of a consumer returns. */
 export type HandlerTable<C extends AnyContract, G = unknown> = LifecycleHandlers<G> &
   MessageHandlers<C['client']> &
   CallHandlers<C['calls']>
@@ -70,7 +73,10 @@ type MissingIn<T, Part extends string, Names> = {
     : `the consumer has no handler '${N}' under '${Part}'`
 }[keyof Names & string]
 
-/** A part of a table: what is missing in it is said there, or of the whole table where the part itself is missing. */
+/**
+ * A part of a table. A missing handler is reported in that part, or for the whole table if the part itself is
+ * missing.
+ */
 type CheckedPart<T, Part extends string, Missing, Names> = T extends { readonly [P in Part]: infer Handlers }
   ? [Missing | Exclude<keyof Handlers, keyof Names>] extends [never]
     ? unknown

@@ -35,7 +35,7 @@ const mostWaiting = 64
  */
 export class HistoryFeed {
   readonly #parts: HistoryFeedParts
-  /** The position of the kept message that was handed on last, and when it was said. */
+  /** The position of the kept message that was delivered last, and when it was sent. */
   #last: Position | null = null
   #lastAt = 0
   /** The messages that wait; `null` while the log is not read. */
@@ -47,8 +47,8 @@ export class HistoryFeed {
   }
 
   /**
-   * Notes where the log ends, so that it shows when the first message is missed. Where that cannot be read, the first one that is
-   * heard counts as the first.
+   * Notes the head of the log, so that a missed first message is noticed. When the head cannot be read, the
+   * first message that arrives counts as the first.
    *
    * @throws what the layer throws
    */

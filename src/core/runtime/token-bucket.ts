@@ -36,7 +36,7 @@ export class Bucket {
     return tokens <= this.#rate.burst + this.#owedMost
   }
 
-  /** Takes tokens for what was done already: those that are not there are owed. */
+  /** Takes tokens for work that was already done. Missing tokens become debt. */
   spend(tokens: number, now: number): void {
     this.#fill(now)
     this.#owe(tokens)

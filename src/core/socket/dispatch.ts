@@ -40,7 +40,7 @@ export class Dispatcher implements MessageDispatcher {
     return this.#heardAt
   }
 
-  /** Begins to work: what came before `open` was done has waited. */
+  /** Begins to run handlers. Messages that arrived before `open` was done have waited. */
   start(handler: ChannelHandler): void {
     this.#handler = handler
     this.#inbox.start()

@@ -27,7 +27,7 @@ export interface RateVerdict extends Verdict {
   readonly restMs: number
 }
 
-/** The limits that a peer can be over. */
+/** The limits that the messages of a peer can exceed. */
 export type MessageLimit =
   | 'rate'
   | 'byteRate'
@@ -93,7 +93,7 @@ export class MessageLimiter {
     this.#guest = guests === null ? null : new Guest(limits, guests, parts.since)
   }
 
-  /** One more message, of so many bytes, before it is read: `null` when it may be. */
+  /** Counts one message of `bytes` before it is read. `null` when the message is allowed. */
   message(bytes: number, now: number): RateVerdict | null {
     const limit = this.#limitOver(bytes, now)
     if (limit === null) return null

@@ -118,7 +118,7 @@ export interface OpenChannel {
   readonly handler: ChannelHandler | null
   /** Leads the messages of the channel to its handlers. */
   readonly dispatcher: MessageDispatcher
-  /** Whether it has ended: its peer hears nothing any more. */
+  /** Whether the channel has ended: nothing is sent to the peer any more. */
   readonly ended: boolean
   /**
    * Whether no handler runs for the channel any more, or the handlers that run have no effect. Then a loss of

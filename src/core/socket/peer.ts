@@ -307,7 +307,7 @@ export class Peer implements OpenPeer, Receiver, HeartbeatTarget {
     })
   }
 
-  /** Leads a command to the channel that it is for. */
+  /** Leads a command to its channel. */
   #route(command: PeerCommand, bytes: number): void {
     if (command.do === 'ping') return this.frame({ op: 'pong' })
     if (command.do === 'refresh') return void this.#refreshing.take(command)
