@@ -6,9 +6,9 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { WebSocketServer } from 'ws'
 import { type Authenticator, deny, endpoint, type Server, sallyport } from '../../src/index.ts'
 import { browsers, hasBrowser } from '../support/browser.ts'
-import { echo, type lab as Lab } from './lab.ts'
+import { echo, type pageScript as PageScript } from './page-script.ts'
 
-declare const lab: typeof Lab
+declare const pageScript: typeof PageScript
 declare const dispatchEvent: (event: Event) => void
 
 const member: Authenticator<{ readonly id: string }> = async ({ credentials }) => {
@@ -34,7 +34,7 @@ async function bundle(): Promise<string> {
     resolve: { conditions: ['sallyport-src'] },
     build: {
       write: false,
-      rollupOptions: { input: 'test/client/lab.ts', preserveEntrySignatures: 'strict' },
+      rollupOptions: { input: 'test/client/page-script.ts', preserveEntrySignatures: 'strict' },
     },
   })
   const outputs = (Array.isArray(result) ? result : [result]).flatMap((one) =>
@@ -46,8 +46,11 @@ async function bundle(): Promise<string> {
 /** A server with a page on which the client is loaded. */
 async function site(sockets: (http: HttpServer) => void): Promise<string> {
   const http = createServer((request, response) => {
-    if (request.url === '/lab.js') response.setHeader('content-type', 'text/javascript').end(script)
-    else response.setHeader('content-type', 'text/html').end('<script type="module" src="/lab.js"></script>')
+    if (request.url === '/page-script.js') response.setHeader('content-type', 'text/javascript').end(script)
+    else
+      response
+        .setHeader('content-type', 'text/html')
+        .end('<script type="module" src="/page-script.js"></script>')
   })
   sockets(http)
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
@@ -64,7 +67,7 @@ function guarded(server: Server): (http: HttpServer) => void {
 
 async function visit(page: Page, url: string): Promise<void> {
   await page.goto(url)
-  await page.waitForFunction('globalThis.lab !== undefined')
+  await page.waitForFunction('globalThis.pageScript !== undefined')
 }
 
 describe.runIf(hasBrowser)('in a browser', () => {
@@ -80,7 +83,7 @@ describe.runIf(hasBrowser)('in a browser', () => {
     const page = await chromium.page()
     await visit(page, await site(guarded(sallyport())))
     const seen = await page.evaluate(async () => {
-      const one = lab.experiment({ credentials: lab.bearer(() => 'ada-key') })
+      const one = pageScript.experiment({ credentials: pageScript.bearer(() => 'ada-key') })
       await one.opened.send('hello')
       await one.opened.send('again')
       return { states: one.states, heard: one.heard }
@@ -93,7 +96,7 @@ describe.runIf(hasBrowser)('in a browser', () => {
     const page = await chromium.page()
     await visit(page, await site(guarded(sallyport())))
     const seen = await page.evaluate(async () => {
-      const one = lab.experiment({ credentials: lab.bearer(() => 'eve-key') })
+      const one = pageScript.experiment({ credentials: pageScript.bearer(() => 'eve-key') })
       const { denial } = await one.until('denied')
       return { states: one.states, denial }
     })
@@ -108,7 +111,7 @@ describe.runIf(hasBrowser)('in a browser', () => {
       cleanups.push(async () => webSockets.close())
     }
     await visit(page, await site(plain))
-    const { failure } = await page.evaluate(() => lab.experiment({}).until('waiting'))
+    const { failure } = await page.evaluate(() => pageScript.experiment({}).until('waiting'))
     expect(failure).toMatch(/^closed with 1006: nothing that speaks sallyport.v1 answered there, or/)
   })
 
@@ -125,13 +128,13 @@ describe.runIf(hasBrowser)('in a browser', () => {
     )
     await page.evaluate(async () => {
       const patient = { min: '1h', max: '1h' } as const
-      const one = lab.experiment({ credentials: lab.bearer(() => 'ada-key'), backoff: patient })
+      const one = pageScript.experiment({ credentials: pageScript.bearer(() => 'ada-key'), backoff: patient })
       Object.assign(globalThis, { one })
       await one.until('open')
     })
     for (const socket of sockets) socket.end()
     const states = await page.evaluate(async () => {
-      const { one } = globalThis as unknown as { one: ReturnType<typeof lab.experiment> }
+      const { one } = globalThis as unknown as { one: ReturnType<typeof pageScript.experiment> }
       await one.until('waiting')
       dispatchEvent(new Event('online'))
       await one.until('open')

@@ -3,7 +3,7 @@ import { defaultLimits } from '../../src/index.ts'
 import { webSocketServer } from '../../src/transports/node/http-server.ts'
 import type { Campaign } from './campaign.ts'
 import { keysOf, oddHead } from './heads.ts'
-import { type House, house } from './house.ts'
+import { type FuzzServer, fuzzServer } from './test-server.ts'
 import { Line, turn } from './line.ts'
 import { outcomeOf } from './oracles.ts'
 import { Random } from './random.ts'
@@ -18,7 +18,7 @@ const patience = 40
 export async function handshakeCampaign(seed: number): Promise<Campaign> {
   const keys = keysOf(seed)
   const httpServer = webSocketServer(defaultLimits)
-  const inside = house(keys)
+  const inside = fuzzServer(keys)
   inside.server.attach(httpServer)
   return {
     name: 'handshakes',
@@ -69,7 +69,7 @@ function isCut(head: string): boolean {
   return !/\r?\n\r?\n/.test(head)
 }
 
-function assertNothingLeft({ server, faults }: House): void {
+function assertNothingLeft({ server, faults }: FuzzServer): void {
   if (server.connections > 0) throw new Error('a socket is left')
   const [fault] = faults.splice(0)
   if (fault !== undefined) throw new Error('something was reported', { cause: fault })

@@ -4,7 +4,7 @@ import type { SallyportEvent } from '../../src/index.ts'
 import { goodbye } from '../transports/node/raw-client.ts'
 import type { Campaign } from './campaign.ts'
 import { keysOf, oddHead } from './heads.ts'
-import { house } from './house.ts'
+import { fuzzServer } from './test-server.ts'
 import { neighbour } from './neighbour.ts'
 import { outcomeOf } from './oracles.ts'
 import { Random } from './random.ts'
@@ -20,7 +20,7 @@ const graceMs = 3_000
  */
 export async function socketCampaign(seed: number): Promise<Campaign> {
   const keys = keysOf(seed)
-  const { server, faults, takeEvents } = house(keys, { handshakeMs, closeMs })
+  const { server, faults, takeEvents } = fuzzServer(keys, { handshakeMs, closeMs })
   const { port: number } = await server.listen(0)
   const next = await neighbour(`ws://127.0.0.1:${number}/ws/lines`, { 'x-api-key': keys.key })
   const events = new Map<string, SallyportEvent[]>()

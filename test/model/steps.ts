@@ -47,7 +47,7 @@ export type Step =
       readonly slow: boolean
     }
   /** Of those whom it may be about, 0 is the one who has come last. */
-  | { readonly do: 'say' | 'mumble' | 'comeBack'; readonly which: number }
+  | { readonly do: 'say' | 'sayLater' | 'comeBack'; readonly which: number }
   | { readonly do: 'leave'; readonly which: number; readonly how: 'closes' | 'vanishes' }
   | { readonly do: 'letIn' | 'hearOut' }
   | { readonly do: 'dally'; readonly slow: boolean }
@@ -105,7 +105,7 @@ const weighted: readonly (readonly [number, fc.Arbitrary<Step>])[] = [
   ],
   [2, fc.record({ do: fc.constant('letIn') })],
   [7, fc.record({ do: fc.constant('say'), which })],
-  [5, fc.record({ do: fc.constant('mumble'), which })],
+  [5, fc.record({ do: fc.constant('sayLater'), which })],
   [2, fc.record({ do: fc.constant('hearOut') })],
   [1, fc.record({ do: fc.constant('dally'), slow: fc.boolean() })],
   [2, fc.record({ do: fc.constant('leave'), which, how: parting })],
@@ -221,9 +221,9 @@ const tales: readonly fc.Arbitrary<readonly Step[]>[] = [
     })
     .map(({ how, end, ...who }): Step[] => [
       { do: 'join', ...who },
-      { do: 'mumble', which: 0 },
-      { do: 'mumble', which: 0 },
-      { do: 'mumble', which: 0 },
+      { do: 'sayLater', which: 0 },
+      { do: 'sayLater', which: 0 },
+      { do: 'sayLater', which: 0 },
       { do: 'leave', which: 0, how },
       endingOf(end, who),
       { do: 'hearOut' },

@@ -2,14 +2,14 @@ import { expect } from 'vitest'
 import type { Receipt } from '../../src/core/api/receipt.ts'
 import { Denial } from '../../src/index.ts'
 import { type Ask, VisitRefused, testClock, type TestClock } from '../../src/testing.ts'
-import { Inside, type Times } from './inside.ts'
-import { chat, grantOf, Site, type Visitor, type Way } from './site.ts'
+import { Member, type Times } from './member.ts'
+import { chat, grantOf, System, type Visitor, type Way } from './system.ts'
 import { type Manner, type Right, type Room, rooms, slots, type Step, type User, users } from './steps.ts'
-import { type Credential, keyOf, Truth } from './truth.ts'
+import { type Credential, keyOf, OutsideState } from './outside-state.ts'
 
 /** Somebody inside whose new credential the first door has not answered yet, or the model has not heard the answer. */
 interface Refreshing {
-  readonly inside: Inside
+  readonly inside: Member
   readonly credential: Credential
   /** The question that it answers. */
   readonly nonce: string
@@ -21,7 +21,7 @@ interface Refreshing {
 
 /** Whom the client that comes in answers for. */
 interface Self {
-  inside: Inside | null
+  inside: Member | null
 }
 
 /** Somebody who wants in. */
@@ -97,9 +97,9 @@ export class World {
     either: 0,
   }
   readonly #clock: TestClock = testClock(start)
-  readonly #truth = new Truth(this.#clock)
-  readonly #site = new Site(this.#clock, this.#truth)
-  readonly #inside: Inside[] = []
+  readonly #truth = new OutsideState(this.#clock)
+  readonly #site = new System(this.#clock, this.#truth)
+  readonly #inside: Member[] = []
   readonly #knocking: Knocking[] = []
   readonly #refreshing: Refreshing[] = []
   #answered: Refreshing[] = []
@@ -140,8 +140,8 @@ export class World {
         return
       case 'say':
         return this.#say(oneOf(this.#inside, step.which))
-      case 'mumble':
-        return this.#mumble(oneOf(this.#present, step.which))
+      case 'sayLater':
+        return this.#sayLater(oneOf(this.#present, step.which))
       case 'hearOut':
         return this.#hearOut(this.#speaking)
       case 'leave':
@@ -186,17 +186,17 @@ export class World {
     for (const { visitor } of this.#inside) await visitor.nothing()
   }
 
-  get #present(): readonly Inside[] {
+  get #present(): readonly Member[] {
     return this.#inside.filter(({ closed }) => !closed)
   }
 
   /** Whom the end of access reaches. */
-  get #reached(): readonly Inside[] {
+  get #reached(): readonly Member[] {
     return this.#inside.filter(({ isReached }) => isReached)
   }
 
   /** The one whose handler is at work, of several the one who has come first. */
-  get #speaking(): Inside | undefined {
+  get #speaking(): Member | undefined {
     return this.#inside.find(({ sayings }) => sayings.length > 0)
   }
 
@@ -287,7 +287,7 @@ export class World {
   }
 
   /** The system lets somebody in, or not, as it has to. */
-  async #decide(arrival: Arrival, visiting: Promise<Visitor>): Promise<Inside | null> {
+  async #decide(arrival: Arrival, visiting: Promise<Visitor>): Promise<Member | null> {
     const { credential, room, node, right, self, isKnown, asked } = arrival
     const visitor = await this.#settled(visiting).catch((error: unknown) => {
       if (error instanceof VisitRefused && (error.status === 401 || error.status === 403)) return null
@@ -303,7 +303,7 @@ export class World {
     this.#noteWhy(arrival, verdict)
     if (visitor === null) return null
     const parts = { room, node, visitor, clock: this.#clock, truth: this.#truth }
-    const inside = new Inside(parts, credential, right)
+    const inside = new Member(parts, credential, right)
     self.inside = inside
     this.#inside.push(inside)
     this.happened.cameIn++
@@ -333,7 +333,7 @@ export class World {
   }
 
   /** What a client answers that is asked for a new credential; only an honest one may live on with it. */
-  #answer(inside: Inside, { nonce }: Ask): string | null {
+  #answer(inside: Member, { nonce }: Ask): string | null {
     const { credential, visitor } = inside
     switch (this.#manner) {
       case 'silent':
@@ -352,7 +352,7 @@ export class World {
     }
   }
 
-  #refresh(inside: Inside, nonce: string): string {
+  #refresh(inside: Member, nonce: string): string {
     const credential = this.#truth.issue(inside.credential)
     const right = inside.trueRight
     const times = this.#times
@@ -416,7 +416,7 @@ export class World {
     await (slow ? this.#knock(credential, { room, node }) : this.#comeIn(credential, { room, node }))
   }
 
-  async #leave(inside: Inside | undefined, how: 'closes' | 'vanishes'): Promise<void> {
+  async #leave(inside: Member | undefined, how: 'closes' | 'vanishes'): Promise<void> {
     if (inside === undefined) return
     if (how === 'closes') inside.visitor.leave()
     else inside.visitor.cut()
@@ -426,11 +426,11 @@ export class World {
   }
 
   /** One who was inside once tries again with what they had. */
-  async #comeBack(inside: Inside | undefined): Promise<void> {
+  async #comeBack(inside: Member | undefined): Promise<void> {
     if (inside?.closed === true) await this.#comeIn(inside.credential, inside)
   }
 
-  async #say(inside: Inside | undefined): Promise<void> {
+  async #say(inside: Member | undefined): Promise<void> {
     if (inside === undefined) return
     const text = `message ${++this.#count}`
     if (inside.closed) return inside.visitor.raw(JSON.stringify(sayFrame(inside.room, text)))
@@ -444,12 +444,12 @@ export class World {
   }
 
   /** Says something whose handler has to wait, and maybe for others of the same socket. */
-  async #mumble(inside: Inside | undefined): Promise<void> {
+  async #sayLater(inside: Member | undefined): Promise<void> {
     if (inside === undefined || inside.sayings.length >= mostSayings) return
     const text = `message ${++this.#count}`
     const { promise, resolve: goOn } = Promise.withResolvers<void>()
     this.#site.waits.set(text, promise)
-    const sent = inside.visitor.send('mumble', { text })
+    const sent = inside.visitor.send('sayLater', { text })
     sent.catch(() => {})
     if (this.#truth.hasExpired(inside.credential)) return this.#speakTooLate(inside, sent)
     inside.sayings.push({ text, sent, goOn })
@@ -457,14 +457,14 @@ export class World {
   }
 
   /** The credential has ended, which the clock may not have told yet: nothing is heard with it. */
-  async #speakTooLate(inside: Inside, saying: Promise<unknown>): Promise<void> {
+  async #speakTooLate(inside: Member, saying: Promise<unknown>): Promise<void> {
     inside.end()
     this.happened.endedByClock++
     await expect(this.#settled(saying)).rejects.toThrow('the socket has ended')
   }
 
   /** The handler at work goes on: in vain when the right of its sender has ended meanwhile. */
-  async #hearOut(inside: Inside | undefined): Promise<void> {
+  async #hearOut(inside: Member | undefined): Promise<void> {
     const saying = inside?.sayings.shift()
     if (inside === undefined || saying === undefined) return
     const { right, trueRight, left, silenced } = inside
@@ -493,7 +493,7 @@ export class World {
   }
 
   /** Everyone in the room hears it. */
-  async #heard({ room }: Inside, text: string): Promise<void> {
+  async #heard({ room }: Member, text: string): Promise<void> {
     for (const other of this.#present) {
       if (other.room !== room) continue
       expect(await other.visitor.next('said')).toEqual({ text })
@@ -515,7 +515,7 @@ export class World {
   async #revokeUser({ user, node }: Steps<'revoke' | 'kick'>): Promise<void> {
     this.#truth.revokeUser(user)
     const receipt = await this.#site.port(node).revoke({ user, reason: 'revoked' })
-    const isMeant = (one: Inside): boolean => one.credential.user === user
+    const isMeant = (one: Member): boolean => one.credential.user === user
     // a token that looks younger than its end is remembered by its name, as long as it is in use
     for (const one of this.#reached.filter(isMeant)) {
       const { token } = one.credential
@@ -543,7 +543,7 @@ export class World {
   }
 
   /** Access has ended, of those who are inside and of those who have left and are not heard yet. */
-  #ended(receipt: Receipt, isMeant: (one: Inside) => boolean): void {
+  #ended(receipt: Receipt, isMeant: (one: Member) => boolean): void {
     const meant = this.#reached.filter(isMeant)
     const left = meant.filter((one) => one.left)
     this.happened.revoked += meant.length
@@ -562,14 +562,14 @@ export class World {
 }
 
 /** What a receipt says of one whose access is ended. */
-function revoked(one: Inside): Ranges {
+function revoked(one: Member): Ranges {
   const isSure = one.isSurelyReached
   const dropped = one.end()
   return { closed: [isSure ? 1 : 0, 1], changed: [0, 0], dropped: [isSure ? dropped : 0, dropped] }
 }
 
 /** What a receipt says of one about whom both doors are asked again. */
-function rechecked(one: Inside): Ranges {
+function rechecked(one: Member): Ranges {
   const isSure = !one.left || !(one.mayHaveEnded || one.mayDiffer)
   const { right, left } = one
   const mayBeOver = left && one.mayHaveEnded

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import WebSocket from 'ws'
 import { z } from 'zod'
 import { type Authenticator, consumer, contract } from '../../src/index.ts'
-import { besieged } from './besieged.ts'
+import { attackedServer } from './attacked-server.ts'
 
 // An answer that reaches another client than the one who asked (CVE-2020-35681): nothing of a request is kept in anything
 // that requests share.
@@ -35,7 +35,7 @@ test('two hundred questions at once, of different lengths, each get their own an
       },
     }),
   )
-  const { number, canary, faults } = await besieged({ limits: { handshakesAtOnce: 200 } }, endpoint)
+  const { number, neighbour, faults } = await attackedServer({ limits: { handshakesAtOnce: 200 } }, endpoint)
   const answers = await Promise.all(
     Array.from({ length: 200 }, async (_, id) => {
       const room = `room-${id % 7}`
@@ -67,6 +67,6 @@ test('two hundred questions at once, of different lengths, each get their own an
       Array.from({ length: 10 }, (_, one) => ({ op: 'ok', in: `/ws/ask/${room}`, id: `${id}-${one}`, data })),
     )
   }
-  await canary.alive()
+  await neighbour.alive()
   expect(faults).toEqual([])
 })

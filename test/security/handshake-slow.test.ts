@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { consumer, contract, text } from '../../src/index.ts'
 import { testClock } from '../../src/testing.ts'
 import { answerTo, knock, statusOf, upgradeHead } from '../transports/node/upgrade-head.ts'
-import { besieged } from './besieged.ts'
+import { attackedServer } from './attacked-server.ts'
 
 // Whoever opens sockets and says nothing, or says it byte by byte, or leads to an authenticator that never
 // answers.
@@ -20,22 +20,22 @@ async function untilClosed(socket: import('node:net').Socket): Promise<number> {
 }
 
 test('sockets that say nothing are cut at the deadline', async () => {
-  const { number, canary } = await besieged({ limits: { ...limits, idleConnectionMs: 300 } })
+  const { number, neighbour } = await attackedServer({ limits: { ...limits, idleConnectionMs: 300 } })
   const times = await Promise.all(Array.from({ length: 50 }, () => untilClosed(connect(number, '127.0.0.1'))))
   expect(Math.max(...times)).toBeLessThan(limits.handshakeMs + 1_000)
-  await canary.alive()
+  await neighbour.alive()
 })
 
 // proves: slow-handshake
 test('a request that trickles in is cut at the deadline, however busy it is', async () => {
-  const { number, canary } = await besieged({ limits })
+  const { number, neighbour } = await attackedServer({ limits })
   const socket = await knock(number, '')
   const head = upgradeHead('/ws/lines')
   let at = 0
   const drip = setInterval(() => socket.write(head[at++] ?? ''), 20)
   expect(await untilClosed(socket)).toBeLessThan(limits.handshakeMs + 1_000)
   clearInterval(drip)
-  await canary.alive()
+  await neighbour.alive()
 })
 
 test('an authenticator that never answers is refused, its signal aborted, its place given back', async () => {
@@ -52,17 +52,17 @@ test('an authenticator that never answers is refused, its signal aborted, its pl
     },
     () => ({ message: () => {} }),
   )
-  const { number, canary, faults } = await besieged({ clock }, never)
+  const { number, neighbour, faults } = await attackedServer({ clock }, never)
   const answers = Array.from({ length: 70 }, () => answerTo(number, upgradeHead('/ws/endless')))
   await expect.poll(() => signals.length, { interval: 1 }).toBe(64)
   // the six in line, too, have come before their time is over
-  await canary.alive()
+  await neighbour.alive()
   await clock.advance(5_000)
   const statuses = (await Promise.all(answers)).map(statusOf)
   // whoever was still in line may hear that the line was full
   expect(statuses.filter((status) => status !== 408 && status !== 503)).toEqual([])
   expect(signals.every(({ aborted }) => aborted)).toBe(true)
-  await canary.alive()
+  await neighbour.alive()
   const honest = await knock(number, upgradeHead('/ws/lines', { 'x-test-user': 'Ada' }))
   const [answer] = (await once(honest, 'data')) as [Buffer]
   expect(statusOf(answer.toString())).toBe(101)
@@ -71,7 +71,7 @@ test('an authenticator that never answers is refused, its signal aborted, its pl
 })
 
 test('a refused client that does not hang up is cut', async () => {
-  const { number, canary } = await besieged({ limits })
+  const { number, neighbour } = await attackedServer({ limits })
   const socket = connect({ port: number, host: '127.0.0.1', allowHalfOpen: true })
   socket.on('error', () => {})
   socket.write(upgradeHead('/ws/nowhere'))
@@ -82,6 +82,6 @@ test('a refused client that does not hang up is cut', async () => {
   await expect
     .poll(() => process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length)
     .toBeLessThan(before + 1)
-  await canary.alive()
+  await neighbour.alive()
   socket.destroy()
 })

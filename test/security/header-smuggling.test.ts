@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { answerTo, statusOf, upgradeHead } from '../transports/node/upgrade-head.ts'
-import { besieged } from './besieged.ts'
+import { attackedServer } from './attacked-server.ts'
 
 // A proxy, Node and a handler must not read three different requests out of the same bytes (RFC 9112 section
 // 11.2, CVE-2026-44546, CVE-2026-48710): what is ambiguous is refused before any user code.
@@ -86,10 +86,10 @@ test.each<[string, string, number]>([
   ['a key of 15 bytes', request('/ws/lines', { 'Sec-WebSocket-Key': 'AAAAAAAAAAAAAAAAAAAA' }), 400],
   ['a key with a loose end', request('/ws/lines', { 'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZR==' }), 400],
 ])('an upgrade with %s is answered %3$i', async (_, head, status) => {
-  const { number, canary, faults } = await besieged()
+  const { number, neighbour, faults } = await attackedServer()
   const answer = statusOf(status === 101 ? await firstOf(number, head) : await answerTo(number, head))
   expect(answer).toBe(status)
-  await canary.alive()
+  await neighbour.alive()
   expect(faults).toEqual([])
 })
 
@@ -104,7 +104,7 @@ async function firstOf(number: number, head: string): Promise<string> {
 
 // proves: two-parsers
 test('no request that is anyhow malformed is let in without a credential, and none is a fault', async () => {
-  const { number, canary, faults } = await besieged({ limits: { handshakesAtOnce: 1_000 } })
+  const { number, neighbour, faults } = await attackedServer({ limits: { handshakesAtOnce: 1_000 } })
   const byte = fc.nat(255).map((code) => String.fromCharCode(code))
   const junk = fc.array(byte, { maxLength: 12 }).map((bytes) => bytes.join(''))
   const name = fc.constantFrom(
@@ -144,6 +144,6 @@ test('no request that is anyhow malformed is let in without a credential, and no
     }),
     { numRuns: 300 },
   )
-  await canary.alive()
+  await neighbour.alive()
   expect(faults).toEqual([])
 })

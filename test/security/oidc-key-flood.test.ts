@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Authenticator } from '../../src/core/api/handshake.ts'
 import { type TestClock, testClock } from '../../src/testing/clock.ts'
 import { bearerDoor, verdict } from '../support/door.ts'
-import { accessClaims, accessToken, accessTokens } from '../support/oidc-house.ts'
+import { accessClaims, accessToken, accessTokens } from '../support/oidc-tokens.ts'
 import { scriptedIssuer, type ScriptedIssuer } from '../support/scripted-issuer.ts'
 
 // Invented key names must neither push the real keys out nor make us hammer the provider.

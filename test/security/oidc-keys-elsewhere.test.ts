@@ -3,7 +3,7 @@ import { introspection, provider } from '../../src/auth/oidc.ts'
 import { readMetadata } from '../../src/auth/oidc/metadata.ts'
 import { testClock } from '../../src/testing/clock.ts'
 import { bearerDoor, verdict } from '../support/door.ts'
-import { accessToken, accessTokens } from '../support/oidc-house.ts'
+import { accessToken, accessTokens } from '../support/oidc-tokens.ts'
 import { scriptedIssuer, type ScriptedIssuer } from '../support/scripted-issuer.ts'
 
 // Server-side request forgery: what a document points at is asked by this server, from inside its network, and the

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { backchannelLogout, provider } from '../../src/auth/oidc.ts'
 import { contract, endpoint, type Layer, memory, type Server, text } from '../../src/index.ts'
 import { type TestClock, testClock, testServer, visit } from '../../src/testing.ts'
-import { accessToken, accessTokens, logoutClaims, logoutRequest } from '../support/oidc-house.ts'
+import { accessToken, accessTokens, logoutClaims, logoutRequest } from '../support/oidc-tokens.ts'
 import { scriptedIssuer, type ScriptedIssuer } from '../support/scripted-issuer.ts'
 
 // Whoever has recorded a logout token, as in the log of a proxy, must not be able to sign its user out again and again.

@@ -4,7 +4,7 @@ import { backchannelLogout, introspection, issuerScoped, oidc, provider } from '
 import { anyOf, type Authenticator, contract, endpoint, text } from '../../src/index.ts'
 import { testClock, testServer, visit } from '../../src/testing.ts'
 import { bearerDoor, verdict } from '../support/door.ts'
-import { accessToken, accessTokens, logoutClaims, logoutRequest, logoutSite } from '../support/oidc-house.ts'
+import { accessToken, accessTokens, logoutClaims, logoutRequest, logoutSite } from '../support/oidc-tokens.ts'
 import { scriptedIssuer, type ScriptedIssuer } from '../support/scripted-issuer.ts'
 
 // RFC 9700 section 4.4: of two providers that are both trusted, one must not be able to speak for the other. Both call

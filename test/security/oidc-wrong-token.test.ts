@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { testClock } from '../../src/testing/clock.ts'
 import { bearerDoor, denialOf, verdict } from '../support/door.ts'
-import { accessClaims, accessToken, accessTokens, logoutClaims, logoutSite } from '../support/oidc-house.ts'
+import { accessClaims, accessToken, accessTokens, logoutClaims, logoutSite } from '../support/oidc-tokens.ts'
 import { scriptedIssuer, type ScriptedIssuer } from '../support/scripted-issuer.ts'
 
 // RFC 8725 sections 3.11 and 3.12: one provider signs tokens of many kinds with one key, for many APIs.

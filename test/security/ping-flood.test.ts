@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { testClock } from '../../src/testing.ts'
 import { openHouse } from '../transports/node/open-server.ts'
 import { frame, rawClient } from '../transports/node/raw-client.ts'
-import { besieged } from './besieged.ts'
+import { attackedServer } from './attacked-server.ts'
 
 // ws 8.23 bounds pings in the class that we do not use: the bound is ours. Pongs that nobody asked for cost
 // the same.
@@ -13,7 +13,7 @@ test.each([
   ['pings', 9],
   ['pongs that nobody asked for', 10],
 ])('a flood of %s closes with 1008 and leaves the others alone', async (_, opcode) => {
-  const { number, canary, server, faults } = await besieged()
+  const { number, neighbour, server, faults } = await attackedServer()
   const flood = Buffer.concat(Array.from({ length: 10_000 }, () => frame({ opcode })))
   for (let count = 0; count < 10; count++) {
     const { socket, heard } = await rawClient(number, '/ws/lines')
@@ -22,7 +22,7 @@ test.each([
     expect(heard.pongs.length).toBeLessThanOrEqual(10)
     socket.destroy()
   }
-  await canary.alive()
+  await neighbour.alive()
   await expect.poll(() => server.connections, soon).toBe(1)
   expect(faults).toEqual([])
 })

@@ -8,7 +8,7 @@ import { expect, test } from 'vitest'
 import { type SallyportEvent, sallyport } from '../../src/index.ts'
 import { echo } from '../core/support/members.ts'
 import { upgradeHead } from '../transports/node/upgrade-head.ts'
-import { besieged } from './besieged.ts'
+import { attackedServer } from './attacked-server.ts'
 
 // Whoever resets in the moment of asking has no address any more: neither the budget of an address nor the audit would
 // know whose handshake it was, and what was sent along would be done in nobody's name.
@@ -17,7 +17,7 @@ const head = upgradeHead('/ws/lines', { 'x-test-user': 'Ada' })
 // proves: address-unknown
 test('a peer that is gone before its address can be asked for is not let in', async () => {
   const events: SallyportEvent[] = []
-  const { number, canary, faults } = await besieged({ on: (event) => events.push(event) })
+  const { number, neighbour, faults } = await attackedServer({ on: (event) => events.push(event) })
   for (let count = 0; count < 300; count++) {
     const socket = connect(number, '127.0.0.1')
     socket.on('error', () => {})
@@ -25,7 +25,7 @@ test('a peer that is gone before its address can be asked for is not let in', as
     socket.write(head, () => socket.resetAndDestroy())
     await once(socket, 'close')
   }
-  await canary.alive()
+  await neighbour.alive()
   const ofNobody = events.filter((event) => 'address' in event && event.address === '')
   expect(ofNobody.filter(({ type }) => type !== 'denied')).toEqual([])
   expect(faults).toEqual([])

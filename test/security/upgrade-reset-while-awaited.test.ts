@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { consumer, contract, text } from '../../src/index.ts'
 import { knock, upgradeHead } from '../transports/node/upgrade-head.ts'
-import { besieged, byName } from './besieged.ts'
+import { attackedServer, byName } from './attacked-server.ts'
 
 // crossws 0.4.17 ended with its process here: no listener for the socket's 'error' while the upgrade hook was
 // awaited.
@@ -51,7 +51,7 @@ test.each([
   'a client that %s while its authenticator is awaited, 200 times, leaves nothing behind',
   async (_, leave) => {
     const { signals, opened, answer, application } = slowly()
-    const { number, server, canary, faults } = await besieged(
+    const { number, server, neighbour, faults } = await attackedServer(
       { limits: { handshakesAtOnce: 200 } },
       application,
     )
@@ -61,7 +61,7 @@ test.each([
     for (const socket of sockets) leave(socket)
     await expect.poll(() => signals.every(({ aborted }) => aborted), { interval: 5 }).toBe(true)
     answer()
-    await canary.alive()
+    await neighbour.alive()
     await expect.poll(serverSockets, { interval: 5 }).toBe(before)
     expect([opened, server.connections, faults]).toEqual([[], 1, []])
   },
@@ -69,7 +69,7 @@ test.each([
 
 test('a client that resets in the very turn of its answer ends nothing', async () => {
   const { signals, opened, answer, application } = slowly()
-  const { number, server, canary, faults } = await besieged(
+  const { number, server, neighbour, faults } = await attackedServer(
     { limits: { handshakesAtOnce: 200 } },
     application,
   )
@@ -77,18 +77,18 @@ test('a client that resets in the very turn of its answer ends nothing', async (
   await expect.poll(() => signals.length, { interval: 5 }).toBe(200)
   answer()
   for (const socket of sockets) socket.resetAndDestroy()
-  await canary.alive()
+  await neighbour.alive()
   await expect.poll(() => server.connections, { interval: 5 }).toBe(1)
   expect(opened.length).toBeLessThanOrEqual(200)
   expect(faults).toEqual([])
 })
 
 test('a client that resets while it is being refused ends nothing', async () => {
-  const { number, server, canary, faults } = await besieged()
+  const { number, server, neighbour, faults } = await attackedServer()
   for (let count = 0; count < 200; count++) {
     const socket = await knock(number, upgradeHead('/ws/lines'))
     socket.resetAndDestroy()
   }
-  await canary.alive()
+  await neighbour.alive()
   expect([server.connections, faults]).toEqual([1, []])
 })

@@ -7,7 +7,7 @@ import { chat } from '../../../examples/oidc/chat.ts'
 import type { LogoutEvent } from '../../../src/auth/oidc.ts'
 import type { Server } from '../../../src/index.ts'
 import { listen, refusal, type Talk } from '../../examples/running.ts'
-import { person, redeem, revokeAtProvider } from '../../support/oidc-person.ts'
+import { person, redeem, revokeAtProvider } from '../../support/provider-sign-in.ts'
 import { api, audiences, runningProvider, type RunningProvider, site } from '../../support/oidc-provider.ts'
 
 let provider: RunningProvider

@@ -2,10 +2,10 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { consumer, sallyport } from '../../../src/index.ts'
 import { settled } from '../../../src/testing/clock.ts'
 import { cutRawClients, rawClient } from '../../transports/node/raw-client.ts'
-import { come, comeRaw, everyone, hall, house, usersOf } from '../support/crowd.ts'
+import { come, comeRaw, everyone, hall, nodes, usersOf } from '../support/presence-hall.ts'
 
 /** A hall that lists four at most, and three before the list comes back. */
-const small = () => house(['here'], { limits: { presenceMembers: 4 } })
+const small = () => nodes(['here'], { limits: { presenceMembers: 4 } })
 const names = (from: number, to: number): readonly string[] =>
   Array.from({ length: to - from }, (_, index) => `user-${from + index}`)
 
@@ -46,7 +46,7 @@ describe('a room that is too full for a list', () => {
   })
 
   test('sends its number to a newcomer who got another one, though all the others have it', async () => {
-    const { clock, here } = house(['here'], { limits: { presenceMembers: 4, presenceGraceMs: 10 } })
+    const { clock, here } = nodes(['here'], { limits: { presenceMembers: 4, presenceGraceMs: 10 } })
     const [first] = await Promise.all(names(1, 7).map((user) => come(here, user)))
     await clock.advance(5_000)
     const ada = await come(here, 'ada')
@@ -85,7 +85,7 @@ describe('a room that is too full for a list', () => {
   })
 
   test('is one whose list has too many bytes, too', async () => {
-    const { clock, here } = house(['here'], { limits: { outboundBytes: 4_000 } })
+    const { clock, here } = nodes(['here'], { limits: { outboundBytes: 4_000 } })
     const ada = await come(here, 'ada')
     const bob = await come(here, 'bob', { about: 'x'.repeat(1_000) })
     await settled()
@@ -96,7 +96,7 @@ describe('a room that is too full for a list', () => {
   })
 
   test('may be fuller, or less full, at an endpoint that says so', async () => {
-    const { here } = house()
+    const { here } = nodes()
     const endpoint = consumer(
       hall,
       { auth: everyone.auth, presence: () => ({}), limits: { members: 1 } },
@@ -111,7 +111,7 @@ describe('a room that is too full for a list', () => {
   })
 
   test('counts the tabs of a user on two nodes once', async () => {
-    const { clock, here, there } = house(['here', 'there'], { limits: { presenceMembers: 2 } })
+    const { clock, here, there } = nodes(['here', 'there'], { limits: { presenceMembers: 2 } })
     const ada = await come(here, 'ada')
     for (const user of ['ada', 'bob', 'cy']) {
       await come(here, user)
@@ -124,7 +124,7 @@ describe('a room that is too full for a list', () => {
 
 describe('what clients are told', () => {
   test('is the same text for everyone, and nothing for who has just come', async () => {
-    const { here } = house()
+    const { here } = nodes()
     const ada = await comeRaw(here, 'ada')
     const bob = await comeRaw(here, 'bob')
     expect(bob.of('presence')).toEqual([])
@@ -136,7 +136,7 @@ describe('what clients are told', () => {
   })
 
   test('of 200 who come at once is 21 frames at most, the last of which holds all that were left', async () => {
-    const { clock, here } = house()
+    const { clock, here } = nodes()
     const ada = await comeRaw(here, 'ada')
     for (const user of names(1, 200)) await come(here, user)
     const before = ada.of('presence').length
@@ -149,7 +149,7 @@ describe('what clients are told', () => {
 
   // proves: presence-storm
   test('of 1,000 who come grows with their number, not with its square', async () => {
-    const { clock, here } = house()
+    const { clock, here } = nodes()
     const inside = [await comeRaw(here, 'ada'), await comeRaw(here, 'bob')]
     for (const user of names(1, 1_000)) await come(here, user)
     await clock.advance(1_000)

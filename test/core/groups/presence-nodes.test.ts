@@ -5,7 +5,7 @@ import { memory } from '../../../src/index.ts'
 import { settled, testClock } from '../../../src/testing/clock.ts'
 import { testLayer, testServer } from '../../../src/testing.ts'
 import { changedLinks, linkOf } from '../../support/links.ts'
-import { come, comeRaw, hall, house, usersOf } from '../support/crowd.ts'
+import { come, comeRaw, hall, nodes, usersOf } from '../support/presence-hall.ts'
 
 interface Sent {
   readonly from: string
@@ -15,7 +15,7 @@ interface Sent {
 }
 
 /** Two nodes and a worker over a layer that loses what it is told to, and notes what nodes tell each other of presence. */
-function lossy(nodes: readonly string[] = ['here', 'there']) {
+function lossy(names: readonly string[] = ['here', 'there']) {
   const sent: Sent[] = []
   const losing: { when: (sent: Sent) => boolean | Promise<void> } = { when: () => false }
   const clock = testClock()
@@ -33,7 +33,7 @@ function lossy(nodes: readonly string[] = ['here', 'there']) {
       return link.publish(topic, () => packed, keep)
     },
   }))
-  const ports = nodes.map((node) => testServer({ layer, clock, node, report: () => {} }))
+  const ports = names.map((node) => testServer({ layer, clock, node, report: () => {} }))
   const [here = testServer(), there = here] = ports
   return { clock, layer, sent, losing, here, there }
 }
@@ -164,7 +164,7 @@ test('a room that is left and entered again is no old news to the others', async
 })
 
 test('what others see may hold any key, as deep as it likes', async () => {
-  const { here, there, clock } = house(['here', 'there'])
+  const { here, there, clock } = nodes(['here', 'there'])
   const info = { constructor: 'a', nested: JSON.parse(`${'['.repeat(70)}${']'.repeat(70)}`) as unknown }
   await comeRaw(here, 'ada', { info })
   await comeRaw(there, 'zoe')
@@ -201,7 +201,7 @@ test('many who come at once are told to the other nodes in a few messages', asyn
 })
 
 test('messages of a layer that are malformed are reported once a minute, and change nothing', async () => {
-  const { clock, layer, faults, here } = house()
+  const { clock, layer, faults, here } = nodes()
   const ada = await come(here, 'ada')
   const stranger = await linkOf(layer, 'stranger')
   const texts = [
@@ -230,7 +230,7 @@ test('messages of a layer that are malformed are reported once a minute, and cha
 })
 
 test('a version at the end of what is read, of whatever node, silences no other', async () => {
-  const { layer, faults, here, there } = house(['here', 'there'])
+  const { layer, faults, here, there } = nodes(['here', 'there'])
   await come(here, 'ada')
   const zoe = await come(there, 'zoe')
   const stranger = await linkOf(layer, 'stranger')
@@ -267,7 +267,7 @@ describe('a process without sockets', () => {
   })
 
   test('asks all nodes, and has the same answer as they have', async () => {
-    const { here, there, worker } = house(['here', 'there', 'worker'])
+    const { here, there, worker } = nodes(['here', 'there', 'worker'])
     for (const user of ['ada', 'bob']) await come(here, user)
     for (const user of ['bob', 'cy']) await come(there, user)
     expect(usersOf(await worker.group(hall).members()).toSorted()).toEqual(['ada', 'bob', 'cy'])
@@ -306,7 +306,7 @@ describe('a process without sockets', () => {
 test.each([[{ limit: 0 }], [{ limit: 1.5 }], [{ after: '' }], [{ after: 7 }], [{ before: 'ada' }], [null]])(
   'members(%j) is a TypeError',
   async (page) => {
-    const { here } = house()
+    const { here } = nodes()
     await expect(here.group(hall).members(page as object)).rejects.toThrow(TypeError)
   },
 )

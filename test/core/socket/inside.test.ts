@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { binary, consumer, contract, deny, endpoint, text } from '../../../src/index.ts'
 import { settled } from '../../../src/testing/clock.ts'
 import { testServer, visit } from '../../../src/testing.ts'
-import { besieged } from '../../security/besieged.ts'
+import { attackedServer } from '../../security/attacked-server.ts'
 import { ada, byName, grace, lines } from '../support/members.ts'
 
 describe('a socket', () => {
@@ -134,7 +134,7 @@ describe('on the plain wire', () => {
   )
 
   async function refused(path: string, payload: string | Uint8Array): Promise<unknown> {
-    const { number } = await besieged({}, refusing, refusingBytes, refusingShape, shoutingAtShapes)
+    const { number } = await attackedServer({}, refusing, refusingBytes, refusingShape, shoutingAtShapes)
     const ws = new WebSocket(`ws://127.0.0.1:${number}${path}`, { headers: { 'x-test-user': 'Ada' } })
     await once(ws, 'open')
     const said = once(ws, 'message').then(([data]): unknown => JSON.parse(String(data)))

@@ -18,7 +18,7 @@ import { room } from '../core/support/members.ts'
 import { allowedOrigins, type Keys } from './heads.ts'
 
 /** A server with doors that only the keys of the run open. */
-export interface House {
+export interface FuzzServer {
   readonly server: Server
   /** What has happened at the doors since it was last taken. */
   takeEvents(): readonly SallyportEvent[]
@@ -29,7 +29,7 @@ export interface House {
 const lines = contract('/ws/lines', { client: text, server: text })
 
 /** Serves an echo and a room; everybody is named after the kind of key that has let them in. */
-export function house(keys: Keys, limits: Partial<Limits> = {}): House {
+export function fuzzServer(keys: Keys, limits: Partial<Limits> = {}): FuzzServer {
   const faults: unknown[] = []
   let events: SallyportEvent[] = []
   const server = sallyport({
@@ -40,7 +40,7 @@ export function house(keys: Keys, limits: Partial<Limits> = {}): House {
     report: (error) => faults.push(error),
     on: (event) => events.push(event),
   })
-  const auth = doors(keys)
+  const auth = authenticators(keys)
   const echo = consumer(lines, { auth }, (socket) => ({ message: (line) => socket.send(line) }))
   server.serve(router([echo, room]))
   const takeEvents = (): readonly SallyportEvent[] => {
@@ -51,7 +51,7 @@ export function house(keys: Keys, limits: Partial<Limits> = {}): House {
   return { server, takeEvents, faults }
 }
 
-function doors({ token, key, cookie }: Keys): Authenticator<{ readonly id: string }> {
+function authenticators({ token, key, cookie }: Keys): Authenticator<{ readonly id: string }> {
   const bearer: Authenticator<{ readonly id: string }> = async ({ credentials }) => {
     const value = credentials.of('bearer')
     if (value === null) return null

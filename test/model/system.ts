@@ -13,10 +13,10 @@ import {
 import { type Ask, type TestClock, type TestVisitor, testServer, visit } from '../../src/testing.ts'
 import { carrierProtocol } from '../../src/wire/carrier.ts'
 import type { Right, Room, User } from './steps.ts'
-import { type Credential, mostTickets, ticketMs, type Truth } from './truth.ts'
+import { type Credential, mostTickets, ticketMs, type OutsideState } from './outside-state.ts'
 
 export const chat = contract('/ws/chat/:room', {
-  client: { say: z.object({ text: z.string() }), mumble: z.object({ text: z.string() }) },
+  client: { say: z.object({ text: z.string() }), sayLater: z.object({ text: z.string() }) },
   server: { said: z.object({ text: z.string() }) },
   grant: z.object({ canWrite: z.boolean() }),
 })
@@ -32,7 +32,7 @@ export type Visitor = TestVisitor<typeof chat>
 interface Node {
   readonly server: Server
   readonly tickets: Tickets<Person>
-  readonly endpoint: ReturnType<Site['endpoint']>
+  readonly endpoint: ReturnType<System['endpoint']>
 }
 
 /** Where somebody wants in, and what answers for them there. */
@@ -45,17 +45,17 @@ export interface Way {
 const dayMs = 86_400_000
 
 /** The real system: one application on two nodes of one layer, which reads what is true in the world outside. */
-export class Site {
+export class System {
   /** Where the second door waits, when it does. */
   gate: Promise<void> | null = null
   /** What the first door waits for before it knows a token, and a handler before it goes on with a text. */
   readonly waits = new Map<string, Promise<void>>()
   /** The texts that handlers have published. */
   readonly published = new Set<string>()
-  readonly #truth: Truth
+  readonly #truth: OutsideState
   readonly #nodes: readonly Node[]
 
-  constructor(clock: TestClock, truth: Truth) {
+  constructor(clock: TestClock, truth: OutsideState) {
     this.#truth = truth
     const layer = memory({ clock })
     this.#nodes = ['one', 'two'].map((name) => {
@@ -127,7 +127,7 @@ export class Site {
         return {
           on: {
             say: ({ text }) => publish(text),
-            mumble: async ({ text }) => {
+            sayLater: async ({ text }) => {
               await this.waits.get(text)
               await publish(text)
             },

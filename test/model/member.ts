@@ -1,7 +1,7 @@
 import type { TestClock } from '../../src/testing.ts'
-import { grantOf, type Visitor } from './site.ts'
+import { grantOf, type Visitor } from './system.ts'
 import type { Right, Room } from './steps.ts'
-import type { Credential, Truth } from './truth.ts'
+import type { Credential, OutsideState } from './outside-state.ts'
 
 /** A message that its handler has not finished with. */
 export interface Saying {
@@ -17,19 +17,19 @@ export interface Times {
 }
 
 /** What an inside is made of. */
-export interface InsideParts {
+export interface MemberParts {
   readonly room: Room
   readonly node: number
   readonly visitor: Visitor
   readonly clock: TestClock
-  readonly truth: Truth
+  readonly truth: OutsideState
 }
 
 /** A wall clock that was set shows within so long. */
 const noticedMs = 10_000
 
 /** Somebody who has come in, as the model sees it; also after they have left, while their messages wait. */
-export class Inside {
+export class Member {
   readonly room: Room
   readonly node: number
   readonly visitor: Visitor
@@ -45,7 +45,7 @@ export class Inside {
   sayings: Saying[] = []
   /** Whether their socket is closed in the system. */
   isReallyClosed = false
-  readonly #parts: InsideParts
+  readonly #parts: MemberParts
   /** When the credential ends, by the time that passes. */
   #due = 0
   /** Whether the wall clock has ever shown its end, and since when it does, on the monotonic clock. */
@@ -55,7 +55,7 @@ export class Inside {
   #mayBeOver = false
   #mayDiffer = false
 
-  constructor(parts: InsideParts, credential: Credential, right: Right) {
+  constructor(parts: MemberParts, credential: Credential, right: Right) {
     this.#parts = parts
     this.room = parts.room
     this.node = parts.node

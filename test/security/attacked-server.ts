@@ -2,13 +2,13 @@ import { afterEach } from 'vitest'
 import { type Application, type ServerOptions, type Server, router, sallyport } from '../../src/index.ts'
 import { byName, echo, room } from '../core/support/members.ts'
 import { cutRawClients } from '../transports/node/raw-client.ts'
-import { type Canary, canary } from './canary.ts'
+import { type Neighbour, neighbour } from './neighbour.ts'
 
-/** A server under attack, with a canary in it. */
-export interface Besieged {
+/** A server under attack, with a neighbour in it. */
+export interface AttackedServer {
   readonly server: Server
   readonly number: number
-  readonly canary: Canary
+  readonly neighbour: Neighbour
   /** What was reported as unexpected. */
   readonly faults: unknown[]
 }
@@ -19,20 +19,20 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
 })
 
-/** Serves echo, rooms and these applications, and sets a canary to talk: as somebody else than the attackers. */
-export async function besieged(
+/** Serves echo, rooms and these applications, and sets a neighbour to talk, as somebody else than the attackers. */
+export async function attackedServer(
   options: ServerOptions = {},
   ...more: Parameters<typeof router>[0][number][]
-): Promise<Besieged> {
+): Promise<AttackedServer> {
   const faults: unknown[] = []
   const server = sallyport({ report: (error) => faults.push(error), ...options })
   cleanups.push(() => server.close({ drain: 0 }))
   const application: Application = router([echo, room, ...more])
   server.serve(application)
   const { port: number } = await server.listen(0)
-  const bird = await canary(`ws://127.0.0.1:${number}/ws/lines`, { 'x-test-user': 'Grace' })
-  cleanups.push(() => bird.stop())
-  return { server, number, canary: bird, faults }
+  const other = await neighbour(`ws://127.0.0.1:${number}/ws/lines`, { 'x-test-user': 'Grace' })
+  cleanups.push(() => other.stop())
+  return { server, number, neighbour: other, faults }
 }
 
 export { byName }

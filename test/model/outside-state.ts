@@ -73,7 +73,7 @@ const seenMs = 5_001
 const aroundMs = 7_000
 
 /** What is true in the world outside: who has signed in, who may what, and what was taken away. No part of the system. */
-export class Truth {
+export class OutsideState {
   /** The sessions of the directory, by user and slot. */
   readonly sessions = new Map<string, Credential>()
   /** The token that was issued last, by user and slot. */

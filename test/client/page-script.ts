@@ -30,5 +30,5 @@ function experiment(options: ClientOptions): Experiment {
   return { opened, states, heard, until }
 }
 
-export const lab = { bearer, experiment }
-Object.assign(globalThis, { lab })
+export const pageScript = { bearer, experiment }
+Object.assign(globalThis, { pageScript })

@@ -3,7 +3,7 @@ import { expect } from 'vitest'
 import WebSocket from 'ws'
 
 /** A connection that talks all through an attack: when it falls silent, the attack has reached the others. */
-export interface Canary {
+export interface Neighbour {
   /** Everything that was said so far has come back, and the process never worked for a second between two answers. */
   alive(): Promise<void>
   stop(): void
@@ -17,8 +17,8 @@ function workedMs(): number {
   return (user + system) / 1_000
 }
 
-/** Opens a canary at an endpoint that says back what it hears. */
-export async function canary(url: string, headers: Record<string, string>): Promise<Canary> {
+/** Opens a neighbour at an endpoint that says back what it hears. */
+export async function neighbour(url: string, headers: Record<string, string>): Promise<Neighbour> {
   const ws = new WebSocket(url, { headers })
   await once(ws, 'open')
   let [said, heard, longest, lastHeard] = [0, 0, 0, workedMs()]

@@ -60,11 +60,11 @@ export async function comeRaw(
 }
 
 /** Nodes that share a layer and a clock. */
-export function house(nodes: readonly string[] = ['here'], options: ServerOptions & { layer?: Layer } = {}) {
+export function nodes(names: readonly string[] = ['here'], options: ServerOptions & { layer?: Layer } = {}) {
   const clock: TestClock = testClock()
   const layer = options.layer ?? memory({ clock })
   const faults: unknown[] = []
-  const ports = nodes.map((node) =>
+  const ports = names.map((node) =>
     testServer({ report: (error) => void faults.push(error), ...options, layer, clock, node }),
   )
   const [here = testServer(), there = here, worker = here] = ports
