@@ -10,6 +10,13 @@ test('a filter without a name matches no socket', () => {
   expect(matches({}, keys)).toBe(false)
 })
 
+test('a filter of one tenant matches no socket of another, whatever else is the same', () => {
+  const found = ['', 'acme', 'other'].map((tenant) =>
+    matches({ user: 'ada', tenant }, { ...keys, tenant: 'acme' }),
+  )
+  expect(found).toEqual([false, true, false])
+})
+
 test.each(selectors)(
   'a socket that has ended is not found by %j, whatever other socket shared that with it',
   (selector) => {
