@@ -43,7 +43,7 @@ function unpack(): void {
   for (const name of [...Object.keys({ ...dependencies, ...peerDependencies }), '@types/node']) link(name)
 }
 
-/** What npm would install beside the package, and what whoever imports every subpath has; types of Node as every user of a server has them. */
+/** Links one package: npm would install it beside the package, a subpath imports it, or it holds the types of Node. */
 function link(name: string): void {
   const target = join(place, 'node_modules', name)
   mkdirSync(resolve(target, '..'), { recursive: true })

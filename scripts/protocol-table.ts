@@ -19,7 +19,7 @@ const bounds: Readonly<Record<keyof Limits, readonly [what: string, beyond: stri
   idleConnectionMs: ['how long a connection may be open before its request begins', 'hung up on'],
   handshakesAtOnce: ['handshakes of one address that are worked on at once', 'wait in line'],
   handshakesWaiting: ['handshakes of one address that wait in line', 'HTTP 503'],
-  failedHandshakes: ['bad credentials of one address', 'HTTP 429, 4429, for whoever brings another'],
+  failedHandshakes: ['bad credentials of one address', 'HTTP 429, 4429, for each further credential'],
   connectionsPerIdentity: [
     'open connections of one identity',
     'the oldest is closed with 4409, or the newest is 429',

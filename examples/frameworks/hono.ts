@@ -23,7 +23,7 @@ export function honoSite(): Site {
     const person = verify(await req.json().catch(() => null))
     if (person === null) return body(null, 401)
     await session.get()
-    if (session.id) await kept.end(session.id) // update() would keep the id, which somebody may have planted
+    if (session.id) await kept.end(session.id) // update() would keep the id, which an attacker may have planted
     await session.update({ userId: person.id })
     return body(null, 204)
   })

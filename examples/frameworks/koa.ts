@@ -27,7 +27,7 @@ export function koaSite(): Site {
     if (first === 'login') {
       const person = verify(body) ?? context.throw(401)
       context.session = { userId: person.id }
-      await context.session.regenerate() // assigning keeps the id, which somebody may have planted
+      await context.session.regenerate() // assigning keeps the id, which an attacker may have planted
     } else {
       context.status = await site.say(room, find(context.session?.['userId']), body)
     }

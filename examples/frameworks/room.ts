@@ -1,4 +1,4 @@
-// What every framework's example shares: one room that is heard by whoever has signed in.
+// The examples of all frameworks share this room. Every signed-in user hears it.
 import type { Server as HttpServer } from 'node:http'
 import { type Authenticator, consumer, contract, type Server, sallyport } from 'sallyport'
 import { z } from 'zod'

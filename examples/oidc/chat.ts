@@ -1,4 +1,4 @@
-// Whoever has signed in at an OpenID provider, with either kind of access token; the provider says when a session ends.
+// A room for users of an OpenID provider, with either kind of access token. The provider says when a session ends.
 import { createServer, type Server as HttpServer } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
 import { anyOf, contract, endpoint, type Server, requireScopes, sallyport, text } from 'sallyport'

@@ -1,5 +1,5 @@
-// A ban is a policy: a row that the second door looks at, and one order that ends what is open. So it holds for whoever
-// comes back, for whoever is just coming in, and until its time is over.
+// A ban is a policy: a row that the second door looks at, and one call that ends open sockets. So it holds for a
+// user who comes back, for a handshake that is under way, and until its time is over.
 import { type Authenticator, consumer, contract, deny, type Messenger } from 'sallyport'
 import { z } from 'zod'
 
@@ -21,7 +21,7 @@ export interface Bans {
   add(ban: Ban): Promise<void>
 }
 
-/** A room that lets nobody in who is banned from it. */
+/** A room that refuses the users who are banned from it. */
 export function room<U extends { readonly id: string }>(auth: Authenticator<U>, bans: Bans) {
   const authorize = async ({ user, params }: { user: U; params: { room: string } }): Promise<true> => {
     const ban = await bans.find(user.id, params.room)
@@ -33,7 +33,7 @@ export function room<U extends { readonly id: string }>(auth: Authenticator<U>, 
   }))
 }
 
-/** Bans: the row first, so that nobody slips in between, then the order. It answers how many sockets were closed, and where. */
+/** Writes the row first, so that no socket slips in between, then revokes. Returns how many sockets were closed, and where. */
 export async function banFrom(server: Pick<Messenger, 'revoke'>, bans: Bans, ban: Ban) {
   await bans.add(ban)
   return server.revoke({ user: ban.user, at: [chat, { room: ban.room }], reason: ban.reason })

@@ -18,11 +18,11 @@ export const accepted: ReadonlyMap<string, string> = new Map([
   ],
   [
     'src/core/access/registry.ts: SocketIndex: add: if (key === undefined) never',
-    'For memory: nobody is looked up by what they do not own.',
+    'For memory: no socket is looked up by a key that it does not have.',
   ],
   [
     'src/core/access/registry.ts: SocketIndex: delete: if (key === undefined) never',
-    'For memory: nobody is looked up by what they do not own.',
+    'For memory: no socket is looked up by a key that it does not have.',
   ],
   [
     'src/core/runtime/heap.ts: push: without parent === undefined ||',
@@ -42,7 +42,7 @@ export const accepted: ReadonlyMap<string, string> = new Map([
   ],
   [
     'src/core/socket/credential-refresh.ts: hrefFor: without null',
-    'For speed: of whoever is never asked for another credential no address is parsed, and none is kept.',
+    'For speed: a peer that is never asked for another credential needs no parsed address.',
   ],
   [
     'src/core/runtime/timer-queue.ts: TimerQueue: #compareClocks: if (ahead - this.#ahead < apartMs && this.#moved - ahead < apartMs) never',

@@ -1,5 +1,5 @@
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
-/** The value of each character by its code; 64 for those that are none of the alphabet. */
+/** The value of each character by its code; 64 for a character outside the alphabet. */
 const values: Uint8Array = Uint8Array.from({ length: 128 }, (_, code) => {
   const value = alphabet.indexOf(String.fromCharCode(code))
   return value === -1 ? 64 : value

@@ -137,7 +137,7 @@ export function endOfText(text: string, start: number): number {
   return text.length
 }
 
-/** Whether an odd number of backslashes stands before a character, none of them before `start`. */
+/** Whether an odd number of backslashes stands before a character. Backslashes before `start` do not count. */
 function isEscaped(text: string, start: number, index: number): boolean {
   let from = index
   while (from > start && text.charCodeAt(from - 1) === 0x5c) from--

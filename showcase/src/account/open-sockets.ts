@@ -6,7 +6,7 @@ export interface Entering {
   readonly user: Pick<Visitor, 'id' | 'session'>
 }
 
-/** An open socket of somebody. */
+/** An open socket of a person. */
 export interface OpenSocket {
   readonly id: string
   readonly session: string

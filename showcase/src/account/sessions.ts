@@ -2,7 +2,7 @@ import type { Database } from '../database/database.ts'
 import { type Device, deviceOf } from './device.ts'
 import type { OpenSocket, OpenSockets, SocketPlace } from './open-sockets.ts'
 
-/** A session of somebody, with what is open on it. No token is in it. */
+/** A session of a person, with its open sockets. It holds no token. */
 export interface SessionOfPerson {
   readonly id: string
   readonly device: Device
@@ -30,7 +30,7 @@ export interface Sessions {
   /** The ids of those that live. */
   ids(user: string): Promise<readonly string[]>
   /**
-   * Notes that a session is in use: once a minute at most it is written down, and nobody waits for it.
+   * Notes that a session is in use. The note is written once a minute at most, and the caller does not wait for it.
    */
   active(session: string): void
 }

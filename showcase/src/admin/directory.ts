@@ -15,7 +15,7 @@ export interface PersonListed {
 
 /** Everybody who has an account, banned or not. */
 export interface Directory {
-  /** Those of whom a part of name, user name or e-mail address is given, by name; `more` says that there are others. */
+  /** People whose name, user name or e-mail address contains the text, sorted by name; `more` says that there are others. */
   search(text: string): Promise<{ readonly people: readonly PersonListed[]; readonly more: boolean }>
   find(id: string): Promise<PersonListed | null>
 }

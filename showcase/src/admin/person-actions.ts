@@ -5,7 +5,7 @@ import { type AdminRouteParts, administrator, asked, done } from './requests.ts'
 import { endReasons } from '../identity/end-reasons.ts'
 import type { Env } from '../http/env.ts'
 
-/** Why something was done to somebody, as they will read it: it fits into a close frame with the words around it. */
+/** The reason that the person concerned will read. It fits into a close frame with the words around it. */
 export const reasonSchema = z.string().trim().min(1).max(80)
 
 const mostSeconds = 10 * 366 * 86_400
@@ -17,7 +17,7 @@ const ban = z.strictObject({
 const role = z.strictObject({ role: z.enum(['admin', 'user']) })
 const nothing = z.strictObject({})
 
-/** What ends or changes somebody's access everywhere: ban, role, sign-out; below /api/admin/people/:id. */
+/** The routes that end or change a person's access everywhere: ban, role, sign-out; below /api/admin/people/:id. */
 export function personDeeds(parts: AdminRouteParts): Hono<Env> {
   const { identity, access } = parts
   const { api } = identity
@@ -42,7 +42,7 @@ export function personDeeds(parts: AdminRouteParts): Hono<Env> {
   })
   app.post('/role', async (c) => {
     const { role: wanted } = await asked(parts, c, role)
-    // somebody must be left who can undo it
+    // an administrator must be left who can undo the change
     if ((await administrator(parts, c)).id === c.req.param('id'))
       deny(409, 'not-yourself', 'Ask another administrator to change your role.')
     return await done(parts, c, {

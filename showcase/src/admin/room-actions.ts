@@ -9,7 +9,7 @@ import { refuseForeign } from '../http/origins.ts'
 const roomRole = z.strictObject({ role: z.enum(['owner', 'member', 'reader']) })
 const kick = z.strictObject({ reason: reasonSchema })
 
-/** What ends or changes somebody's access to one room; below /api/admin/people/:id/rooms. */
+/** The routes that end or change a person's access to one room; below /api/admin/people/:id/rooms. */
 export function roomDeeds(parts: AdminRouteParts): Hono<Env> {
   const { rooms, access } = parts
   const app = new Hono<Env>()

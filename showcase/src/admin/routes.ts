@@ -7,8 +7,8 @@ import type { Env } from '../http/env.ts'
 const longestSearch = 100
 
 /**
- * The admin console, below /api/admin. For anybody but an administrator nothing is there: 404. What is done to somebody
- * answers with the receipt of what it closed and changed, and is noted in the audit with who did it.
+ * The admin console, below /api/admin. Everyone but an administrator gets 404. An action on a person
+ * answers with the receipt of what it closed and changed. The audit notes the action and its administrator.
  */
 export function adminRoutes(parts: AdminRouteParts): Hono<Env> {
   const { directory, sessions, sockets, rooms } = parts

@@ -49,7 +49,7 @@ function detailOf(fields: Readonly<Record<string, unknown>>): Readonly<Record<st
   return Object.fromEntries(plain.filter(([, value]) => value !== undefined).slice(0, mostFields))
 }
 
-/** Before the door nobody has looked at the path but the router. */
+/** An event before the door has no contract: only the router has read its path. */
 function isRefusal({ type, contract }: Readonly<Record<string, unknown>>): boolean {
   return type === 'denied' || contract === undefined
 }

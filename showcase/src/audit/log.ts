@@ -4,13 +4,13 @@ import type { auditEntry } from './contract.ts'
 import type { AuditRow, Database } from '../database/database.ts'
 import { idAt } from '../database/time-ids.ts'
 
-/** One event as it is shown: with the name of whom it is about. */
+/** One event as it is shown: with the name of the person it is about. */
 export type AuditEntry = z.output<typeof auditEntry>
 
 /** Which events; all that is named must hold. */
 export interface AuditFilter {
   readonly type?: string | undefined
-  /** A part of the name or the user name, or the whole id, of whom it is about. */
+  /** A part of the name or the user name, or the whole id, of the person the event is about. */
   readonly person?: string | undefined
   /** Milliseconds since 1970, both included. */
   readonly from?: number | undefined
@@ -29,7 +29,7 @@ export interface AuditPage {
 /** What was kept of what happened. */
 export interface AuditLog {
   page(filter: AuditFilter): Promise<AuditPage>
-  /** The rows with the names of whom they are about. */
+  /** The rows with the names of the people they are about. */
   named(rows: readonly AuditRow[]): Promise<readonly AuditEntry[]>
   /** The types that there are events of. */
   types(): Promise<readonly string[]>

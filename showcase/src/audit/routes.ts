@@ -47,7 +47,7 @@ export function auditRoutes(parts: AuditRouteParts): Hono<Env> {
 
 async function mayRead({ who, metricsToken }: AuditRouteParts, c: Context<Env>): Promise<boolean> {
   const { headers } = c.req.raw
-  // a page on this machine is whoever is signed in there, and not the machine
+  // a page on this machine acts for its signed-in user, not for the machine
   const isProgram = !['cookie', 'origin', 'sec-fetch-site'].some((name) => headers.has(name))
   if (isProgram && mayReadMetrics({ peer: peerOf(c), headers }, metricsToken)) return true
   const person = (await who(headers).catch(() => null))?.person

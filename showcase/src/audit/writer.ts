@@ -108,8 +108,8 @@ export function auditWriter({ query }: Database, options: AuditWriterOptions = {
 }
 
 /**
- * Bounds what one network can make of one type, so that nobody fills the disk or drowns what others did; what is left
- * out is counted and told in an event of its own, in the next minute.
+ * Bounds the events of one type from one network, so that one network cannot fill the disk or drown the events of others.
+ * Events that are left out are counted. An event of its own tells their number in the next minute.
  */
 function thinning(perMinute: number, now: () => number): (event: AuditEvent) => readonly AuditEvent[] {
   let counts = new Map<string, { count: number; readonly type: string; readonly address: string | null }>()

@@ -7,7 +7,7 @@ const message = z.object({
   id: z.string().max(64),
   /** The author's name, as others see it; two people may share one. */
   from: z.string().max(128),
-  /** The author's id, which nobody shares. */
+  /** The author's id, which is unique. */
   by: z.string().max(64),
   text: z.string().max(2000),
   /** Milliseconds since 1970. */

@@ -11,7 +11,7 @@ export interface ChatParts {
   readonly rooms: Rooms
   readonly messages: Messages
   readonly sockets: OpenSockets
-  /** Somebody has said something: their session is in use. */
+  /** Called when a person has sent a message: the session is in use. */
   readonly active: (session: string) => void
 }
 

@@ -34,5 +34,5 @@ export async function keepAnOwner(work: Database['query'], room: string): Promis
     .where('room', '=', room)
     .where('role', '=', 'owner')
     .executeTakeFirst()
-  if (owner === undefined) deny(409, 'last-owner', 'A room needs an owner: make somebody else one first.')
+  if (owner === undefined) deny(409, 'last-owner', 'A room needs an owner: make another member one first.')
 }

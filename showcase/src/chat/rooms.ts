@@ -66,9 +66,9 @@ export interface Rooms {
   invite(by: string, room: string, change: { readonly user: string; readonly role: Role }): Promise<void>
   /** Takes a role away. @throws Denial 404, 403 for those who are no owner, 409 for the last owner */
   remove(by: string, room: string, user: string): Promise<void>
-  /** @throws Denial 404, 409 for the last owner and in a public room, which nobody has to leave */
+  /** @throws Denial 404, 409 for the last owner, and in a public room, which is open to all */
   leave(user: string, room: string): Promise<void>
-  /** The rooms that somebody may know, as an administrator sees them. */
+  /** The rooms that a person may know, as an administrator sees them. */
   of(user: string): Promise<readonly RoomOfPerson[]>
   /** Gives a role, as an administrator does. @throws Denial 404, 409 for the last owner */
   assign(room: string, change: { readonly user: string; readonly role: Role }): Promise<void>
@@ -76,7 +76,7 @@ export interface Rooms {
   dismiss(room: string, user: string): Promise<void>
 }
 
-/** A room of somebody, and whether they were given a role there: in a public one everybody has one. */
+/** A room of a person, and whether that person was given a role there. In a public room everyone has a role. */
 export interface RoomOfPerson extends Room {
   readonly given: boolean
 }

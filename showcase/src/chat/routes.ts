@@ -75,7 +75,7 @@ export function roomRoutes(parts: RoomRouteParts): Hono<Env> {
     await rooms.see(id, c.req.param('room'))
     const { username, role } = await jsonBody(c.req.raw, invitation)
     const invited =
-      (await people.byUsername(username)) ?? deny(404, 'no-such-user', 'There is nobody of that name.')
+      (await people.byUsername(username)) ?? deny(404, 'no-such-user', 'There is no user of that name.')
     await rooms.invite(id, c.req.param('room'), { user: invited.id, role })
     return c.json({ id: invited.id, name: invited.name, username: invited.username, role })
   })

@@ -176,7 +176,7 @@ function tryFileLock(lock: DatabaseSync): boolean {
   }
 }
 
-// any number will do, as long as nobody else in this database uses it
+// any number will do, as long as no other program uses it in this database
 const advisoryLock = 7_255_597
 
 async function openPostgres(url: string): Promise<Database> {

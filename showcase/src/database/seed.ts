@@ -55,8 +55,8 @@ export async function seedLobby({ query }: Database): Promise<void> {
 }
 
 /**
- * Makes the demonstration's people and rooms, once in the life of a database and only while nobody has signed
- * up. Run it inside `database.exclusively`, never in production.
+ * Makes the demonstration's people and rooms, once in the life of a database and only while it has no
+ * account. Run it inside `database.exclusively`, never in production.
  *
  * @returns the people with their random passwords, which are kept nowhere; empty when they were made before
  */

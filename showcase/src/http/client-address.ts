@@ -35,8 +35,8 @@ export function networkPrefix(address: string): string {
 export type ClientAddress = (peer: string | undefined, forwardedFor: string | null) => string
 
 /**
- * Reads `X-Forwarded-For` from the right for as long as the one who wrote it is trusted, so that nobody can
- * choose their own address.
+ * Reads `X-Forwarded-For` from the right for as long as the writer of the entry is trusted, so that a client cannot
+ * choose its own address.
  *
  * @param trusted addresses and networks, such as `10.0.0.0/8`
  */

@@ -9,7 +9,7 @@ export interface Allowance {
 
 /** How many failed attempts to sign in are borne. */
 export interface SignInAllowances {
-  /** From one network (an IPv4 address or an IPv6 /64), whoever it names. */
+  /** From one network (an IPv4 address or an IPv6 /64), for all accounts together. */
   readonly network: Allowance
   /** For one account from one network. */
   readonly pair: Allowance
@@ -37,7 +37,7 @@ export type Turn =
 /** Slows down those who guess passwords. */
 export interface SignInLimiter {
   /**
-   * Counts an attempt as failed until it is said to have succeeded, so that many at once count as well as
+   * Counts an attempt as failed until the caller reports its success, so that many at once count as well as
    * many in turn.
    *
    * @param account the user name or e-mail address, as it was typed

@@ -46,7 +46,7 @@ export function pages(directory: string, { baseUrl, who }: PagesParts): Hono {
   if (!existsSync(directory)) return app
   app.get('/assets/*', keepForever, serveStatic({ root: directory }))
   app.get('/favicon.svg', serveStatic({ root: directory }))
-  // whoever follows a stale link reads a page; programs get the problem that every other path answers
+  // a person who follows a stale link reads a page; programs get the problem that every other path answers
   app.get('*', (c, next) => (isForPeople(c.req) ? page(404) : next()))
   return app
 }

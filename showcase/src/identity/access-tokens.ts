@@ -65,8 +65,8 @@ export function accessTokens(identity: Identity, issuer: string): AccessTokens {
 
 /**
  * The public keys, read in process, and again when a token names an unknown one: within 30 seconds of the last reading once
- * more, whatever names come, and then 503 until they are over. Another process may have made a new key; forged names make
- * nobody read for ever.
+ * more, whatever names come, and then 503 until they are over. Another process may have made a new key; forged names
+ * do not cause endless reading.
  */
 function publishedKeys(identity: Pick<Identity, 'api'>): JWTVerifyGetKey {
   let keys: JWTVerifyGetKey | null = null

@@ -7,7 +7,7 @@ export interface Access extends Pick<Messenger, 'revoke' | 'recheck'> {
   because<T>(reason: string | undefined, work: () => Promise<T>): Promise<T>
   /**
    * Runs something and answers with what came of every order that was given meanwhile, also by the hooks of the
-   * identity server, which wait for nothing and have nobody to answer to.
+   * identity server, which wait for nothing and answer no caller.
    *
    * @throws what the work throws
    * @example await access.receiptOf(() => identity.api.banUser({ headers, body }))
@@ -17,7 +17,7 @@ export interface Access extends Pick<Messenger, 'revoke' | 'recheck'> {
 
 const nothing: Receipt = { closed: 0, changed: 0, dropped: 0, nodes: [], silent: [] }
 
-/** The words for the reasons of `revocations()`, where nobody has given better ones. */
+/** The words for the reasons of `revocations()`, where the caller has given no better ones. */
 const words: Readonly<Record<string, string>> = {
   'session-ended': 'your session has ended',
   banned: 'your account is banned',

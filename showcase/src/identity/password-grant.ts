@@ -69,8 +69,8 @@ async function readForm(request: Request): Promise<Form | Response> {
 }
 
 /**
- * A token, or `null` for everything that is wrong with name, password or account: nobody can tell which it
- * was.
+ * A token, or `null` for everything that is wrong with name, password or account: the caller cannot tell which
+ * was wrong.
  */
 async function signIn(
   { identity, tokens, passwords }: GrantParts,
@@ -88,7 +88,7 @@ async function signIn(
   const found = await internalAdapter.findSession(token)
   if (found === null) return null
   const issued = await tokens.issue(found.user, found.session)
-  // nobody holds this session's own token: it is of no use once the access token has ended
+  // this session's own token is given to no client: it is of no use once the access token has ended
   await internalAdapter.updateSession(token, { expiresAt: issued.expires })
   return issued
 }

@@ -36,12 +36,12 @@ const columns = [
   'user.banExpires',
 ] as const
 
-/** Whether somebody may use the admin console; better-auth keeps several roles as one text. */
+/** Whether a person may use the admin console; better-auth keeps several roles as one text. */
 export function isAdmin({ role }: Pick<Person, 'role'>): boolean {
   return role.split(',').includes('admin')
 }
 
-/** People out of the identity tables; banned ones are nobody. */
+/** People in the identity tables, without those who are banned. */
 export function people({ query }: Database): People {
   return {
     async find(id) {
@@ -74,7 +74,7 @@ export function people({ query }: Database): People {
   }
 }
 
-/** What a row of the user table says of a person; `null` for nobody and for the banned. */
+/** The person in a row of the user table; `null` where there is no row, and for a banned person. */
 export function personOf(row: Omit<UserRow, 'email' | 'banReason'> | undefined): Person | null {
   if (row === undefined || isBanned(row)) return null
   return { id: row.id, name: row.name, username: row.username, role: row.role ?? 'user' }

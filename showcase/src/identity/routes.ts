@@ -17,7 +17,7 @@ export interface IdentityRouteParts extends DeedParts {
   readonly identity: Identity
   readonly limiter: SignInLimiter
   readonly signUps: Budget
-  /** How often one person may try to change a password: whoever found an open page could guess it there. */
+  /** How often one person may try to change a password: a stranger at an open page could guess it there. */
   readonly passwordChanges: Budget
   readonly access: Access
   readonly origins: readonly string[]
@@ -43,8 +43,8 @@ export function identityRoutes(parts: IdentityRouteParts): Hono<Env> {
 }
 
 /**
- * The request as better-auth may see it: with the client's address in our own header, whoever sent that
- * before.
+ * The request as better-auth may see it: with the client's address in our own header, which replaces one that the
+ * client sent.
  */
 function inward(c: Context<Env>, body?: string): Request {
   const headers = new Headers(c.req.raw.headers)

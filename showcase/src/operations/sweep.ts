@@ -4,7 +4,7 @@ import type { Database } from '../database/database.ts'
 
 const everyMs = 600_000
 
-/** Deletes sessions that have ended. better-auth leaves them until somebody asks for one. */
+/** Deletes sessions that have ended. better-auth leaves a session until a request asks for it. */
 export async function sweepSessions({ query, kind }: Database, now: Date = new Date()): Promise<void> {
   // SQLite keeps dates as ISO texts, which sort by time
   const before = kind === 'sqlite' ? now.toISOString() : now

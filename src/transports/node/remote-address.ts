@@ -30,7 +30,7 @@ export type RemoteAddressOf = (socket: Socket, header: (name: string) => string 
  * Reads forwarded headers from these proxies alone (addresses, CIDR ranges, or `unix` for a proxy that
  * connects over a socket of the file system). Headers from other peers are ignored.
  *
- * @throws TypeError when an entry is none of these
+ * @throws TypeError when an entry is something else
  */
 export function remoteAddressesBehind(proxies: readonly string[]): RemoteAddressOf {
   const trusted = new BlockList()
@@ -93,7 +93,7 @@ function unsureUnix(forwarded: string | null, isTrusted: boolean): SharedAddress
     const detail = `${all} Let the proxy send X-Forwarded-For`
     return { kind: 'silent', cause: 'silent-proxy', detail }
   }
-  const detail = `${all} If nobody but your proxy can open that socket, let it set X-Forwarded-For, and write sallyport({ proxies: ['unix'] })`
+  const detail = `${all} If only your proxy can open that socket, let it set X-Forwarded-For, and write sallyport({ proxies: ['unix'] })`
   return { kind: 'unix', cause: 'unix-socket', detail }
 }
 

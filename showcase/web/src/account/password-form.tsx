@@ -25,7 +25,7 @@ export function PasswordForm({ username }: { readonly username: string }): React
         Change your password
       </Title>
       <Text size="sm" c="dimmed" mb="sm">
-        Whoever knew the old one is out: all other devices are signed out at once, and so are their sockets.
+        All other devices are signed out at once, and their sockets are closed.
       </Text>
       <form
         aria-label="Change your password"

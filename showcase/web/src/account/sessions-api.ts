@@ -10,7 +10,7 @@ const socket = z.object({
   since: z.number(),
 })
 
-/** A session of somebody, with what is open on it; the same on the account page and in the console. */
+/** A session of a person, with its open sockets; the same on the account page and in the console. */
 export const sessionOfPerson = z.object({
   id: z.string(),
   device: z.object({ browser: z.string(), system: z.string().nullable() }),
@@ -21,7 +21,7 @@ export const sessionOfPerson = z.object({
 })
 const ownSession = sessionOfPerson.extend({ current: z.boolean() })
 
-/** A session of somebody. */
+/** A session of a person. */
 export type SessionOfPerson = z.output<typeof sessionOfPerson>
 /** One of one's own sessions. */
 export type OwnSession = z.output<typeof ownSession>

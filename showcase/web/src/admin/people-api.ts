@@ -29,7 +29,7 @@ export type Found = z.output<typeof found>
 export type PersonListed = Found['people'][number]
 /** Someone with sessions, sockets and rooms. */
 export type PersonDetails = z.output<typeof details>
-/** A room that somebody may know, and what they are there. */
+/** A room that a person may know, and the role of that person there. */
 export type RoomOfPerson = PersonDetails['rooms'][number]
 
 /** People by a part of name, user name or e-mail address. @throws Problem */
@@ -42,7 +42,7 @@ export function readPerson(id: string, signal: AbortSignal): Promise<PersonDetai
   return request(at(id), details, { signal })
 }
 
-/** Shuts somebody out of everything; for good where no number of seconds is given. @throws Problem */
+/** Shuts a person out of everything; for good where no number of seconds is given. @throws Problem */
 export function ban(id: string, reason: string, seconds?: number): Promise<Receipt> {
   return post(`${at(id)}/ban`, { reason, ...(seconds === undefined ? {} : { seconds }) })
 }
@@ -52,27 +52,27 @@ export function unban(id: string): Promise<Receipt> {
   return post(`${at(id)}/unban`, {})
 }
 
-/** Makes somebody an administrator, or a user again. @throws Problem */
+/** Makes a person an administrator, or a user again. @throws Problem */
 export function setRole(id: string, role: 'admin' | 'user'): Promise<Receipt> {
   return post(`${at(id)}/role`, { role })
 }
 
-/** Ends all sessions of somebody. @throws Problem */
+/** Ends all sessions of a person. @throws Problem */
 export function signOutPerson(id: string): Promise<Receipt> {
   return post(`${at(id)}/sign-out`, {})
 }
 
-/** Gives somebody a role in a room, also in place of the one they have. @throws Problem */
+/** Gives a person a role in a room. It replaces an earlier role. @throws Problem */
 export function setRoomRole(id: string, room: string, role: RoomOfPerson['role']): Promise<Receipt> {
   return post(inRoom(id, room), { role })
 }
 
-/** Takes somebody's role in a room away. @throws Problem */
+/** Takes a person's role in a room away. @throws Problem */
 export async function removeFromRoom(id: string, room: string): Promise<Receipt> {
   return (await request(inRoom(id, room), receiptAnswer, { method: 'DELETE' })).receipt
 }
 
-/** Closes somebody's sockets in one room; they may come back. @throws Problem */
+/** Closes a person's sockets in one room; the person may come back. @throws Problem */
 export function kick(id: string, room: string, reason: string): Promise<Receipt> {
   return post(`${inRoom(id, room)}/kick`, { reason })
 }

@@ -8,7 +8,7 @@ import type { Found, PersonListed } from './people-api.ts'
 /** What the list shows. */
 export interface PeopleListProps {
   readonly found: Loaded<Found>
-  /** The id of whom is looked at. */
+  /** The id of the person that is shown. */
   readonly current: string | null
   readonly onSearch: (text: string) => void
 }
@@ -42,7 +42,7 @@ export function PeopleList({ found, current, onSearch }: PeopleListProps): React
         ))}
       </ul>
       <Text size="sm" c="dimmed" p="xs" role="status">
-        {value?.people.length === 0 && 'Nobody is called that.'}
+        {value?.people.length === 0 && 'No person has that name.'}
         {value?.more === true && 'There are more: search to see them.'}
       </Text>
     </nav>
@@ -84,7 +84,7 @@ function PersonLink({
   )
 }
 
-/** Whether somebody is an administrator, or banned. */
+/** Shows whether a person is an administrator, or banned. */
 export function PersonMarks({ person }: { readonly person: Pick<PersonListed, 'role' | 'ban'> }): ReactNode {
   return (
     <>

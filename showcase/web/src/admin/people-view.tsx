@@ -10,7 +10,7 @@ import { useHappened } from './use-happened.ts'
 
 /** What the view is given. */
 export interface PeopleViewProps {
-  /** The id of whom is looked at; `null` for nobody. */
+  /** The id of the person that is shown; `null` while no person is chosen. */
   readonly person: string | null
   readonly me: string
   readonly audit: OpenedAudit
@@ -33,7 +33,7 @@ export function PeopleView({ person, me, audit }: PeopleViewProps): ReactNode {
           <Title order={1} size="h3">
             People
           </Title>
-          <Text c="dimmed">Choose somebody, to see what is open, and to end it.</Text>
+          <Text c="dimmed">Choose a person to see the open sockets, and to end them.</Text>
         </main>
       ) : (
         <PersonView key={person} id={person} me={me} audit={audit} onChange={found.reload} />

@@ -12,7 +12,7 @@ export interface PersonRoomsProps {
   readonly deeds: Deeds
 }
 
-/** The rooms of somebody: take the word from them, give it back, remove them, show them out. */
+/** The rooms of a person: make the person a reader, or a writer again; remove the person; close the sockets. */
 export function PersonRooms({ person, deeds }: PersonRoomsProps): ReactNode {
   return (
     <section aria-labelledby="rooms-title">

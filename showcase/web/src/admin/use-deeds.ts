@@ -2,7 +2,7 @@ import { useState } from 'react'
 import { type Receipt, receiptWords } from '../http/receipt.ts'
 import { useAction } from '../http/use-action.ts'
 
-/** What an administrator does to somebody, one after another, and what came of it. */
+/** The actions of an administrator on a person, one after another, and their results. */
 export interface Deeds {
   readonly busy: boolean
   readonly failure: string | null

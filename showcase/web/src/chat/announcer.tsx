@@ -3,7 +3,7 @@ import { type ReactNode, useEffect, useState } from 'react'
 import type { OpenedChat } from './contract.ts'
 
 /**
- * Reads out what others say, as it is said. The list itself is not read out: it would repeat every page of the history.
+ * Reads out the messages of others as they arrive. The list itself is not read out: it would repeat every page of the history.
  */
 export function Announcer({ opened, me }: { readonly opened: OpenedChat; readonly me: string }): ReactNode {
   const [last, setLast] = useState('')

@@ -15,7 +15,7 @@ export interface ComposerProps {
   /** Whose draft it is. */
   readonly me: string
   readonly room: string
-  /** Called while somebody writes. */
+  /** Called while the user writes. */
   readonly onTyping: () => void
 }
 

@@ -1,4 +1,4 @@
-/** What somebody has begun to write, by person and room: it outlives a door that closes and a look into another room. */
+/** The unsent text of a person in a room. It is kept when the socket is closed, and when the person looks into another room. */
 const drafts = new Map<string, string>()
 
 /** The draft of a person in a room; empty when there is none. */

@@ -16,7 +16,7 @@ export interface InviteFormProps {
   readonly onInvited: () => Promise<void>
 }
 
-/** Gives somebody a role, also in place of the one they have. For owners. */
+/** Gives a person a role. It replaces an earlier role. For owners. */
 export function InviteForm({ room, onInvited }: InviteFormProps): ReactNode {
   const { busy, failure, run } = useAction()
   const [done, setDone] = useState<string | null>(null)

@@ -6,7 +6,7 @@ export interface PersonInRoom {
   readonly id: string
   readonly name: string
   readonly username: string | null
-  /** `null` for somebody who visits a public room without a role of their own. */
+  /** `null` for a person who visits a public room without a role. */
   readonly role: Role | null
   /** `null` where so many are here that they are not listed. */
   readonly here: boolean | null

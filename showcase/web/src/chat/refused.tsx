@@ -12,7 +12,7 @@ export function Refused({
 }: {
   readonly denial: ChatSnapshot['denial']
   readonly again: () => void
-  /** Whether the door has closed behind somebody who was in. */
+  /** Whether the person had been let in before the refusal. */
   readonly wasInside?: boolean
 }): ReactNode {
   return (

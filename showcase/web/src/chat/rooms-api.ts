@@ -39,7 +39,7 @@ export function createRoom(body: NewRoom): Promise<Room> {
   return request('/api/rooms', room, { method: 'POST', body })
 }
 
-/** Gives somebody a role, also in place of the one they have. @throws Problem */
+/** Gives a person a role. It replaces an earlier role. @throws Problem */
 export async function invite(
   id: string,
   body: { readonly username: string; readonly role: Role },
@@ -47,7 +47,7 @@ export async function invite(
   await request(`${at(id)}/members`, z.unknown(), { method: 'POST', body })
 }
 
-/** Takes somebody's role away. @throws Problem */
+/** Takes a person's role away. @throws Problem */
 export async function removeMember(id: string, user: string): Promise<void> {
   await request(`${at(id)}/members/${encodeURIComponent(user)}`, z.unknown(), { method: 'DELETE' })
 }

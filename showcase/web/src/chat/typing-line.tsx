@@ -1,7 +1,7 @@
 import { Text } from '@mantine/core'
 import type { ReactNode } from 'react'
 
-/** Who is typing. The line keeps its place when nobody is, so that nothing jumps. */
+/** The names of the people who are typing. The empty line keeps its place, so that the page does not jump. */
 export function TypingLine({ names }: { readonly names: readonly string[] }): ReactNode {
   return (
     <Text size="sm" c="dimmed" className="typing" role="status" aria-label="Typing">

@@ -1,7 +1,7 @@
 import { useCallback, useEffect, useRef, useState } from 'react'
 import type { OpenedChat } from './contract.ts'
 
-/** How long somebody counts as typing after the last sign of it. */
+/** How long a person counts as typing after the last sign of it. */
 const shownMs = 4_000
 /** How often the others are told. */
 const toldMs = 2_000
@@ -13,7 +13,7 @@ export interface Typing {
   readonly tell: () => void
 }
 
-/** Hears who is typing in a room; whoever has said something has stopped, oneself too. @param me one's own id */
+/** Lists the people who are typing in a room. A sent message ends the typing, also one's own. @param me one's own id */
 export function useTyping(opened: OpenedChat, me: string): Typing {
   const [typers, setTypers] = useState<ReadonlyMap<string, string>>(new Map())
   const lastTold = useRef(-Infinity)

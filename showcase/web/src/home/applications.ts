@@ -1,4 +1,4 @@
-/** Where somebody can go from the entrance. */
+/** The applications that the entrance links to. */
 export const applications: readonly {
   readonly href: string
   readonly title: string

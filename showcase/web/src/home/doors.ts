@@ -1,8 +1,8 @@
 /** What a visitor can try, and what it shows. */
 export const doors: readonly { readonly title: string; readonly text: string }[] = [
   {
-    title: 'Nobody listens in',
-    text: 'Open the address of a members-only room as somebody else: the socket is refused before any of its code runs, and you are told why.',
+    title: 'No stranger listens in',
+    text: 'Open the address of a members-only room as another person: the socket is refused before any of its code runs, and you are told why.',
   },
   {
     title: 'Reading is not writing',

@@ -29,7 +29,7 @@ export function useFarewell(denial: Refusal | null, again: () => void): void {
   }, [reason, ended, again])
 }
 
-/** What the server said; where it was not even asked, because there was nobody to ask for, what that means. */
+/** The message of the server. Without a session the server was not asked: then the reason is that the session has ended. */
 function reasonOf({ code, message }: Refusal): string {
   return code === 'signed-out' ? 'your session has ended' : message
 }

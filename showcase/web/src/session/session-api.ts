@@ -20,12 +20,12 @@ export interface NewUser {
   readonly password: string
 }
 
-/** Who is signed in; `null` for nobody. @throws Problem */
+/** The signed-in user; `null` without a session. @throws Problem */
 export async function whoIsSignedIn(): Promise<User | null> {
   return (await request('/api/auth/get-session', session))?.user ?? null
 }
 
-/** Whether the pages show somebody the way to the console; the server decides on its own. */
+/** Whether the pages show a user the way to the console; the server decides on its own. */
 export function isAdmin({ role }: User): boolean {
   return (role ?? '').split(',').includes('admin')
 }

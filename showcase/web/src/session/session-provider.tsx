@@ -4,7 +4,7 @@ import { renewal, type TabMessage } from './renewal.ts'
 import { type Session, SessionContext } from './session.ts'
 import { whoIsSignedIn } from './session-api.ts'
 
-/** Tells the other tabs of this browser that somebody has signed in or out, or is about to have a new session. */
+/** Tells the other tabs of this browser that the user has signed in or out, or is about to have a new session. */
 const tabs = new BroadcastChannel('sallyport-session')
 const newSession = renewal()
 
@@ -29,7 +29,7 @@ export function SessionProvider({ children }: { readonly children: ReactNode }):
       }))
       return user !== null
     } catch (error) {
-      // who was signed in a moment ago stays so: a server that restarts signs nobody out
+      // a user who was signed in a moment ago stays so: a server that restarts does not sign users out
       setState((before) => ({ ...before, failure: wordsOf(error) }))
       return false
     }

@@ -1,13 +1,13 @@
 import { createContext, useContext } from 'react'
 import type { User } from './session-api.ts'
 
-/** Whether somebody is signed in on this browser, and how to ask again. */
+/** The user who is signed in on this browser, and how to ask again. */
 export interface Session {
   /** `undefined` until the server has answered. */
   readonly user: User | null | undefined
   /** Why it is not known; `null` when it is. */
   readonly failure: string | null
-  /** Why nobody is signed in any more, when a socket has said so. */
+  /** Why the user is no longer signed in, when a socket has said so. */
   readonly farewell: string | null
   /** Asks the server again; other tabs do the same. */
   readonly changed: () => Promise<void>
@@ -15,7 +15,7 @@ export interface Session {
    * A socket was ended with 401, for this reason: asks the server who is signed in. A new session may be on its way,
    * as after a changed password: then it is waited for.
    *
-   * @returns whether somebody still is
+   * @returns whether a user is still signed in
    */
   readonly ended: (reason: string) => Promise<boolean>
   /** Runs what gives this browser a new session in place of the one it has; all tabs wait for it. */
