@@ -35,4 +35,4 @@ web.post('/logout', (request, response, failed) => {
 })
 web.use((request, response) => pages(request, response))
 const at = Number(process.env['PORT'] ?? 3000)
-server.listen(at, '127.0.0.1', () => console.log(JSON.stringify(server.address())))
+httpServer.listen(at, '127.0.0.1', () => console.log(JSON.stringify(httpServer.address())))

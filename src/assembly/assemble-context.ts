@@ -1,6 +1,6 @@
 import { accountsUnder } from '../core/access/account.ts'
 import { AccessCommands } from '../core/access/access-commands.ts'
-import { Backlog } from '../core/access/backlog.ts'
+import { HandlerBacklog } from '../core/access/handler-backlog.ts'
 import { checkedCarriers } from '../core/access/credentials.ts'
 import { FailedAttempts } from '../core/access/failed-attempts.ts'
 import { HandshakeQueue } from '../core/access/handshake-queue.ts'
@@ -73,7 +73,7 @@ export function assembleContext(options: ServerOptions, runtime: Runtime): Assem
     origins,
     handshakeQueue: new HandshakeQueue(limits, clock),
     accounts: accountsUnder(limits, { clock, timers }),
-    backlog: new Backlog(limits.waitingBytes),
+    backlog: new HandlerBacklog(limits.waitingBytes),
     toldSlow: new Set(),
     failedAttempts: new FailedAttempts(
       new KeyedRateLimiter(limits.failedHandshakes, clock, timers),

@@ -2,7 +2,7 @@ import type { Handshake } from './api/handshake.ts'
 import type { SharedRechecks } from './access/revalidation-result.ts'
 import type { Accounts } from './access/account.ts'
 import type { TimerQueue } from './runtime/timer-queue.ts'
-import type { Backlog } from './access/backlog.ts'
+import type { HandlerBacklog } from './access/handler-backlog.ts'
 import type { Clock } from '../wire/clock.ts'
 import type { Carriers } from './api/credentials.ts'
 import type { FailedAttempts } from './access/failed-attempts.ts'
@@ -32,7 +32,7 @@ export interface ServerContext {
   /** What the sockets of an identity, or the guests of a network, have used up together. */
   readonly accounts: Accounts
   /** The bytes that wait for handlers, for each account. */
-  readonly backlog: Backlog
+  readonly backlog: HandlerBacklog
   /** The message types whose slow validation was reported. */
   readonly toldSlow: Set<string>
   /** The bad credentials of each network. */

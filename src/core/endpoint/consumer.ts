@@ -15,7 +15,7 @@ import type { CheckedTable, MissingHandlers, UnreadTable } from '../api/handlers
 import type { Leave, Socket } from '../api/socket.ts'
 import { openEndpoint } from './open.ts'
 import type { ServerChannel } from '../socket/channel.ts'
-import type { ChannelHandler } from '../socket/peer-and-channel.ts'
+import type { ChannelHandler } from '../socket/interfaces.ts'
 import { resolveOptions } from '../socket/resolved-options.ts'
 import { EndpointSocket } from '../socket/endpoint-socket.ts'
 

@@ -14,7 +14,7 @@ import type { LoopSocket } from '../api/socket.ts'
 import { openEndpoint } from './open.ts'
 import { MessageStream, tagged } from './message-stream.ts'
 import type { ServerChannel } from '../socket/channel.ts'
-import type { ChannelHandler } from '../socket/peer-and-channel.ts'
+import type { ChannelHandler } from '../socket/interfaces.ts'
 import { resolveOptions } from '../socket/resolved-options.ts'
 import { EndpointSocket } from '../socket/endpoint-socket.ts'
 

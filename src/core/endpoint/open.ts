@@ -15,7 +15,7 @@ import { Peer } from '../socket/peer.ts'
 import { noteDenied } from '../admission/peer-info.ts'
 import { reserveMemberships } from '../socket/memberships.ts'
 import { answeredProtocol } from '../access/denial-response.ts'
-import type { ChannelHandler } from '../socket/peer-and-channel.ts'
+import type { ChannelHandler } from '../socket/interfaces.ts'
 import type { ResolvedOptions } from '../socket/resolved-options.ts'
 import { handshakeSpan, traced } from '../api/tracer.ts'
 

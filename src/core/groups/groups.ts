@@ -3,7 +3,7 @@ import { encodeMessage, type Position } from '../../wire/frame.ts'
 import { encodePlain } from '../../wire/plain.ts'
 import { type Connection, Packet } from '../api/connection.ts'
 import type { Clock } from '../../wire/clock.ts'
-import { type Dispatch, packDispatch, unpackDispatch } from './envelope.ts'
+import { type GroupMessage, packDispatch, unpackDispatch } from './group-message.ts'
 import { HistoryFeed } from './history-feed.ts'
 import type { Address } from './address.ts'
 import {
@@ -65,7 +65,7 @@ interface SendQueue {
 /** A kept message of the history of a group. */
 export interface HistoryEntry {
   readonly at: Position
-  readonly dispatch: Dispatch
+  readonly dispatch: GroupMessage
 }
 
 /** What groups need. */
@@ -111,7 +111,7 @@ export class Groups {
    * Sends to all members: to local ones at once, to the others through the layer. Resolves when the layer has
    * accepted it.
    */
-  async send(address: Address, dispatch: Dispatch, kept: boolean): Promise<number> {
+  async send(address: Address, dispatch: GroupMessage, kept: boolean): Promise<number> {
     const { history } = address.contract
     const { key } = address
     const queue = this.#queues.get(key)
@@ -165,7 +165,7 @@ export class Groups {
    * Appends and publishes in one step. Members here get the message when the layer delivers it, or when its
    * publication resolves, whichever comes first.
    */
-  async #keep(address: Address, dispatch: Dispatch, keep: Keep): Promise<number> {
+  async #keep(address: Address, dispatch: GroupMessage, keep: Keep): Promise<number> {
     const placed = await this.#link.publish(address.key, () => packDispatch(dispatch), keep)
     const room = this.#rooms.get(address.key)
     if (room === undefined || placed === null) return 0
@@ -173,7 +173,7 @@ export class Groups {
     return receiversOf(room, dispatch)
   }
 
-  async #deliver(address: Address, dispatch: Dispatch): Promise<number> {
+  async #deliver(address: Address, dispatch: GroupMessage): Promise<number> {
     const room = this.#rooms.get(address.key)
     const told = room === undefined ? 0 : receiversOf(room, dispatch)
     if (room !== undefined) hear(room, dispatch, null)
@@ -212,7 +212,7 @@ export class Groups {
     return unsubscribe
   }
 
-  #feed(address: Address, hand: (dispatch: Dispatch, sentAt: number) => void): HistoryFeed | null {
+  #feed(address: Address, hand: (dispatch: GroupMessage, sentAt: number) => void): HistoryFeed | null {
     const { contract, key } = address
     if (contract.history === undefined) return null
     const { link, clock } = this.#parts
@@ -295,12 +295,12 @@ function rulesOf({ size, forMs }: { readonly size: number; readonly forMs: numbe
   return { space: 'history', size, forMs }
 }
 
-function hear(room: LocalGroup, dispatch: Dispatch, placing: Placing | null): void {
+function hear(room: LocalGroup, dispatch: GroupMessage, placing: Placing | null): void {
   if (room.feed === null) deliver(room, dispatch, Number.POSITIVE_INFINITY)
   else room.feed.hear(dispatch, placing)
 }
 
-function receiversOf({ members }: LocalGroup, { except }: Dispatch): number {
+function receiversOf({ members }: LocalGroup, { except }: GroupMessage): number {
   let count = 0
   for (const { id } of members) if (id !== except) count++
   return count
@@ -310,7 +310,7 @@ function receiversOf({ members }: LocalGroup, { except }: Dispatch): number {
  * Delivers a message to the members that had joined before it was sent: encoded at most once for each wire,
  * the same packet for all.
  */
-function deliver(room: LocalGroup, dispatch: Dispatch, sentAt: number): void {
+function deliver(room: LocalGroup, dispatch: GroupMessage, sentAt: number): void {
   const { address, members, since } = room
   const { except } = dispatch
   const plain = lazily(() => packet(address, dispatch, encodePlain(dispatch.type, dispatch.body)))
@@ -321,12 +321,12 @@ function deliver(room: LocalGroup, dispatch: Dispatch, sentAt: number): void {
   }
 }
 
-function framePayload(path: string, { type, body, at, trace }: Dispatch): Payload {
+function framePayload(path: string, { type, body, at, trace }: GroupMessage): Payload {
   const extras = { ...(at === null ? {} : { at }), ...(trace === undefined ? {} : { trace }) }
   return encodeMessage({ in: path, type, ...extras }, body)
 }
 
-function packet(address: Address, { slow, type, key }: Dispatch, payload: Payload): Packet {
+function packet(address: Address, { slow, type, key }: GroupMessage, payload: Payload): Packet {
   return new Packet(payload, slow, slow === 'latest' ? `${address.key}/${type ?? ''}/${key}` : '')
 }
 

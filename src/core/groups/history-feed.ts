@@ -1,6 +1,6 @@
 import type { Position } from '../../wire/frame.ts'
 import type { Clock } from '../../wire/clock.ts'
-import { type Dispatch, unpackDispatch } from './envelope.ts'
+import { type GroupMessage, unpackDispatch } from './group-message.ts'
 import type { Link, LogRules, Placing } from '../api/layer.ts'
 
 /** What a feed needs. */
@@ -10,7 +10,7 @@ export interface HistoryFeedParts {
   readonly rules: LogRules
   readonly clock: Pick<Clock, 'monotonic'>
   /** Delivers a message to those who were members at that moment of the monotonic clock. */
-  deliver(dispatch: Dispatch, sentAt: number): void
+  deliver(dispatch: GroupMessage, sentAt: number): void
   /**
    * Reports messages that members do not get: kept messages that could not be read again, or others that
    * could not wait.
@@ -20,7 +20,7 @@ export interface HistoryFeedParts {
 
 /** A message as it was received; `placing` is `null` when it is not kept. */
 interface HeardMessage {
-  readonly dispatch: Dispatch
+  readonly dispatch: GroupMessage
   readonly placing: Placing | null
   readonly sentAt: number
 }
@@ -58,7 +58,7 @@ export class HistoryFeed {
     if (this.#last === null) this.#reach(head, this.#parts.clock.monotonic())
   }
 
-  hear(dispatch: Dispatch, placing: Placing | null): void {
+  hear(dispatch: GroupMessage, placing: Placing | null): void {
     this.#offer({ dispatch, placing, sentAt: this.#parts.clock.monotonic() })
   }
 

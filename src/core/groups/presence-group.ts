@@ -4,7 +4,7 @@ import type { Address } from './address.ts'
 import { Bucket } from '../runtime/token-bucket.ts'
 import { MemberTable, pageOf, type ShownMember, shownMember } from './member-table.ts'
 import { inParts, type PresenceMessage, type MembersRequest, type SnapshotPart } from './presence-message.ts'
-import { type PeersOwner, PresencePeers } from './presence-peers.ts'
+import { type PeersOwner, PresenceNodes } from './presence-nodes.ts'
 import { PresenceTeller, type TellerContext, type ToldGroup } from './presence-teller.ts'
 
 /** A user with a socket here, or with one that has just left. */
@@ -64,7 +64,7 @@ export class PresenceGroup implements PeersOwner, ToldGroup {
   readonly #here = new Map<string, Here>()
   readonly #pace: Bucket
   /** The presence on other nodes. */
-  #peers: PresencePeers | null = null
+  #peers: PresenceNodes | null = null
   /** The users of this node whose change was not yet sent to other nodes. */
   #untold: Set<string> | null = null
   /** How many changes were sent to other nodes. */
@@ -219,8 +219,8 @@ export class PresenceGroup implements PeersOwner, ToldGroup {
     for (const { leaving } of this.#here.values()) leaving?.cancel()
   }
 
-  get #others(): PresencePeers {
-    return (this.#peers ??= new PresencePeers(this))
+  get #others(): PresenceNodes {
+    return (this.#peers ??= new PresenceNodes(this))
   }
 
   /**

@@ -10,7 +10,7 @@ import { memberOf, MemberTable, type Page, pageOf, type ShownMember } from './me
 import { newId } from '../runtime/id.ts'
 import { type PresenceContext, PresenceGroup } from './presence-group.ts'
 import { packPresence, type PresenceMessage, type SnapshotPart, unpackPresence } from './presence-message.ts'
-import { SnapshotParts } from './presence-peers.ts'
+import { SnapshotParts } from './presence-nodes.ts'
 import type { PresenceNow } from './presence-teller.ts'
 import type { Reporter } from '../api/events.ts'
 

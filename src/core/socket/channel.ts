@@ -15,24 +15,12 @@ import { networkOf } from '../runtime/ip-network.ts'
 import { bodyFor, sendingOf } from '../server-messenger.ts'
 import { Dispatcher } from './dispatch.ts'
 import { DrainWaiters } from './drain-waiters.ts'
+import { Lease } from './lease.ts'
 import type { Memberships } from './memberships.ts'
-import type { ChannelHandler, NewIdentity, OpenChannel, OpenPeer, Registration } from './peer-and-channel.ts'
+import type { ChannelHandler, NewIdentity, OpenChannel, OpenPeer, Registration } from './interfaces.ts'
 import type { ResolvedOptions } from './resolved-options.ts'
 import { Revalidator } from './revalidation.ts'
 import { isThenable } from './task.ts'
-
-/**
- * A lease is renewed after this part of its time, plus a random part of up to `spread`. So leases that began
- * together are not all renewed together.
- */
-const earliest = 0.75
-const spread = 0.15
-/**
- * After an attempt to renew a lease that had no result, the next attempt follows after a twentieth of the
- * lease, within these bounds.
- */
-const leastRetryMs = 100
-const mostRetryMs = 30_000
 
 /**
  * One opened endpoint on a connection: its params and grant, its memberships, its lease, and its handlers. A
@@ -71,8 +59,8 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
   #left: Leave | null = null
   /** Settles when the last handler has settled. */
   #gone: Promise<void> | null = null
-  #lease: Timer | null = null
-  #leaseEnd: Timer | null = null
+  /** `null` until access was confirmed first, and where the endpoint has no lease. */
+  #lease: Lease | null = null
   #absolute: Timer | null = null
   #idle: Timer | null = null
 
@@ -258,23 +246,23 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
 
   confirmed(): void {
     this.peer.armExpiry()
-    this.#armLease()
+    const { leaseMs } = this.options.span
+    if (leaseMs !== null) (this.#lease ??= new Lease(this, leaseMs)).begin()
   }
 
   unanswered(denial: Denial, why: AskReason): RecheckOutcome {
-    const { context } = this.peer
-    const { leaseMs } = this.options.span
     if (denial.cause !== undefined)
-      context.repeatedFaults.tell(denial.cause, denial.detail ?? 'authenticating or authorizing again')
+      this.peer.context.repeatedFaults.tell(
+        denial.cause,
+        denial.detail ?? 'authenticating or authorizing again',
+      )
     const { status, reason: code, detail } = denial
     this.tell({ type: 'unanswered', why, status, code, detail })
-    if (leaseMs === null) {
+    if (this.options.span.leaseMs === null) {
       this.end('denied', denial.closeCode, denialReason(denial))
       return 'closed'
     }
-    this.#lease?.cancel()
-    const retryMs = Math.min(mostRetryMs, Math.max(leastRetryMs, leaseMs / 20))
-    this.#lease = context.timers.after(retryMs, () => void this.revalidate('lease'))
+    this.#lease?.retry()
     return 'kept'
   }
 
@@ -377,21 +365,6 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
     return this.peer.hasExpired || this.isRevoked() || this.isOvertaken(this.#authorized)
   }
 
-  #armLease(): void {
-    const { timers } = this.peer.context
-    const { leaseMs } = this.options.span
-    this.#lease?.cancel()
-    this.#leaseEnd?.cancel()
-    if (leaseMs === null) return
-    this.#lease = timers.after(
-      leaseMs * (earliest + Math.random() * spread),
-      () => void this.revalidate('lease'),
-    )
-    this.#leaseEnd = timers.after(leaseMs, () =>
-      this.end('denied', 4503, 'unavailable: whether you may stay could not be found out'),
-    )
-  }
-
   #watchIdle(idleMs: number): void {
     const { timers, clock } = this.peer.context
     const { since } = this.peer
@@ -439,8 +412,7 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
 
   #forget(): void {
     this.#over = true
-    this.#lease?.cancel()
-    this.#leaseEnd?.cancel()
+    this.#lease?.stop()
     this.#absolute?.cancel()
     this.#idle?.cancel()
     this.peer.delete(this)

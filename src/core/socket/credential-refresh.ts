@@ -8,7 +8,7 @@ import type { Identity } from '../api/identity.ts'
 import { withDeadline } from '../runtime/deadline.ts'
 import { newId } from '../runtime/id.ts'
 import { refusalOf } from '../access/denial-response.ts'
-import type { NewIdentity, OpenPeer } from './peer-and-channel.ts'
+import type { NewIdentity, OpenPeer } from './interfaces.ts'
 import { assertSamePerson } from './revalidation.ts'
 
 /**

@@ -8,7 +8,7 @@ import { Packet } from '../api/connection.ts'
 import type { PeerCommand } from './codec.ts'
 import { Inbox } from './inbox.ts'
 import type { Verdict } from './message-limiter.ts'
-import type { ChannelHandler, MessageDispatcher, OpenChannel } from './peer-and-channel.ts'
+import type { ChannelHandler, MessageDispatcher, OpenChannel } from './interfaces.ts'
 import { isThenable, Task } from './task.ts'
 
 /** A validation that takes longer than this is reported, once for each message type. */

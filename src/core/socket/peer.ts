@@ -20,7 +20,7 @@ import { type Codec, frameCodec, type PeerCommand } from './codec.ts'
 import { CredentialRefresh, hrefFor } from './credential-refresh.ts'
 import { Heartbeat, type HeartbeatTarget } from './heartbeat.ts'
 import { MessageLimiter, type Verdict } from './message-limiter.ts'
-import type { EncodedFrame, OpenChannel, OpenPeer, Registration } from './peer-and-channel.ts'
+import type { EncodedFrame, OpenChannel, OpenPeer, Registration } from './interfaces.ts'
 import type { ResolvedOptions } from './resolved-options.ts'
 
 /**

@@ -11,7 +11,7 @@ import { callAuthorize, type AuthorizedPeer } from '../access/authorize.ts'
 import type { ServerContext } from '../server-context.ts'
 import { withDeadline } from '../runtime/deadline.ts'
 import { dated, type Identity } from '../api/identity.ts'
-import type { NewIdentity, OpenChannel } from './peer-and-channel.ts'
+import type { NewIdentity, OpenChannel } from './interfaces.ts'
 import { denialReason, refusalOf } from '../access/denial-response.ts'
 import { isSameGrant } from '../access/grant-equality.ts'
 

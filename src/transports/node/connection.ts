@@ -12,7 +12,7 @@ import {
   startReading,
 } from './socket-owner.ts'
 import { type FrameListener, FrameReader } from './frame-reader.ts'
-import { FrameWriter } from './frame-writer.ts'
+import { OutboundQueue } from './outbound-queue.ts'
 import type { TurnWriter } from './turn-writer.ts'
 
 /** What all connections of a server share. */
@@ -49,7 +49,7 @@ export class NodeConnection implements Connection, SocketOwner, FrameListener {
   readonly #transport: TransportContext
   readonly #socket: OwnedSocket
   #messageBytes: number
-  readonly #writer: FrameWriter
+  readonly #writer: OutboundQueue
   /** Made when the first bytes come: most connections of a big room only listen. */
   #reader: FrameReader | null = null
   #receiver: Receiver | null = null
@@ -70,7 +70,12 @@ export class NodeConnection implements Connection, SocketOwner, FrameListener {
     this.#transport = transport
     this.#socket = socket
     this.#messageBytes = messageBytes
-    this.#writer = new FrameWriter(socket, transport.turnWriter, head, transport.context.limits.outboundBytes)
+    this.#writer = new OutboundQueue(
+      socket,
+      transport.turnWriter,
+      head,
+      transport.context.limits.outboundBytes,
+    )
     own(socket, this)
     transport.connections.add(this)
   }

@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { serverContext } from '../../../src/core/server-context.ts'
-import { Backlog } from '../../../src/core/access/backlog.ts'
+import { HandlerBacklog } from '../../../src/core/access/handler-backlog.ts'
 import { heapBytes } from '../../../src/core/runtime/heap-bytes.ts'
 import { identityKey } from '../../../src/core/groups/address.ts'
 import {
@@ -324,7 +324,7 @@ describe('the heap that waiting messages hold', () => {
 })
 
 test('an account for which nothing waits is not remembered', () => {
-  const backlog = new Backlog(100)
+  const backlog = new HandlerBacklog(100)
   const limited: string[] = []
   const take = (account: string, bytes: number) => backlog.take(account, bytes, () => limited.push(account))
   expect([take('a', 60), take('a', 40), take('a', 1), take('a', 1), take('b', 500)]).toEqual([

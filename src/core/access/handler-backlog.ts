@@ -15,7 +15,7 @@ interface AccountBacklog {
  * ended sockets; and the ended sockets whose handlers still run, whether the peer left, was evicted or lost
  * its access. An account without either takes no memory.
  */
-export class Backlog {
+export class HandlerBacklog {
   readonly #most: number
   readonly #accounts = new Map<string, AccountBacklog>()
 

@@ -6,7 +6,7 @@ import { type TraceContext, traceOf } from '../../wire/trace.ts'
 import { decodeUtf8 } from '../../wire/utf8.ts'
 
 /** A message to a group, with all that a node needs to encode it for its members. */
-export interface Dispatch {
+export interface GroupMessage {
   readonly type: string | null
   readonly body: Body
   readonly slow: SlowPolicy
@@ -21,7 +21,7 @@ export interface Dispatch {
 }
 
 /** Encodes a dispatch: the length of its head in four bytes, the head as JSON, the data. */
-export function packDispatch(dispatch: Dispatch): Uint8Array {
+export function packDispatch(dispatch: GroupMessage): Uint8Array {
   const { type, body, slow, key, except, trace } = dispatch
   const text = new TextEncoder()
   const fields = text.encode(JSON.stringify({ type, slow, key, except, trace, kind: body.kind }))
@@ -37,7 +37,7 @@ export function packDispatch(dispatch: Dispatch): Uint8Array {
  * Decodes a dispatch of another node or a store; `null` when it is malformed. The content of a layer is
  * checked, not trusted.
  */
-export function unpackDispatch(packed: Uint8Array): Dispatch | null {
+export function unpackDispatch(packed: Uint8Array): GroupMessage | null {
   if (packed.length < 4) return null
   const end = 4 + new DataView(packed.buffer, packed.byteOffset).getUint32(0)
   if (packed.length < end) return null
@@ -45,7 +45,7 @@ export function unpackDispatch(packed: Uint8Array): Dispatch | null {
   return head === null ? null : dispatchOf(head, packed.subarray(end))
 }
 
-function dispatchOf(head: Readonly<Record<string, unknown>>, data: Uint8Array): Dispatch | null {
+function dispatchOf(head: Readonly<Record<string, unknown>>, data: Uint8Array): GroupMessage | null {
   const { type, slow, key, except, kind } = head
   const trace = traceOf(head['trace'])
   if (typeof key !== 'string' || !isSlow(slow) || !isNameOrNull(type) || !isNameOrNull(except)) return null

@@ -19,7 +19,7 @@ const mostPieces = 64
  * Writes the frames of one connection. It holds what waits for the end of the turn and what waits for a slow reader. The
  * socket gets no more than it can take, so that the rest can still be discarded.
  */
-export class FrameWriter implements Flushable {
+export class OutboundQueue implements Flushable {
   readonly #socket: OwnedSocket
   readonly #writer: TurnWriter
   readonly #bound: number

@@ -4,7 +4,7 @@ import { newId } from '../runtime/id.ts'
 import type { Delta, Sign, SnapshotPart, Standpoint } from './presence-message.ts'
 
 /** What is known of another node. */
-interface PresencePeer {
+interface PresenceNode {
   readonly life: string
   /** The number of the last change that was applied. */
   n: number
@@ -51,9 +51,9 @@ const mostWaiting = 256
  * The entries of other nodes in one group. Each node counts its changes, so a lost change is noticed at the
  * next one, or at the next sign. Then the node is asked for all its entries.
  */
-export class PresencePeers {
+export class PresenceNodes {
   readonly #owner: PeersOwner
-  readonly #peers = new Map<string, PresencePeer>()
+  readonly #peers = new Map<string, PresenceNode>()
 
   constructor(owner: PeersOwner) {
     this.#owner = owner
@@ -111,7 +111,7 @@ export class PresencePeers {
    * The current state of the node. After a new beginning it has no entries yet. `null` for a message from
    * before its last beginning.
    */
-  #peer({ node, life, n }: Standpoint): PresencePeer | null {
+  #peer({ node, life, n }: Standpoint): PresenceNode | null {
     const known = this.#peers.get(node)
     if (known?.life === life) {
       known.heardAt = this.#now
@@ -122,7 +122,7 @@ export class PresencePeers {
     const { askedAt } = this.#owner
     // a node that began before the request to all nodes answers that request
     const isAsked = n > 1 && this.#now - askedAt < askAgainMs
-    const peer: PresencePeer = {
+    const peer: PresenceNode = {
       life,
       n: 0,
       heardAt: this.#now,
@@ -136,7 +136,7 @@ export class PresencePeers {
     return peer
   }
 
-  #apply(peer: PresencePeer, { node, n, join, leave }: Delta): void {
+  #apply(peer: PresenceNode, { node, n, join, leave }: Delta): void {
     const { table } = this.#owner
     peer.n = n
     for (const user of leave) table.delete(node, user)
@@ -144,7 +144,7 @@ export class PresencePeers {
     this.#owner.changed()
   }
 
-  #ask(node: string, peer: PresencePeer): void {
+  #ask(node: string, peer: PresenceNode): void {
     peer.isAsked = true
     if (this.#now - peer.askedAt < askAgainMs) return
     peer.askedAt = this.#now

@@ -4,7 +4,7 @@ import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
 import { Packet } from '../../../src/core/api/connection.ts'
 import { frameOf, pongFrame } from '../../../src/transports/node/frame.ts'
-import { FrameWriter } from '../../../src/transports/node/frame-writer.ts'
+import { OutboundQueue } from '../../../src/transports/node/outbound-queue.ts'
 import { TurnWriter } from '../../../src/transports/node/turn-writer.ts'
 
 /** A wire whose reader takes what it is given only when it is told to. */
@@ -47,9 +47,9 @@ const text = (wire: SlowWire): string =>
     .replaceAll(/[^a-zA-Z0-9]/g, '')
 
 /** A connection's way out, past its handshake. */
-async function open(writer: TurnWriter, bound = 1_000): Promise<{ out: FrameWriter; wire: SlowWire }> {
+async function open(writer: TurnWriter, bound = 1_000): Promise<{ out: OutboundQueue; wire: SlowWire }> {
   const wire = new SlowWire()
-  const out = new FrameWriter(wire, writer, Buffer.from('HEAD'), bound)
+  const out = new OutboundQueue(wire, writer, Buffer.from('HEAD'), bound)
   await turn()
   await wire.catchUp()
   wire.written.length = 0
@@ -57,7 +57,7 @@ async function open(writer: TurnWriter, bound = 1_000): Promise<{ out: FrameWrit
 }
 
 /** The same, with a reader that has `bytes` to take before anything else. */
-async function behind(bytes: number, bound: number): Promise<{ out: FrameWriter; wire: SlowWire }> {
+async function behind(bytes: number, bound: number): Promise<{ out: OutboundQueue; wire: SlowWire }> {
   const { out, wire } = await open(new TurnWriter(), bound)
   out.send(new Packet('y'.repeat(bytes - (bytes > 127 ? 4 : 2))))
   await turn()
@@ -67,7 +67,7 @@ async function behind(bytes: number, bound: number): Promise<{ out: FrameWriter;
 
 test('the head and all frames of a turn leave in one write', async () => {
   const wire = new SlowWire()
-  const out = new FrameWriter(wire, new TurnWriter(), Buffer.from('HEAD'), 1_000)
+  const out = new OutboundQueue(wire, new TurnWriter(), Buffer.from('HEAD'), 1_000)
   out.send(new Packet('a'))
   out.send(new Packet('b'))
   expect(wire.written).toEqual([])
@@ -78,7 +78,7 @@ test('the head and all frames of a turn leave in one write', async () => {
 
 test('a connection that is sent nothing still gets its head', async () => {
   const wire = new SlowWire()
-  const out = new FrameWriter(wire, new TurnWriter(), Buffer.from('HEAD'), 1_000)
+  const out = new OutboundQueue(wire, new TurnWriter(), Buffer.from('HEAD'), 1_000)
   await turn()
   expect([text(wire), out.queued]).toEqual(['HEAD', 4])
 })
@@ -178,7 +178,7 @@ test('latest: more keys than the bound has room for end the reader too', async (
 
 test('a burst of one turn above the bound is no slow reader: it has not been offered to the kernel yet', async () => {
   const wire = new Duplex({ write: (_chunk, _encoding, taken) => taken(), read: () => {} })
-  const out = new FrameWriter(wire, new TurnWriter(), Buffer.from('HEAD'), 1_000)
+  const out = new OutboundQueue(wire, new TurnWriter(), Buffer.from('HEAD'), 1_000)
   for (let count = 0; count < 50; count++) expect(out.send(new Packet('x'.repeat(100)))).toBe(true)
 })
 
@@ -251,7 +251,7 @@ test('a fast reader gets a large write in the turn in which it was sent', async 
     },
     read: () => {},
   })
-  const out = new FrameWriter(wire, new TurnWriter(), Buffer.from('HEAD'), 1_000_000)
+  const out = new OutboundQueue(wire, new TurnWriter(), Buffer.from('HEAD'), 1_000_000)
   out.send(new Packet('x'.repeat(500_000)))
   await turn()
   expect(Buffer.concat(got).length).toBe(4 + 10 + 500_000)
