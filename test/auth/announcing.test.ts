@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { announcing } from '../../src/auth/announcing.ts'
 import { testClock } from '../../src/testing.ts'
 
-/** Somebody who announces over a layer that is away for so many attempts. */
+/** A server that announces over a layer that is away for so many attempts. */
 function announcer(away: number) {
   const clock = testClock()
   const failures: unknown[] = []

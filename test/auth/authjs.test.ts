@@ -245,7 +245,7 @@ test('the cookie of next-auth 4, as its own encode has made it, is read with ver
   ).toBeNull()
 })
 
-// as the environment has it when nobody has set it
+// as the environment has it when it is not set
 const missing = undefined as unknown as string
 test.for([{ secret: '' }, { secret: [] }, { secret: [secret, ''] }, { secret: missing }])(
   'a missing secret stops the start',

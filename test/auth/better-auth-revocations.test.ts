@@ -25,7 +25,7 @@ async function twoDevices(town: Site) {
 }
 type Devices = Awaited<ReturnType<typeof twoDevices>>
 
-/** What somebody asks of better-auth over HTTP, with the cookie of whoever asks. */
+/** A request to better-auth over HTTP, with the cookie of the user who sends it. */
 type Act = (devices: Devices) => readonly [path: string, body: object, cookie: string]
 
 const ofThisSession: readonly (readonly [string, Act])[] = [

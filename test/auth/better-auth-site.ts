@@ -203,7 +203,7 @@ export function stored(session: object) {
   }
 }
 
-/** The port, with a note of whom each order is about. */
+/** The server, with a note of the user or session that each order names. */
 function noting(server: Server, orders: string[]): Pick<Server, 'revoke' | 'recheck'> {
   return {
     revoke(whom) {

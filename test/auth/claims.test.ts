@@ -14,7 +14,7 @@ test.each([{}, { iss: 'https://b.example' }, { iss: 7 }, { iss: ['https://a.exam
 )
 
 test('claims without an issuer are refused, also when the environment lacks the wanted one', () => {
-  // what a variable of the environment is that nobody has set
+  // the value of an environment variable that is not set
   const unset = process.env['SALLYPORT_NO_SUCH_ISSUER'] as string
   expect(() => checkedClaims(bytes({ exp: 2 }), { ...rules, issuers: [unset] }, 1_000)).toThrow(
     'another issuer',

@@ -142,7 +142,7 @@ describe('claiming', () => {
   })
 
   test('by an issuer or an audience that the environment lacks stops the start', () => {
-    // what a variable of the environment is that nobody has set
+    // the value of an environment variable that is not set
     const unset = process.env['SALLYPORT_NO_SUCH_ISSUER'] as string
     for (const issuer of [unset, '', [unset], []]) {
       expect(() => jwt({ issuer, secret, clock, user })).toThrow("the option 'issuer' is an issuer")

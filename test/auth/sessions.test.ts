@@ -158,7 +158,7 @@ describe('a cookie signed as Express does it', () => {
   })
 
   test('needs a secret that is not empty', () => {
-    // what a variable of the environment is that nobody has set
+    // the value of an environment variable that is not set
     const unset = process.env['SALLYPORT_NO_SUCH_SECRET'] as string
     for (const secret of ['', [], ['good', ''], ['good', unset], unset])
       expect(() => sessions({ cookie: 'sid', load, user, secret })).toThrow(TypeError)

@@ -85,7 +85,7 @@ test('a fault of one place is reported beside 40 a minute of another whose texts
     repeatedFaults.tell(new Error('the database is gone'), 'asking again')
     await clock.advance(60_001)
   }
-  // there were none of it
+  // each minute has its own report of it
   expect(reports.filter((report) => report.includes('the database is gone'))).toHaveLength(3)
 })
 

@@ -79,10 +79,7 @@ test('a seal under a password that is being replaced opens a socket', async () =
 })
 
 const bad: readonly (readonly [string, () => Promise<string>])[] = [
-  [
-    'under a password that nobody knows',
-    () => sealData(begin('7'), { password: { 9: 'x'.repeat(40) }, ttl }),
-  ],
+  ['under an unknown password', () => sealData(begin('7'), { password: { 9: 'x'.repeat(40) }, ttl })],
   [
     'under another password of the same id',
     () => sealData(begin('7'), { password: { 2: 'x'.repeat(40) }, ttl }),
@@ -93,7 +90,7 @@ const bad: readonly (readonly [string, () => Promise<string>])[] = [
     () => sealData({ ...begin('7'), at: 0 }, { password, ttl }),
   ],
   ['without a session in it', () => sealData({ userId: '7' }, { password, ttl })],
-  ['of somebody who is gone', () => sealData(begin('8'), { password, ttl })],
+  ['of a user who is gone', () => sealData(begin('8'), { password, ttl })],
   [
     'with another prefix',
     async () => (await sealData(begin('7'), { password, ttl })).replace('Fe26.2', 'Fe26.3'),

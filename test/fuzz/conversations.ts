@@ -1,7 +1,7 @@
 import { type ClientFrame, frame } from '../transports/node/raw-client.ts'
 import type { Random } from './random.ts'
 
-/** Bytes of a client, and the frames that they are when nobody has changed them. */
+/** Bytes of a client, and the frames that they are when the bytes are unchanged. */
 export interface Conversation {
   readonly bytes: Buffer
   /** Whether bytes or frames were changed, so that a rule of RFC 6455 may be broken. */

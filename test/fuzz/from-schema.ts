@@ -6,7 +6,7 @@ import { isRecord } from '../../src/wire/json.ts'
 const unit = fc.string({ unit: 'grapheme-ascii', minLength: 1, maxLength: 1 }).filter((char) => char !== '\\')
 const anything = (maxDepth: number): fc.Arbitrary<unknown> => fc.jsonValue({ maxDepth, stringUnit: unit })
 
-/** Values that a schema takes, as they travel: derived from its JSON Schema, so that nobody writes them by hand. */
+/** Values that a schema takes, as they travel: derived from its JSON Schema, not written by hand. */
 export function fitting(schema: z.ZodType): fc.Arbitrary<unknown> {
   return valuesOf(z.toJSONSchema(schema, { io: 'input' }))
     .map(travelled)

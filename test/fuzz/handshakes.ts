@@ -12,7 +12,7 @@ import { Random } from './random.ts'
 const patience = 40
 
 /**
- * Odd upgrade requests through node:http's parser and all of ours, over wires in memory: nobody is in without a key, every answer
+ * Odd upgrade requests through node:http's parser and all of ours, over wires in memory: no client is in without a key, every answer
  * is a whole one, nothing is reported, and no connection stays.
  */
 export async function handshakeCampaign(seed: number): Promise<Campaign> {
@@ -64,7 +64,7 @@ async function knocked(httpServer: Server, head: string, random: Random): Promis
   return line
 }
 
-/** A head without an end is waited for; nobody will answer it. */
+/** A head without an end is waited for; it gets no answer. */
 function isCut(head: string): boolean {
   return !/\r?\n\r?\n/.test(head)
 }

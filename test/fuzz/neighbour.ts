@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import WebSocket from 'ws'
 
-/** Somebody who behaves, and talks all through an attack on others. */
+/** A client that behaves, and talks all through an attack on others. */
 export interface Neighbour {
   /** Ends the talk. @throws Error when an answer is missing, or one was waited for longer than this */
   leave(patienceMs: number): Promise<void>

@@ -9,7 +9,7 @@ export interface Told {
   readonly events: readonly SallyportEvent[]
 }
 
-/** What came of a request, in a word. @throws Error when somebody was let in without a key, or the answer is not as it must be */
+/** What came of a request, in a word. @throws Error when a client was let in without a key, or the answer is not as it must be */
 export function outcomeOf(told: Told, keys: Keys): string {
   const accepted = told.events.filter((event) => event.type === 'accepted')
   for (const event of accepted) assertEntitled(event, told.head, keys)
@@ -28,7 +28,7 @@ function fail(what: string): never {
 
 type Accepted = Extract<SallyportEvent, { readonly type: 'accepted' }>
 
-/** Whoever is in has sent the key letter for letter, to a host of ours; a cookie counts only beside an origin of ours, and alone. */
+/** A client inside has sent the key letter for letter, to a host of ours; a cookie counts only beside an origin of ours, and alone. */
 function assertEntitled({ subject, origin }: Accepted, head: string, keys: Keys): void {
   if (!/\nhost:[ \t]*(?:app\.example|127\.0\.0\.1|localhost|\[::1\])(?::\d{1,5})?[ \t]*\r?\n/i.test(head))
     fail('in under another host')

@@ -53,7 +53,7 @@ export class Random {
 const printable = '\t "\'`,;:=&?#%+/\\.-_~{}[]()<>@!$^*|aZ09'.split('')
 const control = '\0\r\n\x0b\x0c\x1f\x7f\x85\xa0'.split('')
 
-/** One text or none of these changes to a text: a character put in, left out, replaced, repeated; a piece cut, moved, doubled. */
+/** A text with one of these changes, or with no change: a character put in, left out, replaced, repeated; a piece cut, moved, doubled. */
 export function mutated(text: string, random: Random): string {
   const at = random.below(text.length + 1)
   const [head, tail] = [text.slice(0, at), text.slice(at)]

@@ -41,7 +41,7 @@ const [seed, from] = [whole('seed', values.seed), whole('from', values.from)]
 const asked: Readonly<Record<string, unknown>> = values
 let failed = false
 
-// a fault that nobody awaits is what is looked for, too
+// a fault without a handler is what is looked for, too
 for (const event of ['uncaughtException', 'unhandledRejection'] as const)
   process.on(event, (error: unknown) => {
     failed = true

@@ -15,8 +15,8 @@ const [handshakeMs, closeMs] = [1_000, 1_000]
 const graceMs = 3_000
 
 /**
- * Odd bytes over TCP: each connection ends within the time of a handshake, nobody is in without a key, nothing is reported, and
- * somebody who behaves is served all the while.
+ * Odd bytes over TCP: each connection ends within the time of a handshake, no client is in without a key, nothing is reported, and
+ * a client that behaves is served all the while.
  */
 export async function socketCampaign(seed: number): Promise<Campaign> {
   const keys = keysOf(seed)

@@ -44,7 +44,7 @@ test.each<[string, string]>([
     requiredClaims: ['exp', 'sub'],
   })
   expect(stricterRule(token, payload, { ...protectedHeader }, now + 5)).toBe(rule)
-  // `null` where not even the issuer can be read: such a token is nobody's, which is 401 too
+  // `null` where not even the issuer can be read: no authenticator claims such a token, which is 401 too
   expect(['401 invalid-token', null]).toContain(await verdict(ours, bearerDoor(token)))
 })
 

@@ -15,7 +15,7 @@ export interface Family {
 }
 
 const secret = 'a secret of the fuzz, which is long enough for the longest of all three hashes'
-/** Ours for a run, foreign for its second copy: keys of the same kind that nobody has configured. */
+/** Ours for a run, foreign for its second copy: keys of the same kind that are not configured. */
 const hashOf = (alg: string): string => `sha${alg.slice(-3)}`
 
 function hmac(text: string): Family {

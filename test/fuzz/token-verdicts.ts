@@ -61,7 +61,7 @@ export class TokenJudge {
     throw new Error(`${why}: accepted with other claims than jose's`)
   }
 
-  /** The claims of a token that was accepted; `null` for one that is nobody's or refused with 401. */
+  /** The claims of a token that was accepted; `null` for one that no authenticator claims or that is refused with 401. */
   async #verdict({ family, token }: OddToken): Promise<unknown> {
     const credentials = explicitCredentials({ scheme: 'bearer', value: token, carrier: 'subprotocol' })
     const door: AuthRequest = { ...this.#door, credentials }

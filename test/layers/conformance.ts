@@ -73,7 +73,7 @@ const rules = { space: 'history', size: 100, forMs: 60_000 } as const
 /**
  * What every layer must do. Each runs this suite unchanged.
  *
- * @param make prepares a layer that nobody else uses, or one whose keys are its own
+ * @param make prepares a layer that has no other user, or one whose keys are its own
  */
 export function layerConformance(name: string, make: () => Promise<LayerUnderTest>): void {
   let under: LayerUnderTest

@@ -28,7 +28,7 @@ export interface MemberParts {
 /** A wall clock that was set shows within so long. */
 const noticedMs = 10_000
 
-/** Somebody who has come in, as the model sees it; also after they have left, while their messages wait. */
+/** A user who has come in, as the model sees it; also after they have left, while their messages wait. */
 export class Member {
   readonly room: Room
   readonly node: number
@@ -41,7 +41,7 @@ export class Member {
   left = false
   /** Whether access has ended: nothing of what they have said is heard any more. */
   silenced = false
-  /** What they have said and nobody has heard yet: the first is at work, the others wait. */
+  /** What they have said and was not heard yet: the first is at work, the others wait. */
   sayings: Saying[] = []
   /** Whether their socket is closed in the system. */
   isReallyClosed = false
@@ -71,7 +71,7 @@ export class Member {
     return !this.closed || (this.left && !this.silenced && this.sayings.length > 0)
   }
 
-  /** Whether it does for sure: of those who have left nobody can see whether it has reached them before. */
+  /** Whether it does for sure: the model cannot see whether it reached a member before that member left. */
   get isSurelyReached(): boolean {
     return this.isReached && !(this.left && this.mayHaveEnded)
   }

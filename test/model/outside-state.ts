@@ -1,7 +1,7 @@
 import type { TestClock } from '../../src/testing.ts'
 import { type Right, type Room, type User, users } from './steps.ts'
 
-/** What somebody comes in with. */
+/** What a user comes in with. */
 export interface Credential {
   readonly kind: 'session' | 'token' | 'key' | 'ticket'
   readonly id: string

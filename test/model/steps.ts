@@ -152,7 +152,7 @@ function endingOf(end: Ending, who: Joining): Step {
   }
 }
 
-/** How somebody gets what they come in with. */
+/** How a user gets what they come in with. */
 function gotten(who: Joining): Step {
   return who.by === 'session' ? { do: 'signIn', ...who } : { do: 'issue', ...who, ahead: 0 }
 }

@@ -35,7 +35,7 @@ interface Node {
   readonly endpoint: ReturnType<System['endpoint']>
 }
 
-/** Where somebody wants in, and what answers for them there. */
+/** Where a user wants in, and what answers for them there. */
 export interface Way {
   readonly room: Room
   readonly node: number

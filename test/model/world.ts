@@ -7,7 +7,7 @@ import { chat, grantOf, System, type Visitor, type Way } from './system.ts'
 import { type Manner, type Right, type Room, rooms, slots, type Step, type User, users } from './steps.ts'
 import { type Credential, keyOf, OutsideState } from './outside-state.ts'
 
-/** Somebody inside whose new credential the first door has not answered yet, or the model has not heard the answer. */
+/** A member whose new credential the first door has not answered yet, or the model has not heard the answer. */
 interface Refreshing {
   readonly inside: Member
   readonly credential: Credential
@@ -24,7 +24,7 @@ interface Self {
   inside: Member | null
 }
 
-/** Somebody who wants in. */
+/** A user who wants in. */
 interface Arrival {
   readonly credential: Credential
   readonly room: Room
@@ -37,15 +37,15 @@ interface Arrival {
   readonly self: Self
 }
 
-/** Somebody who waits at the second door, which has not answered yet. */
+/** A user who waits at the second door, which has not answered yet. */
 interface Knocking extends Arrival {
-  /** Whether somebody has said meanwhile that rights have changed. */
+  /** Whether a step has said meanwhile that rights have changed. */
   overtaken: boolean
   readonly visiting: Promise<Visitor>
   readonly answer: () => void
 }
 
-/** Whether somebody must be let in, must be refused, or either. */
+/** Whether a user must be let in, must be refused, or either. */
 type Verdict = 'in' | 'out' | 'either'
 
 /** The least and the most that a receipt may say. */
@@ -167,7 +167,7 @@ export class World {
     }
   }
 
-  /** Model and system agree on who is inside, and on nobody else. */
+  /** Model and system agree on the members inside: no more and no fewer. */
   async agree(): Promise<void> {
     await this.#elapse(0)
     for (const one of this.#inside) {
@@ -179,7 +179,7 @@ export class World {
     expect(this.#site.connections).toBe(this.#present.length)
   }
 
-  /** Nobody has heard anything that the model does not know of. */
+  /** No member has heard anything that the model does not know of. */
   async silence(): Promise<void> {
     await this.#letAllIn()
     while (this.#speaking !== undefined) await this.#hearOut(this.#speaking)
@@ -286,7 +286,7 @@ export class World {
     while (this.#knocking.length > 0) await this.#letIn()
   }
 
-  /** The system lets somebody in, or not, as it has to. */
+  /** The system lets a user in, or not, as it has to. */
   async #decide(arrival: Arrival, visiting: Promise<Visitor>): Promise<Member | null> {
     const { credential, room, node, right, self, isKnown, asked } = arrival
     const visitor = await this.#settled(visiting).catch((error: unknown) => {

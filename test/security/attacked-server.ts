@@ -19,7 +19,7 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
 })
 
-/** Serves echo, rooms and these applications, and sets a neighbour to talk, as somebody else than the attackers. */
+/** Serves echo, rooms and these applications, and sets a neighbour to talk, as another user than the attackers. */
 export async function attackedServer(
   options: ServerOptions = {},
   ...more: Parameters<typeof router>[0][number][]

@@ -171,7 +171,7 @@ describe('what is no guess', () => {
     ['has expired', { exp: -60 }],
     ['is not valid yet', { nbf: 60 }],
     ['is for another audience', { aud: 'other' }],
-    ['is of somebody who is gone', { sub: 'gone' }],
+    ['is of a user who is gone', { sub: 'gone' }],
   ])(
     'a genuine token that %s is 401 as often as it comes, and counts for nothing',
     async (_what, changed) => {

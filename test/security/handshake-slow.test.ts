@@ -6,7 +6,7 @@ import { testClock } from '../../src/testing.ts'
 import { answerTo, knock, statusOf, upgradeHead } from '../transports/node/upgrade-head.ts'
 import { attackedServer } from './attacked-server.ts'
 
-// Whoever opens sockets and says nothing, or says it byte by byte, or leads to an authenticator that never
+// An attacker opens sockets and sends nothing, or sends byte by byte, or leads to an authenticator that never
 // answers.
 const limits = { handshakeMs: 300 }
 
@@ -59,7 +59,7 @@ test('an authenticator that never answers is refused, its signal aborted, its pl
   await neighbour.alive()
   await clock.advance(5_000)
   const statuses = (await Promise.all(answers)).map(statusOf)
-  // whoever was still in line may hear that the line was full
+  // a client that was still in line may hear that the line was full
   expect(statuses.filter((status) => status !== 408 && status !== 503)).toEqual([])
   expect(signals.every(({ aborted }) => aborted)).toBe(true)
   await neighbour.alive()

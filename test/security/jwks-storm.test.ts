@@ -9,7 +9,7 @@ import { type TestClock, testClock } from '../../src/testing/clock.ts'
 import { bearerDoor, verdict } from '../support/door.ts'
 import { seconds } from '../support/tokens.ts'
 
-// Whoever can send tokens with invented key names must not be able to make us hammer the issuer.
+// A client that sends tokens with invented key names must not be able to make us hammer the issuer.
 const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 let server: Server
 let fetches: number

@@ -45,7 +45,7 @@ describe('a token is refused', () => {
   test.each(['1e400', '-1e400', 'NaN', 'Infinity', '1e999'])('when exp is written as %s', async (exp) => {
     const payload = JSON.stringify(good).replace(/"exp":\d+/, `"exp":${exp}`)
     expect(await verdict(one, bearerDoor(handmade({ alg: 'HS256' }, payload)))).toSatisfy(
-      // what is no JSON names no issuer, so nobody claims it
+      // what is no JSON names no issuer, so no authenticator claims it
       (verdictOf) => verdictOf === '401 invalid-token' || verdictOf === null,
     )
   })

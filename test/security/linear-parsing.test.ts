@@ -10,7 +10,7 @@ import { pathTemplate } from '../../src/wire/path.ts'
 import { milliseconds } from '../../src/wire/duration.ts'
 
 // A header of 16 KiB must not cost more than the reading of 16 KiB (CVE-2021-32640): an expression that goes back over
-// what it has read takes minutes for some of these, and nobody has proved who they are yet.
+// what it has read takes minutes for some of these, and the client has not proved its identity yet.
 const size = 16_000
 const units = [
   ' ',

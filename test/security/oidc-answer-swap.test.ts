@@ -5,7 +5,7 @@ import { type TestClock, testClock, testServer, visit } from '../../src/testing.
 import { bearerDoor, verdict } from '../support/door.ts'
 import { scriptedIssuer, type ScriptedIssuer } from '../support/scripted-issuer.ts'
 
-// CVE-2020-35681 and its kind: an answer that was meant for somebody else, because two questions crossed.
+// CVE-2020-35681 and its kind: an answer that was meant for another user, because two questions crossed.
 let issuer: ScriptedIssuer
 let clock: TestClock
 beforeEach(async () => {

@@ -5,7 +5,7 @@ import { bearerDoor, verdict } from '../support/door.ts'
 import { accessToken, accessTokens } from '../support/oidc-tokens.ts'
 import { scriptedIssuer, type ScriptedIssuer } from '../support/scripted-issuer.ts'
 
-// A provider that was taken over, or whoever answers in its place, must not be able to exhaust us.
+// A provider that was taken over, or a server that answers in its place, must not be able to exhaust us.
 const clock = testClock()
 let issuer: ScriptedIssuer
 beforeEach(async () => {

@@ -5,7 +5,7 @@ import { type TestClock, testClock, testServer, visit } from '../../src/testing.
 import { accessToken, accessTokens, logoutClaims, logoutRequest } from '../support/oidc-tokens.ts'
 import { scriptedIssuer, type ScriptedIssuer } from '../support/scripted-issuer.ts'
 
-// Whoever has recorded a logout token, as in the log of a proxy, must not be able to sign its user out again and again.
+// An attacker who has recorded a logout token, as in the log of a proxy, must not sign its user out again and again.
 let issuer: ScriptedIssuer
 let clock: TestClock
 let layer: Layer

@@ -4,14 +4,14 @@ import { openHouse } from '../transports/node/open-server.ts'
 import { frame, rawClient } from '../transports/node/raw-client.ts'
 import { attackedServer } from './attacked-server.ts'
 
-// ws 8.23 bounds pings in the class that we do not use: the bound is ours. Pongs that nobody asked for cost
+// ws 8.23 bounds pings in the class that we do not use: the bound is ours. Pongs without a ping cost
 // the same.
 const soon = { interval: 1 }
 
 // proves: message-flood
 test.each([
   ['pings', 9],
-  ['pongs that nobody asked for', 10],
+  ['pongs without a ping', 10],
 ])('a flood of %s closes with 1008 and leaves the others alone', async (_, opcode) => {
   const { number, neighbour, server, faults } = await attackedServer()
   const flood = Buffer.concat(Array.from({ length: 10_000 }, () => frame({ opcode })))

@@ -10,8 +10,8 @@ import { echo } from '../core/support/members.ts'
 import { upgradeHead } from '../transports/node/upgrade-head.ts'
 import { attackedServer } from './attacked-server.ts'
 
-// Whoever resets in the moment of asking has no address any more: neither the budget of an address nor the audit would
-// know whose handshake it was, and what was sent along would be done in nobody's name.
+// A peer that resets in the moment of asking has no address any more: neither the budget of an address nor the audit would
+// know whose handshake it was, and what was sent along would be done without a name.
 const head = upgradeHead('/ws/lines', { 'x-test-user': 'Ada' })
 
 // proves: address-unknown

@@ -269,7 +269,7 @@ test('a ticket is met nowhere, used well, used twice and used elsewhere', async 
   const secrets: Record<string, string> = {}
   for (const [name, subject, path] of [
     ['used well', '7', '/ws/chat/lobby'],
-    ['for nobody', '8', '/ws/chat/lobby'],
+    ['for an unknown user', '8', '/ws/chat/lobby'],
     ['while the database is away', 'away', '/ws/chat/lobby'],
     ['elsewhere', '7', '/ws/chat/attic'],
   ] as const)

@@ -13,7 +13,7 @@ async function printed(program: string, args: readonly string[], token: string):
   return stdout
 }
 
-/** A server, and the access token of somebody who has signed up there. */
+/** A server, and the access token of a user who has signed up there. */
 async function begin(): Promise<{ running: Running; base: string; token: string }> {
   const running = await start()
   const { username, password } = await signUp(running, 'ada2')

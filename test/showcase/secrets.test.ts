@@ -115,7 +115,7 @@ function carriers(
   }
 }
 
-/** The credentials that somebody has at a time; all of them are secrets. */
+/** The credentials that a user has at a time; all of them are secrets. */
 interface Own {
   readonly token: string
   readonly granted: string
@@ -139,7 +139,7 @@ async function credentialsOf({ running, secrets }: Day, someone: Someone): Promi
   return own
 }
 
-/** Everything that somebody can do with good credentials; answers how two uses of one ticket went. */
+/** Everything that a user can do with good credentials; answers how two uses of one ticket went. */
 async function goodDay(day: Day, someone: Someone, own: Own): Promise<readonly number[]> {
   const { running } = day
   for (const path of ['/api/rooms', '/api/rooms/lobby', '/api/rooms/lobby/messages', '/nowhere', '/'])

@@ -94,7 +94,7 @@ function serialised(said: unknown): readonly string[] {
   try {
     return [JSON.stringify(said) ?? '']
   } catch {
-    // a circle has no JSON, and so nobody writes it as such
+    // a circle has no JSON, so it is never written as JSON
     return []
   }
 }

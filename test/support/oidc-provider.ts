@@ -36,7 +36,7 @@ const scopes = 'chat:read chat:write'
 
 const cookieKey = randomBytes(24).toString('hex')
 
-/** Starts a provider. What it stores is kept in this process, so that a restart, or another key, forgets nobody. */
+/** Starts a provider. What it stores is kept in this process, so that a restart, or another key, forgets no user. */
 export async function runningProvider(): Promise<RunningProvider> {
   const asked = new Map<string, number>()
   const logouts: { ok: boolean; error?: unknown }[] = []

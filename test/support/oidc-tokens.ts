@@ -40,7 +40,7 @@ export function accessToken(
   return issuer.sign({ ...accessClaims(issuer.issuer, clock), ...changed }, { typ: 'at+jwt' })
 }
 
-/** A request as a provider makes it that logs somebody out. */
+/** A request with which a provider logs a user out. */
 export function logoutRequest(token: string): Request {
   return new Request('https://site.example/backchannel-logout', {
     method: 'POST',

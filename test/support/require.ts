@@ -5,7 +5,7 @@ import { delimiter, join } from 'node:path'
 /** What some tests need of the machine, and under which names it is found. */
 const places = {
   chromium: ['chromium-headless-shell', 'chromium', 'google-chrome'],
-  // Debian has a folder for each version, and none of them in PATH
+  // Debian has a folder for each version, and PATH has no such folder
   postgres: [...globSync('/usr/lib/postgresql/*/bin/postgres'), 'postgres'],
   redis: ['/usr/bin/redis-server', 'redis-server'],
   cc: ['cc'],

@@ -62,7 +62,7 @@ consumer(told, { auth, authorize: async ({ user }) => ({ canWrite: user.level > 
 consumer(untold, { auth, authorize: ({ user }) => db.role(user.id) }, ({ grant }) => table(expectTypeOf(grant).toEqualTypeOf<'read' | 'write'>()))
 consumer(untold, { auth }, ({ grant }) => table(expectTypeOf(grant).toEqualTypeOf<true>()))
 // ── must not compile ──
-// @ts-expect-error none of the set
+// @ts-expect-error not in the set
 consumer(board, { auth, authorize: () => 'raed' }, () => table())
 // @ts-expect-error nor in a promise
 consumer(board, { auth, authorize: async () => 'raed' }, () => table())
@@ -70,7 +70,7 @@ consumer(board, { auth, authorize: async () => 'raed' }, () => table())
 consumer(board, { auth, authorize: async ({ user }) => (user.level > 1 ? 'raed' : null) }, () => table())
 // @ts-expect-error nor in a loop
 endpoint(board, { auth, authorize: async ({ user }) => (user.level > 1 ? 'raed' : null) }, () => loop())
-// @ts-expect-error any string is none of the set
+// @ts-expect-error an arbitrary string is not in the set
 consumer(board, { auth, authorize: ({ user }) => user.id }, () => table())
 // @ts-expect-error a number is no string
 consumer(named, { auth, authorize: async ({ user }) => user.level }, () => table())

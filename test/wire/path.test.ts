@@ -6,7 +6,7 @@ import { maxParamLength, pathTemplate } from '../../src/wire/path.ts'
 const chat = pathTemplate('/ws/chat/:room')
 const two = pathTemplate('/ws/:org/notes/:id/')
 
-/** What a parameter may be: 1 to 128 characters, well-formed, none of them a control character, no dot segment. */
+/** What a parameter may be: 1 to 128 characters, well-formed, no control character, no dot segment. */
 const params = fc
   .oneof(
     fc.string({ unit: 'binary', minLength: 1, maxLength: 40 }),

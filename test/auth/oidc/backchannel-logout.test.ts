@@ -162,7 +162,7 @@ describe('a logout token is refused', () => {
     ['with another event', { events: { 'http://schemas.openid.net/event/other': {} } }, 'no logout'],
     ['with an event that is no object', { events: { [event]: true } }, 'no logout'],
     ['with events in a list', { events: [event] }, 'no logout'],
-    ['that names nobody', { sub: undefined, sid: undefined }, 'neither'],
+    ['that names no user and no session', { sub: undefined, sid: undefined }, 'neither'],
     ['with a session that is no text', { sid: 7 }, 'sid is no text'],
     ['with a nonce', { nonce: 'n' }, 'nonce'],
     ['with an empty nonce', { nonce: null }, 'nonce'],

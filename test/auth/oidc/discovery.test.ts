@@ -209,7 +209,7 @@ describe('a configuration is refused at start', () => {
     ['with a fragment', 'https://id.example/#a'],
     ['with an empty query', 'https://id.example/?'],
     ['with a password', 'https://a:b@id.example'],
-    ['with a password of nobody', 'https://:b@id.example'],
+    ['with a password and no name', 'https://:b@id.example'],
     ['with a name', 'https://a@id.example'],
     ['without a URL', 'id.example'],
     ['with another protocol', 'ftp://id.example'],

@@ -59,7 +59,7 @@ test('a node that cannot read commands for 30 s lets no user in, until it can ag
   const layer = testLayer({ clock })
   const here = nodeOn(layer, clock, 'here')
   const there = nodeOn(layer, clock, 'there', 'stay')
-  // of somebody with a socket already a second one asks nothing of the layer
+  // for a user with a socket already, a second socket asks nothing of the layer
   const first = await visit(room, {}, { user: ada, server: there.server })
   layer.cut('there')
   const receipt = here.server.revoke({ user: ada.id, reason: 'banned' })
@@ -371,7 +371,7 @@ test.each([
   ['a session that is undefined', { user: ada.id, session: undefined, reason: 'x' }],
   ['a place that is undefined', { user: ada.id, at: undefined, reason: 'x' }],
   ['a place that is no list', { user: ada.id, at: '/ws/lines', reason: 'x' }],
-  ['nobody', { reason: 'x' }],
+  ['no target', { reason: 'x' }],
   ['nothing at all', undefined],
   ['null', null],
 ])('revoke() with %s is a TypeError, and nothing has changed on any node', async (_, what) => {

@@ -28,7 +28,7 @@ test('a kick and a change of rights are not kept for nodes that come later: a re
 })
 
 test.each([
-  ['about somebody else', (server: Server) => server.recheck({ user: grace.id }), 0],
+  ['about another user', (server: Server) => server.recheck({ user: grace.id }), 0],
   ['that was given before they came', (server: Server) => server.recheck({ user: ada.id }), 1],
 ])('a change of rights %s causes no second question', async (_, give, waitMs) => {
   const clock = testClock()
@@ -99,7 +99,7 @@ test.each([
   ['longer than any order', encoded({ ...order, more: 'x'.repeat(131_072) })],
   ['about a tenant alone', encoded({ ...order, who: { tenant: 'red' } })],
   ['from a node without a name', encoded({ ...order, node: 7 })],
-  ['about nobody', encoded({ ...order, who: null })],
+  ['about no user', encoded({ ...order, who: null })],
   ['about what is no name', encoded({ ...order, who: { user: { $ne: '' } } })],
 ])('a command from the layer that is %s is reported, and closes no socket', async (_, bytes) => {
   const layer = memory()
@@ -117,7 +117,7 @@ test.each([
   ['no JSON', () => new TextEncoder().encode('{')],
   ['null', () => encoded(null)],
   ['an answer without its order', () => encoded({ node: 'two', closed: 1, changed: 0 })],
-  ['an answer of nobody', (id: string) => encoded({ id, closed: 1, changed: 0 })],
+  ['an answer without a node', (id: string) => encoded({ id, closed: 1, changed: 0 })],
   ['an answer that counts nothing', (id: string) => encoded({ id, node: 'two', changed: 0 })],
   ['an answer that counts in words', (id: string) => encoded({ id, node: 'two', closed: 'all', changed: 0 })],
   [

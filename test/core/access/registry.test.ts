@@ -60,7 +60,7 @@ test('of sockets that have ended nothing is kept, however many people had two of
   expect(registry.size).toBe(0)
 })
 
-/** A keys of whom it is counted how often somebody asks for the tenant. */
+/** The keys of a socket, with a count of how often the tenant is read. */
 class Counted implements SocketKeys {
   static looks = 0
   readonly subject = 'ada'

@@ -140,7 +140,7 @@ test('someone who came in with a first message and leaves is gone', async () => 
 
 test.each([
   ['a bad token in a header', { authorization: 'Bearer bad' }, 401],
-  ['a header of a kind that nobody knows', { authorization: 'Digest abc' }, 401],
+  ['a header of an unknown kind', { authorization: 'Digest abc' }, 401],
 ])('%s gets no second try in a message', async (_, headers, status) => {
   const { url } = await serving()
   const ws = new WebSocket(url, { headers })

@@ -38,7 +38,7 @@ test('a subscription that begins after its time is not heard beside the one that
   const layer = changedLinks(memory({ clock }), (link, node) => ({
     subscribe: async (topic, hear) => {
       const end = await link.subscribe(topic, hear)
-      // it is heard at once, and confirmed when nobody waits for it any more
+      // it is heard at once, and confirmed when no caller waits for it any more
       if (node === 'two' && slow && topic.includes('bell'))
         await new Promise<void>((resolve) => clock.after(10_000, resolve))
       return end

@@ -128,7 +128,7 @@ test('a recheck of a tenant asks about its own user, also when it overtakes a ha
   await server.tenant('red').recheck({ user: '7' })
   expect(asked).toEqual(['red recheck'])
   asked.length = 0
-  // as `why` is noted in the same millisecond, whoever comes in now was overtaken
+  // as `why` is noted in the same millisecond, a user who comes in now was overtaken
   await come(server, 'blue')
   await settled()
   expect(asked).toEqual(['blue open'])

@@ -26,7 +26,7 @@ test.each([
   expect(networkOf(address)).toBe(network)
 })
 
-// a transport hands over what it has; what is no address is nobody else's
+// a transport hands over what it has; a text that is no address stands for itself alone
 test.each(['', 'unknown', ':::', '1::2::3', '1:2:3', '1:2:3:4:5:6:7:8:9', 'g::1', '12345::1', '::%'])(
   "'%s' is no address, or all of one, and stands for itself alone",
   (text) => {

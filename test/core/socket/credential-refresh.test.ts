@@ -169,7 +169,7 @@ test('a client that does not answer is asked again at half of the rest, and clos
 // proves: refresh
 test.each([
   ['an unknown one', 'unknown', 'invalid-token'],
-  ["somebody else's", 'foreign', 'other-subject'],
+  ['one of another user', 'foreign', 'other-subject'],
   ['one of another tenant', 'elsewhere', 'other-subject'],
   ['one that ends no later', 'same', 'not-later'],
   ['one that has expired', 'past', 'not-later'],

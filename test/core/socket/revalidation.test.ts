@@ -253,7 +253,7 @@ test('who leaves while their new credential is judged has refreshed nothing', as
   alice.leave()
   await alice.closed
   judge(true)
-  // beyond the end of the new one, which is nobody's
+  // beyond the end of the new credential, whose user has left
   await clock.advance(30 * 60_000)
   expect(told).toEqual(['accepted', 'left'])
   expect(alice.refreshes).toEqual([])

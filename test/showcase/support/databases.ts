@@ -4,7 +4,7 @@ import { available } from '../../support/require.ts'
 import { temporaryDirectory } from './temporary-directory.ts'
 import { freshDatabase } from './postgres.ts'
 
-/** Answers with the address of a database that nobody else uses. */
+/** Answers with the address of a database that has no other user. */
 export type FreshDatabase = () => Promise<string>
 
 /** Runs the same tests on both databases; PostgreSQL is skipped, aloud, where it is not installed. */

@@ -63,13 +63,13 @@ test('paths that are turned down are left to the other listeners of the server',
   expect(asked).toEqual(['/ws/a'])
 })
 
-test('a path that is turned down and that nobody else may answer is 404, not a socket that hangs', async () => {
+test('a path that is turned down and has no other listener is 404, not a socket that hangs', async () => {
   const server = createServer()
   port().attach(server, { accepts: () => false })
   expect(statusOf(await answerTo(await site(server), upgradeHead('/elsewhere')))).toBe(404)
 })
 
-test('a rule for paths that throws lets nobody in and ends nothing', async () => {
+test('a rule for paths that throws refuses the upgrade and ends nothing', async () => {
   const faults: unknown[] = []
   const server = createServer((_request, response) => response.end('alive'))
   port({ report: (error) => faults.push(error) }).attach(server, {

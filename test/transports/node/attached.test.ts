@@ -42,7 +42,7 @@ async function canary(number: number): Promise<() => Promise<void>> {
   }
 }
 
-test('a peer that resets an upgrade that nobody wants ends nothing', async () => {
+test('a peer that resets an upgrade that no server accepts ends nothing', async () => {
   const httpServer = createServer()
   echoing().attach(httpServer, { accepts: (path) => path === '/ws/lines' })
   echoing().attach(httpServer, { accepts: (path) => path === '/ws/other' })
@@ -56,7 +56,7 @@ test('a peer that resets an upgrade that nobody wants ends nothing', async () =>
   await alive()
 })
 
-test('an upgrade that nobody answers is cut, and one that somebody else answers is not', async () => {
+test('an upgrade without an answer is cut, and one that another listener answers is not', async () => {
   const httpServer = createServer()
   echoing({ limits: { handshakeMs: 50 } }).attach(httpServer, { accepts: (path) => path === '/ws/lines' })
   httpServer.on('upgrade', (request, socket) => {
@@ -73,7 +73,7 @@ test('an upgrade that nobody answers is cut, and one that somebody else answers 
   other.destroy()
 })
 
-test('an upgrade behind a request that is not answered yet is cut: its answer would be taken for a frame', async () => {
+test('an upgrade behind a request without an answer is cut: that answer would look like a frame', async () => {
   const events: SallyportEvent[] = []
   const httpServer = createServer((_, response) => void setTimeout(() => response.end('late'), 50))
   echoing({ on: (event) => events.push(event) }).attach(httpServer)
@@ -118,7 +118,7 @@ test('a server that keeps all headers is asked for no fewer', async () => {
   )()
 })
 
-test('an upgrade that was handed on when its peer had gone is over at once, and its signal says so', async () => {
+test('an upgrade that was handed on after its peer had gone ends at once, and its signal aborts', async () => {
   const reasons: unknown[] = []
   const server = sallyport({ clock: testClock() })
   ports.push(server)
@@ -150,7 +150,7 @@ test('an upgrade that another listener has answered and ended is not written to'
   expect(faults).toEqual([])
 })
 
-test('a timeout that the site has set for its requests does not hold for a socket that was let in', async () => {
+test('a timeout of the site for its requests does not apply to an accepted socket', async () => {
   const timeouts: (() => number | undefined)[] = []
   const httpServer = createServer()
   httpServer.on('connection', (socket) => {

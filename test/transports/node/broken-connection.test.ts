@@ -90,7 +90,7 @@ test('a connection that is given nonsense throws before its phase changes, and c
 })
 
 // proves: wrong-argument
-test('a transport that throws at a close keeps nobody inside, and the next is ended as well', async () => {
+test('a transport that throws at a close keeps no socket open, and the next one closes too', async () => {
   const { server, url, reports } = await house((connection, nth) =>
     nth === 1 ? throwing(connection) : connection,
   )

@@ -12,7 +12,7 @@ import { echo } from '../../core/support/members.ts'
 const ports: Server[] = []
 afterEach(() => Promise.all(ports.splice(0).map((server) => server.close({ drain: 0 }))))
 
-/** A server of somebody else, to which ours is attached, with a socket open on it. */
+/** An HTTP server of the site, to which ours is attached, with a socket open on it. */
 async function inside(httpServer: HttpServer, options: AttachOptions) {
   const server = sallyport()
   ports.push(server)
@@ -76,7 +76,7 @@ test('a server that was closed first leaves the HTTP server as it was', async ()
   await promisify(httpServer.close.bind(httpServer))()
 })
 
-test('what somebody else has made of the method is kept', async () => {
+test('a method that other code has wrapped stays wrapped', async () => {
   const httpServer = createServer()
   const calls: string[] = []
   const wrap = (name: string): void => {

@@ -124,7 +124,7 @@ test('messages behind a pause in one piece wait for the end of the pause', async
   expect(heard.slice(4)).toEqual([['c', 1]])
 })
 
-test('a peer that leaves is heard to the end, and its end after that, though its receiver has paused', async () => {
+test('a peer that leaves is heard to the end, and then its end, though its receiver has paused', async () => {
   const { heard, write } = await pausing()
   write(say('pause'), say('b'), say('pause'), say('c'), goodbye(1000))
   await expect.poll(() => heard, soon).toEqual([['pause', 5], ['b', 1], ['pause', 5], ['c', 1], 1000])
@@ -295,7 +295,7 @@ test('a half-open peer does not keep its socket', async () => {
   expect(heard.closed).toBe(4408)
 })
 
-test('packets keep their order with private ones between, whoever shares the buffers', async () => {
+test('packets keep their order with private ones between, also when buffers are shared', async () => {
   const house = await openHouse()
   const clients = await Promise.all(Array.from({ length: 5 }, () => rawClient(house.number, '/')))
   const expected = clients.map(() => [] as string[])

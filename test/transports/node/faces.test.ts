@@ -14,7 +14,7 @@ import {
   text,
 } from '../../../src/index.ts'
 
-// One denial, two faces: a status with a body for whoever can read it, a close code for whoever cannot.
+// One denial has two forms: a status with a body for a client that can read it, a close code for one that cannot.
 const ports: Server[] = []
 afterEach(() => Promise.all(ports.splice(0).map((server) => server.close({ drain: 0 }))))
 

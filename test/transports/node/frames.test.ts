@@ -82,7 +82,7 @@ test.each<[string, ClientFrame, number]>([
   ['a header that claims 2^53', { opcode: 1, claimed: 2n ** 53n }, 1009],
   ['a header that claims the highest bit', { opcode: 1, claimed: 2n ** 63n }, 1009],
   ['binary where the contract takes text', { opcode: 2, payload: Buffer.from('x') }, 1003],
-])('%s closes with %3$i and is heard by nobody', async (_, hostile, code) => {
+])('%s closes with %3$i and reaches no client', async (_, hostile, code) => {
   const canary = await rawClient(number, '/ws/lines')
   const { socket, heard } = await rawClient(number, '/ws/lines')
   socket.write(frame(hostile))

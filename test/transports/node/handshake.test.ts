@@ -217,7 +217,7 @@ test('a peer that leaves after it was refused calls nothing off', async () => {
   expect(signals.map(({ aborted }) => aborted)).toEqual([false, false])
 })
 
-test('a wait that is called off at its end is one event, though whoever waited refuses too', async () => {
+test('a wait that runs out is one event, though its handler refuses too', async () => {
   const clock = testClock()
   const { promise: arrived, resolve: arrive } = Promise.withResolvers<void>()
   const { number, events, faults } = await serving(
@@ -235,7 +235,7 @@ test('a wait that is called off at its end is one event, though whoever waited r
   expect(faults).toEqual([])
 })
 
-test('what comes in one piece with the request is heard once somebody listens', async () => {
+test('a frame in one piece with the request is heard as soon as a listener is there', async () => {
   const { promise, resolve } = Promise.withResolvers<Payload>()
   const { number } = await serving(async (handshake) => {
     handshake.accept(null).listen({ ...silent, message: resolve })
@@ -254,7 +254,7 @@ test('a malformed request is an event of its own, without its query', async () =
   expect(JSON.stringify(events)).not.toContain('a-secret')
 })
 
-test('closing the port refuses those at the door with 503, and waits for nobody', async () => {
+test('closing the server refuses open handshakes with 503 and does not wait for them', async () => {
   const { promise: arrived, resolve: arrive } = Promise.withResolvers<void>()
   const { number, server } = await serving(async () => {
     arrive()

@@ -176,7 +176,7 @@ test('latest: more keys than the bound has room for end the reader too', async (
   expect(results).toEqual([true, true, true, true, true, false])
 })
 
-test('a burst of one turn above the bound is no slow reader: it has not been offered to the kernel yet', async () => {
+test('a burst above the bound in one turn is no slow reader: the kernel was not offered it yet', async () => {
   const wire = new Duplex({ write: (_chunk, _encoding, taken) => taken(), read: () => {} })
   const out = new OutboundQueue(wire, new TurnWriter(), Buffer.from('HEAD'), 1_000)
   for (let count = 0; count < 50; count++) expect(out.send(new Packet('x'.repeat(100)))).toBe(true)
@@ -348,7 +348,7 @@ test('a destroyed socket is written nothing', async () => {
   expect(wire.written).toEqual([])
 })
 
-test('a packet is encoded once, whoever gets it', () => {
+test('a packet is encoded once for all its receivers', () => {
   const packet = new Packet(new Uint8Array([1, 2, 3]))
   expect(frameOf(packet)).toBe(frameOf(packet))
   expect(frameOf(packet)).toEqual(Buffer.from([0x82, 3, 1, 2, 3]))

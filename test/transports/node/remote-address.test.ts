@@ -97,7 +97,7 @@ test('several lines of forwarded schemes are one list', async () => {
 })
 
 test.each([['https'], ['https,http'], ['caf\xe9'], ['\x85']])(
-  "the forwarded scheme '%s' of a stranger is ignored and refuses nobody",
+  "the forwarded scheme '%s' of a stranger is ignored and causes no refusal",
   async (forwarded) => {
     const { url } = await seen([], { 'X-Forwarded-Proto': forwarded }, ['X-Forwarded-Proto: https'])
     expect(url.protocol).toBe('ws:')
@@ -168,7 +168,7 @@ test('a unix socket that is trusted is a proxy like any other', async () => {
   expect([addresses, schemes, misconfigured]).toEqual([['192.0.2.7', '192.0.2.7'], ['wss:', 'ws:'], []])
 })
 
-test('a trusted unix socket whose proxy names nobody is said once', async () => {
+test('a trusted unix socket whose proxy names no client is reported once', async () => {
   const { addresses, misconfigured } = await seenOverUnix({ proxies: ['unix'] }, {}, {})
   expect(addresses).toEqual(['unix', 'unix'])
   expect(misconfigured).toEqual([['silent-proxy', expect.stringContaining('X-Forwarded-For')]])
@@ -217,7 +217,7 @@ test.each([
   ['172.32.0.1', 'public'],
   ['2001:db8::1', 'public'],
 ])(
-  'an unlisted peer at %s that forwards is %s: a stranger does not use up what is said of a proxy',
+  'an unlisted peer at %s that forwards is %s: it does not use up the report about a proxy',
   (remoteAddress, kind) => {
     // all that is looked at is what stands here
     const socket = { remoteAddress } as Socket

@@ -37,7 +37,7 @@ function fill({ connection }: Guest, bytes: number): void {
   }
 }
 
-test('close: at the bound nothing happens, one byte above it closes with 4508 and cuts soon after', async () => {
+test('close: the bound is allowed, one byte above it closes with 4508 and cuts soon after', async () => {
   const clock = testClock()
   const { guest, client } = await stuck({ clock })
   fill(guest, outboundBytes)
@@ -55,7 +55,7 @@ test('close: at the bound nothing happens, one byte above it closes with 4508 an
   await closed
 })
 
-test('close: a reader that reads nothing at all is cut one second later, and holds nothing any more', async () => {
+test('close: a reader that reads nothing is cut one second later, and holds nothing any more', async () => {
   const clock = testClock()
   const { guest, client } = await stuck({ clock })
   fill(guest, outboundBytes)
@@ -83,7 +83,7 @@ test('drop: above the bound a message is lost, and the reader stays and hears th
   await expect.poll(() => guest.got, soon).toEqual(['still here'])
 })
 
-test('latest: whoever has caught up hears the newest of each key, and nothing of what it replaced', async () => {
+test('latest: a reader that has caught up hears the newest of each key, nothing replaced', async () => {
   const { guest, client } = await stuck()
   for (let count = 0; count < 1_000; count++) {
     guest.connection.send(new Packet(`a${count}`, 'latest', 'a'))

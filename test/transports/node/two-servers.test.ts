@@ -22,7 +22,7 @@ import { testClock } from '../../../src/testing.ts'
 import { echo } from '../../core/support/members.ts'
 import { answerTo, knock, statusOf, upgradeHead } from './upgrade-head.ts'
 
-// An HTTP server has one answer for each upgrade, whoever else listens to it.
+// An HTTP server has one answer for each upgrade, also when others listen to it.
 const cleanups: (() => unknown)[] = []
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
@@ -216,7 +216,7 @@ test('a listener that answers later is not written over, and that is said once',
   socket.destroy()
 })
 
-test('after the drain an upgrade on a connection from before is 503 with Retry-After, and a page is a page', async () => {
+test('after the drain an upgrade on an older connection is 503 with Retry-After, a page works', async () => {
   const http = httpServer()
   const { server } = echoing()
   server.attach(http)
@@ -255,7 +255,7 @@ test('while a server of its own closes, an upgrade on a connection from before i
   const [idle, half] = [await knock(number, ''), await knock(number, upgradeHead('/ws/lines').slice(0, 20))]
   // it does not answer the close, so that the server waits for it
   inside.pause()
-  // whoever connects after them is answered after them: both are known to the server by then
+  // a connection after them is answered after them: both are known to the server by then
   expect(statusOf(await answerTo(number, upgradeHead('/ws/nowhere')))).toBe(404)
   const closed = server.close({ drain: 0 })
   await clock.advance(1)
@@ -269,7 +269,7 @@ test('while a server of its own closes, an upgrade on a connection from before i
   await closed
 })
 
-test('while the server drains nobody is asked for a credential', async () => {
+test('while the server drains no client is asked for a credential', async () => {
   const { server, events } = echoing()
   const [at, done] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
   const asked: string[] = []

@@ -56,7 +56,7 @@ test('an upgrade request is read as it came', () => {
   expect(request.headers.get('x-name')).toEqual(['caf\xe9'])
 })
 
-test('a list of subprotocols keeps its empty entries, which are malformed; an empty line is no list', () => {
+test('a list of subprotocols keeps its empty, malformed entries; an empty line is no list', () => {
   expect(read(bearing(['Sec-WebSocket-Protocol', ', chat'])).offered).toEqual(['', 'chat'])
   expect(read(bearing(['Sec-WebSocket-Protocol', ' '])).offered).toEqual([])
 })

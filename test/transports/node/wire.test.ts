@@ -162,7 +162,7 @@ test('headers beyond the limit are refused', async () => {
   )
 })
 
-test('a client that resets while its authenticator is awaited leaves nothing behind and ends nothing', async () => {
+test('a client that resets while its authenticator runs leaves nothing behind and ends nothing', async () => {
   const { promise: waiting, resolve: answer } = Promise.withResolvers<void>()
   const server = sallyport({ report: () => {} })
   ports.push(server)
