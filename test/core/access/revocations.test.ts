@@ -122,6 +122,27 @@ test('those beyond the bound are forgotten in their time, and a later flood find
 })
 
 // proves: endless-sign-outs
+test('a flood that never ends opens 32 filters of names at most, and each name is still refused', async () => {
+  const { clock, revocations, add, faults } = remembering()
+  for (let count = 0; count < 100_000; count++) add({ who: { session: `s${count}` }, forMs: dayMs })
+  const late = Array.from({ length: 40 }, (_, count) => `late-${count}`)
+  for (const session of late) {
+    // all end at the same moment, so that no filter is over before the next one opens
+    const leftMs = dayMs - clock.monotonic()
+    add({ who: { session }, forMs: leftMs })
+    await clock.advance(Math.ceil(leftMs / 8) + 1)
+  }
+  expect(faults).toHaveLength(32)
+  const all = [...late, ...Array.from({ length: 100_000 }, (_, count) => `s${count}`)]
+  const asked = (session: string) => ({
+    identity: { user: null, session },
+    subject: 'ada',
+    accessVersion: 100_040,
+  })
+  expect(all.filter((session) => revocations.against(asked(session), '') === null)).toEqual([])
+})
+
+// proves: endless-sign-outs
 test('long names and reasons are bounded by their bytes, and none is let in again', () => {
   const { revocations, add } = remembering()
   const text = 'x'.repeat(500)
