@@ -226,6 +226,7 @@ export const guarded: readonly Guarded[] = [
   ),
   core(
     'socket/message-limiter',
+    'core/socket/message-limiter',
     'core/api/events',
     'core/endpoint/endpoint',
     'core/api/limits',
