@@ -121,4 +121,8 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     'src/core/socket/message-limiter.ts: MessageLimiter: spent: if (this.#parts.limits.validation === null) never',
     'For speed: an account without that limit has nothing that could be charged.',
   ],
+  [
+    "src/core/access/origin.ts: assertOrigin: without typeof origins === 'function' &&",
+    'For speed: a text that is no origin is in no list, and is not the same origin: it is refused in the same words.',
+  ],
 ])

@@ -50,7 +50,7 @@ test('a denial of a handler is an error for that sender alone, and the socket st
 })
 
 // proves: handler-fault
-test('a fault of a handler closes that socket with 1011, reaches the reporter, and leaves the others alone', async () => {
+test('a handler that throws closes its socket with 1011, is reported, and harms no other socket', async () => {
   const faults: unknown[] = []
   const server = testServer({ report: (error) => faults.push(error) })
   const alice = await visit(room, { room: 'r' }, { user: ada, server })
@@ -347,7 +347,7 @@ test('a peer that answers pings is not lost, however long it says nothing', asyn
   expect(left).toEqual([])
 })
 
-test('draining closes with 1012, lets running handlers finish, and lets nobody in', async () => {
+test('draining closes with 1012, lets running handlers finish, and refuses new clients', async () => {
   const clock = testClock()
   const server = testServer({ clock })
   const alice = await visit(room, { room: 'drain' }, { user: ada, server })
