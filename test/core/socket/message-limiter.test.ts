@@ -8,7 +8,16 @@ import { testClock } from '../../../src/testing.ts'
 const one = { most: 1, eachMs: 600_000, burst: 1 }
 const off = { rate: null, byteRate: null, identityRate: null, identityByteRate: null, validation: null }
 
-function limiter(changes: Partial<Limits>, messageBytes = 1_000): MessageLimiter {
+interface Changed {
+  readonly messageBytes?: number
+  readonly own?: { readonly rate?: null; readonly byteRate?: null }
+  readonly guests?: () => number
+}
+
+function limiter(
+  changes: Partial<Limits>,
+  { messageBytes = 1_000, own: ownChanges = {}, guests }: Changed = {},
+): MessageLimiter {
   const clock = testClock(0)
   const limits = limitsWith({ ...off, ...changes })
   const accounts = accountsUnder(limits, { clock, timers: new TimerQueue(clock) })
@@ -18,6 +27,7 @@ function limiter(changes: Partial<Limits>, messageBytes = 1_000): MessageLimiter
     members: undefined,
     rate: undefined,
     byteRate: undefined,
+    ...ownChanges,
   }
   const limited = (): void => {}
   return new MessageLimiter({
@@ -26,7 +36,7 @@ function limiter(changes: Partial<Limits>, messageBytes = 1_000): MessageLimiter
     messageBytes,
     accounts,
     account: 'ada',
-    guests: null,
+    guests: guests ?? null,
     since: 0,
     now: 0,
     limited,
@@ -55,3 +65,31 @@ test('a message of the largest size costs itself, also where the burst of the by
   expect([socket.message(1_000, 0), socket.message(10, 200)]).toEqual([null, null])
   expect(socket.message(100, 200)).toMatchObject({ denial: { reason: 'too-many-bytes' } })
 })
+
+test.each(['rate', 'byteRate'] as const)(
+  'an endpoint that has switched its %s off is not limited by that of the identity',
+  (limit) => {
+    const wide = limiter({ identityRate: one, identityByteRate: one }, { own: { [limit]: null } })
+    const codes = [wide.message(1, 0), wide.message(1, 0)].map((verdict) => verdict?.denial.reason ?? null)
+    expect(codes).toEqual([null, limit === 'rate' ? 'too-many-bytes' : 'too-many-messages'])
+  },
+)
+
+/** Whether a socket that sends on every 100 ms for 30 s is ended for it. */
+function ends(socket: MessageLimiter): boolean {
+  const verdicts = Array.from({ length: 300 }, (_, count) => socket.message(1, count * 100))
+  expect(verdicts.at(-1)).toMatchObject({ denial: { status: 429 } })
+  return verdicts.some((verdict) => verdict?.ends === true)
+}
+
+test.each(['rate', 'byteRate'] as const)('a guest that goes on over its own %s is ended', (limit) => {
+  expect(ends(limiter({ [limit]: one }, { messageBytes: 1, guests: () => 2 }))).toBe(true)
+})
+
+test.each(['guestRate', 'guestByteRate'] as const)(
+  'what the network uses of its %s ends no guest',
+  (limit) => {
+    const shared = { guestRate: null, guestByteRate: null, [limit]: one }
+    expect(ends(limiter(shared, { guests: () => 2 }))).toBe(false)
+  },
+)
