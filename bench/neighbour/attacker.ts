@@ -65,7 +65,7 @@ const each = (path: string, messages: readonly string[]): Promise<unknown> =>
   Promise.all(messages.map((message) => keepSending({ path, message, eachMs: 20 })))
 
 const attacks: Readonly<Record<AttackName, () => Promise<unknown>>> = {
-  nobody: () => after(ends - performance.now()),
+  control: () => after(ends - performance.now()),
   // 64 KB that are thrown away but for two letters, and 60 KB that are not, to handlers that wait: less than a megabyte a second
   waiting: () => toSlow(1_500),
   // the same without measure, 60 MB a second

@@ -24,9 +24,9 @@ export interface Attack {
   readonly seconds: number
 }
 
-/** What one signed-in user does inside all limits; `nobody` does nothing, `flood` is far beyond the limits, and `crowd` is many users. */
+/** What one signed-in user does inside all limits; `control` does nothing, `flood` is far beyond the limits, and `crowd` is many users. */
 export const attackNames = [
-  'nobody',
+  'control',
   'waiting',
   'flood',
   'unfit',

@@ -88,10 +88,6 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
     return this.#authorized
   }
 
-  get handler(): ChannelHandler | null {
-    return this.#handler
-  }
-
   get dispatcher(): Dispatcher {
     if (this.#dispatcher !== null) return this.#dispatcher
     this.#dispatcher = new Dispatcher(this)

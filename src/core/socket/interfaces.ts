@@ -114,8 +114,6 @@ export interface OpenChannel {
   readonly path: string
   /** The identity, the params and the grant as they are now. */
   readonly authorized: AuthorizedPeer
-  /** The handlers of the channel; `null` until it has started. */
-  readonly handler: ChannelHandler | null
   /** Leads the messages of the channel to its handlers. */
   readonly dispatcher: MessageDispatcher
   /** Whether the channel has ended: nothing is sent to the peer any more. */
