@@ -283,11 +283,12 @@ const optionObjects: Readonly<Record<string, Options>> = {
   'recheck()': {
     take: (whom) => server.recheck(whom),
     needed: { user: 'nobody' },
-    options: rows<root.RevokeTarget>({
+    options: rows<Of<root.Server['recheck']>>({
       user: ['string', 'nobody'],
       session: ['string', 's'],
       token: ['string', 't'],
       at: ['list', [chat, { room: 'a' }]],
+      reason: ['string', 'test'],
     }),
   },
   'visit()': {

@@ -19,7 +19,7 @@ import { Presence } from '../core/groups/presence.ts'
 import { newId } from '../core/runtime/id.ts'
 import { KeyedRateLimiter } from '../core/runtime/keyed-rate-limiter.ts'
 import { RepeatedFaults } from '../core/runtime/repeated-faults.ts'
-import { SingleFlight } from '../core/runtime/single-flight.ts'
+import { SharedRechecks } from '../core/access/revalidation-result.ts'
 import { TimerQueue } from '../core/runtime/timer-queue.ts'
 import type { ServerContext } from '../core/server-context.ts'
 import { messengerOf } from '../core/server-messenger.ts'
@@ -98,7 +98,7 @@ export function assembleContext(options: ServerOptions, runtime: Runtime): Assem
       rememberMs,
       whenBlind: options.whenBlind ?? 'ask',
     }),
-    sharedRechecks: new SingleFlight(),
+    sharedRechecks: new SharedRechecks(),
     get draining() {
       return draining
     },

@@ -123,18 +123,24 @@ export function revocations(options: RevocationsOptions): AuthPlugin {
   }
 }
 
+/** The reason that sockets of an ended session are given. */
+const sessionEnded = 'session-ended'
 const unpublished = 'sallyport: a revocation has not reached the other nodes'
 
 function hooksFor(server: RevocationsOptions['server'], announce: Announce, clock: Clock): DatabaseHooks {
   const recheck = once(clock, (user) => announce(`recheck ${user}`, () => server.recheck({ user })))
+  // several sessions end at once, and a recheck after the first one may find the next one gone before its hook runs
+  const recheckOthers = once(clock, (user) =>
+    announce(`recheck others ${user}`, () => server.recheck({ user, reason: sessionEnded })),
+  )
   const revoke = (user: string, reason: string): void =>
     announce(`revoke ${user}`, () => server.revoke({ user, reason }))
   return {
     session: {
       delete: {
         async after({ id, userId }) {
-          announce(`end ${id}`, () => server.revoke({ session: id, reason: 'session-ended' }))
-          recheck(userId)
+          announce(`end ${id}`, () => server.revoke({ session: id, reason: sessionEnded }))
+          recheckOthers(userId)
         },
       },
       update: {

@@ -32,6 +32,7 @@ import type {
   RevokeTarget,
 } from './api/messenger.ts'
 import type { Receipt } from './api/receipt.ts'
+import { signedOutReason } from './access/revalidation-result.ts'
 import type { SocketFilter } from './access/registry.ts'
 import { traced, type TracedWork } from './api/tracer.ts'
 
@@ -107,12 +108,8 @@ export function messengerOf(context: ServerContext, scope: string | null): Messe
     },
     revoke: (what: RevokeTarget & { readonly reason: string }) =>
       reported(context, revoke(context, scope, what), 'revoking'),
-    recheck: (target: RevokeTarget) =>
-      reported(
-        context,
-        sendCommand(context, scope, { kind: 'recheck', target, reason: 'recheck' }),
-        'rechecking',
-      ),
+    recheck: (what: RevokeTarget & { readonly reason?: string }) =>
+      reported(context, recheck(context, scope, what), 'rechecking'),
   }
 }
 
@@ -152,6 +149,16 @@ async function revoke(
   const kinds = { ...targetKinds, reason: needed(textUpTo(maxReason)) }
   const { reason, ...target } = checkedOptions('revoke()', what, kinds)
   return sendCommand(context, scope, { kind: 'revoke', target, reason })
+}
+
+async function recheck(
+  context: ServerContext,
+  scope: string | null,
+  what: RevokeTarget & { readonly reason?: string },
+): Promise<Receipt> {
+  const kinds = { ...targetKinds, reason: textUpTo(maxReason) }
+  const { reason = signedOutReason, ...target } = checkedOptions('recheck()', what, kinds)
+  return sendCommand(context, scope, { kind: 'recheck', target, reason })
 }
 
 /** @throws TypeError before anything has changed, when the target is not clear */

@@ -171,6 +171,15 @@ describe('a port that hears of a real better-auth', () => {
     expect(town.orders.filter((order) => order === 'recheck user')).toHaveLength(1)
   })
 
+  test('gives the same reason when a recheck finds a session gone before its hook has run', async () => {
+    const town = await site()
+    const { ada, other, here, there, tokenOf } = await twoDevices(town)
+    town.database.prepare('delete from session where token = ?').run(tokenOf(other))
+    await town.post('/sign-out', {}, { Cookie: ada.cookie })
+    const ended = { code: 4401, reason: 'revoked: session-ended' }
+    expect([await here.ended, await there.ended]).toMatchObject([ended, ended])
+  })
+
   test('hears of no change where there was no such session or person', async () => {
     const town = await site()
     await twoDevices(town)

@@ -34,13 +34,13 @@ export function access(server: Pick<Messenger, 'revoke' | 'recheck'>): Access {
     if (book?.has(about) === false) book.set(about, order)
     return order
   }
-  const worded = (whom: RevokeTarget & { readonly reason: string }) => {
-    const reason = reasons.getStore() ?? words[whom.reason] ?? whom.reason
-    return { ...whom, reason }
+  const worded = <T extends { readonly reason?: string }>(whom: T): T => {
+    if (whom.reason === undefined) return whom
+    return { ...whom, reason: reasons.getStore() ?? words[whom.reason] ?? whom.reason }
   }
   return {
     revoke: (whom) => noted(`revoke ${keyOf(whom)}`, server.revoke(worded(whom))),
-    recheck: (whom) => noted(`recheck ${keyOf(whom)}`, server.recheck(whom)),
+    recheck: (whom) => noted(`recheck ${keyOf(whom)}`, server.recheck(worded(whom))),
     because: (reason, work) => (reason === undefined ? work() : reasons.run(reason, work)),
     async receiptOf(work) {
       const book = new Map<string, Promise<Receipt>>()

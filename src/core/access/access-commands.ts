@@ -1,9 +1,8 @@
 import { closeReason } from '../../wire/close.ts'
 import { SallyportError } from '../../wire/errors.ts'
-import type { RecheckOutcome, SharedRechecks } from './revalidation-result.ts'
+import { type RecheckOutcome, SharedRechecks, signedOutReason } from './revalidation-result.ts'
 import type { TimerQueue } from '../runtime/timer-queue.ts'
 import type { Clock, Timer } from '../../wire/clock.ts'
-import { SingleFlight } from '../runtime/single-flight.ts'
 import type { LogRules, Unsubscribe } from '../api/layer.ts'
 import type { LayerConnection } from '../groups/layer-connection.ts'
 import { newId } from '../runtime/id.ts'
@@ -293,7 +292,7 @@ export class AccessCommands {
     const until = clock.monotonic() + maxStaleMs
     // where authentication hangs, a socket must not stay longer because many others are rechecked before it
     const isLate = (): boolean => clock.monotonic() >= until && this.#isStale(this.#readAt)
-    recheckedBy(asked, (socket) => isLate() && endBlindly(socket))
+    recheckedBy(asked, signedOutReason, (socket) => isLate() && endBlindly(socket))
       .catch((error: unknown) => report(error, 'rechecking open sockets while the layer is away'))
       .finally(() => (this.#checkedAt = Math.max(this.#readAt, clock.monotonic())))
   }
@@ -390,7 +389,7 @@ export class AccessCommands {
     const before = droppedBy(sockets)
     const named = this.#namedBy({ ...command, forMs }, sockets)
     for (const one of named) revocations.add({ ...one, number, isLate })
-    const done = kind === 'recheck' ? await recheckedBy(sockets) : endedBy(sockets, command)
+    const done = kind === 'recheck' ? await recheckedBy(sockets, reason) : endedBy(sockets, command)
     return { done: { ...done, dropped: droppedBy(sockets) - before }, named }
   }
 
@@ -463,10 +462,11 @@ function endBlindly(socket: OpenSocket): true {
 /** @param instead ends a socket in place of a recheck, and then returns true */
 async function recheckedBy(
   sockets: readonly OpenSocket[],
+  reason: string,
   instead: (socket: OpenSocket) => boolean = () => false,
 ): Promise<Omit<CommandResult, 'dropped'>> {
   // a new set of rechecks: a result that was under way before the command may be older than the change
-  const rechecks: SharedRechecks = new SingleFlight()
+  const rechecks = new SharedRechecks(reason)
   const recheck = async (socket: OpenSocket): Promise<RecheckOutcome> =>
     instead(socket) ? 'closed' : socket.recheck(rechecks)
   return counted(await someAtOnce(sockets, recheck))

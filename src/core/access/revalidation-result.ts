@@ -1,5 +1,5 @@
 import type { Denial } from '../../wire/errors.ts'
-import type { SingleFlight } from '../runtime/single-flight.ts'
+import { SingleFlight } from '../runtime/single-flight.ts'
 import type { Identity } from '../api/identity.ts'
 
 /** The identity and the grant of a socket that was authenticated and authorized again. */
@@ -20,8 +20,19 @@ export interface SharedAnswer {
   readonly result: RevalidationResult | Denial
 }
 
+/** What a client is told whose identity is gone, when no reason was given. */
+export const signedOutReason = 'you are no longer signed in'
+
 /** Rechecks under way. Sockets share one when they rest on the same credential and are in the same room. */
-export type SharedRechecks = SingleFlight<SharedAnswer>
+export class SharedRechecks extends SingleFlight<SharedAnswer> {
+  readonly goneReason: string
+
+  /** @param goneReason what a client is told whose identity is gone */
+  constructor(goneReason: string = signedOutReason) {
+    super()
+    this.goneReason = goneReason
+  }
+}
 
 /** The effect of a recheck on a socket. */
 export type RecheckOutcome = 'kept' | 'changed' | 'closed'

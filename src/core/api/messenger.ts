@@ -118,10 +118,14 @@ export interface Messenger {
   revoke(whom: RevokeTarget & { readonly reason: string }): Promise<Receipt>
   /**
    * Authenticates and authorizes these sockets again, on every node, because rights have changed. A socket
-   * that loses its grant is closed with 4403. A changed grant is told to handlers and client. Leases begin
-   * anew.
+   * that loses its grant is closed with 4403, and a socket whose identity is gone with 4401. A changed grant is
+   * told to handlers and client. Leases begin anew.
+   * @param whom the target, and the reason of 1 to 256 characters that a client is told whose identity is
+   * gone; by default `you are no longer signed in`
    *
-   * @throws TypeError when the target is empty; the error of the layer, when other nodes cannot be told
+   * @throws TypeError before anything has changed, when the target is empty, or a name or the reason is
+   * malformed; the error of the layer, when other nodes cannot be told
+   * @example await server.recheck({ user: user.id, reason: 'signed out everywhere' })
    */
-  recheck(whom: RevokeTarget): Promise<Receipt>
+  recheck(whom: RevokeTarget & { readonly reason?: string }): Promise<Receipt>
 }

@@ -9,7 +9,7 @@ import type { Connection } from '../api/connection.ts'
 import { type AuthorizedPeer, withCode } from '../access/authorize.ts'
 import { type Arrival, authenticateAndAuthorize, paramsOf } from '../admission/authorize-peer.ts'
 import { FirstMessage, mayAuthenticateLate, refusingCredential } from '../admission/first-message.ts'
-import { SingleFlight } from '../runtime/single-flight.ts'
+import { SharedRechecks } from '../access/revalidation-result.ts'
 import { keysOf, ServerChannel } from '../socket/channel.ts'
 import { Peer } from '../socket/peer.ts'
 import { noteDenied } from '../admission/peer-info.ts'
@@ -128,7 +128,7 @@ async function register(
     listen(peer)
     startChannel(channel, run)
     evictOldest(handshake, keys)
-    if (channel.isOvertaken(authorized)) void channel.recheck(new SingleFlight())
+    if (channel.isOvertaken(authorized)) void channel.recheck(new SharedRechecks())
   } catch (error) {
     memberships.release()
     noteDenied(handshake, contract, authorized)

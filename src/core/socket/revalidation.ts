@@ -1,10 +1,11 @@
 import type { AskReason } from '../api/events.ts'
 import { Denial } from '../../wire/errors.ts'
-import type {
-  SharedAnswer,
-  RecheckOutcome,
-  SharedRechecks,
-  RevalidationResult,
+import {
+  type SharedAnswer,
+  type RecheckOutcome,
+  type SharedRechecks,
+  type RevalidationResult,
+  signedOutReason,
 } from '../access/revalidation-result.ts'
 import { subjectOf } from '../access/authenticate.ts'
 import { callAuthorize, type AuthorizedPeer } from '../access/authorize.ts'
@@ -19,6 +20,15 @@ import { isSameGrant } from '../access/grant-equality.ts'
 interface QueuedRecheck {
   readonly why: AskReason
   readonly rechecks: SharedRechecks
+}
+
+/** One question to authentication and authorization. */
+interface Asked {
+  readonly why: AskReason
+  readonly signal: AbortSignal
+  readonly goneReason: string
+  /** The identity of a refresh. */
+  readonly fresh: NewIdentity | undefined
 }
 
 /**
@@ -90,7 +100,7 @@ export class Revalidator {
 
   async #adopt(fresh: NewIdentity): Promise<RecheckOutcome> {
     const channel = this.#channel
-    const { result } = await this.#result('refresh', fresh)
+    const { result } = await this.#result('refresh', signedOutReason, fresh)
     if (channel.ended) return 'closed'
     if (result instanceof Denial) return this.#drop(result, fresh)
     const revoked = this.#revoked(result)
@@ -127,7 +137,7 @@ export class Revalidator {
   async #shared(why: AskReason, rechecks: SharedRechecks): Promise<RevalidationResult | Denial> {
     const channel = this.#channel
     const what = this.#sameness()
-    const ask = (): Promise<SharedAnswer> => this.#result(why)
+    const ask = (): Promise<SharedAnswer> => this.#result(why, rechecks.goneReason)
     for (;;) {
       const { isLost, result } = await (what === null ? ask() : rechecks.once(channel.options, what, ask))
       if (!isLost || channel.over) return result
@@ -156,7 +166,7 @@ export class Revalidator {
   }
 
   /** Authenticates and authorizes within the time of a handshake. */
-  async #result(why: AskReason, fresh?: NewIdentity): Promise<SharedAnswer> {
+  async #result(why: AskReason, goneReason: string, fresh?: NewIdentity): Promise<SharedAnswer> {
     const channel = this.#channel
     // when the socket has ended, its signal is aborted, but handlers that still run depend on the result
     const asker = channel.ended ? undefined : channel.signal
@@ -164,7 +174,7 @@ export class Revalidator {
     try {
       const result = await withDeadline(
         channel.peer.context,
-        (signal) => this.#grantNow(why, signal, fresh),
+        (signal) => this.#grantNow({ why, signal, goneReason, fresh }),
         asker,
       )
       return { isLost: isLost(), result }
@@ -173,12 +183,14 @@ export class Revalidator {
     }
   }
 
-  async #grantNow(why: AskReason, signal: AbortSignal, fresh?: NewIdentity): Promise<RevalidationResult> {
+  async #grantNow({ why, signal, goneReason, fresh }: Asked): Promise<RevalidationResult> {
     const channel = this.#channel
     const { context } = channel.peer
     const authorized = channel.authorized
     const { accessVersion } = fresh ?? { accessVersion: context.accessCommands.version }
-    const identity = fresh === undefined ? await this.#renewed(authorized) : await this.#upToDate(fresh)
+    const identity = await (fresh === undefined
+      ? this.#renewed(authorized, goneReason)
+      : this.#upToDate(fresh, goneReason))
     const { user, scopes = [] } = identity
     const { subject, params } = authorized
     const grant = await callAuthorize(channel.options, { user, subject, scopes, params, why, signal })
@@ -189,9 +201,9 @@ export class Revalidator {
    * The identity of a new credential. An access command may have arrived since it was authenticated; then it
    * is renewed first.
    */
-  async #upToDate(fresh: NewIdentity): Promise<Identity<unknown>> {
+  async #upToDate(fresh: NewIdentity, goneReason: string): Promise<Identity<unknown>> {
     const authorized = { ...this.#channel.authorized, ...fresh }
-    return this.#channel.isOvertaken(authorized) ? this.#renewed(authorized) : fresh.identity
+    return this.#channel.isOvertaken(authorized) ? this.#renewed(authorized, goneReason) : fresh.identity
   }
 
   /**
@@ -199,11 +211,11 @@ export class Revalidator {
    *
    * @throws Denial 401 when the identity is gone, or belongs to another subject
    */
-  async #renewed(authorized: AuthorizedPeer): Promise<Identity<unknown>> {
+  async #renewed(authorized: AuthorizedPeer, goneReason: string): Promise<Identity<unknown>> {
     const { identity } = authorized
     if (identity.renew === undefined) return identity
     const now = dated(await identity.renew())
-    if (now === null) throw new Denial(401, 'revoked', 'you are no longer signed in')
+    if (now === null) throw new Denial(401, 'revoked', goneReason)
     assertSamePerson(this.#channel.peer.context, authorized, now)
     // an identity that could be renewed once can be renewed again
     return now.renew === undefined

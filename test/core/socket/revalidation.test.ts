@@ -363,3 +363,17 @@ test('however often the doors of a socket are asked again, nothing of it stays w
   await server.recheck({ user: ada.id })
   expect(signals.map((signal) => getEventListeners(signal, 'abort').length)).toEqual([0])
 })
+
+test.for([
+  [undefined, 'revoked: you are no longer signed in'],
+  ['signed out everywhere', 'revoked: signed out everywhere'],
+] as const)(
+  'a recheck with the reason %s tells it to a client whose identity is gone',
+  async ([given, told]) => {
+    const { come, server } = world({ session: 's1', renew: async () => null })
+    const alice = await come()
+    const reason = given === undefined ? {} : { reason: given }
+    expect(await server.recheck({ user: ada.id, ...reason })).toMatchObject({ closed: 1 })
+    expect(await alice.closed).toEqual({ code: 4401, reason: told })
+  },
+)
