@@ -129,4 +129,56 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     'src/core/socket/message-limiter.ts: MessageLimiter: #limitOver: if (this.#isAlone) never',
     'For speed: an account without limits refuses nothing.',
   ],
+  [
+    'src/core/groups/presence-group.ts: PresenceGroup: introduced: without here === undefined ||',
+    'For the types: a user that is not here has no latest socket.',
+  ],
+  [
+    'src/core/groups/presence-teller.ts: PresenceTeller: #send: if (address.path === null) never',
+    'For the types: the address of a group with presence has a path.',
+  ],
+  [
+    'src/layers/memory.ts: Values: #hold: if (ttlMs === 0) never',
+    'For memory: what is kept for no time is found by no caller.',
+  ],
+  [
+    'src/layers/memory-logs.ts: Logs: placed: without log === undefined ||',
+    'For the types: a log that does not exist has no offset of an id.',
+  ],
+  [
+    'src/layers/memory-logs.ts: Logs: #makeRoom: without log !== null &&',
+    'For the types: a pool without a log holds no bytes.',
+  ],
+  [
+    'src/layers/memory-logs.ts: Logs: #makeRoom: without log !== null && (2)',
+    'For the types: a pool without a log holds no bytes.',
+  ],
+  [
+    'src/layers/memory-logs.ts: Log: drop: if (entry === undefined) never',
+    'For the types: a log without entries is not asked to drop one.',
+  ],
+  [
+    'src/layers/memory-logs.ts: Log: drop: if (this.#first < 32 || 2 * this.#first < this.#entries.length) never',
+    'For speed: the array is cut at every entry that is dropped.',
+  ],
+  [
+    'src/layers/memory-logs.ts: Log: drop: without || 2 * this.#first < this.#entries.length',
+    'For speed: a long array is cut at every 32nd entry that is dropped.',
+  ],
+  [
+    'src/layers/memory-logs.ts: Log: drop: without this.#first < 32 ||',
+    'For speed: a short array is cut often.',
+  ],
+  [
+    'src/core/socket/message-limiter.ts: takes: if (account === null) never',
+    'For the types: an account has a bucket for each limit that is asked for.',
+  ],
+  [
+    'src/core/socket/dispatch.ts: Dispatcher: #parent: without null',
+    'For speed: without a tracer no trace context is used.',
+  ],
+  [
+    'src/core/socket/channel.ts: ServerChannel: dispatcher: without && this.#handler !== null',
+    'For the types: a channel that has started has a handler.',
+  ],
 ])

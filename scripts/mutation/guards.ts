@@ -40,6 +40,9 @@ const socketTests: readonly string[] = [
   'core/socket/drained',
   'core/socket/waiting',
   'core/socket/leaving',
+  'core/socket/heartbeat',
+  'core/orphaned-handlers',
+  'core/blind',
 ]
 
 /** Handshake, credential, token, origin, authorization and lifetime. */
@@ -170,6 +173,7 @@ export const guarded: readonly Guarded[] = [
     'core/socket/credential-refresh',
     'core/socket/lifetime',
     'core/api/events',
+    'core/blind',
     'model/',
   ),
   core(
@@ -233,6 +237,7 @@ export const guarded: readonly Guarded[] = [
     'core/admission/limits-at-the-edge',
     'core/socket/identity-rate',
     'core/socket/message-costs',
+    'core/fair-guests',
   ),
   core(
     'api/limits',
@@ -262,6 +267,13 @@ export const guarded: readonly Guarded[] = [
     'core/socket/opening',
     'core/socket/inside',
   ),
+  core('socket/heartbeat', 'core/socket/heartbeat', 'core/socket/lifetime', 'core/socket/ping'),
+  core('socket/codec', 'core/socket/validators', 'core/endpoint/endpoint', 'core/socket/message-values'),
+  core('access/validation-time', 'core/validation-time', 'core/socket/message-costs'),
+  core('runtime/repeated-faults', 'core/repeated-faults'),
+  core('runtime/token-bucket', 'core/runtime/', 'core/socket/message-limiter', 'core/socket/identity-rate'),
+  core('groups/history-feed', 'core/groups/', 'core/lost-messages', 'layers/'),
+  core('groups/groups', 'core/groups/', 'core/lost-messages', 'core/socket/sending'),
   core('access/grant-equality', 'core/access/grant-equality'),
   auth('sessions', 'auth/sessions', 'security/cookie-twice', 'surface'),
   auth('jwt', 'auth/jwt', 'security/jwt', 'auth/jwks', 'surface'),
@@ -366,6 +378,26 @@ export const guarded: readonly Guarded[] = [
     'security/handshake-slow',
     'security/upgrade-reset',
   ),
+  node(
+    'transport-request',
+    'transports/node/handshake',
+    'transports/node/conformance',
+    'transports/node/wire',
+    'transports/node/upgrade-request',
+  ),
+  node(
+    'outbound-queue',
+    'transports/node/outbound-queue',
+    'transports/node/slow-reader',
+    'core/socket/drained',
+  ),
+  node(
+    'frame-reader',
+    'transports/node/frame-reader',
+    'transports/node/frames',
+    'transports/node/connection',
+  ),
+  node('connection', 'transports/node/', 'core/socket/drained'),
   node('remote-address', 'transports/node/remote-address', 'transports/node/handshake'),
   node('upgrade-router', 'transports/node/attach', 'transports/node/two-servers'),
   node('http-server', 'transports/node/idle-connections', 'security/handshake-slow'),

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Delivery, Health } from '../../src/core/api/layer.ts'
-import { memory, type MemoryOptions } from '../../src/layers/memory.ts'
+import { memory, MemoryLayer, type MemoryOptions } from '../../src/layers/memory.ts'
 import { Logs } from '../../src/layers/memory-logs.ts'
 import { testClock } from '../../src/testing/clock.ts'
 import { testLayer } from '../../src/testing.ts'
@@ -27,7 +27,7 @@ const keep = (id: string, more: object = {}) => ({ ...rules, id, ...more })
 /** A layer with one node, on a clock that stands still. */
 async function world(options: MemoryOptions = {}) {
   const clock = testClock()
-  const layer = memory({ clock, ...options })
+  const layer = testLayer({ clock, ...options })
   return { clock, layer, link: await linkOf(layer, 'one') }
 }
 
@@ -43,6 +43,46 @@ describe('the memory layer', () => {
     await publishing
     await Promise.resolve()
     expect(heard[0]).toBe(sent)
+  })
+
+  test('refuses to connect a node that is cut off', async () => {
+    const { layer } = await world()
+    layer.cut('two')
+    await expect(linkOf(layer, 'two')).rejects.toMatchObject({ code: 'ERR_LAYER' })
+    layer.restore('two')
+    await linkOf(layer, 'two')
+  })
+
+  test('counts a node that was cut off twice and restored once', async () => {
+    const { clock, layer } = await world()
+    const health: Health[] = []
+    await layer.connect('two', { health: (now) => void health.push(now) })
+    layer.cut('two')
+    layer.cut('two')
+    layer.restore('two')
+    await clock.advance(20_000)
+    expect(health.at(-1)).toMatchObject({ state: 'up', nodes: ['one', 'two'] })
+  })
+
+  test('forgets a topic with its last subscription, and no later one when that ends twice', async () => {
+    const layer = new MemoryLayer()
+    const [link, other] = [await linkOf(layer, 'one'), await linkOf(layer, 'other')]
+    const end = await other.subscribe('t', () => {})
+    await end()
+    expect(layer.topics.size).toBe(0)
+    const heard: Delivery[] = []
+    await other.subscribe('t', (delivery) => void heard.push(delivery))
+    await end()
+    await link.publish('t', () => bytes(1))
+    await Promise.resolve()
+    expect(heard).toHaveLength(1)
+  })
+
+  test('gives no claim for 0 ms, and another node may claim then', async () => {
+    const { layer, link } = await world()
+    expect(await link.claim('leader', 'one', 0)).toBeNull()
+    const other = await linkOf(layer, 'other')
+    expect(await other.claim('leader', 'other', 1_000)).not.toBeNull()
   })
 
   test('packs no message that no other node listens to', async () => {
@@ -254,6 +294,22 @@ describe('histories in memory', () => {
     for (let count = 0; count < 1_000; count++) await link.range(`read ${count}`, rules, 'all')
     const all = await link.range('t', rules, 'all')
     expect([all.entries.length, all.complete]).toEqual([1, true])
+  })
+
+  test('of a group with a bound of one byte keep nothing, and go on counting', async () => {
+    const { link } = await world({ groupBytes: 1 })
+    await link.publish('t', () => bytes(1), keep('1'))
+    const { entries, head } = await link.range('t', rules, 'all')
+    expect([entries, head.offset]).toEqual([[], 1])
+  })
+
+  test('keep each message for its own time', async () => {
+    const { clock, link } = await world()
+    await link.publish('t', () => bytes(1), keep('1'))
+    await clock.advance(30_000)
+    const second = await link.publish('t', () => bytes(1), keep('2'))
+    await clock.advance(30_000)
+    expect((await link.range('t', rules, 'all')).entries.map(({ at }) => at)).toEqual([second?.at])
   })
 
   test('of size 0 keep nothing, and go on counting', async () => {

@@ -7,6 +7,7 @@ import {
   either,
   having,
   oneOf,
+  oneOrMore,
   orUndefined,
   strings,
   wholeFrom,
@@ -37,16 +38,31 @@ describe('options', () => {
     ['leas', 'lease'],
     ['om', 'on'],
     ['no', 'on'],
+    ['xlease', 'lease'],
   ])('refuses %s and names %s', (name, meant) => {
     expect(refusal({ [name]: 1 })).toBe(
       `TypeError: the endpoint has no option '${name}': did you mean '${meant}'?`,
     )
   })
 
-  it('lists what there is when nothing is close', () => {
-    expect(refusal({ colour: 1 })).toBe(
-      "TypeError: the endpoint has no option 'colour': it takes authorize, lease, secret, on",
+  it.each(['colour', 'nx', 'xo', 'nox'])('lists what there is when nothing is close to %s', (name) => {
+    expect(refusal({ [name]: 1 })).toBe(
+      `TypeError: the endpoint has no option '${name}': it takes authorize, lease, secret, on`,
     )
+  })
+
+  it.each([
+    ['secret', '', 'an empty string'],
+    ['secret', [], 'an array'],
+    ['secret', Promise.resolve('s'), 'a promise'],
+    ['secret', {}, 'an object'],
+    ['secret', null, 'null'],
+    ['authorize', 'a secret', 'a string'],
+    ['lease', '5 minutes', "'5 minutes'"],
+    ['lease', Number.NaN, 'NaN'],
+    ['lease', {}, 'an object'],
+  ])('says of a wrong %s of %o that it is %s', (name, value, told) => {
+    expect(refusal({ [name]: value })).toContain(`, not ${told}`)
   })
 
   it.each(['__proto__', 'constructor', 'toString'])('refuses %s, which every object inherits', (name) => {
@@ -87,6 +103,7 @@ describe('options', () => {
   it.each([
     [aDuration, [0, 250, '30s', '1.5h'], [-1, Number.NaN, Infinity, '', '5', ['5s'], null, 5n]],
     [aString, ['x'], ['', 5, null, undefined]],
+    [oneOrMore('a name'), ['a', ['a', 'b']], ['', [], ['a', ''], [5], null]],
     [strings, [[], ['a']], ['a', [''], [5], null]],
     [wholeFrom(1), [1, 2 ** 40], [0, 1.5, '1', Infinity, Number.NaN, null, 1n]],
     [oneOf('a', 4, null), ['a', 4, null], ['b', '4', undefined]],

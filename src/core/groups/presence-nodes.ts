@@ -61,7 +61,7 @@ export class PresenceNodes {
 
   delta(delta: Delta): void {
     const peer = this.#peer(delta)
-    if (peer === null || (!peer.isAsked && delta.n <= peer.n)) return
+    if (peer === null || delta.n <= peer.n) return
     if (!peer.isAsked && delta.n === peer.n + 1) return this.#apply(peer, delta)
     if (peer.waiting.push(delta) > mostWaiting) peer.waiting = []
     this.#ask(delta.node, peer)

@@ -1,7 +1,15 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { serverContext } from '../../../src/core/server-context.ts'
 import type { Delivery, Layer, Link } from '../../../src/core/api/layer.ts'
-import { consumer, memory, type Messenger, type Server, type SallyportEvent } from '../../../src/index.ts'
+import {
+  consumer,
+  contract,
+  memory,
+  type Messenger,
+  type Server,
+  type SallyportEvent,
+  text,
+} from '../../../src/index.ts'
 import { testLayer } from '../../../src/testing/layer.ts'
 import { settled, testClock, type TestClock } from '../../../src/testing/clock.ts'
 import { testServer, visit } from '../../../src/testing.ts'
@@ -10,6 +18,10 @@ import { ada, byName, grace, lines, waitingRoom } from '../support/members.ts'
 
 const room = consumer(lines, { auth: byName }, () => ({ message: () => {} }))
 const users = 'sallyport/revocations/users'
+const recheck = {
+  ...{ kind: 'recheck', who: { user: ada.id }, reason: 'r', node: 'stranger' },
+  ...{ forMs: 60_000, at: 0 },
+}
 const encoded = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value))
 const idOf = (bytes: Uint8Array): string => {
   const { id } = JSON.parse(new TextDecoder().decode(bytes)) as { id: string }
@@ -439,4 +451,91 @@ test('a node that starts with many revocations to read lets others have their tu
   clearInterval(watch)
   expect(revocations.size).toBe(10_000)
   expect(sizes.size).toBeGreaterThan(3)
+})
+
+test('a room whose name is too long for the other nodes is refused before any access has changed', async () => {
+  const clock = testClock()
+  const { server, told } = nodeOn(memory({ clock }), clock, 'one')
+  const rooms = contract(`/ws/${'x'.repeat(5_000)}`, { server: text })
+  await expect(server.revoke({ user: ada.id, at: [rooms], reason: 'kicked' })).rejects.toThrow(
+    'cannot be given',
+  )
+  expect(told).toEqual([])
+})
+
+test('a node knows the last 10,000 orders again, and no order from before the last 20,000', async () => {
+  const clock = testClock()
+  const layer = memory({ clock })
+  const { server, told } = nodeOn(layer, clock, 'here')
+  await server[serverContext].accessCommands.ready()
+  const stranger = await linkOf(layer, 'stranger')
+  const give = async (from: number, to: number): Promise<void> => {
+    for (let id = from; id < to; id++)
+      await stranger.publish('sallyport/acts', () => encoded({ ...recheck, id: `order ${id}` }))
+    await settled()
+  }
+  await give(0, 10_000)
+  await give(0, 1)
+  expect(told).toHaveLength(10_000)
+  await give(10_000, 20_000)
+  await give(0, 1)
+  expect(told).toHaveLength(20_001)
+})
+
+test('an order in the log whose time is over has no effect', async () => {
+  const clock = testClock()
+  const layer = changedLinks(memory({ clock }), (link) => ({
+    range: async (topic, rules, after) => {
+      const range = await link.range(topic, rules, after)
+      // as a layer that keeps entries for longer than it was asked to
+      return { ...range, entries: range.entries.map((entry) => ({ ...entry, ageMs: entry.ageMs + 1_000 })) }
+    },
+  }))
+  const stranger = await linkOf(layer, 'stranger')
+  for (const [user, forMs] of [
+    [ada.id, 1_000],
+    [grace.id, 1_001],
+  ] as const)
+    await stranger.publish(
+      users,
+      () => encoded({ ...recheck, kind: 'revoke', id: user, who: { user }, forMs }),
+      {
+        ...{ id: user, size: 10, forMs: 60_000, space: 'system' },
+      },
+    )
+  const { server } = nodeOn(layer, clock, 'here')
+  await visit(room, {}, { user: ada, server })
+  await expect(visit(room, {}, { user: grace, server })).rejects.toMatchObject({ status: 403 })
+})
+
+describe('of a user whose credential is dated after the order', () => {
+  /** A room for credentials that were issued a minute from now. */
+  function ahead(token: string | undefined) {
+    const clock = testClock()
+    const layer = memory({ clock })
+    const [here, there] = [nodeOn(layer, clock, 'here'), nodeOn(layer, clock, 'there')]
+    const issuedAt = new Date(clock.now() + 60_000)
+    const named = token === undefined ? {} : { token }
+    const dated = consumer(lines, { auth: async () => ({ user: ada, issuedAt, ...named }) }, () => ({
+      message: () => {},
+    }))
+    return { here, there, come: () => visit(dated, {}, { user: ada, server: here.server }) }
+  }
+
+  test('a kick refuses no token elsewhere', async () => {
+    const { here, come } = ahead('t1')
+    const alice = await come()
+    await here.server.revoke({ user: ada.id, at: [lines], reason: 'kicked' })
+    expect((await alice.closed).code).toBe(4403)
+    await come()
+  })
+
+  test('a revocation is one order, when the credential has no token', async () => {
+    const { here, there, come } = ahead(undefined)
+    const alice = await come()
+    await here.server.revoke({ user: ada.id, reason: 'banned' })
+    await settled()
+    expect((await alice.closed).code).toBe(4403)
+    expect([here.told.length, there.told.length]).toEqual([1, 1])
+  })
 })

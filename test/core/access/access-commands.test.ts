@@ -61,7 +61,7 @@ test('a change of rights is remembered for those on their way in, however long t
 
 test('a server that was closed while it read what was revoked does not read on', async () => {
   const clock = testClock()
-  const { promise: waiting, resolve: answer } = Promise.withResolvers<void>()
+  const { promise: waiting, reject: fail } = Promise.withResolvers<never>()
   let reads = 0
   const layer = changedLinks(memory({ clock }), (link) => ({
     range: async (log, rules, after) => {
@@ -71,14 +71,37 @@ test('a server that was closed while it read what was revoked does not read on',
       return link.range(log, rules, after)
     },
   }))
-  const server = testServer({ clock, layer })
+  const faults: unknown[] = []
+  const server = testServer({ clock, layer, report: (fault) => faults.push(fault) })
   await server[serverContext].accessCommands.ready()
-  await clock.advance(10_000)
+  await clock.advance(5_000)
   await server.close({ drain: 0 })
-  answer()
+  fail(new Error('the link is closed'))
   await settled()
   await clock.advance(60_000)
-  expect(reads).toBe(8)
+  expect([reads, faults]).toEqual([8, []])
+})
+
+test('a server that was closed while it subscribed reports no fault, and does not subscribe again', async () => {
+  const clock = testClock()
+  const { promise: waiting, reject: fail } = Promise.withResolvers<never>()
+  let subscriptions = 0
+  const layer = changedLinks(memory({ clock }), () => ({
+    subscribe: () => {
+      subscriptions++
+      return waiting
+    },
+  }))
+  const faults: unknown[] = []
+  const server = testServer({ clock, layer, report: (fault) => faults.push(fault) })
+  const starting = server[serverContext].accessCommands.ready()
+  await settled()
+  const before = subscriptions
+  await server.close({ drain: 0 })
+  fail(new Error('the link is closed'))
+  await expect(starting).rejects.toThrow('the link is closed')
+  await clock.advance(60_000)
+  expect([faults, subscriptions]).toEqual([[], before])
 })
 
 const order = { id: 'o1', kind: 'revoke', who: { user: ada.id }, reason: 'x', at: 0, forMs: 1, node: 'evil' }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
-import { accountsUnder } from '../../../src/core/access/account.ts'
+import { type Accounts, accountsUnder } from '../../../src/core/access/account.ts'
 import { type Limits, limitsWith } from '../../../src/core/api/limits.ts'
+import type { Rate } from '../../../src/core/runtime/token-bucket.ts'
 import { TimerQueue } from '../../../src/core/runtime/timer-queue.ts'
 import { MessageLimiter } from '../../../src/core/socket/message-limiter.ts'
 import { testClock } from '../../../src/testing.ts'
@@ -10,17 +11,23 @@ const off = { rate: null, byteRate: null, identityRate: null, identityByteRate: 
 
 interface Changed {
   readonly messageBytes?: number
-  readonly own?: { readonly rate?: null; readonly byteRate?: null }
+  readonly own?: { readonly rate?: Rate | null; readonly byteRate?: Rate | null }
   readonly guests?: () => number
+  /** The accounts of other sockets that it shares. */
+  readonly accounts?: Accounts
+  readonly since?: number
+}
+
+function accountsOf(changes: Partial<Limits>): Accounts {
+  const clock = testClock(0)
+  return accountsUnder(limitsWith({ ...off, ...changes }), { clock, timers: new TimerQueue(clock) })
 }
 
 function limiter(
   changes: Partial<Limits>,
-  { messageBytes = 1_000, own: ownChanges = {}, guests }: Changed = {},
+  { messageBytes = 1_000, own: ownChanges = {}, guests, accounts, since = 0 }: Changed = {},
 ): MessageLimiter {
-  const clock = testClock(0)
   const limits = limitsWith({ ...off, ...changes })
-  const accounts = accountsUnder(limits, { clock, timers: new TimerQueue(clock) })
   const own = {
     message: undefined,
     values: undefined,
@@ -34,11 +41,11 @@ function limiter(
     limits,
     own,
     messageBytes,
-    accounts,
+    accounts: accounts ?? accountsOf(changes),
     account: 'ada',
     guests: guests ?? null,
-    since: 0,
-    now: 0,
+    since,
+    now: since,
     limited,
   })
 }
@@ -93,3 +100,47 @@ test.each(['guestRate', 'guestByteRate'] as const)(
     expect(ends(limiter(shared, { guests: () => 2 }))).toBe(false)
   },
 )
+
+test('an endpoint that has switched its byte rate off leaves the bytes of the identity to other sockets', () => {
+  const limits = { identityByteRate: { most: 100, eachMs: 600_000, burst: 1_000 } }
+  const accounts = accountsOf(limits)
+  const wide = limiter(limits, { own: { byteRate: null }, accounts })
+  expect([wide.message(1_000, 0), wide.message(1_000, 0)]).toEqual([null, null])
+  expect(limiter(limits, { accounts }).message(1_000, 0)).toBeNull()
+})
+
+test('a rate of the endpoint is kept where the identity has no rate', () => {
+  const socket = limiter({ identityRate: null }, { own: { rate: one } })
+  expect(socket.message(1, 0)).toBeNull()
+  expect(socket.message(1, 0)).toMatchObject({ denial: { reason: 'too-many-messages' } })
+})
+
+test('a message refused for validation time ends no socket, however long it was over its rate before', () => {
+  const socket = limiter({
+    ...{ rate: { most: 1, eachMs: 12_000, burst: 1 }, rateGraceMs: 10_000 },
+    validation: { most: 1, eachMs: 600_000, burst: 1 },
+  })
+  for (let now = 0; now < 12_000; now += 500) expect(socket.message(1, now)?.ends ?? false).toBe(now > 10_000)
+  socket.spent(1_000, 12_300)
+  expect(socket.message(1, 12_300)).toMatchObject({ ends: false, denial: { reason: 'too-costly' } })
+})
+
+test('a guest who comes back while its network goes on over a rate has a second of its own', () => {
+  const limits = { rate: one, rateGraceMs: 10_000 }
+  const accounts = accountsOf(limits)
+  const guest = { guests: () => 1, accounts }
+  const first = limiter(limits, guest)
+  for (let now = 0; now <= 9_000; now += 500) expect(first.message(1, now)?.ends ?? false).toBe(false)
+  const second = limiter(limits, { ...guest, since: 9_400 })
+  const ended: number[] = []
+  for (let now = 9_500; now <= 12_000; now += 250) if (second.message(1, now)?.ends === true) ended.push(now)
+  expect(ended[0]).toBe(10_750)
+})
+
+test('a guest who comes new to a network that goes on over a rate has the whole grace', () => {
+  const limits = { rate: one, rateGraceMs: 10_000 }
+  const guest = limiter(limits, { guests: () => 2 })
+  const ended: number[] = []
+  for (let now = 0; now <= 12_000; now += 250) if (guest.message(1, now)?.ends === true) ended.push(now)
+  expect(ended[0]).toBe(10_250)
+})

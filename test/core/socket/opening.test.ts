@@ -196,6 +196,23 @@ test('what comes while the server drains runs no handler', async () => {
   expect(ran).toEqual(['one'])
 })
 
+test('a first message while the server drains and `open` still runs reaches no handler', async () => {
+  const { promise: opened, resolve: open } = Promise.withResolvers<void>()
+  const ran: string[] = []
+  const server = testServer()
+  const slow = consumer(lines, { auth: byName }, () => ({
+    open: () => opened,
+    message: (line) => void ran.push(line),
+  }))
+  const alice = await visit(slow, {}, { user: ada, server })
+  const closed = server.close({ drain: '5s' })
+  await settled()
+  alice.raw('{"op":"msg","in":"/ws/lines","data":"too late"}')
+  open()
+  await closed
+  expect(ran).toEqual([])
+})
+
 test('draining does not wait for a loop that is at no message', async () => {
   const server = testServer()
   const pushing = endpoint(lines, { auth: byName }, async (socket) => {
