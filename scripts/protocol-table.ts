@@ -16,7 +16,7 @@ const then = {
 /** What each limit bounds, for people; the compiler asks for all of them. */
 const bounds: Readonly<Record<keyof Limits, readonly [what: string, beyond: string]>> = {
   handshakeMs: ['from the first byte of a request to the answer', 'HTTP 408'],
-  idleConnectionMs: ['how long a connection may be open before its request begins', 'hung up on'],
+  idleConnectionMs: ['how long a connection may be open before its request begins', 'the connection is cut'],
   handshakesAtOnce: ['handshakes of one address that are worked on at once', 'wait in line'],
   handshakesWaiting: ['handshakes of one address that wait in line', 'HTTP 503'],
   failedHandshakes: ['bad credentials of one address', 'HTTP 429, 4429, for each further credential'],
@@ -45,7 +45,7 @@ const bounds: Readonly<Record<keyof Limits, readonly [what: string, beyond: stri
     'reading and validating the messages of one identity, or of the guests of one network',
     'dropped with a 429 error',
   ],
-  rateGraceMs: ['how long a socket may stay over a rate, of a guest: its own', '4429'],
+  rateGraceMs: ['how long a socket may stay over a rate (a guest: over its own rate)', '4429'],
   invalidMessages: ['invalid messages of one identity, or of one guest, within 10 s', '4400'],
   inbox: ['messages that wait for their handler', 'reading pauses'],
   inboxBytes: ['bytes of messages of one socket that wait for their handler', 'reading pauses'],
@@ -53,15 +53,15 @@ const bounds: Readonly<Record<keyof Limits, readonly [what: string, beyond: stri
     'the same for all sockets of one identity, or of the guests of one network',
     'dropped with a 429 error',
   ],
-  outboundBytes: ['what waits for a slow reader', "the message's policy: 4508, drop, or latest"],
-  outboundMs: ['how long a handler waits for a slow reader, or one may take nothing of what waits', '4508'],
+  outboundBytes: ['bytes that wait for a slow reader', "the message's policy: 4508, drop, or latest"],
+  outboundMs: ['how long a handler waits for a slow reader, or a reader may read nothing', '4508'],
   pingMs: ['how often a peer is pinged', ''],
-  pongMs: ['how long it may then stay silent', '4408'],
-  closeMs: ['how long a closing handshake may take', 'hung up on'],
+  pongMs: ['how long the peer may then stay silent', '4408'],
+  closeMs: ['how long a closing handshake may take', 'the connection is cut'],
   firstMessageBytes: ['a first message that carries a credential', '1009'],
-  firstMessageMs: ['how long that message may take', '4408'],
+  firstMessageMs: ['how long the first message may take', '4408'],
   presenceGraceMs: ['how long a member that has left counts as present', ''],
-  presenceMembers: ['members of a group whom clients are told by name', 'they are told how many there are'],
+  presenceMembers: ['members of a group that clients are told by name', 'clients are told the number'],
 }
 
 /**
@@ -91,7 +91,7 @@ function limitTable(): string {
     const key = name as keyof Limits
     return [`\`${name}\``, what, spoken(key, defaultLimits[key]), beyond]
   })
-  return table(['limit', 'what it bounds', 'unless said otherwise', 'beyond it'], rows)
+  return table(['limit', 'what it bounds', 'default', 'beyond it'], rows)
 }
 
 function spoken(name: keyof Limits, value: Limits[keyof Limits]): string {

@@ -46,21 +46,21 @@ export const closeCodes: readonly CloseCode[] = [
   },
   { code: 4400, name: 'bad-request', meaning: 'Too many invalid messages, or a malformed request.' },
   { code: 4401, name: 'unauthorized', meaning: 'No credential, or one that is not accepted.' },
-  { code: 4403, name: 'forbidden', meaning: 'Known, but not allowed in here.' },
-  { code: 4404, name: 'not-found', meaning: 'No such endpoint, or nothing that you may know of.' },
-  { code: 4408, name: 'timeout', meaning: 'Something that was due did not come in time.' },
+  { code: 4403, name: 'forbidden', meaning: 'The user is known, but not allowed in here.' },
+  { code: 4404, name: 'not-found', meaning: 'No such endpoint, or one that you may not know of.' },
+  { code: 4408, name: 'timeout', meaning: 'A message or an answer did not come in time.' },
   {
     code: 4409,
     name: 'conflict',
-    meaning: 'Refused because of what is going on already, or replaced by a newer connection of yours.',
+    meaning: 'Refused because of a conflict, or replaced by a newer connection of yours.',
   },
   {
     code: 4429,
     name: 'too-many',
     meaning: 'Too many messages, bytes, connections or bad credentials.',
   },
-  { code: 4503, name: 'unavailable', meaning: 'Whether you may come in could not be found out.' },
-  { code: 4508, name: 'too-slow', meaning: 'You read more slowly than the endpoint speaks.' },
+  { code: 4503, name: 'unavailable', meaning: 'The server could not find out whether you may come in.' },
+  { code: 4508, name: 'too-slow', meaning: 'You read more slowly than the endpoint sends.' },
 ]
 
 const passing = new Set([1001, 1005, 1006, 1011, 1012, 1013, 1014, 4408, 4429])

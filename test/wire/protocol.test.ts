@@ -57,7 +57,7 @@ test('the tables of the page are those of the code: node scripts/protocol-table.
 
 test('the ranges of the page are those of the code', async () => {
   const { retryAfterClose } = await import('../../src/wire/close.ts')
-  const [, prose = ''] = /4500\s+to\s+4599,([\s\S]*?)\sare\s+tried\s+again/.exec(page) ?? []
+  const [, prose = ''] = /After\s+4500\s+to\s+4599,([\s\S]*?)\sit\s+tries\s+again/.exec(page) ?? []
   const named = (prose.match(/\d{4}/g) ?? []).map(Number)
   const all = Array.from({ length: 4_000 }, (_, index) => 1_000 + index)
   const retried = all.filter((code) => retryAfterClose(code) === 'retry' && (code < 4_500 || code > 4_599))
