@@ -1,6 +1,6 @@
 import { setTimeout as after } from 'node:timers/promises'
 import { median } from '../statistics.ts'
-import { attacked, type Deeds, type House, startHouse } from './house.ts'
+import { attacked, type AttackCounts, type ServerProcess, startServer } from './server-process.ts'
 import { type AttackName, withoutGoal } from './messages.ts'
 import { type Reader, reader } from './readers.ts'
 import { type RoundTrips, type Strangers, strangers } from './stranger.ts'
@@ -23,12 +23,14 @@ export interface Round {
   readonly heldBytes: number
   readonly waitingBytes: number
   readonly cpuMs: number
-  readonly deeds: Deeds
+  readonly counts: AttackCounts
 }
 
 /** What one attack has done to others. */
 export interface Row {
   readonly name: AttackName
+  /** The first round of the server process, before its code is compiled; the goals are about the rounds after it. */
+  readonly cold: Round
   readonly rounds: readonly Round[]
   readonly note: string
   /** The goals that are missed, in words. */
@@ -40,16 +42,17 @@ export interface Row {
  * machine that does other work a round may show that work.
  */
 export async function measured(name: AttackName, length: Length): Promise<Row> {
-  await using house = await startHouse()
-  using others = await strangers(house.number)
-  const readers = name === 'bytes' ? honestReaders(house.number) : []
+  await using server = await startServer()
+  using others = await strangers(server.number)
+  const readers = name === 'bytes' ? honestReaders(server.number) : []
   await after(length.quietMs)
+  const cold = await round(name, length, { server, others })
   const rounds: Round[] = []
   const isMany = name === 'crowd'
   const hasGoal = !Object.hasOwn(withoutGoal, name)
   const measure = async (): Promise<void> => {
     for (let count = 0; count < (isMany ? 1 : length.rounds); count++)
-      rounds.push(await round(name, length, { house, others }))
+      rounds.push(await round(name, length, { server, others }))
   }
   await measure()
   if (hasGoal && missedBy(name, rounds).length > 0) await measure()
@@ -59,6 +62,7 @@ export async function measured(name: AttackName, length: Length): Promise<Row> {
   if (closed > 0) missed.push(`${name}: ${closed} of ${readers.length} readers were closed, and none may be`)
   return {
     name,
+    cold,
     rounds,
     missed,
     note: readers.length === 0 ? '' : `${closed} of ${readers.length} readers closed`,
@@ -68,26 +72,26 @@ export async function measured(name: AttackName, length: Length): Promise<Row> {
 async function round(
   name: AttackName,
   { quietMs, seconds }: Length,
-  { house, others }: { readonly house: House; readonly others: Strangers },
+  { server, others }: { readonly server: ServerProcess; readonly others: Strangers },
 ): Promise<Round> {
   others.take()
   await after(quietMs)
   const quiet = others.take()
-  const before = await house.usage()
-  const { begun, deeds } = attacked({ number: house.number, name, seconds })
+  const before = await server.usage()
+  const { begun, counts } = attacked({ number: server.number, name, seconds })
   await begun
   others.take()
   // before it ends, while what waits still waits
   await after(seconds * 900)
   const during = others.take()
-  const held = await house.usage()
+  const held = await server.usage()
   return {
     quiet,
     during,
     heldBytes: held.heldBytes - before.heldBytes,
     waitingBytes: held.waitingBytes,
     cpuMs: held.cpuMs - before.cpuMs,
-    deeds: await deeds,
+    counts: await counts,
   }
 }
 

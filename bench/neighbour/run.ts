@@ -37,6 +37,7 @@ const heads = [
   'p50 beside',
   'p99 quiet',
   'p99 beside',
+  'added cold',
   'added',
   'rounds',
   'MiB held',
@@ -73,7 +74,7 @@ const misses = [...rows.flatMap((row) => row.missed), ...scenes.flatMap((scene) 
 console.log(misses.length === 0 ? 'every goal is met' : ['missed:', ...misses].join('\n- '))
 process.exit(misses.length === 0 ? 0 : 1)
 
-function cellsOf({ name, rounds, note, missed }: Row): readonly string[] {
+function cellsOf({ name, cold, rounds, note, missed }: Row): readonly string[] {
   const middle = (of: (round: Row['rounds'][number]) => number, digits = 2): string =>
     median(rounds.map(of)).toFixed(digits)
   const mib = (bytes: number): string => (bytes / 2 ** 20).toFixed(1)
@@ -84,14 +85,15 @@ function cellsOf({ name, rounds, note, missed }: Row): readonly string[] {
     middle(({ during }) => during.p50Ms),
     middle(({ quiet }) => quiet.p99Ms),
     middle(({ during }) => during.p99Ms),
+    addedMs([cold]).toFixed(1),
     addedMs(rounds).toFixed(1),
     all.join(', '),
     mib(heldBytes(rounds)),
     mib(waitingBytes(rounds)),
     `${middle(({ cpuMs }) => cpuMs / (length.seconds * 10), 0)} %`,
-    middle(({ deeds }) => deeds.sent, 0),
-    middle(({ deeds }) => deeds.errors, 0),
-    JSON.stringify(rounds.at(-1)?.deeds.closes ?? {}),
+    middle(({ counts }) => counts.sent, 0),
+    middle(({ counts }) => counts.errors, 0),
+    JSON.stringify(rounds.at(-1)?.counts.closes ?? {}),
     withoutGoal[name] ?? [note, ...missed].join(' '),
   ]
 }

@@ -5,7 +5,7 @@ import { placedOn, generatorCore, serverCore } from '../placement.ts'
 import type { Answer, Ask, Attack, Usage } from './messages.ts'
 
 /** The server, in a process of its own. */
-export interface House extends AsyncDisposable {
+export interface ServerProcess extends AsyncDisposable {
   readonly number: number
   usage(): Promise<Usage>
   /** Revokes a user there. @returns the receipt */
@@ -15,7 +15,7 @@ export interface House extends AsyncDisposable {
 const execArgv = ['--conditions=sallyport-src', '--no-warnings']
 
 /** Starts the server on its core. */
-export async function startHouse(): Promise<House> {
+export async function startServer(): Promise<ServerProcess> {
   const child = started('./server.ts', [], serverCore)
   const ask = async (asked: Ask): Promise<Answer> => {
     const answer = heard<Answer>(child)
@@ -45,7 +45,7 @@ export async function startHouse(): Promise<House> {
 }
 
 /** What an attacker has done. */
-export interface Deeds {
+export interface AttackCounts {
   readonly sent: number
   readonly errors: number
   /** How often it was closed with each code. */
@@ -55,7 +55,7 @@ export interface Deeds {
 /** An attacker at work: when it has begun, and what it has done at its end. */
 export interface Attacker {
   readonly begun: Promise<unknown>
-  readonly deeds: Promise<Deeds>
+  readonly counts: Promise<AttackCounts>
 }
 
 /** Runs an attacker to its end. It yields to the strangers, who are measured on the same core. */
@@ -63,7 +63,7 @@ export function attacked(attack: Attack): Attacker {
   const child = started('./attacker.ts', [JSON.stringify(attack)], generatorCore)
   if (child.pid !== undefined) setPriority(child.pid, 15)
   const begun = heard<'begun'>(child)
-  return { begun, deeds: begun.then(() => heard<Deeds>(child)) }
+  return { begun, counts: begun.then(() => heard<AttackCounts>(child)) }
 }
 
 function started(file: string, args: readonly string[], core: number): ChildProcess {
