@@ -5,7 +5,7 @@ import type { Authenticator } from '../../src/core/api/handshake.ts'
 import type { Identity } from '../../src/core/api/identity.ts'
 import { authenticate } from '../../src/core/access/authenticate.ts'
 import { testClock } from '../../src/testing/clock.ts'
-import { bearerDoor, denialOf, doorOf, verdict } from '../support/door.ts'
+import { bearerDoor, denialOf, doorOf, verdict } from '../support/auth-request.ts'
 
 interface Robot {
   readonly id: string

@@ -6,7 +6,7 @@ import { authjs, type AuthjsOptions, type AuthjsToken } from '../../src/auth/aut
 import type { Identity } from '../../src/core/api/identity.ts'
 import { testClock } from '../../src/testing.ts'
 import { refusal } from '../examples/running.ts'
-import { doorOf } from '../support/door.ts'
+import { doorOf } from '../support/auth-request.ts'
 import { passwordSite, signIn } from './authjs-site.ts'
 
 interface User {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { basic } from '../../src/auth/basic.ts'
 import type { AuthRequest } from '../../src/core/api/handshake.ts'
 import { SallyportError } from '../../src/wire/errors.ts'
-import { denialOf, doorOf, verdict } from '../support/door.ts'
+import { denialOf, doorOf, verdict } from '../support/auth-request.ts'
 
 const check = (user: string, password: string): { id: string } | null =>
   user === 'ada' && password === 'pa:ss \u00e9' ? { id: '7' } : null

@@ -7,7 +7,7 @@ import { accessToken, sessionCookie, sessionToken } from '../../src/auth/better-
 import { authenticate } from '../../src/core/access/authenticate.ts'
 import { anyOf, contract, endpoint, type Server, text } from '../../src/index.ts'
 import { testServer, visit } from '../../src/testing.ts'
-import { denialOf, doorOf } from '../support/door.ts'
+import { denialOf, doorOf } from '../support/auth-request.ts'
 import { plainPasswords, quietly } from './better-auth-site.ts'
 
 // better-auth itself, with a base URL that is chosen at each request, or one that is not

@@ -3,7 +3,7 @@ import { accessToken, type BetterAuth, sessionCookie, sessionToken } from '../..
 import type { AuthRequest } from '../../src/core/api/handshake.ts'
 import { refusal } from '../examples/running.ts'
 import { testClock } from '../../src/testing/clock.ts'
-import { bearerDoor, doorOf, verdict } from '../support/door.ts'
+import { bearerDoor, doorOf, verdict } from '../support/auth-request.ts'
 import { site, stored } from './better-auth-site.ts'
 
 const origin = 'http://127.0.0.1'

@@ -6,7 +6,7 @@ import type { Authenticator } from '../../src/core/api/handshake.ts'
 import { contract, endpoint, text } from '../../src/index.ts'
 import { testClock, testServer, visit } from '../../src/testing.ts'
 import { formerKey, password, presentKey, recorded, signedAtMs } from '../support/django-recorded.ts'
-import { doorOf, verdict } from '../support/door.ts'
+import { doorOf, verdict } from '../support/auth-request.ts'
 
 interface Person {
   readonly id: string

@@ -7,7 +7,7 @@ import { expressSession, fingerprint, followSessions } from '../../src/auth/expr
 import type { Clock } from '../../src/wire/clock.ts'
 import { type Identity, type Receipt, sallyport } from '../../src/index.ts'
 import { testClock } from '../../src/testing.ts'
-import { doorOf } from '../support/door.ts'
+import { doorOf } from '../support/auth-request.ts'
 import { redisServer, type RedisServer } from '../support/redis.ts'
 import { available } from '../support/require.ts'
 import { expressSite, owner, secret } from './express-site.ts'

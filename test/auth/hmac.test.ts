@@ -6,7 +6,7 @@ import { hmacVerifier } from '../../src/auth/hmac.ts'
 import { jwt } from '../../src/auth/jwt.ts'
 import { testClock } from '../../src/testing/clock.ts'
 import { isRecord } from '../../src/wire/json.ts'
-import { bearerDoor, verdict } from '../support/door.ts'
+import { bearerDoor, verdict } from '../support/auth-request.ts'
 import { handmade, seconds, secret } from '../support/tokens.ts'
 
 const clock = testClock()

@@ -7,7 +7,7 @@ import { jwt } from '../../src/auth/jwt.ts'
 import type { Authenticator } from '../../src/core/api/handshake.ts'
 import { authenticate } from '../../src/core/access/authenticate.ts'
 import { type TestClock, testClock } from '../../src/testing/clock.ts'
-import { bearerDoor, denialOf, verdict } from '../support/door.ts'
+import { bearerDoor, denialOf, verdict } from '../support/auth-request.ts'
 import { handmade, seconds } from '../support/tokens.ts'
 
 interface User {

@@ -6,7 +6,7 @@ import { issuerScoped, jwt } from '../../src/auth/jwt.ts'
 import { anyOf, authenticate } from '../../src/core/access/authenticate.ts'
 import { testClock } from '../../src/testing/clock.ts'
 import { SallyportError } from '../../src/wire/errors.ts'
-import { bearerDoor, denialOf, doorOf, verdict } from '../support/door.ts'
+import { bearerDoor, denialOf, doorOf, verdict } from '../support/auth-request.ts'
 import { handmade, seconds, secret } from '../support/tokens.ts'
 
 const clock = testClock()

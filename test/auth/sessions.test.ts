@@ -5,7 +5,7 @@ import type { Authenticator, AuthRequest } from '../../src/core/api/handshake.ts
 import { anyOf, authenticate } from '../../src/core/access/authenticate.ts'
 import { contract, endpoint, text } from '../../src/index.ts'
 import { testClock, testServer, visit } from '../../src/testing.ts'
-import { denialOf, doorOf, verdict } from '../support/door.ts'
+import { denialOf, doorOf, verdict } from '../support/auth-request.ts'
 
 interface Session {
   readonly id: string

@@ -9,7 +9,7 @@ import { type TestClock, testClock } from '../../src/testing/clock.ts'
 import { testServer } from '../../src/testing.ts'
 import { carrierProtocol } from '../../src/wire/carrier.ts'
 import { SallyportError } from '../../src/wire/errors.ts'
-import { denialOf, doorOf, verdict } from '../support/door.ts'
+import { denialOf, doorOf, verdict } from '../support/auth-request.ts'
 
 interface User {
   readonly id: string

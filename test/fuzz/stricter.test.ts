@@ -2,7 +2,7 @@ import { jwtVerify } from 'jose'
 import { expect, test } from 'vitest'
 import { jwt } from '../../src/auth/jwt.ts'
 import { testClock } from '../../src/testing.ts'
-import { bearerDoor, verdict } from '../support/door.ts'
+import { bearerDoor, verdict } from '../support/auth-request.ts'
 import { handmade, seconds, secret } from '../support/tokens.ts'
 import { stricterRule } from './stricter.ts'
 

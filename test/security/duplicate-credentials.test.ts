@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { carrierProtocol } from '../../src/wire/carrier.ts'
-import { denialOf, doorOf, type Request } from '../support/door.ts'
+import { denialOf, doorOf, type Request } from '../support/auth-request.ts'
 
 // Of two credentials that disagree, a proxy or a log in front may have judged the other one.
 const carriers = { query: { bearer: 'token', ticket: 'ticket' } }

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { jwt } from '../../src/auth/jwt.ts'
 import type { Authenticator } from '../../src/core/api/handshake.ts'
 import { type TestClock, testClock } from '../../src/testing/clock.ts'
-import { bearerDoor, verdict } from '../support/door.ts'
+import { bearerDoor, verdict } from '../support/auth-request.ts'
 import { seconds } from '../support/tokens.ts'
 
 // A client that sends tokens with invented key names must not be able to make us hammer the issuer.

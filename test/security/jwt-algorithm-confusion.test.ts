@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { jwt } from '../../src/auth/jwt.ts'
 import type { Authenticator } from '../../src/core/api/handshake.ts'
 import { testClock } from '../../src/testing/clock.ts'
-import { bearerDoor, verdict } from '../support/door.ts'
+import { bearerDoor, verdict } from '../support/auth-request.ts'
 import { handmade, seconds, secret } from '../support/tokens.ts'
 
 // CVE-2015-9235, CVE-2022-29217, CVE-2024-33663, CVE-2024-37568: a public key, which everyone knows, taken for an HMAC secret.

@@ -3,7 +3,7 @@ import { jwt } from '../../src/auth/jwt.ts'
 import { anyOf, optional } from '../../src/core/access/authenticate.ts'
 import { contract, endpoint, text } from '../../src/index.ts'
 import { testClock, testServer, visit } from '../../src/testing.ts'
-import { bearerDoor, denialOf, verdict } from '../support/door.ts'
+import { bearerDoor, denialOf, verdict } from '../support/auth-request.ts'
 import { handmade, seconds, secret } from '../support/tokens.ts'
 
 const clock = testClock()

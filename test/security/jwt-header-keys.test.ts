@@ -5,7 +5,7 @@ import { exportJWK, SignJWT } from 'jose'
 import { expect, test } from 'vitest'
 import { jwt } from '../../src/auth/jwt.ts'
 import { testClock } from '../../src/testing/clock.ts'
-import { bearerDoor, denialOf, verdict } from '../support/door.ts'
+import { bearerDoor, denialOf, verdict } from '../support/auth-request.ts'
 import { handmade, seconds, secret } from '../support/tokens.ts'
 
 // A header may choose among configured keys and nothing else (RFC 8725 section 3.10).

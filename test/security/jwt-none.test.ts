@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { jwt } from '../../src/auth/jwt.ts'
 import { testClock } from '../../src/testing/clock.ts'
-import { bearerDoor, doorOf, verdict } from '../support/door.ts'
+import { bearerDoor, doorOf, verdict } from '../support/auth-request.ts'
 import { seconds, secret } from '../support/tokens.ts'
 
 const clock = testClock()

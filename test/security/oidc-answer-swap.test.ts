@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { introspection, provider } from '../../src/auth/oidc.ts'
 import { contract, endpoint, text } from '../../src/index.ts'
 import { type TestClock, testClock, testServer, visit } from '../../src/testing.ts'
-import { bearerDoor, verdict } from '../support/door.ts'
+import { bearerDoor, verdict } from '../support/auth-request.ts'
 import { scriptedIssuer, type ScriptedIssuer } from '../support/scripted-issuer.ts'
 
 // CVE-2020-35681 and its kind: an answer that was meant for another user, because two questions crossed.

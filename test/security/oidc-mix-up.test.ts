@@ -3,7 +3,7 @@ import { jwt } from '../../src/auth/jwt.ts'
 import { backchannelLogout, introspection, issuerScoped, oidc, provider } from '../../src/auth/oidc.ts'
 import { anyOf, type Authenticator, contract, endpoint, text } from '../../src/index.ts'
 import { testClock, testServer, visit } from '../../src/testing.ts'
-import { bearerDoor, verdict } from '../support/door.ts'
+import { bearerDoor, verdict } from '../support/auth-request.ts'
 import { accessToken, accessTokens, logoutClaims, logoutRequest, logoutSite } from '../support/oidc-tokens.ts'
 import { scriptedIssuer, type ScriptedIssuer } from '../support/scripted-issuer.ts'
 

@@ -1,7 +1,7 @@
 import { exportJWK } from 'jose'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { testClock } from '../../src/testing/clock.ts'
-import { bearerDoor, verdict } from '../support/door.ts'
+import { bearerDoor, verdict } from '../support/auth-request.ts'
 import { accessClaims, accessToken, accessTokens, logoutClaims, logoutSite } from '../support/oidc-tokens.ts'
 import { scriptedIssuer, type ScriptedIssuer } from '../support/scripted-issuer.ts'
 import { handmade, secret } from '../support/tokens.ts'

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { introspection, provider } from '../../src/auth/oidc.ts'
 import { authenticate } from '../../src/core/access/authenticate.ts'
 import { testClock } from '../../src/testing/clock.ts'
-import { bearerDoor, denialOf } from '../support/door.ts'
+import { bearerDoor, denialOf } from '../support/auth-request.ts'
 import { scriptedIssuer, type ScriptedIssuer } from '../support/scripted-issuer.ts'
 
 // What goes wrong at the provider is written into logs with all its causes.

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { testClock } from '../../src/testing/clock.ts'
-import { bearerDoor, denialOf, verdict } from '../support/door.ts'
+import { bearerDoor, denialOf, verdict } from '../support/auth-request.ts'
 import { accessClaims, accessToken, accessTokens, logoutClaims, logoutSite } from '../support/oidc-tokens.ts'
 import { scriptedIssuer, type ScriptedIssuer } from '../support/scripted-issuer.ts'
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { jwt } from '../../src/auth/jwt.ts'
 import { Denial } from '../../src/wire/errors.ts'
 import { testClock } from '../../src/testing/clock.ts'
-import { denialOf, doorOf, verdict } from '../support/door.ts'
+import { denialOf, doorOf, verdict } from '../support/auth-request.ts'
 import { handmade, seconds, secret } from '../support/tokens.ts'
 
 // A query parser that splits at every '=' makes a good token anonymous as soon as any value holds one more.

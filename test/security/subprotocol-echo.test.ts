@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { separate } from '../../src/core/access/credentials.ts'
 import { answeredProtocol } from '../../src/core/access/denial-response.ts'
 import { carrierProtocol, protocolName } from '../../src/wire/carrier.ts'
-import { denialOf, doorOf, sourcesOf } from '../support/door.ts'
+import { denialOf, doorOf, sourcesOf } from '../support/auth-request.ts'
 
 // A browser fails the connection when no offered subprotocol is answered; answering the one that holds the token leaks it.
 const token = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI3In0.c2lnbmF0dXJl'

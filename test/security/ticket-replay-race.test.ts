@@ -4,7 +4,7 @@ import { tickets } from '../../src/auth/tickets.ts'
 import type { AuthRequest } from '../../src/core/api/handshake.ts'
 import { testServer } from '../../src/testing.ts'
 import { carrierProtocol } from '../../src/wire/carrier.ts'
-import { doorOf, verdict } from '../support/door.ts'
+import { doorOf, verdict } from '../support/auth-request.ts'
 
 // One reservation could open several connections elsewhere while the user was still being loaded.
 const origin = 'https://app.example'

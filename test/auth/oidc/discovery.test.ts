@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { oidc, type Provider, provider } from '../../../src/auth/oidc.ts'
 import { authenticate } from '../../../src/core/access/authenticate.ts'
 import { type TestClock, testClock } from '../../../src/testing/clock.ts'
-import { bearerDoor, denialOf, verdict } from '../../support/door.ts'
+import { bearerDoor, denialOf, verdict } from '../../support/auth-request.ts'
 import { scriptedIssuer, type ScriptedIssuer } from '../../support/scripted-issuer.ts'
 import { seconds } from '../../support/tokens.ts'
 

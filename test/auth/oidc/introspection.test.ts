@@ -4,7 +4,7 @@ import { introspection, issuerScoped, type IntrospectionOptions, provider } from
 import type { Authenticator } from '../../../src/core/api/handshake.ts'
 import { authenticate } from '../../../src/core/access/authenticate.ts'
 import { type TestClock, testClock } from '../../../src/testing/clock.ts'
-import { bearerDoor, denialOf, doorOf, verdict } from '../../support/door.ts'
+import { bearerDoor, denialOf, doorOf, verdict } from '../../support/auth-request.ts'
 import { heldBack, scriptedIssuer, type ScriptedIssuer } from '../../support/scripted-issuer.ts'
 import { seconds } from '../../support/tokens.ts'
 

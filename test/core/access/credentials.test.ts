@@ -11,7 +11,7 @@ import {
 } from '../../../src/core/access/credentials.ts'
 import { Denial } from '../../../src/wire/errors.ts'
 import { carrierProtocol } from '../../../src/wire/carrier.ts'
-import { type Request, sourcesOf } from '../../support/door.ts'
+import { type Request, sourcesOf } from '../../support/auth-request.ts'
 
 const taken = (request: Request): SeparatedRequest => separate(sourcesOf(request), request.carriers ?? {})
 const credentials = (headers: Readonly<Record<string, string>>): Credentials => taken({ headers }).credentials

@@ -5,7 +5,7 @@ import { httpFace } from '../../../src/core/access/denial-response.ts'
 import { requireScopes } from '../../../src/core/access/require-scopes.ts'
 import { visit } from '../../../src/testing.ts'
 import { text } from '../../../src/wire/contract.ts'
-import { denialOf } from '../../support/door.ts'
+import { denialOf } from '../../support/auth-request.ts'
 
 const guard = requireScopes('chat:read', 'chat:write')
 

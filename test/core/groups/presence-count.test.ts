@@ -2,7 +2,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { consumer, sallyport } from '../../../src/index.ts'
 import { settled } from '../../../src/testing/clock.ts'
 import { cutRawClients, rawClient } from '../../transports/node/raw-client.ts'
-import { come, comeRaw, everyone, hall, nodes, usersOf } from '../support/presence-hall.ts'
+import { come, comeRaw, everyone, hall, nodes, usersOf } from '../support/presence-servers.ts'
 
 /** A hall that lists four at most, and three before the list comes back. */
 const small = () => nodes(['here'], { limits: { presenceMembers: 4 } })

@@ -9,7 +9,7 @@ import type {
 } from '../../../src/core/groups/presence-message.ts'
 import { TimerQueue } from '../../../src/core/runtime/timer-queue.ts'
 import { settled, testClock } from '../../../src/testing/clock.ts'
-import { hall } from '../support/presence-hall.ts'
+import { hall } from '../support/presence-servers.ts'
 
 /** The presence of a group on node `a`, and what it sends to other nodes. */
 function group() {
@@ -47,10 +47,22 @@ function group() {
 }
 
 const question = (to: string | null): MembersRequest => ({
-  ...{ kind: '?', node: 'b', id: 'q1', group: 'g', to, page: null },
+  kind: '?',
+  node: 'b',
+  id: 'q1',
+  group: 'g',
+  to,
+  page: null,
 })
 const snapshot = (user: string, version: number, re = 'another'): SnapshotPart => ({
-  ...{ kind: 's', node: 'b', life: 'p2.1', n: 1, group: 'g', re, part: 0, parts: 1 },
+  kind: 's',
+  node: 'b',
+  life: 'p2.1',
+  n: 1,
+  group: 'g',
+  re,
+  part: 0,
+  parts: 1,
   members: [shownMember({ user, info: {} }, version)],
 })
 

@@ -5,7 +5,7 @@ import { memory } from '../../../src/index.ts'
 import { settled, testClock } from '../../../src/testing/clock.ts'
 import { testLayer, testServer } from '../../../src/testing.ts'
 import { changedLinks, linkOf } from '../../support/links.ts'
-import { come, comeRaw, hall, nodes, usersOf } from '../support/presence-hall.ts'
+import { come, comeRaw, hall, nodes, usersOf } from '../support/presence-servers.ts'
 
 interface Sent {
   readonly from: string

@@ -4,7 +4,7 @@ import { MemberTable, shownMember } from '../../../src/core/groups/member-table.
 import { PresenceTeller } from '../../../src/core/groups/presence-teller.ts'
 import { TimerQueue } from '../../../src/core/runtime/timer-queue.ts'
 import { testClock } from '../../../src/testing/clock.ts'
-import { hall } from '../support/presence-hall.ts'
+import { hall } from '../support/presence-servers.ts'
 
 /** A group with a client that speaks the protocol and one that gets bare messages, and what each was sent. */
 function told({ upTo = 4, listBytes = 1_000 } = {}) {

@@ -7,7 +7,7 @@ import {
   type AccessCommand,
   commandIn,
   packed,
-} from '../../src/core/access/access-command.ts'
+} from '../../../src/core/access/access-command.ts'
 
 const order: AccessCommand = {
   id: 'one',

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { anyone, consumer, contract, type ServerOptions, type Schema, text } from '../../src/index.ts'
-import { accountsUnder } from '../../src/core/access/account.ts'
-import { type EndpointLimits, limitsWith } from '../../src/core/api/limits.ts'
-import { TimerQueue } from '../../src/core/runtime/timer-queue.ts'
-import { MessageLimiter } from '../../src/core/socket/message-limiter.ts'
-import { settled } from '../../src/testing/clock.ts'
-import { testClock, testServer, visit } from '../../src/testing.ts'
+import { anyone, consumer, contract, type ServerOptions, type Schema, text } from '../../../src/index.ts'
+import { accountsUnder } from '../../../src/core/access/account.ts'
+import { type EndpointLimits, limitsWith } from '../../../src/core/api/limits.ts'
+import { TimerQueue } from '../../../src/core/runtime/timer-queue.ts'
+import { MessageLimiter } from '../../../src/core/socket/message-limiter.ts'
+import { settled } from '../../../src/testing/clock.ts'
+import { testClock, testServer, visit } from '../../../src/testing.ts'
 
 const path = '/ws/lines'
 const payload = (line: string): string => JSON.stringify({ op: 'msg', in: path, data: line })

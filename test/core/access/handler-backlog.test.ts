@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { serverContext } from '../../src/core/server-context.ts'
+import { serverContext } from '../../../src/core/server-context.ts'
 import {
   consumer,
   contract,
@@ -8,10 +8,10 @@ import {
   type ServerOptions,
   type SallyportEvent,
   text,
-} from '../../src/index.ts'
-import { settled } from '../../src/testing/clock.ts'
-import { testServer, visit } from '../../src/testing.ts'
-import { ada, byName } from './support/members.ts'
+} from '../../../src/index.ts'
+import { settled } from '../../../src/testing/clock.ts'
+import { testServer, visit } from '../../../src/testing.ts'
+import { ada, byName } from '../support/members.ts'
 
 const lines = contract('/ws/lines', { client: text, server: text })
 const tooMuch = { status: 429, code: 'too-much-waiting', close: { code: 4429 } }

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { serverContext } from '../../src/core/server-context.ts'
-import { anyone, consumer, contract, type Authenticator, text } from '../../src/index.ts'
-import { testClock, testServer, visit } from '../../src/testing.ts'
-import { ada, byName } from './support/members.ts'
+import { serverContext } from '../../../src/core/server-context.ts'
+import { anyone, consumer, contract, type Authenticator, text } from '../../../src/index.ts'
+import { testClock, testServer, visit } from '../../../src/testing.ts'
+import { ada, byName } from '../support/members.ts'
 
 const lines = contract('/ws/lines', { client: text, server: text })
 const away = (): true => {

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { shownMember } from '../../src/core/groups/member-table.ts'
+import { shownMember } from '../../../src/core/groups/member-table.ts'
 import {
   inParts,
   packPresence,
   type PresenceMessage,
   unpackPresence,
-} from '../../src/core/groups/presence-message.ts'
+} from '../../../src/core/groups/presence-message.ts'
 
 const standpoint = { node: 'here', life: 'one', n: 3 }
 const members = [shownMember({ user: 'ada', info: { name: 'Ada' } }, 5)]

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import type { Delivery, LogRules } from '../../src/core/api/layer.ts'
-import { AccessCommandLog } from '../../src/core/access/access-command-log.ts'
-import { memory } from '../../src/index.ts'
-import { settled, testClock } from '../../src/testing/clock.ts'
-import { changedLinks, linkOf } from '../support/links.ts'
+import type { Delivery, LogRules } from '../../../src/core/api/layer.ts'
+import { AccessCommandLog } from '../../../src/core/access/access-command-log.ts'
+import { memory } from '../../../src/index.ts'
+import { settled, testClock } from '../../../src/testing/clock.ts'
+import { changedLinks, linkOf } from '../../support/links.ts'
 
 const topic = 'orders'
 const system: LogRules = { space: 'system', size: 5_000, forMs: 60_000 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { defaultLimits } from '../../src/core/api/limits.ts'
-import { type Rate } from '../../src/core/runtime/token-bucket.ts'
-import { freshMsOfValidation, ValidationTime } from '../../src/core/access/validation-time.ts'
+import { defaultLimits } from '../../../src/core/api/limits.ts'
+import { type Rate } from '../../../src/core/runtime/token-bucket.ts'
+import { freshMsOfValidation, ValidationTime } from '../../../src/core/access/validation-time.ts'
 
 // the default, which can be switched off: here it is on
 const rate: Rate = defaultLimits.validation ?? { most: 100, eachMs: 1_000, burst: 400 }

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import type { Link } from '../../src/core/api/layer.ts'
+import type { Link } from '../../../src/core/api/layer.ts'
 import {
   anyone,
   consumer,
@@ -9,10 +9,10 @@ import {
   memory,
   type Server,
   type SallyportEvent,
-} from '../../src/index.ts'
-import { settled, testClock } from '../../src/testing/clock.ts'
-import { testLayer, testServer, visit } from '../../src/testing.ts'
-import { changedLinks } from '../support/links.ts'
+} from '../../../src/index.ts'
+import { settled, testClock } from '../../../src/testing/clock.ts'
+import { testLayer, testServer, visit } from '../../../src/testing.ts'
+import { changedLinks } from '../../support/links.ts'
 import { z } from 'zod'
 
 const line = z.object({ n: z.number() })

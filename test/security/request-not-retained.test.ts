@@ -12,7 +12,7 @@ import { sessions } from '../../src/auth/sessions.ts'
 import { anyOf, type Authenticator } from '../../src/index.ts'
 import { testClock } from '../../src/testing.ts'
 import { password, presentKey, recorded, signedAtMs } from '../support/django-recorded.ts'
-import { doorOf } from '../support/door.ts'
+import { doorOf } from '../support/auth-request.ts'
 import { handmade, secret } from '../support/tokens.ts'
 
 // A socket keeps its identity for as long as it is open; the door has every header and every credential of its handshake.

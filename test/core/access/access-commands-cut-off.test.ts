@@ -9,9 +9,9 @@ import {
   type ServerOptions,
   type Server,
   text,
-} from '../../src/index.ts'
-import { settled, testClock } from '../../src/testing/clock.ts'
-import { testLayer, testServer, visit } from '../../src/testing.ts'
+} from '../../../src/index.ts'
+import { settled, testClock } from '../../../src/testing/clock.ts'
+import { testLayer, testServer, visit } from '../../../src/testing.ts'
 
 const lines = contract('/ws/lines', { client: text, server: text })
 const guests = contract('/ws/guests', { client: text, server: text })
