@@ -61,8 +61,8 @@ export function otel(options: OtelOptions = {}): Tracer {
       const { base, links } = origin(remoteContext, work, remote)
       const made = { kind: kinds[work.kind], attributes: attributesOf(work), links }
       const span = tracer().startSpan(nameOf(work), made, base)
-      const own = tell ? told(span.spanContext()) : null
-      if (work.kind === 'handshake') doors.add(span)
+      const own = tell ? traceContextOf(span.spanContext()) : null
+      if (work.kind === 'handshake') handshakeSpans.add(span)
       return watched(span, () => context.with(trace.setSpan(base, span), () => inside(own)))
     },
   }
@@ -79,7 +79,7 @@ const kinds = {
  * The spans of handshakes. The span of a handshake stays active inside its socket for as long as the socket
  * is open.
  */
-const doors = new WeakSet<Span>()
+const handshakeSpans = new WeakSet<Span>()
 
 /**
  * The parent of a span. What a loop sends only links to its handshake: as its child, a socket that is open
@@ -94,7 +94,7 @@ function origin(
   const isLocal = kind === 'send' || (kind === 'handshake' && remote === null)
   const base = isLocal ? context.active() : ROOT_CONTEXT
   const active = trace.getSpan(base)
-  if (kind === 'send' && active !== undefined && doors.has(active))
+  if (kind === 'send' && active !== undefined && handshakeSpans.has(active))
     return { base: trace.deleteSpan(base), links: [{ context: active.spanContext() }] }
   if (remote === null) return { base, links: [] }
   return how === 'link'
@@ -114,7 +114,7 @@ function spanContextOf({ traceparent, tracestate }: TraceContext): SpanContext {
   }
 }
 
-function told(own: SpanContext): TraceContext | null {
+function traceContextOf(own: SpanContext): TraceContext | null {
   if (!isSpanContextValid(own)) return null
   return { traceparent: `00-${own.traceId}-${own.spanId}-${own.traceFlags.toString(16).padStart(2, '0')}` }
 }

@@ -1,4 +1,4 @@
-/** The testing kit: visits through both doors without a network, refusals as the wire shows them, a clock that waits, a layer that can be cut. */
+/** The testing kit: visits that authenticate and authorize without a network, refusals as the wire shows them, a clock that waits, a layer that can be cut. */
 export { type TestClock, testClock } from './testing/clock.ts'
 export { type Ask, type RefreshAnswer } from './testing/test-socket.ts'
 export { type TestLayer, testLayer } from './testing/layer.ts'

@@ -715,7 +715,7 @@ const objects: Readonly<Record<string, readonly [object: object, methods: Method
       leave: { right: [1000], kinds: ['whole'], spare: 1 },
       nothing: 'takes nothing',
       cut: 'takes nothing',
-      // the far end of the wire in memory, which the kit itself calls
+      // the client's end of the wire in memory, which the kit itself calls
       message: 'takes nothing',
       ended: 'takes nothing',
     },

@@ -25,8 +25,8 @@ export function expressSite(): Site {
   app.use(express.json(), session({ secret, store, cookie, resave: false, saveUninitialized: false }))
   app.use(login.initialize(), login.session())
   const owner = (found: session.SessionData) => found.passport?.user
-  const door = expressSession({ store, secret, user: (found) => find(owner(found)) })
-  const site = attachRoom(createServer(app), door)
+  const authenticator = expressSession({ store, secret, user: (found) => find(owner(found)) })
+  const site = attachRoom(createServer(app), authenticator)
   followSessions(store, site.server, { owner })
   app.post('/login', login.authenticate('local'), (_, response) => void response.sendStatus(204))
   app.post('/logout', (request, response, next) => {

@@ -1,4 +1,4 @@
-// A ban is a policy: a row that the second door looks at, and one call that ends open sockets. So it holds for a
+// A ban is a policy: a row that `authorize` looks at, and one call that ends open sockets. So it holds for a
 // user who comes back, for a handshake that is under way, and until its time is over.
 import { type Authenticator, consumer, contract, deny, type Messenger } from 'sallyport'
 import { z } from 'zod'

@@ -49,11 +49,11 @@ const maxLength = 512
  */
 export function apiKeys<U>(options: ApiKeyOptions<U>): Authenticator<U> {
   options = checkedOptions('apiKeys()', options, kinds)
-  const authenticator = async (door: AuthRequest): Promise<Identity<U> | null> => {
-    const key = keyOf(door, options.prefix)
+  const authenticator = async (request: AuthRequest): Promise<Identity<U> | null> => {
+    const key = keyOf(request, options.prefix)
     if (key === null) return null
     if (key.length > maxLength) return refuse(`longer than ${maxLength} characters`, false)
-    limitLookup(door)
+    limitLookup(request)
     const hash = sha256Hex(key)
     const identity = (await options.find(hash)) ?? refuse('unknown', false)
     return living(options, hash, identity) ?? refuse('over', true)

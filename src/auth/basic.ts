@@ -12,7 +12,7 @@ export interface BasicOptions<U> {
    * The user with this name and password; `null` or `undefined` when there is none. It should hash a password
    * for unknown users too, against a fixed hash: a faster answer would tell which names exist.
    */
-  check(user: string, password: string, door: AuthRequest): Found<U>
+  check(user: string, password: string, request: AuthRequest): Found<U>
   /** What the credentials are for; browsers show it. */
   readonly realm: string
   /**
@@ -47,17 +47,17 @@ export function basic<U>(options: BasicOptions<U>): Authenticator<U> {
     throw new SallyportError('ERR_CONFIGURATION', "basic() needs a 'realm' of printable ASCII without quotes")
   const challenge = `Basic realm="${realm}", charset="UTF-8"`
   let running = 0
-  const authenticator = async (door: AuthRequest): Promise<Identity<U> | null> => {
-    const value = door.credentials.of('basic')
+  const authenticator = async (request: AuthRequest): Promise<Identity<U> | null> => {
+    const value = request.credentials.of('basic')
     if (value === null) return null
     const { user, password } = pairOf(value) ?? refuse(challenge, 'malformed or too long')
-    limitLookup(door)
+    limitLookup(request)
     if (running >= atOnce)
       return deny(503, 'busy', 'too many sign-ins at once: come back later', { retryAfterMs: 1000 })
     running++
     try {
       return {
-        user: (await options.check(user, password, door)) ?? refuse(challenge, 'not that of a user'),
+        user: (await options.check(user, password, request)) ?? refuse(challenge, 'not that of a user'),
       }
     } finally {
       running--

@@ -128,9 +128,9 @@ function dynamic({ options }: AuthContext): DynamicOptions | null {
  * The address of a handshake, as far as this instance uses it: empty with a base URL that does not change. It
  * is kept for renewals.
  */
-export function askedAt(context: AuthContext, door: Pick<AuthRequest, 'headers'>): AskedAt {
+export function askedAt(context: AuthContext, request: Pick<AuthRequest, 'headers'>): AskedAt {
   if (dynamic(context) === null) return {}
-  const { headers } = door
+  const { headers } = request
   return Object.fromEntries(
     addressHeaders.flatMap((name) => {
       const value = headers.get(name)

@@ -60,14 +60,14 @@ export function sessionCookie<S extends SignedIn, U = S['user']>(
 ): Authenticator<U> {
   assertInstance('sessionCookie()', auth)
   options = checkedOptions('sessionCookie()', options, signedInKinds)
-  const authenticator = async (door: AuthRequest): Promise<Identity<U> | null> => {
+  const authenticator = async (request: AuthRequest): Promise<Identity<U> | null> => {
     const context = await auth.$context
     const cookies = cookieNames(context).flatMap((name) => {
-      const value = door.credentials.cookie(name) ?? ''
+      const value = request.credentials.cookie(name) ?? ''
       return signedShape.test(value) ? [[name, value] as const] : []
     })
     if (cookies.length === 0) return null
-    return byCookies({ auth, options, at: askedAt(context, door) }, Object.fromEntries(cookies))
+    return byCookies({ auth, options, at: askedAt(context, request) }, Object.fromEntries(cookies))
   }
   const description =
     'The session cookie of the site. A browser sends it by itself, so an Origin is demanded with it.'
@@ -91,13 +91,13 @@ export function sessionToken<S extends SignedIn, U = S['user']>(
 ): Authenticator<U> {
   assertInstance('sessionToken()', auth)
   options = checkedOptions('sessionToken()', options, signedInKinds)
-  const authenticator = async (door: AuthRequest): Promise<Identity<U> | null> => {
-    const value = door.credentials.of('bearer') ?? ''
+  const authenticator = async (request: AuthRequest): Promise<Identity<U> | null> => {
+    const value = request.credentials.of('bearer') ?? ''
     if (!signedShape.test(value)) return null
     const context = await auth.$context
     const genuine = isSigned(context, value)
-    if (!genuine) limitLookup(door)
-    const identity = await bySignedToken({ auth, options, at: askedAt(context, door) }, value)
+    if (!genuine) limitLookup(request)
+    const identity = await bySignedToken({ auth, options, at: askedAt(context, request) }, value)
     return identity ?? refuseToken('the session is unknown or has ended', genuine)
   }
   return Object.assign(authenticator, {
@@ -164,10 +164,10 @@ export function accessToken<S extends SignedIn, U = S['user']>(
     user: (claims: Claims) => claims,
     session: ({ sid }) => sid,
   })
-  const authenticator = async (door: AuthRequest): Promise<Identity<U> | null> => {
-    const token = await tokens(door)
+  const authenticator = async (request: AuthRequest): Promise<Identity<U> | null> => {
+    const token = await tokens(request)
     if (token === null) return null
-    const at = askedAt(await auth.$context, door)
+    const at = askedAt(await auth.$context, request)
     return (await withSession(token, { auth, options, at })) ?? refuseToken('its session has ended', true)
   }
   return Object.assign(authenticator, { schemes: tokens.schemes ?? [], limitsLookups: true } as const)

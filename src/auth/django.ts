@@ -135,8 +135,8 @@ export function django<U>(options: DjangoOptions<U>): Authenticator<U> {
     cookieAgeMs: milliseconds(options.cookieAge ?? '14d'),
     clock: options.clock ?? systemClock,
   }
-  const authenticator = async (door: AuthRequest): Promise<Identity<U> | null> => {
-    const value = door.credentials.cookie(cookie)
+  const authenticator = async (request: AuthRequest): Promise<Identity<U> | null> => {
+    const value = request.credentials.cookie(cookie)
     if (value === null || value.length > maxCookie) return null
     if (backend === 'signed_cookies') return byCookie(site, value)
     return keyShape.test(value) ? byKey(site, value, backend) : null

@@ -131,11 +131,11 @@ const usualTypes: readonly (string | null)[] = [null, 'application/jwt', 'applic
 export function jwt<U, C = Claims>(options: JwtOptions<U, C>): Authenticator<U> {
   options = checkedOptions('jwt()', options, kinds)
   const rules = rulesOf(options)
-  const authenticator = async (door: AuthRequest): Promise<Identity<U> | null> => {
-    const value = door.credentials.of('bearer') ?? ''
+  const authenticator = async (request: AuthRequest): Promise<Identity<U> | null> => {
+    const value = request.credentials.of('bearer') ?? ''
     if (!isTokenOf(rules.claims.issuers, value)) return null
     return refusingBad({
-      verify: () => genuineToken(value, rules, () => limitLookup(door)),
+      verify: () => genuineToken(value, rules, () => limitLookup(request)),
       identify: (token) => identityOf(options, verified(token, rules), rules),
     })
   }

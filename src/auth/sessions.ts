@@ -64,8 +64,8 @@ const maxLength = 4096
 export function sessions<S, U>(options: SessionOptions<S, U>): Authenticator<U> {
   options = checkedOptions('sessions()', options, kinds)
   const secrets = listed(options.secret)
-  const authenticator = async (door: AuthRequest): Promise<Identity<U> | null> => {
-    const cookie = door.credentials.cookie(options.cookie)
+  const authenticator = async (request: AuthRequest): Promise<Identity<U> | null> => {
+    const cookie = request.credentials.cookie(options.cookie)
     if (cookie === null || cookie === '' || cookie.length > maxLength) return null
     const id = secrets === null ? cookie : unsigned(cookie, secrets)
     return id === null ? null : find(options, id)

@@ -158,9 +158,9 @@ export function tickets<U>(options: TicketOptions<U>): Tickets<U> {
     throw new SallyportError('ERR_CONFIGURATION', "a ticket's ttl is above 0 and at most 5 minutes")
   const { clock = systemClock, perSubject = 100 } = options
   const office: Office<U> = { options, clock, ttlMs, waiting: new TicketQuota(perSubject, clock) }
-  const authenticator = async (door: AuthRequest): Promise<Identity<U> | null> => {
-    const ticket = door.credentials.of('ticket')
-    return ticket === null ? null : redeem(office, ticket, door)
+  const authenticator = async (request: AuthRequest): Promise<Identity<U> | null> => {
+    const ticket = request.credentials.of('ticket')
+    return ticket === null ? null : redeem(office, ticket, request)
   }
   const mint = (request: TicketRequest): Promise<Ticket> => issue(office, request)
   return Object.assign(authenticator, { mint, schemes: [scheme], limitsLookups: true } as const)
@@ -204,18 +204,18 @@ async function issue<U>(
 async function redeem<U>(
   { options, clock, waiting }: Office<U>,
   ticket: string,
-  door: AuthRequest,
+  request: AuthRequest,
 ): Promise<Identity<U>> {
   if (!shape.test(ticket)) return refuse('malformed', false)
-  limitLookup(door)
+  limitLookup(request)
   // taken before anything is awaited: of several concurrent attempts, one gets it
   const bytes = await options.store.take(keyOf(ticket))
   const found = (bytes === null ? null : unpacked(bytes)) ?? refuse('unknown, used or expired', false)
   const { record, until } = found
   waiting.remove(record.subject)
   if (until <= clock.now()) refuse('expired', true)
-  if (record.origin !== door.origin) refuse('made for another origin', true)
-  if (record.path !== door.path) refuse('made for another path', true)
+  if (record.origin !== request.origin) refuse('made for another origin', true)
+  if (record.path !== request.path) refuse('made for another path', true)
   return (await identityOf(options, record, fingerprint(ticket))) ?? refuse('its user is gone', true)
 }
 

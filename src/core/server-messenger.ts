@@ -248,11 +248,11 @@ async function send(
   const { type, shape, options } = sending
   const { slow = shape.rules.slow ?? 'close', keep = shape.rules.keep ?? true, key = '', except } = options
   const body = bodyFor(sending)
-  const dispatch = { type, body, slow, key, except: except?.id ?? null, at: null }
+  const message = { type, body, slow, key, except: except?.id ?? null, at: null }
   const receivers = await traced(
     context.tracer,
     () => sendWork(address, type),
-    (trace) => context.groups.send(address, trace === null ? dispatch : { ...dispatch, trace }, keep),
+    (trace) => context.groups.send(address, trace === null ? message : { ...message, trace }, keep),
   )
   context.emit({ type: 'sent', contract: contract.path, receivers })
 }
@@ -277,7 +277,7 @@ async function history(
   const { complete, kept } = await context.groups.history(address, position)
   return {
     complete,
-    messages: kept.map(({ at, dispatch: { type, body } }) => ({ at, type, data: dataOf(body) })),
+    messages: kept.map(({ at, message: { type, body } }) => ({ at, type, data: dataOf(body) })),
   }
 }
 

@@ -1,4 +1,4 @@
-import type { FarEnd, FarReceiver } from '../transports/memory.ts'
+import type { ClientSide, ClientReceiver } from '../transports/memory.ts'
 import { bodyOf, type Payload } from '../wire/body.ts'
 import { type Contract, shapeOf } from '../wire/contract.ts'
 import { Denial, SallyportError } from '../wire/errors.ts'
@@ -68,14 +68,14 @@ const patienceMs = 1_000
  * A client in a test, without the types of its contract. It speaks `sallyport.v1` over a connection in
  * memory, and keeps what has arrived.
  */
-export class TestSocket implements FarReceiver {
+export class TestSocket implements ClientReceiver {
   readonly closed: Promise<{ readonly code: number; readonly reason: string }>
   readonly opened: Promise<void>
   grant: unknown
   members: readonly PresentMember[] = []
   count = 0
   readonly refreshes: RefreshAnswer[] = []
-  far: FarEnd | null = null
+  clientSide: ClientSide | null = null
   readonly #contract: Contract
   readonly #path: string
   readonly #refresh: (ask: Ask) => string | null
@@ -137,16 +137,16 @@ export class TestSocket implements FarReceiver {
 
   raw(payload: Payload): void {
     assertKind('the payload of raw()', payload, aPayload)
-    this.far?.send(payload)
+    this.clientSide?.send(payload)
   }
 
   leave(code = 1000): void {
     assertKind('the code of leave()', code, wholeFrom(1000))
-    this.far?.close(code, '')
+    this.clientSide?.close(code, '')
   }
 
   cut(): void {
-    this.far?.cut()
+    this.clientSide?.cut()
   }
 
   message(payload: Payload): void {

@@ -139,14 +139,14 @@ export async function visit<C extends AnyContract, U>(
     'user' in who
       ? { user: who.user, ...optional('subject', who.subject), ...optional('scopes', who.scopes) }
       : null
-  const { handshake, host, far } = knocking(() =>
+  const { handshake, host, clientSide } = knocking(() =>
     memoryHandshake(
       server[serverContext],
       { path, query, headers: headersOf('headers' in who ? who.headers : {}), address, known },
       inside,
     ),
   )
-  inside.far = far
+  inside.clientSide = clientSide
   const denial = await runAdmission(endpoint, { handshake, host })
   if (denial !== null) {
     emitDenied(handshake, denial)

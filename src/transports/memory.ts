@@ -21,7 +21,7 @@ export interface MemoryRequest {
 }
 
 /** The client's end of a connection in memory. */
-export interface FarEnd {
+export interface ClientSide {
   send(payload: Payload): void
   close(code: number, reason: string): void
   /** Cuts the connection, as a lost network does. */
@@ -29,7 +29,7 @@ export interface FarEnd {
 }
 
 /** What the client's end receives. */
-export interface FarReceiver {
+export interface ClientReceiver {
   message(payload: Payload): void
   ended(code: number, reason: string): void
 }
@@ -38,7 +38,7 @@ export interface FarReceiver {
 export interface MemoryHandshake {
   readonly handshake: ServerHandshake
   readonly host: string
-  readonly far: FarEnd
+  readonly clientSide: ClientSide
 }
 
 /**
@@ -50,11 +50,11 @@ export interface MemoryHandshake {
 export function memoryHandshake(
   server: ServerContext,
   request: MemoryRequest,
-  receiver: FarReceiver,
+  receiver: ClientReceiver,
 ): MemoryHandshake {
-  const pipe = new MemoryPipe(newId(), { far: receiver, report: server.report })
+  const pipe = new MemoryPipe(newId(), { client: receiver, report: server.report })
   const handshake = buildHandshake(server, transportRequest(request, pipe))
-  return { handshake, host: hostOf(request), far: pipe.far() }
+  return { handshake, host: hostOf(request), clientSide: pipe.clientSide() }
 }
 
 function hostOf({ headers }: MemoryRequest): string {
@@ -88,7 +88,7 @@ function transportRequest(request: MemoryRequest, pipe: MemoryPipe): TransportRe
 /** Both ends of a connection: each end gets what the other sends, in order, until one of them ends it. */
 class MemoryPipe {
   readonly id: string
-  readonly #far: FarReceiver
+  readonly #client: ClientReceiver
   readonly #report: Reporter
   readonly #abort = new AbortController()
   #receiver: Receiver | null = null
@@ -100,9 +100,12 @@ class MemoryPipe {
   #bound = 0
   #drained: (() => void) | null = null
 
-  constructor(id: string, { far, report }: { readonly far: FarReceiver; readonly report: Reporter }) {
+  constructor(
+    id: string,
+    { client, report }: { readonly client: ClientReceiver; readonly report: Reporter },
+  ) {
     this.id = id
-    this.#far = far
+    this.#client = client
     this.#report = report
   }
 
@@ -120,7 +123,7 @@ class MemoryPipe {
       progress: 0,
       isBehind: false,
       isFull: false,
-      send: (packet) => this.#toFar(packet),
+      send: (packet) => this.#toClient(packet),
       whenDrained: (run) => this.#whenDrained(run),
       ping: () => this.#receiver?.alive(),
       bound: (bytes) => void (this.#bound = bytes),
@@ -135,17 +138,17 @@ class MemoryPipe {
     }
   }
 
-  far(): FarEnd {
+  clientSide(): ClientSide {
     const end = (code: number, reason: string): void => {
       if (!this.#accepted) this.#abort.abort(peerGone)
       // as over a network: messages from before the end are delivered before it
       this.#deliverHeld(() => false)
       this.#end(code, reason)
     }
-    return { send: (payload) => this.#fromFar(payload), close: end, cut: () => end(1006, '') }
+    return { send: (payload) => this.#fromClient(payload), close: end, cut: () => end(1006, '') }
   }
 
-  /** Calls back a turn later: the far end takes all at once. */
+  /** Calls back a turn later: the client's end takes all at once. */
   #whenDrained(run: () => void): void {
     const isWaiting = this.#drained !== null
     this.#drained = run
@@ -167,11 +170,11 @@ class MemoryPipe {
     }
   }
 
-  #toFar({ payload }: Packet): void {
-    if (!this.#closed) this.#far.message(payload)
+  #toClient({ payload }: Packet): void {
+    if (!this.#closed) this.#client.message(payload)
   }
 
-  #fromFar(payload: Payload): void {
+  #fromClient(payload: Payload): void {
     if (this.#closed) return
     if (sizeOf(payload) > this.#bound) return this.#end(1009, 'message too large')
     if (this.#receiver === null || this.#paused) this.#held.push(payload)
@@ -197,7 +200,7 @@ class MemoryPipe {
     this.#held = []
     // a turn later, as over a network: the caller that ends a connection is not called back within its call
     queueMicrotask(() => {
-      this.#far.ended(code, reason)
+      this.#client.ended(code, reason)
       this.#receiver?.closed(code, reason)
     })
   }

@@ -75,7 +75,7 @@ const optionKinds: OptionKinds<DenialOptions> = {
 const walking = Error as { stackTraceLimit?: number | undefined }
 
 /**
- * A refusal, before or after the door. What a peer may see is `status`, `reason` and `message`; `detail` and `cause`
+ * A refusal, in the handshake or after it. What a peer may see is `status`, `reason` and `message`; `detail` and `cause`
  * are for operators. `closeCode` is 4000 + status unless the endpoint chose another.
  */
 export class Denial extends SallyportError {
@@ -128,8 +128,8 @@ const aShortWord: OptionKind = {
 }
 
 /**
- * Refuses: throws a {@link Denial}. At a door the peer gets the HTTP status or the close code 4000 + status; after the
- * door the sender gets an error frame.
+ * Refuses: throws a {@link Denial}. In a handshake the peer gets the HTTP status or the close code 4000 + status;
+ * after it the sender gets an error frame.
  *
  * @param status an HTTP status, 400 to 599
  * @param code a stable short word, such as `'read-only'`

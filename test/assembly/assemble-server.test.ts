@@ -31,7 +31,7 @@ function connect({ server, transport }: ReturnType<typeof assembled>) {
   const frames: string[] = []
   const answers: number[] = []
   const headers = new Headers({ 'sec-websocket-protocol': 'sallyport.v1' })
-  const { handshake, host, far } = memoryHandshake(
+  const { handshake, host, clientSide } = memoryHandshake(
     server[serverContext],
     { path: '/ws/echo', query: '', headers, address: '192.0.2.1', known: null },
     {
@@ -40,17 +40,17 @@ function connect({ server, transport }: ReturnType<typeof assembled>) {
     },
   )
   const reject = ({ status }: { readonly status: number }): void => void answers.push(status)
-  return { frames, answers, far, admitted: transport.parts.admit({ handshake, host, reject }) }
+  return { frames, answers, clientSide, admitted: transport.parts.admit({ handshake, host, reject }) }
 }
 
 test('a server with a transport of another runtime admits, answers and counts its sockets', async () => {
   const made = assembled()
   made.server.serve(router([echo]))
-  const { admitted, far, frames } = connect(made)
+  const { admitted, clientSide, frames } = connect(made)
   await admitted
   await settled()
   expect(made.server.connections).toBe(1)
-  far.send('{"op":"msg","in":"/ws/echo","data":"hello"}')
+  clientSide.send('{"op":"msg","in":"/ws/echo","data":"hello"}')
   await settled()
   expect(frames.at(-1)).toBe('{"op":"msg","in":"/ws/echo","data":"hello"}')
   expect(made.faults).toEqual([])

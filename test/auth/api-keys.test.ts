@@ -5,7 +5,7 @@ import type { Authenticator } from '../../src/core/api/handshake.ts'
 import type { Identity } from '../../src/core/api/identity.ts'
 import { authenticate } from '../../src/core/access/authenticate.ts'
 import { testClock } from '../../src/testing/clock.ts'
-import { bearerDoor, denialOf, doorOf, verdict } from '../support/auth-request.ts'
+import { bearerRequest, denialOf, authRequestOf, verdict } from '../support/auth-request.ts'
 
 interface Robot {
   readonly id: string
@@ -19,7 +19,7 @@ const keys = new Map<string, Identity<Robot>>([[hashOf(key), robot]])
 const find = (hash: string): Identity<Robot> | undefined => keys.get(hash)
 const make = (options: Partial<ApiKeyOptions<Robot>> = {}): Authenticator<Robot> =>
   apiKeys({ find, clock, ...options })
-const inHeader = (value: string) => doorOf({ headers: { 'x-api-key': value } })
+const inHeader = (value: string) => authRequestOf({ headers: { 'x-api-key': value } })
 
 describe('an API key', () => {
   test('is found by its hash and named by a part of that', async () => {
@@ -65,14 +65,14 @@ describe('an API key', () => {
   })
 
   test('comes as a bearer token only where keys have a prefix', async () => {
-    expect(await make()(bearerDoor(key))).toBeNull()
-    expect(await verdict(make({ prefix: 'sk_' }), bearerDoor(key))).toMatchObject(robot)
+    expect(await make()(bearerRequest(key))).toBeNull()
+    expect(await verdict(make({ prefix: 'sk_' }), bearerRequest(key))).toMatchObject(robot)
     expect(await verdict(make({ prefix: 'sk_' }), inHeader(key))).toMatchObject(robot)
   })
 
   test('of another prefix is not ours, and no authenticator claims it', async () => {
     const other = make({ prefix: 'pk_' })
-    expect(await other(bearerDoor(key))).toBeNull()
+    expect(await other(bearerRequest(key))).toBeNull()
     expect(await other(inHeader(key))).toBeNull()
     expect((await denialOf(() => authenticate(other, inHeader(key)))).reason).toBe('unknown-credential')
   })

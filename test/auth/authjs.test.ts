@@ -6,7 +6,7 @@ import { authjs, type AuthjsOptions, type AuthjsToken } from '../../src/auth/aut
 import type { Identity } from '../../src/core/api/identity.ts'
 import { testClock } from '../../src/testing.ts'
 import { refusal } from '../examples/running.ts'
-import { doorOf } from '../support/auth-request.ts'
+import { authRequestOf } from '../support/auth-request.ts'
 import { passwordSite, signIn } from './authjs-site.ts'
 
 interface User {
@@ -16,12 +16,12 @@ const secret = randomBytes(32).toString('base64')
 const plain = 'authjs.session-token'
 const secure = '__Secure-authjs.session-token'
 const user = ({ name }: AuthjsToken): User => ({ name: String(name) })
-const door = (options: Partial<AuthjsOptions<User>> = {}) =>
+const authenticator = (options: Partial<AuthjsOptions<User>> = {}) =>
   authjs({ secret, cookie: plain, user, ...options })
 const asked = async (
   cookie: string,
   options: Partial<AuthjsOptions<User>> = {},
-): Promise<Identity<User> | null> => door(options)(doorOf({ headers: { cookie } }))
+): Promise<Identity<User> | null> => authenticator(options)(authRequestOf({ headers: { cookie } }))
 /** A cookie as Auth.js itself makes one. */
 const made = (token: object, { salt = plain, from = secret, maxAge = 3600 } = {}): Promise<string> =>
   encode({ token: { ...token }, secret: from, salt, maxAge })
@@ -34,7 +34,7 @@ function encrypted(claims: object): Promise<string> {
 
 describe('the cookie of a real Auth.js', () => {
   test('opens a socket to a user who has signed in', async () => {
-    const site = await passwordSite(door(), { secret })
+    const site = await passwordSite(authenticator(), { secret })
     await signIn(site)
     expect(await site.open().next()).toBe('welcome, ada')
   })
@@ -50,21 +50,21 @@ describe('the cookie of a real Auth.js', () => {
   })
 
   test('opens one when it is so long that it comes in chunks', async () => {
-    const site = await passwordSite(door(), { secret, more: 'x'.repeat(6_000) })
+    const site = await passwordSite(authenticator(), { secret, more: 'x'.repeat(6_000) })
     await signIn(site)
     expect(site.browser.cookies()).toContain(`${plain}.2=`)
     expect(await site.open().next()).toBe('welcome, ada')
   })
 
   test('is refused without an Origin', async () => {
-    const site = await passwordSite(door(), { secret })
+    const site = await passwordSite(authenticator(), { secret })
     await signIn(site)
     const answer = await refusal(`ws://${site.host}/line`, { Cookie: site.browser.cookies() })
     expect(answer).toMatchObject({ status: 403 })
   })
 
   test('that is there twice with different values is refused, and so is a chunk', async () => {
-    const site = await passwordSite(door(), { secret })
+    const site = await passwordSite(authenticator(), { secret })
     for (const name of [plain, `${plain}.0`]) {
       const cookie = `${name}=one; ${name}=two`
       const headers = { Cookie: cookie, Origin: 'http://127.0.0.1', Accept: 'application/problem+json' }
@@ -74,7 +74,7 @@ describe('the cookie of a real Auth.js', () => {
 
   // proves: sealed-cookie
   test('is revoked by the sid in it at the sign-out: open sockets end, and a copy opens none', async () => {
-    const site = await passwordSite(door(), { secret })
+    const site = await passwordSite(authenticator(), { secret })
     await signIn(site)
     const [talk, copy] = [site.open(), site.browser.cookies()]
     await talk.next()
@@ -84,7 +84,7 @@ describe('the cookie of a real Auth.js', () => {
   })
 
   test('keeps its sid when a visit makes a new copy of it, so that a sign-out ends all copies', async () => {
-    const site = await passwordSite(door(), { secret })
+    const site = await passwordSite(authenticator(), { secret })
     await signIn(site)
     const [talk, copy] = [site.open(), site.browser.cookies()]
     await talk.next()
@@ -96,7 +96,7 @@ describe('the cookie of a real Auth.js', () => {
 
   test('opens sockets while its secret is being replaced', async () => {
     const newer = randomBytes(32).toString('base64')
-    const site = await passwordSite(door({ secret: [newer, secret] }), { secret: [newer, secret] })
+    const site = await passwordSite(authenticator({ secret: [newer, secret] }), { secret: [newer, secret] })
     await signIn(site)
     expect(await site.open().next()).toBe('welcome, ada')
     expect(await site.open(`${plain}=${await made({ sub: '8', name: 'grace' })}`).next()).toBe(
@@ -238,10 +238,10 @@ test('the cookie of next-auth 4, as its own encode has made it, is read with ver
     '.fanp0jfw4HWmMdEG50DX_w'
   const options = { secret: 'a secret of next-auth 4', user }
   const headers = { cookie: `__Secure-next-auth.session-token=${recorded}` }
-  const identity = await authjs({ ...options, version: 4 })(doorOf({ headers }))
+  const identity = await authjs({ ...options, version: 4 })(authRequestOf({ headers }))
   expect(identity).toMatchObject({ user: { name: 'ada' }, subject: '7', session: 's-1' })
   expect(
-    await authjs({ ...options, cookie: '__Secure-next-auth.session-token' })(doorOf({ headers })),
+    await authjs({ ...options, cookie: '__Secure-next-auth.session-token' })(authRequestOf({ headers })),
   ).toBeNull()
 })
 

@@ -2,13 +2,13 @@ import { describe, expect, test } from 'vitest'
 import { basic } from '../../src/auth/basic.ts'
 import type { AuthRequest } from '../../src/core/api/handshake.ts'
 import { SallyportError } from '../../src/wire/errors.ts'
-import { denialOf, doorOf, verdict } from '../support/auth-request.ts'
+import { denialOf, authRequestOf, verdict } from '../support/auth-request.ts'
 
 const check = (user: string, password: string): { id: string } | null =>
   user === 'ada' && password === 'pa:ss \u00e9' ? { id: '7' } : null
 const devices = basic({ realm: 'devices', check })
 const pair = (text: string): AuthRequest =>
-  doorOf({ headers: { authorization: `Basic ${Buffer.from(text).toString('base64')}` } })
+  authRequestOf({ headers: { authorization: `Basic ${Buffer.from(text).toString('base64')}` } })
 
 describe('a user name and password', () => {
   test('become an identity; a password may hold colons and any letters', async () => {
@@ -41,14 +41,14 @@ describe('a user name and password', () => {
 
   test('that are no base64 of UTF-8 are refused', async () => {
     for (const value of ['%%%', Buffer.from([0xff, 0x3a, 0xff]).toString('base64')])
-      expect(await verdict(devices, doorOf({ headers: { authorization: `Basic ${value}` } }))).toBe(
+      expect(await verdict(devices, authRequestOf({ headers: { authorization: `Basic ${value}` } }))).toBe(
         '401 bad-credentials',
       )
   })
 
   test('are not asked for by another credential', async () => {
-    expect(await devices(doorOf({ headers: { authorization: 'Bearer abc' } }))).toBeNull()
-    expect(await devices(doorOf({}))).toBeNull()
+    expect(await devices(authRequestOf({ headers: { authorization: 'Bearer abc' } }))).toBeNull()
+    expect(await devices(authRequestOf({}))).toBeNull()
   })
 
   test('are checked so many at once and no more', async () => {

@@ -7,7 +7,7 @@ import { accessToken, sessionCookie, sessionToken } from '../../src/auth/better-
 import { authenticate } from '../../src/core/access/authenticate.ts'
 import { anyOf, contract, endpoint, type Server, text } from '../../src/index.ts'
 import { testServer, visit } from '../../src/testing.ts'
-import { denialOf, doorOf } from '../support/auth-request.ts'
+import { denialOf, authRequestOf } from '../support/auth-request.ts'
 import { plainPasswords, quietly } from './better-auth-site.ts'
 
 // better-auth itself, with a base URL that is chosen at each request, or one that is not
@@ -53,7 +53,7 @@ async function site(baseURL: Base, advanced: NonNullable<BetterAuthOptions['adva
 }
 
 const at = (origin: string, headers: Record<string, string>) =>
-  doorOf({ headers: { host: new URL(origin).host, origin, ...headers } })
+  authRequestOf({ headers: { host: new URL(origin).host, origin, ...headers } })
 
 describe('the cookie of a real better-auth', () => {
   test.each<[string, Base, string, string]>([
@@ -126,8 +126,8 @@ describe('the cookie of a real better-auth', () => {
   test('at a host that is not allowed is no verdict', async () => {
     const town = await site({ allowedHosts })
     const { cookie } = await town.signUp('https://a.example')
-    const door = at('https://evil.example', { cookie })
-    expect((await denialOf(() => authenticate(sessionCookie(town.auth), door))).status).toBe(503)
+    const request = at('https://evil.example', { cookie })
+    expect((await denialOf(() => authenticate(sessionCookie(town.auth), request))).status).toBe(503)
   })
 
   test('an identity keeps no header but the address of the host, and that only when it counts', async () => {

@@ -3,7 +3,7 @@ import { accessToken, type BetterAuth, sessionCookie, sessionToken } from '../..
 import type { AuthRequest } from '../../src/core/api/handshake.ts'
 import { refusal } from '../examples/running.ts'
 import { testClock } from '../../src/testing/clock.ts'
-import { bearerDoor, doorOf, verdict } from '../support/auth-request.ts'
+import { bearerRequest, authRequestOf, verdict } from '../support/auth-request.ts'
 import { site, stored } from './better-auth-site.ts'
 
 const origin = 'http://127.0.0.1'
@@ -51,7 +51,7 @@ describe('the session cookie of a real better-auth', () => {
       api: { getSession: async ({ headers }) => (asked.push(headers), null) },
     }
     const member = sessionCookie(noting)
-    const sending = (sent: string): AuthRequest => doorOf({ headers: { cookie: `${name}=${sent}` } })
+    const sending = (sent: string): AuthRequest => authRequestOf({ headers: { cookie: `${name}=${sent}` } })
     const long = `${'a'.repeat(257)}${value.slice(value.indexOf('.'))}`
     for (const odd of ['', 'a.b', long]) expect(await member(sending(odd))).toBeNull()
     expect(asked).toEqual([])
@@ -70,7 +70,7 @@ describe('the session cookie of a real better-auth', () => {
     const { signUp, auth } = await site({ baseURL: 'https://app.example' })
     const { cookie } = await signUp('ada')
     expect(cookie).toMatch(/^__Secure-better-auth\.session_token=/)
-    const found = await sessionCookie(auth)(doorOf({ headers: { cookie } }))
+    const found = await sessionCookie(auth)(authRequestOf({ headers: { cookie } }))
     expect(found?.user.name).toBe('ada')
   })
 
@@ -78,7 +78,7 @@ describe('the session cookie of a real better-auth', () => {
   test('becomes an identity that names the session and does not hold its token', async () => {
     const { signUp, auth, database } = await site()
     const { id, cookie, token } = await signUp('ada')
-    const identity = await sessionCookie(auth)(doorOf({ headers: { cookie } }))
+    const identity = await sessionCookie(auth)(authRequestOf({ headers: { cookie } }))
     const row = database.prepare('select * from session').get()
     expect(identity).toMatchObject({
       subject: id,
@@ -93,7 +93,7 @@ describe('the session cookie of a real better-auth', () => {
   test('is renewed from the store: role and expiry as they are now', async () => {
     const { signUp, auth, database } = await site()
     const { cookie } = await signUp('ada')
-    const identity = await sessionCookie(auth)(doorOf({ headers: { cookie } }))
+    const identity = await sessionCookie(auth)(authRequestOf({ headers: { cookie } }))
     const later = new Date(Date.now() + 99 * 86_400_000)
     database.prepare('update session set expiresAt = ?').run(later.toISOString())
     database.prepare(`update user set role = 'admin'`).run()
@@ -108,7 +108,7 @@ describe('the session cookie of a real better-auth', () => {
   ] as const)('%s is not renewed', async ([, sql]) => {
     const { signUp, auth, database } = await site()
     const { cookie } = await signUp('ada')
-    const identity = await sessionCookie(auth)(doorOf({ headers: { cookie } }))
+    const identity = await sessionCookie(auth)(authRequestOf({ headers: { cookie } }))
     database.exec(sql)
     expect(await identity?.renew?.()).toBeNull()
   })
@@ -117,20 +117,20 @@ describe('the session cookie of a real better-auth', () => {
     const { signUp, auth, database } = await site()
     const { cookie } = await signUp('ada')
     database.exec(`update user set banned = 1, banExpires = '2999-01-01T00:00:00.000Z'`)
-    expect(await sessionCookie(auth)(doorOf({ headers: { cookie } }))).toBeNull()
+    expect(await sessionCookie(auth)(authRequestOf({ headers: { cookie } }))).toBeNull()
   })
 
   test.for([null, undefined])('opens none where the site has no user for it: %s', async (none) => {
     const { signUp, auth } = await site()
     const { cookie } = await signUp('ada')
-    expect(await sessionCookie(auth, { user: () => none })(doorOf({ headers: { cookie } }))).toBeNull()
+    expect(await sessionCookie(auth, { user: () => none })(authRequestOf({ headers: { cookie } }))).toBeNull()
   })
 
   test('opens a socket again to someone whose ban is over', async () => {
     const { signUp, auth, database } = await site()
     const { cookie } = await signUp('ada')
     database.exec(`update user set banned = 1, banExpires = '2020-01-01T00:00:00.000Z'`)
-    expect(await sessionCookie(auth)(doorOf({ headers: { cookie } }))).not.toBeNull()
+    expect(await sessionCookie(auth)(authRequestOf({ headers: { cookie } }))).not.toBeNull()
   })
 
   test('opens a socket again when the ban is over by the clock that it was given', async () => {
@@ -139,9 +139,9 @@ describe('the session cookie of a real better-auth', () => {
     const clock = testClock(Date.UTC(2100, 0, 1))
     database.exec(`update user set banned = 1, banExpires = '2100-01-01T00:01:00.000Z'`)
     const member = sessionCookie(auth, { clock })
-    expect(await member(doorOf({ headers: { cookie } }))).toBeNull()
+    expect(await member(authRequestOf({ headers: { cookie } }))).toBeNull()
     clock.jump(60_000)
-    expect(await member(doorOf({ headers: { cookie } }))).not.toBeNull()
+    expect(await member(authRequestOf({ headers: { cookie } }))).not.toBeNull()
   })
 
   test('is neither refreshed nor taken from the cookie cache', async () => {
@@ -150,7 +150,7 @@ describe('the session cookie of a real better-auth', () => {
     })
     const { cookie } = await signUp('ada')
     const before = database.prepare('select expiresAt from session').get()
-    await sessionCookie(auth)(doorOf({ headers: { cookie } }))
+    await sessionCookie(auth)(authRequestOf({ headers: { cookie } }))
     expect(database.prepare('select expiresAt from session').get()).toEqual(before)
     database.exec('delete from session')
     expect(await refusedCookie(cookie)).toBe(4401)
@@ -187,7 +187,7 @@ describe('a token of its bearer plugin', () => {
   test('is known by its shape: whatever else is a bearer credential is left to others', async () => {
     const { auth } = await site()
     for (const value of ['sk_live_1', 'eyJhbGciOiJub25lIn0.eyJzdWIiOiI3In0.c2ln'])
-      expect(await sessionToken(auth)(bearerDoor(value))).toBeNull()
+      expect(await sessionToken(auth)(bearerRequest(value))).toBeNull()
   })
 
   test('is 401 after the sign-out, and no other authenticator is asked', async () => {
@@ -195,7 +195,7 @@ describe('a token of its bearer plugin', () => {
     const { token } = await signUp('ada')
     await post('/sign-out', {}, bearer(token))
     expect(await refusal(`ws://${host}/line`, bearer(token))).toMatchObject({ status: 401 })
-    expect(await verdict(sessionToken(auth), bearerDoor(token))).toBe('401 invalid-token')
+    expect(await verdict(sessionToken(auth), bearerRequest(token))).toBe('401 invalid-token')
   })
 })
 
@@ -229,7 +229,7 @@ describe('an access token of its jwt plugin', () => {
       const payload = { sub: ada.id, ...(sid === undefined ? {} : { sid }) }
       const { token } = await auth.api.signJWT({ body: { payload } })
       expect(await refusal(`ws://${host}/line`, bearer(token))).toMatchObject({ status: 401 })
-      expect(await verdict(tokens, bearerDoor(token))).toMatch(/^401 /)
+      expect(await verdict(tokens, bearerRequest(token))).toMatch(/^401 /)
     }
   })
 
@@ -239,7 +239,7 @@ describe('an access token of its jwt plugin', () => {
     const soon = new Date(Date.now() + 60_000)
     town.database.prepare('update session set expiresAt = ?').run(soon.toISOString())
     const tokens = accessToken(town.auth, { issuer: origin, audience: 'line' })
-    const identity = await tokens(bearerDoor(token))
+    const identity = await tokens(bearerRequest(token))
     expect(identity?.expires).toEqual(soon)
     expect((await identity?.renew?.())?.expires).toEqual(soon)
   })
@@ -251,7 +251,7 @@ test('sessions in a secondary storage alone are read and renewed by id', async (
   await signUp('ada')
   const { cookie } = await signIn({ email: 'ada@example.com' })
   await signIn({ email: 'ada@example.com' })
-  const identity = await sessionCookie(auth)(doorOf({ headers: { cookie } }))
+  const identity = await sessionCookie(auth)(authRequestOf({ headers: { cookie } }))
   expect(await identity?.renew?.()).toMatchObject({ session: identity?.session, user: { name: 'ada' } })
   await post('/sign-out', {}, { Cookie: cookie })
   expect(await identity?.renew?.()).toBeNull()

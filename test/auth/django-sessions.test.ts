@@ -6,7 +6,7 @@ import type { Authenticator } from '../../src/core/api/handshake.ts'
 import { contract, endpoint, text } from '../../src/index.ts'
 import { testClock, testServer, visit } from '../../src/testing.ts'
 import { formerKey, password, presentKey, recorded, signedAtMs } from '../support/django-recorded.ts'
-import { doorOf, verdict } from '../support/auth-request.ts'
+import { authRequestOf, verdict } from '../support/auth-request.ts'
 
 interface Person {
   readonly id: string
@@ -25,7 +25,7 @@ const site = (more: More = {}): Authenticator<Person> =>
 const table = (session_data: string, more: More = {}): Authenticator<Person> =>
   site({ backend: { load: () => ({ session_data, expire_date }) }, ...more })
 const ask = (one: Authenticator<Person>, value: string = key): ReturnType<typeof verdict<Person>> =>
-  verdict(one, doorOf({ headers: { cookie: `sessionid=${value}`, origin: 'https://app.example' } }))
+  verdict(one, authRequestOf({ headers: { cookie: `sessionid=${value}`, origin: 'https://app.example' } }))
 
 /** Signs a payload as Django does it, with any timestamp. */
 function signed(payload: string, { salt = storeSalt, at = '1x8elk' } = {}): string {
@@ -84,7 +84,7 @@ describe('a signed cookie', () => {
   })
 
   test('that is not there is no session', async () => {
-    expect(await verdict(site(), doorOf({ headers: { origin: 'https://app.example' } }))).toBeNull()
+    expect(await verdict(site(), authRequestOf({ headers: { origin: 'https://app.example' } }))).toBeNull()
   })
 
   test('is no session when it is longer than browsers keep', async () => {

@@ -7,7 +7,7 @@ import { expressSession, fingerprint, followSessions } from '../../src/auth/expr
 import type { Clock } from '../../src/wire/clock.ts'
 import { type Identity, type Receipt, sallyport } from '../../src/index.ts'
 import { testClock } from '../../src/testing.ts'
-import { doorOf } from '../support/auth-request.ts'
+import { authRequestOf } from '../support/auth-request.ts'
 import { redisServer, type RedisServer } from '../support/redis.ts'
 import { available } from '../support/require.ts'
 import { expressSite, owner, secret } from './express-site.ts'
@@ -33,7 +33,7 @@ async function identified(
 ): Promise<Identity<string> | null> {
   const auth = expressSession({ store, secret, user: ({ userId }) => userId, ...options })
   const headers = { cookie: `connect.sid=s:id.${sign('id')}`, origin: 'https://app.example' }
-  return auth(doorOf({ headers }))
+  return auth(authRequestOf({ headers }))
 }
 
 const sign = (id: string): string =>
@@ -457,7 +457,7 @@ describe.skipIf(available('redis') === null)('sessions in Redis', () => {
     const store = await redisStore()
     const cookie = await (await expressSite(store)).login('ada')
     const auth = expressSession({ store, secret, user: ({ userId }) => userId })
-    const identity = await auth(doorOf({ headers: { cookie, origin: 'https://app.example' } }))
+    const identity = await auth(authRequestOf({ headers: { cookie, origin: 'https://app.example' } }))
     const left = (identity?.expires?.getTime() ?? 0) - Date.now()
     expect(left / 1_000).toBeCloseTo(86_400, -1)
   })

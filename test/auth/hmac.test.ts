@@ -6,7 +6,7 @@ import { hmacVerifier } from '../../src/auth/hmac.ts'
 import { jwt } from '../../src/auth/jwt.ts'
 import { testClock } from '../../src/testing/clock.ts'
 import { isRecord } from '../../src/wire/json.ts'
-import { bearerDoor, verdict } from '../support/auth-request.ts'
+import { bearerRequest, verdict } from '../support/auth-request.ts'
 import { handmade, seconds, secret } from '../support/tokens.ts'
 
 const clock = testClock()
@@ -57,7 +57,7 @@ function isCanonical(token: string): boolean {
 }
 
 async function accepts(token: string): Promise<boolean> {
-  return isRecord(await verdict(ours, bearerDoor(token)))
+  return isRecord(await verdict(ours, bearerRequest(token)))
 }
 
 const good = { sub: '7', iss: issuer, aud: 'chat', iat: now - 10, exp: now + 60 }
@@ -191,9 +191,9 @@ test('no input at all gets past a token, and none ends in an error', async () =>
   await fc.assert(
     fc.asyncProperty(fc.string({ unit: 'binary' }), fc.string(), async (head, body) => {
       const parts = [head, body, `${head}${body}`].map((part) => Buffer.from(part).toString('base64url'))
-      expect(await verdict(jwt({ secret, clock, user: () => ({}) }), bearerDoor(parts.join('.')))).toSatisfy(
-        (said) => said === '401 invalid-token' || said === null,
-      )
+      expect(
+        await verdict(jwt({ secret, clock, user: () => ({}) }), bearerRequest(parts.join('.'))),
+      ).toSatisfy((said) => said === '401 invalid-token' || said === null)
     }),
   )
 })

@@ -7,7 +7,7 @@ import { jwt } from '../../src/auth/jwt.ts'
 import type { Authenticator } from '../../src/core/api/handshake.ts'
 import { authenticate } from '../../src/core/access/authenticate.ts'
 import { type TestClock, testClock } from '../../src/testing/clock.ts'
-import { bearerDoor, denialOf, verdict } from '../support/auth-request.ts'
+import { bearerRequest, denialOf, verdict } from '../support/auth-request.ts'
 import { handmade, seconds } from '../support/tokens.ts'
 
 interface User {
@@ -62,10 +62,10 @@ async function token(kid: string, { privateKey } = old): Promise<string> {
     .sign(privateKey)
 }
 
-const asked = async (kid: string, pair = old) => verdict(one, bearerDoor(await token(kid, pair)))
+const asked = async (kid: string, pair = old) => verdict(one, bearerRequest(await token(kid, pair)))
 
 test('nothing is fetched before the first token', async () => {
-  expect(await one(bearerDoor('opaque'))).toBeNull()
+  expect(await one(bearerRequest('opaque'))).toBeNull()
   expect(fetches).toBe(0)
 })
 
@@ -76,8 +76,8 @@ test('a key set is fetched once and kept', async () => {
 })
 
 test('many tokens at once cause one fetch', async () => {
-  const door = bearerDoor(await token('old'))
-  const all = await Promise.all(Array.from({ length: 100 }, () => verdict(one, door)))
+  const request = bearerRequest(await token('old'))
+  const all = await Promise.all(Array.from({ length: 100 }, () => verdict(one, request)))
   for (const each of all) expect(each).toMatchObject(alice)
   expect(fetches).toBe(1)
 })
@@ -109,8 +109,8 @@ describe('a new key within 30 seconds of the last fetch', () => {
     await asked('next', next)
     answer = await all()
     await clock.advance(10_000)
-    const door = bearerDoor(await token('third', third))
-    expect(await denialOf(() => one(door))).toMatchObject({
+    const request = bearerRequest(await token('third', third))
+    expect(await denialOf(() => one(request))).toMatchObject({
       status: 503,
       reason: 'unavailable',
       retryAfterMs: 20_000,
@@ -118,7 +118,7 @@ describe('a new key within 30 seconds of the last fetch', () => {
     expect(await asked('next', next)).toMatchObject(alice)
     expect(fetches).toBe(2)
     await clock.advance(20_000)
-    expect(await verdict(one, door)).toMatchObject(alice)
+    expect(await verdict(one, request)).toMatchObject(alice)
     expect(fetches).toBe(3)
   })
 
@@ -156,7 +156,7 @@ describe('a new key within 30 seconds of the last fetch', () => {
     const unnamed = async (): Promise<unknown> =>
       verdict(
         one,
-        bearerDoor(
+        bearerRequest(
           await new SignJWT({ sub: '7' })
             .setProtectedHeader({ alg: 'ES384' })
             .setExpirationTime(seconds(clock) + 3600)
@@ -173,7 +173,7 @@ describe('a new key within 30 seconds of the last fetch', () => {
     await asked('old')
     for (const alg of ['none', 'HS256', 'RS1']) {
       const forged = handmade({ alg, kid: 'next' }, { sub: '7', exp: seconds(clock) + 60 })
-      expect(await verdict(one, bearerDoor(forged))).toBe('401 invalid-token')
+      expect(await verdict(one, bearerRequest(forged))).toBe('401 invalid-token')
     }
     expect(fetches).toBe(1)
   })
@@ -227,9 +227,9 @@ test('the last good set holds for a day while the server is away, and no longer'
 
 test('a server that is away and a set that was never there are answered 503', async () => {
   answer = broken
-  const door = bearerDoor(await token('old'))
-  await expect(one(door)).rejects.toThrow('could not be fetched')
-  expect((await denialOf(() => authenticate(one, door))).status).toBe(503)
+  const request = bearerRequest(await token('old'))
+  await expect(one(request)).rejects.toThrow('could not be fetched')
+  expect((await denialOf(() => authenticate(one, request))).status).toBe(503)
 })
 
 test('a server that comes back is noticed a second later', async () => {
@@ -300,7 +300,7 @@ test.each([200, 404, 503])(
       asks.push(request.url)
       published(request, response.writeHead(status, { location: '/moved' }))
     }
-    await verdict(one, bearerDoor(await token('old'))).catch(() => {})
+    await verdict(one, bearerRequest(await token('old'))).catch(() => {})
     expect(asks).toEqual(['/jwks'])
   },
 )

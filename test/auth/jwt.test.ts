@@ -6,7 +6,7 @@ import { issuerScoped, jwt } from '../../src/auth/jwt.ts'
 import { anyOf, authenticate } from '../../src/core/access/authenticate.ts'
 import { testClock } from '../../src/testing/clock.ts'
 import { SallyportError } from '../../src/wire/errors.ts'
-import { bearerDoor, denialOf, doorOf, verdict } from '../support/auth-request.ts'
+import { bearerRequest, denialOf, authRequestOf, verdict } from '../support/auth-request.ts'
 import { handmade, seconds, secret } from '../support/tokens.ts'
 
 const clock = testClock()
@@ -17,7 +17,7 @@ const member = jwt({ secret, clock, user })
 describe('a token signed with a shared secret', () => {
   test('becomes an identity with user, token, session, scopes, start and end', async () => {
     const claims = { sub: '7', jti: 't1', sid: 's1', scope: 'read write', iat: now - 10, exp: now + 60 }
-    const identity = await member(bearerDoor(handmade({ alg: 'HS256' }, claims)))
+    const identity = await member(bearerRequest(handmade({ alg: 'HS256' }, claims)))
     expect(identity).toMatchObject({
       user: { id: '7' },
       token: 't1',
@@ -31,7 +31,7 @@ describe('a token signed with a shared secret', () => {
 
   test('is named by a hash where it has no jti, and never by itself', async () => {
     const token = handmade({ alg: 'HS256' }, { sub: '7', exp: now + 60 })
-    const identity = await member(bearerDoor(token))
+    const identity = await member(bearerRequest(token))
     expect(identity).toMatchObject({ token: expect.stringMatching(/^[A-Za-z0-9_-]{22}$/) })
     expect(token).not.toContain((identity as { token: string }).token)
   })
@@ -39,7 +39,7 @@ describe('a token signed with a shared secret', () => {
   test('may list its scopes under scope, scp or scopes', async () => {
     for (const stated of [{ scope: ['a', 'b'] }, { scp: 'a b' }, { scopes: ['a', 'b'] }]) {
       const identity = await member(
-        bearerDoor(handmade({ alg: 'HS256' }, { sub: '7', exp: now + 60, ...stated })),
+        bearerRequest(handmade({ alg: 'HS256' }, { sub: '7', exp: now + 60, ...stated })),
       )
       expect(identity).toMatchObject({ scopes: ['a', 'b'] })
     }
@@ -48,18 +48,18 @@ describe('a token signed with a shared secret', () => {
   test.each(['HS256', 'HS384', 'HS512'])('is verified under %s where that is allowed', async (alg) => {
     const all = jwt({ secret, clock, user, algorithms: ['HS256', 'HS384', 'HS512'] })
     const token = handmade({ alg }, { sub: '7', exp: now + 60 })
-    expect(await verdict(all, bearerDoor(token))).toMatchObject({ user: { id: '7' } })
+    expect(await verdict(all, bearerRequest(token))).toMatchObject({ user: { id: '7' } })
   })
 
   test('is refused under an algorithm that was not asked for', async () => {
     const token = handmade({ alg: 'HS512' }, { sub: '7', exp: now + 60 })
-    expect(await verdict(member, bearerDoor(token))).toBe('401 invalid-token')
+    expect(await verdict(member, bearerRequest(token))).toBe('401 invalid-token')
   })
 
   test('is verified with any of several secrets while one is being replaced', async () => {
     const both = jwt({ secret: [`new ${secret}`, secret], clock, user })
     const token = handmade({ alg: 'HS256' }, { sub: '7', exp: now + 60 })
-    expect(await verdict(both, bearerDoor(token))).toMatchObject({ user: { id: '7' } })
+    expect(await verdict(both, bearerRequest(token))).toMatchObject({ user: { id: '7' } })
   })
 
   test('is accepted when jose has signed it', async () => {
@@ -67,23 +67,23 @@ describe('a token signed with a shared secret', () => {
       .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
       .setExpirationTime(now + 60)
       .sign(new TextEncoder().encode(secret))
-    expect(await verdict(member, bearerDoor(token))).toMatchObject({ user: { id: '7' } })
+    expect(await verdict(member, bearerRequest(token))).toMatchObject({ user: { id: '7' } })
   })
 
   test('is read from the subprotocol list too', async () => {
     const token = handmade({ alg: 'HS256' }, { sub: '7', exp: now + 60 })
-    const door = doorOf({ headers: { 'sec-websocket-protocol': `token, ${token}` } })
-    expect(await verdict(member, door)).toMatchObject({ user: { id: '7' } })
+    const request = authRequestOf({ headers: { 'sec-websocket-protocol': `token, ${token}` } })
+    expect(await verdict(member, request)).toMatchObject({ user: { id: '7' } })
   })
 })
 
 describe('a refusal', () => {
   test('has one text for every reason, a challenge, and the reason for operators alone', async () => {
     const expired = await denialOf(() =>
-      member(bearerDoor(handmade({ alg: 'HS256' }, { sub: '7', exp: now - 60 }))),
+      member(bearerRequest(handmade({ alg: 'HS256' }, { sub: '7', exp: now - 60 }))),
     )
     const forged = await denialOf(() =>
-      member(bearerDoor(handmade({ alg: 'HS256' }, { sub: '7', exp: now + 60 }, `not ${secret}`))),
+      member(bearerRequest(handmade({ alg: 'HS256' }, { sub: '7', exp: now + 60 }, `not ${secret}`))),
     )
     expect(expired.message).toBe(forged.message)
     expect(expired.challenge).toBe('Bearer error="invalid_token"')
@@ -92,14 +92,14 @@ describe('a refusal', () => {
 
   test('is sent when no user has the token any more', async () => {
     const denial = await denialOf(() =>
-      member(bearerDoor(handmade({ alg: 'HS256' }, { sub: 'gone', exp: now + 60 }))),
+      member(bearerRequest(handmade({ alg: 'HS256' }, { sub: 'gone', exp: now + 60 }))),
     )
     expect([denial.status, denial.detail]).toEqual([401, 'this token has no holder any more'])
   })
 
   test('holds no part of the token', async () => {
     const token = handmade({ alg: 'HS256' }, { sub: 'marked-subject', exp: now - 60 })
-    const denial = await denialOf(() => member(bearerDoor(token)))
+    const denial = await denialOf(() => member(bearerRequest(token)))
     const said = JSON.stringify([denial.message, denial.detail, denial.challenge, String(denial.cause)])
     for (const part of ['marked-subject', ...token.split('.')]) expect(said).not.toContain(part)
   })
@@ -107,8 +107,8 @@ describe('a refusal', () => {
   test('is no verdict when the database is away: that error passes through', async () => {
     const failing = jwt({ secret, clock, user: () => Promise.reject(new Error('database away')) })
     const token = handmade({ alg: 'HS256' }, { sub: '7', exp: now + 60 })
-    await expect(failing(bearerDoor(token))).rejects.toThrow('database away')
-    const denial = await denialOf(() => authenticate(failing, bearerDoor(token)))
+    await expect(failing(bearerRequest(token))).rejects.toThrow('database away')
+    const denial = await denialOf(() => authenticate(failing, bearerRequest(token)))
     expect(denial.status).toBe(503)
   })
 })
@@ -123,10 +123,10 @@ describe('claiming', () => {
   })
 
   test('answers null to no credential, another scheme and what is not written like a token', async () => {
-    expect(await member(doorOf({}))).toBeNull()
-    expect(await member(doorOf({ headers: { authorization: 'Basic YTpi' } }))).toBeNull()
+    expect(await member(authRequestOf({}))).toBeNull()
+    expect(await member(authRequestOf({ headers: { authorization: 'Basic YTpi' } }))).toBeNull()
     for (const opaque of ['abc', 'a.b', 'a.b.c.d', 'a.b.c.d.e', '.b.c', 'a.b+.c'])
-      expect(await member(bearerDoor(opaque))).toBeNull()
+      expect(await member(bearerRequest(opaque))).toBeNull()
   })
 
   test('leaves the tokens of another issuer, and those of none, to the next authenticator', async () => {
@@ -136,9 +136,9 @@ describe('claiming', () => {
       { sub: '7', iss: 'https://b.example', exp: now + 60 },
       `${secret} b`,
     )
-    expect(await ours(bearerDoor(token))).toBeNull()
-    expect(await both(bearerDoor(token))).toMatchObject({ user: { id: 'b:7' } })
-    expect(await ours(bearerDoor(handmade({ alg: 'HS256' }, { sub: '7', exp: now + 60 })))).toBeNull()
+    expect(await ours(bearerRequest(token))).toBeNull()
+    expect(await both(bearerRequest(token))).toMatchObject({ user: { id: 'b:7' } })
+    expect(await ours(bearerRequest(handmade({ alg: 'HS256' }, { sub: '7', exp: now + 60 })))).toBeNull()
   })
 
   test('by an issuer or an audience that the environment lacks stops the start', () => {
@@ -152,7 +152,7 @@ describe('claiming', () => {
 
   test('leaves a token that is too long to be read to the next authenticator', async () => {
     const long = { sub: '7', iss: 'https://a.example', exp: now + 60, more: 'x'.repeat(16_384) }
-    expect(await ours(bearerDoor(handmade({ alg: 'HS256' }, long)))).toBeNull()
+    expect(await ours(bearerRequest(handmade({ alg: 'HS256' }, long)))).toBeNull()
   })
 
   test('means that a bad token of the own issuer ends the search', async () => {
@@ -162,7 +162,7 @@ describe('claiming', () => {
       `${secret} b`,
     )
     const guests = jwt({ secret: `${secret} b`, clock, user: () => ({ id: 'guest' }) })
-    expect(await verdict(anyOf(ours, guests), bearerDoor(forged))).toBe('401 invalid-token')
+    expect(await verdict(anyOf(ours, guests), bearerRequest(forged))).toBe('401 invalid-token')
   })
 })
 
@@ -177,8 +177,8 @@ describe('the claims', () => {
     })
     const good = handmade({ alg: 'HS256' }, { user_id: 7, exp: now + 60 })
     const bad = handmade({ alg: 'HS256' }, { user_id: '7', exp: now + 60 })
-    expect(await verdict(django, bearerDoor(good))).toMatchObject({ user: { id: '7' }, subject: 'user:7' })
-    expect(await verdict(django, bearerDoor(bad))).toBe('401 invalid-token')
+    expect(await verdict(django, bearerRequest(good))).toMatchObject({ user: { id: '7' }, subject: 'user:7' })
+    expect(await verdict(django, bearerRequest(bad))).toBe('401 invalid-token')
   })
 
   test('may have a numeric sub where a schema admits it, and where none does it is refused', async () => {
@@ -188,7 +188,7 @@ describe('the claims', () => {
       claims: z.object({ sub: z.number() }),
       user: ({ sub }) => ({ id: sub }),
     })
-    const asked = (sub: unknown) => bearerDoor(handmade({ alg: 'HS256' }, { sub, exp: now + 60 }))
+    const asked = (sub: unknown) => bearerRequest(handmade({ alg: 'HS256' }, { sub, exp: now + 60 }))
     expect(await verdict(numbered, asked(7))).toMatchObject({ user: { id: 7 } })
     for (const sub of ['7', null, [7], 1e16])
       expect(await verdict(numbered, asked(sub))).toBe('401 invalid-token')
@@ -204,12 +204,12 @@ describe('the claims', () => {
     })
     const payload = (sub: string): string => `{"sub":${sub},"exp":${now + 60}}`
     expect(
-      await verdict(any, bearerDoor(handmade({ alg: 'HS256' }, payload('9007199254740991')))),
+      await verdict(any, bearerRequest(handmade({ alg: 'HS256' }, payload('9007199254740991')))),
     ).toMatchObject({
       user: { id: 9007199254740991 },
     })
     for (const sub of ['9007199254740993', '1.5', '1e400'])
-      expect(await verdict(any, bearerDoor(handmade({ alg: 'HS256' }, payload(sub))))).toBe(
+      expect(await verdict(any, bearerRequest(handmade({ alg: 'HS256' }, payload(sub))))).toBe(
         '401 invalid-token',
       )
   })
@@ -217,12 +217,12 @@ describe('the claims', () => {
   test('name session and token within a configured issuer, and unchanged without one', async () => {
     const issuer = 'https://id.example'
     const claims = { sub: '7', iss: issuer, sid: 's', jti: 't', exp: now + 60 }
-    const door = bearerDoor(handmade({ alg: 'HS256' }, claims))
-    expect(await verdict(jwt({ issuer, secret, clock, user }), door)).toMatchObject({
+    const request = bearerRequest(handmade({ alg: 'HS256' }, claims))
+    expect(await verdict(jwt({ issuer, secret, clock, user }), request)).toMatchObject({
       session: issuerScoped(issuer, 's'),
       token: issuerScoped(issuer, 't'),
     })
-    expect(await verdict(jwt({ secret, clock, user }), door)).toMatchObject({ session: 's', token: 't' })
+    expect(await verdict(jwt({ secret, clock, user }), request)).toMatchObject({ session: 's', token: 't' })
   })
 
   test.each<[string | null | undefined]>([['own-1'], [null], [undefined]])(
@@ -231,7 +231,7 @@ describe('the claims', () => {
       const issuer = 'https://id.example'
       const own = jwt({ issuer, secret, clock, user, session: () => name })
       const claims = { sub: '7', iss: issuer, sid: 's', exp: now + 60 }
-      const identity = await own(bearerDoor(handmade({ alg: 'HS256' }, claims)))
+      const identity = await own(bearerRequest(handmade({ alg: 'HS256' }, claims)))
       expect(identity?.session).toBe(name ?? undefined)
       expect((await identity?.renew?.())?.session).toBe(name ?? undefined)
     },
@@ -241,7 +241,7 @@ describe('the claims', () => {
     let isThere = true
     const leaving = jwt({ secret, clock, user: ({ sub }) => (isThere ? { id: sub } : undefined) })
     const identity = await leaving(
-      bearerDoor(handmade({ alg: 'HS256' }, { sub: '7', jti: 't1', exp: now + 60 })),
+      bearerRequest(handmade({ alg: 'HS256' }, { sub: '7', jti: 't1', exp: now + 60 })),
     )
     expect(await identity?.renew?.()).toMatchObject({ user: { id: '7' }, token: 't1' })
     isThere = false
@@ -249,7 +249,7 @@ describe('the claims', () => {
   })
 
   test('let a token that is let in within the tolerance live to the end of it', async () => {
-    const identity = await member(bearerDoor(handmade({ alg: 'HS256' }, { sub: '7', exp: now - 2 })))
+    const identity = await member(bearerRequest(handmade({ alg: 'HS256' }, { sub: '7', exp: now - 2 })))
     expect(identity?.expires).toEqual(new Date((now + 3) * 1000))
   })
 })
@@ -282,7 +282,7 @@ describe('a public key', () => {
     const token = await signed(alg)
     for (const key of [pem, publicKey, { ...(await exportJWK(publicKey)), alg }]) {
       const one = jwt({ key, clock, user, algorithms: [alg] })
-      expect(await verdict(one, bearerDoor(token))).toMatchObject({ user: { id: '7' } })
+      expect(await verdict(one, bearerRequest(token))).toMatchObject({ user: { id: '7' } })
     }
   })
 
@@ -290,45 +290,45 @@ describe('a public key', () => {
     const { publicKey } = pairOf('PS256')
     const key = publicKey.toCryptoKey({ name: 'RSA-PSS', hash: 'SHA-256' }, true, ['verify'])
     const one = jwt({ key, clock, user })
-    expect(await verdict(one, bearerDoor(await signed('PS256')))).toMatchObject({ user: { id: '7' } })
-    expect(await verdict(one, bearerDoor(await signed('RS256', 'PS256')))).toBe('401 invalid-token')
+    expect(await verdict(one, bearerRequest(await signed('PS256')))).toMatchObject({ user: { id: '7' } })
+    expect(await verdict(one, bearerRequest(await signed('RS256', 'PS256')))).toBe('401 invalid-token')
   })
 
   test('as a WebCrypto key for RS512 takes that alone', async () => {
     const { publicKey } = pairOf('RS256')
     const key = publicKey.toCryptoKey({ name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-512' }, true, ['verify'])
     const one = jwt({ key, clock, user })
-    expect(await verdict(one, bearerDoor(await signed('RS512', 'RS256')))).toMatchObject({
+    expect(await verdict(one, bearerRequest(await signed('RS512', 'RS256')))).toMatchObject({
       user: { id: '7' },
     })
     for (const alg of ['RS256', 'PS512'])
-      expect(await verdict(one, bearerDoor(await signed(alg, 'RS256')))).toBe('401 invalid-token')
+      expect(await verdict(one, bearerRequest(await signed(alg, 'RS256')))).toBe('401 invalid-token')
   })
 
   test('as a WebCrypto key of a curve has its algorithm from that', async () => {
     const { publicKey } = pairOf('ES256')
     const key = publicKey.toCryptoKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['verify'])
     const one = jwt({ key, clock, user })
-    expect(await verdict(one, bearerDoor(await signed('ES256')))).toMatchObject({ user: { id: '7' } })
+    expect(await verdict(one, bearerRequest(await signed('ES256')))).toMatchObject({ user: { id: '7' } })
   })
 
   test('of RSA takes RS256 alone unless it is told otherwise', async () => {
     const one = jwt({ key: pairOf('RS256').publicKey, clock, user })
-    expect(await verdict(one, bearerDoor(await signed('RS256')))).toMatchObject({ user: { id: '7' } })
+    expect(await verdict(one, bearerRequest(await signed('RS256')))).toMatchObject({ user: { id: '7' } })
     for (const alg of ['RS384', 'RS512', 'PS256'])
-      expect(await verdict(one, bearerDoor(await signed(alg, 'RS256')))).toBe('401 invalid-token')
+      expect(await verdict(one, bearerRequest(await signed(alg, 'RS256')))).toBe('401 invalid-token')
   })
 
   test('decides by its alg, whatever else is allowed', async () => {
     const key = { ...(await exportJWK(pairOf('RS256').publicKey)), alg: 'RS256' }
     const one = jwt({ key, clock, user, algorithms: ['RS256', 'PS256'] })
-    expect(await verdict(one, bearerDoor(await signed('PS256', 'RS256')))).toBe('401 invalid-token')
+    expect(await verdict(one, bearerRequest(await signed('PS256', 'RS256')))).toBe('401 invalid-token')
   })
 
   test('of someone else verifies nothing', async () => {
     const other = generateKeyPairSync('ec', { namedCurve: 'P-256' })
     const one = jwt({ key: other.publicKey, clock, user })
-    expect(await verdict(one, bearerDoor(await signed('ES256')))).toBe('401 invalid-token')
+    expect(await verdict(one, bearerRequest(await signed('ES256')))).toBe('401 invalid-token')
   })
 
   test('without a name of its own serves a token that names any key', async () => {
@@ -337,14 +337,14 @@ describe('a public key', () => {
       .setProtectedHeader({ alg: 'ES256', kid: 'k1' })
       .setExpirationTime(now + 60)
       .sign(pairOf('ES256').privateKey)
-    expect(await verdict(one, bearerDoor(token))).toMatchObject({ user: { id: '7' } })
+    expect(await verdict(one, bearerRequest(token))).toMatchObject({ user: { id: '7' } })
   })
 
   test('names the token by what is signed, so that a rewritten ECDSA signature does not rename it', async () => {
     const one = jwt({ key: pairOf('ES256').publicKey, clock, user })
     const token = await signed('ES256')
-    const identity = await one(bearerDoor(token))
-    const rewritten = await one(bearerDoor(mirrored(token)))
+    const identity = await one(bearerRequest(token))
+    const rewritten = await one(bearerRequest(mirrored(token)))
     expect(mirrored(token)).not.toBe(token)
     expect(rewritten?.token).toBe(identity?.token)
   })
@@ -374,10 +374,12 @@ describe('a fixed key set', () => {
   test('chooses by name and algorithm, and by algorithm where the token names no key', async () => {
     const keys = [await jwk('ES256', { kid: 'a' }), await jwk('EdDSA', { kid: 'b' })]
     const one = jwt({ jwks: { keys }, clock, user })
-    expect(await verdict(one, bearerDoor(await signedAs('ES256', 'a')))).toMatchObject({ user: { id: '7' } })
-    expect(await verdict(one, bearerDoor(await signedAs('EdDSA')))).toMatchObject({ user: { id: '7' } })
-    expect(await verdict(one, bearerDoor(await signedAs('ES256', 'b')))).toBe('401 invalid-token')
-    expect(await verdict(one, bearerDoor(await signedAs('ES256', 'c')))).toBe('401 invalid-token')
+    expect(await verdict(one, bearerRequest(await signedAs('ES256', 'a')))).toMatchObject({
+      user: { id: '7' },
+    })
+    expect(await verdict(one, bearerRequest(await signedAs('EdDSA')))).toMatchObject({ user: { id: '7' } })
+    expect(await verdict(one, bearerRequest(await signedAs('ES256', 'b')))).toBe('401 invalid-token')
+    expect(await verdict(one, bearerRequest(await signedAs('ES256', 'c')))).toBe('401 invalid-token')
   })
 
   test('tries each key that would do when a token names none', async () => {
@@ -387,7 +389,7 @@ describe('a fixed key set', () => {
       clock,
       user,
     })
-    expect(await verdict(one, bearerDoor(await signedAs('ES256')))).toMatchObject({ user: { id: '7' } })
+    expect(await verdict(one, bearerRequest(await signedAs('ES256')))).toMatchObject({ user: { id: '7' } })
   })
 
   test('is not tried through when a token names none and more than eight would do', async () => {
@@ -396,8 +398,8 @@ describe('a fixed key set', () => {
     )
     const ninth = { ...(await jwk('ES256', {})), kid: 'ninth' }
     const one = jwt({ jwks: { keys: [...keys, ninth] }, clock, user })
-    expect(await verdict(one, bearerDoor(await signedAs('ES256')))).toBe('401 invalid-token')
-    expect(await verdict(one, bearerDoor(await signedAs('ES256', 'ninth')))).toMatchObject({
+    expect(await verdict(one, bearerRequest(await signedAs('ES256')))).toBe('401 invalid-token')
+    expect(await verdict(one, bearerRequest(await signedAs('ES256', 'ninth')))).toMatchObject({
       user: { id: '7' },
     })
   })
@@ -406,17 +408,19 @@ describe('a fixed key set', () => {
     const keys = [await jwk('ES256', { use: 'sig' }), await jwk('EdDSA', { key_ops: ['encrypt', 'verify'] })]
     const one = jwt({ jwks: { keys }, clock, user })
     for (const alg of ['ES256', 'EdDSA'])
-      expect(await verdict(one, bearerDoor(await signedAs(alg)))).toMatchObject({ user: { id: '7' } })
+      expect(await verdict(one, bearerRequest(await signedAs(alg)))).toMatchObject({ user: { id: '7' } })
   })
 
   test('of one key with a name verifies no token that names another', async () => {
     const one = jwt({ jwks: { keys: [await jwk('ES256', { kid: 'a' })] }, clock, user })
-    expect(await verdict(one, bearerDoor(await signedAs('ES256', 'b')))).toBe('401 invalid-token')
+    expect(await verdict(one, bearerRequest(await signedAs('ES256', 'b')))).toBe('401 invalid-token')
   })
 
   test.each([7, null, ['a'], {}])('takes a name or algorithm that is no text for none: %j', async (odd) => {
     const one = jwt({ jwks: { keys: [await jwk('ES256', { kid: odd, alg: odd })] }, clock, user })
-    expect(await verdict(one, bearerDoor(await signedAs('ES256', 'a')))).toMatchObject({ user: { id: '7' } })
+    expect(await verdict(one, bearerRequest(await signedAs('ES256', 'a')))).toMatchObject({
+      user: { id: '7' },
+    })
   })
 
   test.each([null, 'keys', [], {}, { keys: {} }])('is none without a list of keys: %j', (jwks) => {
@@ -439,7 +443,7 @@ describe('a fixed key set', () => {
     ]
     expect(() => jwt({ jwks: { keys }, clock, user })).toThrow(SallyportError)
     const one = jwt({ jwks: { keys: [...keys, await jwk('EdDSA', {})] }, clock, user })
-    expect(await verdict(one, bearerDoor(await signedAs('ES256')))).toBe('401 invalid-token')
+    expect(await verdict(one, bearerRequest(await signedAs('ES256')))).toBe('401 invalid-token')
   })
 })
 

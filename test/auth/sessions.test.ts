@@ -5,7 +5,7 @@ import type { Authenticator, AuthRequest } from '../../src/core/api/handshake.ts
 import { anyOf, authenticate } from '../../src/core/access/authenticate.ts'
 import { contract, endpoint, text } from '../../src/index.ts'
 import { testClock, testServer, visit } from '../../src/testing.ts'
-import { denialOf, doorOf, verdict } from '../support/auth-request.ts'
+import { denialOf, authRequestOf, verdict } from '../support/auth-request.ts'
 
 interface Session {
   readonly id: string
@@ -27,7 +27,7 @@ const expires = ({ ends }: Session): Date => ends
 const member = sessions({ cookie: 'sid', load, user, expires, clock })
 const origin = 'https://app.example'
 const cookie = (value: string, more = {}): AuthRequest =>
-  doorOf({ headers: { cookie: `sid=${value}`, origin, ...more } })
+  authRequestOf({ headers: { cookie: `sid=${value}`, origin, ...more } })
 
 describe('a session cookie', () => {
   test('becomes an identity that ends with its session', async () => {
@@ -74,18 +74,18 @@ describe('a session cookie', () => {
   })
 
   test('of another name is not looked at', async () => {
-    expect(await member(doorOf({ headers: { cookie: 'other=c1; sid2=c1', origin } }))).toBeNull()
+    expect(await member(authRequestOf({ headers: { cookie: 'other=c1; sid2=c1', origin } }))).toBeNull()
   })
 
   test('yields to an explicit credential', async () => {
-    const door = cookie('c1', { authorization: 'Bearer nonsense' })
-    expect(await member(door)).toBeNull()
-    expect((await denialOf(() => authenticate(member, door))).reason).toBe('unknown-credential')
+    const request = cookie('c1', { authorization: 'Bearer nonsense' })
+    expect(await member(request)).toBeNull()
+    expect((await denialOf(() => authenticate(member, request))).reason).toBe('unknown-credential')
   })
 
   test('is refused without an Origin, also behind anyOf', async () => {
     for (const one of [member, anyOf(member)]) {
-      const denial = await denialOf(() => authenticate(one, doorOf({ headers: { cookie: 'sid=c1' } })))
+      const denial = await denialOf(() => authenticate(one, authRequestOf({ headers: { cookie: 'sid=c1' } })))
       expect([denial.status, denial.reason]).toEqual([403, 'origin-required'])
     }
   })

@@ -9,7 +9,7 @@ import { type TestClock, testClock } from '../../src/testing/clock.ts'
 import { testServer } from '../../src/testing.ts'
 import { carrierProtocol } from '../../src/wire/carrier.ts'
 import { SallyportError } from '../../src/wire/errors.ts'
-import { denialOf, doorOf, verdict } from '../support/auth-request.ts'
+import { denialOf, authRequestOf, verdict } from '../support/auth-request.ts'
 
 interface User {
   readonly id: string
@@ -31,12 +31,12 @@ beforeEach(() => {
   one = tickets({ store, clock, user: ({ subject }) => people.get(subject) })
 })
 
-function door(
+function ticketRequest(
   ticket: string,
   at: { readonly origin?: string | null; readonly path?: string } = {},
 ): AuthRequest {
   const from = at.origin === undefined ? origin : at.origin
-  return doorOf({
+  return authRequestOf({
     path: at.path ?? path,
     headers: {
       'sec-websocket-protocol': `sallyport.v1, ${carrierProtocol('ticket', ticket)}`,
@@ -64,7 +64,7 @@ describe('a ticket', () => {
       issuedAt,
       expires,
     })
-    expect(await verdict(one, door(ticket))).toMatchObject({
+    expect(await verdict(one, ticketRequest(ticket))).toMatchObject({
       user: { id: '7' },
       subject: '7',
       session: 's1',
@@ -79,15 +79,15 @@ describe('a ticket', () => {
     const issuedAt = new Date(clock.now() - 3_600_000)
     const { ticket } = await one.mint({ ...request, issuedAt })
     await clock.advance(1000)
-    const identity = await one(door(ticket))
+    const identity = await one(ticketRequest(ticket))
     expect(identity?.issuedAt).toEqual(issuedAt)
     expect((await identity?.renew?.())?.issuedAt).toEqual(issuedAt)
   })
 
   test('is used up by its first use', async () => {
     const { ticket } = await one.mint(request)
-    await one(door(ticket))
-    expect(await verdict(one, door(ticket))).toBe('401 invalid-ticket')
+    await one(ticketRequest(ticket))
+    expect(await verdict(one, ticketRequest(ticket))).toBe('401 invalid-ticket')
   })
 
   test.each([
@@ -100,21 +100,23 @@ describe('a ticket', () => {
     ['a path spelled differently', { path: '/ws/chat/%6Cobby' }],
   ])('is refused from %s, and is used up by that', async (_what, at) => {
     const { ticket } = await one.mint(request)
-    expect(await verdict(one, door(ticket, at))).toBe('401 invalid-ticket')
-    expect(await verdict(one, door(ticket))).toBe('401 invalid-ticket')
+    expect(await verdict(one, ticketRequest(ticket, at))).toBe('401 invalid-ticket')
+    expect(await verdict(one, ticketRequest(ticket))).toBe('401 invalid-ticket')
   })
 
   test('for a client without an origin is refused from a page', async () => {
     const { ticket } = await one.mint({ ...request, origin: null })
-    expect(await verdict(one, door(ticket))).toBe('401 invalid-ticket')
+    expect(await verdict(one, ticketRequest(ticket))).toBe('401 invalid-ticket')
     const again = await one.mint({ ...request, origin: null })
-    expect(await verdict(one, door(again.ticket, { origin: null }))).toMatchObject({ user: { id: '7' } })
+    expect(await verdict(one, ticketRequest(again.ticket, { origin: null }))).toMatchObject({
+      user: { id: '7' },
+    })
   })
 
   test('is refused when its time is over', async () => {
     const { ticket } = await one.mint(request)
     await clock.advance(30_000)
-    expect(await verdict(one, door(ticket))).toBe('401 invalid-ticket')
+    expect(await verdict(one, ticketRequest(ticket))).toBe('401 invalid-ticket')
   })
 
   test('lives no longer than the identity that asks for it', async () => {
@@ -122,7 +124,7 @@ describe('a ticket', () => {
     const { ticket, expiresIn } = await one.mint({ ...request, expires })
     expect(expiresIn).toBe(10)
     await clock.advance(10_000)
-    expect(await verdict(one, door(ticket))).toBe('401 invalid-ticket')
+    expect(await verdict(one, ticketRequest(ticket))).toBe('401 invalid-ticket')
   })
 
   test('is refused when its time is over, also where the store keeps it longer', async () => {
@@ -138,12 +140,12 @@ describe('a ticket', () => {
     })
     const { ticket } = await keeping.mint(request)
     await clock.advance(30_000)
-    expect(await verdict(keeping, door(ticket))).toBe('401 invalid-ticket')
+    expect(await verdict(keeping, ticketRequest(ticket))).toBe('401 invalid-ticket')
   })
 
   test('names its identity by a hash where that has no token', async () => {
     const { ticket } = await one.mint(request)
-    const identity = await one(door(ticket))
+    const identity = await one(ticketRequest(ticket))
     expect(identity?.token).toMatch(/^[A-Za-z0-9_-]{22}$/)
     expect(ticket).not.toContain(identity?.token)
   })
@@ -151,23 +153,23 @@ describe('a ticket', () => {
   test('is refused when its user is gone', async () => {
     const { ticket } = await one.mint(request)
     people.clear()
-    expect(await verdict(one, door(ticket))).toBe('401 invalid-ticket')
+    expect(await verdict(one, ticketRequest(ticket))).toBe('401 invalid-ticket')
   })
 
   test.each([null, undefined])('is refused when the site answers %s for its user', async (none) => {
     const without = tickets({ store, clock, user: () => none })
     const { ticket } = await without.mint(request)
-    expect(await verdict(without, door(ticket))).toBe('401 invalid-ticket')
+    expect(await verdict(without, ticketRequest(ticket))).toBe('401 invalid-ticket')
   })
 
   test('has one text for every refusal, and the reason for operators', async () => {
     const used = await one.mint(request)
-    await one(door(used.ticket))
+    await one(ticketRequest(used.ticket))
     const foreign = await one.mint(request)
     const denials = [
-      await denialOf(() => one(door(used.ticket))),
-      await denialOf(() => one(door(foreign.ticket, { origin: null }))),
-      await denialOf(() => one(door('invented'))),
+      await denialOf(() => one(ticketRequest(used.ticket))),
+      await denialOf(() => one(ticketRequest(foreign.ticket, { origin: null }))),
+      await denialOf(() => one(ticketRequest('invented'))),
     ]
     expect(new Set(denials.map(({ message }) => message)).size).toBe(1)
     expect(new Set(denials.map(({ detail }) => detail)).size).toBe(3)
@@ -176,15 +178,15 @@ describe('a ticket', () => {
 
   test('is renewed by loading its user again', async () => {
     const { ticket } = await one.mint(request)
-    const identity = await one(door(ticket))
+    const identity = await one(ticketRequest(ticket))
     expect(await identity?.renew?.()).toMatchObject({ user: { id: '7' }, token: identity?.token })
     people.clear()
     expect(await identity?.renew?.()).toBeNull()
   })
 
   test('is not asked for by another credential', async () => {
-    expect(await one(doorOf({ headers: { authorization: 'Bearer abc' } }))).toBeNull()
-    expect(await one(doorOf({}))).toBeNull()
+    expect(await one(authRequestOf({ headers: { authorization: 'Bearer abc' } }))).toBeNull()
+    expect(await one(authRequestOf({}))).toBeNull()
   })
 })
 
@@ -216,8 +218,8 @@ describe('the store', () => {
       clock,
       user: () => ({ id: '7' }),
     })
-    await expect(away(door(ticket))).rejects.toThrow('store away')
-    expect((await denialOf(() => authenticate(away, door(ticket)))).status).toBe(503)
+    await expect(away(ticketRequest(ticket))).rejects.toThrow('store away')
+    expect((await denialOf(() => authenticate(away, ticketRequest(ticket)))).status).toBe(503)
   })
 
   test.each(['', '{}', '[]', 'null', '{"subject":"7"}', 'nonsense'])(
@@ -226,7 +228,7 @@ describe('the store', () => {
       const { ticket } = await one.mint(request)
       const key = `ticket/${createHash('sha256').update(ticket).digest('hex')}`
       await store.put(key, new TextEncoder().encode(text), 1000)
-      expect(await verdict(one, door(ticket))).toBe('401 invalid-ticket')
+      expect(await verdict(one, ticketRequest(ticket))).toBe('401 invalid-ticket')
     },
   )
 
@@ -248,7 +250,9 @@ describe('the store', () => {
     const key = `ticket/${createHash('sha256').update(ticket).digest('hex')}`
     const record = JSON.parse(new TextDecoder().decode((await store.take(key)) ?? new Uint8Array())) as object
     await store.put(key, new TextEncoder().encode(JSON.stringify({ ...record, ...field })), 1000)
-    expect((await denialOf(() => one(door(ticket)))).detail).toBe('the ticket is unknown, used or expired')
+    expect((await denialOf(() => one(ticketRequest(ticket)))).detail).toBe(
+      'the ticket is unknown, used or expired',
+    )
   })
 })
 
@@ -340,11 +344,11 @@ describe('the tickets of one subject', () => {
     const few = tickets({ store, clock, user: () => ({ id: '7' }), perSubject: 2 })
     const [first, second] = [await few.mint(request), await few.mint(request)]
     expect(await denialOf(() => few.mint(request))).toMatchObject(full)
-    await few(door(first.ticket))
+    await few(ticketRequest(first.ticket))
     const third = await few.mint(request)
     expect(await denialOf(() => few.mint(request))).toMatchObject(full)
-    await verdict(few, door(second.ticket, { path: '/ws/elsewhere' }))
-    await few(door(third.ticket))
+    await verdict(few, ticketRequest(second.ticket, { path: '/ws/elsewhere' }))
+    await few(ticketRequest(third.ticket))
     await few.mint(request)
     await few.mint(request)
     expect(await denialOf(() => few.mint(request))).toMatchObject(full)

@@ -215,16 +215,18 @@ describe('the client and the server', () => {
 
   test('a ticket opens the path that it was made for', async () => {
     const server = sallyport()
-    const door = tickets<User>({ store: server.store, user: () => people['ada-key'] })
+    const ticketAuth = tickets<User>({ store: server.store, user: () => people['ada-key'] })
     server.serve(
-      consumer(article, { auth: door }, (socket) => ({
+      consumer(article, { auth: ticketAuth }, (socket) => ({
         message: ({ message }) => socket.send({ message: `${socket.user.name}: ${message}` }),
       })),
     )
     const { port: number } = await server.listen(0)
     const mint: typeof fetch = async (_url, init) => {
       const { path } = JSON.parse(init?.body as string) as { path: string }
-      return Response.json(await door.mint({ subject: 'user:1', issuedAt: new Date(0), origin: null, path }))
+      return Response.json(
+        await ticketAuth.mint({ subject: 'user:1', issuedAt: new Date(0), origin: null, path }),
+      )
     }
     const app = client({
       url: `ws://127.0.0.1:${number}`,

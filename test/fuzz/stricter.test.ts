@@ -2,7 +2,7 @@ import { jwtVerify } from 'jose'
 import { expect, test } from 'vitest'
 import { jwt } from '../../src/auth/jwt.ts'
 import { testClock } from '../../src/testing.ts'
-import { bearerDoor, verdict } from '../support/auth-request.ts'
+import { bearerRequest, verdict } from '../support/auth-request.ts'
 import { handmade, seconds, secret } from '../support/tokens.ts'
 import { stricterRule } from './stricter.ts'
 
@@ -45,7 +45,7 @@ test.each<[string, string]>([
   })
   expect(stricterRule(token, payload, { ...protectedHeader }, now + 5)).toBe(rule)
   // `null` where not even the issuer can be read: no authenticator claims such a token, which is 401 too
-  expect(['401 invalid-token', null]).toContain(await verdict(ours, bearerDoor(token)))
+  expect(['401 invalid-token', null]).toContain(await verdict(ours, bearerRequest(token)))
 })
 
 /** The same signature with an unused bit set: 43 characters hold 258 bits, and a signature has 256. */

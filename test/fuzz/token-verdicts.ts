@@ -4,7 +4,7 @@ import { jwt } from '../../src/auth/jwt.ts'
 import { explicitCredentials } from '../../src/core/access/credentials.ts'
 import type { Authenticator, AuthRequest } from '../../src/index.ts'
 import { testClock } from '../../src/testing.ts'
-import { doorOf } from '../support/auth-request.ts'
+import { authRequestOf } from '../support/auth-request.ts'
 import type { Family } from './token-families.ts'
 import type { Campaign } from './campaign.ts'
 import { stricterRule } from './stricter.ts'
@@ -25,7 +25,7 @@ export type Outcome = 'accepted' | 'refused' | `stricter: ${string}`
 export class TokenJudge {
   readonly #source = new TokenSource()
   readonly #ours: ReadonlyMap<Family, Authenticator<Holder>>
-  readonly #door = doorOf({})
+  readonly #request = authRequestOf({})
 
   constructor() {
     const authenticator = ({ given, algorithms }: Family): Authenticator<Holder> =>
@@ -64,9 +64,9 @@ export class TokenJudge {
   /** The claims of a token that was accepted; `null` for one that no authenticator claims or that is refused with 401. */
   async #verdict({ family, token }: OddToken): Promise<unknown> {
     const credentials = explicitCredentials({ scheme: 'bearer', value: token, carrier: 'subprotocol' })
-    const door: AuthRequest = { ...this.#door, credentials }
+    const request: AuthRequest = { ...this.#request, credentials }
     try {
-      const identity = await this.#ours.get(family)?.(door)
+      const identity = await this.#ours.get(family)?.(request)
       return identity?.user.claims ?? null
     } catch (error) {
       if (error instanceof Error && 'status' in error && error.status === 401) return null

@@ -95,9 +95,9 @@ test('values and claims hold no more than their bytes', async () => {
 test('10,200 rooms with history do not let a banned user in at a node that starts later', async () => {
   const layer = memory()
   const server = testServer({ layer })
-  const door = contract('/ws/door', { client: text })
+  const lines = contract('/ws/door', { client: text })
   const auth = async () => ({ user: { id: '7' }, issuedAt: new Date(Date.now() - 60_000) })
-  const inside = consumer(door, { auth }, () => ({ message: () => {} }))
+  const inside = consumer(lines, { auth }, () => ({ message: () => {} }))
   await server.revoke({ user: '7', reason: 'banned' })
   for (let room = 0; room < 10_200; room++)
     await server.group(rooms, { room: String(room) }).send('said', { text: 'hi' })

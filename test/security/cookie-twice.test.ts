@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest'
 import { sessions } from '../../src/auth/sessions.ts'
 import { authenticate } from '../../src/core/access/authenticate.ts'
-import { denialOf, doorOf } from '../support/auth-request.ts'
+import { denialOf, authRequestOf } from '../support/auth-request.ts'
 
 // A sibling subdomain can plant a second cookie of the same name; which one comes first is the browser's affair.
 const member = sessions({ cookie: 'sid', load: (id) => ({ id }), user: ({ id }) => ({ id }) })
 const asked = (cookie: string) =>
-  authenticate(member, doorOf({ headers: { cookie, origin: 'https://app.example' } }))
+  authenticate(member, authRequestOf({ headers: { cookie, origin: 'https://app.example' } }))
 
 // proves: two-credentials
 test.each([

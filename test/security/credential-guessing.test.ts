@@ -126,8 +126,8 @@ test.each([
 
 test.each([[null], ['x'], [{}], [{ credentials: null }], [{ credentials: 'x' }]])(
   'limitLookup() takes what an authenticator is asked with, and not %j',
-  (door) => {
-    expect(() => Reflect.apply(limitLookup, undefined, [door])).toThrow(/^what limitLookup\(\) takes/)
+  (value) => {
+    expect(() => Reflect.apply(limitLookup, undefined, [value])).toThrow(/^what limitLookup\(\) takes/)
   },
 )
 
@@ -196,22 +196,22 @@ describe('what is no guess', () => {
   })
 
   test('a key that has ended, and a ticket that is used in the wrong place, were genuine', async () => {
-    const { knock, server, door } = locally()
+    const { knock, server, ticketRoom } = locally()
     for (let count = 0; count < 10; count++)
       await expect(knock('key-over')).rejects.toMatchObject({ status: 401, code: 'invalid-key' })
     for (let count = 0; count < 10; count++) {
-      const { ticket } = await door.mint({
+      const { ticket } = await ticketRoom.mint({
         subject: '7',
         issuedAt: new Date(0),
         origin: null,
         path: '/ws/other',
       })
       const headers = { 'sec-websocket-protocol': carrierProtocol('ticket', ticket) }
-      await expect(visit(door.endpoint, {}, { headers, address: '192.0.2.1', server })).rejects.toMatchObject(
-        {
-          status: 401,
-        },
-      )
+      await expect(
+        visit(ticketRoom.endpoint, {}, { headers, address: '192.0.2.1', server }),
+      ).rejects.toMatchObject({
+        status: 401,
+      })
     }
     expect(server[serverContext].failedAttempts.size).toEqual({ networks: 0, credentials: 0 })
   })
@@ -238,9 +238,9 @@ describe('when the budget of a network is used up', () => {
 
   // proves: guessing
   test('keys, passwords and tickets are 429, and no authenticator looks them up', async () => {
-    const { knock, asked, server, door } = await spent()
+    const { knock, asked, server, ticketRoom } = await spent()
     asked.length = 0
-    const { ticket } = await door.mint({
+    const { ticket } = await ticketRoom.mint({
       subject: '7',
       issuedAt: new Date(0),
       origin: null,
@@ -251,16 +251,16 @@ describe('when the budget of a network is used up', () => {
       { authorization: 'Bearer key-good' },
       { 'sec-websocket-protocol': carrierProtocol('ticket', ticket) },
     ])
-      await expect(visit(door.endpoint, {}, { headers, address: '192.0.2.1', server })).rejects.toMatchObject(
-        {
-          status: 429,
-          code: 'too-many-failures',
-        },
-      )
+      await expect(
+        visit(ticketRoom.endpoint, {}, { headers, address: '192.0.2.1', server }),
+      ).rejects.toMatchObject({
+        status: 429,
+        code: 'too-many-failures',
+      })
     expect(asked).toEqual([])
     // the ticket was not taken: it opens from elsewhere
     const headers = { 'sec-websocket-protocol': carrierProtocol('ticket', ticket) }
-    await visit(door.endpoint, {}, { headers, address: '192.0.2.9', server })
+    await visit(ticketRoom.endpoint, {}, { headers, address: '192.0.2.9', server })
     await expect(knock('key-good')).rejects.toMatchObject({ status: 429 })
   })
 
@@ -285,11 +285,11 @@ describe('when the budget of a network is used up', () => {
   test('it may say itself when it looks something up', async () => {
     const { server } = await spent()
     const looked: string[] = []
-    const own: Authenticator<{ id: string }> = async (door) => {
-      const value = door.credentials.of('bearer')
+    const own: Authenticator<{ id: string }> = async (request) => {
+      const value = request.credentials.of('bearer')
       if (value === null) return null
       if (value !== 'known') {
-        limitLookup(door)
+        limitLookup(request)
         looked.push(value)
       }
       return { user: { id: '7' } }
@@ -366,7 +366,7 @@ function locally() {
     good: (claims: object = {}) => signed({ exp: 60, ...claims }),
     knock: (token: string) =>
       visit(room, {}, { headers: { authorization: `Bearer ${token}` }, address: '192.0.2.1', server }),
-    door: { endpoint: room, mint: office.mint },
+    ticketRoom: { endpoint: room, mint: office.mint },
   }
 }
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { carrierProtocol } from '../../src/wire/carrier.ts'
-import { denialOf, doorOf, type Request } from '../support/auth-request.ts'
+import { denialOf, authRequestOf, type Request } from '../support/auth-request.ts'
 
 // Of two credentials that disagree, a proxy or a log in front may have judged the other one.
 const carriers = { query: { bearer: 'token', ticket: 'ticket' } }
@@ -50,7 +50,7 @@ test.each<[string, Request]>([
   ],
   ['a ticket and a token in the query', { query: 'token=a&ticket=a' }],
 ])('%s are refused together', async (_what, request) => {
-  const denial = await denialOf(() => doorOf({ ...request, carriers }))
+  const denial = await denialOf(() => authRequestOf({ ...request, carriers }))
   expect([denial.status, denial.reason, denial.httpOnly]).toEqual([400, 'conflicting-credentials', true])
 })
 
@@ -59,10 +59,10 @@ test('the same token in two carriers is one credential', () => {
     authorization: 'Bearer a',
     'sec-websocket-protocol': list(carrierProtocol('bearer', 'a')),
   }
-  expect(doorOf({ headers }).credentials.of('bearer')).toBe('a')
+  expect(authRequestOf({ headers }).credentials.of('bearer')).toBe('a')
 })
 
 test('two Authorization headers that a server in front has joined are refused', async () => {
-  const denial = await denialOf(() => doorOf({ headers: { authorization: 'Bearer a, Bearer b' } }))
+  const denial = await denialOf(() => authRequestOf({ headers: { authorization: 'Bearer a, Bearer b' } }))
   expect(denial.status).toBe(400)
 })

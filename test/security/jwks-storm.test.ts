@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { jwt } from '../../src/auth/jwt.ts'
 import type { Authenticator } from '../../src/core/api/handshake.ts'
 import { type TestClock, testClock } from '../../src/testing/clock.ts'
-import { bearerDoor, verdict } from '../support/auth-request.ts'
+import { bearerRequest, verdict } from '../support/auth-request.ts'
 import { seconds } from '../support/tokens.ts'
 
 // A client that sends tokens with invented key names must not be able to make us hammer the issuer.
@@ -44,7 +44,7 @@ const token = (kid: string): Promise<string> =>
     .sign(privateKey)
 const ask = async (kid: string): Promise<unknown> => {
   try {
-    return await verdict(one, bearerDoor(await token(kid)))
+    return await verdict(one, bearerRequest(await token(kid)))
   } catch {
     return 'no verdict'
   }

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { jwt } from '../../src/auth/jwt.ts'
 import type { Authenticator } from '../../src/core/api/handshake.ts'
 import { testClock } from '../../src/testing/clock.ts'
-import { bearerDoor, verdict } from '../support/auth-request.ts'
+import { bearerRequest, verdict } from '../support/auth-request.ts'
 import { handmade, seconds, secret } from '../support/tokens.ts'
 
 // CVE-2015-9235, CVE-2022-29217, CVE-2024-33663, CVE-2024-37568: a public key, which everyone knows, taken for an HMAC secret.
@@ -71,7 +71,7 @@ describe.each(Object.entries(pairs))('with a public key of kind %s', (_kind, { p
       for (const alg of ['HS256', 'HS384', 'HS512'])
         for (const one of authenticators) {
           for (const kid of [{}, { kid: 'a' }])
-            expect(await verdict(one, bearerDoor(handmade({ alg, ...kid }, claims, key)))).toBe(
+            expect(await verdict(one, bearerRequest(handmade({ alg, ...kid }, claims, key)))).toBe(
               '401 invalid-token',
             )
         }
@@ -86,7 +86,7 @@ describe.each(Object.entries(pairs))('with a public key of kind %s', (_kind, { p
     const authenticators = await configured()
     for (const key of await spellings(publicKey))
       for (const one of authenticators)
-        expect(await verdict(one, bearerDoor(handmade({ alg }, claims, key)))).toBe('401 invalid-token')
+        expect(await verdict(one, bearerRequest(handmade({ alg }, claims, key)))).toBe('401 invalid-token')
   })
 })
 
@@ -97,7 +97,9 @@ test('a symmetric key in a key set verifies nothing', async () => {
   ]
   const one = jwt({ jwks: { keys }, clock, user })
   for (const kid of ['a', 'b', undefined])
-    expect(await verdict(one, bearerDoor(handmade({ alg: 'HS256', kid }, claims)))).toBe('401 invalid-token')
+    expect(await verdict(one, bearerRequest(handmade({ alg: 'HS256', kid }, claims)))).toBe(
+      '401 invalid-token',
+    )
 })
 
 test('a token signed with a private key is nothing to a shared secret', async () => {
@@ -109,7 +111,7 @@ test('a token signed with a private key is nothing to a shared secret', async ()
     ['EdDSA', pairs.ed],
   ] as const) {
     const token = await new SignJWT(claims).setProtectedHeader({ alg }).sign(pair.privateKey)
-    expect(await verdict(one, bearerDoor(token))).toBe('401 invalid-token')
+    expect(await verdict(one, bearerRequest(token))).toBe('401 invalid-token')
   }
 })
 
@@ -118,7 +120,7 @@ test('an all-zero ECDSA signature is refused (CVE-2022-21449)', async () => {
   const [head, body] = handmade({ alg: 'ES256' }, claims).split('.')
   for (const length of [0, 1, 63, 64, 65])
     expect(
-      await verdict(one, bearerDoor(`${head}.${body}.${Buffer.alloc(length).toString('base64url')}`)),
+      await verdict(one, bearerRequest(`${head}.${body}.${Buffer.alloc(length).toString('base64url')}`)),
     ).toBe('401 invalid-token')
 })
 
@@ -132,7 +134,7 @@ test('an HMAC that is cut short or made longer is refused', async () => {
     whole.subarray(0, 0),
     Buffer.concat([whole, Buffer.alloc(1)]),
   ])
-    expect(await verdict(one, bearerDoor(`${signed}.${bytes.toString('base64url')}`))).toBe(
+    expect(await verdict(one, bearerRequest(`${signed}.${bytes.toString('base64url')}`))).toBe(
       '401 invalid-token',
     )
 })

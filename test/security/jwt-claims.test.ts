@@ -3,7 +3,7 @@ import { jwt } from '../../src/auth/jwt.ts'
 import { anyOf, optional } from '../../src/core/access/authenticate.ts'
 import { contract, endpoint, text } from '../../src/index.ts'
 import { testClock, testServer, visit } from '../../src/testing.ts'
-import { bearerDoor, denialOf, verdict } from '../support/auth-request.ts'
+import { bearerRequest, denialOf, verdict } from '../support/auth-request.ts'
 import { handmade, seconds, secret } from '../support/tokens.ts'
 
 const clock = testClock()
@@ -13,14 +13,14 @@ const good = { sub: '7', iss: issuer, aud: 'chat', exp: now + 60 }
 const user = ({ sub }: { sub: string }): { id: string } => ({ id: sub })
 const one = jwt({ issuer: [issuer, 'https://other.example'], audience: 'chat', secret, clock, user })
 const said = (changed: object): Promise<unknown> =>
-  verdict(one, bearerDoor(handmade({ alg: 'HS256' }, { ...good, ...changed })))
+  verdict(one, bearerRequest(handmade({ alg: 'HS256' }, { ...good, ...changed })))
 const without = (claim: string): object =>
   Object.fromEntries(Object.entries(good).filter(([name]) => name !== claim))
 
 describe('a token is refused', () => {
   test.each(['exp', 'aud', 'sub'])('without %s', async (claim) => {
     const { status, detail } = await denialOf(() =>
-      one(bearerDoor(handmade({ alg: 'HS256' }, without(claim)))),
+      one(bearerRequest(handmade({ alg: 'HS256' }, without(claim)))),
     )
     expect([status, detail]).toEqual([401, expect.stringContaining(`the claim ${claim} is missing`)])
   })
@@ -44,7 +44,7 @@ describe('a token is refused', () => {
 
   test.each(['1e400', '-1e400', 'NaN', 'Infinity', '1e999'])('when exp is written as %s', async (exp) => {
     const payload = JSON.stringify(good).replace(/"exp":\d+/, `"exp":${exp}`)
-    expect(await verdict(one, bearerDoor(handmade({ alg: 'HS256' }, payload)))).toSatisfy(
+    expect(await verdict(one, bearerRequest(handmade({ alg: 'HS256' }, payload)))).toSatisfy(
       // what is no JSON names no issuer, so no authenticator claims it
       (verdictOf) => verdictOf === '401 invalid-token' || verdictOf === null,
     )
@@ -52,7 +52,7 @@ describe('a token is refused', () => {
 
   test('by the last of two claims of one name', async () => {
     const payload = JSON.stringify(good).replace('}', `,"exp":${now - 60}}`)
-    expect(await verdict(one, bearerDoor(handmade({ alg: 'HS256' }, payload)))).toBe('401 invalid-token')
+    expect(await verdict(one, bearerRequest(handmade({ alg: 'HS256' }, payload)))).toBe('401 invalid-token')
   })
 
   test.each<[string, object]>([
@@ -81,7 +81,7 @@ describe('a token is refused', () => {
     'when its payload is %j',
     async (payload) => {
       const lenient = jwt({ secret, clock, user })
-      expect(await verdict(lenient, bearerDoor(handmade({ alg: 'HS256' }, payload)))).toBe(
+      expect(await verdict(lenient, bearerRequest(handmade({ alg: 'HS256' }, payload)))).toBe(
         '401 invalid-token',
       )
     },
@@ -90,13 +90,13 @@ describe('a token is refused', () => {
   test.each([7, null, [issuer], {}])('when its issuer is %j, also where any will do', async (iss) => {
     const lenient = jwt({ secret, clock, user })
     const token = handmade({ alg: 'HS256' }, { sub: '7', exp: now + 60, iss })
-    expect(await verdict(lenient, bearerDoor(token))).toBe('401 invalid-token')
+    expect(await verdict(lenient, bearerRequest(token))).toBe('401 invalid-token')
   })
 
   // proves: token-claims
   test('when it has an audience and none was configured', async () => {
     const denial = await denialOf(() =>
-      jwt({ secret, clock, user })(bearerDoor(handmade({ alg: 'HS256' }, good))),
+      jwt({ secret, clock, user })(bearerRequest(handmade({ alg: 'HS256' }, good))),
     )
     expect([denial.status, denial.detail]).toEqual([401, expect.stringContaining("no 'audience'")])
   })
@@ -105,15 +105,17 @@ describe('a token is refused', () => {
   test('when a key could reach a prototype', async () => {
     const payload = { sub: '7', exp: now + 60, constructor: { prototype: { admin: true } } }
     const lenient = jwt({ secret, clock, user })
-    expect(await verdict(lenient, bearerDoor(handmade({ alg: 'HS256' }, payload)))).toBe('401 invalid-token')
+    expect(await verdict(lenient, bearerRequest(handmade({ alg: 'HS256' }, payload)))).toBe(
+      '401 invalid-token',
+    )
   })
 
   test('when it is too long to be read', async () => {
     const lenient = jwt({ secret, clock, user })
     const token = (length: number): string =>
       handmade({ alg: 'HS256' }, { sub: '7', exp: now + 60, more: 'x'.repeat(length) })
-    expect(await verdict(lenient, bearerDoor(token(16_384)))).toBe('401 invalid-token')
-    expect(await verdict(lenient, bearerDoor(token(8_192)))).toMatchObject({ user: { id: '7' } })
+    expect(await verdict(lenient, bearerRequest(token(16_384)))).toBe('401 invalid-token')
+    expect(await verdict(lenient, bearerRequest(token(8_192)))).toMatchObject({ user: { id: '7' } })
   })
 })
 
@@ -132,8 +134,8 @@ describe('a token is good', () => {
   test('exactly so long as its tolerance says', async () => {
     const strict = jwt({ secret, clock, user, clockTolerance: 0 })
     const token = (exp: number): string => handmade({ alg: 'HS256' }, { sub: '7', exp })
-    expect(await verdict(strict, bearerDoor(token(now)))).toBe('401 invalid-token')
-    expect(await verdict(strict, bearerDoor(token(now + 1)))).toMatchObject({ user: { id: '7' } })
+    expect(await verdict(strict, bearerRequest(token(now)))).toBe('401 invalid-token')
+    expect(await verdict(strict, bearerRequest(token(now + 1)))).toMatchObject({ user: { id: '7' } })
   })
 })
 
@@ -148,16 +150,16 @@ test('nothing of the payload is used before the signature holds but to see whose
   const seen: unknown[] = []
   const watching = jwt({ issuer, secret, clock, user: (claims) => void seen.push(claims) })
   const forged = handmade({ alg: 'HS256' }, { ...good, aud: undefined }, `not ${secret}`)
-  expect(await verdict(watching, bearerDoor(forged))).toBe('401 invalid-token')
+  expect(await verdict(watching, bearerRequest(forged))).toBe('401 invalid-token')
   expect(seen).toEqual([])
 })
 
 test('a bad token is never a guest and never falls through', async () => {
   const guests = jwt({ secret: `${secret} of others`, clock, user: () => ({ id: 'other' }) })
-  const bad = bearerDoor(handmade({ alg: 'HS256' }, { ...good, exp: now - 60 }))
+  const bad = bearerRequest(handmade({ alg: 'HS256' }, { ...good, exp: now - 60 }))
   expect(await verdict(optional(one), bad)).toBe('401 invalid-token')
   expect(await verdict(optional(anyOf(one, guests)), bad)).toBe('401 invalid-token')
-  const unclaimed = bearerDoor(handmade({ alg: 'HS256' }, { ...good, iss: 'https://nobody.example' }))
+  const unclaimed = bearerRequest(handmade({ alg: 'HS256' }, { ...good, iss: 'https://nobody.example' }))
   expect(await verdict(optional(one), unclaimed)).toBe('401 unknown-credential')
 })
 

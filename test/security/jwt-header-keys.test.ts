@@ -5,7 +5,7 @@ import { exportJWK, SignJWT } from 'jose'
 import { expect, test } from 'vitest'
 import { jwt } from '../../src/auth/jwt.ts'
 import { testClock } from '../../src/testing/clock.ts'
-import { bearerDoor, denialOf, verdict } from '../support/auth-request.ts'
+import { bearerRequest, denialOf, verdict } from '../support/auth-request.ts'
 import { handmade, seconds, secret } from '../support/tokens.ts'
 
 // A header may choose among configured keys and nothing else (RFC 8725 section 3.10).
@@ -43,7 +43,8 @@ test('a key that a token brings along is not used, and its server is never asked
     const token = await new SignJWT(claims)
       .setProtectedHeader({ alg: 'ES256', ...header })
       .sign(theirs.privateKey)
-    for (const one of authenticators) expect(await verdict(one, bearerDoor(token))).toBe('401 invalid-token')
+    for (const one of authenticators)
+      expect(await verdict(one, bearerRequest(token))).toBe('401 invalid-token')
   }
   expect(asked).toBe(0)
   await new Promise((resolve) => server.close(resolve))
@@ -61,7 +62,7 @@ test.each<[string, object]>([
   ['an unencoded payload', { crit: ['b64'], b64: false }],
 ])('a good signature does not help a header with %s', async (_what, header) => {
   const token = handmade({ alg: 'HS256', ...header }, claims)
-  expect(await verdict(jwt({ secret, clock, user }), bearerDoor(token))).toBe('401 invalid-token')
+  expect(await verdict(jwt({ secret, clock, user }), bearerRequest(token))).toBe('401 invalid-token')
 })
 
 test.each([
@@ -77,19 +78,19 @@ test.each([
   const keys = [{ ...(await exportJWK(ours.publicKey)), kid: 'a' }]
   const one = jwt({ jwks: { keys }, clock, user })
   const token = await new SignJWT(claims).setProtectedHeader({ alg: 'ES256', kid }).sign(ours.privateKey)
-  expect(await verdict(one, bearerDoor(token))).toBe('401 invalid-token')
+  expect(await verdict(one, bearerRequest(token))).toBe('401 invalid-token')
 })
 
 test.each<unknown>([7, null, true, [], ['a'], {}])('a kid that is no text is refused: %j', async (kid) => {
   const one = jwt({ secret, clock, user })
-  expect(await verdict(one, bearerDoor(handmade({ alg: 'HS256', kid }, claims)))).toBe('401 invalid-token')
+  expect(await verdict(one, bearerRequest(handmade({ alg: 'HS256', kid }, claims)))).toBe('401 invalid-token')
 })
 
 test.each<unknown>([undefined, null, 7, ['HS256'], {}])(
   'a header without an algorithm is refused, and operators are told: %j',
   async (alg) => {
     const token = handmade({ alg }, claims)
-    const { status, detail } = await denialOf(() => jwt({ secret, clock, user })(bearerDoor(token)))
+    const { status, detail } = await denialOf(() => jwt({ secret, clock, user })(bearerRequest(token)))
     expect([status, detail]).toEqual([401, 'the header has no alg'])
   },
 )
@@ -98,18 +99,20 @@ test.each(['logout+jwt', 'secevent+jwt', 'dpop+jwt', 'application/secevent+jwt',
   'a token of another kind is refused: %j (RFC 8725 section 3.11)',
   async (typ) => {
     const one = jwt({ secret, clock, user })
-    expect(await verdict(one, bearerDoor(handmade({ alg: 'HS256', typ }, claims)))).toBe('401 invalid-token')
+    expect(await verdict(one, bearerRequest(handmade({ alg: 'HS256', typ }, claims)))).toBe(
+      '401 invalid-token',
+    )
   },
 )
 
 test('a demanded kind is demanded, however it is spelled', async () => {
   const one = jwt({ secret, clock, user, typ: 'at+jwt' })
   for (const typ of ['at+jwt', 'AT+JWT', 'application/at+jwt'])
-    expect(await verdict(one, bearerDoor(handmade({ alg: 'HS256', typ }, claims)))).toMatchObject({
+    expect(await verdict(one, bearerRequest(handmade({ alg: 'HS256', typ }, claims)))).toMatchObject({
       user: { id: '7' },
     })
   for (const header of [{}, { typ: 'JWT' }, { typ: 'text/at+jwt' }])
-    expect(await verdict(one, bearerDoor(handmade({ alg: 'HS256', ...header }, claims)))).toBe(
+    expect(await verdict(one, bearerRequest(handmade({ alg: 'HS256', ...header }, claims)))).toBe(
       '401 invalid-token',
     )
 })

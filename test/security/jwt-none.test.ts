@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { jwt } from '../../src/auth/jwt.ts'
 import { testClock } from '../../src/testing/clock.ts'
-import { bearerDoor, doorOf, verdict } from '../support/auth-request.ts'
+import { bearerRequest, authRequestOf, verdict } from '../support/auth-request.ts'
 import { seconds, secret } from '../support/tokens.ts'
 
 const clock = testClock()
@@ -24,15 +24,15 @@ test.each<unknown>(['none', 'None', 'NONE', 'nOnE', '', 'null', null, undefined,
     for (const one of authenticators)
       for (const signature of ['', 'AAAA', 'bm9uZQ'])
         for (const more of [{}, { kid: 'a' }, { typ: 'JWT' }])
-          expect(await verdict(one, bearerDoor(`${encoded({ alg, ...more })}.${payload}.${signature}`))).toBe(
-            '401 invalid-token',
-          )
+          expect(
+            await verdict(one, bearerRequest(`${encoded({ alg, ...more })}.${payload}.${signature}`)),
+          ).toBe('401 invalid-token')
   },
 )
 
 test('an unsigned token in a pair of subprotocols is refused as well', async () => {
-  const door = doorOf({
+  const request = authRequestOf({
     headers: { 'sec-websocket-protocol': `token, ${encoded({ alg: 'none' })}.${payload}.` },
   })
-  for (const one of authenticators) expect(await verdict(one, door)).toBe('401 invalid-token')
+  for (const one of authenticators) expect(await verdict(one, request)).toBe('401 invalid-token')
 })

@@ -11,7 +11,7 @@ import { anyOf, type Authenticator, type Clock, type Store } from '../../src/ind
 import { mark } from '../support/marks.ts'
 import { handmade, secret } from '../support/tokens.ts'
 
-/** A user of the marked doors. */
+/** A user of the marked authenticators. */
 export interface Marked {
   readonly id: string
 }
@@ -126,7 +126,7 @@ function elliptic(claims: object): string {
 }
 
 /** Every authenticator there is, in one list. A database that is away throws an error without any credential in it. */
-export function markedDoors(
+export function markedAuthenticators(
   store: Store,
   clock: Clock,
 ): {

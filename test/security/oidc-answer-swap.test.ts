@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { introspection, provider } from '../../src/auth/oidc.ts'
 import { contract, endpoint, text } from '../../src/index.ts'
 import { type TestClock, testClock, testServer, visit } from '../../src/testing.ts'
-import { bearerDoor, verdict } from '../support/auth-request.ts'
+import { bearerRequest, verdict } from '../support/auth-request.ts'
 import { scriptedIssuer, type ScriptedIssuer } from '../support/scripted-issuer.ts'
 
 // CVE-2020-35681 and its kind: an answer that was meant for another user, because two questions crossed.
@@ -35,11 +35,13 @@ test('fifty tokens whose answers come in another order each get their own', asyn
       if (waiting.length === 50) for (const answer of waiting.toReversed()) answer()
     })
   })
-  const asked = Array.from({ length: 50 }, (_, at) => verdict(auth, bearerDoor(`token-${at}`)))
+  const asked = Array.from({ length: 50 }, (_, at) => verdict(auth, bearerRequest(`token-${at}`)))
   for (const [at, who] of (await Promise.all(asked)).entries())
     expect(who).toMatchObject({ subject: `owner of token-${at}` })
   for (let at = 0; at < 50; at++)
-    expect(await verdict(auth, bearerDoor(`token-${at}`))).toMatchObject({ subject: `owner of token-${at}` })
+    expect(await verdict(auth, bearerRequest(`token-${at}`))).toMatchObject({
+      subject: `owner of token-${at}`,
+    })
 })
 
 test('a token that the provider now gives to another user closes its socket', async () => {

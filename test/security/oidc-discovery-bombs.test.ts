@@ -1,7 +1,7 @@
 import type { RequestListener } from 'node:http'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { testClock } from '../../src/testing/clock.ts'
-import { bearerDoor, verdict } from '../support/auth-request.ts'
+import { bearerRequest, verdict } from '../support/auth-request.ts'
 import { accessToken, accessTokens } from '../support/oidc-tokens.ts'
 import { scriptedIssuer, type ScriptedIssuer } from '../support/scripted-issuer.ts'
 
@@ -34,7 +34,7 @@ test.each<['openid' | 'keys', RequestListener]>([
   issuer.answer(path, listener)
   const auth = accessTokens(issuer.issuer, { clock })
   const token = await accessToken(issuer, clock)
-  await expect(verdict(auth, bearerDoor(token))).rejects.toThrow('could not be fetched')
+  await expect(verdict(auth, bearerRequest(token))).rejects.toThrow('could not be fetched')
   // what the kernel buffers on both ends is on its way, and nothing more
   expect(written).toBeLessThan(16 * 1024 * 1024)
 })

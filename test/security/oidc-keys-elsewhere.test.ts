@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { introspection, provider } from '../../src/auth/oidc.ts'
 import { readMetadata } from '../../src/auth/oidc/metadata.ts'
 import { testClock } from '../../src/testing/clock.ts'
-import { bearerDoor, verdict } from '../support/auth-request.ts'
+import { bearerRequest, verdict } from '../support/auth-request.ts'
 import { accessToken, accessTokens } from '../support/oidc-tokens.ts'
 import { scriptedIssuer, type ScriptedIssuer } from '../support/scripted-issuer.ts'
 
@@ -20,7 +20,7 @@ afterEach(() => Promise.all([issuer.stop(), inside.stop()]))
 test('keys on another host, or another port of this machine, are not asked for', async () => {
   issuer.document['jwks_uri'] = `${inside.issuer}/jwks`
   const auth = accessTokens(issuer.issuer, { clock })
-  await expect(verdict(auth, bearerDoor(await accessToken(issuer, clock)))).rejects.toThrow(
+  await expect(verdict(auth, bearerRequest(await accessToken(issuer, clock)))).rejects.toThrow(
     'could not be fetched',
   )
   expect(inside.asked).toEqual([])
@@ -35,13 +35,13 @@ test('an introspection endpoint at another site, or behind a redirect, gets no t
       user: () => ({ id: '7' }),
     })
   issuer.document['introspection_endpoint'] = `${inside.issuer}/introspect`
-  await expect(verdict(make(), bearerDoor('opaque'))).rejects.toThrow('could not be fetched')
+  await expect(verdict(make(), bearerRequest('opaque'))).rejects.toThrow('could not be fetched')
   issuer.document['introspection_endpoint'] = `${issuer.issuer}/introspect`
   for (const status of [301, 302, 307, 308]) {
     issuer.answer('introspection', (_request, response) =>
       response.writeHead(status, { location: `${inside.issuer}/introspect` }).end(),
     )
-    await expect(verdict(make(), bearerDoor('opaque'))).rejects.toThrow('no answer')
+    await expect(verdict(make(), bearerRequest('opaque'))).rejects.toThrow('no answer')
   }
   expect(inside.asked).toEqual([])
 })

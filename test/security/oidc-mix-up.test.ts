@@ -3,7 +3,7 @@ import { jwt } from '../../src/auth/jwt.ts'
 import { backchannelLogout, introspection, issuerScoped, oidc, provider } from '../../src/auth/oidc.ts'
 import { anyOf, type Authenticator, contract, endpoint, text } from '../../src/index.ts'
 import { testClock, testServer, visit } from '../../src/testing.ts'
-import { bearerDoor, verdict } from '../support/auth-request.ts'
+import { bearerRequest, verdict } from '../support/auth-request.ts'
 import { accessToken, accessTokens, logoutClaims, logoutRequest, logoutSite } from '../support/oidc-tokens.ts'
 import { scriptedIssuer, type ScriptedIssuer } from '../support/scripted-issuer.ts'
 
@@ -24,13 +24,13 @@ test('a token in the name of the other is refused, in whatever order they are as
   const ones = [honest, rogue].map(({ issuer }) => accessTokens(issuer, { clock, subject }))
   const forged = await accessToken(rogue, clock, { iss: honest.issuer })
   for (const auth of [anyOf(...ones), anyOf(...ones.toReversed())]) {
-    expect(await verdict(auth, bearerDoor(await accessToken(honest, clock)))).toMatchObject({
+    expect(await verdict(auth, bearerRequest(await accessToken(honest, clock)))).toMatchObject({
       subject: `${honest.issuer} 7`,
     })
-    expect(await verdict(auth, bearerDoor(await accessToken(rogue, clock)))).toMatchObject({
+    expect(await verdict(auth, bearerRequest(await accessToken(rogue, clock)))).toMatchObject({
       subject: `${rogue.issuer} 7`,
     })
-    expect(await verdict(auth, bearerDoor(forged))).toBe('401 invalid-token')
+    expect(await verdict(auth, bearerRequest(forged))).toBe('401 invalid-token')
   }
 })
 
@@ -38,7 +38,7 @@ test('a token in the name of the other is refused, in whatever order they are as
 test('a document in the name of the other brings no keys', async () => {
   rogue.document['issuer'] = honest.issuer
   const auth = accessTokens(rogue.issuer, { clock })
-  await expect(verdict(auth, bearerDoor(await accessToken(rogue, clock)))).rejects.toThrow(
+  await expect(verdict(auth, bearerRequest(await accessToken(rogue, clock)))).rejects.toThrow(
     'could not be fetched',
   )
   expect(rogue.count('keys')).toBe(0)
@@ -51,7 +51,7 @@ test('an answer about a token in the name of the other is refused', async () => 
     user: ({ sub }) => ({ id: sub }),
   })
   rogue.tokens.set('opaque', { active: true, token_type: 'Bearer', sub: '7', iss: honest.issuer })
-  expect(await verdict(auth, bearerDoor('opaque'))).toBe('401 invalid-token')
+  expect(await verdict(auth, bearerRequest('opaque'))).toBe('401 invalid-token')
 })
 
 test('a logout that names the other provider ends no session, its own ends only its own', async () => {

@@ -1,7 +1,7 @@
 import { exportJWK } from 'jose'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { testClock } from '../../src/testing/clock.ts'
-import { bearerDoor, verdict } from '../support/auth-request.ts'
+import { bearerRequest, verdict } from '../support/auth-request.ts'
 import { accessClaims, accessToken, accessTokens, logoutClaims, logoutSite } from '../support/oidc-tokens.ts'
 import { scriptedIssuer, type ScriptedIssuer } from '../support/scripted-issuer.ts'
 import { handmade, secret } from '../support/tokens.ts'
@@ -30,13 +30,13 @@ const headers = (typ: string): readonly object[] =>
 // proves: token-by-client-secret
 test('no access token that a shared secret, a public key or nothing has signed is taken', async () => {
   const auth = accessTokens(issuer.issuer, { clock, subject: ({ sub }) => sub })
-  expect(await verdict(auth, bearerDoor(await accessToken(issuer, clock)))).toMatchObject({ subject: '7' })
+  expect(await verdict(auth, bearerRequest(await accessToken(issuer, clock)))).toMatchObject({ subject: '7' })
   for (const key of await keys()) {
     for (const header of headers('at+jwt')) {
       const forged = handmade(header, accessClaims(issuer.issuer, clock), key)
-      expect(await verdict(auth, bearerDoor(forged))).toBe('401 invalid-token')
+      expect(await verdict(auth, bearerRequest(forged))).toBe('401 invalid-token')
       const unsigned = `${forged.slice(0, forged.lastIndexOf('.'))}.`
-      expect(await verdict(auth, bearerDoor(unsigned))).toBe('401 invalid-token')
+      expect(await verdict(auth, bearerRequest(unsigned))).toBe('401 invalid-token')
     }
   }
 })

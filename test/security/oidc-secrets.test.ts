@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { introspection, provider } from '../../src/auth/oidc.ts'
 import { authenticate } from '../../src/core/access/authenticate.ts'
 import { testClock } from '../../src/testing/clock.ts'
-import { bearerDoor, denialOf } from '../support/auth-request.ts'
+import { bearerRequest, denialOf } from '../support/auth-request.ts'
 import { scriptedIssuer, type ScriptedIssuer } from '../support/scripted-issuer.ts'
 
 // What goes wrong at the provider is written into logs with all its causes.
@@ -49,7 +49,7 @@ test.each([
       client: { ...client, method },
       user: () => ({ id: '7' }),
     })
-    const denial = await denialOf(() => authenticate(auth, bearerDoor(token)))
+    const denial = await denialOf(() => authenticate(auth, bearerRequest(token)))
     const written = inspect(denial, { depth: 20, showHidden: true }) + JSON.stringify(denial)
     for (const secret of ['MARKED', btoa('chat:MARKED-SECRET')]) expect(written).not.toContain(secret)
     expect(inspect(auth, { depth: 20, showHidden: true })).not.toContain('MARKED')

@@ -2,7 +2,7 @@ import { beforeEach, expect, test } from 'vitest'
 import { introspection, provider } from '../../src/auth/oidc.ts'
 import type { Authenticator } from '../../src/core/api/handshake.ts'
 import { type TestClock, testClock } from '../../src/testing/clock.ts'
-import { bearerDoor, verdict } from '../support/auth-request.ts'
+import { bearerRequest, verdict } from '../support/auth-request.ts'
 
 // Invented tokens must not push the answers about good ones out of memory, and cost one question each.
 const issuer = 'https://id.example'
@@ -35,7 +35,7 @@ beforeEach(() => {
   })
 })
 
-const ask = (token: string): Promise<unknown> => verdict(auth, bearerDoor(token))
+const ask = (token: string): Promise<unknown> => verdict(auth, bearerRequest(token))
 const questionsAbout = (token: string): number => asked.get(token) ?? 0
 
 // proves: invented-tokens

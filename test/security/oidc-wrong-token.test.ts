@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { testClock } from '../../src/testing/clock.ts'
-import { bearerDoor, denialOf, verdict } from '../support/auth-request.ts'
+import { bearerRequest, denialOf, verdict } from '../support/auth-request.ts'
 import { accessClaims, accessToken, accessTokens, logoutClaims, logoutSite } from '../support/oidc-tokens.ts'
 import { scriptedIssuer, type ScriptedIssuer } from '../support/scripted-issuer.ts'
 
@@ -13,7 +13,7 @@ beforeEach(async () => {
 afterEach(() => issuer.stop())
 
 const refused = async (token: string): Promise<string | undefined> =>
-  (await denialOf(() => accessTokens(issuer.issuer, { clock })(bearerDoor(token)))).detail
+  (await denialOf(() => accessTokens(issuer.issuer, { clock })(bearerRequest(token)))).detail
 
 // proves: wrong-token-kind
 describe('an ID token is no access token', () => {
@@ -56,7 +56,7 @@ describe('a token for another API opens nothing', () => {
     expect(
       await verdict(
         accessTokens(issuer.issuer, { clock }),
-        bearerDoor(await accessToken(issuer, clock, { aud })),
+        bearerRequest(await accessToken(issuer, clock, { aud })),
       ),
     ).toBe('401 invalid-token')
   })

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { jwt } from '../../src/auth/jwt.ts'
 import { Denial } from '../../src/wire/errors.ts'
 import { testClock } from '../../src/testing/clock.ts'
-import { denialOf, doorOf, verdict } from '../support/auth-request.ts'
+import { denialOf, authRequestOf, verdict } from '../support/auth-request.ts'
 import { handmade, seconds, secret } from '../support/tokens.ts'
 
 // A query parser that splits at every '=' makes a good token anonymous as soon as any value holds one more.
@@ -10,7 +10,7 @@ const clock = testClock()
 const token = handmade({ alg: 'HS256' }, { sub: '7', exp: seconds(clock) + 60 })
 const member = jwt({ secret, clock, user: ({ sub }) => ({ id: sub }) })
 const carriers = { query: { bearer: 'token' } }
-const asked = (query: string): Promise<unknown> => verdict(member, doorOf({ query, carriers }))
+const asked = (query: string): Promise<unknown> => verdict(member, authRequestOf({ query, carriers }))
 
 describe('a token in the query string', () => {
   test.each([
@@ -38,20 +38,22 @@ describe('a token in the query string', () => {
   // proves: cut-token
   test('keeps padding, slashes and pluses', () => {
     for (const value of ['YWJj+ZGVm/Zw==', 'YWJj%2BZGVm%2FZw%3D%3D'])
-      expect(doorOf({ query: `token=${value}`, carriers }).credentials.of('bearer')).toBe('YWJj+ZGVm/Zw==')
+      expect(authRequestOf({ query: `token=${value}`, carriers }).credentials.of('bearer')).toBe(
+        'YWJj+ZGVm/Zw==',
+      )
   })
 
   test('is decoded once and not twice', () => {
-    expect(doorOf({ query: 'token=a%252Eb', carriers }).credentials.of('bearer')).toBe('a%2Eb')
+    expect(authRequestOf({ query: 'token=a%252Eb', carriers }).credentials.of('bearer')).toBe('a%2Eb')
   })
 
   test('does not stay in the URL that application code sees', () => {
-    expect(doorOf({ query: `a=1&token=${token}`, carriers }).url.search).toBe('?a=1')
+    expect(authRequestOf({ query: `a=1&token=${token}`, carriers }).url.search).toBe('?a=1')
   })
 
   test('is refused, not ignored, where query tokens are off, and the refusal does not repeat it', () => {
     try {
-      doorOf({ query: `token=${token}` })
+      authRequestOf({ query: `token=${token}` })
       expect.unreachable('a query token was let through')
     } catch (error) {
       expect(error).toBeInstanceOf(Denial)

@@ -12,10 +12,10 @@ import { sessions } from '../../src/auth/sessions.ts'
 import { anyOf, type Authenticator } from '../../src/index.ts'
 import { testClock } from '../../src/testing.ts'
 import { password, presentKey, recorded, signedAtMs } from '../support/django-recorded.ts'
-import { doorOf } from '../support/auth-request.ts'
+import { authRequestOf } from '../support/auth-request.ts'
 import { handmade, secret } from '../support/tokens.ts'
 
-// A socket keeps its identity for as long as it is open; the door has every header and every credential of its handshake.
+// A socket keeps its identity for as long as it is open; the request has every header and every credential of its handshake.
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void // what the flag puts there
 
@@ -61,11 +61,11 @@ test.each<[string, Authenticator<unknown>, Readonly<Record<string, string>>]>([
   ['basic', basic({ realm: 'devices', check: find }), { authorization: `Basic ${btoa('ada:pw')}` }],
   ['anyOf', anyOf(jwt({ secret, user: find }), apiKeys({ find: () => null })), bearer],
 ])(
-  'an identity of %s does not hold the door that it came through',
+  'an identity of %s does not hold the request that it came through',
   async (_maker, authenticator, headers) => {
-    const { identity, door } = await entering(authenticator, headers)
+    const { identity, request } = await entering(authenticator, headers)
     expect(identity?.user).toEqual(user)
-    await expect.poll(() => isCollected(door)).toBe(true)
+    await expect.poll(() => isCollected(request)).toBe(true)
     expect((await identity?.renew?.())?.user ?? user).toEqual(user)
   },
 )
@@ -75,8 +75,8 @@ function isCollected(held: WeakRef<object>): boolean {
   return held.deref() === undefined
 }
 
-/** The door is held by nothing here once this has returned. */
+/** Nothing here holds the request once this has returned. */
 async function entering(authenticator: Authenticator<unknown>, headers: Readonly<Record<string, string>>) {
-  const door = doorOf({ headers })
-  return { identity: await authenticator(door), door: new WeakRef(door) }
+  const request = authRequestOf({ headers })
+  return { identity: await authenticator(request), request: new WeakRef(request) }
 }

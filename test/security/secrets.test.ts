@@ -18,7 +18,7 @@ import { carrierProtocol } from '../../src/wire/carrier.ts'
 import { Witness } from '../support/marks.ts'
 import { frame, goodbye, say } from '../transports/node/raw-client.ts'
 import { knock, upgradeHead } from '../transports/node/upgrade-head.ts'
-import { type MarkedCredentials, markedCredentials, markedDoors } from './marked-authenticators.ts'
+import { type MarkedCredentials, markedCredentials, markedAuthenticators } from './marked-authenticators.ts'
 
 // Every carrier and every authenticator, with credentials that can be recognised, and every way in which they can fail; then
 // all that left the doors is searched: what peers were sent, events, reports, the console, the store, and what applications see.
@@ -77,7 +77,7 @@ async function serving(witness: Witness, clock: Clock = systemClock) {
     },
   })
   ports.push(server)
-  const { auth, ticket } = markedDoors(server.store, clock)
+  const { auth, ticket } = markedAuthenticators(server.store, clock)
   const room = consumer(
     chat,
     { auth, authorize: () => ({ canWrite: true }), presence: () => ({}) },

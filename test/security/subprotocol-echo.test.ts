@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { separate } from '../../src/core/access/credentials.ts'
 import { answeredProtocol } from '../../src/core/access/denial-response.ts'
 import { carrierProtocol, protocolName } from '../../src/wire/carrier.ts'
-import { denialOf, doorOf, sourcesOf } from '../support/auth-request.ts'
+import { denialOf, authRequestOf, sourcesOf } from '../support/auth-request.ts'
 
 // A browser fails the connection when no offered subprotocol is answered; answering the one that holds the token leaks it.
 const token = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI3In0.c2lnbmF0dXJl'
@@ -27,7 +27,7 @@ test.each([
   ['the article, with a comma in an entry', `protocol, token,${token}`],
   ['a pair the wrong way round', `${token}, token`],
 ])('a list with %s is refused before anything is answered', async (_what, list) => {
-  const denial = await denialOf(() => doorOf({ headers: { 'sec-websocket-protocol': list } }))
+  const denial = await denialOf(() => authRequestOf({ headers: { 'sec-websocket-protocol': list } }))
   expect([denial.status, denial.reason, denial.httpOnly]).toEqual([400, 'bad-subprotocol', true])
   expect(`${denial.message} ${denial.detail}`).not.toContain(token)
 })

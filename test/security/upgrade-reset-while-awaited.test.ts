@@ -21,10 +21,10 @@ function slowly(): Slow {
   const application = consumer(
     slow,
     {
-      auth: async (door) => {
-        signals.push(door.signal)
+      auth: async (request) => {
+        signals.push(request.signal)
         await promise
-        return byName(door)
+        return byName(request)
       },
     },
     (socket) => {

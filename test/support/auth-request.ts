@@ -4,7 +4,7 @@ import { type Carriers } from '../../src/core/api/credentials.ts'
 import { type CredentialSources, separate } from '../../src/core/access/credentials.ts'
 import { Denial } from '../../src/wire/errors.ts'
 
-/** A request to the first door, as a transport would have read it. */
+/** A request to be authenticated, as a transport would have read it. */
 export interface Request {
   readonly headers?: Readonly<Record<string, string>>
   readonly path?: string
@@ -25,14 +25,14 @@ export function sourcesOf({ headers = {}, query = '' }: Request): CredentialSour
   }
 }
 
-/** The door of a request, with its credentials taken out by the code that transports use. */
-export function doorOf(request: Request): AuthRequest {
+/** What an authenticator is given of a request: its credentials are taken out by the code that transports use. */
+export function authRequestOf(request: Request): AuthRequest {
   const { headers = {}, path = '/ws/chat/lobby', carriers = {} } = request
   const { credentials, query } = separate(sourcesOf(request), carriers)
   const rest = new Headers(headers)
   rest.delete('cookie')
   return {
-    id: 'door-1',
+    id: 'request-1',
     url: new URL(`http://localhost${path}${query === '' ? '' : `?${query}`}`),
     path,
     headers: rest,
@@ -43,18 +43,18 @@ export function doorOf(request: Request): AuthRequest {
   }
 }
 
-/** The door of someone with a bearer token. */
-export function bearerDoor(token: string): AuthRequest {
-  return doorOf({ headers: { authorization: `Bearer ${token}` } })
+/** A request with a bearer token. */
+export function bearerRequest(token: string): AuthRequest {
+  return authRequestOf({ headers: { authorization: `Bearer ${token}` } })
 }
 
 /** What an authenticator says: who it is, `null`, or the status and short word of its denial. */
 export async function verdict<U>(
   authenticator: Authenticator<U>,
-  door: AuthRequest,
+  request: AuthRequest,
 ): Promise<Identity<U> | string | null> {
   try {
-    return await authenticator(door)
+    return await authenticator(request)
   } catch (error) {
     if (error instanceof Denial) return `${error.status} ${error.reason}`
     throw error

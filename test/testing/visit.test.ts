@@ -6,7 +6,7 @@ import { ada, byName, echo, grace, lines, mallory, room, type User } from '../co
 describe('a visit', () => {
   test('by a user asks no authenticator, by headers asks the real one', async () => {
     const asked: string[] = []
-    const watched: Authenticator<User> = async (door) => (asked.push(door.path), byName(door))
+    const watched: Authenticator<User> = async (request) => (asked.push(request.path), byName(request))
     const endpoint = consumer(lines, { auth: anyOf(watched) }, (socket) => ({
       open: () => socket.send(socket.user.name),
       message: () => {},

@@ -26,7 +26,7 @@ function memoryClient({ context, admit }: TransportParts, upgrade: UpgradeOf = {
   const received: Payload[] = []
   let closed: TransportClient['closed'] = null
   let refusal: TransportClient['refusal'] = null
-  const { handshake, host, far } = memoryHandshake(
+  const { handshake, host, clientSide } = memoryHandshake(
     context,
     { path, query, headers: sent, address: '192.0.2.1', known: null },
     {
@@ -47,6 +47,6 @@ function memoryClient({ context, admit }: TransportParts, upgrade: UpgradeOf = {
     get refusal() {
       return refusal
     },
-    ...far,
+    ...clientSide,
   }
 }

@@ -72,11 +72,11 @@ export function oidc<U>(options: OidcOptions<U>): Authenticator<U> {
     user: (claims: AccessClaims) => options.user(claims),
     subject: (claims: AccessClaims) => provider.subject(claims),
   }
-  const authenticator = async (door: AuthRequest): Promise<Identity<U> | null> => {
-    const value = door.credentials.of('bearer') ?? ''
+  const authenticator = async (request: AuthRequest): Promise<Identity<U> | null> => {
+    const value = request.credentials.of('bearer') ?? ''
     if (!isTokenOf(rules.claims.issuers, value)) return null
     return refusingBad({
-      verify: () => genuineToken(value, rules, () => limitLookup(door)),
+      verify: () => genuineToken(value, rules, () => limitLookup(request)),
       identify: (genuine) => {
         const token = verified(genuine, rules)
         return heldBy(holders, accessClaims(token.claims), factsOf(token, rules))

@@ -112,12 +112,12 @@ export function introspection<U>(options: IntrospectionOptions<U>): Authenticato
         return held && { ...held, renew: () => read(token, answers.fresh(token)) }
       },
     })
-  const authenticator = async (door: AuthRequest): Promise<Identity<U> | null> => {
-    const token = door.credentials.of('bearer')
+  const authenticator = async (request: AuthRequest): Promise<Identity<U> | null> => {
+    const token = request.credentials.of('bearer')
     if (token === null || !isTaken(token, options)) return null
     return read(
       token,
-      answers.known(token, () => limitLookup(door)),
+      answers.known(token, () => limitLookup(request)),
     )
   }
   return Object.assign(authenticator, { schemes: [scheme], limitsLookups: true } as const)

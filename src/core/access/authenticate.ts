@@ -23,13 +23,13 @@ const composite: unique symbol = Symbol('sallyport.composite')
  * for an answer. An identity that rests on a cookie needs an Origin: a browser always sends one, and a script
  * can send a token instead.
  */
-async function ask<U>(authenticator: Authenticator<U>, door: AuthRequest): Promise<Identity<U> | null> {
-  if (composite in authenticator) return authenticator(door)
+async function ask<U>(authenticator: Authenticator<U>, request: AuthRequest): Promise<Identity<U> | null> {
+  if (composite in authenticator) return authenticator(request)
   // what the authenticator does with the credential is not known: it may be a look-up
-  if (authenticator.limitsLookups !== true) limitLookup(door)
-  const { cookieReads } = door.credentials
-  const identity = await answer(authenticator, door)
-  if (identity !== null && door.credentials.cookieReads > cookieReads) assertOriginTold(door.origin)
+  if (authenticator.limitsLookups !== true) limitLookup(request)
+  const { cookieReads } = request.credentials
+  const identity = await answer(authenticator, request)
+  if (identity !== null && request.credentials.cookieReads > cookieReads) assertOriginTold(request.origin)
   return identity
 }
 
@@ -47,9 +47,9 @@ function assertOriginTold(origin: string | null): void {
   deny(403, 'origin-required', message, { httpOnly: origin === null })
 }
 
-async function answer<U>(authenticator: Authenticator<U>, door: AuthRequest): Promise<Identity<U> | null> {
+async function answer<U>(authenticator: Authenticator<U>, request: AuthRequest): Promise<Identity<U> | null> {
   try {
-    return dated(await authenticator(door))
+    return dated(await authenticator(request))
   } catch (error) {
     if (error instanceof Denial) throw error
     throw new Denial(503, 'unavailable', 'your identity could not be checked: come back later', {
@@ -67,18 +67,18 @@ async function answer<U>(authenticator: Authenticator<U>, door: AuthRequest): Pr
  */
 export async function authenticate<U>(
   authenticator: Authenticator<U>,
-  door: AuthRequest,
+  request: AuthRequest,
 ): Promise<Identity<U>> {
   // only the in-process transport of tests sets `known`, and the type of its visit() comes from this
   // authenticator
-  const identity = (door.known as Identity<U> | undefined) ?? (await ask(authenticator, door))
+  const identity = (request.known as Identity<U> | undefined) ?? (await ask(authenticator, request))
   if (identity !== null) return identity
-  refuseUnclaimed(door)
+  refuseUnclaimed(request)
   return deny(401, 'unauthenticated', 'sign in first')
 }
 
-function refuseUnclaimed(door: AuthRequest): void {
-  const { explicit } = door.credentials
+function refuseUnclaimed(request: AuthRequest): void {
+  const { explicit } = request.credentials
   if (explicit === null) return
   // a key that was sent in the place of a scheme is read as a scheme: only names that are no secret are
   // repeated
@@ -99,9 +99,9 @@ export function anyOf<A extends readonly Authenticator<unknown>[]>(
   ...authenticators: A
 ): Authenticator<UserOf<A[number]>> {
   for (const one of authenticators) assertKind('what anyOf() tries', one, anAuthenticator)
-  const first = async (door: AuthRequest): Promise<Identity<unknown> | null> => {
+  const first = async (request: AuthRequest): Promise<Identity<unknown> | null> => {
     for (const one of authenticators) {
-      const identity = await ask(one, door)
+      const identity = await ask(one, request)
       if (identity !== null) return identity
     }
     return null
@@ -121,10 +121,10 @@ export function optional<A extends Authenticator<unknown>>(
   authenticator: A,
 ): Authenticator<UserOf<A> | null> {
   assertKind('what optional() asks', authenticator, anAuthenticator)
-  const orGuest = async (door: AuthRequest): Promise<Identity<unknown>> => {
-    const identity = await ask(authenticator, door)
+  const orGuest = async (request: AuthRequest): Promise<Identity<unknown>> => {
+    const identity = await ask(authenticator, request)
     if (identity !== null) return identity
-    refuseUnclaimed(door)
+    refuseUnclaimed(request)
     return { user: null }
   }
   // an identity of A, or a guest
@@ -135,17 +135,17 @@ export function optional<A extends Authenticator<unknown>>(
  * Asks for no identity: every peer is a guest. A credential that no authenticator knows is refused all the
  * same.
  */
-export const anyone: Authenticator<null> = async (door) => {
-  refuseUnclaimed(door)
+export const anyone: Authenticator<null> = async (request) => {
+  refuseUnclaimed(request)
   return { user: null }
 }
 
 function withSchemes<U>(
-  asked: (door: AuthRequest) => Promise<Identity<U> | null>,
+  authenticator: (request: AuthRequest) => Promise<Identity<U> | null>,
   parts: readonly Authenticator<unknown>[],
 ): Authenticator<U> {
   const schemes: readonly SecurityScheme[] = parts.flatMap((part) => part.schemes ?? [])
-  return Object.assign(asked, { schemes, [composite]: true })
+  return Object.assign(authenticator, { schemes, [composite]: true })
 }
 
 /**

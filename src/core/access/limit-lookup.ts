@@ -3,7 +3,7 @@ import type { Credentials } from '../api/credentials.ts'
 import { isRecord } from '../../wire/json.ts'
 import { assertKind, type OptionKind } from '../../wire/options.ts'
 
-const aDoor: OptionKind = {
+const authRequestKind: OptionKind = {
   wanted: 'what an authenticator is asked with',
   is: (value) => isRecord(value) && isRecord(value['credentials']),
 }
@@ -21,17 +21,17 @@ const lookupLimits = new WeakMap<Credentials, () => void>()
  * @throws Denial 429 `too-many-failures` when the network has brought too many bad credentials, with the time in which one
  * more may be looked up
  * @example
- * const robot: Authenticator<Robot> = async (door) => {
- *   const key = door.credentials.of('key')
+ * const robot: Authenticator<Robot> = async (request) => {
+ *   const key = request.credentials.of('key')
  *   if (key === null) return null
- *   limitLookup(door)
+ *   limitLookup(request)
  *   return (await robots.byKey(key)) ?? deny(401, 'unknown-key')
  * }
  * export const robots = Object.assign(robot, { limitsLookups: true } as const)
  */
-export function limitLookup(door: Pick<AuthRequest, 'credentials'>): void {
-  assertKind('what limitLookup() takes', door, aDoor)
-  lookupLimits.get(door.credentials)?.()
+export function limitLookup(request: Pick<AuthRequest, 'credentials'>): void {
+  assertKind('what limitLookup() takes', request, authRequestKind)
+  lookupLimits.get(request.credentials)?.()
 }
 
 /** Sets what {@link limitLookup} does for these credentials: it throws when the budget is used up. */

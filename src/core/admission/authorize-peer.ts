@@ -33,13 +33,13 @@ export interface Arrival {
  */
 export async function authenticateAndAuthorize(
   { handshake, context, contract, options, params }: Arrival,
-  asked: AuthRequest = handshake[authRequest],
+  request: AuthRequest = handshake[authRequest],
 ): Promise<AuthorizedPeer> {
   let known: AuthenticatedPeer | null = null
   try {
     await assertRevocationsKnown(context)
     const accessVersion = context.accessCommands.version
-    const identity = await countingFailures(handshake, asked, () => authenticate(options.auth, asked))
+    const identity = await countingFailures(handshake, request, () => authenticate(options.auth, request))
     const subject = subjectOf(identity, handshake.id)
     known = { identity, subject }
     const grant = await callAuthorize(options, {
@@ -48,7 +48,7 @@ export async function authenticateAndAuthorize(
       scopes: identity.scopes ?? [],
       params,
       why: 'open',
-      signal: asked.signal,
+      signal: request.signal,
     })
     return { identity, subject, params, path: contract.template.build(params), grant, accessVersion }
   } catch (error) {

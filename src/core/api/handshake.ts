@@ -3,7 +3,7 @@ import type { Credentials } from './credentials.ts'
 import type { Identity } from './identity.ts'
 
 /** The whole of a handshake, with its credentials, for authenticators alone. */
-export const authRequest: unique symbol = Symbol('sallyport.door')
+export const authRequest: unique symbol = Symbol('sallyport.authRequest')
 
 /** A handshake: an upgrade request that may be accepted or denied. It holds no credential. */
 export interface Handshake {

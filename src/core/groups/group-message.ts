@@ -20,9 +20,9 @@ export interface GroupMessage {
   readonly trace?: TraceContext
 }
 
-/** Encodes a dispatch: the length of its head in four bytes, the head as JSON, the data. */
-export function packDispatch(dispatch: GroupMessage): Uint8Array {
-  const { type, body, slow, key, except, trace } = dispatch
+/** Encodes a group message: the length of its head in four bytes, the head as JSON, the data. */
+export function packGroupMessage(message: GroupMessage): Uint8Array {
+  const { type, body, slow, key, except, trace } = message
   const text = new TextEncoder()
   const fields = text.encode(JSON.stringify({ type, slow, key, except, trace, kind: body.kind }))
   const data = body.kind === 'binary' ? body.bytes : text.encode(body.kind === 'json' ? body.json : body.text)
@@ -34,18 +34,18 @@ export function packDispatch(dispatch: GroupMessage): Uint8Array {
 }
 
 /**
- * Decodes a dispatch of another node or a store; `null` when it is malformed. The content of a layer is
+ * Decodes a group message of another node or a store; `null` when it is malformed. The content of a layer is
  * checked, not trusted.
  */
-export function unpackDispatch(packed: Uint8Array): GroupMessage | null {
+export function unpackGroupMessage(packed: Uint8Array): GroupMessage | null {
   if (packed.length < 4) return null
   const end = 4 + new DataView(packed.buffer, packed.byteOffset).getUint32(0)
   if (packed.length < end) return null
   const head = parseRecord(decodeUtf8(packed.subarray(4, end)))
-  return head === null ? null : dispatchOf(head, packed.subarray(end))
+  return head === null ? null : groupMessageOf(head, packed.subarray(end))
 }
 
-function dispatchOf(head: Readonly<Record<string, unknown>>, data: Uint8Array): GroupMessage | null {
+function groupMessageOf(head: Readonly<Record<string, unknown>>, data: Uint8Array): GroupMessage | null {
   const { type, slow, key, except, kind } = head
   const trace = traceOf(head['trace'])
   if (typeof key !== 'string' || !isSlow(slow) || !isNameOrNull(type) || !isNameOrNull(except)) return null

@@ -3,7 +3,7 @@ import { encodeMessage, type Position } from '../../wire/frame.ts'
 import { encodePlain } from '../../wire/plain.ts'
 import { type Connection, Packet } from '../api/connection.ts'
 import type { Clock } from '../../wire/clock.ts'
-import { type GroupMessage, packDispatch, unpackDispatch } from './group-message.ts'
+import { type GroupMessage, packGroupMessage, unpackGroupMessage } from './group-message.ts'
 import { HistoryFeed } from './history-feed.ts'
 import type { Address } from './address.ts'
 import {
@@ -65,7 +65,7 @@ interface SendQueue {
 /** A kept message of the history of a group. */
 export interface HistoryEntry {
   readonly at: Position
-  readonly dispatch: GroupMessage
+  readonly message: GroupMessage
 }
 
 /** What groups need. */
@@ -111,16 +111,16 @@ export class Groups {
    * Sends to all members: to local ones at once, to the others through the layer. Resolves when the layer has
    * accepted it.
    */
-  async send(address: Address, dispatch: GroupMessage, kept: boolean): Promise<number> {
+  async send(address: Address, message: GroupMessage, kept: boolean): Promise<number> {
     const { history } = address.contract
     const { key } = address
     const queue = this.#queues.get(key)
-    if (history === undefined || (!kept && queue === undefined)) return this.#deliver(address, dispatch)
+    if (history === undefined || (!kept && queue === undefined)) return this.#deliver(address, message)
     const before = kept && queue?.isKept === true ? queue.before : queue?.through
     const sending = this.#inTurn(before, () =>
       kept
-        ? this.#keep(address, dispatch, { ...rulesOf(history), id: newId() })
-        : this.#deliver(address, dispatch),
+        ? this.#keep(address, message, { ...rulesOf(history), id: newId() })
+        : this.#deliver(address, message),
     )
     const through = settledAfter(queue?.through, sending)
     this.#queues.set(key, { isKept: kept, before, through })
@@ -140,8 +140,8 @@ export class Groups {
     if (history === undefined) return { complete: after === null, kept: [] }
     const { entries, complete } = await this.#link.range(address.key, rulesOf(history), after ?? 'all')
     const kept = entries.flatMap(({ at, value }) => {
-      const dispatch = unpackDispatch(value)
-      return dispatch === null ? [] : [{ at, dispatch }]
+      const message = unpackGroupMessage(value)
+      return message === null ? [] : [{ at, message }]
     })
     return { complete, kept }
   }
@@ -165,19 +165,19 @@ export class Groups {
    * Appends and publishes in one step. Members here get the message when the layer delivers it, or when its
    * publication resolves, whichever comes first.
    */
-  async #keep(address: Address, dispatch: GroupMessage, keep: Keep): Promise<number> {
-    const placed = await this.#link.publish(address.key, () => packDispatch(dispatch), keep)
+  async #keep(address: Address, message: GroupMessage, keep: Keep): Promise<number> {
+    const placed = await this.#link.publish(address.key, () => packGroupMessage(message), keep)
     const room = this.#rooms.get(address.key)
     if (room === undefined || placed === null) return 0
-    hear(room, dispatch, placed)
-    return receiversOf(room, dispatch)
+    hear(room, message, placed)
+    return receiversOf(room, message)
   }
 
-  async #deliver(address: Address, dispatch: GroupMessage): Promise<number> {
+  async #deliver(address: Address, message: GroupMessage): Promise<number> {
     const room = this.#rooms.get(address.key)
-    const told = room === undefined ? 0 : receiversOf(room, dispatch)
-    if (room !== undefined) hear(room, dispatch, null)
-    await this.#link.publish(address.key, () => packDispatch(dispatch))
+    const told = room === undefined ? 0 : receiversOf(room, message)
+    if (room !== undefined) hear(room, message, null)
+    await this.#link.publish(address.key, () => packGroupMessage(message))
     return told
   }
 
@@ -185,7 +185,7 @@ export class Groups {
     const known = this.#rooms.get(address.key)
     if (known !== undefined) return known
     const isKept = address.contract.history !== undefined
-    const feed = isKept ? this.#feed(address, (dispatch, sentAt) => deliver(room, dispatch, sentAt)) : null
+    const feed = isKept ? this.#feed(address, (message, sentAt) => deliver(room, message, sentAt)) : null
     const subscribed = this.#link.subscribe(address.key, (delivery) => this.#hear(room, delivery))
     const ready = feed === null ? subscribed : this.#begun(address, { subscribed, feed })
     const room: LocalGroup = {
@@ -212,7 +212,7 @@ export class Groups {
     return unsubscribe
   }
 
-  #feed(address: Address, hand: (dispatch: GroupMessage, sentAt: number) => void): HistoryFeed | null {
+  #feed(address: Address, hand: (message: GroupMessage, sentAt: number) => void): HistoryFeed | null {
     const { contract, key } = address
     if (contract.history === undefined) return null
     const { link, clock } = this.#parts
@@ -232,10 +232,10 @@ export class Groups {
     // a subscription may end after the next one to the same group has begun
     if (this.#rooms.get(address.key) !== room) return
     if (lost) this.#missed(address, false)
-    const dispatch = unpackDispatch(bytes)
-    if (dispatch === null)
+    const message = unpackGroupMessage(bytes)
+    if (message === null)
       this.#report(new TypeError('a message from the layer is malformed'), `hearing ${address.contract.path}`)
-    else hear(room, dispatch, placed)
+    else hear(room, message, placed)
   }
 
   readonly #release = (room: LocalGroup): void => {
@@ -295,9 +295,9 @@ function rulesOf({ size, forMs }: { readonly size: number; readonly forMs: numbe
   return { space: 'history', size, forMs }
 }
 
-function hear(room: LocalGroup, dispatch: GroupMessage, placing: Placing | null): void {
-  if (room.feed === null) deliver(room, dispatch, Number.POSITIVE_INFINITY)
-  else room.feed.hear(dispatch, placing)
+function hear(room: LocalGroup, message: GroupMessage, placing: Placing | null): void {
+  if (room.feed === null) deliver(room, message, Number.POSITIVE_INFINITY)
+  else room.feed.hear(message, placing)
 }
 
 function receiversOf({ members }: LocalGroup, { except }: GroupMessage): number {
@@ -310,11 +310,11 @@ function receiversOf({ members }: LocalGroup, { except }: GroupMessage): number 
  * Delivers a message to the members that had joined before it was sent: encoded at most once for each wire,
  * the same packet for all.
  */
-function deliver(room: LocalGroup, dispatch: GroupMessage, sentAt: number): void {
+function deliver(room: LocalGroup, message: GroupMessage, sentAt: number): void {
   const { address, members, since } = room
-  const { except } = dispatch
-  const plain = lazily(() => packet(address, dispatch, encodePlain(dispatch.type, dispatch.body)))
-  const framed = byPath((path) => packet(address, dispatch, framePayload(path, dispatch)))
+  const { except } = message
+  const plain = lazily(() => packet(address, message, encodePlain(message.type, message.body)))
+  const framed = byPath((path) => packet(address, message, framePayload(path, message)))
   for (const member of members) {
     if (member.id === except || (since?.get(member) ?? 0) > sentAt) continue
     member.connection.send(member.framed ? framed(address.path ?? member.path) : plain())

@@ -1,6 +1,6 @@
 import type { Position } from '../../wire/frame.ts'
 import type { Clock } from '../../wire/clock.ts'
-import { type GroupMessage, unpackDispatch } from './group-message.ts'
+import { type GroupMessage, unpackGroupMessage } from './group-message.ts'
 import type { Link, LogRules, Placing } from '../api/layer.ts'
 
 /** What a feed needs. */
@@ -10,7 +10,7 @@ export interface HistoryFeedParts {
   readonly rules: LogRules
   readonly clock: Pick<Clock, 'monotonic'>
   /** Delivers a message to those who were members at that moment of the monotonic clock. */
-  deliver(dispatch: GroupMessage, sentAt: number): void
+  deliver(message: GroupMessage, sentAt: number): void
   /**
    * Reports messages that members do not get: kept messages that could not be read again, or others that
    * could not wait.
@@ -20,7 +20,7 @@ export interface HistoryFeedParts {
 
 /** A message as it was received; `placing` is `null` when it is not kept. */
 interface HeardMessage {
-  readonly dispatch: GroupMessage
+  readonly message: GroupMessage
   readonly placing: Placing | null
   readonly sentAt: number
 }
@@ -58,8 +58,8 @@ export class HistoryFeed {
     if (this.#last === null) this.#reach(head, this.#parts.clock.monotonic())
   }
 
-  hear(dispatch: GroupMessage, placing: Placing | null): void {
-    this.#offer({ dispatch, placing, sentAt: this.#parts.clock.monotonic() })
+  hear(message: GroupMessage, placing: Placing | null): void {
+    this.#offer({ message, placing, sentAt: this.#parts.clock.monotonic() })
   }
 
   #offer(heard: HeardMessage): void {
@@ -91,11 +91,11 @@ export class HistoryFeed {
   }
 
   /** Delivers a message, unless it was delivered already. */
-  #take({ dispatch, placing, sentAt }: HeardMessage): void {
-    if (placing === null) return this.#parts.deliver(dispatch, sentAt)
+  #take({ message, placing, sentAt }: HeardMessage): void {
+    if (placing === null) return this.#parts.deliver(message, sentAt)
     if (this.#isBehind(placing.at)) return
     this.#reach(placing.at, sentAt)
-    this.#parts.deliver({ ...dispatch, at: placing.at }, sentAt)
+    this.#parts.deliver({ ...message, at: placing.at }, sentAt)
   }
 
   /** Reads the messages that are missing before this one. When that fails, members continue without them. */
@@ -137,8 +137,8 @@ export class HistoryFeed {
     const until = waiting.find(({ placing }) => placing !== null)?.placing?.at
     for (const { at, prev, value, ageMs } of entries) {
       if (until !== undefined && isSame(at, until)) return
-      const dispatch = unpackDispatch(value)
-      if (dispatch !== null) this.#take({ dispatch, placing: { at, prev }, sentAt: now - ageMs })
+      const message = unpackGroupMessage(value)
+      if (message !== null) this.#take({ message, placing: { at, prev }, sentAt: now - ageMs })
       else if (!this.#isBehind(at)) this.#reach(at, now - ageMs)
     }
   }

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { issuerScoped, oidc, type OidcOptions, provider } from '../../../src/auth/oidc.ts'
 import { type TestClock, testClock } from '../../../src/testing/clock.ts'
-import { bearerDoor, denialOf, verdict } from '../../support/auth-request.ts'
+import { bearerRequest, denialOf, verdict } from '../../support/auth-request.ts'
 import { scriptedIssuer, type ScriptedIssuer } from '../../support/scripted-issuer.ts'
 import { seconds } from '../../support/tokens.ts'
 
@@ -39,7 +39,7 @@ const asked = async (
     user: ({ sub }) => ({ id: sub }),
     ...options,
   })
-  return verdict(auth, bearerDoor(await issuer.sign({ ...claims(), ...changed }, header)))
+  return verdict(auth, bearerRequest(await issuer.sign({ ...claims(), ...changed }, header)))
 }
 
 test('a token names its user, itself, its session, its scopes and its times', async () => {
@@ -118,7 +118,7 @@ test('the reason is for operators, and holds nothing of the token', async () => 
     user: () => null,
   })
   const token = await issuer.sign({ ...claims(), jti: undefined }, { typ: 'at+jwt' })
-  const denial = await denialOf(() => auth(bearerDoor(token)))
+  const denial = await denialOf(() => auth(bearerRequest(token)))
   expect([denial.message, denial.detail]).toEqual(['the token is not valid', 'the claim jti is missing'])
 })
 

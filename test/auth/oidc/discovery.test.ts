@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { oidc, type Provider, provider } from '../../../src/auth/oidc.ts'
 import { authenticate } from '../../../src/core/access/authenticate.ts'
 import { type TestClock, testClock } from '../../../src/testing/clock.ts'
-import { bearerDoor, denialOf, verdict } from '../../support/auth-request.ts'
+import { bearerRequest, denialOf, verdict } from '../../support/auth-request.ts'
 import { scriptedIssuer, type ScriptedIssuer } from '../../support/scripted-issuer.ts'
 import { seconds } from '../../support/tokens.ts'
 
@@ -22,7 +22,7 @@ const away: RequestListener = (_request, response) => response.writeHead(503).en
 
 test('nothing is fetched before the first token', async () => {
   const auth = oidc({ provider: one, audience: 'api', user: () => ({ id: '7' }) })
-  expect(await auth(bearerDoor('opaque'))).toBeNull()
+  expect(await auth(bearerRequest('opaque'))).toBeNull()
   expect(issuer.asked).toEqual([])
 })
 
@@ -84,12 +84,12 @@ test('keys are looked for where the document says that they are now', async () =
       },
       { typ: 'at+jwt' },
     )
-  expect(await verdict(auth, bearerDoor(await token()))).toMatchObject({ user: { id: '7' } })
+  expect(await verdict(auth, bearerRequest(await token()))).toMatchObject({ user: { id: '7' } })
   issuer.document['jwks_uri'] = `${issuer.issuer}/moved`
   await clock.advance(3_600_000)
   await one.metadata()
   await expect.poll(async () => (await one.metadata()).jwks.pathname).toBe('/moved')
-  await expect(verdict(auth, bearerDoor(await token()))).rejects.toThrow('/moved could not be fetched')
+  await expect(verdict(auth, bearerRequest(await token()))).rejects.toThrow('/moved could not be fetched')
 })
 
 test('what is known of a provider that is away holds for a day, and no longer', async () => {
@@ -106,11 +106,11 @@ describe('a provider that is away at the start', () => {
     issuer.answer('openid', away)
     const auth = oidc({ provider: one, audience: 'api', user: () => ({ id: '7' }) })
     const token = await issuer.sign({ iss: issuer.issuer }, { typ: 'at+jwt' })
-    const denial = await denialOf(() => authenticate(auth, bearerDoor(token)))
+    const denial = await denialOf(() => authenticate(auth, bearerRequest(token)))
     expect([denial.status, denial.reason]).toEqual([503, 'unavailable'])
     issuer.answer('openid', null)
     await clock.advance(1_000)
-    expect(await verdict(auth, bearerDoor(token))).toBe('401 invalid-token')
+    expect(await verdict(auth, bearerRequest(token))).toBe('401 invalid-token')
   })
 
   // proves: provider-away

@@ -4,7 +4,7 @@ import { introspection, issuerScoped, type IntrospectionOptions, provider } from
 import type { Authenticator } from '../../../src/core/api/handshake.ts'
 import { authenticate } from '../../../src/core/access/authenticate.ts'
 import { type TestClock, testClock } from '../../../src/testing/clock.ts'
-import { bearerDoor, denialOf, doorOf, verdict } from '../../support/auth-request.ts'
+import { bearerRequest, denialOf, authRequestOf, verdict } from '../../support/auth-request.ts'
 import { heldBack, scriptedIssuer, type ScriptedIssuer } from '../../support/scripted-issuer.ts'
 import { seconds } from '../../support/tokens.ts'
 
@@ -33,9 +33,9 @@ const about = (changed: Record<string, unknown> = {}): Record<string, unknown> =
   ...changed,
 })
 
-const ask = (token = 'opaque', one = auth) => verdict(one, bearerDoor(token))
+const ask = (token = 'opaque', one = auth) => verdict(one, bearerRequest(token))
 const identityOf = async (token = 'opaque') => {
-  const identity = await auth(bearerDoor(token))
+  const identity = await auth(bearerRequest(token))
   if (identity?.renew === undefined) throw new Error('there is no identity that can be asked again')
   return { ...identity, renew: identity.renew }
 }
@@ -75,7 +75,7 @@ describe('what is asked', () => {
   })
 
   test('a request without a token asks the provider nothing', async () => {
-    expect(await verdict(auth, doorOf({}))).toBeNull()
+    expect(await verdict(auth, authRequestOf({}))).toBeNull()
     expect(issuer.introspected).toEqual([])
   })
 
@@ -245,7 +245,7 @@ describe('what is kept', () => {
     issuer.answer('introspection', slow.listener)
     const waiting = Array.from({ length: 64 }, (_, index) => ask(`token-${index}`))
     await slow.asked
-    const denial = await denialOf(() => auth(bearerDoor('one-more')))
+    const denial = await denialOf(() => auth(bearerRequest('one-more')))
     expect([denial.status, denial.retryAfterMs]).toEqual([503, 1_000])
     // what is known, and what is under way, is answered
     expect(await ask()).toMatchObject({ user: { id: '7' } })
@@ -335,7 +335,7 @@ describe('an endpoint', () => {
         ? response.writeHead(answer, { location: '/introspect' }).end()
         : response.end(answer),
     )
-    const { status, cause } = await denialOf(() => authenticate(auth, bearerDoor('opaque')))
+    const { status, cause } = await denialOf(() => authenticate(auth, bearerRequest('opaque')))
     expect(status).toBe(503)
     expect(String(cause)).toContain('the introspection endpoint gave no answer')
   })

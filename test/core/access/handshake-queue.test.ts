@@ -8,69 +8,69 @@ import { testServer, visit } from '../../../src/testing.ts'
 
 const small = limitsWith({ handshakesAtOnce: 2, handshakesWaiting: 1, handshakeMs: 5_000 })
 
-function gate(): { gate: HandshakeQueue; clock: ReturnType<typeof testClock> } {
+function handshakeQueue(): { queue: HandshakeQueue; clock: ReturnType<typeof testClock> } {
   const clock = testClock()
-  return { gate: new HandshakeQueue(small, clock), clock }
+  return { queue: new HandshakeQueue(small, clock), clock }
 }
 
 const never = (): AbortSignal => new AbortController().signal
 
 // proves: handshake-flood
 test('so many of one address are worked on, so many wait, and the rest is 503', async () => {
-  const { gate: door } = gate()
-  const [first, second] = [await door.enter('192.0.2.1', never()), await door.enter('192.0.2.1', never())]
-  const third = door.enter('192.0.2.1', never())
-  await expect(door.enter('192.0.2.1', never())).rejects.toMatchObject({ status: 503, httpOnly: true })
-  const elsewhere = await door.enter('192.0.2.2', never())
+  const { queue } = handshakeQueue()
+  const [first, second] = [await queue.enter('192.0.2.1', never()), await queue.enter('192.0.2.1', never())]
+  const third = queue.enter('192.0.2.1', never())
+  await expect(queue.enter('192.0.2.1', never())).rejects.toMatchObject({ status: 503, httpOnly: true })
+  const elsewhere = await queue.enter('192.0.2.2', never())
   first()
   const leave = await third
   for (const one of [second, leave, elsewhere]) one()
-  expect(door.size).toBe(0)
+  expect(queue.size).toBe(0)
 })
 
 test('a place that is given back twice is given back once', async () => {
-  const { gate: door } = gate()
-  const first = await door.enter('192.0.2.1', never())
-  await door.enter('192.0.2.1', never())
+  const { queue } = handshakeQueue()
+  const first = await queue.enter('192.0.2.1', never())
+  await queue.enter('192.0.2.1', never())
   first()
   first()
-  await door.enter('192.0.2.1', never())
-  const waiting = door.enter('192.0.2.1', never())
+  await queue.enter('192.0.2.1', never())
+  const waiting = queue.enter('192.0.2.1', never())
   await expect(Promise.race([waiting, settled().then(() => 'waits')])).resolves.toBe('waits')
 })
 
 test('a handshake that ends while it waits gives up its place in the queue', async () => {
-  const { gate: door } = gate()
-  const [first, second] = [await door.enter('192.0.2.1', never()), await door.enter('192.0.2.1', never())]
+  const { queue } = handshakeQueue()
+  const [first, second] = [await queue.enter('192.0.2.1', never()), await queue.enter('192.0.2.1', never())]
   const gone = new AbortController()
-  const third = door.enter('192.0.2.1', gone.signal)
+  const third = queue.enter('192.0.2.1', gone.signal)
   gone.abort()
   await expect(third).rejects.toMatchObject({ status: 503 })
-  const fourth = door.enter('192.0.2.1', never())
+  const fourth = queue.enter('192.0.2.1', never())
   first()
   second()
   ;(await fourth)()
-  expect(door.size).toBe(0)
+  expect(queue.size).toBe(0)
 })
 
 test('work that never ends gives its place back when the time of a handshake is over', async () => {
-  const { gate: door, clock } = gate()
-  await door.enter('192.0.2.1', never())
-  await door.enter('192.0.2.1', never())
+  const { queue, clock } = handshakeQueue()
+  await queue.enter('192.0.2.1', never())
+  await queue.enter('192.0.2.1', never())
   await clock.advance(4_999)
-  expect(door.size).toBe(1)
+  expect(queue.size).toBe(1)
   await clock.advance(1)
-  expect(door.size).toBe(0)
+  expect(queue.size).toBe(0)
 })
 
 test('a peer that has gone keeps the place of the work it has caused', async () => {
-  const { gate: door } = gate()
+  const { queue } = handshakeQueue()
   const gone = new AbortController()
-  await door.enter('192.0.2.1', gone.signal)
-  await door.enter('192.0.2.1', gone.signal)
+  await queue.enter('192.0.2.1', gone.signal)
+  await queue.enter('192.0.2.1', gone.signal)
   gone.abort()
   await settled()
-  const third = door.enter('192.0.2.1', never())
+  const third = queue.enter('192.0.2.1', never())
   await expect(Promise.race([third, settled().then(() => 'waits')])).resolves.toBe('waits')
 })
 
@@ -83,10 +83,10 @@ test.each([
   ['1:2:3:4:5:6:7:8', '1:2:3:5:5:6:7:8', false],
   ['192.0.2.1', '192.0.2.2', false],
 ])('%s and %s stand in one line: %s', async (one, other, same) => {
-  const { gate: door } = gate()
-  await door.enter(one, never())
-  await door.enter(other, never())
-  expect(door.size).toBe(same ? 1 : 2)
+  const { queue } = handshakeQueue()
+  await queue.enter(one, never())
+  await queue.enter(other, never())
+  expect(queue.size).toBe(same ? 1 : 2)
 })
 
 test('an application that never settles does not shut its address out for good', async () => {
@@ -103,10 +103,10 @@ test('an application that never settles does not shut its address out for good',
 })
 
 test('a handshake that has ended before it had to wait takes no place in the queue', async () => {
-  const { gate: door } = gate()
-  const [first] = [await door.enter('192.0.2.1', never()), await door.enter('192.0.2.1', never())]
-  await expect(door.enter('192.0.2.1', AbortSignal.abort())).rejects.toMatchObject({ status: 503 })
-  const waiting = door.enter('192.0.2.1', never())
+  const { queue } = handshakeQueue()
+  const [first] = [await queue.enter('192.0.2.1', never()), await queue.enter('192.0.2.1', never())]
+  await expect(queue.enter('192.0.2.1', AbortSignal.abort())).rejects.toMatchObject({ status: 503 })
+  const waiting = queue.enter('192.0.2.1', never())
   first()
   await expect(waiting).resolves.toBeTypeOf('function')
 })

@@ -124,14 +124,14 @@ test('a socket that ends while the layer is asked is neither inside nor refused'
   const server = testServer({ layer: slowLayer(layerAnswers), on: (event) => events.push(event) })
   const visitor = { path: '/ws/chat/lobby', query: '', headers: new Headers(), address: '192.0.2.1' }
   const silent = { message: () => {}, ended: () => {} }
-  const { handshake, host, far } = memoryHandshake(
+  const { handshake, host, clientSide } = memoryHandshake(
     server[serverContext],
     { ...visitor, known: { user: ada } },
     silent,
   )
   const coming = runAdmission(room, { handshake, host })
   await settled()
-  far.cut()
+  clientSide.cut()
   answer()
   expect(await coming).toBeNull()
   expect([events, server.connections, server[serverContext].groups.size]).toEqual([[], 0, 0])

@@ -21,8 +21,8 @@ interface People {
 /** A hall whose people may change while they are inside. Ghosts are not shown; a broken one cannot be. */
 function hallOf({ roles, names }: People) {
   const found = (user: User): User => ({ ...user, name: names[user.id] ?? user.name })
-  const auth: Authenticator<User> = async (door) => {
-    const identity = await byName(door)
+  const auth: Authenticator<User> = async (request) => {
+    const identity = await byName(request)
     return identity && { ...identity, renew: async () => ({ user: found(identity.user) }) }
   }
   return consumer(

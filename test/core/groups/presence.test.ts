@@ -41,7 +41,7 @@ test('a peer that goes while the layer is asked is never seen', async () => {
   const server = testServer({ layer: slow(memory(), 'presence/', layerAnswers), report: () => {} })
   const { memoryHandshake } = await import('../../../src/transports/memory.ts')
   const { runAdmission } = await import('../../../src/core/admission/admit.ts')
-  const { handshake, host, far } = memoryHandshake(
+  const { handshake, host, clientSide } = memoryHandshake(
     server[serverContext],
     {
       path: '/ws/hall',
@@ -54,7 +54,7 @@ test('a peer that goes while the layer is asked is never seen', async () => {
   )
   const knocking = runAdmission(entering, { handshake, host })
   await settled()
-  far.cut()
+  clientSide.cut()
   answer()
   await knocking
   const alice = await visit(entering, {}, { user: ada, server })

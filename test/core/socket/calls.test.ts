@@ -44,7 +44,7 @@ async function speak(application: Application, server: Server) {
   const frames: unknown[] = []
   const ended: number[] = []
   const headers = new Headers({ 'sec-websocket-protocol': 'sallyport.v1' })
-  const { handshake, host, far } = memoryHandshake(
+  const { handshake, host, clientSide } = memoryHandshake(
     server[serverContext],
     { path, query: '', headers, address: '192.0.2.1', known: null },
     { message: (payload) => frames.push(JSON.parse(String(payload))), ended: (code) => ended.push(code) },
@@ -52,10 +52,10 @@ async function speak(application: Application, server: Server) {
   expect(await runAdmission(application, { handshake, host })).toBeNull()
   frames.length = 0
   const send = async (frame: object): Promise<void> => {
-    far.send(JSON.stringify({ in: path, ...frame }))
+    clientSide.send(JSON.stringify({ in: path, ...frame }))
     await settled()
   }
-  return { frames, ended, far, send }
+  return { frames, ended, clientSide, send }
 }
 
 const call = (id: string, data: unknown = { n: 21 }) => ({ op: 'call', type: 'double', id, data })
@@ -153,9 +153,9 @@ test('a cancelled call whose handler goes on is answered 499, and its result is 
 
 test('a call that its peer has left behind is neither a fault nor a refused message', async () => {
   const { faults, told, server, open } = world(untilAborted)
-  const { far, send } = await speak(open, server)
+  const { clientSide, send } = await speak(open, server)
   await send(call('1'))
-  far.cut()
+  clientSide.cut()
   await settled()
   expect([faults, told]).toEqual([[], ['accepted', 'left']])
 })

@@ -406,7 +406,7 @@ test('nothing is handed to a wire that has ended: not what a handler says, nor w
     close: () => socket.send('goodbye'),
   }))
   const headers = new Headers({ 'x-test-user': 'Ada', 'sec-websocket-protocol': 'sallyport.v1' })
-  const { handshake, host, far } = memoryHandshake(
+  const { handshake, host, clientSide } = memoryHandshake(
     server[serverContext],
     { path: '/ws/lines', query: '', headers, address: '192.0.2.1', known: null },
     { message: () => {}, ended: () => {} },
@@ -418,8 +418,8 @@ test('nothing is handed to a wire that has ended: not what a handler says, nor w
     return { ...wire, send: (packet) => (sent++, wire.send(packet)) }
   }
   expect(await runAdmission(parting, { handshake, host })).toBeNull()
-  far.send('{"op":"msg","in":"/ws/lines","id":"1","data":"hello"}')
-  far.cut()
+  clientSide.send('{"op":"msg","in":"/ws/lines","id":"1","data":"hello"}')
+  clientSide.cut()
   await settled()
   const before = sent
   go()

@@ -37,14 +37,14 @@ function world(handshakeMs = 5_000) {
   const began = clock.now()
   const tokens = new Map<string, Token>()
   const state = { right: { canWrite: true } as { canWrite: boolean } | null, away: false, slow: false }
-  const doors: { path: string; origin: string | null; url: string }[] = []
+  const requests: { path: string; origin: string | null; url: string }[] = []
   const waiting = Promise.withResolvers<void>()
   const auth: Authenticator<User> = async ({ credentials, path, origin, url }) => {
     const name = credentials.of('bearer')
     if (name === null) return null
     if (state.away) throw new Error('the directory is away')
     if (state.slow) await waiting.promise
-    doors.push({ path, origin, url: url.href })
+    requests.push({ path, origin, url: url.href })
     const { minutes, ...token } = tokens.get(name) ?? deny(401, 'invalid-token')
     const lives = minutes === Infinity ? {} : { expires: new Date(began + minutes * 60_000) }
     return { token: name, ...token, ...lives }
@@ -91,7 +91,7 @@ function world(handshakeMs = 5_000) {
     editor,
     tokens,
     state,
-    doors,
+    requests,
     waiting,
     asked,
     changes,
@@ -104,7 +104,7 @@ function world(handshakeMs = 5_000) {
 }
 
 test('a new credential lets a socket live on, and both doors are asked with it', async () => {
-  const { clock, tokens, come, asks, asked, doors, events } = world()
+  const { clock, tokens, come, asks, asked, requests, events } = world()
   tokens.set('old', { user: ada, minutes: 10 }).set('new', { user: ada, minutes: 20 })
   const alice = await come('old', 'new')
   await clock.advance(10 * 60_000 - 30_001)
@@ -113,7 +113,7 @@ test('a new credential lets a socket live on, and both doors are asked with it',
   expect(asks).toEqual([{ nonce: expect.stringMatching(/^[\w-]{22}$/), withinMs: 30_000 }])
   expect(alice.refreshes).toEqual([{ op: 'auth', nonce: asks[0]?.nonce, expiresInMs: 630_000, dropped: [] }])
   expect(asked).toEqual(['open', 'refresh'])
-  expect(doors[1]).toEqual({ path: '/ws/notes/doc', origin: null, url: 'ws://localhost/ws/notes/doc' })
+  expect(requests[1]).toEqual({ path: '/ws/notes/doc', origin: null, url: 'ws://localhost/ws/notes/doc' })
   expect(events).toContainEqual(
     expect.objectContaining({ type: 'refreshed', subject: '1', expires: clock.now() + 630_000 }),
   )
@@ -195,7 +195,7 @@ test.each([
 
 // proves: refresh
 test('a question is good for one answer: a replayed or unasked answer is refused', async () => {
-  const { clock, tokens, come, asks, doors } = world()
+  const { clock, tokens, come, asks, requests } = world()
   tokens.set('old', { user: ada, minutes: 10 }).set('new', { user: ada, minutes: 20 })
   const alice = await come('old', 'new')
   alice.raw(JSON.stringify({ op: 'auth', nonce: 'guessed', token: 'new' }))
@@ -203,7 +203,7 @@ test('a question is good for one answer: a replayed or unasked answer is refused
   alice.raw(JSON.stringify({ op: 'auth', nonce: asks[0]?.nonce, token: 'new' }))
   await clock.advance(0)
   expect(alice.refreshes.map(({ refused }) => refused?.code)).toEqual(['not-asked', undefined, 'not-asked'])
-  expect(doors).toHaveLength(2)
+  expect(requests).toHaveLength(2)
 })
 
 test('a flood of answers without a question is a flood of messages', async () => {
@@ -218,7 +218,7 @@ test('a flood of answers without a question is a flood of messages', async () =>
 })
 
 test('answers that come while one is checked are refused at once: no answer waits', async () => {
-  const { clock, tokens, state, come, asks, doors } = world()
+  const { clock, tokens, state, come, asks, requests } = world()
   tokens.set('old', { user: ada, minutes: 10 }).set('slow', { user: ada, minutes: 20 })
   const alice = await come('old')
   await clock.advance(10 * 60_000 - 30_000)
@@ -228,7 +228,7 @@ test('answers that come while one is checked are refused at once: no answer wait
     alice.raw(JSON.stringify({ op: 'auth', nonce: asks[0]?.nonce, token: 'x'.repeat(4_000) }))
   await clock.advance(0)
   expect(alice.refreshes.map(({ refused }) => refused?.code)).toEqual(Array(20).fill('not-asked'))
-  expect(doors).toHaveLength(1)
+  expect(requests).toHaveLength(1)
 })
 
 test.each(['{"op":"auth"}', '{"op":"auth","nonce":"n"}', '{"op":"auth","nonce":7,"token":"new"}'])(
@@ -468,12 +468,12 @@ test('a credential with an end is refused where the one in use has none by now',
 })
 
 test('a client that cannot be asked for a credential may not send larger messages for it', async () => {
-  const { clock, tokens, auth, server, doors } = world()
+  const { clock, tokens, auth, server, requests } = world()
   const lines = contract('/ws/notes/:id', { client: text, server: text })
   server.serve(consumer(lines, { auth, limits: { message: 100 } }, () => ({ message: () => {} })))
   tokens.set('old', { user: ada, minutes: 10 })
   const { socket, closed } = await connect(server, [], 'old')
-  await expect.poll(() => doors.length).toBe(1)
+  await expect.poll(() => requests.length).toBe(1)
   await clock.advance(10 * 60_000 - 30_000)
   socket.send('x'.repeat(101))
   expect((await closed)[0]).toBe(1009)

@@ -47,7 +47,7 @@ export async function comeRaw(
     'x-info': JSON.stringify(info),
     'sec-websocket-protocol': 'sallyport.v1',
   })
-  const { handshake, host, far } = memoryHandshake(
+  const { handshake, host, clientSide } = memoryHandshake(
     server[serverContext],
     { path: '/ws/hall', query: '', headers, address: '192.0.2.1', known: null },
     { message: (payload) => void frames.push(String(payload)), ended: () => {} },
@@ -56,7 +56,7 @@ export async function comeRaw(
   if (denial !== null) throw denial
   await settled()
   const of = (op: string) => frames.filter((frame) => frame.startsWith(`{"op":"${op}"`))
-  return { frames, far, of }
+  return { frames, clientSide, of }
 }
 
 /** Nodes that share a layer and a clock. */

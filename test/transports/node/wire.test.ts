@@ -171,10 +171,10 @@ test('a client that resets while its authenticator runs leaves nothing behind an
   const slow = consumer(
     contract('/ws/slow', { client: text, server: text }),
     {
-      auth: async (door) => {
-        arrived.push(door.signal)
+      auth: async (request) => {
+        arrived.push(request.signal)
         await waiting
-        return byName(door)
+        return byName(request)
       },
     },
     () => ({ message: () => {} }),
