@@ -384,13 +384,6 @@ export const guarded: readonly Guarded[] = [
     'security/upgrade-reset',
   ),
   node(
-    'transport-request',
-    'transports/node/handshake',
-    'transports/node/conformance',
-    'transports/node/wire',
-    'transports/node/upgrade-request',
-  ),
-  node(
     'outbound-queue',
     'transports/node/outbound-queue',
     'transports/node/slow-reader',

@@ -1,5 +1,9 @@
-import { buildHandshake, peerGone } from '../core/admission/build-handshake.ts'
-import type { TransportRequest } from '../core/admission/transport.ts'
+import {
+  buildHandshake,
+  type HandshakeAnswer,
+  peerGone,
+  type ReadRequest,
+} from '../core/admission/build-handshake.ts'
 import type { ServerContext, ServerHandshake } from '../core/server-context.ts'
 import { newId } from '../core/runtime/id.ts'
 import type { Identity } from '../core/api/identity.ts'
@@ -53,7 +57,7 @@ export function memoryHandshake(
   receiver: ClientReceiver,
 ): MemoryHandshake {
   const pipe = new MemoryPipe(newId(), { client: receiver, report: server.report })
-  const handshake = buildHandshake(server, transportRequest(request, pipe))
+  const handshake = buildHandshake(server, readRequest(request, pipe.id), pipe)
   return { handshake, host: hostOf(request), clientSide: pipe.clientSide() }
 }
 
@@ -61,32 +65,26 @@ function hostOf({ headers }: MemoryRequest): string {
   return headers.get('host') ?? 'localhost'
 }
 
-function transportRequest(request: MemoryRequest, pipe: MemoryPipe): TransportRequest {
+function readRequest(request: MemoryRequest, id: string): ReadRequest {
   const { path, query, headers, address, known } = request
   const host = hostOf(request)
-  const header = (name: string): string | null => headers.get(name)
   return {
-    id: pipe.id,
+    id,
     path,
     query,
     // the origin rule refuses a malformed one later
     host: URL.canParse(`ws://${host}`) ? host : 'malformed.invalid',
     secure: false,
-    origin: header('origin'),
+    origin: headers.get('origin'),
     address,
     known: known ?? undefined,
-    headers,
-    authorization: header('authorization'),
-    cookie: header('cookie'),
-    offered: listItems(header('sec-websocket-protocol') ?? ''),
-    signal: pipe.signal,
-    header,
-    accept: (protocol, messageBytes) => pipe.accept(protocol, messageBytes),
+    headers: new Map(Array.from(headers, ([name, value]) => [name, [value]])),
+    offered: listItems(headers.get('sec-websocket-protocol') ?? ''),
   }
 }
 
 /** Both ends of a connection: each end gets what the other sends, in order, until one of them ends it. */
-class MemoryPipe {
+class MemoryPipe implements HandshakeAnswer {
   readonly id: string
   readonly #client: ClientReceiver
   readonly #report: Reporter
@@ -113,7 +111,7 @@ class MemoryPipe {
     return this.#abort.signal
   }
 
-  accept(protocol: string | null, messageBytes: number): Connection {
+  connect(protocol: string | null, messageBytes: number): Connection {
     if (this.#accepted || this.#closed) deny(499, 'gone', 'the peer has gone, or was answered before')
     this.#accepted = true
     this.#bound = messageBytes

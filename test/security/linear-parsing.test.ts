@@ -55,7 +55,7 @@ const hostile = units.flatMap((unit) => {
   ]
 })
 
-const nothing = { authorization: null, cookie: null, offered: [], query: '', header: () => null }
+const nothing = { headers: new Map<string, string[]>(), offered: [], query: '' }
 const peerOf = remoteAddressesBehind(['127.0.0.1'])
 const template = pathTemplate('/ws/chat/:room')
 const rules = originRules(['https://app.example'], undefined)
@@ -72,10 +72,12 @@ function knocked(allowed: OriginRules, host: string, origin: string | null): voi
 }
 
 const parsers: Readonly<Record<string, (text: string) => unknown>> = {
-  'an Authorization header': (text) => separate({ ...nothing, authorization: text }, {}),
-  'a Cookie header': (text) => separate({ ...nothing, cookie: text }, {}).credentials.cookie('sid'),
+  'an Authorization header': (text) =>
+    separate({ ...nothing, headers: new Map([['authorization', [text]]]) }, {}),
+  'a Cookie header': (text) =>
+    separate({ ...nothing, headers: new Map([['cookie', [text]]]) }, {}).credentials.cookie('sid'),
   'Basic credentials': (text) => basicPair(text),
-  'an API key': (text) => separate({ ...nothing, header: () => text }, {}),
+  'an API key': (text) => separate({ ...nothing, headers: new Map([['x-api-key', [text]]]) }, {}),
   'a query': (text) => separate({ ...nothing, query: text }, { query: { bearer: 'token' } }),
   'a list of subprotocols': (text) => subprotocols(text.split(',').map((one) => one.trim())),
   'one subprotocol': (text) => subprotocols([text, 'chat']),

@@ -17,11 +17,9 @@ export function sourcesOf({ headers = {}, query = '' }: Request): CredentialSour
   const all = new Headers(headers)
   const offered = all.get('sec-websocket-protocol')
   return {
-    authorization: all.get('authorization'),
-    cookie: all.get('cookie'),
+    headers: new Map(Array.from(all, ([name, value]) => [name, [value]])),
     offered: offered === null ? [] : offered.split(',').map((one) => one.trim()),
     query,
-    header: (name) => all.get(name),
   }
 }
 

@@ -21,13 +21,12 @@ export function checkedCarriers(carriers: Carriers): Carriers {
 
 /** The parts of a request that can hold credentials, as the transport read them. */
 export interface CredentialSources {
-  readonly authorization: string | null
-  readonly cookie: string | null
+  /** Every header by its name in lower case, with the value of each line. */
+  readonly headers: ReadonlyMap<string, readonly string[]>
   /** The offered subprotocols, split at commas and trimmed. */
   readonly offered: readonly string[]
   /** The query string without its `?`. */
   readonly query: string
-  header(name: string): string | null
 }
 
 /**
@@ -58,7 +57,7 @@ export function separate(sources: CredentialSources, carriers: Carriers): Separa
     subprotocols(sources.offered) ?? deny(400, 'bad-subprotocol', malformedProtocols, { httpOnly: true })
   const query = queryCredentials(sources.query, carriers)
   const found: ExplicitCredential[] = [
-    ...authorization(sources.authorization),
+    ...authorization(sources.headers.get('authorization')?.[0]),
     ...list.credentials.map(({ scheme, value }) => ({
       scheme,
       value,
@@ -68,7 +67,8 @@ export function separate(sources: CredentialSources, carriers: Carriers): Separa
     ...query.found,
   ]
   return {
-    credentials: credentials(onlyOne(found), sources.cookie),
+    // HTTP/2 sends a cookie in a line of its own (RFC 9113 section 8.2.3)
+    credentials: credentials(onlyOne(found), sources.headers.get('cookie')?.join('; ')),
     protocols: list.names,
     query: query.rest,
   }
@@ -79,7 +79,7 @@ const malformedProtocols =
 
 /** Credentials that hold one explicit credential, for a credential that arrives after the handshake. */
 export function explicitCredentials(explicit: ExplicitCredential): Credentials {
-  return credentials(explicit, null)
+  return credentials(explicit)
 }
 
 /** The items of a header that holds a list, trimmed; an empty item stays, so that it can be refused. */
@@ -103,8 +103,8 @@ function onlyOne(found: readonly ExplicitCredential[]): ExplicitCredential | nul
   return first
 }
 
-function authorization(header: string | null): readonly ExplicitCredential[] {
-  if (header === null) return []
+function authorization(header: string | undefined): readonly ExplicitCredential[] {
+  if (header === undefined) return []
   const [, scheme = '', value = ''] = /^([A-Za-z][A-Za-z0-9-]*) +(\S(?:.*\S)?) *$/.exec(header) ?? []
   if (value === '') return refuse('authorization', 'is malformed: send "Authorization: Bearer <token>"')
   // RFC 6750 section 2.1: b64token; any other text in a bearer token is two headers joined, or no token
@@ -115,8 +115,8 @@ function authorization(header: string | null): readonly ExplicitCredential[] {
 
 function keyHeaders(sources: CredentialSources, carriers: Carriers): readonly ExplicitCredential[] {
   return keyHeaderNames(carriers).flatMap((name) => {
-    const value = sources.header(name)
-    return value === null ? [] : [{ scheme: 'key', value, carrier: 'header' as const }]
+    const [value] = sources.headers.get(name) ?? []
+    return value === undefined ? [] : [{ scheme: 'key', value, carrier: 'header' as const }]
   })
 }
 
@@ -178,8 +178,8 @@ function refuse(carrier: string, fault: string, detail?: string): never {
   })
 }
 
-function credentials(explicit: ExplicitCredential | null, cookieHeader: string | null): Credentials {
-  return new ConsumedCredentials(explicit, explicit === null ? (cookieHeader ?? '') : '')
+function credentials(explicit: ExplicitCredential | null, cookies = ''): Credentials {
+  return new ConsumedCredentials(explicit, explicit === null ? cookies : '')
 }
 
 /** Keeps the secrets in private fields, so that printing and serialising do not reveal them. */

@@ -1,11 +1,10 @@
-import { keyHeaderNames, separate, type SeparatedRequest } from '../access/credentials.ts'
+import { keyHeaderNames, separate } from '../access/credentials.ts'
 import type { Connection } from '../api/connection.ts'
 import type { Credentials } from '../api/credentials.ts'
 import { type AuthRequest, authRequest } from '../api/handshake.ts'
 import type { Identity } from '../api/identity.ts'
 import { type ServerContext, serverContext, type ServerHandshake } from '../server-context.ts'
 import { Denial } from '../../wire/errors.ts'
-import type { TransportRequest } from './transport.ts'
 
 /** Why a signal of a handshake is aborted when the peer has gone: an authenticator that passes it on reports no fault. */
 export const peerGone: Denial = new Denial(499, 'gone', 'the peer has gone', { httpOnly: true })
@@ -13,12 +12,51 @@ export const peerGone: Denial = new Denial(499, 'gone', 'the peer has gone', { h
 const secretHeaders: readonly string[] = ['authorization', 'proxy-authorization', 'cookie']
 
 /**
- * Makes the handshake of a request: the same for every transport. URL and headers are made when they are asked for.
+ * An upgrade request as a transport has read it. A transport checks `path` and `host` before: the URL is put together from
+ * them as they are.
+ */
+export interface ReadRequest {
+  /** The id of the handshake. */
+  readonly id: string
+  /** The path as it came, still percent-encoded. */
+  readonly path: string
+  /** The query string without its `?`. */
+  readonly query: string
+  /** The `Host` header. */
+  readonly host: string
+  /** Whether the peer's own wire is encrypted. */
+  readonly secure: boolean
+  readonly origin: string | null
+  /** The address of the peer, behind the trusted proxies. */
+  readonly address: string
+  /** The offered subprotocols, split at commas and trimmed. */
+  readonly offered: readonly string[]
+  /** Who it is, said by the in-process transport of tests alone. */
+  readonly known?: Identity<unknown> | undefined
+  /** Every header by its name in lower case, in the order of arrival; a header that came in several lines has several values. */
+  readonly headers: ReadonlyMap<string, readonly string[]>
+}
+
+/** The part of a handshake that is the transport's own: the end of the wait, and the connection. */
+export interface HandshakeAnswer {
+  /** Aborted, with a {@link Denial} as the reason, when the peer has gone or the time is over before the answer. */
+  readonly signal: AbortSignal
+  /** Makes the connection. @throws Denial 499 when the peer has gone, or was answered before */
+  connect(protocol: string | null, messageBytes: number): Connection
+}
+
+/**
+ * Makes the handshake of a request: the same for every transport. URL, headers and the request of an
+ * authenticator are made when they are asked for.
  *
  * @throws Denial 400 when a credential is malformed, or two disagree
  */
-export function buildHandshake(server: ServerContext, request: TransportRequest): ServerHandshake {
-  return new TransportHandshake(server, request)
+export function buildHandshake(
+  server: ServerContext,
+  request: ReadRequest,
+  answer: HandshakeAnswer,
+): ServerHandshake {
+  return new TransportHandshake(server, request, answer)
 }
 
 class TransportHandshake implements ServerHandshake {
@@ -26,27 +64,34 @@ class TransportHandshake implements ServerHandshake {
   readonly path: string
   readonly origin: string | null
   readonly address: string
+  /** The subprotocols offered, without credentials. */
   readonly protocols: readonly string[]
   readonly [serverContext]: ServerContext
-  readonly #request: TransportRequest
-  readonly #separated: SeparatedRequest
+  readonly #request: ReadRequest
+  readonly #answer: HandshakeAnswer
+  readonly #credentials: Credentials
+  /** The query string without credentials. */
+  readonly #query: string
   #headers: Headers | null = null
   #url: URL | null = null
   #authRequest: AuthRequest | null = null
 
-  constructor(server: ServerContext, request: TransportRequest) {
-    this.#request = request
-    this.#separated = separate(request, server.carriers)
+  constructor(server: ServerContext, request: ReadRequest, answer: HandshakeAnswer) {
+    const { credentials, protocols, query } = separate(request, server.carriers)
     this.id = request.id
     this.path = request.path
     this.origin = request.origin
     this.address = request.address
-    this.protocols = this.#separated.protocols
+    this.protocols = protocols
     this[serverContext] = server
+    this.#request = request
+    this.#answer = answer
+    this.#credentials = credentials
+    this.#query = query
   }
 
   get signal(): AbortSignal {
-    return this.#request.signal
+    return this.#answer.signal
   }
 
   get url(): URL {
@@ -58,7 +103,7 @@ class TransportHandshake implements ServerHandshake {
   }
 
   get [authRequest](): AuthRequest {
-    return (this.#authRequest ??= new TransportAuthRequest(this, this.#request, this.#separated.credentials))
+    return (this.#authRequest ??= new TransportAuthRequest(this, this.#request, this.#credentials))
   }
 
   /** @throws TypeError when the protocol was not offered */
@@ -66,13 +111,13 @@ class TransportHandshake implements ServerHandshake {
     // each of them is an HTTP token, which the answer's header may hold
     if (protocol !== null && !this.protocols.includes(protocol))
       throw new TypeError('only a subprotocol that was offered can be answered')
-    return this.#request.accept(protocol, messageBytes ?? this[serverContext].limits.messageBytes)
+    return this.#answer.connect(protocol, messageBytes ?? this[serverContext].limits.messageBytes)
   }
 
   #makeUrl(): URL {
     const { secure, host, path } = this.#request
-    const { query } = this.#separated
-    return new URL(`${secure ? 'wss' : 'ws'}://${host}${path}${query === '' ? '' : `?${query}`}`)
+    const query = this.#query === '' ? '' : `?${this.#query}`
+    return new URL(`${secure ? 'wss' : 'ws'}://${host}${path}${query}`)
   }
 
   #makeHeaders(): Headers {
@@ -91,16 +136,18 @@ class TransportAuthRequest implements AuthRequest {
   readonly origin: string | null
   readonly address: string
   readonly credentials: Credentials
+  readonly known: Identity<unknown> | undefined
   readonly #handshake: ServerHandshake
-  readonly #request: TransportRequest
+  readonly #request: ReadRequest
   #headers: Headers | null = null
 
-  constructor(handshake: ServerHandshake, request: TransportRequest, credentials: Credentials) {
+  constructor(handshake: ServerHandshake, request: ReadRequest, credentials: Credentials) {
     this.id = request.id
     this.path = request.path
     this.origin = request.origin
     this.address = request.address
     this.credentials = credentials
+    this.known = request.known
     this.#handshake = handshake
     this.#request = request
   }
@@ -110,11 +157,7 @@ class TransportAuthRequest implements AuthRequest {
   }
 
   get signal(): AbortSignal {
-    return this.#request.signal
-  }
-
-  get known(): Identity<unknown> | undefined {
-    return this.#request.known
+    return this.#handshake.signal
   }
 
   get headers(): Headers {
@@ -122,9 +165,9 @@ class TransportAuthRequest implements AuthRequest {
   }
 }
 
-function headersWithout(request: TransportRequest, names: readonly string[]): Headers {
+function headersWithout(request: ReadRequest, names: readonly string[]): Headers {
   const headers = new Headers()
   for (const [name, values] of request.headers)
-    if (!names.includes(name)) for (const value of [values].flat()) headers.append(name, value)
+    if (!names.includes(name)) for (const value of values) headers.append(name, value)
   return headers
 }

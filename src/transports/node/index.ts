@@ -22,9 +22,8 @@ import { deniedEvent } from '../../core/api/events.ts'
 import { Denial } from '../../wire/errors.ts'
 import { whenToldToClose } from './close-together.ts'
 import type { TransportContext, NodeConnection } from './connection.ts'
-import { NodeTransportRequest } from './transport-request.ts'
 import { listening, IdleConnections, webSocketServer } from './http-server.ts'
-import { PendingUpgrade } from './pending-upgrade.ts'
+import { PendingUpgrade, UpgradeAnswer } from './pending-upgrade.ts'
 import {
   hasVanished,
   type RemoteAddressOf,
@@ -229,9 +228,10 @@ class HttpTransport implements NodeTransport {
     const header = (name: string): string | null => upgrade.headers.get(name)?.join(',') ?? null
     const remote = this.#remoteAddressOf(request.socket, header)
     if (remote.shared !== null) this.#emitShared(remote.shared)
-    const parts = { id, upgrade, remote, pending }
-    const handshake = buildHandshake(this.#context, new NodeTransportRequest(this.#transport, parts))
-    await this.#admit({ handshake, host: upgrade.host, reject: (answer) => pending.reject(answer) })
+    const { address, secure } = remote
+    const answer = new UpgradeAnswer(this.#transport, pending, upgrade.key)
+    const handshake = buildHandshake(this.#context, { ...upgrade, id, address, secure }, answer)
+    await this.#admit({ handshake, host: upgrade.host, reject: (refusal) => pending.reject(refusal) })
     if (pending.isOpen) throw new TypeError('an application neither accepted nor denied a handshake')
   }
 

@@ -1,9 +1,10 @@
 import { Socket } from 'node:net'
 import type { Clock, Timer } from '../../wire/clock.ts'
 import type { HttpRefusal } from '../../core/access/denial-response.ts'
-import { peerGone } from '../../core/admission/build-handshake.ts'
+import { type HandshakeAnswer, peerGone } from '../../core/admission/build-handshake.ts'
 import { Denial, deny } from '../../wire/errors.ts'
-import { httpAnswer } from './http-response.ts'
+import { type TransportContext, NodeConnection } from './connection.ts'
+import { httpAnswer, switchingProtocols } from './http-response.ts'
 import { hangUpWhenFlushed, lastWordMs, type OwnedSocket, own, type SocketOwner } from './socket-owner.ts'
 import { isAnswered, written } from './upgrade-router.ts'
 
@@ -122,5 +123,30 @@ export class PendingUpgrade implements SocketOwner {
     this.#state = state
     this.#why = why
     this.#abort?.abort(why)
+  }
+}
+
+/** The answer to an upgrade of node:http. */
+export class UpgradeAnswer implements HandshakeAnswer {
+  readonly #transport: TransportContext
+  readonly #pending: PendingUpgrade
+  readonly #key: string
+
+  /** @param key the `Sec-WebSocket-Key` header */
+  constructor(transport: TransportContext, pending: PendingUpgrade, key: string) {
+    this.#transport = transport
+    this.#pending = pending
+    this.#key = key
+  }
+
+  get signal(): AbortSignal {
+    return this.#pending.signal
+  }
+
+  /** Nothing is written before the end of the turn: the answer and the first frames leave in one write. */
+  connect(protocol: string | null, messageBytes: number): NodeConnection {
+    const socket = this.#pending.take()
+    const head = switchingProtocols(this.#key, protocol)
+    return new NodeConnection(this.#transport, { protocol, socket, head, messageBytes })
   }
 }

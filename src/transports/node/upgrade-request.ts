@@ -1,24 +1,16 @@
 import type { IncomingMessage } from 'node:http'
 import { type Carriers } from '../../core/api/credentials.ts'
 import { keyHeaderNames, listItems } from '../../core/access/credentials.ts'
+import type { ReadRequest } from '../../core/admission/build-handshake.ts'
 import { Denial } from '../../wire/errors.ts'
 
-/** The parts of an upgrade request, read once and strictly. */
-export interface UpgradeRequest {
-  /** The path as it was sent, still percent-encoded. Router, guard and handler all see this one. */
-  readonly path: string
-  /** The query string without its `?`. */
-  readonly query: string
-  readonly host: string
-  readonly origin: string | null
+/** The parts of an upgrade request, read once and strictly. Router, guard and handler all see its path. */
+export interface UpgradeRequest extends Omit<ReadRequest, 'id' | 'address' | 'secure' | 'known'> {
+  /** The `Sec-WebSocket-Key` header. */
   readonly key: string
-  /** The offered subprotocols, in order. */
-  readonly offered: readonly string[]
-  /** Every header by its name in lower case, in the order of arrival. */
-  readonly headers: HeaderLines
 }
 
-type HeaderLines = ReadonlyMap<string, readonly string[]>
+type HeaderLines = ReadRequest['headers']
 
 /**
  * Headers that decide something here. A second one could contradict the first (request smuggling, RFC 9112

@@ -6,6 +6,7 @@ import {
   basicPair,
   explicitCredentials,
   keyHeaderNames,
+  listItems,
   separate,
   type SeparatedRequest,
 } from '../../../src/core/access/credentials.ts'
@@ -220,18 +221,11 @@ test('any request is taken apart or refused with 400, and no credential is left 
   })
   fc.assert(
     fc.property(requests, ({ query: text = '', ...all }) => {
-      const headers = new Map(Object.entries(all))
-      const sources = {
-        authorization: headers.get('authorization') ?? null,
-        cookie: headers.get('cookie') ?? null,
-        offered:
-          headers
-            .get('sec-websocket-protocol')
-            ?.split(',')
-            .map((one) => one.trim()) ?? [],
-        query: text,
-        header: (name: string) => headers.get(name) ?? null,
-      }
+      const headers = new Map(
+        Object.entries(all).flatMap(([name, value]) => (value === undefined ? [] : [[name, [value]]])),
+      )
+      const [list = ''] = headers.get('sec-websocket-protocol') ?? []
+      const sources = { headers, offered: listItems(list), query: text }
       try {
         const { protocols, query: rest } = separate(sources, { query: { bearer: 'token' } })
         expect(`${protocols.join()} ${rest}`).not.toContain(secret)
