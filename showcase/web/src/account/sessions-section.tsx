@@ -1,11 +1,10 @@
 import { Card, Group, Loader, Text, Title } from '@mantine/core'
-import { type ReactNode, useState } from 'react'
+import type { ReactNode } from 'react'
 import { receiptWords } from '../http/receipt.ts'
 import { useAction } from '../http/use-action.ts'
 import { useLoaded } from '../http/use-loaded.ts'
 import { ConfirmButton } from '../layout/confirm-button.tsx'
-import { Failure } from '../layout/failure.tsx'
-import { Notice } from '../layout/notice.tsx'
+import { Failure, Notice } from '../layout/live-region.tsx'
 import { SessionWatch } from '../live/session-watch.tsx'
 import { useNow } from '../chat/use-now.ts'
 import { useSession } from '../session/session.ts'
@@ -15,28 +14,23 @@ import { deviceWords, endSession, listSessions, type OwnSession, signOutEverywhe
 /** Where one is signed in, kept up to date, and how to end it: one device, all others, or all. */
 export function SessionsSection(): ReactNode {
   const { value, failure, reload } = useLoaded(listSessions)
-  const action = useAction()
+  const { run, ...action } = useAction()
   const { changed } = useSession()
-  const [done, setDone] = useState<string | null>(null)
   const now = useNow(true)
 
-  const signOut = async (session: OwnSession): Promise<void> => {
-    setDone(null)
-    await action.run(async () => {
+  const signOut = (session: OwnSession): Promise<boolean> =>
+    run(async () => {
       const receipt = await endSession(session.id)
-      setDone(`${deviceWords(session)} is signed out. ${receiptWords(receipt)}`)
       await reload()
+      return `${deviceWords(session)} is signed out. ${receiptWords(receipt)}`
     })
-  }
-  const everywhere = async (thisDevice: boolean): Promise<void> => {
-    setDone(null)
-    await action.run(async () => {
+  const everywhere = (thisDevice: boolean): Promise<boolean> =>
+    run(async () => {
       const receipt = await signOutEverywhere(thisDevice)
       if (thisDevice) return await changed()
-      setDone(`All other devices are signed out. ${receiptWords(receipt)}`)
       await reload()
+      return `All other devices are signed out. ${receiptWords(receipt)}`
     })
-  }
 
   return (
     <Card withBorder component="section" aria-labelledby="sessions-title">
@@ -49,7 +43,7 @@ export function SessionsSection(): ReactNode {
         at once.
       </Text>
       <Failure message={failure ?? action.failure} />
-      <Notice message={done} />
+      <Notice message={action.done} />
       {value === null && failure === null && <Loader size="sm" aria-label="Loading your sessions" />}
       <ul className="plain-list sessions" aria-label="Sessions">
         {value?.map((session) => (

@@ -1,6 +1,6 @@
 import { Button, Group, NativeSelect, TextInput } from '@mantine/core'
 import type { ReactNode } from 'react'
-import { fieldsOf } from '../layout/form-fields.ts'
+import { fieldsOf } from '../layout/form.tsx'
 import { type AuditFilter, noFilter } from './audit-api.ts'
 
 /** What the form is given. */

@@ -1,7 +1,7 @@
 import { Button, Group, Loader, Text, Title } from '@mantine/core'
 import { type ReactNode, useState } from 'react'
 import { ConnectionStatus } from '../chat/connection-status.tsx'
-import { Failure } from '../layout/failure.tsx'
+import { Failure } from '../layout/live-region.tsx'
 import { useSnapshot } from '../live/use-live.ts'
 import { noFilter, type OpenedAudit } from './audit-api.ts'
 import { AuditFilters } from './audit-filters.tsx'

@@ -4,16 +4,16 @@ import { RoomMarks } from '../chat/room-list.tsx'
 import { ConfirmButton } from '../layout/confirm-button.tsx'
 import { kick, type PersonDetails, removeFromRoom, type RoomOfPerson, setRoomRole } from './people-api.ts'
 import { ReasonDialog } from './reason-dialog.tsx'
-import type { Deeds } from './use-deeds.ts'
+import type { PersonActions } from './use-person-actions.ts'
 
 /** What the section is about. */
 export interface PersonRoomsProps {
   readonly person: PersonDetails
-  readonly deeds: Deeds
+  readonly actions: PersonActions
 }
 
 /** The rooms of a person: make the person a reader, or a writer again; remove the person; close the sockets. */
-export function PersonRooms({ person, deeds }: PersonRoomsProps): ReactNode {
+export function PersonRooms({ person, actions }: PersonRoomsProps): ReactNode {
   return (
     <section aria-labelledby="rooms-title">
       <Title order={2} size="h5" id="rooms-title" mb="xs">
@@ -21,14 +21,14 @@ export function PersonRooms({ person, deeds }: PersonRoomsProps): ReactNode {
       </Title>
       <ul className="plain-list" aria-label="Rooms">
         {person.rooms.map((room) => (
-          <RoomRow key={room.id} room={room} person={person} deeds={deeds} />
+          <RoomRow key={room.id} room={room} person={person} actions={actions} />
         ))}
       </ul>
     </section>
   )
 }
 
-function RoomRow({ room, person, deeds }: PersonRoomsProps & { readonly room: RoomOfPerson }): ReactNode {
+function RoomRow({ room, person, actions }: PersonRoomsProps & { readonly room: RoomOfPerson }): ReactNode {
   const [kicking, setKicking] = useState(false)
   const { id, title, role, given, visibility } = room
   const open = person.sessions.flatMap(({ sockets }) => sockets).filter((socket) => socket.room === id).length
@@ -51,11 +51,12 @@ function RoomRow({ room, person, deeds }: PersonRoomsProps & { readonly room: Ro
           <Button
             size="compact-xs"
             variant="subtle"
-            loading={deeds.busy}
+            loading={actions.busy}
             aria-label={reader ? `Let them write in ${title}` : `Make read-only in ${title}`}
             onClick={() =>
-              void deeds.run(reader ? `May write in ${title} again.` : `May only read in ${title} now.`, () =>
-                setRoomRole(person.id, id, reader ? 'member' : 'reader'),
+              void actions.run(
+                reader ? `May write in ${title} again.` : `May only read in ${title} now.`,
+                () => setRoomRole(person.id, id, reader ? 'member' : 'reader'),
               )
             }
           >
@@ -66,8 +67,8 @@ function RoomRow({ room, person, deeds }: PersonRoomsProps & { readonly room: Ro
           <ConfirmButton
             words="Remove"
             sure={`Remove from ${title}?`}
-            busy={deeds.busy}
-            onSure={() => void deeds.run(`Removed from ${title}.`, () => removeFromRoom(person.id, id))}
+            busy={actions.busy}
+            onSure={() => void actions.run(`Removed from ${title}.`, () => removeFromRoom(person.id, id))}
           />
         )}
         <Button
@@ -87,7 +88,7 @@ function RoomRow({ room, person, deeds }: PersonRoomsProps & { readonly room: Ro
           text="Their sockets in this room close at once; all others stay open, and they may come back."
           words="Kick"
           onClose={() => setKicking(false)}
-          onSure={(reason) => deeds.attempt(`Kicked from ${title}.`, () => kick(person.id, id, reason))}
+          onSure={(reason) => actions.attempt(`Kicked from ${title}.`, () => kick(person.id, id, reason))}
         />
       )}
     </li>

@@ -5,8 +5,7 @@ import { sentence } from '../chat/connection-words.ts'
 import { useNow } from '../chat/use-now.ts'
 import { useLoaded } from '../http/use-loaded.ts'
 import { ConfirmButton } from '../layout/confirm-button.tsx'
-import { Failure } from '../layout/failure.tsx'
-import { Notice } from '../layout/notice.tsx'
+import { Failure, Notice } from '../layout/live-region.tsx'
 import { Moment } from '../layout/moment.tsx'
 import { follow } from '../routing/follow.ts'
 import { ban, type PersonDetails, readPerson, setRole, signOutPerson, unban } from './people-api.ts'
@@ -15,7 +14,7 @@ import { PersonRooms } from './person-rooms.tsx'
 import { ReasonDialog } from './reason-dialog.tsx'
 import { useHappened } from './use-happened.ts'
 import type { OpenedAudit } from './audit-api.ts'
-import { type Deeds, useDeeds } from './use-deeds.ts'
+import { type PersonActions, usePersonActions } from './use-person-actions.ts'
 
 /** What the view shows. */
 export interface PersonViewProps {
@@ -32,7 +31,7 @@ export interface PersonViewProps {
 export function PersonView({ id, me, audit, onChange }: PersonViewProps): ReactNode {
   const person = useLoaded(useCallback((signal) => readPerson(id, signal), [id]))
   const { value, failure, reload } = person
-  const deeds = useDeeds(async () => void (await Promise.all([reload(), onChange()])))
+  const actions = usePersonActions(async () => void (await Promise.all([reload(), onChange()])))
   useHappened(
     audit,
     useCallback(({ subject }) => subject === id, [id]),
@@ -43,10 +42,10 @@ export function PersonView({ id, me, audit, onChange }: PersonViewProps): ReactN
       <Anchor href="/admin" onClick={follow} className="to-people" size="sm">
         ← People
       </Anchor>
-      <Failure message={failure ?? deeds.failure} />
-      <Notice message={deeds.done} />
+      <Failure message={failure ?? actions.failure} />
+      <Notice message={actions.done} />
       {value === null && failure === null && <Loader size="sm" aria-label="Loading the person" />}
-      {value !== null && <Person person={value} me={me} deeds={deeds} />}
+      {value !== null && <Person person={value} me={me} actions={actions} />}
     </main>
   )
 }
@@ -54,10 +53,10 @@ export function PersonView({ id, me, audit, onChange }: PersonViewProps): ReactN
 interface PersonProps {
   readonly person: PersonDetails
   readonly me: string
-  readonly deeds: Deeds
+  readonly actions: PersonActions
 }
 
-function Person({ person, me, deeds }: PersonProps): ReactNode {
+function Person({ person, me, actions }: PersonProps): ReactNode {
   const now = useNow(true)
   return (
     <Stack gap="lg" mt="xs">
@@ -79,7 +78,7 @@ function Person({ person, me, deeds }: PersonProps): ReactNode {
           This is you: another administrator would have to ban you or change your role.
         </Text>
       ) : (
-        <PersonActions person={person} deeds={deeds} />
+        <ActionButtons person={person} actions={actions} />
       )}
       <section aria-labelledby="open-title">
         <Title order={2} size="h5" id="open-title">
@@ -96,7 +95,7 @@ function Person({ person, me, deeds }: PersonProps): ReactNode {
           ))}
         </ul>
       </section>
-      <PersonRooms person={person} deeds={deeds} />
+      <PersonRooms person={person} actions={actions} />
     </Stack>
   )
 }
@@ -120,7 +119,7 @@ function BanAlert({
   )
 }
 
-function PersonActions({ person, deeds }: Omit<PersonProps, 'me'>): ReactNode {
+function ActionButtons({ person, actions }: Omit<PersonProps, 'me'>): ReactNode {
   const [banning, setBanning] = useState(false)
   const admin = person.role.split(',').includes('admin')
   return (
@@ -133,8 +132,8 @@ function PersonActions({ person, deeds }: Omit<PersonProps, 'me'>): ReactNode {
         <Button
           size="sm"
           variant="default"
-          loading={deeds.busy}
-          onClick={() => void deeds.run('The ban is lifted.', () => unban(person.id))}
+          loading={actions.busy}
+          onClick={() => void actions.run('The ban is lifted.', () => unban(person.id))}
         >
           Lift the ban
         </Button>
@@ -143,17 +142,17 @@ function PersonActions({ person, deeds }: Omit<PersonProps, 'me'>): ReactNode {
         large
         words="Sign out everywhere"
         sure="Sign out everywhere?"
-        busy={deeds.busy}
+        busy={actions.busy}
         disabled={person.sessions.length === 0}
-        onSure={() => void deeds.run('Signed out everywhere.', () => signOutPerson(person.id))}
+        onSure={() => void actions.run('Signed out everywhere.', () => signOutPerson(person.id))}
       />
       <ConfirmButton
         large
         words={admin ? 'Make a user' : 'Make an administrator'}
         sure={admin ? 'Make a user?' : 'Make an administrator?'}
-        busy={deeds.busy}
+        busy={actions.busy}
         onSure={() =>
-          void deeds.run(admin ? 'A user again.' : 'An administrator now.', () =>
+          void actions.run(admin ? 'A user again.' : 'An administrator now.', () =>
             setRole(person.id, admin ? 'user' : 'admin'),
           )
         }
@@ -166,7 +165,7 @@ function PersonActions({ person, deeds }: Omit<PersonProps, 'me'>): ReactNode {
           timed
           onClose={() => setBanning(false)}
           onSure={(reason, seconds) =>
-            deeds.attempt(`${person.name} is banned.`, () => ban(person.id, reason, seconds))
+            actions.attempt(`${person.name} is banned.`, () => ban(person.id, reason, seconds))
           }
         />
       )}

@@ -1,8 +1,6 @@
-import { Button, Group, Modal, NativeSelect, Stack, Text, TextInput } from '@mantine/core'
+import { NativeSelect, Text, TextInput } from '@mantine/core'
 import type { ReactNode } from 'react'
-import { useAction } from '../http/use-action.ts'
-import { Failure } from '../layout/failure.tsx'
-import { fieldsOf } from '../layout/form-fields.ts'
+import { FormDialog } from '../layout/form.tsx'
 
 /** What is asked, and what is done with the answer. */
 export interface ReasonDialogProps {
@@ -29,43 +27,28 @@ const spans = [
 /** Asks for the reason of something that ends access: whom it concerns will read it. */
 export function ReasonDialog(props: ReasonDialogProps): ReactNode {
   const { title, text, words, timed = false, onClose, onSure } = props
-  const { busy, failure, run } = useAction()
-  const submit = async (form: HTMLFormElement): Promise<void> => {
-    const { reason = '', seconds = '' } = fieldsOf(form)
-    if (await run(() => onSure(reason.trim(), seconds === '' ? undefined : Number(seconds)))) onClose()
-  }
   return (
-    <Modal opened onClose={onClose} title={title} closeButtonProps={{ 'aria-label': 'Close' }}>
-      <form
-        aria-label={title}
-        onSubmit={(event) => {
-          event.preventDefault()
-          void submit(event.currentTarget)
-        }}
-      >
-        <Stack>
-          <Text size="sm">{text}</Text>
-          <TextInput
-            name="reason"
-            label="Reason"
-            description="They will read it. Up to 80 characters."
-            maxLength={80}
-            autoComplete="off"
-            data-autofocus
-            required
-          />
-          {timed && <NativeSelect name="seconds" label="How long" data={spans} />}
-          <Failure message={failure} />
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button type="submit" color="red" loading={busy}>
-              {words}
-            </Button>
-          </Group>
-        </Stack>
-      </form>
-    </Modal>
+    <FormDialog
+      label={title}
+      submit={words}
+      button={{ color: 'red' }}
+      onClose={onClose}
+      onSubmit={async ({ reason = '', seconds = '' }) => {
+        await onSure(reason.trim(), seconds === '' ? undefined : Number(seconds))
+        onClose()
+      }}
+    >
+      <Text size="sm">{text}</Text>
+      <TextInput
+        name="reason"
+        label="Reason"
+        description="They will read it. Up to 80 characters."
+        maxLength={80}
+        autoComplete="off"
+        data-autofocus
+        required
+      />
+      {timed && <NativeSelect name="seconds" label="How long" data={spans} />}
+    </FormDialog>
   )
 }

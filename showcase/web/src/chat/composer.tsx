@@ -1,6 +1,6 @@
 import { Button, Group, Text, Textarea } from '@mantine/core'
 import { type KeyboardEvent, type ReactNode, useEffect, useId, useRef, useState } from 'react'
-import { Failure } from '../layout/failure.tsx'
+import { Failure } from '../layout/live-region.tsx'
 import { composerLock } from './composer-lock.ts'
 import type { ChatSnapshot, OpenedChat } from './contract.ts'
 import { draftOf, keepDraft } from './drafts.ts'

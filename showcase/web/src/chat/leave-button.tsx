@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react'
 import { useAction } from '../http/use-action.ts'
 import { ConfirmButton } from '../layout/confirm-button.tsx'
-import { Failure } from '../layout/failure.tsx'
+import { Failure } from '../layout/live-region.tsx'
 import { leaveRoom } from './rooms-api.ts'
 
 /** Leaves a members-only room. */

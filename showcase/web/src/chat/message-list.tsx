@@ -1,6 +1,6 @@
 import { Button, Loader, Text } from '@mantine/core'
 import { type ReactNode, useRef } from 'react'
-import { Failure } from '../layout/failure.tsx'
+import { Failure } from '../layout/live-region.tsx'
 import { type Day, continues, days } from './days.ts'
 import { MessageItem } from './message-item.tsx'
 import type { Messages } from './use-messages.ts'

@@ -1,9 +1,7 @@
-import { Button, Checkbox, Group, Modal, Radio, Stack, TextInput } from '@mantine/core'
+import { Checkbox, Radio, Stack, TextInput } from '@mantine/core'
 import type { ReactNode } from 'react'
 import { z } from 'zod'
-import { useAction } from '../http/use-action.ts'
-import { Failure } from '../layout/failure.tsx'
-import { fieldsOf } from '../layout/form-fields.ts'
+import { FormDialog } from '../layout/form.tsx'
 import { createRoom, type Room } from './rooms-api.ts'
 
 const fields = z.object({
@@ -26,43 +24,21 @@ export interface NewRoomDialogProps {
 /** Makes a room. */
 export function NewRoomDialog({ opened, onClose, onMade }: NewRoomDialogProps): ReactNode {
   return (
-    <Modal opened={opened} onClose={onClose} title="New room" closeButtonProps={{ 'aria-label': 'Close' }}>
-      <NewRoomForm onClose={onClose} onMade={onMade} />
-    </Modal>
-  )
-}
-
-function NewRoomForm({ onClose, onMade }: Omit<NewRoomDialogProps, 'opened'>): ReactNode {
-  const { busy, failure, run } = useAction()
-  const submit = (form: HTMLFormElement): Promise<boolean> =>
-    run(async () => onMade(await createRoom(fields.parse(fieldsOf(form)))))
-  return (
-    <form
-      aria-label="New room"
-      onSubmit={(event) => {
-        event.preventDefault()
-        void submit(event.currentTarget)
-      }}
+    <FormDialog
+      opened={opened}
+      label="New room"
+      submit="Create room"
+      onClose={onClose}
+      onSubmit={async (filled) => onMade(await createRoom(fields.parse(filled)))}
     >
-      <Stack>
-        <TextInput name="title" label="Title" maxLength={64} data-autofocus autoComplete="off" required />
-        <Radio.Group name="visibility" label="Who may come in" defaultValue="members">
-          <Stack gap="xs" mt="xs">
-            <Radio value="members" label="Members only: whom you invite" />
-            <Radio value="public" label="Public: everyone who is signed in" />
-          </Stack>
-        </Radio.Group>
-        <Checkbox name="readOnly" label="Read-only: only owners write" />
-        <Failure message={failure} />
-        <Group justify="flex-end">
-          <Button variant="default" onClick={onClose}>
-            Cancel
-          </Button>
-          <Button type="submit" loading={busy}>
-            Create room
-          </Button>
-        </Group>
-      </Stack>
-    </form>
+      <TextInput name="title" label="Title" maxLength={64} data-autofocus autoComplete="off" required />
+      <Radio.Group name="visibility" label="Who may come in" defaultValue="members">
+        <Stack gap="xs" mt="xs">
+          <Radio value="members" label="Members only: whom you invite" />
+          <Radio value="public" label="Public: everyone who is signed in" />
+        </Stack>
+      </Radio.Group>
+      <Checkbox name="readOnly" label="Read-only: only owners write" />
+    </FormDialog>
   )
 }

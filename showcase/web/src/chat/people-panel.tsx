@@ -1,7 +1,7 @@
 import { Stack, Text, Title } from '@mantine/core'
 import type { ReactNode } from 'react'
 import type { Loaded } from '../http/use-loaded.ts'
-import { Failure } from '../layout/failure.tsx'
+import { Failure } from '../layout/live-region.tsx'
 import { InviteForm } from './invite-form.tsx'
 import { LeaveButton } from './leave-button.tsx'
 import { isCrowd, peopleOf, type Presence } from './people.ts'

@@ -2,7 +2,7 @@ import { Group, Text, VisuallyHidden } from '@mantine/core'
 import type { ReactNode } from 'react'
 import { useAction } from '../http/use-action.ts'
 import { ConfirmButton } from '../layout/confirm-button.tsx'
-import { Failure } from '../layout/failure.tsx'
+import { Failure } from '../layout/live-region.tsx'
 import type { PersonInRoom } from './people.ts'
 import { removeMember } from './rooms-api.ts'
 

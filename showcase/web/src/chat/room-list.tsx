@@ -1,7 +1,7 @@
 import { Badge, Button, Group, Text, Title } from '@mantine/core'
 import { type ReactNode, useState } from 'react'
 import type { Loaded } from '../http/use-loaded.ts'
-import { Failure } from '../layout/failure.tsx'
+import { Failure } from '../layout/live-region.tsx'
 import { follow } from '../routing/follow.ts'
 import { navigate } from '../routing/location.ts'
 import { NewRoomDialog } from './new-room-dialog.tsx'

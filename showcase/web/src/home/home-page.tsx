@@ -1,6 +1,6 @@
 import { Card, Container, Group, Loader, SimpleGrid, Text, Title } from '@mantine/core'
 import type { ReactNode } from 'react'
-import { Failure } from '../layout/failure.tsx'
+import { Failure } from '../layout/live-region.tsx'
 import { Header } from '../layout/header.tsx'
 import { SessionWatch } from '../live/session-watch.tsx'
 import { follow } from '../routing/follow.ts'

@@ -1,29 +1,36 @@
 import { useCallback, useRef, useState } from 'react'
 import { wordsOf } from './request.ts'
 
-/** Something that a person sets off: whether it runs, and why it has failed. */
-export interface Action {
+/** The state of something that a person sets off. */
+export interface ActionState {
   readonly busy: boolean
+  /** Why the last run has failed; `null` when it has not. */
   readonly failure: string | null
+  /** What the last run has done, where it answered with words. */
+  readonly done: string | null
+}
+
+/** Something that a person sets off. */
+export interface Action extends ActionState {
   /** Runs it unless something runs already. @returns whether it has succeeded */
-  readonly run: (work: () => Promise<unknown>) => Promise<boolean>
+  readonly run: (work: () => Promise<string | void>) => Promise<boolean>
 }
 
 /** The state of one button or form that asks the server. */
 export function useAction(): Action {
-  const [state, setState] = useState({ busy: false, failure: null as string | null })
+  const [state, setState] = useState<ActionState>({ busy: false, failure: null, done: null })
   const running = useRef(false)
-  const run = useCallback(async (work: () => Promise<unknown>): Promise<boolean> => {
+  const run = useCallback(async (work: () => Promise<string | void>): Promise<boolean> => {
     if (running.current) return false
     running.current = true
-    setState({ busy: true, failure: null })
-    const failure = await work().then(
-      () => null,
-      (error: unknown) => wordsOf(error),
+    setState({ busy: true, failure: null, done: null })
+    const result = await work().then(
+      (words) => ({ failure: null, done: words ?? null }),
+      (error: unknown) => ({ failure: wordsOf(error), done: null }),
     )
     running.current = false
-    setState({ busy: false, failure })
-    return failure === null
+    setState({ busy: false, ...result })
+    return result.failure === null
   }, [])
   return { ...state, run }
 }

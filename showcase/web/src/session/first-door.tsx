@@ -1,6 +1,6 @@
 import { Center, Loader } from '@mantine/core'
 import { type ReactNode, useRef } from 'react'
-import { Failure } from '../layout/failure.tsx'
+import { Failure } from '../layout/live-region.tsx'
 import { SignInCard } from './sign-in-card.tsx'
 import type { User } from './session-api.ts'
 import { useSession } from './session.ts'

@@ -1,0 +1,29 @@
+import { type Receipt, receiptWords } from '../http/receipt.ts'
+import { type ActionState, useAction } from '../http/use-action.ts'
+
+/** The actions of an administrator on a person, one after another, and their results. */
+export interface PersonActions extends ActionState {
+  /** Does it and says what came of it, or why it has failed. */
+  run(words: string, action: () => Promise<Receipt>): Promise<void>
+  /** The same, but throws why it has failed: for a dialog that says it itself. */
+  attempt(words: string, action: () => Promise<Receipt>): Promise<void>
+}
+
+/** @param reload reads again what the action has changed */
+export function usePersonActions(reload: () => Promise<void>): PersonActions {
+  const { run, ...state } = useAction()
+  const finish = async (words: string, receipt: Receipt): Promise<string> => {
+    await reload()
+    return `${words} ${receiptWords(receipt)}`
+  }
+  return {
+    ...state,
+    async run(words, action) {
+      await run(async () => finish(words, await action()))
+    },
+    async attempt(words, action) {
+      const receipt = await action()
+      await run(() => finish(words, receipt))
+    },
+  }
+}
