@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { composerLock } from '../../../showcase/web/src/chat/composer-lock.ts'
-import { connectionWords, sentence } from '../../../showcase/web/src/chat/connection-words.ts'
+import { connectionWords, sentence } from '../../../showcase/web/src/live/connection-words.ts'
 import { continues } from '../../../showcase/web/src/chat/days.ts'
 import { peopleOf } from '../../../showcase/web/src/chat/people.ts'
 
@@ -52,15 +52,15 @@ describe('the lock of the composer', () => {
   })
 
   test('a draft may go on while the line is away, but not once one is refused', () => {
-    expect(composerLock({ state: 'waiting', grant: undefined }, true)?.passing).toBe(true)
-    expect(composerLock({ state: 'denied', grant: undefined }, true)?.passing).toBe(false)
+    expect(composerLock({ state: 'waiting', grant: undefined }, true)?.temporary).toBe(true)
+    expect(composerLock({ state: 'denied', grant: undefined }, true)?.temporary).toBe(false)
   })
 
   test('without a network nothing is sent into a dead line, and a reader stays a reader', () => {
     const lock = (canWrite: boolean) =>
       composerLock({ state: 'open', grant: { canWrite, role: 'reader' } }, false)
-    expect(lock(true)).toMatchObject({ passing: true, reason: expect.stringContaining('No network') })
-    expect(lock(false)?.passing).toBe(false)
+    expect(lock(true)).toMatchObject({ temporary: true, reason: expect.stringContaining('No network') })
+    expect(lock(false)?.temporary).toBe(false)
   })
 })
 

@@ -1,7 +1,6 @@
 import { Container, Stack, Text, Title } from '@mantine/core'
 import type { ReactNode } from 'react'
-import { Header } from '../layout/header.tsx'
-import { FirstDoor } from '../session/first-door.tsx'
+import { SignedInPage } from '../session/signed-in-page.tsx'
 import type { User } from '../session/session-api.ts'
 import './account.css'
 import { PasswordForm } from './password-form.tsx'
@@ -10,16 +9,15 @@ import { SessionsSection } from './sessions-section.tsx'
 /** One's own account: where one is signed in, and the password. */
 export function AccountPage(): ReactNode {
   return (
-    <>
-      <Header />
-      <FirstDoor title="Sign in to your account">{(user) => <Account key={user.id} user={user} />}</FirstDoor>
-    </>
+    <SignedInPage skip="Skip to the content" title="Sign in to your account">
+      {(user) => <Account key={user.id} user={user} />}
+    </SignedInPage>
   )
 }
 
 function Account({ user }: { readonly user: User }): ReactNode {
   return (
-    <Container component="main" size="md" py="lg">
+    <Container component="main" id="main" size="md" py="lg">
       <title>Your account · Sallyport</title>
       <Title order={1} size="h2">
         {user.name}

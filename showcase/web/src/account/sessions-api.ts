@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { type Receipt, receiptAnswer } from '../http/receipt.ts'
 import { request } from '../http/request.ts'
+import { counted } from '../layout/counted.ts'
 
 const socket = z.object({
   id: z.string(),
@@ -40,8 +41,8 @@ export async function endSession(id: string): Promise<Receipt> {
 
 /** Signs all other devices out, and this one too where that is wanted. @throws Problem */
 export async function signOutEverywhere(thisDevice: boolean): Promise<Receipt> {
-  const ask = { method: 'POST', body: { thisDevice } } as const
-  return (await request('/api/account/sign-out-everywhere', receiptAnswer, ask)).receipt
+  const options = { method: 'POST', body: { thisDevice } } as const
+  return (await request('/api/account/sign-out-everywhere', receiptAnswer, options)).receipt
 }
 
 /** Changes the password; every other device is signed out, and this one has a new session. @throws Problem */
@@ -60,5 +61,5 @@ export function deviceWords({ device: { browser, system } }: Pick<SessionOfPerso
 export function socketWords({ sockets }: Pick<SessionOfPerson, 'sockets'>): string {
   if (sockets.length === 0) return 'Nothing is open on it now.'
   const places = [...new Set(sockets.map(({ title }) => title))].join(', ')
-  return `${sockets.length === 1 ? '1 socket' : `${sockets.length} sockets`} open now: ${places}`
+  return `${counted(sockets.length, 'socket')} open now: ${places}`
 }

@@ -6,7 +6,7 @@ import { useLoaded } from '../http/use-loaded.ts'
 import { ConfirmButton } from '../layout/confirm-button.tsx'
 import { Failure, Notice } from '../layout/live-region.tsx'
 import { SessionWatch } from '../live/session-watch.tsx'
-import { useNow } from '../chat/use-now.ts'
+import { useNow } from '../layout/use-now.ts'
 import { useSession } from '../session/session.ts'
 import { SessionItem } from './session-item.tsx'
 import { deviceWords, endSession, listSessions, type OwnSession, signOutEverywhere } from './sessions-api.ts'
@@ -50,10 +50,10 @@ export function SessionsSection(): ReactNode {
           <SessionItem key={session.id} session={session} now={now} current={session.current}>
             {!session.current && (
               <ConfirmButton
-                words="Sign out"
-                sure={`Sign out ${deviceWords(session)}?`}
+                label="Sign out"
+                question={`Sign out ${deviceWords(session)}?`}
                 busy={action.busy}
-                onSure={() => void signOut(session)}
+                onConfirm={() => void signOut(session)}
               />
             )}
           </SessionItem>
@@ -62,18 +62,18 @@ export function SessionsSection(): ReactNode {
       <Group mt="md" gap="xs">
         <ConfirmButton
           large
-          words="Sign out everywhere else"
-          sure="Sign out everywhere else?"
+          label="Sign out everywhere else"
+          question="Sign out everywhere else?"
           disabled={value !== null && value.length < 2}
           busy={action.busy}
-          onSure={() => void everywhere(false)}
+          onConfirm={() => void everywhere(false)}
         />
         <ConfirmButton
           large
-          words="Sign out everywhere, here too"
-          sure="Sign out everywhere, here too?"
+          label="Sign out everywhere, here too"
+          question="Sign out everywhere, here too?"
           busy={action.busy}
-          onSure={() => void everywhere(true)}
+          onConfirm={() => void everywhere(true)}
         />
       </Group>
     </Card>

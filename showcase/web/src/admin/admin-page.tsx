@@ -2,17 +2,16 @@ import { Alert, Container } from '@mantine/core'
 import type { Client } from 'sallyport/client'
 import type { ReactNode } from 'react'
 import { audit } from '../../../src/audit/contract.ts'
-import { sentence } from '../chat/connection-words.ts'
-import { Header } from '../layout/header.tsx'
+import { sentence } from '../live/connection-words.ts'
 import { NothingHere } from '../layout/not-found.tsx'
-import { useFarewell } from '../live/use-farewell.ts'
+import { useSessionEnd } from '../live/use-session-end.ts'
 import { useLive, useSnapshot } from '../live/use-live.ts'
 import { follow } from '../routing/follow.ts'
-import { FirstDoor } from '../session/first-door.tsx'
+import { SignedInPage } from '../session/signed-in-page.tsx'
 import { isAdmin, type User } from '../session/session-api.ts'
 import '../account/account.css'
 import './admin.css'
-import type { OpenedAudit } from './audit-api.ts'
+import type { AuditChannel } from './audit-api.ts'
 import { AuditView } from './audit-view.tsx'
 import { PeopleView } from './people-view.tsx'
 
@@ -23,21 +22,15 @@ export type AdminPlace =
 /** The console: for administrators. For everybody else nothing is here; `null` is no place of it. */
 export function AdminPage({ place }: { readonly place: AdminPlace | null }): ReactNode {
   return (
-    <div className="admin-page">
-      <a className="skip-link" href="#main">
-        Skip to the content
-      </a>
-      <Header />
-      <FirstDoor title="Sign in">
-        {(user) =>
-          isAdmin(user) && place !== null ? (
-            <Console key={user.id} user={user} place={place} />
-          ) : (
-            <NothingHere />
-          )
-        }
-      </FirstDoor>
-    </div>
+    <SignedInPage className="admin-page" skip="Skip to the content" title="Sign in">
+      {(user) =>
+        isAdmin(user) && place !== null ? (
+          <Console key={user.id} user={user} place={place} />
+        ) : (
+          <NothingHere />
+        )
+      }
+    </SignedInPage>
   )
 }
 
@@ -48,27 +41,27 @@ interface ConsoleProps {
 
 /** One socket for the whole console: it brings what happens, and its end is the end of the console. */
 function Console(props: ConsoleProps): ReactNode {
-  const { opened, again } = useLive(openAudit)
+  const { channel, reopen } = useLive(openAudit)
   return (
     <>
       <AdminTabs view={props.place.view} />
-      {opened && <OpenConsole {...props} opened={opened} again={again} />}
+      {channel && <OpenConsole {...props} channel={channel} reopen={reopen} />}
     </>
   )
 }
 
-function openAudit(app: Client): OpenedAudit {
+function openAudit(app: Client): AuditChannel {
   return app.open(audit)
 }
 
 function OpenConsole({
   user,
   place,
-  opened,
-  again,
-}: ConsoleProps & { readonly opened: OpenedAudit; readonly again: () => void }): ReactNode {
-  const { state, denial } = useSnapshot(opened)
-  useFarewell(state === 'denied' ? denial : null, again)
+  channel,
+  reopen,
+}: ConsoleProps & { readonly channel: AuditChannel; readonly reopen: () => void }): ReactNode {
+  const { state, denial } = useSnapshot(channel)
+  useSessionEnd(denial, reopen)
   if (state === 'denied' && denial?.status !== 401)
     return (
       <Container component="main" id="main" py="lg">
@@ -78,29 +71,29 @@ function OpenConsole({
         </Alert>
       </Container>
     )
-  if (place.view === 'audit') return <AuditView opened={opened} />
-  return <PeopleView person={place.person} me={user.id} audit={opened} />
+  if (place.view === 'audit') return <AuditView channel={channel} />
+  return <PeopleView person={place.person} me={user.id} audit={channel} />
 }
+
+const tabs = [
+  { name: 'people', href: '/admin', title: 'People' },
+  { name: 'audit', href: '/admin/audit', title: 'Audit' },
+] as const
 
 function AdminTabs({ view }: { readonly view: AdminPlace['view'] }): ReactNode {
   return (
     <nav className="admin-tabs" aria-label="Console">
-      <a
-        href="/admin"
-        onClick={follow}
-        className="focusable"
-        aria-current={view === 'people' ? 'page' : undefined}
-      >
-        People
-      </a>
-      <a
-        href="/admin/audit"
-        onClick={follow}
-        className="focusable"
-        aria-current={view === 'audit' ? 'page' : undefined}
-      >
-        Audit
-      </a>
+      {tabs.map(({ name, href, title }) => (
+        <a
+          key={name}
+          href={href}
+          onClick={follow}
+          className="focusable"
+          aria-current={view === name ? 'page' : undefined}
+        >
+          {title}
+        </a>
+      ))}
     </nav>
   )
 }

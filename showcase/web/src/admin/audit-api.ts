@@ -10,7 +10,7 @@ const page = z.object({
 })
 
 /** The audit's endpoint, opened. */
-export type OpenedAudit = Channel<typeof audit>
+export type AuditChannel = Channel<typeof audit>
 /** One event of the doors. */
 export type AuditEntry = z.output<typeof auditEntry>
 /** A page of events, the newest first. */

@@ -1,18 +1,18 @@
 import { Button, Group, Loader, Text, Title } from '@mantine/core'
 import { type ReactNode, useState } from 'react'
-import { ConnectionStatus } from '../chat/connection-status.tsx'
+import { ConnectionStatus } from '../live/connection-status.tsx'
 import { Failure } from '../layout/live-region.tsx'
 import { useSnapshot } from '../live/use-live.ts'
-import { noFilter, type OpenedAudit } from './audit-api.ts'
+import { noFilter, type AuditChannel } from './audit-api.ts'
 import { AuditFilters } from './audit-filters.tsx'
 import { AuditTable } from './audit-table.tsx'
 import { useAudit } from './use-audit.ts'
 
 /** What has happened at the doors, followed live. */
-export function AuditView({ opened }: { readonly opened: OpenedAudit }): ReactNode {
-  const snapshot = useSnapshot(opened)
+export function AuditView({ channel }: { readonly channel: AuditChannel }): ReactNode {
+  const snapshot = useSnapshot(channel)
   const [filter, setFilter] = useState(noFilter)
-  const { entries, types, loading, failure, loadOlder } = useAudit(opened, snapshot.state === 'open', filter)
+  const { entries, types, loading, failure, loadOlder } = useAudit(channel, snapshot.state === 'open', filter)
   return (
     <main className="admin-main" id="main">
       <title>Audit · Sallyport</title>

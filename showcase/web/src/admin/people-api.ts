@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import { sessionOfPerson } from '../account/sessions-api.ts'
+import { room } from '../chat/rooms-api.ts'
 import { type Receipt, receiptAnswer } from '../http/receipt.ts'
 import { request } from '../http/request.ts'
 
-const listed = z.object({
+const personListed = z.object({
   id: z.string(),
   name: z.string(),
   username: z.string().nullable(),
@@ -11,30 +12,25 @@ const listed = z.object({
   role: z.string(),
   ban: z.object({ reason: z.string().nullable(), until: z.number().nullable() }).nullable(),
 })
-const found = z.object({ people: z.array(listed.extend({ sockets: z.number() })), more: z.boolean() })
-const roomOfPerson = z.object({
-  id: z.string(),
-  title: z.string(),
-  visibility: z.enum(['public', 'members']),
-  readOnly: z.boolean(),
-  role: z.enum(['owner', 'member', 'reader']),
-  canWrite: z.boolean(),
-  given: z.boolean(),
+const peopleFound = z.object({
+  people: z.array(personListed.extend({ sockets: z.number() })),
+  more: z.boolean(),
 })
-const details = listed.extend({ sessions: z.array(sessionOfPerson), rooms: z.array(roomOfPerson) })
+const roomOfPerson = room.extend({ given: z.boolean() })
+const details = personListed.extend({ sessions: z.array(sessionOfPerson), rooms: z.array(roomOfPerson) })
 
 /** People that a search has found; `more` says that it found too many to show. */
-export type Found = z.output<typeof found>
+export type PeopleFound = z.output<typeof peopleFound>
 /** Someone in the list of people. */
-export type PersonListed = Found['people'][number]
+export type PersonListed = PeopleFound['people'][number]
 /** Someone with sessions, sockets and rooms. */
 export type PersonDetails = z.output<typeof details>
 /** A room that a person may know, and the role of that person there. */
 export type RoomOfPerson = PersonDetails['rooms'][number]
 
 /** People by a part of name, user name or e-mail address. @throws Problem */
-export function searchPeople(text: string, signal: AbortSignal): Promise<Found> {
-  return request(`/api/admin/people?q=${encodeURIComponent(text)}`, found, { signal })
+export function searchPeople(text: string, signal: AbortSignal): Promise<PeopleFound> {
+  return request(`/api/admin/people?q=${encodeURIComponent(text)}`, peopleFound, { signal })
 }
 
 /** One person. @throws Problem */
@@ -63,18 +59,18 @@ export function signOutPerson(id: string): Promise<Receipt> {
 }
 
 /** Gives a person a role in a room. It replaces an earlier role. @throws Problem */
-export function setRoomRole(id: string, room: string, role: RoomOfPerson['role']): Promise<Receipt> {
-  return post(inRoom(id, room), { role })
+export function setRoomRole(id: string, roomId: string, role: RoomOfPerson['role']): Promise<Receipt> {
+  return post(inRoom(id, roomId), { role })
 }
 
 /** Takes a person's role in a room away. @throws Problem */
-export async function removeFromRoom(id: string, room: string): Promise<Receipt> {
-  return (await request(inRoom(id, room), receiptAnswer, { method: 'DELETE' })).receipt
+export async function removeFromRoom(id: string, roomId: string): Promise<Receipt> {
+  return (await request(inRoom(id, roomId), receiptAnswer, { method: 'DELETE' })).receipt
 }
 
 /** Closes a person's sockets in one room; the person may come back. @throws Problem */
-export function kick(id: string, room: string, reason: string): Promise<Receipt> {
-  return post(`${inRoom(id, room)}/kick`, { reason })
+export function kick(id: string, roomId: string, reason: string): Promise<Receipt> {
+  return post(`${inRoom(id, roomId)}/kick`, { reason })
 }
 
 async function post(path: string, body: object): Promise<Receipt> {
@@ -85,6 +81,6 @@ function at(id: string): string {
   return `/api/admin/people/${encodeURIComponent(id)}`
 }
 
-function inRoom(id: string, room: string): string {
-  return `${at(id)}/rooms/${encodeURIComponent(room)}`
+function inRoom(id: string, roomId: string): string {
+  return `${at(id)}/rooms/${encodeURIComponent(roomId)}`
 }

@@ -3,11 +3,12 @@ import { type ReactNode, useState } from 'react'
 import type { Loaded } from '../http/use-loaded.ts'
 import { Failure } from '../layout/live-region.tsx'
 import { follow } from '../routing/follow.ts'
-import type { Found, PersonListed } from './people-api.ts'
+import { isAdmin } from '../session/session-api.ts'
+import type { PeopleFound, PersonListed } from './people-api.ts'
 
 /** What the list shows. */
 export interface PeopleListProps {
-  readonly found: Loaded<Found>
+  readonly found: Loaded<PeopleFound>
   /** The id of the person that is shown. */
   readonly current: string | null
   readonly onSearch: (text: string) => void
@@ -88,7 +89,7 @@ function PersonLink({
 export function PersonMarks({ person }: { readonly person: Pick<PersonListed, 'role' | 'ban'> }): ReactNode {
   return (
     <>
-      {person.role.split(',').includes('admin') && (
+      {isAdmin(person) && (
         <Badge size="sm" variant="light" className="mark">
           admin
         </Badge>

@@ -2,18 +2,18 @@ import { Text, Title } from '@mantine/core'
 import { useDebouncedValue } from '@mantine/hooks'
 import { type ReactNode, useCallback, useState } from 'react'
 import { useLoaded } from '../http/use-loaded.ts'
-import type { AuditEntry, OpenedAudit } from './audit-api.ts'
+import type { AuditEntry, AuditChannel } from './audit-api.ts'
 import { searchPeople } from './people-api.ts'
 import { PeopleList } from './people-list.tsx'
 import { PersonView } from './person-view.tsx'
-import { useHappened } from './use-happened.ts'
+import { useAuditEvents } from './use-audit-events.ts'
 
 /** What the view is given. */
 export interface PeopleViewProps {
   /** The id of the person that is shown; `null` while no person is chosen. */
   readonly person: string | null
   readonly me: string
-  readonly audit: OpenedAudit
+  readonly audit: AuditChannel
 }
 
 const typingMs = 200
@@ -23,7 +23,7 @@ export function PeopleView({ person, me, audit }: PeopleViewProps): ReactNode {
   const [text, setText] = useState('')
   const [wanted] = useDebouncedValue(text, typingMs)
   const found = useLoaded(useCallback((signal) => searchPeople(wanted, signal), [wanted]))
-  useHappened(audit, comesOrGoes, found.reload)
+  useAuditEvents(audit, changesTheList, found.reload)
   return (
     <div className="admin-people" data-looking={person !== null}>
       <PeopleList found={found} current={person} onSearch={setText} />
@@ -42,6 +42,6 @@ export function PeopleView({ person, me, audit }: PeopleViewProps): ReactNode {
   )
 }
 
-function comesOrGoes({ type }: AuditEntry): boolean {
+function changesTheList({ type }: AuditEntry): boolean {
   return type === 'accepted' || type === 'left' || type.startsWith('admin-')
 }

@@ -1,6 +1,7 @@
 import { Button, Group, Text, Title } from '@mantine/core'
 import { type ReactNode, useState } from 'react'
 import { RoomMarks } from '../chat/room-list.tsx'
+import { counted } from '../layout/counted.ts'
 import { ConfirmButton } from '../layout/confirm-button.tsx'
 import { kick, type PersonDetails, removeFromRoom, type RoomOfPerson, setRoomRole } from './people-api.ts'
 import { ReasonDialog } from './reason-dialog.tsx'
@@ -43,7 +44,7 @@ function RoomRow({ room, person, actions }: PersonRoomsProps & { readonly room: 
         </Group>
         <Text size="sm">
           {given ? role : `${role}, as everybody is`} ·{' '}
-          {open === 0 ? 'not inside' : `inside with ${counted(open)}`}
+          {open === 0 ? 'not inside' : `inside with ${counted(open, 'socket')}`}
         </Text>
       </div>
       <Group gap={4} justify="flex-end" className="session-actions">
@@ -65,10 +66,10 @@ function RoomRow({ room, person, actions }: PersonRoomsProps & { readonly room: 
         )}
         {given && visibility === 'members' && (
           <ConfirmButton
-            words="Remove"
-            sure={`Remove from ${title}?`}
+            label="Remove"
+            question={`Remove from ${title}?`}
             busy={actions.busy}
-            onSure={() => void actions.run(`Removed from ${title}.`, () => removeFromRoom(person.id, id))}
+            onConfirm={() => void actions.run(`Removed from ${title}.`, () => removeFromRoom(person.id, id))}
           />
         )}
         <Button
@@ -86,15 +87,11 @@ function RoomRow({ room, person, actions }: PersonRoomsProps & { readonly room: 
         <ReasonDialog
           title={`Kick ${person.name} from ${title}`}
           text="Their sockets in this room close at once; all others stay open, and they may come back."
-          words="Kick"
+          submit="Kick"
           onClose={() => setKicking(false)}
-          onSure={(reason) => actions.attempt(`Kicked from ${title}.`, () => kick(person.id, id, reason))}
+          onConfirm={(reason) => actions.attempt(`Kicked from ${title}.`, () => kick(person.id, id, reason))}
         />
       )}
     </li>
   )
-}
-
-function counted(count: number): string {
-  return count === 1 ? '1 socket' : `${count} sockets`
 }

@@ -1,19 +1,20 @@
 import { Alert, Anchor, Button, Group, Loader, Stack, Text, Title } from '@mantine/core'
 import { type ReactNode, useCallback, useState } from 'react'
 import { SessionItem } from '../account/session-item.tsx'
-import { sentence } from '../chat/connection-words.ts'
-import { useNow } from '../chat/use-now.ts'
+import { sentence } from '../live/connection-words.ts'
+import { useNow } from '../layout/use-now.ts'
 import { useLoaded } from '../http/use-loaded.ts'
 import { ConfirmButton } from '../layout/confirm-button.tsx'
 import { Failure, Notice } from '../layout/live-region.tsx'
 import { Moment } from '../layout/moment.tsx'
 import { follow } from '../routing/follow.ts'
+import { isAdmin } from '../session/session-api.ts'
 import { ban, type PersonDetails, readPerson, setRole, signOutPerson, unban } from './people-api.ts'
 import { PersonMarks } from './people-list.tsx'
 import { PersonRooms } from './person-rooms.tsx'
 import { ReasonDialog } from './reason-dialog.tsx'
-import { useHappened } from './use-happened.ts'
-import type { OpenedAudit } from './audit-api.ts'
+import { useAuditEvents } from './use-audit-events.ts'
+import type { AuditChannel } from './audit-api.ts'
 import { type PersonActions, usePersonActions } from './use-person-actions.ts'
 
 /** What the view shows. */
@@ -22,7 +23,7 @@ export interface PersonViewProps {
   /** The id of who looks. */
   readonly me: string
   /** Tells when something has happened to them. */
-  readonly audit: OpenedAudit
+  readonly audit: AuditChannel
   /** The list of people has changed by what was done here. */
   readonly onChange: () => Promise<void>
 }
@@ -32,7 +33,7 @@ export function PersonView({ id, me, audit, onChange }: PersonViewProps): ReactN
   const person = useLoaded(useCallback((signal) => readPerson(id, signal), [id]))
   const { value, failure, reload } = person
   const actions = usePersonActions(async () => void (await Promise.all([reload(), onChange()])))
-  useHappened(
+  useAuditEvents(
     audit,
     useCallback(({ subject }) => subject === id, [id]),
     reload,
@@ -121,7 +122,7 @@ function BanAlert({
 
 function ActionButtons({ person, actions }: Omit<PersonProps, 'me'>): ReactNode {
   const [banning, setBanning] = useState(false)
-  const admin = person.role.split(',').includes('admin')
+  const admin = isAdmin(person)
   return (
     <Group gap="xs" role="group" aria-label="Actions">
       {person.ban === null ? (
@@ -140,18 +141,18 @@ function ActionButtons({ person, actions }: Omit<PersonProps, 'me'>): ReactNode 
       )}
       <ConfirmButton
         large
-        words="Sign out everywhere"
-        sure="Sign out everywhere?"
+        label="Sign out everywhere"
+        question="Sign out everywhere?"
         busy={actions.busy}
         disabled={person.sessions.length === 0}
-        onSure={() => void actions.run('Signed out everywhere.', () => signOutPerson(person.id))}
+        onConfirm={() => void actions.run('Signed out everywhere.', () => signOutPerson(person.id))}
       />
       <ConfirmButton
         large
-        words={admin ? 'Make a user' : 'Make an administrator'}
-        sure={admin ? 'Make a user?' : 'Make an administrator?'}
+        label={admin ? 'Make a user' : 'Make an administrator'}
+        question={admin ? 'Make a user?' : 'Make an administrator?'}
         busy={actions.busy}
-        onSure={() =>
+        onConfirm={() =>
           void actions.run(admin ? 'A user again.' : 'An administrator now.', () =>
             setRole(person.id, admin ? 'user' : 'admin'),
           )
@@ -161,10 +162,10 @@ function ActionButtons({ person, actions }: Omit<PersonProps, 'me'>): ReactNode 
         <ReasonDialog
           title={`Ban ${person.name}`}
           text="Every socket and every session of theirs ends at once, and they cannot sign in."
-          words="Ban"
+          submit="Ban"
           timed
           onClose={() => setBanning(false)}
-          onSure={(reason, seconds) =>
+          onConfirm={(reason, seconds) =>
             actions.attempt(`${person.name} is banned.`, () => ban(person.id, reason, seconds))
           }
         />

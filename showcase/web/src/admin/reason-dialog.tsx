@@ -7,13 +7,13 @@ export interface ReasonDialogProps {
   readonly title: string
   /** What will happen. */
   readonly text: string
-  /** What the button says that does it. */
-  readonly words: string
+  /** The text of the button. */
+  readonly submit: string
   /** Whether it can be asked for how long. */
   readonly timed?: boolean
   readonly onClose: () => void
   /** Does it; the dialog stays open, and says why, when it fails. */
-  readonly onSure: (reason: string, seconds: number | undefined) => Promise<void>
+  readonly onConfirm: (reason: string, seconds: number | undefined) => Promise<void>
 }
 
 const spans = [
@@ -26,15 +26,15 @@ const spans = [
 
 /** Asks for the reason of something that ends access: whom it concerns will read it. */
 export function ReasonDialog(props: ReasonDialogProps): ReactNode {
-  const { title, text, words, timed = false, onClose, onSure } = props
+  const { title, text, submit, timed = false, onClose, onConfirm } = props
   return (
     <FormDialog
       label={title}
-      submit={words}
+      submit={submit}
       button={{ color: 'red' }}
       onClose={onClose}
       onSubmit={async ({ reason = '', seconds = '' }) => {
-        await onSure(reason.trim(), seconds === '' ? undefined : Number(seconds))
+        await onConfirm(reason.trim(), seconds === '' ? undefined : Number(seconds))
         onClose()
       }}
     >

@@ -1,12 +1,12 @@
 import { useCallback, useEffect, useRef, useState } from 'react'
-import { wordsOf } from '../http/request.ts'
+import { errorMessage } from '../http/request.ts'
 import {
   type AuditEntry,
   type AuditFilter,
   type AuditPage,
   isShown,
   merged,
-  type OpenedAudit,
+  type AuditChannel,
   readAudit,
 } from './audit-api.ts'
 
@@ -30,7 +30,7 @@ const empty: State = { entries: null, types: [], before: null, loading: true, fa
  *
  * @param open whether the line is open: what was missed is read when it comes back
  */
-export function useAudit(opened: OpenedAudit, open: boolean, filter: AuditFilter): Audit {
+export function useAudit(channel: AuditChannel, open: boolean, filter: AuditFilter): Audit {
   const [state, setState] = useState(empty)
   const current = useRef<AbortController>(null)
 
@@ -43,7 +43,7 @@ export function useAudit(opened: OpenedAudit, open: boolean, filter: AuditFilter
         const page = await readAudit(filter, before, signal)
         if (!signal.aborted) setState((now) => ({ ...take(now, page), loading: false }))
       } catch (error) {
-        if (!signal.aborted) setState((now) => ({ ...now, loading: false, failure: wordsOf(error) }))
+        if (!signal.aborted) setState((now) => ({ ...now, loading: false, failure: errorMessage(error) }))
       }
     },
     [filter],
@@ -58,7 +58,7 @@ export function useAudit(opened: OpenedAudit, open: boolean, filter: AuditFilter
   }, [open, load])
   useEffect(
     () =>
-      opened.on('happened', ({ entries }) => {
+      channel.on('happened', ({ entries }) => {
         const shown = entries.filter((entry) => isShown(entry, filter))
         setState((now) => ({
           ...now,
@@ -66,7 +66,7 @@ export function useAudit(opened: OpenedAudit, open: boolean, filter: AuditFilter
           types: [...new Set([...now.types, ...entries.map(({ type }) => type)])].toSorted(),
         }))
       }),
-    [opened, filter],
+    [channel, filter],
   )
 
   const { before, ...rest } = state

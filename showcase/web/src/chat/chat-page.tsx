@@ -1,10 +1,9 @@
 import { Text } from '@mantine/core'
 import { type ReactNode, useCallback } from 'react'
 import { useLoaded } from '../http/use-loaded.ts'
-import { Header } from '../layout/header.tsx'
 import { SessionWatch } from '../live/session-watch.tsx'
 import { navigate } from '../routing/location.ts'
-import { FirstDoor } from '../session/first-door.tsx'
+import { SignedInPage } from '../session/signed-in-page.tsx'
 import type { User } from '../session/session-api.ts'
 import './chat.css'
 import { RoomList } from './room-list.tsx'
@@ -14,16 +13,10 @@ import { listRooms } from './rooms-api.ts'
 /** The chat: behind the first door the rooms, behind the second one of them. */
 export function ChatPage({ room }: { readonly room: string | null }): ReactNode {
   return (
-    <div className="chat-page">
-      <a className="skip-link" href="#room">
-        Skip to the room
-      </a>
-      <Header />
+    <SignedInPage className="chat-page" skip="Skip to the room" title="Sign in to chat">
       {/* another person starts afresh: nothing that one has read stays on the screen of the next */}
-      <FirstDoor title="Sign in to chat">
-        {(user) => <Chat key={user.id} user={user} room={room} />}
-      </FirstDoor>
-    </div>
+      {(user) => <Chat key={user.id} user={user} room={room} />}
+    </SignedInPage>
   )
 }
 
@@ -47,7 +40,7 @@ function Chat({ user, room }: { readonly user: User; readonly room: string | nul
       <title>{`${title} · Sallyport`}</title>
       <RoomList rooms={rooms} current={room} />
       {room === null && (
-        <main className="room no-room" id="room">
+        <main className="room no-room" id="main">
           <SessionWatch />
           <Text c="dimmed">Choose a room.</Text>
         </main>
@@ -56,7 +49,7 @@ function Chat({ user, room }: { readonly user: User; readonly room: string | nul
         <RoomView key={room} room={room} title={title} user={user} onLeft={left} onAnswer={answered} />
       )}
       {room !== null && !isRoomId(room) && (
-        <main className="room no-room" id="room">
+        <main className="room no-room" id="main">
           <Text>There is no room with such an address.</Text>
         </main>
       )}

@@ -1,11 +1,11 @@
-import { sentence } from './connection-words.ts'
+import { sentence } from '../live/connection-words.ts'
 import type { ChatSnapshot } from './contract.ts'
 
 /** Why nothing can be sent now. */
 export interface ComposerLock {
   readonly reason: string
-  /** Whether one may go on writing a draft: it will pass. */
-  readonly passing: boolean
+  /** Whether one may go on writing a draft: it ends by itself. */
+  readonly temporary: boolean
 }
 
 /**
@@ -22,13 +22,14 @@ export function composerLock(
   online: boolean,
 ): ComposerLock | null {
   if (!online && state === 'open' && grant?.canWrite === true)
-    return { reason: 'No network: your draft stays here until there is one.', passing: true }
+    return { reason: 'No network: your draft stays here until there is one.', temporary: true }
   if (state === 'open') return grant === undefined || !grant.canWrite ? readOnly(grant?.role) : null
-  if (state === 'connecting') return { reason: 'Connecting: sending is possible in a moment.', passing: true }
+  if (state === 'connecting')
+    return { reason: 'Connecting: sending is possible in a moment.', temporary: true }
   if (state === 'waiting')
-    return { reason: 'Offline: your draft stays here until the line is back.', passing: true }
+    return { reason: 'Offline: your draft stays here until the line is back.', temporary: true }
   const reason = denial === null ? 'This room is closed to you.' : sentence(denial.message)
-  return { reason, passing: false }
+  return { reason, temporary: false }
 }
 
 function readOnly(role: string | undefined): ComposerLock {
@@ -37,6 +38,6 @@ function readOnly(role: string | undefined): ComposerLock {
       role === 'reader'
         ? 'You are a reader in this room: you may read, but not write.'
         : 'This room is read-only: only its owners write.',
-    passing: false,
+    temporary: false,
   }
 }

@@ -2,14 +2,14 @@ import { Button, Group, Text, Textarea } from '@mantine/core'
 import { type KeyboardEvent, type ReactNode, useEffect, useId, useRef, useState } from 'react'
 import { Failure } from '../layout/live-region.tsx'
 import { composerLock } from './composer-lock.ts'
-import type { ChatSnapshot, OpenedChat } from './contract.ts'
+import type { ChatSnapshot, ChatChannel } from './contract.ts'
 import { draftOf, keepDraft } from './drafts.ts'
 import { sendingFailure } from './sending-failure.ts'
-import { useOnline } from './use-online.ts'
+import { useOnline } from '../live/use-online.ts'
 
 /** What the composer is made of. */
 export interface ComposerProps {
-  readonly opened: OpenedChat
+  readonly channel: ChatChannel
   readonly snapshot: ChatSnapshot
   readonly title: string
   /** Whose draft it is. */
@@ -20,7 +20,7 @@ export interface ComposerProps {
 }
 
 /** Where messages are written: Enter sends, Shift and Enter makes a line. Locked with the reason where one may not. */
-export function Composer({ opened, snapshot, title, me, room, onTyping }: ComposerProps): ReactNode {
+export function Composer({ channel, snapshot, title, me, room, onTyping }: ComposerProps): ReactNode {
   const [text, setText] = useState(() => draftOf(me, room))
   const [failure, setFailure] = useState<string | null>(null)
   const field = useRef<HTMLTextAreaElement>(null)
@@ -32,18 +32,18 @@ export function Composer({ opened, snapshot, title, me, room, onTyping }: Compos
   useEffect(() => {
     // not on a touch screen, where it would open the keyboard over the messages
     if (matchMedia('(pointer: fine)').matches) field.current?.focus()
-  }, [opened])
+  }, [channel])
 
   const send = async (): Promise<void> => {
-    const said = text.trim()
-    if (said === '' || lock !== null) return
+    const draft = text.trim()
+    if (draft === '' || lock !== null) return
     setText('')
     setFailure(null)
     try {
-      await opened.send('say', { text: said })
+      await channel.send('say', { text: draft })
     } catch (error) {
       // back into the field, unless something new was begun there
-      setText((now) => now || said)
+      setText((now) => now || draft)
       setFailure(`Perhaps not sent: ${sendingFailure(error)}`)
     }
   }
@@ -80,7 +80,7 @@ export function Composer({ opened, snapshot, title, me, room, onTyping }: Compos
           maxLength={2000}
           value={text}
           // not disabled: it stays in the order of focus, and its reason is read out
-          readOnly={lock !== null && !lock.passing}
+          readOnly={lock !== null && !lock.temporary}
           onChange={(event) => {
             setText(event.currentTarget.value)
             if (lock === null) onTyping()

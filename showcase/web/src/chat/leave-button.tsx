@@ -19,7 +19,12 @@ export function LeaveButton({
   return (
     <div>
       <Failure message={failure} />
-      <ConfirmButton words="Leave room" sure="Leave this room?" busy={busy} onSure={() => void leave()} />
+      <ConfirmButton
+        label="Leave room"
+        question="Leave this room?"
+        busy={busy}
+        onConfirm={() => void leave()}
+      />
     </div>
   )
 }

@@ -5,7 +5,7 @@ import { type Day, continues, days } from './days.ts'
 import { MessageItem } from './message-item.tsx'
 import type { Messages } from './use-messages.ts'
 import { useScroll } from './use-scroll.ts'
-import { useSeen } from './use-seen.ts'
+import { useInView } from './use-in-view.ts'
 
 const date = new Intl.DateTimeFormat(undefined, { dateStyle: 'full' })
 
@@ -23,7 +23,7 @@ export function MessageList({
   useScroll(list, { first: all[0]?.id, last: all.at(-1)?.id })
   const hasOlder = all.length > 0 && !complete
   // after a failure only the button asks again, or a broken line would be asked without end
-  useSeen(top, hasOlder && !loading && failure === null, () => void loadOlder())
+  useInView(top, hasOlder && !loading && failure === null, () => void loadOlder())
 
   return (
     <section ref={list} className="messages focusable" aria-label="Messages" aria-busy={loading} tabIndex={0}>

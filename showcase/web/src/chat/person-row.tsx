@@ -34,10 +34,10 @@ export function PersonRow({ person, me, remove }: PersonRowProps): ReactNode {
         </div>
         {remove !== null && (
           <ConfirmButton
-            words="Remove"
-            sure={`Remove ${name}?`}
+            label="Remove"
+            question={`Remove ${name}?`}
             busy={busy}
-            onSure={() =>
+            onConfirm={() =>
               void run(async () => {
                 await removeMember(remove.room, id)
                 await remove.done()

@@ -1,7 +1,7 @@
 import { Anchor, Title } from '@mantine/core'
 import type { ReactNode } from 'react'
 import { follow } from '../routing/follow.ts'
-import { ConnectionStatus } from './connection-status.tsx'
+import { ConnectionStatus } from '../live/connection-status.tsx'
 import type { ChatSnapshot } from './contract.ts'
 import { RoomMarks } from './room-list.tsx'
 import type { RoomWithMembers } from './rooms-api.ts'

@@ -3,7 +3,7 @@ import { type ReactNode, useCallback, useEffect, useState } from 'react'
 import { useLoaded } from '../http/use-loaded.ts'
 import { Announcer } from './announcer.tsx'
 import { Composer } from './composer.tsx'
-import type { ChatSnapshot, OpenedChat } from './contract.ts'
+import type { ChatSnapshot, ChatChannel } from './contract.ts'
 import { MessageList } from './message-list.tsx'
 import { PeoplePanel } from './people-panel.tsx'
 import { RoomHeader } from './room-header.tsx'
@@ -15,15 +15,15 @@ import { useTyping } from './use-typing.ts'
 
 /** What the inside of a room is given. */
 export interface RoomInsideProps extends RoomViewProps {
-  readonly opened: OpenedChat
+  readonly channel: ChatChannel
   readonly snapshot: ChatSnapshot
 }
 
 /** A room that is open, or will be again: messages, composer, people. */
-export function RoomInside({ room, title, user, onLeft, opened, snapshot }: RoomInsideProps): ReactNode {
+export function RoomInside({ room, title, user, onLeft, channel, snapshot }: RoomInsideProps): ReactNode {
   const { state, grant, count } = snapshot
-  const messages = useMessages(opened, state)
-  const { typers, tell } = useTyping(opened, user.id)
+  const messages = useMessages(channel, state)
+  const typing = useTyping(channel, user.id)
   const [peopleShown, setPeopleShown] = useState(false)
   const about = useLoaded(useCallback((signal) => readRoom(room, signal), [room]))
   const { reload } = about
@@ -34,7 +34,7 @@ export function RoomInside({ room, title, user, onLeft, opened, snapshot }: Room
 
   return (
     <>
-      <main className="room" id="room">
+      <main className="room" id="main">
         <RoomHeader title={about.value?.title ?? title} snapshot={snapshot} room={about.value}>
           <Button
             className="people-switch"
@@ -48,15 +48,15 @@ export function RoomInside({ room, title, user, onLeft, opened, snapshot }: Room
           </Button>
         </RoomHeader>
         <MessageList messages={messages} me={user.id} />
-        <Announcer opened={opened} me={user.id} />
-        <TypingLine names={typers} />
+        <Announcer channel={channel} me={user.id} />
+        <TypingLine names={typing.names} />
         <Composer
-          opened={opened}
+          channel={channel}
           snapshot={snapshot}
           title={title}
           me={user.id}
           room={room}
-          onTyping={tell}
+          onTyping={typing.notify}
         />
       </main>
       <aside className="people" id="people" data-shown={peopleShown} aria-label="People in this room">

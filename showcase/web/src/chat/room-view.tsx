@@ -1,13 +1,13 @@
-import { type ReactNode, useEffect, useState } from 'react'
+import { type ReactNode, useCallback, useEffect, useState } from 'react'
+import { chat } from '../../../src/chat/contract.ts'
 import type { User } from '../session/session-api.ts'
-import { useFarewell } from '../live/use-farewell.ts'
-import { useSnapshot } from '../live/use-live.ts'
+import { useSessionEnd } from '../live/use-session-end.ts'
+import { useLive, useSnapshot } from '../live/use-live.ts'
 import { Composer } from './composer.tsx'
-import type { OpenedChat } from './contract.ts'
-import { Refused } from './refused.tsx'
+import type { ChatChannel } from './contract.ts'
+import { RoomDenied } from './room-denied.tsx'
 import { RoomHeader } from './room-header.tsx'
 import { RoomInside } from './room-inside.tsx'
-import { useOpened } from './use-opened.ts'
 
 /** What a room's page is given. */
 export interface RoomViewProps {
@@ -23,34 +23,35 @@ export interface RoomViewProps {
 
 /** One room, from the knock on. */
 export function RoomView(props: RoomViewProps): ReactNode {
-  const { opened, again } = useOpened(props.room)
-  return opened && <Knocked {...props} key={opened.path} opened={opened} again={again} />
+  const { room } = props
+  const { channel, reopen } = useLive(useCallback((app) => app.open(chat, { room }), [room]))
+  return channel && <OpenedRoom {...props} key={channel.path} channel={channel} reopen={reopen} />
 }
 
-function Knocked({
-  opened,
-  again,
+function OpenedRoom({
+  channel,
+  reopen,
   ...props
-}: RoomViewProps & { readonly opened: OpenedChat; readonly again: () => void }): ReactNode {
-  const snapshot = useSnapshot(opened)
+}: RoomViewProps & { readonly channel: ChatChannel; readonly reopen: () => void }): ReactNode {
+  const snapshot = useSnapshot(channel)
   const { state, denial } = snapshot
   const wasInside = useWasOpen(state)
-  useFarewell(state === 'denied' ? denial : null, again)
+  useSessionEnd(denial, reopen)
   const { onAnswer } = props
 
   useEffect(() => {
     if (state === 'open' || state === 'denied') onAnswer(state === 'open')
   }, [state, onAnswer])
 
-  if (state !== 'denied') return <RoomInside {...props} opened={opened} snapshot={snapshot} />
+  if (state !== 'denied') return <RoomInside {...props} channel={channel} snapshot={snapshot} />
   return (
-    <main className="room" id="room">
+    <main className="room" id="main">
       <RoomHeader title={props.title} snapshot={snapshot} />
-      <Refused denial={denial} again={again} wasInside={wasInside} />
+      <RoomDenied denial={denial} reopen={reopen} wasInside={wasInside} />
       {wasInside && denial?.status !== 401 && (
         // what was being written stays where it was, locked with the reason
         <Composer
-          opened={opened}
+          channel={channel}
           snapshot={snapshot}
           title={props.title}
           me={props.user.id}
@@ -63,7 +64,7 @@ function Knocked({
 }
 
 /** Whether it was open once. */
-function useWasOpen(state: OpenedChat['state']): boolean {
+function useWasOpen(state: ChatChannel['state']): boolean {
   const [was, setWas] = useState(false)
   if (state === 'open' && !was) setWas(true)
   return was

@@ -2,7 +2,8 @@ import { z } from 'zod'
 import { request } from '../http/request.ts'
 
 const role = z.enum(['owner', 'member', 'reader'])
-const room = z.object({
+/** A room as one person sees it. */
+export const room = z.object({
   id: z.string(),
   title: z.string(),
   visibility: z.enum(['public', 'members']),

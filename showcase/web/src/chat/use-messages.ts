@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useRef, useState } from 'react'
-import type { ChatSnapshot, OpenedChat } from './contract.ts'
+import type { ChatSnapshot, ChatChannel } from './contract.ts'
 import { emptyLog, type MessageLog, newestOf, withLatest, withNew, withOlder } from './message-log.ts'
 import { sendingFailure } from './sending-failure.ts'
 
@@ -13,7 +13,7 @@ export interface Messages extends MessageLog {
 }
 
 /** Hears what is said, and reads the history: its latest page whenever a line opens, older ones when asked. */
-export function useMessages(opened: OpenedChat, state: ChatSnapshot['state']): Messages {
+export function useMessages(channel: ChatChannel, state: ChatSnapshot['state']): Messages {
   const [log, setLog] = useState(emptyLog)
   const [loading, setLoading] = useState(false)
   const [failure, setFailure] = useState<string | null>(null)
@@ -26,16 +26,16 @@ export function useMessages(opened: OpenedChat, state: ChatSnapshot['state']): M
       setLoading(true)
       setFailure(null)
       try {
-        change(take(await history(opened, before)))
+        change(take(await history(channel, before)))
       } catch (error) {
         setFailure(`The messages did not come: ${sendingFailure(error)}`)
       }
       setLoading(false)
     },
-    [change, opened],
+    [change, channel],
   )
 
-  useEffect(() => opened.on('said', (message) => change(withNew(now.current, message))), [change, opened])
+  useEffect(() => channel.on('said', (message) => change(withNew(now.current, message))), [change, channel])
   useEffect(() => {
     if (state !== 'open') return
     const newest = newestOf(now.current)
@@ -49,6 +49,6 @@ export function useMessages(opened: OpenedChat, state: ChatSnapshot['state']): M
   return { ...log, loading, failure, loadOlder }
 }
 
-function history(opened: OpenedChat, before: string | undefined): ReturnType<OpenedChat['call']> {
-  return opened.call('history', before === undefined ? {} : { before })
+function history(channel: ChatChannel, before: string | undefined): ReturnType<ChatChannel['call']> {
+  return channel.call('history', before === undefined ? {} : { before })
 }

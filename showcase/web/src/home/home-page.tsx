@@ -1,6 +1,5 @@
-import { Card, Container, Group, Loader, SimpleGrid, Text, Title } from '@mantine/core'
+import { Card, Container, Group, SimpleGrid, Text, Title } from '@mantine/core'
 import type { ReactNode } from 'react'
-import { Failure } from '../layout/live-region.tsx'
 import { Header } from '../layout/header.tsx'
 import { SessionWatch } from '../live/session-watch.tsx'
 import { follow } from '../routing/follow.ts'
@@ -8,7 +7,7 @@ import { useSession } from '../session/session.ts'
 import { isAdmin, type User } from '../session/session-api.ts'
 import { SignInCard } from '../session/sign-in-card.tsx'
 import { applications } from './applications.ts'
-import { doors } from './doors.ts'
+import { demonstrations } from './demonstrations.ts'
 
 /** What Sallyport shows, and the way in. */
 export function HomePage(): ReactNode {
@@ -22,12 +21,12 @@ export function HomePage(): ReactNode {
           Sallyport guards WebSockets: <strong>who are you</strong> is asked at the first door,{' '}
           <strong>may you come in here</strong> at the second. What you see here runs on it.
         </Text>
-        <Entrance />
+        <SignInOrApplications />
         <Title order={2} size="h3" mt="xl" mb="sm">
           What to look at
         </Title>
         <SimpleGrid component="ul" className="plain-list" cols={{ base: 1, sm: 2 }}>
-          {doors.map(({ title, text }) => (
+          {demonstrations.map(({ title, text }) => (
             <Card component="li" withBorder key={title}>
               <Text fw={650}>{title}</Text>
               <Text size="sm" mt={4}>
@@ -41,13 +40,11 @@ export function HomePage(): ReactNode {
   )
 }
 
-function Entrance(): ReactNode {
-  const { user, failure } = useSession()
+function SignInOrApplications(): ReactNode {
+  const { user } = useSession()
   return (
     <Group mt="xl" align="stretch">
-      {user === undefined && failure === null && <Loader aria-label="Asking who you are" />}
-      <Failure message={user === undefined ? failure : null} />
-      {user === null && <SignInCard title="The first door: who are you?" />}
+      <SignInCard title="The first door: who are you?" />
       {user && <SessionWatch />}
       {user && <Applications user={user} />}
     </Group>

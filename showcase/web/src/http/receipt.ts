@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { counted } from '../layout/counted.ts'
 
 /** What came of ending or changing access, as the server tells it. */
 export const receipt = z.object({
@@ -31,14 +32,10 @@ export function receiptWords({ closed, changed, dropped, nodes, silent }: Receip
 }
 
 function whereWords(nodes: Receipt['nodes']): string {
-  return nodes.length === 0 ? '' : `, on ${counted(nodes.length, 'server', 'servers')}`
+  return nodes.length === 0 ? '' : `, on ${counted(nodes.length, 'server')}`
 }
 
 function silentWords(silent: Receipt['silent']): string {
   if (silent.length === 0) return ''
-  return ` ${counted(silent.length, 'server', 'servers')} did not answer in time, and will follow within seconds: ${silent.join(', ')}.`
-}
-
-function counted(count: number, one: string, many: string): string {
-  return `${count} ${count === 1 ? one : many}`
+  return ` ${counted(silent.length, 'server')} did not answer in time, and will follow within seconds: ${silent.join(', ')}.`
 }

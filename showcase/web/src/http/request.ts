@@ -16,7 +16,7 @@ export class Problem extends Error {
 }
 
 /** What to send; a body is sent as JSON. */
-export interface Ask {
+export interface RequestOptions {
   readonly method?: 'GET' | 'POST' | 'DELETE'
   readonly body?: unknown
   readonly signal?: AbortSignal
@@ -37,9 +37,9 @@ const refusal = z.object({
 export async function request<S extends z.ZodType>(
   path: string,
   answer: S,
-  ask: Ask = {},
+  options: RequestOptions = {},
 ): Promise<z.output<S>> {
-  const response = await reach(path, ask)
+  const response = await send(path, options)
   const body = await bodyOf(response)
   if (!response.ok) throw problemOf(response, body)
   const checked = answer.safeParse(body)
@@ -51,7 +51,7 @@ export async function request<S extends z.ZodType>(
   )
 }
 
-async function reach(path: string, { method = 'GET', body, signal }: Ask): Promise<Response> {
+async function send(path: string, { method = 'GET', body, signal }: RequestOptions): Promise<Response> {
   try {
     return await fetch(path, {
       method,
@@ -73,12 +73,12 @@ async function bodyOf(response: Response): Promise<unknown> {
 
 function problemOf({ status, headers }: Response, body: unknown): Problem {
   const { code = 'refused', detail, message } = refusal.safeParse(body).data ?? {}
-  const said = detail ?? message ?? `The server answered ${status}.`
+  const text = detail ?? message ?? `The server answered ${status}.`
   const seconds = Number(headers.get('retry-after'))
-  return new Problem(status, code, seconds > 1 ? `${said} Wait ${seconds} seconds.` : said)
+  return new Problem(status, code, seconds > 1 ? `${text} Wait ${seconds} seconds.` : text)
 }
 
 /** What to show of an error; only a {@link Problem} has words for people. */
-export function wordsOf(error: unknown): string {
+export function errorMessage(error: unknown): string {
   return error instanceof Problem ? error.message : 'Something went wrong on this page.'
 }

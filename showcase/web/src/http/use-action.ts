@@ -1,5 +1,5 @@
 import { useCallback, useRef, useState } from 'react'
-import { wordsOf } from './request.ts'
+import { errorMessage } from './request.ts'
 
 /** The state of something that a person sets off. */
 export interface ActionState {
@@ -26,7 +26,7 @@ export function useAction(): Action {
     setState({ busy: true, failure: null, done: null })
     const result = await work().then(
       (words) => ({ failure: null, done: words ?? null }),
-      (error: unknown) => ({ failure: wordsOf(error), done: null }),
+      (error: unknown) => ({ failure: errorMessage(error), done: null }),
     )
     running.current = false
     setState({ busy: false, ...result })

@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useRef, useState } from 'react'
-import { wordsOf } from './request.ts'
+import { errorMessage } from './request.ts'
 
 /** Something that is read from the server, and read again when the page is looked at again. */
 export interface Loaded<T> {
@@ -29,18 +29,18 @@ export function useLoaded<T>(read: (signal: AbortSignal) => Promise<T>): Loaded<
       const value = await read(signal)
       if (!signal.aborted) setState({ value, failure: null })
     } catch (error) {
-      if (!signal.aborted) setState(({ value }) => ({ value, failure: wordsOf(error) }))
+      if (!signal.aborted) setState(({ value }) => ({ value, failure: errorMessage(error) }))
     }
   }, [read])
 
   useEffect(() => {
-    const seen = (): void => {
+    const onVisible = (): void => {
       if (document.visibilityState === 'visible') void reload()
     }
     void reload()
-    document.addEventListener('visibilitychange', seen)
+    document.addEventListener('visibilitychange', onVisible)
     return () => {
-      document.removeEventListener('visibilitychange', seen)
+      document.removeEventListener('visibilitychange', onVisible)
       current.current?.abort()
     }
   }, [reload])

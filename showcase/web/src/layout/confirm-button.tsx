@@ -3,24 +3,24 @@ import { type ReactNode, useState } from 'react'
 
 /** What the button says and does. */
 export interface ConfirmButtonProps {
-  readonly words: string
+  readonly label: string
   /** The question that the first press puts; also what the button is called for screen readers. */
-  readonly sure: string
+  readonly question: string
   readonly busy: boolean
   readonly disabled?: boolean
   /** Stands alone, and not in a row of a list. */
   readonly large?: boolean
-  readonly onSure: () => void
+  readonly onConfirm: () => void
 }
 
 /** A button that asks before it acts: the second press counts, leaving it takes the question back. */
 export function ConfirmButton({
-  words,
-  sure,
+  label,
+  question,
   busy,
   disabled = false,
   large = false,
-  onSure,
+  onConfirm,
 }: ConfirmButtonProps): ReactNode {
   const [asked, setAsked] = useState(false)
   return (
@@ -30,17 +30,17 @@ export function ConfirmButton({
       color="red"
       loading={busy}
       disabled={disabled}
-      aria-label={asked ? `${sure} Press again to confirm.` : sure.replace('?', '')}
+      aria-label={asked ? `${question} Press again to confirm.` : question.replace('?', '')}
       onBlur={() => setAsked(false)}
       onKeyDown={(event) => {
         if (event.key === 'Escape') setAsked(false)
       }}
       onClick={() => {
         setAsked(!asked)
-        if (asked) onSure()
+        if (asked) onConfirm()
       }}
     >
-      {asked ? (large ? `${sure} Press again` : 'Sure?') : words}
+      {asked ? (large ? `${question} Press again` : 'Sure?') : label}
     </Button>
   )
 }

@@ -7,7 +7,6 @@ import { Header } from './header.tsx'
 export function NotFound(): ReactNode {
   return (
     <>
-      <title>Nothing here · Sallyport</title>
       <Header />
       <NothingHere />
     </>
@@ -17,7 +16,7 @@ export function NotFound(): ReactNode {
 /** That there is nothing here, and the way back. */
 export function NothingHere(): ReactNode {
   return (
-    <Container component="main" py="xl">
+    <Container component="main" id="main" py="xl">
       <title>Nothing here · Sallyport</title>
       <Title order={1} size="h2">
         There is nothing here

@@ -1,10 +1,10 @@
 import type { Client, Channel } from 'sallyport/client'
 import { type ReactNode, useEffect } from 'react'
 import { account } from '../../../src/account/contract.ts'
-import { useFarewell } from './use-farewell.ts'
+import { useSessionEnd } from './use-session-end.ts'
 import { useLive, useSnapshot } from './use-live.ts'
 
-type OpenedAccount = Channel<typeof account>
+type AccountChannel = Channel<typeof account>
 
 /** What is done when something about one's own account has changed. */
 export interface SessionWatchProps {
@@ -17,28 +17,27 @@ export interface SessionWatchProps {
  * at once. Shows nothing.
  */
 export function SessionWatch({ onChange }: SessionWatchProps): ReactNode {
-  const { opened, again } = useLive(openAccount)
-  return opened && <Watching opened={opened} again={again} onChange={onChange} />
+  const { channel, reopen } = useLive(openAccount)
+  return channel && <Watching channel={channel} reopen={reopen} onChange={onChange} />
 }
 
-function openAccount(app: Client): OpenedAccount {
+function openAccount(app: Client): AccountChannel {
   return app.open(account)
 }
 
 interface WatchingProps {
-  readonly opened: OpenedAccount
-  readonly again: () => void
+  readonly channel: AccountChannel
+  readonly reopen: () => void
   readonly onChange: SessionWatchProps['onChange']
 }
 
-function Watching({ opened, again, onChange }: WatchingProps): ReactNode {
-  const { state, denial } = useSnapshot(opened)
-  // a ban ends the session as well: on a page without a room the first door says it
-  const end = state === 'denied' && denial !== null ? { ...denial, status: 401 } : null
-  useFarewell(end, again)
+function Watching({ channel, reopen, onChange }: WatchingProps): ReactNode {
+  const { state, denial } = useSnapshot(channel)
+  // a ban ends the session as well: on a page without a room the sign-in card says it
+  useSessionEnd(denial && { ...denial, status: 401 }, reopen)
   useEffect(
-    () => (onChange === undefined ? undefined : opened.on('changed', () => void onChange())),
-    [opened, onChange],
+    () => (onChange === undefined ? undefined : channel.on('changed', () => void onChange())),
+    [channel, onChange],
   )
   useEffect(() => {
     // what was missed while the line was away

@@ -1,12 +1,12 @@
 import { type Client, client, type Snapshot, ticket } from 'sallyport/client'
 import { useCallback, useEffect, useState, useSyncExternalStore } from 'react'
 
-/** An endpoint while its page is shown, and how to knock again. */
+/** The channel of an endpoint while its page is shown, and how to open it anew. */
 export interface Live<O> {
   /** `null` only until the first effect has run. */
-  readonly opened: O | null
+  readonly channel: O | null
   /** Opens it anew, after a denial. */
-  readonly again: () => void
+  readonly reopen: () => void
 }
 
 /**
@@ -15,23 +15,23 @@ export interface Live<O> {
  * @param open must keep its identity between renders: a new one is opened at once
  */
 export function useLive<O>(open: (app: Client) => O): Live<O> {
-  const [opened, setOpened] = useState<O | null>(null)
+  const [channel, setChannel] = useState<O | null>(null)
   const [attempt, setAttempt] = useState(0)
   useEffect(() => {
     const app = client({ credentials: ticket('/api/ticket') })
-    setOpened(open(app))
+    setChannel(open(app))
     return () => app.close()
   }, [open, attempt])
-  return { opened, again: useCallback(() => setAttempt((count) => count + 1), []) }
+  return { channel, reopen: useCallback(() => setAttempt((count) => count + 1), []) }
 }
 
-/** What of an opened endpoint can be seen. */
-interface Seen<G> {
+/** A channel, as far as its state is shown. */
+interface Observable<G> {
   readonly subscribe: (listener: () => void) => () => void
   readonly snapshot: () => Snapshot<G>
 }
 
-/** What can be seen of an endpoint, kept up to date. */
-export function useSnapshot<G>({ subscribe, snapshot }: Seen<G>): Snapshot<G> {
+/** The state of a channel, kept up to date. */
+export function useSnapshot<G>({ subscribe, snapshot }: Observable<G>): Snapshot<G> {
   return useSyncExternalStore(subscribe, snapshot)
 }

@@ -21,12 +21,12 @@ export interface NewUser {
 }
 
 /** The signed-in user; `null` without a session. @throws Problem */
-export async function whoIsSignedIn(): Promise<User | null> {
+export async function readUser(): Promise<User | null> {
   return (await request('/api/auth/get-session', session))?.user ?? null
 }
 
 /** Whether the pages show a user the way to the console; the server decides on its own. */
-export function isAdmin({ role }: User): boolean {
+export function isAdmin({ role }: Pick<User, 'role'>): boolean {
   return (role ?? '').split(',').includes('admin')
 }
 

@@ -1,54 +1,54 @@
 import { type ReactNode, useCallback, useEffect, useMemo, useState } from 'react'
-import { wordsOf } from '../http/request.ts'
+import { errorMessage } from '../http/request.ts'
 import { renewal, type TabMessage } from './renewal.ts'
 import { type Session, SessionContext } from './session.ts'
-import { whoIsSignedIn } from './session-api.ts'
+import { readUser } from './session-api.ts'
 
 /** Tells the other tabs of this browser that the user has signed in or out, or is about to have a new session. */
 const tabs = new BroadcastChannel('sallyport-session')
 const newSession = renewal()
 
-function tell(message: TabMessage): void {
+function notifyTabs(message: TabMessage): void {
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a channel has no target origin: it is same-origin
   tabs.postMessage(message)
 }
 
-type State = Pick<Session, 'user' | 'failure' | 'farewell'>
+type State = Pick<Session, 'user' | 'failure' | 'endReason'>
 
 /** Knows who is signed in, also after it has changed in another tab. */
 export function SessionProvider({ children }: { readonly children: ReactNode }): ReactNode {
-  const [state, setState] = useState<State>({ user: undefined, failure: null, farewell: null })
+  const [state, setState] = useState<State>({ user: undefined, failure: null, endReason: null })
 
-  const ask = useCallback(async (reason: string | null = null): Promise<boolean> => {
+  const reload = useCallback(async (reason: string | null = null): Promise<boolean> => {
     try {
-      const user = await whoIsSignedIn()
-      setState(({ farewell }) => ({
+      const user = await readUser()
+      setState(({ endReason }) => ({
         user,
         failure: null,
-        farewell: user === null ? (reason ?? farewell) : null,
+        endReason: user === null ? (reason ?? endReason) : null,
       }))
       return user !== null
     } catch (error) {
       // a user who was signed in a moment ago stays so: a server that restarts does not sign users out
-      setState((before) => ({ ...before, failure: wordsOf(error) }))
+      setState((before) => ({ ...before, failure: errorMessage(error) }))
       return false
     }
   }, [])
   const changed = useCallback(async () => {
-    tell('changed')
+    notifyTabs('changed')
     newSession.end()
-    await ask()
-  }, [ask])
+    await reload()
+  }, [reload])
   const ended = useCallback(
     async (reason: string) => {
       await newSession.settled()
-      return await ask(reason)
+      return await reload(reason)
     },
-    [ask],
+    [reload],
   )
   const renewing = useCallback(
     async (work: () => Promise<void>) => {
-      tell('renewing')
+      notifyTabs('renewing')
       newSession.begin()
       await work().finally(changed)
     },
@@ -56,15 +56,15 @@ export function SessionProvider({ children }: { readonly children: ReactNode }):
   )
 
   useEffect(() => {
-    const heard = ({ data }: MessageEvent<TabMessage>): void => {
+    const onMessage = ({ data }: MessageEvent<TabMessage>): void => {
       if (data === 'renewing') return newSession.begin()
       newSession.end()
-      void ask()
+      void reload()
     }
-    tabs.addEventListener('message', heard)
-    void ask()
-    return () => tabs.removeEventListener('message', heard)
-  }, [ask])
+    tabs.addEventListener('message', onMessage)
+    void reload()
+    return () => tabs.removeEventListener('message', onMessage)
+  }, [reload])
 
   const session = useMemo(() => ({ ...state, changed, ended, renewing }), [state, changed, ended, renewing])
   return <SessionContext value={session}>{children}</SessionContext>

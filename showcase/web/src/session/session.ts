@@ -8,7 +8,7 @@ export interface Session {
   /** Why it is not known; `null` when it is. */
   readonly failure: string | null
   /** Why the user is no longer signed in, when a socket has said so. */
-  readonly farewell: string | null
+  readonly endReason: string | null
   /** Asks the server again; other tabs do the same. */
   readonly changed: () => Promise<void>
   /**

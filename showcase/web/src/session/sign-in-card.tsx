@@ -1,22 +1,31 @@
-import { Alert, Card, Tabs, Title } from '@mantine/core'
+import { Alert, Card, Loader, Tabs, Title } from '@mantine/core'
 import type { ReactNode } from 'react'
+import { Failure } from '../layout/live-region.tsx'
 import { DemoHint } from './demo-hint.tsx'
 import { useSession } from './session.ts'
 import { SignInForm } from './sign-in-form.tsx'
 import { SignUpForm } from './sign-up-form.tsx'
 
-/** The first door: sign in, or make an account. Who was signed out is told why. */
+/** Sign in, or make an account; says why a session has ended. Shows nothing to a user who is signed in. */
 export function SignInCard({ title }: { readonly title: string }): ReactNode {
-  const { farewell } = useSession()
+  const { user, failure, endReason } = useSession()
+  if (user === undefined)
+    return (
+      <>
+        {failure === null && <Loader aria-label="Asking who you are" />}
+        <Failure message={failure} />
+      </>
+    )
+  if (user !== null) return null
   return (
     <Card withBorder padding="lg" w="100%" maw={420} component="section" aria-label={title}>
       <Title order={2} size="h4" mb="sm">
-        {farewell === null ? title : 'You are signed out'}
+        {endReason === null ? title : 'You are signed out'}
       </Title>
       <div role="alert">
-        {farewell !== null && (
+        {endReason !== null && (
           <Alert color="orange" variant="light" mb="sm" p="xs" role="presentation" title="Why">
-            {farewell}
+            {endReason}
           </Alert>
         )}
       </div>

@@ -1,15 +1,14 @@
 import { Text, VisuallyHidden } from '@mantine/core'
 import type { ReactNode } from 'react'
-import { connectionWords } from './connection-words.ts'
-import type { ChatSnapshot } from './contract.ts'
-import { useNow } from './use-now.ts'
+import { type Connection, connectionWords } from './connection-words.ts'
+import { useNow } from '../layout/use-now.ts'
 import { useOnline } from './use-online.ts'
 
 /** The state of the connection, always visible; changes are read out, the countdown is not. */
 export function ConnectionStatus({
   snapshot,
 }: {
-  readonly snapshot: Omit<ChatSnapshot, 'grant'>
+  readonly snapshot: Connection & { readonly failure: string | null }
 }): ReactNode {
   const now = useNow(snapshot.state === 'waiting')
   const { tone, shown, spoken } = connectionWords(snapshot, { now, online: useOnline() })

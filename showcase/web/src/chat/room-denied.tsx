@@ -1,17 +1,17 @@
 import { Alert, Anchor, Button, Group, Text } from '@mantine/core'
 import type { ReactNode } from 'react'
 import { follow } from '../routing/follow.ts'
-import { sentence } from './connection-words.ts'
+import { sentence } from '../live/connection-words.ts'
 import type { ChatSnapshot } from './contract.ts'
 
 /** The second door stayed shut, or has closed: why, and what one can do. */
-export function Refused({
+export function RoomDenied({
   denial,
-  again,
+  reopen,
   wasInside = false,
 }: {
   readonly denial: ChatSnapshot['denial']
-  readonly again: () => void
+  readonly reopen: () => void
   /** Whether the person had been let in before the refusal. */
   readonly wasInside?: boolean
 }): ReactNode {
@@ -32,7 +32,7 @@ export function Refused({
           </Text>
         )}
         <Group mt="md">
-          <Button size="xs" variant="default" onClick={again}>
+          <Button size="xs" variant="default" onClick={reopen}>
             Knock again
           </Button>
           <Anchor href="/chat" onClick={follow} size="sm">

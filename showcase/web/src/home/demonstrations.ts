@@ -1,5 +1,5 @@
 /** What a visitor can try, and what it shows. */
-export const doors: readonly { readonly title: string; readonly text: string }[] = [
+export const demonstrations: readonly { readonly title: string; readonly text: string }[] = [
   {
     title: 'No stranger listens in',
     text: 'Open the address of a members-only room as another person: the socket is refused before any of its code runs, and you are told why.',

@@ -1,4 +1,4 @@
-import type { ChatSnapshot } from './contract.ts'
+import type { Snapshot } from 'sallyport/client'
 
 /** How a connection is shown: a colour, words with the seconds that are left, and words that are read out. */
 export interface ConnectionWords {
@@ -23,9 +23,12 @@ export interface Circumstances {
   readonly online: boolean
 }
 
+/** The state of a connection. */
+export type Connection = Pick<Snapshot<unknown>, 'state' | 'retryAt' | 'denial'>
+
 /** The state of a connection in words. */
 export function connectionWords(
-  { state, retryAt, denial }: Pick<ChatSnapshot, 'state' | 'retryAt' | 'denial'>,
+  { state, retryAt, denial }: Connection,
   { now, online }: Circumstances,
 ): ConnectionWords {
   // a dead line is found out by its silence after half a minute; the browser knows at once

@@ -1,7 +1,7 @@
 import { type RefObject, useEffect } from 'react'
 
 /** Calls back whenever an element comes into view, while it is wanted. */
-export function useSeen(element: RefObject<Element | null>, wanted: boolean, seen: () => void): void {
+export function useInView(element: RefObject<Element | null>, wanted: boolean, seen: () => void): void {
   useEffect(() => {
     const { current } = element
     if (current === null || !wanted) return undefined
