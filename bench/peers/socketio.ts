@@ -1,18 +1,9 @@
 // Socket.IO with jose, over WebSocket alone: its middleware asks for the token, its rooms carry the chat.
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { jwtVerify } from 'jose'
 import { Server } from 'socket.io'
-import {
-  announce,
-  audience,
-  findUser,
-  issuer,
-  messageText,
-  secretOfRun,
-  type User,
-  welcome,
-} from './common.ts'
+import { announce, messageText, secretOfRun, type User, welcome } from './common.ts'
+import { userOfToken } from './token-user.ts'
 
 interface Said {
   readonly message: string
@@ -38,24 +29,10 @@ const io = new Server<FromClient, FromServer, Record<string, never>, Data>(serve
   serveClient: false,
 })
 
-async function authenticated(token: unknown): Promise<User | null> {
-  if (typeof token !== 'string') return null
-  try {
-    const { payload } = await jwtVerify(token, secret, {
-      issuer,
-      audience,
-      algorithms: ['HS256'],
-      requiredClaims: ['exp', 'sub'],
-    })
-    return await findUser(payload.sub ?? '')
-  } catch {
-    return null
-  }
-}
-
 io.use(async (socket, next) => {
   const { token, room } = socket.handshake.auth
-  const user = typeof room === 'string' && room !== '' ? await authenticated(token) : null
+  const named = typeof room === 'string' && room !== ''
+  const user = named && typeof token === 'string' ? await userOfToken(token, secret) : null
   if (user === null) return next(new Error('unauthorized'))
   socket.data.user = user
   socket.data.room = String(room)

@@ -2,39 +2,14 @@
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { jwtVerify } from 'jose'
 import { WebSocket, WebSocketServer } from 'ws'
-import {
-  announce,
-  audience,
-  bearerToken,
-  findUser,
-  issuer,
-  messageText,
-  parseTarget,
-  secretOfRun,
-  type User,
-  welcome,
-} from './common.ts'
+import { announce, bearerToken, messageText, parseTarget, secretOfRun, type User, welcome } from './common.ts'
+import { userOfToken } from './token-user.ts'
 
 const secret = secretOfRun()
 const rooms = new Map<string, Set<WebSocket>>()
 const server = createServer((_, response) => response.writeHead(426).end())
 const sockets = new WebSocketServer({ noServer: true, maxPayload: 65_536, clientTracking: false })
-
-async function authenticated(token: string): Promise<User | null> {
-  try {
-    const { payload } = await jwtVerify(token, secret, {
-      issuer,
-      audience,
-      algorithms: ['HS256'],
-      requiredClaims: ['exp', 'sub'],
-    })
-    return await findUser(payload.sub ?? '')
-  } catch {
-    return null
-  }
-}
 
 function join(name: string, socket: WebSocket): ReadonlySet<WebSocket> {
   const room = rooms.get(name) ?? new Set()
@@ -72,7 +47,7 @@ async function upgrade(request: IncomingMessage, raw: Duplex, head: Buffer): Pro
   raw.on('error', () => raw.destroy())
   const target = parseTarget(request.url ?? '')
   const token = bearerToken(request.headers.authorization) ?? target?.token ?? null
-  const user = token === null ? null : await authenticated(token)
+  const user = token === null ? null : await userOfToken(token, secret)
   if (target === null || user === null) {
     raw.end('HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
     return
