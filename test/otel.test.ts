@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import WebSocket from 'ws'
 import { z } from 'zod'
 import {
@@ -13,19 +13,16 @@ import {
   endpoint,
   memory,
   type ServerOptions,
-  type Server,
   sallyport,
   text,
 } from '../src/index.ts'
 import { otel, type OtelOptions } from '../src/otel.ts'
 import { visit } from '../src/testing.ts'
+import { closeAfterTest } from './support/close-after-test.ts'
 
 const manager = new AsyncLocalStorageContextManager()
 beforeAll(() => void context.setGlobalContextManager(manager.enable()))
 afterAll(() => context.disable())
-const ports: Server[] = []
-afterEach(() => Promise.all(ports.splice(0).map((server) => server.close({ drain: 0 }))))
-
 const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
 const traceparent = `00-${traceId}-00f067aa0ba902b7-01`
 const chat = contract('/ws/chat/:room', {
@@ -60,7 +57,7 @@ async function serving(options: ServerOptions = {}, how: OtelOptions | null = {}
   const provider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] })
   const traced = how === null ? {} : { tracer: otel({ provider, ...how }) }
   const server = sallyport({ ...traced, report: () => {}, ...options })
-  ports.push(server)
+  closeAfterTest(server)
   server.serve(room)
   const { port: number } = await server.listen(0)
   const url = `ws://127.0.0.1:${number}/ws/chat/lobby`

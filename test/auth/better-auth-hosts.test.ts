@@ -2,21 +2,19 @@ import { DatabaseSync } from 'node:sqlite'
 import { betterAuth, type BetterAuthOptions } from 'better-auth'
 import { getMigrations } from 'better-auth/db/migration'
 import { bearer, jwt } from 'better-auth/plugins'
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { accessToken, sessionCookie, sessionToken } from '../../src/auth/better-auth.ts'
 import { authenticate } from '../../src/core/access/authenticate.ts'
-import { anyOf, contract, endpoint, type Server, text } from '../../src/index.ts'
+import { anyOf, contract, endpoint, text } from '../../src/index.ts'
 import { testServer, visit } from '../../src/testing.ts'
 import { denialOf, authRequestOf } from '../support/auth-request.ts'
 import { plainPasswords, quietly } from './better-auth-site.ts'
+import { closeAfterTest } from '../support/close-after-test.ts'
 
 // better-auth itself, with a base URL that is chosen at each request, or one that is not
 type Base = BetterAuthOptions['baseURL']
 const allowedHosts = ['a.example', '*.b.example', 'localhost:3000']
 const line = contract('/line', { client: text, server: text })
-const ports: Server[] = []
-afterEach(() => Promise.all(ports.splice(0).map((server) => server.close({ drain: 0 }))))
-
 async function site(baseURL: Base, advanced: NonNullable<BetterAuthOptions['advanced']> = {}) {
   const database = new DatabaseSync(':memory:')
   const auth = betterAuth({
@@ -195,7 +193,7 @@ test('a signed session token is let in after the budget of its network, a forged
     origins: ['https://a.example'],
     limits: { failedHandshakes: { most: 1, eachMs: 60_000, burst: 1 } },
   })
-  ports.push(server)
+  closeAfterTest(server)
   const auth = anyOf(sessionToken(town.auth), sessionCookie(town.auth))
   const room = endpoint(line, { auth }, async (socket) => {
     for await (const said of socket) socket.send(said)

@@ -56,7 +56,7 @@ describe.each(stores.filter(([, , isThere]) => isThere))('a session %s', (_where
     const [here, there] = [await site.open(cookie), await site.open(cookie, 1)]
     const other = await site.open(await site.login('ada'))
     expect((await site.post('/logout', cookie)).status).toBe(204)
-    expect(site.ports.map(({ connections }) => connections)).toEqual([1, 0])
+    expect(site.servers.map(({ connections }) => connections)).toEqual([1, 0])
     for (const { ended } of [here, there])
       expect(await ended).toEqual({ code: 4401, reason: 'revoked: signed out' })
     expect(await site.refused(cookie, 1)).toBe(4401)
@@ -226,7 +226,7 @@ describe.each(stores.filter(([, , isThere]) => isThere))('a session %s', (_where
     const site = await expressSite(await makeStore())
     const cookie = await site.login('ada')
     const { ended } = await site.open(cookie)
-    const receipt = await site.ports[1].revoke({
+    const receipt = await site.servers[1].revoke({
       session: fingerprint(idIn(cookie)),
       reason: 'device removed',
     })
@@ -239,7 +239,7 @@ describe.each(stores.filter(([, , isThere]) => isThere))('a session %s', (_where
   test('that ends while the other nodes are out of reach has ended, and the server reports it', async () => {
     const site = await expressSite(await makeStore())
     const cookie = await site.login('ada')
-    await site.ports[0].close({ drain: 1 })
+    await site.servers[0].close({ drain: 1 })
     expect((await site.post('/logout', cookie)).status).toBe(204)
     expect(site.faults).toEqual([expect.stringContaining('revoking: ')])
     expect(await site.refused(cookie, 1)).toBe(4401)

@@ -38,7 +38,7 @@ export interface Rules {
 
 /** A site with two nodes for sockets; every request is answered by the first. */
 export interface ExpressSite {
-  readonly ports: readonly [Server, Server]
+  readonly servers: readonly [Server, Server]
   readonly events: readonly SallyportEvent[]
   readonly faults: readonly string[]
   /** POSTs, and answers the status and the cookie to send from now on. */
@@ -71,14 +71,14 @@ export async function expressSite(store: session.Store, rules: Rules = {}): Prom
     server.serve(room)
     return server
   }
-  const ports = [node(), node()] as const
-  followSessions(store, ports[0], withoutOwner ? {} : { owner })
+  const servers = [node(), node()] as const
+  followSessions(store, servers[0], withoutOwner ? {} : { owner })
   const app = express()
   const cookie = { sameSite: 'lax', ...(maxAge === undefined ? {} : { maxAge }) } as const
   const kept = { secret: [...secrets], store, cookie, resave: false, saveUninitialized: false }
   app.use(session({ ...kept, ...(unset === undefined ? {} : { unset }) }))
   app.use(routes())
-  const addresses = await Promise.all([listening(ports[0], app), listening(ports[1], app)])
+  const addresses = await Promise.all([listening(servers[0], app), listening(servers[1], app)])
   const [first] = addresses
   const post: ExpressSite['post'] = async (path, sent = '') => {
     const answer = await fetch(`http://${first}${path}`, { method: 'POST', headers: { Cookie: sent } })
@@ -91,7 +91,7 @@ export async function expressSite(store: session.Store, rules: Rules = {}): Prom
     return { socket, ...listen(socket) }
   }
   return {
-    ports,
+    servers,
     events,
     faults,
     post,

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { jwt } from '../../src/auth/jwt.ts'
 import { sessions } from '../../src/auth/sessions.ts'
 import { tickets } from '../../src/auth/tickets.ts'
@@ -10,24 +10,15 @@ import {
   type CredentialSource,
   ticket,
 } from '../../src/client/index.ts'
-import {
-  anyOf,
-  type Authenticator,
-  consumer,
-  type Server,
-  type SallyportEvent,
-  sallyport,
-} from '../../src/index.ts'
+import { anyOf, type Authenticator, consumer, type SallyportEvent, sallyport } from '../../src/index.ts'
 import { testClock, type TestClock, testServer } from '../../src/testing.ts'
 import { handmade, secret } from '../support/tokens.ts'
 import { chat } from './contracts.ts'
 import { type ScriptedServer, scriptedServer } from './scripted-server.ts'
 import { until } from './until.ts'
+import { closeAfterTest } from '../support/close-after-test.ts'
 
 const path = '/ws/chat/lobby'
-const ports: Server[] = []
-afterEach(() => Promise.all(ports.splice(0).map((server) => server.close({ drain: 0 }))))
-
 async function inside(scripted: ScriptedServer, credentials: CredentialSource, options: ClientOptions = {}) {
   const app = client({ url: scripted.url, credentials, ...options })
   const lobby = app.open(chat, { room: 'lobby' })
@@ -111,7 +102,7 @@ describe('a client that is asked for a new credential', () => {
 async function serving(auth: Authenticator<{ readonly id: string }>, clock: TestClock) {
   const events: SallyportEvent[] = []
   const server = sallyport({ clock, limits: { pingMs: 3_600_000 }, on: (event) => events.push(event) })
-  ports.push(server)
+  closeAfterTest(server)
   server.serve(
     consumer(chat, { auth, authorize: () => ({ canWrite: true }) }, () => ({
       on: { say: () => {}, typing: () => {} },

@@ -1,7 +1,7 @@
 import { createHash, generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
 import { exportJWK, SignJWT } from 'jose'
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import WebSocket from 'ws'
 import { apiKeys } from '../../src/auth/api-keys.ts'
 import { basic } from '../../src/auth/basic.ts'
@@ -20,7 +20,6 @@ import {
   deny,
   limitLookup,
   type ServerOptions,
-  type Server,
   sallyport,
   text,
 } from '../../src/index.ts'
@@ -28,6 +27,7 @@ import { testClock, testServer, visit } from '../../src/testing.ts'
 import { carrierProtocol } from '../../src/wire/carrier.ts'
 import { ada, byName } from '../core/support/members.ts'
 import { handmade, seconds, secret } from '../support/tokens.ts'
+import { closeAfterTest } from '../support/close-after-test.ts'
 
 const lines = contract('/ws/lines', { client: text, server: text })
 const limits = { failedHandshakes: { most: 1, eachMs: 1_000, burst: 3 } }
@@ -370,12 +370,9 @@ function locally() {
   }
 }
 
-const ports: Server[] = []
-afterEach(() => Promise.all(ports.splice(0).map((server) => server.close({ drain: 0 }))))
-
 test('first messages are counted like any other credential', async () => {
   const server = sallyport({ carriers: { message: true }, limits, on: () => {} })
-  ports.push(server)
+  closeAfterTest(server)
   let asked = 0
   const member = consumer(
     lines,

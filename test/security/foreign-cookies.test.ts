@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { afterEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import WebSocket from 'ws'
 import { sessions } from '../../src/auth/sessions.ts'
 import {
@@ -10,12 +10,12 @@ import {
   consumer,
   contract,
   optional,
-  type Server,
   type SallyportEvent,
   sallyport,
   text,
 } from '../../src/index.ts'
 import { knock, statusOf, upgradeHead } from '../transports/node/upgrade-head.ts'
+import { closeAfterTest } from '../support/close-after-test.ts'
 
 // Any script of a site sets cookies, in any bytes, for all of it. They must not keep anybody out.
 const member = sessions({
@@ -26,13 +26,10 @@ const member = sessions({
 const bearer: Authenticator<{ id: string }> = async ({ credentials }) =>
   credentials.of('bearer') === 'token' ? { user: { id: 'robot' } } : null
 
-const ports: Server[] = []
-afterEach(() => Promise.all(ports.splice(0).map((server) => server.close({ drain: 0 }))))
-
 async function serving(auth: Authenticator<{ id: string } | null>) {
   const events: SallyportEvent[] = []
   const server = sallyport({ on: (event) => events.push(event), origins: ['https://app.example'] })
-  ports.push(server)
+  closeAfterTest(server)
   const who = contract('/ws/who', { client: text, server: text })
   server.serve(
     consumer(who, { auth }, (socket) => ({ open: () => socket.send(socket.subject), message: () => {} })),
@@ -121,7 +118,7 @@ test('the same bytes reach an authenticator that asks for all cookies as node:ht
   const seen: (string | undefined)[] = []
   const http = createServer()
   const server = sallyport()
-  ports.push(server)
+  closeAfterTest(server)
   const spy: Authenticator<{ id: string }> = async ({ credentials }) => {
     seen.push(credentials.cookies(), new Headers({ cookie: credentials.cookies() }).get('cookie') ?? '')
     return { user: { id: '1' } }

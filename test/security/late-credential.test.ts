@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { afterEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import WebSocket from 'ws'
 import {
   type Authenticator,
@@ -8,18 +8,15 @@ import {
   deny,
   optional,
   type ServerOptions,
-  type Server,
   type SallyportEvent,
   sallyport,
   text,
 } from '../../src/index.ts'
 import { ada, type User } from '../core/support/members.ts'
+import { closeAfterTest } from '../support/close-after-test.ts'
 
 // A client that says who it is in its first message, to an endpoint that lets it in before it has: the message would be
 // handed to a handler, which sends it on to the whole room.
-const ports: Server[] = []
-afterEach(() => Promise.all(ports.splice(0).map((server) => server.close({ drain: 0 }))))
-
 const auth: Authenticator<User> = async ({ credentials }) => {
   if (credentials.cookie('sid') === 'ada') return { user: ada }
   return credentials.of('bearer') === null ? null : deny(401, 'invalid-token')
@@ -29,7 +26,7 @@ async function serving(options: ServerOptions = {}) {
   const heard: string[] = []
   const events: SallyportEvent[] = []
   const server = sallyport({ carriers: { message: true }, on: (event) => events.push(event), ...options })
-  ports.push(server)
+  closeAfterTest(server)
   const lines = contract('/ws/lines', { client: text, server: text })
   server.serve(
     consumer(lines, { auth: optional(auth) }, (socket) => ({

@@ -8,7 +8,6 @@ import {
   contract,
   type Layer,
   memory,
-  type Server,
   router,
   sallyport,
   systemClock,
@@ -19,14 +18,11 @@ import { Witness } from '../support/marks.ts'
 import { frame, goodbye, say } from '../transports/node/raw-client.ts'
 import { knock, upgradeHead } from '../transports/node/upgrade-head.ts'
 import { type MarkedCredentials, markedCredentials, markedAuthenticators } from './marked-authenticators.ts'
+import { closeAfterTest } from '../support/close-after-test.ts'
 
 // Every carrier and every authenticator, with credentials that can be recognised, and every way in which they can fail; then
 // all that left the doors is searched: what peers were sent, events, reports, the console, the store, and what applications see.
-const ports: Server[] = []
-afterEach(async () => {
-  vi.restoreAllMocks()
-  await Promise.all(ports.splice(0).map((server) => server.close({ drain: 0 })))
-})
+afterEach(() => void vi.restoreAllMocks())
 
 const chat = contract('/ws/chat/:room', {
   client: { say: z.object({ text: z.string() }) },
@@ -76,7 +72,7 @@ async function serving(witness: Witness, clock: Clock = systemClock) {
       witness.hear('event', event)
     },
   })
-  ports.push(server)
+  closeAfterTest(server)
   const { auth, ticket } = markedAuthenticators(server.store, clock)
   const room = consumer(
     chat,

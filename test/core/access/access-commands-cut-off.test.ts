@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
   anyOf,
   anyone,
@@ -12,12 +12,10 @@ import {
 } from '../../../src/index.ts'
 import { settled, testClock } from '../../../src/testing/clock.ts'
 import { testLayer, testServer, visit } from '../../../src/testing.ts'
+import { closeAfterTest } from '../../support/close-after-test.ts'
 
 const lines = contract('/ws/lines', { client: text, server: text })
 const guests = contract('/ws/guests', { client: text, server: text })
-const ports: Server[] = []
-afterEach(() => Promise.all(ports.splice(0).map((server) => server.close({ drain: 0 }))))
-
 /** Two nodes. The doors of the second know bans by a database, and people by a session that is read again or by a fixed key. */
 function house(whenBlind?: NonNullable<ServerOptions['whenBlind']>) {
   const clock = testClock()
@@ -57,7 +55,7 @@ function house(whenBlind?: NonNullable<ServerOptions['whenBlind']>) {
       report: () => {},
       ...(whenBlind === undefined ? {} : { whenBlind }),
     })
-    ports.push(server)
+    closeAfterTest(server)
     return server
   }
   const [here, there] = [node('here'), node('there')]

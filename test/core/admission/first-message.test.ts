@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
-import { afterEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import WebSocket from 'ws'
 import { serverContext } from '../../../src/core/server-context.ts'
 import {
@@ -9,7 +9,6 @@ import {
   contract,
   deny,
   type ServerOptions,
-  type Server,
   type SallyportEvent,
   sallyport,
   text,
@@ -17,9 +16,7 @@ import {
 import { settled } from '../../../src/testing/clock.ts'
 import { testClock, testServer, visit } from '../../../src/testing.ts'
 import { ada, byName, type User } from '../support/members.ts'
-
-const ports: Server[] = []
-afterEach(() => Promise.all(ports.splice(0).map((server) => server.close({ drain: 0 }))))
+import { closeAfterTest } from '../../support/close-after-test.ts'
 
 /** Knows a bearer token when it is told to. */
 function waiting(): { auth: Authenticator<User>; asked: AbortSignal[]; answer: (known: boolean) => void } {
@@ -50,7 +47,7 @@ async function serving(options: ServerOptions = {}, refuse?: { code: number }) {
     on: (event) => events.push(event),
     ...options,
   })
-  ports.push(server)
+  closeAfterTest(server)
   server.serve(
     consumer(lines, { auth, ...(refuse && { refuse }) }, (socket) => ({
       message: (line) => {

@@ -19,15 +19,14 @@ import { testServer, visit } from '../../../src/testing.ts'
 import { cutRawClients, frame, type RawClient, rawClient, say } from '../../transports/node/raw-client.ts'
 import { answerTo, knock, statusOf, upgradeHead } from '../../transports/node/upgrade-head.ts'
 import { ada, byName, echo, grace, lines, room } from '../support/members.ts'
+import { closeAfterTest } from '../../support/close-after-test.ts'
 
 // Every bound with its default, at the limit and one above. Those of frames, fragments, pings and slow readers stand in
 // test/security and test/transports, that of the inbox beside it.
 const soon = { interval: 1 }
-const ports: Server[] = []
 const servers: HttpServer[] = []
-afterEach(async () => {
+afterEach(() => {
   cutRawClients()
-  await Promise.all(ports.splice(0).map((server) => server.close({ drain: 0 })))
   for (const httpServer of servers.splice(0)) httpServer.close()
 })
 
@@ -46,7 +45,7 @@ async function serving(options: ServerOptions = {}): Promise<Serving> {
     on: (event) => event.type === 'left' && left.push(event.why),
     ...options,
   })
-  ports.push(server)
+  closeAfterTest(server)
   server.serve(router([echo, room]))
   const { port: number } = await server.listen(0)
   return { server, number, clock, left }

@@ -8,7 +8,6 @@ import {
   contract,
   deny,
   type ServerOptions,
-  type Server,
   router,
   sallyport,
   text,
@@ -17,13 +16,12 @@ import { warnings } from '../../../src/core/admission/warnings.ts'
 import { originRules } from '../../../src/core/access/origin.ts'
 import { answerTo, upgradeHead } from '../../transports/node/upgrade-head.ts'
 import { holdsCredential } from '../../support/credential-shapes.ts'
+import { closeAfterTest } from '../../support/close-after-test.ts'
 
-const ports: Server[] = []
 const servers: HttpServer[] = []
-afterEach(async () => {
+afterEach(() => {
   vi.unstubAllEnvs()
   vi.restoreAllMocks()
-  await Promise.all(ports.splice(0).map((server) => server.close({ drain: 0 })))
   for (const httpServer of servers.splice(0)) httpServer.close().closeAllConnections()
 })
 
@@ -39,7 +37,7 @@ const full = consumer(
 async function serving(options: ServerOptions = {}) {
   const said: string[] = []
   const server = sallyport({ warn: (message) => said.push(message), report: () => {}, ...options })
-  ports.push(server)
+  closeAfterTest(server)
   server.serve(router([lines, full]))
   // with a server of its own node:http refuses large headers before anybody hears of them
   const httpServer = createServer()
@@ -111,7 +109,7 @@ test.each<[string, ServerOptions, [string, Record<string, string | null>?, strin
 test('before serve the cure is named', async () => {
   const said: string[] = []
   const server = sallyport({ warn: (message) => said.push(message) })
-  ports.push(server)
+  closeAfterTest(server)
   const { port: number } = await server.listen(0)
   await answerTo(number, upgradeHead('/ws/lines'))
   expect(said).toEqual([expect.stringContaining('server.serve(router([...]))')])
@@ -189,7 +187,7 @@ test.each<[string | undefined, ServerOptions['warn'], number]>([
   vi.stubEnv('NODE_ENV', environment)
   const print = vi.spyOn(console, 'warn').mockImplementation(() => {})
   const server = sallyport(warn === undefined ? {} : { warn })
-  ports.push(server)
+  closeAfterTest(server)
   server.serve(lines)
   const { port: number } = await server.listen(0)
   await answerTo(number, upgradeHead('/ws/lines', { Origin: page, 'X-Forwarded-For': '192.0.2.7' }))

@@ -20,7 +20,7 @@ const said = (line: string) => ({ from: 'server', text: line })
 test('a group is reached from outside, on every node of the layer', async () => {
   const layer = memory()
   const [one, two, worker] = ['one', 'two', 'worker'].map((node) => testServer({ layer, node }))
-  if (one === undefined || two === undefined || worker === undefined) throw new Error('three ports')
+  if (one === undefined || two === undefined || worker === undefined) throw new Error('three servers')
   const alice = await visit(room, { room: 'lobby' }, { user: ada, server: one })
   const bob = await visit(room, { room: 'lobby' }, { user: grace, server: two })
   await worker.group(chat, { room: 'lobby' }).send('said', said('from a worker'))

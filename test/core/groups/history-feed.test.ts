@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Link } from '../../../src/core/api/layer.ts'
 import {
   anyone,
@@ -14,6 +14,7 @@ import { settled, testClock } from '../../../src/testing/clock.ts'
 import { testLayer, testServer, visit } from '../../../src/testing.ts'
 import { changedLinks } from '../../support/links.ts'
 import { z } from 'zod'
+import { closeAfterTest } from '../../support/close-after-test.ts'
 
 const line = z.object({ n: z.number() })
 const kept = contract('/ws/kept', {
@@ -25,9 +26,6 @@ const unkept = contract('/ws/unkept', { server: { said: line } })
 const room = consumer(kept, { auth: anyone }, () => ({}))
 const brief = consumer(short, { auth: anyone }, () => ({}))
 const plain = consumer(unkept, { auth: anyone }, () => ({}))
-const ports: Server[] = []
-afterEach(() => Promise.all(ports.splice(0).map((server) => server.close({ drain: 0 }))))
-
 /** Two nodes, and what the second one tells of lost messages. */
 function nodes(clock = testClock(), layer: Layer = testLayer({ clock })) {
   const missed: unknown[] = []
@@ -36,7 +34,7 @@ function nodes(clock = testClock(), layer: Layer = testLayer({ clock })) {
       if (told.type === 'missed' && told.node === 'there') missed.push([told.contract, told.kept])
     }
     const server = testServer({ layer, clock, node: name, on, report: () => {} })
-    ports.push(server)
+    closeAfterTest(server)
     return server
   }
   return { clock, missed, here: node('here'), there: node('there') }

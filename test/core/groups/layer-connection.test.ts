@@ -1,18 +1,16 @@
-import { afterEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { LayerConnection } from '../../../src/core/groups/layer-connection.ts'
 import type { Health, Layer, Link } from '../../../src/core/api/layer.ts'
-import { anyone, consumer, contract, memory, type Server, text } from '../../../src/index.ts'
+import { anyone, consumer, contract, memory, text } from '../../../src/index.ts'
 import { settled, testClock } from '../../../src/testing/clock.ts'
 import { testLayer, testServer, visit } from '../../../src/testing.ts'
 import { changedLinks, linkOf } from '../../support/links.ts'
+import { closeAfterTest } from '../../support/close-after-test.ts'
 
 const lines = contract('/ws/lines', { client: text, server: text })
 const room = consumer(lines, { auth: anyone }, () => ({ message: () => {} }))
 const guest = { headers: {} }
 const rules = { space: 'history', size: 10, forMs: 60_000 } as const
-const ports: Server[] = []
-afterEach(() => Promise.all(ports.splice(0).map((server) => server.close({ drain: 0 }))))
-
 /** A connection to a layer that connects as it is told. */
 function world(connect: (attempt: number, joined: () => Promise<Link>) => Promise<Link>) {
   const clock = testClock()
@@ -45,7 +43,7 @@ function outcome(call: Promise<unknown>): { readonly code: string } {
 test('a layer that is away at the start is 503 for 200 handshakes, without one connect for each', async () => {
   const parts = world((attempt, joined) => (attempt < 4 ? Promise.reject(new Error('refused')) : joined()))
   const server = testServer({ layer: parts.layer, clock: parts.clock, report: parts.report })
-  ports.push(server)
+  closeAfterTest(server)
   await settled()
   for (let count = 0; count < 200; count++)
     await expect(visit(room, {}, { ...guest, server })).rejects.toMatchObject({ status: 503 })
@@ -278,7 +276,7 @@ test('a server closes though its layer never answers', async () => {
 test('a node that is cut off refuses who comes and says so to who sends', async () => {
   const layer = testLayer()
   const server = testServer({ layer, node: 'one', report: () => {} })
-  ports.push(server)
+  closeAfterTest(server)
   await visit(room, {}, { ...guest, server })
   layer.cut('one')
   const other = consumer(contract('/ws/other', { client: text }), { auth: anyone }, () => ({

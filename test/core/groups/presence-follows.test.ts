@@ -49,10 +49,10 @@ function house(nodes = ['here']) {
   const clock: TestClock = testClock()
   const layer: Layer = memory({ clock })
   const faults: unknown[] = []
-  const ports = nodes.map((node) =>
+  const servers = nodes.map((node) =>
     testServer({ layer, clock, node, report: (error) => void faults.push(error) }),
   )
-  const [here = testServer()] = ports
+  const [here = testServer()] = servers
   const come = (user: User, server = here) =>
     visit(room, {}, { headers: { 'x-test-user': user.name }, server }).finally(settled)
   const become = async (user: User, role: string) => {
@@ -61,7 +61,7 @@ function house(nodes = ['here']) {
     await settled()
     return receipt
   }
-  return { ...people, clock, faults, here, there: ports[1] ?? here, come, become }
+  return { ...people, clock, faults, here, there: servers[1] ?? here, come, become }
 }
 
 const seen = ({ members }: { readonly members: readonly { readonly info: unknown }[] }): readonly unknown[] =>

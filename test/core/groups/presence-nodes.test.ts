@@ -33,8 +33,8 @@ function lossy(names: readonly string[] = ['here', 'there']) {
       return link.publish(topic, () => packed, keep)
     },
   }))
-  const ports = names.map((node) => testServer({ layer, clock, node, report: () => {} }))
-  const [here = testServer(), there = here] = ports
+  const servers = names.map((node) => testServer({ layer, clock, node, report: () => {} }))
+  const [here = testServer(), there = here] = servers
   return { clock, layer, sent, losing, here, there }
 }
 

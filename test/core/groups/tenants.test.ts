@@ -31,7 +31,7 @@ function world({ remembered = 10_000 } = {}) {
     const [org = '', session = `session of ${org}`] = (headers.get('x-org') ?? '').split('/')
     return { user: { id: '7', name: 'Ada', org }, session, issuedAt: signedIn }
   }
-  const ports: Record<string, Pick<Server, 'revoke' | 'recheck'>> = {}
+  const servers: Record<string, Pick<Server, 'revoke' | 'recheck'>> = {}
   const room = consumer(
     desk,
     {
@@ -42,7 +42,7 @@ function world({ remembered = 10_000 } = {}) {
       },
     },
     (socket) => {
-      ports[socket.user.org] = socket.server
+      servers[socket.user.org] = socket.server
       return {}
     },
   )
@@ -57,7 +57,7 @@ function world({ remembered = 10_000 } = {}) {
       tenant: ({ user }: Identity<unknown>) => (user as { readonly org: string }).org,
     })
   const come = (server: Server, org: string) => visit(room, {}, { headers: { 'x-org': org }, server })
-  return { clock, events, asked, ports, made, come }
+  return { clock, events, asked, servers, made, come }
 }
 
 test('a tenant revokes its own user on every node, not the user of that name in another tenant', async () => {
@@ -79,14 +79,14 @@ test('a tenant revokes its own user on every node, not the user of that name in 
 })
 
 test('a handler reaches users of its own tenant alone, and sessions wherever they are', async () => {
-  const { made, come, ports } = world()
+  const { made, come, servers } = world()
   const server = made('one')
   await come(server, 'red')
   const other = await come(server, 'blue')
-  expect(await ports['red']?.revoke({ user: '7', reason: 'left the company' })).toMatchObject({ closed: 1 })
+  expect(await servers['red']?.revoke({ user: '7', reason: 'left the company' })).toMatchObject({ closed: 1 })
   expect(server.connections).toBe(1)
   const session = { session: 'session of blue', reason: 'signed out' }
-  expect(await ports['red']?.revoke(session)).toMatchObject({ closed: 1 })
+  expect(await servers['red']?.revoke(session)).toMatchObject({ closed: 1 })
   expect((await other.closed).code).toBe(4401)
 })
 

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { afterEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import WebSocket from 'ws'
 import { z } from 'zod'
 import {
@@ -16,15 +16,13 @@ import { type Ask, testClock, testServer, visit } from '../../../src/testing.ts'
 import { serverContext } from '../../../src/core/server-context.ts'
 import { identityKey } from '../../../src/core/groups/address.ts'
 import { ada, grace, type User } from '../support/members.ts'
+import { closeAfterTest } from '../../support/close-after-test.ts'
 
 const notes = contract('/ws/notes/:id', {
   client: { write: z.object({ text: z.string() }) },
   server: { wrote: z.object({ text: z.string() }) },
   grant: z.object({ canWrite: z.boolean() }),
 })
-
-const ports: Server[] = []
-afterEach(() => Promise.all(ports.splice(0).map((server) => server.close({ drain: 0 }))))
 
 /** For doors that take their time. */
 const aDay = 86_400_000
@@ -74,7 +72,7 @@ function world(handshakeMs = 5_000) {
     limits: { pingMs: 3_600_000, handshakeMs },
     tenant: ({ scopes = [''] }) => scopes[0] ?? '',
   })
-  ports.push(server)
+  closeAfterTest(server)
   const asks: Ask[] = []
   /** Comes in with one token and answers questions with others, in order. */
   const come = (first: string, ...next: readonly string[]) => {
@@ -367,7 +365,7 @@ async function midRefresh() {
   const answers: { readonly why: string; readonly answer: PromiseWithResolvers<boolean> }[] = []
   const clock = testClock()
   const server = testServer({ clock, report: () => {}, limits: { pingMs: 3_600_000 } })
-  ports.push(server)
+  closeAfterTest(server)
   const began = clock.now()
   const auth: Authenticator<User> = async ({ credentials }) => {
     const token = credentials.of('bearer')
@@ -504,7 +502,7 @@ test('a change of rights that overtakes a refresh at the first door is not undon
   const clock = testClock()
   const began = clock.now()
   const server = testServer({ clock, report: () => {}, limits: { pingMs: 3_600_000 } })
-  ports.push(server)
+  closeAfterTest(server)
   const { promise: waiting, resolve: answer } = Promise.withResolvers<void>()
   let role = 'editor'
   const auth: Authenticator<User & { readonly role: string }> = async ({ credentials }) => {

@@ -64,10 +64,10 @@ export function nodes(names: readonly string[] = ['here'], options: ServerOption
   const clock: TestClock = testClock()
   const layer = options.layer ?? memory({ clock })
   const faults: unknown[] = []
-  const ports = names.map((node) =>
+  const servers = names.map((node) =>
     testServer({ report: (error) => void faults.push(error), ...options, layer, clock, node }),
   )
-  const [here = testServer(), there = here, worker = here] = ports
+  const [here = testServer(), there = here, worker = here] = servers
   return { clock, layer, faults, here, there, worker }
 }
 

@@ -7,11 +7,10 @@ import { type ServerOptions, type Server, type SallyportEvent, sallyport } from 
 import { testClock } from '../../../src/testing.ts'
 import { echo } from '../../core/support/members.ts'
 import { answerTo, knock, statusOf, upgradeHead } from './upgrade-head.ts'
+import { closeAfterTest } from '../../support/close-after-test.ts'
 
-const ports: Server[] = []
 const servers: HttpServer[] = []
-afterEach(async () => {
-  await Promise.all(ports.splice(0).map((server) => server.close({ drain: 0 })))
+afterEach(() => {
   for (const httpServer of servers.splice(0)) {
     httpServer.close()
     httpServer.closeAllConnections()
@@ -20,7 +19,7 @@ afterEach(async () => {
 
 function echoing(options: ServerOptions = {}): Server {
   const server = sallyport({ report: () => {}, ...options })
-  ports.push(server)
+  closeAfterTest(server)
   server.serve(echo)
   return server
 }
@@ -121,7 +120,7 @@ test('a server that keeps all headers is asked for no fewer', async () => {
 test('an upgrade that was handed on after its peer had gone ends at once, and its signal aborts', async () => {
   const reasons: unknown[] = []
   const server = sallyport({ clock: testClock() })
-  ports.push(server)
+  closeAfterTest(server)
   server.serve(async ({ signal }) => void reasons.push(signal.reason))
   const [front, back] = [createServer(), createServer()]
   server.attach(back)

@@ -4,18 +4,16 @@ import type { AddressInfo } from 'node:net'
 import { promisify } from 'node:util'
 import express from 'express'
 import fastify from 'fastify'
-import { afterEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import WebSocket from 'ws'
-import { type AttachOptions, type Server, sallyport } from '../../../src/index.ts'
+import { type AttachOptions, sallyport } from '../../../src/index.ts'
 import { echo } from '../../core/support/members.ts'
-
-const ports: Server[] = []
-afterEach(() => Promise.all(ports.splice(0).map((server) => server.close({ drain: 0 }))))
+import { closeAfterTest } from '../../support/close-after-test.ts'
 
 /** An HTTP server of the site, to which ours is attached, with a socket open on it. */
 async function inside(httpServer: HttpServer, options: AttachOptions) {
   const server = sallyport()
-  ports.push(server)
+  closeAfterTest(server)
   server.serve(echo)
   server.attach(httpServer, options)
   if (!httpServer.listening) await once(httpServer.listen(0, '127.0.0.1'), 'listening')
@@ -99,7 +97,7 @@ test.each([
 ])('options of attach that are malformed are a TypeError that attaches nothing: %o', (options) => {
   const httpServer = createServer()
   const server = sallyport()
-  ports.push(server)
+  closeAfterTest(server)
   // options as a program without types writes them
   expect(() => server.attach(httpServer, options as unknown as AttachOptions)).toThrow(TypeError)
   expect(httpServer.listenerCount('upgrade')).toBe(0)

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import WebSocket from 'ws'
 import {
   type Authenticator,
@@ -8,16 +8,13 @@ import {
   contract,
   deny,
   type ServerOptions,
-  type Server,
   router,
   sallyport,
   text,
 } from '../../../src/index.ts'
+import { closeAfterTest } from '../../support/close-after-test.ts'
 
 // One denial has two forms: a status with a body for a client that can read it, a close code for one that cannot.
-const ports: Server[] = []
-afterEach(() => Promise.all(ports.splice(0).map((server) => server.close({ drain: 0 }))))
-
 const everyone: Authenticator<{ id: string }> = async ({ credentials }) =>
   credentials.of('bearer') === null ? null : { user: { id: '7' } }
 
@@ -48,7 +45,7 @@ const challenging = consumer(
 
 async function serving(options: ServerOptions = {}): Promise<string> {
   const server = sallyport({ report: () => {}, ...options })
-  ports.push(server)
+  closeAfterTest(server)
   server.serve(router([refusing, challenging]))
   const { port: number } = await server.listen(0)
   return `ws://127.0.0.1:${number}`
@@ -184,7 +181,7 @@ describe('even to a page it is a status, before the upgrade', () => {
   test('that its address is over its budget', async () => {
     const { promise: held, resolve: release } = Promise.withResolvers<void>()
     const server = sallyport({ limits: { handshakesAtOnce: 1, handshakesWaiting: 1 } })
-    ports.push(server)
+    closeAfterTest(server)
     server.serve(async () => {
       await held
       deny(403, 'over')

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { afterEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { authRequest } from '../../../src/core/api/handshake.ts'
 import {
   deny,
@@ -15,11 +15,7 @@ import type { Payload } from '../../../src/wire/body.ts'
 import { carrierProtocol } from '../../../src/wire/carrier.ts'
 import { say } from './raw-client.ts'
 import { answerTo, knock, statusOf, upgradeHead } from './upgrade-head.ts'
-
-const ports: Server[] = []
-afterEach(async () => {
-  await Promise.all(ports.splice(0).map((server) => server.close({ drain: 0 })))
-})
+import { closeAfterTest } from '../../support/close-after-test.ts'
 
 interface Serving {
   readonly number: number
@@ -39,7 +35,7 @@ async function serving(
     on: (event) => events.push(event),
     ...options,
   })
-  ports.push(server)
+  closeAfterTest(server)
   server.serve(application)
   const { port: number } = await server.listen(0)
   return { number, server, faults, events }

@@ -1,14 +1,12 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import { afterEach, expect, test } from 'vitest'
-import { type Handshake, type Limits, type Server, sallyport } from '../../../src/index.ts'
+import { expect, test } from 'vitest'
+import { type Handshake, type Limits, sallyport } from '../../../src/index.ts'
 import { type TestClock, testClock } from '../../../src/testing.ts'
 import { answerTo, knock, statusOf, upgradeHead } from './upgrade-head.ts'
+import { closeAfterTest } from '../../support/close-after-test.ts'
 
 // Balancers and browsers open connections before they have a request: its time counts from its first byte.
-const ports: Server[] = []
-afterEach(() => Promise.all(ports.splice(0).map((server) => server.close({ drain: 0 }))))
-
 interface Serving {
   readonly number: number
   readonly clock: TestClock
@@ -22,7 +20,7 @@ async function serving(limits: Partial<Limits> = {}): Promise<Serving> {
   const clock = testClock()
   const waiting: Handshake[] = []
   const server = sallyport({ clock, limits })
-  ports.push(server)
+  closeAfterTest(server)
   server.serve((handshake) => {
     waiting.push(handshake)
     return new Promise((_, reject) => {

@@ -3,6 +3,7 @@ import type { Connection } from '../../../src/core/api/connection.ts'
 import { type Handshake, type ServerOptions, type Server, sallyport } from '../../../src/index.ts'
 import type { Payload } from '../../../src/wire/body.ts'
 import { cutRawClients } from './raw-client.ts'
+import { closeAfterTest } from '../../support/close-after-test.ts'
 
 /** Someone who was let in, as the transport brings them. */
 export interface Guest {
@@ -24,11 +25,7 @@ export interface OpenHouse {
   next(): Promise<Guest>
 }
 
-const ports: Server[] = []
-afterEach(async () => {
-  cutRawClients()
-  await Promise.all(ports.splice(0).map((server) => server.close({ drain: 0 })))
-})
+afterEach(cutRawClients)
 
 /**
  * A server that lets everyone in and hands over the bare connection; `arrive` is called in the turn of the
@@ -42,7 +39,7 @@ export async function openHouse(
   const guests: Guest[] = []
   const waiting: ((guest: Guest) => void)[] = []
   const server = sallyport({ report: (error) => faults.push(error), ...options })
-  ports.push(server)
+  closeAfterTest(server)
   server.serve(async (handshake) => {
     const connection = handshake.accept(handshake.protocols[0] ?? null)
     const guest: Guest = { handshake, connection, got: [], ended: [], alive: 0 }

@@ -4,22 +4,17 @@ import { createServer } from 'node:http'
 import { connect, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import {
   deny,
   type Handshake,
   type ServerOptions,
-  type Server,
   type SallyportEvent,
   sallyport,
 } from '../../../src/index.ts'
 import { canonicalAddress, remoteAddressesBehind } from '../../../src/transports/node/remote-address.ts'
 import { answerTo, statusOf, upgradeHead } from './upgrade-head.ts'
-
-const ports: Server[] = []
-afterEach(async () => {
-  await Promise.all(ports.splice(0).map((server) => server.close({ drain: 0 })))
-})
+import { closeAfterTest } from '../../support/close-after-test.ts'
 
 /** The handshake of a peer that says this of itself, from 127.0.0.1. */
 async function seen(
@@ -29,7 +24,7 @@ async function seen(
 ): Promise<Handshake> {
   const handshakes: Handshake[] = []
   const server = sallyport({ proxies })
-  ports.push(server)
+  closeAfterTest(server)
   server.serve(async (handshake) => {
     handshakes.push(handshake)
     deny(403, 'seen', 'that was all', { httpOnly: true })
@@ -118,7 +113,7 @@ async function seenOverUnix(options: ServerOptions, ...requests: Record<string, 
   const handshakes: Handshake[] = []
   const events: SallyportEvent[] = []
   const server = sallyport({ on: (event) => events.push(event), ...options })
-  ports.push(server)
+  closeAfterTest(server)
   server.serve(async (handshake) => {
     handshakes.push(handshake)
     deny(403, 'seen', 'that was all', { httpOnly: true })
@@ -194,7 +189,7 @@ test('a peer that has gone before its address was asked for is not taken for a u
 test('an unlisted proxy is said once, however many handshakes it brings, and never believed', async () => {
   const events: SallyportEvent[] = []
   const server = sallyport({ on: (event) => events.push(event), proxies: ['10.0.0.0/8'] })
-  ports.push(server)
+  closeAfterTest(server)
   const { port: number } = await server.listen(0)
   for (const hop of ['192.0.2.7', '192.0.2.8'])
     await answerTo(number, upgradeHead('/', { 'X-Forwarded-For': hop }))

@@ -1,20 +1,16 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import { afterEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import WebSocket from 'ws'
 import { router, sallyport, type Server, type ServerOptions } from '../../../src/index.ts'
 import { byName, echo, room } from '../../core/support/members.ts'
-
-const ports: Server[] = []
-afterEach(async () => {
-  await Promise.all(ports.splice(0).map((server) => server.close({ drain: 100 })))
-})
+import { closeAfterTest } from '../../support/close-after-test.ts'
 
 async function serving(
   options: ServerOptions = {},
 ): Promise<{ url: string; number: number; server: Server }> {
   const server = sallyport({ report: () => {}, ...options })
-  ports.push(server)
+  closeAfterTest(server)
   server.serve(router([room, echo]))
   const { port: number } = await server.listen(0)
   return { url: `ws://127.0.0.1:${number}`, number, server }
@@ -165,7 +161,7 @@ test('headers beyond the limit are refused', async () => {
 test('a client that resets while its authenticator runs leaves nothing behind and ends nothing', async () => {
   const { promise: waiting, resolve: answer } = Promise.withResolvers<void>()
   const server = sallyport({ report: () => {} })
-  ports.push(server)
+  closeAfterTest(server)
   const arrived: AbortSignal[] = []
   const { consumer, contract, text } = await import('../../../src/index.ts')
   const slow = consumer(
@@ -201,7 +197,7 @@ test('a client that resets while its authenticator runs leaves nothing behind an
 test('a handshake that takes too long is answered 408 and forgotten', async () => {
   const { consumer, contract, text } = await import('../../../src/index.ts')
   const server = sallyport({ limits: { handshakeMs: 100 } })
-  ports.push(server)
+  closeAfterTest(server)
   server.serve(
     consumer(
       contract('/ws/lines', { client: text, server: text }),
