@@ -4,6 +4,7 @@ import type { Authenticator, AuthRequest } from '../core/api/handshake.ts'
 import { aClock, type Clock, systemClock } from '../wire/clock.ts'
 import type { Credentials } from '../core/api/credentials.ts'
 import type { Identity } from '../core/api/identity.ts'
+import { cookieAuthenticator } from './cookie-authenticator.ts'
 import type { Found } from './found.ts'
 import { listed } from './claims.ts'
 import {
@@ -109,18 +110,12 @@ export function authjs<U>(options: AuthjsOptions<U>): Authenticator<U> {
   const scheme = schemes[options.version ?? 5]
   const { cookie = scheme.cookie } = options
   const site: AuthjsSite<U> = { options, enc: scheme.enc, keys: keysOf(options.secret, scheme, cookie) }
-  const authenticator = async ({ credentials }: AuthRequest): Promise<Identity<U> | null> => {
+  const authenticate = async ({ credentials }: AuthRequest): Promise<Identity<U> | null> => {
     const value = joined(credentials, cookie)
     const token = shape.test(value) ? await decrypted(site, value) : null
     return token === null ? null : identityOf(site, token)
   }
-  const description =
-    'The session cookie of the site. A browser sends it by itself, so an Origin is demanded with it.'
-  return Object.assign(authenticator, {
-    schemes: [{ type: 'httpApiKey', in: 'cookie', name: cookie, description }],
-    // it ignores explicit credentials
-    limitsLookups: true,
-  } as const)
+  return cookieAuthenticator(authenticate, cookie)
 }
 
 interface AuthjsSite<U> {

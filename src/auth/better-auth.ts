@@ -2,6 +2,7 @@ import type { Authenticator, AuthRequest } from '../core/api/handshake.ts'
 import type { Identity } from '../core/api/identity.ts'
 import { limitLookup } from '../core/access/limit-lookup.ts'
 import { checkedOptions, type OptionKinds, needed, oneOrMore, strings } from '../wire/options.ts'
+import { cookieAuthenticator } from './cookie-authenticator.ts'
 import { refuseToken } from './bearer.ts'
 import {
   askedAt,
@@ -60,7 +61,7 @@ export function sessionCookie<S extends SignedIn, U = S['user']>(
 ): Authenticator<U> {
   assertInstance('sessionCookie()', auth)
   options = checkedOptions('sessionCookie()', options, signedInKinds)
-  const authenticator = async (request: AuthRequest): Promise<Identity<U> | null> => {
+  const authenticate = async (request: AuthRequest): Promise<Identity<U> | null> => {
     const context = await auth.$context
     const cookies = cookieNames(context).flatMap((name) => {
       const value = request.credentials.cookie(name) ?? ''
@@ -69,13 +70,7 @@ export function sessionCookie<S extends SignedIn, U = S['user']>(
     if (cookies.length === 0) return null
     return byCookies({ auth, options, at: askedAt(context, request) }, Object.fromEntries(cookies))
   }
-  const description =
-    'The session cookie of the site. A browser sends it by itself, so an Origin is demanded with it.'
-  return Object.assign(authenticator, {
-    schemes: [{ type: 'httpApiKey', in: 'cookie', description }],
-    // it ignores explicit credentials
-    limitsLookups: true,
-  } as const)
+  return cookieAuthenticator(authenticate)
 }
 
 /**

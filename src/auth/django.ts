@@ -16,6 +16,7 @@ import {
 } from '../wire/options.ts'
 import { isSameText, saltedHmac, signedObject } from './django-signing.ts'
 import { fingerprint } from './fingerprint.ts'
+import { cookieAuthenticator } from './cookie-authenticator.ts'
 import type { Found } from './found.ts'
 
 export { fingerprint } from './fingerprint.ts'
@@ -135,19 +136,13 @@ export function django<U>(options: DjangoOptions<U>): Authenticator<U> {
     cookieAgeMs: milliseconds(options.cookieAge ?? '14d'),
     clock: options.clock ?? systemClock,
   }
-  const authenticator = async (request: AuthRequest): Promise<Identity<U> | null> => {
+  const authenticate = async (request: AuthRequest): Promise<Identity<U> | null> => {
     const value = request.credentials.cookie(cookie)
     if (value === null || value.length > maxCookie) return null
     if (backend === 'signed_cookies') return byCookie(site, value)
     return keyShape.test(value) ? byKey(site, value, backend) : null
   }
-  const description =
-    'The session cookie of the Django site. A browser sends it by itself, so an Origin is demanded with it.'
-  return Object.assign(authenticator, {
-    schemes: [{ type: 'httpApiKey', in: 'cookie', name: cookie, description }],
-    // it ignores explicit credentials
-    limitsLookups: true,
-  } as const)
+  return cookieAuthenticator(authenticate, cookie)
 }
 
 interface DjangoSite<U> {

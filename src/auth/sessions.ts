@@ -3,6 +3,7 @@ import type { Authenticator, AuthRequest } from '../core/api/handshake.ts'
 import { aClock, type Clock, systemClock } from '../wire/clock.ts'
 import type { Identity } from '../core/api/identity.ts'
 import { fingerprint } from './fingerprint.ts'
+import { cookieAuthenticator } from './cookie-authenticator.ts'
 import type { Found } from './found.ts'
 import { isSame } from './hmac.ts'
 import { listed } from './claims.ts'
@@ -64,19 +65,13 @@ const maxLength = 4096
 export function sessions<S, U>(options: SessionOptions<S, U>): Authenticator<U> {
   options = checkedOptions('sessions()', options, kinds)
   const secrets = listed(options.secret)
-  const authenticator = async (request: AuthRequest): Promise<Identity<U> | null> => {
+  const authenticate = async (request: AuthRequest): Promise<Identity<U> | null> => {
     const cookie = request.credentials.cookie(options.cookie)
     if (cookie === null || cookie === '' || cookie.length > maxLength) return null
     const id = secrets === null ? cookie : unsigned(cookie, secrets)
     return id === null ? null : find(options, id)
   }
-  const description =
-    'The session cookie of the site. A browser sends it by itself, so an Origin is demanded with it.'
-  return Object.assign(authenticator, {
-    schemes: [{ type: 'httpApiKey', in: 'cookie', name: options.cookie, description }],
-    // it ignores explicit credentials
-    limitsLookups: true,
-  } as const)
+  return cookieAuthenticator(authenticate, options.cookie)
 }
 
 async function find<S, U>(options: SessionOptions<S, U>, id: string): Promise<Identity<U> | null> {

@@ -1,0 +1,23 @@
+import type { Authenticator, AuthRequest } from '../core/api/handshake.ts'
+import type { Identity } from '../core/api/identity.ts'
+
+/**
+ * Makes an authenticator of a function that reads a session cookie of the site. The function ignores explicit
+ * credentials, so it needs no limit of look-ups.
+ *
+ * @param name the name of the cookie, where it is known before the first request
+ */
+export function cookieAuthenticator<U>(
+  authenticate: (request: AuthRequest) => Promise<Identity<U> | null>,
+  name?: string,
+): Authenticator<U> {
+  const description =
+    'The session cookie of the site. A browser sends it by itself, so an Origin is demanded with it.'
+  const scheme = {
+    type: 'httpApiKey',
+    in: 'cookie',
+    ...(name === undefined ? {} : { name }),
+    description,
+  } as const
+  return Object.assign(authenticate, { schemes: [scheme], limitsLookups: true } as const)
+}
