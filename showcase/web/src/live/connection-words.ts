@@ -24,7 +24,7 @@ export interface Circumstances {
 }
 
 /** The state of a connection. */
-export type Connection = Pick<Snapshot<unknown>, 'state' | 'retryAt' | 'denial'>
+export type Connection = Pick<Snapshot, 'state' | 'retryAt' | 'denial'>
 
 /** The state of a connection in words. */
 export function connectionWords(
