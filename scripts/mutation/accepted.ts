@@ -181,4 +181,24 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     'src/core/socket/channel.ts: ServerChannel: dispatcher: without && this.#handler !== null',
     'For the types: a channel that has started has a handler.',
   ],
+  [
+    'src/core/socket/dispatch.ts: Dispatcher: #callNamed: without name !== null &&',
+    'For the types: a call without a type was refused when it was read.',
+  ],
+  [
+    'src/core/socket/dispatch.ts: Dispatcher: #done: without && id !== null',
+    'For the types: a call without an id was refused when it was read.',
+  ],
+  [
+    'src/core/socket/peer.ts: Peer: delete: if (this.#channels.size > 0) never',
+    'A connection has one channel today, so that none is left beside it.',
+  ],
+  [
+    'src/core/socket/peer.ts: Peer: #hear: if (this.#ended) never',
+    'For speed: the channel of a connection that has ended takes no message.',
+  ],
+  [
+    'src/core/socket/peer.ts: Peer: #main: if (channel === undefined) never',
+    'For the types: a connection has a channel for as long as it hears.',
+  ],
 ])

@@ -20,6 +20,7 @@ const layers = inFolder('layers')
 
 /** What the two objects of a socket, and the way of a message through them, are held by. */
 const socketTests: readonly string[] = [
+  'core/groups/presence-follows',
   'core/socket/lifetime',
   'core/socket/revalidation',
   'core/socket/credential-refresh',
@@ -273,7 +274,13 @@ export const guarded: readonly Guarded[] = [
     'core/socket/dispatch',
   ),
   core('socket/heartbeat', 'core/socket/heartbeat', 'core/socket/lifetime', 'core/socket/ping'),
-  core('socket/codec', 'core/socket/validators', 'core/endpoint/endpoint', 'core/socket/message-values'),
+  core(
+    'socket/codec',
+    'core/socket/codec',
+    'core/socket/validators',
+    'core/endpoint/endpoint',
+    'core/socket/message-values',
+  ),
   core('access/validation-time', 'core/access/validation-time', 'core/socket/message-costs'),
   core('runtime/repeated-faults', 'core/runtime/repeated-faults'),
   core('runtime/token-bucket', 'core/runtime/', 'core/socket/message-limiter', 'core/socket/identity-rate'),

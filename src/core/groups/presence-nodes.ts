@@ -121,7 +121,7 @@ export class PresenceNodes {
     this.forget(node)
     const { askedAt } = this.#owner
     // a node that began before the request to all nodes answers that request
-    const isAsked = n > 1 && this.#now - askedAt < askAgainMs
+    const isAsked = n > 1
     const peer: PresenceNode = {
       life,
       n: 0,

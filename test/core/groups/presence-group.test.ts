@@ -127,7 +127,10 @@ test('a group that has ended sends nothing more, and arms no timer', async () =>
   const { clock, presence, enter, published, count } = group()
   enter('ada')
   presence.stop()
-  for (let user = 0; user < 30; user++) enter(`user ${user}`)
+  for (let user = 0; user < 30; user++) {
+    enter(`user ${user}`)
+    await settled()
+  }
   presence.leave('socket of ada', 'ada')
   await settled()
   await clock.advance(10_000)

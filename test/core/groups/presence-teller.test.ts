@@ -61,6 +61,8 @@ test('the number is sent when it has changed, and the list returns only to a gro
   enter('eve', 'changed')
   await clock.advance(11_000)
   expect(counts()).toHaveLength(1)
+  enter('eve', 'changed again')
+  await clock.advance(1_000)
   expect(sent['framed']?.at(-1)).toContain('"count":5')
   leave('eve')
   leave('dan')

@@ -21,13 +21,16 @@ const desk = contract(path, {
 })
 
 /** A desk whose calls are answered as a test says, and what it has heard. */
-function world(double: (input: { n: number }, signal: AbortSignal) => unknown = ({ n }) => ({ n: 2 * n })) {
+function world(
+  double: (input: { n: number }, signal: AbortSignal) => unknown = ({ n }) => ({ n: 2 * n }),
+  note: () => Promise<void> | void = () => {},
+) {
   const asked: unknown[] = []
   const told: SallyportEvent['type'][] = []
   const faults: unknown[] = []
   const server = testServer({ on: ({ type }) => told.push(type), report: (error) => faults.push(error) })
   const open = consumer(desk, { auth: anyone }, () => ({
-    on: { note: () => {} },
+    on: { note },
     calls: {
       double: async (input, { signal }) => {
         asked.push(input)
@@ -73,6 +76,26 @@ test('a message or call that the contract lacks is invalid, and no fault of the 
   for (const type of ['nonsense', 'constructor']) await send({ ...call(type), type })
   expect(frames).toEqual(['1', 'nonsense', 'constructor'].map(invalid))
   expect([faults, server.connections]).toEqual([[], 1])
+})
+
+test('a frame for a path that is not open is refused, and the socket stays', async () => {
+  const { faults, server, open } = world()
+  const { frames, send } = await speak(open, server)
+  for (const elsewhere of ['/ws/other', '', 5, null]) await send({ ...call('1'), in: elsewhere })
+  expect(frames).toEqual(Array.from({ length: 4 }, () => invalid('1')))
+  expect([faults, server.connections]).toEqual([[], 1])
+})
+
+test('the end of a message with the id of a call leaves the call to be cancelled', async () => {
+  const { promise: noted, resolve: note } = Promise.withResolvers<void>()
+  const { server, open } = world(untilAborted, () => noted)
+  const { frames, send } = await speak(open, server)
+  await send({ op: 'msg', type: 'note', id: '1', data: {} })
+  await send(call('1'))
+  note()
+  await settled()
+  await send({ op: 'cancel', id: '1' })
+  expect(frames).toEqual([{ op: 'ok', in: path, id: '1' }, refused('1', 499, 'cancelled')])
 })
 
 test('input that does not fit its schema reaches no handler', async () => {

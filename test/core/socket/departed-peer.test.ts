@@ -124,6 +124,20 @@ test('what waits for a peer that has left is dropped by a revocation, and its re
   expect(faults).toEqual([])
 })
 
+test('a revocation that silences a handler and drops no message says so once', async () => {
+  const { server, come, of, workOff } = world()
+  const tab = await come()
+  void tab.send('one')
+  await settled()
+  tab.leave()
+  await tab.closed
+  await settled()
+  await server.revoke({ user: ada.id, reason: 'banned' })
+  await server.revoke({ user: ada.id, reason: 'banned' })
+  expect(of('dropped')).toEqual([expect.objectContaining({ why: 'revoked', messages: 0 })])
+  await workOff()
+})
+
 test('what another node drops is in the receipt too', async () => {
   const layer = memory()
   const { at, workOff, sayAndLeave } = world({ layer, node: 'there' })

@@ -168,3 +168,22 @@ test('a peer that sends and takes a little, or for which nothing waits, is not s
   }
   expect([slow.stuck, idle.stuck]).toEqual([[], []])
 })
+
+test('an answer within the last 50 ms before the end keeps the peer', async () => {
+  const { clock, heart, lost, pings } = watched()
+  await clock.advance(35_000)
+  await clock.advance(49)
+  heart.heard()
+  await clock.advance(10_000)
+  expect(lost).toEqual([])
+  await clock.advance(10_000)
+  expect(pings).toHaveLength(2)
+})
+
+test('a last look that comes late loses the peer: it is asked no third time', async () => {
+  const { clock, lost, pings, block } = watched()
+  await clock.advance(35_000)
+  block(12_000)
+  await clock.advance(50)
+  expect([lost.length, pings.length]).toEqual([1, 1])
+})

@@ -377,3 +377,31 @@ test.for([
     expect(await alice.closed).toEqual({ code: 4401, reason: told })
   },
 )
+
+test('a handler may act while its socket is rechecked, and not after the recheck has ended its access', async () => {
+  const { promise: answer, resolve } = Promise.withResolvers<boolean>()
+  const server = testServer()
+  const allowed: boolean[] = []
+  const room = consumer(
+    lines,
+    { auth: async () => ({ user: ada }), authorize: ({ why }) => (why === 'open' ? true : answer) },
+    (socket) => ({
+      message: () => {
+        try {
+          socket.assertAllowed()
+          allowed.push(true)
+        } catch {
+          allowed.push(false)
+        }
+      },
+    }),
+  )
+  const alice = await visit(room, {}, { headers: {}, server })
+  const receipt = server.recheck({ user: ada.id })
+  await settled()
+  await alice.send('one')
+  await settled()
+  expect(allowed).toEqual([true])
+  resolve(false)
+  expect(await receipt).toMatchObject({ closed: 1 })
+})
