@@ -65,7 +65,7 @@ async function serving(options: ServerOptions = {}, how: OtelOptions | null = {}
   return { url, server, spans }
 }
 
-async function come(url: string, headers: Record<string, string> = {}) {
+async function connectTo(url: string, headers: Record<string, string> = {}) {
   const ws = new WebSocket(url, ['sallyport.v1'], {
     headers: { authorization: 'Bearer key-marked-1', ...headers },
   })
@@ -91,7 +91,7 @@ async function come(url: string, headers: Record<string, string> = {}) {
 
 test('a message from socket to socket through a handler is one trace, in the same bytes for all', async () => {
   const { url, spans } = await serving()
-  const [alice, bob] = [await come(url), await come(url)]
+  const [alice, bob] = [await connectTo(url), await connectTo(url)]
   alice.say('hello', { trace: { traceparent, tracestate: 'vendor=1' } })
   await expect.poll(() => [alice.heard().length, bob.heard().length]).toEqual([1, 1])
   await expect.poll(() => spans('process')).toHaveLength(1)
@@ -126,7 +126,7 @@ test('a message from socket to socket through a handler is one trace, in the sam
 test('another node hands the trace on to its own sockets', async () => {
   const layer = memory()
   const [west, east] = [await serving({ layer, node: 'west' }), await serving({ layer, node: 'east' }, null)]
-  const [alice, bob] = [await come(west.url), await come(east.url)]
+  const [alice, bob] = [await connectTo(west.url), await connectTo(east.url)]
   alice.say('hello', { trace: { traceparent } })
   await expect.poll(() => bob.heard()).toHaveLength(1)
   expect(bob.heard()[0]).toContain(traceId)
@@ -134,7 +134,7 @@ test('another node hands the trace on to its own sockets', async () => {
 
 test('a call is a span of its own', async () => {
   const { url, spans } = await serving()
-  const { ws, frames } = await come(url)
+  const { ws, frames } = await connectTo(url)
   const call = {
     op: 'call',
     in: '/ws/chat/lobby',
@@ -152,7 +152,7 @@ test('a call is a span of its own', async () => {
 
 test('a handshake continues the trace of its headers', async () => {
   const { url, spans } = await serving()
-  await come(url, { traceparent })
+  await connectTo(url, { traceparent })
   const attributes = {
     'http.request.method': 'GET',
     'http.route': '/ws/chat/:room',
@@ -162,7 +162,7 @@ test('a handshake continues the trace of its headers', async () => {
   expect(spans('GET')).toMatchObject([{ kind: SpanKind.SERVER, attributes, parentSpanContext: { traceId } }])
 })
 
-test('a door that stays shut is an answer, and one that cannot be asked an error', async () => {
+test('a refused handshake is an answer, and a failed authenticator an error', async () => {
   const { url, spans } = await serving()
   for (const key of ['nonsense', 'key-marked-away']) {
     const ws = new WebSocket(url, { headers: { authorization: `Bearer ${key}` } })
@@ -182,7 +182,7 @@ test('a door that stays shut is an answer, and one that cannot be asked an error
 
 test('a handler that refuses has answered, and one that fails is an error', async () => {
   const { url, spans } = await serving()
-  const { ws, say } = await come(url)
+  const { ws, say } = await connectTo(url)
   say('refuse')
   say('boom')
   await once(ws, 'close')
@@ -194,7 +194,7 @@ test('a handler that refuses has answered, and one that fails is an error', asyn
 
 test('a trace that is malformed is none, and its message is as good as any', async () => {
   const { url, spans } = await serving()
-  const { say, heard } = await come(url, { traceparent: 'nonsense' })
+  const { say, heard } = await connectTo(url, { traceparent: 'nonsense' })
   for (const malformed of ['nonsense', { traceparent: 'nonsense' }, { traceparent: 5 }, null])
     say('hello', { trace: malformed })
   await expect.poll(() => heard()).toHaveLength(4)
@@ -238,7 +238,7 @@ test('what a loop sends begins a trace, and points to its handshake', async () =
 // proves: traces
 test('strangers decide neither ids nor sampling where theirs is only linked', async () => {
   const { url, spans } = await serving({}, { remote: 'link' })
-  const { say } = await come(url, { traceparent })
+  const { say } = await connectTo(url, { traceparent })
   say('hello', { trace: { traceparent } })
   await expect.poll(() => spans('process')).toHaveLength(1)
   for (const span of [...spans('GET'), ...spans('process')]) {
@@ -252,7 +252,7 @@ test.each([
   ['without a tracer', {}, null],
 ] as const)('frames carry no trace %s', async (_, options, how) => {
   const { url } = await serving(options, how)
-  const { say, heard } = await come(url)
+  const { say, heard } = await connectTo(url)
   say('hello', { trace: { traceparent } })
   await expect.poll(() => heard()).toHaveLength(1)
   expect(heard()[0]).not.toContain('trace')
@@ -261,7 +261,7 @@ test.each([
 // proves: traces
 test('neither credentials nor what is said are in a span', async () => {
   const { url, spans } = await serving()
-  const { ws, say } = await come(url)
+  const { ws, say } = await connectTo(url)
   say('hello marked', { trace: { traceparent } })
   say('boom marked')
   await once(ws, 'close')
@@ -279,7 +279,7 @@ test('neither credentials nor what is said are in a span', async () => {
 
 test('without an SDK nothing is made and everything goes on', async () => {
   const { url } = await serving({ tracer: otel() })
-  const { say, heard } = await come(url)
+  const { say, heard } = await connectTo(url)
   say('hello')
   await expect.poll(() => heard()).toHaveLength(1)
   expect(heard()[0]).not.toContain('trace')

@@ -8,14 +8,14 @@ function announcer(away: number) {
   const failures: unknown[] = []
   let attempts = 0
   const announce = announcing({ clock, failed: (error) => failures.push(error) })
-  const order = async (): Promise<void> => {
+  const command = async (): Promise<void> => {
     attempts++
     if (attempts <= away) throw new Error('the layer is away')
   }
-  return { clock, failures, say: (key = 'end s1') => announce(key, order), attempts: () => attempts }
+  return { clock, failures, say: (key = 'end s1') => announce(key, command), attempts: () => attempts }
 }
 
-test('an order is given in the same turn, and once', async () => {
+test('an access command is given in the same turn, and once', async () => {
   const { say, attempts, clock, failures } = announcer(0)
   say()
   expect(attempts()).toBe(1)
@@ -24,7 +24,7 @@ test('an order is given in the same turn, and once', async () => {
   expect(failures).toEqual([])
 })
 
-test('an order that fails is given again until it is heard', async () => {
+test('an access command that fails is given again until it is heard', async () => {
   const { say, attempts, clock, failures } = announcer(3)
   say()
   await clock.advance(1_000)
@@ -34,7 +34,7 @@ test('an order that fails is given again until it is heard', async () => {
   expect(failures).toHaveLength(3)
 })
 
-test('an order that is never heard is given up after two minutes', async () => {
+test('an access command that is never heard is given up after two minutes', async () => {
   const { say, attempts, clock } = announcer(Number.POSITIVE_INFINITY)
   say()
   await clock.advance(120_000)
@@ -43,7 +43,7 @@ test('an order that is never heard is given up after two minutes', async () => {
   expect(attempts()).toBe(6)
 })
 
-test('orders with one key wait once between them, and others for themselves', async () => {
+test('access commands with one key wait once between them, and others for themselves', async () => {
   const { say, attempts, clock } = announcer(Number.POSITIVE_INFINITY)
   say()
   say()

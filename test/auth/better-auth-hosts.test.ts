@@ -15,7 +15,7 @@ import { closeAfterTest } from '../support/close-after-test.ts'
 type Base = BetterAuthOptions['baseURL']
 const allowedHosts = ['a.example', '*.b.example', 'localhost:3000']
 const line = contract('/line', { client: text, server: text })
-async function site(baseURL: Base, advanced: NonNullable<BetterAuthOptions['advanced']> = {}) {
+async function siteWithBaseUrl(baseURL: Base, advanced: NonNullable<BetterAuthOptions['advanced']> = {}) {
   const database = new DatabaseSync(':memory:')
   const auth = betterAuth({
     ...(baseURL === undefined ? {} : { baseURL }),
@@ -74,14 +74,14 @@ describe('the cookie of a real better-auth', () => {
       'better-auth.session_token',
     ],
   ])('opens a socket with %s, and is renewed', async (_what, base, origin, name) => {
-    const town = await site(base)
-    const signedIn = await town.signUp(origin)
+    const site = await siteWithBaseUrl(base)
+    const signedIn = await site.signUp(origin)
     expect(signedIn.name).toBe(name)
-    const found = await sessionCookie(town.auth)(at(origin, { cookie: signedIn.cookie }))
+    const found = await sessionCookie(site.auth)(at(origin, { cookie: signedIn.cookie }))
     expect(found?.user.name).toBe('ada')
-    town.database.exec(`update user set name = 'grace'`)
+    site.database.exec(`update user set name = 'grace'`)
     expect((await found?.renew?.())?.user.name).toBe('grace')
-    town.database.exec('delete from session')
+    site.database.exec('delete from session')
     expect(await found?.renew?.()).toBeNull()
   })
 
@@ -89,10 +89,10 @@ describe('the cookie of a real better-auth', () => {
     ['https://a.example', '__Secure-better-auth.session_token'],
     ['http://localhost:3000', 'better-auth.session_token'],
   ])('has the name that it gets at %s where it is one for all subdomains', async (origin, name) => {
-    const town = await site({ allowedHosts }, { crossSubDomainCookies: { enabled: true } })
-    const signedIn = await town.signUp(origin)
+    const site = await siteWithBaseUrl({ allowedHosts }, { crossSubDomainCookies: { enabled: true } })
+    const signedIn = await site.signUp(origin)
     expect(signedIn.name).toBe(name)
-    const member = sessionCookie(town.auth)
+    const member = sessionCookie(site.auth)
     const found = await member(at(origin, { cookie: signedIn.cookie }))
     expect(found?.user.name).toBe('ada')
     expect((await found?.renew?.())?.user.name).toBe('ada')
@@ -102,44 +102,44 @@ describe('the cookie of a real better-auth', () => {
   })
 
   test('set by a neighbour without https does not take the place of the secure one', async () => {
-    const town = await site({ allowedHosts }, { crossSubDomainCookies: { enabled: true } })
+    const site = await siteWithBaseUrl({ allowedHosts }, { crossSubDomainCookies: { enabled: true } })
     const origin = 'https://a.example'
-    const { cookie } = await town.signUp(origin)
+    const { cookie } = await site.signUp(origin)
     const planted = `better-auth.session_token=${'x'.repeat(32)}.${'A'.repeat(43)}%3D`
-    const found = await sessionCookie(town.auth)(at(origin, { cookie: `${planted}; ${cookie}` }))
+    const found = await sessionCookie(site.auth)(at(origin, { cookie: `${planted}; ${cookie}` }))
     expect(found?.user.name).toBe('ada')
   })
 
   test('opens a socket behind a proxy that is trusted there, and is renewed', async () => {
-    const town = await site({ allowedHosts }, { trustedProxyHeaders: true })
+    const site = await siteWithBaseUrl({ allowedHosts }, { trustedProxyHeaders: true })
     const forwarded = { host: '10.0.0.7:8080', 'x-forwarded-host': 'a.example', 'x-forwarded-proto': 'https' }
-    const { cookie } = await town.signUp('https://a.example', forwarded)
-    const found = await sessionCookie(town.auth)(at('https://a.example', { ...forwarded, cookie }))
+    const { cookie } = await site.signUp('https://a.example', forwarded)
+    const found = await sessionCookie(site.auth)(at('https://a.example', { ...forwarded, cookie }))
     expect((await found?.renew?.())?.user.name).toBe('ada')
     const { 'x-forwarded-host': _host, ...less } = forwarded
     const direct = at('https://a.example', { ...less, cookie })
-    expect((await denialOf(() => authenticate(sessionCookie(town.auth), direct))).status).toBe(503)
+    expect((await denialOf(() => authenticate(sessionCookie(site.auth), direct))).status).toBe(503)
   })
 
   test('at a host that is not allowed is no verdict', async () => {
-    const town = await site({ allowedHosts })
-    const { cookie } = await town.signUp('https://a.example')
+    const site = await siteWithBaseUrl({ allowedHosts })
+    const { cookie } = await site.signUp('https://a.example')
     const request = at('https://evil.example', { cookie })
-    expect((await denialOf(() => authenticate(sessionCookie(town.auth), request))).status).toBe(503)
+    expect((await denialOf(() => authenticate(sessionCookie(site.auth), request))).status).toBe(503)
   })
 
   test('an identity keeps no header but the address of the host, and that only when it counts', async () => {
     const headers = { 'x-forwarded-host': `${'x'.repeat(300)}.a.example`, 'x-secret': 'Marked0Secret' }
     for (const base of [{ allowedHosts }, 'https://a.example'] as const) {
-      const town = await site(base)
-      const { cookie, token } = await town.signUp('https://a.example')
+      const site = await siteWithBaseUrl(base)
+      const { cookie, token } = await site.signUp('https://a.example')
       const asked: Headers[] = []
-      const { getSession } = town.auth.api
-      town.auth.api.getSession = ((request: { headers: Headers }) => {
+      const { getSession } = site.auth.api
+      site.auth.api.getSession = ((request: { headers: Headers }) => {
         asked.push(request.headers)
         return getSession(request)
       }) as typeof getSession
-      const found = await sessionCookie(town.auth)(at('https://a.example', { ...headers, cookie }))
+      const found = await sessionCookie(site.auth)(at('https://a.example', { ...headers, cookie }))
       await found?.renew?.()
       expect(asked).toHaveLength(2)
       for (const one of asked) {
@@ -153,13 +153,13 @@ describe('the cookie of a real better-auth', () => {
 
 describe('with allowed hosts a bearer token of a real better-auth', () => {
   test('opens a socket, and a forged one is refused without a question to the database', async () => {
-    const town = await site({ allowedHosts })
-    const { token } = await town.signUp('https://a.example')
-    const member = sessionToken(town.auth)
+    const site = await siteWithBaseUrl({ allowedHosts })
+    const { token } = await site.signUp('https://a.example')
+    const member = sessionToken(site.auth)
     const found = await member(at('https://a.example', { authorization: `Bearer ${token}` }))
     expect(found?.user.name).toBe('ada')
     expect((await found?.renew?.())?.user.name).toBe('ada')
-    town.database.exec('delete from session')
+    site.database.exec('delete from session')
     const ended = await denialOf(() => member(at('https://a.example', { authorization: `Bearer ${token}` })))
     expect(ended).toMatchObject({ status: 401, genuine: true })
     const forged = `${'x'.repeat(32)}${token.slice(token.indexOf('.'))}`
@@ -170,38 +170,38 @@ describe('with allowed hosts a bearer token of a real better-auth', () => {
   })
 
   test('of the jwt plugin opens a socket at each host, verified with the keys of this process', async () => {
-    const town = await site({ allowedHosts: ['*.b.example', 'a.example'] })
-    const { token } = await town.signUp('https://a.example')
+    const site = await siteWithBaseUrl({ allowedHosts: ['*.b.example', 'a.example'] })
+    const { token } = await site.signUp('https://a.example')
     const hosts = ['https://a.example', 'https://x.b.example']
-    const member = accessToken(town.auth, { issuer: hosts, audience: hosts })
+    const member = accessToken(site.auth, { issuer: hosts, audience: hosts })
     for (const origin of hosts) {
-      const answer = await town.request(origin, '/token', { headers: { authorization: `Bearer ${token}` } })
+      const answer = await site.request(origin, '/token', { headers: { authorization: `Bearer ${token}` } })
       const { token: signed } = (await answer.json()) as { token: string }
       const found = await member(at(origin, { authorization: `Bearer ${signed}` }))
       expect(found?.user.name).toBe('ada')
       expect((await found?.renew?.())?.user.name).toBe('ada')
-      const elsewhere = accessToken(town.auth, { issuer: 'https://c.example', audience: hosts })
+      const elsewhere = accessToken(site.auth, { issuer: 'https://c.example', audience: hosts })
       expect(await elsewhere(at(origin, { authorization: `Bearer ${signed}` }))).toBeNull()
     }
   })
 })
 
 test('a signed session token is let in after the budget of its network, a forged one is 429', async () => {
-  const town = await site({ allowedHosts })
-  const { token } = await town.signUp('https://a.example')
+  const site = await siteWithBaseUrl({ allowedHosts })
+  const { token } = await site.signUp('https://a.example')
   const server = testServer({
     origins: ['https://a.example'],
     limits: { failedHandshakes: { most: 1, eachMs: 60_000, burst: 1 } },
   })
   closeAfterTest(server)
-  const auth = anyOf(sessionToken(town.auth), sessionCookie(town.auth))
+  const auth = anyOf(sessionToken(site.auth), sessionCookie(site.auth))
   const room = endpoint(line, { auth }, async (socket) => {
     for await (const said of socket) socket.send(said)
   })
-  const knock = (value: string) =>
+  const visitWithToken = (value: string) =>
     visit(room, {}, { headers: { host: 'a.example', authorization: `Bearer ${value}` }, server })
   const forged = (mark: string): string => `${mark.repeat(32)}${token.slice(token.indexOf('.'))}`
-  await expect(knock(forged('x'))).rejects.toMatchObject({ status: 401 })
-  await expect(knock(forged('y'))).rejects.toMatchObject({ status: 429 })
-  await knock(token)
+  await expect(visitWithToken(forged('x'))).rejects.toMatchObject({ status: 401 })
+  await expect(visitWithToken(forged('y'))).rejects.toMatchObject({ status: 429 })
+  await visitWithToken(token)
 })

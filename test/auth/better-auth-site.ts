@@ -119,15 +119,15 @@ export function serve(server: Server, auth: ReturnType<typeof authFor>): void {
 
 /** A real better-auth behind a real server, and an endpoint that welcomes people by name and role. */
 // the return type names better-auth's inferred one
-export async function site(options: SiteOptions = {}) {
+export async function betterAuthSite(options: SiteOptions = {}) {
   const database = new DatabaseSync(':memory:')
   const server = sallyport({
     layer: options.layer ?? memory(),
     origins: ['http://127.0.0.1'],
     report: () => {},
   })
-  const orders: string[] = []
-  const auth = authFor(database, noting(server, orders), options)
+  const commands: string[] = []
+  const auth = authFor(database, notingCommands(server, commands), options)
   await (await getMigrations(auth.options)).runMigrations()
   serve(server, auth)
   const httpServer = createServer(toNodeHandler(auth))
@@ -144,14 +144,14 @@ export async function site(options: SiteOptions = {}) {
   return {
     auth,
     /** What our plugin has published: `revoke session`, `recheck user` and the like. */
-    orders,
+    commands,
     database,
     server,
     host,
     post,
     open,
     /** Opens a socket with a session cookie, and waits until it is inside. */
-    async inside(cookie: string): Promise<Talk> {
+    async openSignedIn(cookie: string): Promise<Talk> {
       const talk = open({ Cookie: cookie, Origin: 'http://127.0.0.1' })
       await talk.next()
       await talk.next()
@@ -203,15 +203,15 @@ export function stored(session: object) {
   }
 }
 
-/** The server, with a note of the user or session that each order names. */
-function noting(server: Server, orders: string[]): Pick<Server, 'revoke' | 'recheck'> {
+/** The server, with a note of the user or session that each access command names. */
+function notingCommands(server: Server, commands: string[]): Pick<Server, 'revoke' | 'recheck'> {
   return {
     revoke(whom) {
-      orders.push(`revoke ${whom.user === undefined ? 'session' : 'user'}: ${whom.reason}`)
+      commands.push(`revoke ${whom.user === undefined ? 'session' : 'user'}: ${whom.reason}`)
       return server.revoke(whom)
     },
     recheck(whom) {
-      orders.push(`recheck ${whom.user === undefined ? 'session' : 'user'}`)
+      commands.push(`recheck ${whom.user === undefined ? 'session' : 'user'}`)
       return server.recheck(whom)
     },
   }

@@ -4,26 +4,26 @@ import type { AuthRequest } from '../../src/core/api/handshake.ts'
 import { refusal } from '../examples/running.ts'
 import { testClock } from '../../src/testing/clock.ts'
 import { bearerRequest, authRequestOf, verdict } from '../support/auth-request.ts'
-import { site, stored } from './better-auth-site.ts'
+import { betterAuthSite, stored } from './better-auth-site.ts'
 
 const origin = 'http://127.0.0.1'
 const bearer = (token: string): Record<string, string> => ({ Authorization: `Bearer ${token}` })
 
 describe('the session cookie of a real better-auth', () => {
   test('opens a socket to its user', async () => {
-    const { signUp, open } = await site()
+    const { signUp, open } = await betterAuthSite()
     const { cookie } = await signUp('ada')
     expect(await open({ Cookie: cookie, Origin: origin }).next()).toBe('welcome, ada')
   })
 
   test('is refused without an Origin', async () => {
-    const { signUp, host } = await site()
+    const { signUp, host } = await betterAuthSite()
     const { cookie } = await signUp('ada')
     expect(await refusal(`ws://${host}/line`, { Cookie: cookie })).toMatchObject({ status: 403 })
   })
 
   test('given twice with different values is refused', async () => {
-    const { signUp, host } = await site()
+    const { signUp, host } = await betterAuthSite()
     const [ada, grace] = [await signUp('ada'), await signUp('grace')]
     const headers = { Cookie: `${ada.cookie}; ${grace.cookie}`, Origin: origin }
     const asked = { ...headers, Accept: 'application/problem+json' }
@@ -36,13 +36,13 @@ describe('the session cookie of a real better-auth', () => {
     ['without its signature', (value: string) => value.replace(/\..*$/, '')],
     ['that is empty', () => ''],
   ] as const)('%s is no session', async ([, altered]) => {
-    const { signUp, refusedCookie } = await site()
+    const { signUp, refusedCookie } = await betterAuthSite()
     const [name = '', value = ''] = (await signUp('ada')).cookie.split('=')
     expect(await refusedCookie(`${name}=${altered(value)}`)).toBe(4401)
   })
 
   test('is not looked for under what is no token, whatever better-auth would say', async () => {
-    const { signUp, auth } = await site()
+    const { signUp, auth } = await betterAuthSite()
     const [name = '', value = ''] = (await signUp('ada')).cookie.split('=')
     const asked: Headers[] = []
     const noting: BetterAuth = {
@@ -60,14 +60,14 @@ describe('the session cookie of a real better-auth', () => {
   })
 
   test('that has expired is no session', async () => {
-    const { signUp, refusedCookie, database } = await site()
+    const { signUp, refusedCookie, database } = await betterAuthSite()
     const { cookie } = await signUp('ada')
     database.prepare('update session set expiresAt = ?').run(new Date(Date.now() - 1000).toISOString())
     expect(await refusedCookie(cookie)).toBe(4401)
   })
 
   test('is called by the name that better-auth gives it under https', async () => {
-    const { signUp, auth } = await site({ baseURL: 'https://app.example' })
+    const { signUp, auth } = await betterAuthSite({ baseURL: 'https://app.example' })
     const { cookie } = await signUp('ada')
     expect(cookie).toMatch(/^__Secure-better-auth\.session_token=/)
     const found = await sessionCookie(auth)(authRequestOf({ headers: { cookie } }))
@@ -76,7 +76,7 @@ describe('the session cookie of a real better-auth', () => {
 
   // proves: session-table
   test('becomes an identity that names the session and does not hold its token', async () => {
-    const { signUp, auth, database } = await site()
+    const { signUp, auth, database } = await betterAuthSite()
     const { id, cookie, token } = await signUp('ada')
     const identity = await sessionCookie(auth)(authRequestOf({ headers: { cookie } }))
     const row = database.prepare('select * from session').get()
@@ -91,7 +91,7 @@ describe('the session cookie of a real better-auth', () => {
   })
 
   test('is renewed from the store: role and expiry as they are now', async () => {
-    const { signUp, auth, database } = await site()
+    const { signUp, auth, database } = await betterAuthSite()
     const { cookie } = await signUp('ada')
     const identity = await sessionCookie(auth)(authRequestOf({ headers: { cookie } }))
     const later = new Date(Date.now() + 99 * 86_400_000)
@@ -106,7 +106,7 @@ describe('the session cookie of a real better-auth', () => {
     ['that has expired meanwhile', `update session set expiresAt = '2020-01-01T00:00:00.000Z'`],
     ['whose user is banned by SQL', 'update user set banned = 1'],
   ] as const)('%s is not renewed', async ([, sql]) => {
-    const { signUp, auth, database } = await site()
+    const { signUp, auth, database } = await betterAuthSite()
     const { cookie } = await signUp('ada')
     const identity = await sessionCookie(auth)(authRequestOf({ headers: { cookie } }))
     database.exec(sql)
@@ -114,27 +114,27 @@ describe('the session cookie of a real better-auth', () => {
   })
 
   test('opens none to someone whose ban ends later', async () => {
-    const { signUp, auth, database } = await site()
+    const { signUp, auth, database } = await betterAuthSite()
     const { cookie } = await signUp('ada')
     database.exec(`update user set banned = 1, banExpires = '2999-01-01T00:00:00.000Z'`)
     expect(await sessionCookie(auth)(authRequestOf({ headers: { cookie } }))).toBeNull()
   })
 
   test.for([null, undefined])('opens none where the site has no user for it: %s', async (none) => {
-    const { signUp, auth } = await site()
+    const { signUp, auth } = await betterAuthSite()
     const { cookie } = await signUp('ada')
     expect(await sessionCookie(auth, { user: () => none })(authRequestOf({ headers: { cookie } }))).toBeNull()
   })
 
   test('opens a socket again to someone whose ban is over', async () => {
-    const { signUp, auth, database } = await site()
+    const { signUp, auth, database } = await betterAuthSite()
     const { cookie } = await signUp('ada')
     database.exec(`update user set banned = 1, banExpires = '2020-01-01T00:00:00.000Z'`)
     expect(await sessionCookie(auth)(authRequestOf({ headers: { cookie } }))).not.toBeNull()
   })
 
   test('opens a socket again when the ban is over by the clock that it was given', async () => {
-    const { signUp, auth, database } = await site()
+    const { signUp, auth, database } = await betterAuthSite()
     const { cookie } = await signUp('ada')
     const clock = testClock(Date.UTC(2100, 0, 1))
     database.exec(`update user set banned = 1, banExpires = '2100-01-01T00:01:00.000Z'`)
@@ -145,7 +145,7 @@ describe('the session cookie of a real better-auth', () => {
   })
 
   test('is neither refreshed nor taken from the cookie cache', async () => {
-    const { signUp, auth, database, refusedCookie } = await site({
+    const { signUp, auth, database, refusedCookie } = await betterAuthSite({
       storage: { session: { updateAge: 0, cookieCache: { enabled: true, maxAge: 300 } } },
     })
     const { cookie } = await signUp('ada')
@@ -157,7 +157,7 @@ describe('the session cookie of a real better-auth', () => {
   })
 
   test('is answered 503 while the database is away', async () => {
-    const { signUp, host, database } = await site()
+    const { signUp, host, database } = await betterAuthSite()
     const { cookie } = await signUp('ada')
     database.close()
     const answer = await refusal(`ws://${host}/line`, {
@@ -171,7 +171,7 @@ describe('the session cookie of a real better-auth', () => {
 
 describe('a token of its bearer plugin', () => {
   test('opens a socket', async () => {
-    const { signUp, open } = await site()
+    const { signUp, open } = await betterAuthSite()
     expect(await open(bearer((await signUp('ada')).token)).next()).toBe('welcome, ada')
   })
 
@@ -179,19 +179,19 @@ describe('a token of its bearer plugin', () => {
     ['without signature, as the table has it', (token: string) => token.replace(/\..*$/, '')],
     ['with another signature', (token: string) => token.replace(/\..*$/, `.${'A'.repeat(43)}=`)],
   ] as const)('%s is 401', async ([, altered]) => {
-    const { signUp, host } = await site()
+    const { signUp, host } = await betterAuthSite()
     const { token } = await signUp('ada')
     expect(await refusal(`ws://${host}/line`, bearer(altered(token)))).toMatchObject({ status: 401 })
   })
 
   test('is known by its shape: whatever else is a bearer credential is left to others', async () => {
-    const { auth } = await site()
+    const { auth } = await betterAuthSite()
     for (const value of ['sk_live_1', 'eyJhbGciOiJub25lIn0.eyJzdWIiOiI3In0.c2ln'])
       expect(await sessionToken(auth)(bearerRequest(value))).toBeNull()
   })
 
   test('is 401 after the sign-out, and no other authenticator is asked', async () => {
-    const { auth, signUp, post, host } = await site()
+    const { auth, signUp, post, host } = await betterAuthSite()
     const { token } = await signUp('ada')
     await post('/sign-out', {}, bearer(token))
     expect(await refusal(`ws://${host}/line`, bearer(token))).toMatchObject({ status: 401 })
@@ -200,28 +200,28 @@ describe('a token of its bearer plugin', () => {
 })
 
 describe('an access token of its jwt plugin', () => {
-  const issue = async (town: Awaited<ReturnType<typeof site>>, session: string): Promise<string> =>
-    ((await town.get('/token', bearer(session))) as { token: string }).token
+  const issue = async (site: Awaited<ReturnType<typeof betterAuthSite>>, session: string): Promise<string> =>
+    ((await site.get('/token', bearer(session))) as { token: string }).token
 
   test('opens a socket, verified with the keys of this process', async () => {
-    const town = await site()
-    const token = await issue(town, (await town.signUp('ada')).token)
-    expect(await town.open(bearer(token)).next()).toBe('welcome, ada')
+    const site = await betterAuthSite()
+    const token = await issue(site, (await site.signUp('ada')).token)
+    expect(await site.open(bearer(token)).next()).toBe('welcome, ada')
   })
 
   test('ends with its session, open sockets among it', async () => {
-    const town = await site()
-    const { token: session } = await town.signUp('ada')
-    const token = await issue(town, session)
-    const talk = town.open(bearer(token))
+    const site = await betterAuthSite()
+    const { token: session } = await site.signUp('ada')
+    const token = await issue(site, session)
+    const talk = site.open(bearer(token))
     await talk.next()
-    await town.post('/sign-out', {}, bearer(session))
+    await site.post('/sign-out', {}, bearer(session))
     expect((await talk.ended).code).toBe(4401)
-    expect(await refusal(`ws://${town.host}/line`, bearer(token))).toMatchObject({ status: 401 })
+    expect(await refusal(`ws://${site.host}/line`, bearer(token))).toMatchObject({ status: 401 })
   })
 
   test('that names no session, or the session of another user, is 401', async () => {
-    const { signUp, auth, database, host } = await site()
+    const { signUp, auth, database, host } = await betterAuthSite()
     const tokens = accessToken(auth, { issuer: origin, audience: 'line' })
     const [ada] = [await signUp('ada'), await signUp('grace')]
     const [, other] = database.prepare('select id from session order by createdAt').all()
@@ -234,11 +234,11 @@ describe('an access token of its jwt plugin', () => {
   })
 
   test('opens nothing beyond the end of its session', async () => {
-    const town = await site()
-    const token = await issue(town, (await town.signUp('ada')).token)
+    const site = await betterAuthSite()
+    const token = await issue(site, (await site.signUp('ada')).token)
     const soon = new Date(Date.now() + 60_000)
-    town.database.prepare('update session set expiresAt = ?').run(soon.toISOString())
-    const tokens = accessToken(town.auth, { issuer: origin, audience: 'line' })
+    site.database.prepare('update session set expiresAt = ?').run(soon.toISOString())
+    const tokens = accessToken(site.auth, { issuer: origin, audience: 'line' })
     const identity = await tokens(bearerRequest(token))
     expect(identity?.expires).toEqual(soon)
     expect((await identity?.renew?.())?.expires).toEqual(soon)
@@ -247,7 +247,10 @@ describe('an access token of its jwt plugin', () => {
 
 test('sessions in a secondary storage alone are read and renewed by id', async () => {
   const { secondaryStorage } = stored({})
-  const { signUp, signIn, auth, post } = await site({ storage: { secondaryStorage }, revoking: false })
+  const { signUp, signIn, auth, post } = await betterAuthSite({
+    storage: { secondaryStorage },
+    revoking: false,
+  })
   await signUp('ada')
   const { cookie } = await signIn({ email: 'ada@example.com' })
   await signIn({ email: 'ada@example.com' })

@@ -20,10 +20,10 @@ const ada = ({ userId }: { userId: string }): { user: Person; password: string }
   userId === '7' ? { user: { id: userId }, password } : null
 
 type More = Partial<DjangoOptions<Person>>
-const site = (more: More = {}): Authenticator<Person> =>
+const djangoAuthenticator = (more: More = {}): Authenticator<Person> =>
   django({ secretKey: presentKey, backend: 'signed_cookies', user: ada, clock, ...more })
 const table = (session_data: string, more: More = {}): Authenticator<Person> =>
-  site({ backend: { load: () => ({ session_data, expire_date }) }, ...more })
+  djangoAuthenticator({ backend: { load: () => ({ session_data, expire_date }) }, ...more })
 const ask = (one: Authenticator<Person>, value: string = key): ReturnType<typeof verdict<Person>> =>
   verdict(one, authRequestOf({ headers: { cookie: `sessionid=${value}`, origin: 'https://app.example' } }))
 
@@ -49,54 +49,65 @@ const claims = {
 describe('a signed cookie', () => {
   test('is its user, for as long as the site keeps cookies', async () => {
     const expires = new Date(signedAtMs + 14 * dayMs)
-    expect(await ask(site(), recorded.present.cookie)).toMatchObject({ user: { id: '7' }, expires })
+    expect(await ask(djangoAuthenticator(), recorded.present.cookie)).toMatchObject({
+      user: { id: '7' },
+      expires,
+    })
   })
 
   test('is no session once it is older than the site keeps cookies', async () => {
-    expect(await ask(site({ cookieAge: '23h' }), recorded.present.cookie)).toBeNull()
-    expect(await ask(site({ cookieAge: '25h' }), recorded.present.cookie)).not.toBeNull()
+    expect(await ask(djangoAuthenticator({ cookieAge: '23h' }), recorded.present.cookie)).toBeNull()
+    expect(await ask(djangoAuthenticator({ cookieAge: '25h' }), recorded.present.cookie)).not.toBeNull()
   })
 
   test('from the future is no session: it would outlive a revocation', async () => {
-    const before = (ms: number): Authenticator<Person> => site({ clock: testClock(signedAtMs - ms) })
+    const before = (ms: number): Authenticator<Person> =>
+      djangoAuthenticator({ clock: testClock(signedAtMs - ms) })
     expect(await ask(before(5_001), recorded.present.cookie)).toBeNull()
     expect(await ask(before(5_000), recorded.present.cookie)).not.toBeNull()
   })
 
   test('ends earlier where the session itself says so', async () => {
-    expect(await ask(site(), ending(90_000))).toMatchObject({ expires: new Date(signedAtMs + 90_000_000) })
-    expect(await ask(site(), ending(80_000))).toBeNull()
-    expect(await ask(site(), ending(-1))).toBeNull()
+    expect(await ask(djangoAuthenticator(), ending(90_000))).toMatchObject({
+      expires: new Date(signedAtMs + 90_000_000),
+    })
+    expect(await ask(djangoAuthenticator(), ending(80_000))).toBeNull()
+    expect(await ask(djangoAuthenticator(), ending(-1))).toBeNull()
   })
 
   test('ends on the date that set_expiry has put into it as text, whatever its cookie says', async () => {
     const soon = new Date(signedAtMs + dayMs + 60_000)
     // as Python's isoformat() has it, which a timedelta becomes as well
     const date = soon.toISOString().replace('Z', '123+00:00')
-    expect(await ask(site(), ending(date))).toMatchObject({ expires: soon })
-    expect(await ask(site(), ending(new Date(signedAtMs + dayMs - 1).toISOString()))).toBeNull()
-    expect(await ask(site(), ending('no date'))).toBeNull()
+    expect(await ask(djangoAuthenticator(), ending(date))).toMatchObject({ expires: soon })
+    expect(
+      await ask(djangoAuthenticator(), ending(new Date(signedAtMs + dayMs - 1).toISOString())),
+    ).toBeNull()
+    expect(await ask(djangoAuthenticator(), ending('no date'))).toBeNull()
   })
 
   test('that ends with the browser is kept no longer than any other', async () => {
     const expires = new Date(signedAtMs + 14 * dayMs)
-    for (const none of [0, null]) expect(await ask(site(), ending(none))).toMatchObject({ expires })
+    for (const none of [0, null])
+      expect(await ask(djangoAuthenticator(), ending(none))).toMatchObject({ expires })
   })
 
   test('that is not there is no session', async () => {
-    expect(await verdict(site(), authRequestOf({ headers: { origin: 'https://app.example' } }))).toBeNull()
+    expect(
+      await verdict(djangoAuthenticator(), authRequestOf({ headers: { origin: 'https://app.example' } })),
+    ).toBeNull()
   })
 
   test('is no session when it is longer than browsers keep', async () => {
     const salt = cookieSalt
     const long = (size: number): string => signed(json({ ...claims, note: 'x'.repeat(size) }), { salt })
-    expect(await ask(site(), long(2_000))).not.toBeNull()
-    expect(await ask(site(), long(4_000))).toBeNull()
+    expect(await ask(djangoAuthenticator(), long(2_000))).not.toBeNull()
+    expect(await ask(djangoAuthenticator(), long(4_000))).toBeNull()
   })
 
   test('is no session of the table, nor the other way round', async () => {
     expect(await ask(table(recorded.present.cookie))).toBeNull()
-    expect(await ask(site(), recorded.present.row)).toBeNull()
+    expect(await ask(djangoAuthenticator(), recorded.present.row)).toBeNull()
   })
 })
 
@@ -105,7 +116,9 @@ test('a signed cookie from before a revocation of its user is refused, and a lat
   const later = testClock(signedAtMs + dayMs)
   const server = testServer({ clock: later, origins: ['https://app.example'] })
   const line = contract('/line', { client: text, server: text })
-  const greeting = endpoint(line, { auth: site({ clock: later }) }, async (socket) => socket.send('welcome'))
+  const greeting = endpoint(line, { auth: djangoAuthenticator({ clock: later }) }, async (socket) =>
+    socket.send('welcome'),
+  )
   const headers = { cookie: `sessionid=${recorded.present.cookie}`, origin: 'https://app.example' }
   expect(await (await visit(greeting, {}, { headers, server })).next()).toBe('welcome')
   await server.revoke({ user: '7', reason: 'stolen' })
@@ -123,25 +136,25 @@ test('a signed cookie from before a revocation of its user is refused, and a lat
 describe('a key that is being replaced', () => {
   test('still reads sessions where it is a fallback', async () => {
     const more = { secretKeyFallbacks: ['another', formerKey] }
-    expect(await ask(site(more), recorded.former.cookie)).toMatchObject({ user: { id: '7' } })
+    expect(await ask(djangoAuthenticator(more), recorded.former.cookie)).toMatchObject({ user: { id: '7' } })
     expect(await ask(table(recorded.former.row, more))).toMatchObject({ user: { id: '7' } })
     expect(await ask(table(recorded.present.row, more))).toMatchObject({ user: { id: '7' } })
   })
 
   test('reads nothing where it is none', async () => {
-    expect(await ask(site(), recorded.former.cookie)).toBeNull()
+    expect(await ask(djangoAuthenticator(), recorded.former.cookie)).toBeNull()
     expect(await ask(table(recorded.former.row))).toBeNull()
   })
 
   test.each([{ secretKey: '' }, { secretKeyFallbacks: [''] }])('must not be empty', (more) => {
-    expect(() => site(more)).toThrow(TypeError)
+    expect(() => djangoAuthenticator(more)).toThrow(TypeError)
   })
 
   // proves: missing-secret
   test('must not be missing, whatever its type says: anybody could sign with the word undefined', () => {
     const { SECRET_KEY_OF_NOBODY: missing = undefined as unknown as string } = process.env
-    expect(() => site({ secretKey: missing })).toThrow(TypeError)
-    expect(() => site({ secretKeyFallbacks: [missing] })).toThrow(TypeError)
+    expect(() => djangoAuthenticator({ secretKey: missing })).toThrow(TypeError)
+    expect(() => djangoAuthenticator({ secretKeyFallbacks: [missing] })).toThrow(TypeError)
   })
 })
 
@@ -158,14 +171,14 @@ describe('a session of the table', () => {
   test.each([0, Number.NaN])('is none after its end: %s', async (at) => {
     const load = (): object => ({ session_data: recorded.present.row, expire_date: new Date(at) })
     // the point is a row with a useless date
-    expect(await ask(site({ backend: { load } as never }))).toBeNull()
+    expect(await ask(djangoAuthenticator({ backend: { load } as never }))).toBeNull()
   })
 
   test.each(['short', 'ABCDEFGHIJKLMNOP', '../../etc/passwd', 'x'.repeat(41), ''])(
     'is not looked up under what is no key: %s',
     async (value) => {
       const asked: string[] = []
-      await ask(site({ backend: { load: (one) => void asked.push(one) } }), value)
+      await ask(djangoAuthenticator({ backend: { load: (one) => void asked.push(one) } }), value)
       expect(asked).toEqual([])
     },
   )
@@ -222,7 +235,7 @@ describe('a session of the table', () => {
   })
 
   test.each([null, undefined])('is none when there is no such row, or no such user: %s', async (none) => {
-    expect(await ask(site({ backend: { load: () => none } }))).toBeNull()
+    expect(await ask(djangoAuthenticator({ backend: { load: () => none } }))).toBeNull()
     expect(await ask(table(recorded.present.row, { user: () => none }))).toBeNull()
   })
 
@@ -252,7 +265,7 @@ describe('a session of the table', () => {
 
 test('a session of the cache is taken as it is unpacked', async () => {
   const cached = (expires: Date | null): Authenticator<Person> =>
-    site({ backend: { load: () => ({ data: claims, expires }) } })
+    djangoAuthenticator({ backend: { load: () => ({ data: claims, expires }) } })
   expect(await ask(cached(null))).toMatchObject({ user: { id: '7' } })
   expect(await ask(cached(new Date(signedAtMs)))).toBeNull()
 })
@@ -260,21 +273,23 @@ test('a session of the cache is taken as it is unpacked', async () => {
 test('a session of the cache is as old as the site says, and as its look-up where it does not', async () => {
   const issuedAt = new Date(signedAtMs)
   const load = (more: object) => () => ({ data: claims, expires: null, ...more })
-  expect(await ask(site({ backend: { load: load({ issuedAt }) } }))).toMatchObject({ issuedAt })
-  expect(await ask(site({ backend: { load: load({}) } }))).not.toHaveProperty('issuedAt')
+  expect(await ask(djangoAuthenticator({ backend: { load: load({ issuedAt }) } }))).toMatchObject({
+    issuedAt,
+  })
+  expect(await ask(djangoAuthenticator({ backend: { load: load({}) } }))).not.toHaveProperty('issuedAt')
 })
 
 test('a user model may have a hash of its own', async () => {
   const data = { ...claims, _auth_user_hash: 'stamp-1' }
   const backend = { load: () => ({ data, expires: null }) }
-  expect(await ask(site({ backend, sessionAuthHash: () => 'stamp-1' }))).not.toBeNull()
-  expect(await ask(site({ backend, sessionAuthHash: () => 'stamp-2' }))).toBeNull()
+  expect(await ask(djangoAuthenticator({ backend, sessionAuthHash: () => 'stamp-1' }))).not.toBeNull()
+  expect(await ask(djangoAuthenticator({ backend, sessionAuthHash: () => 'stamp-2' }))).toBeNull()
 })
 
 test('renewal notices the end of the session, and a change of password', async () => {
   let row: string | null = recorded.present.row
   let current = password
-  const one = site({
+  const one = djangoAuthenticator({
     backend: { load: () => (row === null ? null : { session_data: row, expire_date }) },
     user: () => ({ user: { id: '7' }, password: current }),
   })

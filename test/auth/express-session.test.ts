@@ -124,8 +124,8 @@ describe.each(stores.filter(([, , isThere]) => isThere))('a session %s', (_where
   test('that has no user, or keeps its user, is not announced to the other nodes', async () => {
     const store = await makeStore()
     const told: unknown[] = []
-    const order = async (whom: object): Promise<Receipt> => (told.push(whom), nothingClosed)
-    followSessions(store, { revoke: order, recheck: order }, { owner })
+    const command = async (whom: object): Promise<Receipt> => (told.push(whom), nothingClosed)
+    followSessions(store, { revoke: command, recheck: command }, { owner })
     const cookie = new session.Cookie()
     const set = (id: string, userId?: string): Promise<void> =>
       new Promise((done) =>
@@ -149,8 +149,8 @@ describe.each(stores.filter(([, , isThere]) => isThere))('a session %s', (_where
   test('is followed after ten thousand others were saved: its user is then read from the store', async () => {
     const store = await makeStore()
     const told: unknown[] = []
-    const order = async (whom: object): Promise<Receipt> => (told.push(whom), nothingClosed)
-    followSessions(store, { revoke: order, recheck: order }, { owner })
+    const command = async (whom: object): Promise<Receipt> => (told.push(whom), nothingClosed)
+    followSessions(store, { revoke: command, recheck: command }, { owner })
     const cookie = new session.Cookie()
     const set = (id: string, userId: string | null): Promise<void> =>
       new Promise((done) => store.set(id, { cookie, userId }, () => done()))
@@ -172,8 +172,8 @@ describe.each(stores.filter(([, , isThere]) => isThere))('a session %s', (_where
       reads++
       get(id, done)
     }
-    const order = async (): Promise<Receipt> => nothingClosed
-    followSessions(store, { revoke: order, recheck: order }, { owner })
+    const command = async (): Promise<Receipt> => nothingClosed
+    followSessions(store, { revoke: command, recheck: command }, { owner })
     const cookie = new session.Cookie()
     const set = (id: string): Promise<void> =>
       new Promise((done) => store.set(id, { cookie, userId: 'ada' }, () => done()))
@@ -188,8 +188,9 @@ describe.each(stores.filter(([, , isThere]) => isThere))('a session %s', (_where
   test('calls back when the other nodes have answered, and not before', async () => {
     const store = await makeStore()
     const answers: (() => void)[] = []
-    const order = (): Promise<Receipt> => new Promise((resolve) => answers.push(() => resolve(nothingClosed)))
-    followSessions(store, { revoke: order, recheck: order }, { owner })
+    const command = (): Promise<Receipt> =>
+      new Promise((resolve) => answers.push(() => resolve(nothingClosed)))
+    followSessions(store, { revoke: command, recheck: command }, { owner })
     const cookie = new session.Cookie()
     const done: string[] = []
     await new Promise<void>((resolve) => store.set('hers', { cookie, userId: 'ada' }, () => resolve()))
@@ -411,12 +412,12 @@ test('a secret that is missing or empty stops the start', () => {
 
 test('a session whose end could not be saved is followed when it is saved again', async () => {
   const told: unknown[] = []
-  const order = async (whom: object): Promise<Receipt> => (told.push(whom), nothingClosed)
+  const command = async (whom: object): Promise<Receipt> => (told.push(whom), nothingClosed)
   const store = new session.MemoryStore()
   const save = store.set.bind(store)
   let fault: Error | null = null
   store.set = (id, held, done) => (fault === null ? save(id, held, done) : done?.(fault))
-  followSessions(store, { revoke: order, recheck: order }, { owner })
+  followSessions(store, { revoke: command, recheck: command }, { owner })
   const set = (userId: string | null): Promise<unknown> =>
     new Promise((done) => store.set('hers', { cookie: new session.Cookie(), userId }, done))
   await set('ada')
@@ -430,12 +431,12 @@ test('a session whose end could not be saved is followed when it is saved again'
 
 test('a forgotten session whose store cannot say whose it was is asked again when it is saved', async () => {
   const told: unknown[] = []
-  const order = async (whom: object): Promise<Receipt> => (told.push(whom), nothingClosed)
+  const command = async (whom: object): Promise<Receipt> => (told.push(whom), nothingClosed)
   const store = new session.MemoryStore()
   const read = store.get.bind(store)
   let isAway = false
   store.get = (id, done) => (isAway ? done(new Error('away')) : read(id, done))
-  followSessions(store, { revoke: order, recheck: order }, { owner })
+  followSessions(store, { revoke: command, recheck: command }, { owner })
   const set = (id: string, userId: string | null): Promise<unknown> =>
     new Promise((done) => store.set(id, { cookie: new session.Cookie(), userId }, done))
   await set('hers', 'ada')
@@ -490,8 +491,8 @@ describe.skipIf(available('redis') === null)('sessions in Redis', () => {
     onTestFinished(() => redis.stop())
     const store = await redisStore(redis.url)
     const told: unknown[] = []
-    const order = async (whom: object): Promise<Receipt> => (told.push(whom), nothingClosed)
-    followSessions(store, { revoke: order, recheck: order })
+    const command = async (whom: object): Promise<Receipt> => (told.push(whom), nothingClosed)
+    followSessions(store, { revoke: command, recheck: command })
     await redis.stop()
     // connect-redis answers with a promise, which its type leaves out
     await expect(store.destroy('promised') as unknown as Promise<void>).rejects.toThrow()

@@ -85,7 +85,7 @@ export async function expressSite(store: session.Store, rules: Rules = {}): Prom
     const [set] = answer.headers.getSetCookie()
     return { status: answer.status, cookie: set?.split(';', 1)[0] ?? sent }
   }
-  const knock = (sent: string, at: 0 | 1): Talk & { readonly socket: Ws } => {
+  const openSocket = (sent: string, at: 0 | 1): Talk & { readonly socket: Ws } => {
     const headers = { Cookie: sent, Origin: `http://${addresses[at]}` }
     const socket = new Ws(`ws://${addresses[at]}/ws/pulse`, { headers })
     return { socket, ...listen(socket) }
@@ -97,14 +97,14 @@ export async function expressSite(store: session.Store, rules: Rules = {}): Prom
     post,
     login: async (name) => (await post(`/login/${name}`)).cookie,
     async open(sent, at = 0) {
-      const talk = knock(sent, at)
+      const talk = openSocket(sent, at)
       await once(talk.socket, 'open')
       talk.socket.send('hello')
       const heard = await Promise.race([talk.next(), talk.ended])
       if (heard !== 'hello') throw new Error(`not let in: ${JSON.stringify(heard)}`)
       return talk
     },
-    refused: async (sent, at = 0) => (await knock(sent, at).ended).code,
+    refused: async (sent, at = 0) => (await openSocket(sent, at).ended).code,
   }
 }
 

@@ -62,9 +62,9 @@ describe.runIf(available('fastapi'))("the server of FastAPI's tutorial", () => {
 
   test('opens none once the user is disabled, and closes what is open when it is asked again', async () => {
     const headers = await token('alice', 'chat:write')
-    const inside = new Ws(room, { headers })
-    const { next, ended } = listen(inside)
-    inside.on('open', () => inside.send('hello'))
+    const socket = new Ws(room, { headers })
+    const { next, ended } = listen(socket)
+    socket.on('open', () => socket.send('hello'))
     expect(await next()).toBe('alice: hello')
     expect((await ask('alice/disable', 'POST')).status).toBe(200)
     expect(await server.recheck({ user: 'alice' })).toMatchObject({ closed: 1 })

@@ -44,7 +44,7 @@ async function bundle(): Promise<string> {
 }
 
 /** A server with a page on which the client is loaded. */
-async function site(sockets: (http: HttpServer) => void): Promise<string> {
+async function servePage(sockets: (http: HttpServer) => void): Promise<string> {
   const http = createServer((request, response) => {
     if (request.url === '/page-script.js') response.setHeader('content-type', 'text/javascript').end(script)
     else
@@ -81,7 +81,7 @@ describe.runIf(hasBrowser)('in a browser', () => {
 
   test('it opens the endpoint of the page, sends, is acknowledged and hears', async () => {
     const page = await chromium.page()
-    await visit(page, await site(guarded(sallyport())))
+    await visit(page, await servePage(guarded(sallyport())))
     const seen = await page.evaluate(async () => {
       const one = pageScript.experiment({ credentials: pageScript.bearer(() => 'ada-key') })
       await one.opened.send('hello')
@@ -94,7 +94,7 @@ describe.runIf(hasBrowser)('in a browser', () => {
 
   test('a refusal is read with its code, and it never was open', async () => {
     const page = await chromium.page()
-    await visit(page, await site(guarded(sallyport())))
+    await visit(page, await servePage(guarded(sallyport())))
     const seen = await page.evaluate(async () => {
       const one = pageScript.experiment({ credentials: pageScript.bearer(() => 'eve-key') })
       const { denial } = await one.until('denied')
@@ -110,7 +110,7 @@ describe.runIf(hasBrowser)('in a browser', () => {
       const webSockets = new WebSocketServer({ server: http, handleProtocols: () => false })
       cleanups.push(async () => webSockets.close())
     }
-    await visit(page, await site(plain))
+    await visit(page, await servePage(plain))
     const { failure } = await page.evaluate(() => pageScript.experiment({}).until('waiting'))
     expect(failure).toMatch(/^closed with 1006: nothing that speaks sallyport.v1 answered there, or/)
   })
@@ -121,7 +121,7 @@ describe.runIf(hasBrowser)('in a browser', () => {
     const sockets = new Set<{ end(): void }>()
     await visit(
       page,
-      await site((http) => {
+      await servePage((http) => {
         guarded(server)(http)
         http.on('upgrade', (_request, socket) => sockets.add({ end: () => socket.destroy() }))
       }),

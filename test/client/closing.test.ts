@@ -57,7 +57,7 @@ describe('what a close code leads to', () => {
     expect((await until(lobby, 'closed')).failure).toBe('closed with 4123: game over')
   })
 
-  test('a refusal at the door is told as the server told it', async () => {
+  test('a refused handshake is told as the server told it', async () => {
     await using server = await scriptedServer(path)
     const { lobby } = open(server)
     const peer = await server.next()
@@ -134,7 +134,7 @@ describe('what a close code leads to', () => {
     app.close()
   })
 
-  test('a credential that is taken at the door and refused at once does not go round in circles', async () => {
+  test('a credential that is accepted and refused at once does not go round in circles', async () => {
     await using server = await scriptedServer(path)
     const { lobby } = open(server)
     for (let session = 0; session < 2; session++) {

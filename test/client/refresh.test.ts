@@ -19,7 +19,11 @@ import { until } from './until.ts'
 import { closeAfterTest } from '../support/close-after-test.ts'
 
 const path = '/ws/chat/lobby'
-async function inside(scripted: ScriptedServer, credentials: CredentialSource, options: ClientOptions = {}) {
+async function openLobby(
+  scripted: ScriptedServer,
+  credentials: CredentialSource,
+  options: ClientOptions = {},
+) {
   const app = client({ url: scripted.url, credentials, ...options })
   const lobby = app.open(chat, { room: 'lobby' })
   const peer = await scripted.next()
@@ -32,7 +36,7 @@ describe('a client that is asked for a new credential', () => {
   test('answers on the open line with a fresh one, and with the nonce of the question', async () => {
     await using scripted = await scriptedServer(path)
     const askings: CredentialRequest[] = []
-    const { app, lobby, peer } = await inside(
+    const { app, lobby, peer } = await openLobby(
       scripted,
       bearer((asking) => `token-${askings.push(asking)}`),
     )
@@ -48,7 +52,7 @@ describe('a client that is asked for a new credential', () => {
 
   test('says nothing when it has none to give: the line ends with the old one', async () => {
     await using scripted = await scriptedServer(path)
-    const { app, peer } = await inside(scripted, () => ({ protocols: ['sallyport.bearer.dG9rZW4'] }))
+    const { app, peer } = await openLobby(scripted, () => ({ protocols: ['sallyport.bearer.dG9rZW4'] }))
     peer.send({ op: 'ask', nonce: 'n1', withinMs: 30_000 })
     peer.send({ op: 'ping' })
     expect(await peer.next()).toEqual({ op: 'pong' })
@@ -59,7 +63,7 @@ describe('a client that is asked for a new credential', () => {
     await using scripted = await scriptedServer(path)
     const answers = [Promise.withResolvers<string>(), Promise.withResolvers<string>()]
     const signals: AbortSignal[] = []
-    const { app, peer } = await inside(
+    const { app, peer } = await openLobby(
       scripted,
       bearer(({ renew, signal }) => {
         if (!renew) return 'first'
@@ -79,7 +83,7 @@ describe('a client that is asked for a new credential', () => {
   test('reports what its credentials threw, and what the server refused', async () => {
     await using scripted = await scriptedServer(path)
     const report = vi.fn()
-    const { app, lobby, peer } = await inside(
+    const { app, lobby, peer } = await openLobby(
       scripted,
       bearer(({ renew }) => {
         if (renew) throw new Error('the issuer is away')

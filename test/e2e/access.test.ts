@@ -2,7 +2,17 @@ import type { Page } from 'playwright'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { start } from '../showcase/support/running.ts'
 import { browsers, hasBrowser } from '../support/browser.ts'
-import { buildPages, connection, enter, knock, message, passwordOf, person, say, signInOn } from './pages.ts'
+import {
+  buildPages,
+  connection,
+  enter,
+  signInToRoom,
+  message,
+  passwordOf,
+  person,
+  say,
+  signInOn,
+} from './pages.ts'
 
 const phone = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true }
 
@@ -34,7 +44,7 @@ describe.runIf(hasBrowser)('the pages for everyone', () => {
   test('a phone that is refused sees the whole reason', async () => {
     const running = await start()
     const page = await browser.page(phone)
-    await knock(page, running, 'margaret', 'engineering')
+    await signInToRoom(page, running, 'margaret', 'engineering')
     await page.getByRole('alert').filter({ hasText: 'The second door stays shut' }).waitFor()
     expect(await overflow(page)).toBe(0)
   })

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { messages } from '../../showcase/src/chat/messages.ts'
 import { type Running, start } from '../showcase/support/running.ts'
 import { browsers, hasBrowser } from '../support/browser.ts'
-import { buildPages, composer, connection, enter, knock, message, person, say } from './pages.ts'
+import { buildPages, composer, connection, enter, signInToRoom, message, person, say } from './pages.ts'
 
 describe.runIf(hasBrowser)('the chat', () => {
   const browser = browsers()
@@ -48,9 +48,9 @@ describe.runIf(hasBrowser)('the chat', () => {
 
   test('a stranger to a members-only room is refused with the reason, and reads nothing', async () => {
     const running = await start()
-    await said(running, 'engineering', ['for members only'])
+    await storeMessages(running, 'engineering', ['for members only'])
     const page = await browser.page()
-    await knock(page, running, 'margaret', 'engineering')
+    await signInToRoom(page, running, 'margaret', 'engineering')
     await page.getByRole('alert').filter({ hasText: 'The second door stays shut' }).waitFor()
     await connection(page, 'denied').filter({ hasText: 'Refused. You may not come in here.' }).waitFor()
     expect(await page.getByText('for members only').count()).toBe(0)
@@ -70,7 +70,7 @@ describe.runIf(hasBrowser)('the chat', () => {
     await connection(ada, 'open').waitFor()
     const room = new URL(ada.url()).pathname.split('/').at(-1) ?? ''
 
-    await knock(margaret, running, 'margaret', room)
+    await signInToRoom(margaret, running, 'margaret', room)
     await connection(margaret, 'denied').waitFor()
     await ada.getByRole('textbox', { name: /^Invite/ }).fill('margaret')
     await ada.getByRole('button', { name: 'Give role' }).click()
@@ -145,7 +145,7 @@ describe.runIf(hasBrowser)('the chat', () => {
 
   test('scrolling up brings older pages, without moving what one reads', async () => {
     const running = await start()
-    await said(
+    await storeMessages(
       running,
       'lobby',
       Array.from({ length: 120 }, (_, index) => `line ${index + 1}.`),
@@ -184,7 +184,7 @@ function isInView(element: Element): boolean {
 }
 
 /** Messages that were there before. */
-async function said({ app }: Running, room: string, texts: readonly string[]): Promise<void> {
+async function storeMessages({ app }: Running, room: string, texts: readonly string[]): Promise<void> {
   const author = await app.database.query
     .selectFrom('user')
     .select(['id', 'name'])

@@ -16,7 +16,7 @@ describe.runIf(hasBrowser)('access ends', () => {
     return page
   }
   /** Goes to a room as one of them, and waits until it is open. */
-  const inside = async (running: Running, username: string, room: string): Promise<Page> => {
+  const openRoomAs = async (running: Running, username: string, room: string): Promise<Page> => {
     const page = await browser.page()
     await enter(page, running, username, room)
     return page
@@ -33,7 +33,7 @@ describe.runIf(hasBrowser)('access ends', () => {
     const running = await start()
     const desk = await visit(running, 'grace', '/account')
     await sessions(desk).filter({ hasText: 'Chrome on Linux' }).filter({ hasText: 'this device' }).waitFor()
-    const phone = await inside(running, 'grace', 'engineering')
+    const phone = await openRoomAs(running, 'grace', 'engineering')
     const other = sessions(desk).filter({ hasNotText: 'this device' })
     await other.filter({ hasText: '1 socket open now: Engineering' }).waitFor()
     const tab = await phone.context().newPage()
@@ -67,7 +67,7 @@ describe.runIf(hasBrowser)('access ends', () => {
 
   test('signing out everywhere else ends the others, on any page, and leaves this one', async () => {
     const running = await start()
-    const [room, home] = [await inside(running, 'grace', 'lobby'), await browser.page()]
+    const [room, home] = [await openRoomAs(running, 'grace', 'lobby'), await browser.page()]
     // until its socket is open, a page does not hear when its session ends
     const live = opened(home)
     await home.goto(running.url)
@@ -86,7 +86,7 @@ describe.runIf(hasBrowser)('access ends', () => {
 
   test('signing out everywhere, here too, ends this one as well', async () => {
     const running = await start()
-    const room = await inside(running, 'grace', 'lobby')
+    const room = await openRoomAs(running, 'grace', 'lobby')
     const desk = await visit(running, 'grace', '/account')
     await desk.getByRole('button', { name: 'Sign out everywhere, here too' }).click()
     await desk.getByRole('button', { name: /^Sign out everywhere, here too\? Press again/ }).click()
@@ -97,8 +97,8 @@ describe.runIf(hasBrowser)('access ends', () => {
 
   test('a changed password signs the other devices out, and this browser goes on in all its tabs', async () => {
     const running = await start()
-    const phone = await inside(running, 'grace', 'lobby')
-    const tab = await inside(running, 'grace', 'engineering')
+    const phone = await openRoomAs(running, 'grace', 'lobby')
+    const tab = await openRoomAs(running, 'grace', 'engineering')
     await composer(tab).fill('a draft')
     const desk = await tab.context().newPage()
     await desk.goto(`${running.url}/account`)
@@ -123,7 +123,7 @@ describe.runIf(hasBrowser)('access ends', () => {
   // proves: left-device
   test('a ban locks the room of someone who is typing, with its reason, and keeps what was typed', async () => {
     const running = await start()
-    const grace = await inside(running, 'grace', 'lobby')
+    const grace = await openRoomAs(running, 'grace', 'lobby')
     await markPage(grace)
     const desk = await lookingAt(running, 'Grace Hopper')
     await desk.getByText('1 socket open now: Lobby').waitFor()
@@ -159,7 +159,7 @@ describe.runIf(hasBrowser)('access ends', () => {
 
   test('a demotion to reader locks the composer while a person types, a promotion unlocks it', async () => {
     const running = await start()
-    const grace = await inside(running, 'grace', 'engineering')
+    const grace = await openRoomAs(running, 'grace', 'engineering')
     await markPage(grace)
     const desk = await lookingAt(running, 'Grace Hopper')
     await composer(grace).pressSequentially('As I was saying')
@@ -178,7 +178,7 @@ describe.runIf(hasBrowser)('access ends', () => {
 
   test('a kick from one room says why, and leaves the other open', async () => {
     const running = await start()
-    const grace = await inside(running, 'grace', 'lobby')
+    const grace = await openRoomAs(running, 'grace', 'lobby')
     const tab = await grace.context().newPage()
     await tab.goto(`${running.url}/chat/engineering`)
     await connection(tab, 'open').waitFor()
@@ -220,7 +220,7 @@ describe.runIf(hasBrowser)('access ends', () => {
     const running = await start()
     const desk = await visit(running, 'ada', '/admin/audit')
     await connection(desk, 'open').waitFor()
-    await inside(running, 'grace', 'engineering')
+    await openRoomAs(running, 'grace', 'engineering')
     const rows = desk.getByRole('region', { name: 'Events' }).getByRole('row')
     await rows.filter({ hasText: 'accepted' }).filter({ hasText: 'Grace Hopper (grace)' }).waitFor()
     const margaret = await visit(running, 'margaret', '/chat/engineering')
@@ -235,8 +235,8 @@ describe.runIf(hasBrowser)('access ends', () => {
     await desk.getByLabel('Person').fill('hopper')
     await desk.getByRole('button', { name: 'Show', exact: true }).click()
     await expect.poll(() => rows.count()).toBe(2)
-    await inside(running, 'linus', 'lobby')
-    await inside(running, 'grace', 'lobby')
+    await openRoomAs(running, 'linus', 'lobby')
+    await openRoomAs(running, 'grace', 'lobby')
     // the head, and Grace twice: Linus came in as well, and is not asked for
     await expect.poll(() => rows.count()).toBe(3)
     expect(await rows.filter({ hasText: 'Linus' }).count()).toBe(0)

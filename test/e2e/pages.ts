@@ -45,14 +45,19 @@ export async function signInOn(page: Page, running: Running, username: string): 
 }
 
 /** Goes to a room as one of the demonstration's people, by way of the sign-in form. */
-export async function knock(page: Page, running: Running, username: string, room: string): Promise<void> {
+export async function signInToRoom(
+  page: Page,
+  running: Running,
+  username: string,
+  room: string,
+): Promise<void> {
   await page.goto(`${running.url}/chat/${room}`)
   await signInOn(page, running, username)
 }
 
-/** Goes to a room as {@link knock} does, and waits until it is open. */
+/** Goes to a room as {@link signInToRoom} does, and waits until it is open. */
 export async function enter(page: Page, running: Running, username: string, room: string): Promise<void> {
-  await knock(page, running, username, room)
+  await signInToRoom(page, running, username, room)
   await connection(page, 'open').waitFor()
 }
 

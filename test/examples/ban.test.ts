@@ -48,11 +48,11 @@ test('a ban reaches a user who is just coming in', async () => {
   const { promise, resolve } = Promise.withResolvers<void>()
   bans.wait.until = promise
   const asked = vi.spyOn(bans, 'find')
-  const knocking = visit(room(never, bans), lobby, { ...eve, server })
+  const visiting = visit(room(never, bans), lobby, { ...eve, server })
   await expect.poll(() => asked.mock.calls.length).toBe(1)
   await banFrom(server, bans, ban)
   resolve()
-  expect((await (await knocking).closed).code).toBe(4403)
+  expect((await (await visiting).closed).code).toBe(4403)
 })
 
 test('a ban ends with its time', async () => {

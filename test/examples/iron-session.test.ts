@@ -13,7 +13,7 @@ const old = { 1: 'the password of last year, at least 32 long' }
 const password = { ...old, 2: 'the password of this year, at least 32 long' }
 
 /** A real server that seals sessions with iron-session, and an endpoint that reads them. */
-async function site() {
+async function ironSessionSite() {
   const people = new Map([['7', { id: '7', name: 'ada' }]])
   const auth = member({ cookie: 'sid', password, find: async (id) => people.get(id) ?? null })
   const server = sallyport({ origins: [origin], remember: ttl * 1000 })
@@ -53,17 +53,17 @@ async function site() {
 }
 
 test('the sealed cookie that iron-session has set opens a socket', async () => {
-  const { signIn, open } = await site()
+  const { signIn, open } = await ironSessionSite()
   expect(await open(await signIn()).next()).toBe('welcome, ada')
 })
 
 test('it is refused without an Origin', async () => {
-  const { signIn, url } = await site()
+  const { signIn, url } = await ironSessionSite()
   expect(await refusal(url, { Cookie: await signIn() })).toMatchObject({ status: 403 })
 })
 
 test('a sign-out revokes the session: its socket ends, and a copy of the cookie is refused', async () => {
-  const { signIn, signOut, open } = await site()
+  const { signIn, signOut, open } = await ironSessionSite()
   const cookie = await signIn()
   const talk = open(cookie)
   await talk.next()
@@ -73,7 +73,7 @@ test('a sign-out revokes the session: its socket ends, and a copy of the cookie 
 })
 
 test('a seal under a password that is being replaced opens a socket', async () => {
-  const { open } = await site()
+  const { open } = await ironSessionSite()
   const seal = await sealData(begin('7'), { password: old, ttl })
   expect(await open(`sid=${seal}`).next()).toBe('welcome, ada')
 })
@@ -107,6 +107,6 @@ const bad: readonly (readonly [string, () => Promise<string>])[] = [
 ]
 
 test.for(bad)('a seal %s is no session', async ([, seal]) => {
-  const { open } = await site()
+  const { open } = await ironSessionSite()
   expect((await open(`sid=${await seal()}`).ended).code).toBe(4401)
 })

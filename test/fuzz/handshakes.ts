@@ -18,8 +18,8 @@ const patience = 40
 export async function handshakeCampaign(seed: number): Promise<Campaign> {
   const keys = keysOf(seed)
   const httpServer = webSocketServer(defaultLimits)
-  const inside = fuzzServer(keys)
-  inside.server.attach(httpServer)
+  const fuzzed = fuzzServer(keys)
+  fuzzed.server.attach(httpServer)
   return {
     name: 'handshakes',
     // one at a time, so that it is clear whose events they are
@@ -28,9 +28,9 @@ export async function handshakeCampaign(seed: number): Promise<Campaign> {
       const random = new Random(seed, index)
       const head = oddHead(keys, random)
       try {
-        const line = await knocked(httpServer, head, random)
-        const outcome = outcomeOf({ head, said: line.said, events: inside.takeEvents() }, keys)
-        assertNothingLeft(inside)
+        const line = await handshakeLine(httpServer, head, random)
+        const outcome = outcomeOf({ head, said: line.said, events: fuzzed.takeEvents() }, keys)
+        assertNothingLeft(fuzzed)
         return outcome
       } catch (error) {
         throw new Error(`seed ${seed}, handshake ${index}: ${String(error)}\n${JSON.stringify(head)}`, {
@@ -39,13 +39,13 @@ export async function handshakeCampaign(seed: number): Promise<Campaign> {
       }
     },
     async end() {
-      await inside.server.close({ drain: 0 })
+      await fuzzed.server.close({ drain: 0 })
       httpServer.closeAllConnections()
     },
   }
 }
 
-async function knocked(httpServer: Server, head: string, random: Random): Promise<Line> {
+async function handshakeLine(httpServer: Server, head: string, random: Random): Promise<Line> {
   const line = new Line()
   httpServer.emit('connection', line)
   const bytes = Buffer.from(head, 'latin1')

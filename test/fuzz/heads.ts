@@ -1,7 +1,7 @@
 import { carrierProtocol } from '../../src/wire/carrier.ts'
 import { mutated, Random } from './random.ts'
 
-/** The credentials that open the doors of a run. A client that is let in has sent one of them, letter for letter. */
+/** The credentials that a run accepts. A client that is let in has sent one of them, letter for letter. */
 export interface Keys {
   readonly token: string
   readonly key: string

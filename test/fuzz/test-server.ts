@@ -17,10 +17,10 @@ import {
 import { room } from '../core/support/members.ts'
 import { allowedOrigins, type Keys } from './heads.ts'
 
-/** A server with doors that only the keys of the run open. */
+/** A server that only the keys of the run are let into. */
 export interface FuzzServer {
   readonly server: Server
-  /** What has happened at the doors since it was last taken. */
+  /** The events of handshakes since they were last taken. */
   takeEvents(): readonly SallyportEvent[]
   /** What was reported: nothing should be. */
   readonly faults: unknown[]

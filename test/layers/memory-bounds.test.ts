@@ -97,12 +97,12 @@ test('10,200 rooms with history do not let a banned user in at a node that start
   const server = testServer({ layer })
   const lines = contract('/ws/door', { client: text })
   const auth = async () => ({ user: { id: '7' }, issuedAt: new Date(Date.now() - 60_000) })
-  const inside = consumer(lines, { auth }, () => ({ message: () => {} }))
+  const application = consumer(lines, { auth }, () => ({ message: () => {} }))
   await server.revoke({ user: '7', reason: 'banned' })
   for (let room = 0; room < 10_200; room++)
     await server.group(rooms, { room: String(room) }).send('said', { text: 'hi' })
   const late = testServer({ layer })
-  await expect(visit(inside, {}, { headers: {}, server: late })).rejects.toMatchObject({
+  await expect(visit(application, {}, { headers: {}, server: late })).rejects.toMatchObject({
     status: 403,
     code: 'revoked',
   })

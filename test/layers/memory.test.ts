@@ -25,7 +25,7 @@ const rules = { space: 'history', size: 100, forMs: 60_000 } as const
 const keep = (id: string, more: object = {}) => ({ ...rules, id, ...more })
 
 /** A layer with one node, on a clock that stands still. */
-async function world(options: MemoryOptions = {}) {
+async function layerWithOneNode(options: MemoryOptions = {}) {
   const clock = testClock()
   const layer = testLayer({ clock, ...options })
   return { clock, layer, link: await linkOf(layer, 'one') }
@@ -33,7 +33,7 @@ async function world(options: MemoryOptions = {}) {
 
 describe('the memory layer', () => {
   test('hands a message on without copying it, after publish has returned', async () => {
-    const { layer, link } = await world()
+    const { layer, link } = await layerWithOneNode()
     const heard: Uint8Array[] = []
     const other = await linkOf(layer, 'other')
     await other.subscribe('t', (delivery) => void heard.push(delivery.bytes))
@@ -46,7 +46,7 @@ describe('the memory layer', () => {
   })
 
   test('refuses to connect a node that is cut off', async () => {
-    const { layer } = await world()
+    const { layer } = await layerWithOneNode()
     layer.cut('two')
     await expect(linkOf(layer, 'two')).rejects.toMatchObject({ code: 'ERR_LAYER' })
     layer.restore('two')
@@ -54,7 +54,7 @@ describe('the memory layer', () => {
   })
 
   test('counts a node that was cut off twice and restored once', async () => {
-    const { clock, layer } = await world()
+    const { clock, layer } = await layerWithOneNode()
     const health: Health[] = []
     await layer.connect('two', { health: (now) => void health.push(now) })
     layer.cut('two')
@@ -68,25 +68,25 @@ describe('the memory layer', () => {
     const layer = new MemoryLayer()
     const [link, other] = [await linkOf(layer, 'one'), await linkOf(layer, 'other')]
     const end = await other.subscribe('t', () => {})
-    await end()
+    end()
     expect(layer.topics.size).toBe(0)
     const heard: Delivery[] = []
     await other.subscribe('t', (delivery) => void heard.push(delivery))
-    await end()
+    end()
     await link.publish('t', () => bytes(1))
     await Promise.resolve()
     expect(heard).toHaveLength(1)
   })
 
   test('gives no claim for 0 ms, and another node may claim then', async () => {
-    const { layer, link } = await world()
+    const { layer, link } = await layerWithOneNode()
     expect(await link.claim('leader', 'one', 0)).toBeNull()
     const other = await linkOf(layer, 'other')
     expect(await other.claim('leader', 'other', 1_000)).not.toBeNull()
   })
 
   test('packs no message that no other node listens to', async () => {
-    const { link } = await world()
+    const { link } = await layerWithOneNode()
     let packed = 0
     await link.subscribe('t', () => {})
     await link.publish('t', () => (packed++, bytes(1)))
@@ -94,7 +94,7 @@ describe('the memory layer', () => {
   })
 
   test('keeps a copy of a message, not the large buffer that it is a part of', async () => {
-    const { link } = await world()
+    const { link } = await layerWithOneNode()
     const large = new Uint8Array(1024 * 1024)
     await link.publish('t', () => large.subarray(0, 10), keep('1'))
     large.fill(1)
@@ -104,7 +104,7 @@ describe('the memory layer', () => {
   })
 
   test('does not hand on what was published before someone unsubscribed and not delivered yet', async () => {
-    const { layer, link } = await world()
+    const { layer, link } = await layerWithOneNode()
     const heard: Delivery[] = []
     const other = await linkOf(layer, 'other')
     const end = await other.subscribe('t', (delivery) => void heard.push(delivery))
@@ -116,7 +116,7 @@ describe('the memory layer', () => {
   })
 
   test('counts a node as long as one of its links is open', async () => {
-    const { layer, link } = await world()
+    const { layer, link } = await layerWithOneNode()
     const healths: Health[] = []
     await linkOf(layer, 'witness', (now) => void healths.push(now))
     const second = await linkOf(layer, 'one')
@@ -139,7 +139,7 @@ describe('the memory layer', () => {
 
 describe('values in memory', () => {
   test('are refused beyond their bytes, and taken again when others are taken or have expired', async () => {
-    const { clock, link } = await world({ valueBytes: 4_000 })
+    const { clock, link } = await layerWithOneNode({ valueBytes: 4_000 })
     await link.put('a', bytes(1_000), 1_000)
     await link.claim('a', 'me', 1_000)
     await expect(link.put('b', bytes(1_000), 1_000)).rejects.toThrow(SallyportError)
@@ -154,7 +154,7 @@ describe('values in memory', () => {
   })
 
   test('that are refused leave what is under their key as it was', async () => {
-    const { link } = await world({ valueBytes: 4_000 })
+    const { link } = await layerWithOneNode({ valueBytes: 4_000 })
     await link.put('a', Uint8Array.of(7), 1_000)
     await expect(link.put('a', bytes(5_000), 1_000)).rejects.toThrow('full')
     expect(await link.take('a')).toEqual(Uint8Array.of(7))
@@ -163,7 +163,7 @@ describe('values in memory', () => {
   test.each([86_400_000, -86_400_000])(
     'do not expire sooner or later when the wall clock jumps by %i ms',
     async (jump) => {
-      const { clock, link } = await world()
+      const { clock, link } = await layerWithOneNode()
       await link.put('a', bytes(1), 1_000)
       await link.put('b', bytes(1), 1_000)
       await link.claim('c', 'me', 1_000)
@@ -178,7 +178,7 @@ describe('values in memory', () => {
   )
 
   test.each([Number.NaN, -1, Number.POSITIVE_INFINITY])('are not kept for %s milliseconds', async (ttlMs) => {
-    const { link } = await world()
+    const { link } = await layerWithOneNode()
     await expect(link.put('a', bytes(1), ttlMs)).rejects.toThrow(TypeError)
     await expect(link.claim('a', 'me', ttlMs)).rejects.toThrow(TypeError)
   })
@@ -195,7 +195,7 @@ describe('values in memory', () => {
   })
 
   test('keep the token of a claim while its holder renews it', async () => {
-    const { link } = await world()
+    const { link } = await layerWithOneNode()
     const first = await link.claim('a', 'me', 1_000)
     await link.claim('b', 'other', 1_000)
     expect(await link.claim('a', 'me', 1_000)).toEqual(first)
@@ -215,7 +215,7 @@ describe('values in memory', () => {
 
 describe('histories in memory', () => {
   test.each([86_400_000, -86_400_000])('keep their time when the wall clock jumps by %i ms', async (jump) => {
-    const { clock, link } = await world()
+    const { clock, link } = await layerWithOneNode()
     await link.publish('t', () => bytes(1), keep('1'))
     clock.jump(jump)
     await clock.advance(59_999)
@@ -225,7 +225,7 @@ describe('histories in memory', () => {
   })
 
   test('of a group beyond its bytes lose their oldest messages, and say so', async () => {
-    const { link } = await world({ groupBytes: 10_000 })
+    const { link } = await layerWithOneNode({ groupBytes: 10_000 })
     const first = await link.publish('t', () => bytes(1_000), keep('0'))
     for (let count = 1; count < 20; count++) await link.publish('t', () => bytes(1_000), keep(String(count)))
     const all = await link.range('t', rules, 'all')
@@ -241,7 +241,7 @@ describe('histories in memory', () => {
   })
 
   test('of a group do not keep a message larger than all of them, and say so', async () => {
-    const { link } = await world({ groupBytes: 10_000 })
+    const { link } = await layerWithOneNode({ groupBytes: 10_000 })
     const small = await link.publish('t', () => bytes(1), keep('1'))
     const large = await link.publish('t', () => bytes(20_000), keep('2'))
     expect(large?.prev).toEqual(small?.at)
@@ -251,7 +251,7 @@ describe('histories in memory', () => {
 
   // proves: history-memory
   test('beyond their total of bytes lose the oldest messages of the group written longest ago', async () => {
-    const { link } = await world({ historyBytes: 24_000 })
+    const { link } = await layerWithOneNode({ historyBytes: 24_000 })
     const placed = new Map<string, Awaited<ReturnType<typeof link.publish>>>()
     for (const topic of ['old', 'used', 'old', 'new'])
       placed.set(topic, await link.publish(topic, () => bytes(4_000), keep(`${topic} ${placed.size}`)))
@@ -266,7 +266,7 @@ describe('histories in memory', () => {
   })
 
   test('of a forgotten group are not called complete until its messages would be too old', async () => {
-    const { clock, link } = await world({ historyBytes: 8_000 })
+    const { clock, link } = await layerWithOneNode({ historyBytes: 8_000 })
     const first = await link.publish('first', () => bytes(100), keep('1'))
     for (let count = 0; count < 50; count++) await link.publish(`t${count}`, () => bytes(100), keep('1'))
     const again = await link.range('first', rules, 'all')
@@ -278,7 +278,7 @@ describe('histories in memory', () => {
   })
 
   test('without writers or readers are forgotten, and those with readers are not', async () => {
-    const { clock, link } = await world()
+    const { clock, link } = await layerWithOneNode()
     const read = (await link.range('read', rules, 'head')).head
     const idle = (await link.range('idle', rules, 'head')).head
     for (let minute = 0; minute < 5; minute++) {
@@ -289,7 +289,7 @@ describe('histories in memory', () => {
   })
 
   test('of a group that is only read push out no message of another', async () => {
-    const { link } = await world({ historyBytes: 100_000 })
+    const { link } = await layerWithOneNode({ historyBytes: 100_000 })
     await link.publish('t', () => bytes(1_000), keep('1'))
     for (let count = 0; count < 1_000; count++) await link.range(`read ${count}`, rules, 'all')
     const all = await link.range('t', rules, 'all')
@@ -297,14 +297,14 @@ describe('histories in memory', () => {
   })
 
   test('of a group with a bound of one byte keep nothing, and go on counting', async () => {
-    const { link } = await world({ groupBytes: 1 })
+    const { link } = await layerWithOneNode({ groupBytes: 1 })
     await link.publish('t', () => bytes(1), keep('1'))
     const { entries, head } = await link.range('t', rules, 'all')
     expect([entries, head.offset]).toEqual([[], 1])
   })
 
   test('keep each message for its own time', async () => {
-    const { clock, link } = await world()
+    const { clock, link } = await layerWithOneNode()
     await link.publish('t', () => bytes(1), keep('1'))
     await clock.advance(30_000)
     const second = await link.publish('t', () => bytes(1), keep('2'))
@@ -313,7 +313,7 @@ describe('histories in memory', () => {
   })
 
   test('of size 0 keep nothing, and go on counting', async () => {
-    const { link } = await world()
+    const { link } = await layerWithOneNode()
     await link.publish('t', () => bytes(1), keep('1', { size: 0 }))
     const second = await link.publish('t', () => bytes(1), keep('2', { size: 0 }))
     expect(second?.at.offset).toBe(2)
@@ -324,14 +324,14 @@ describe('histories in memory', () => {
   test.each([Number.NaN, 0, -1, Number.POSITIVE_INFINITY])(
     'are not kept for %s milliseconds',
     async (forMs) => {
-      const { link } = await world()
+      const { link } = await layerWithOneNode()
       await expect(link.publish('t', () => bytes(1), keep('1', { forMs }))).rejects.toThrow(TypeError)
       await expect(link.range('t', { ...rules, forMs }, 'all')).rejects.toThrow(TypeError)
     },
   )
 
   test('know an id for a minute and a hundred messages more, and not for ever', async () => {
-    const { clock, link } = await world()
+    const { clock, link } = await layerWithOneNode()
     const few = { size: 10 }
     const publish = async (id: string) => (await link.publish('t', () => bytes(1), keep(id, few)))?.again
     await publish('first')
@@ -397,7 +397,7 @@ describe('what logs in memory hold', () => {
 describe('the logs of the server in memory', () => {
   // proves: pushed-out
   test('lose nothing to histories and values that fill all their space', async () => {
-    const { link } = await world({ historyBytes: 100_000, groupBytes: 50_000, valueBytes: 50_000 })
+    const { link } = await layerWithOneNode({ historyBytes: 100_000, groupBytes: 50_000, valueBytes: 50_000 })
     const system = keep('ban', { space: 'system', size: 100_000 })
     await link.publish('bans', () => bytes(10), system)
     for (let count = 0; count < 1_000; count++) await link.publish(`t${count}`, () => bytes(1_000), keep('1'))
@@ -409,7 +409,7 @@ describe('the logs of the server in memory', () => {
   })
 
   test('lose nothing to each other, and of their own the oldest, and say so', async () => {
-    const { link } = await world({ systemBytes: 10_000 })
+    const { link } = await layerWithOneNode({ systemBytes: 10_000 })
     const system = { ...rules, space: 'system', size: 100_000 } as const
     await link.publish('bans', () => bytes(10), { ...system, id: 'ban' })
     for (let count = 0; count < 100; count++)

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { story } from './steps.ts'
-import { World } from './world.ts'
+import { ModelRun } from './model-run.ts'
 
 /** How many stories are told: some in every run, as many as you like by hand. */
 const stories = Number(process.env['SALLYPORT_STORIES'] ?? 500)
@@ -10,14 +10,13 @@ test('in any order of events, no user hears or says anything without the right t
   const happened: Record<string, number> = {}
   await fc.assert(
     fc.asyncProperty(story, async (steps) => {
-      const world = new World()
+      const run = new ModelRun()
       for (const one of steps) {
-        await world.carryOut(one)
-        await world.agree()
+        await run.carryOut(one)
+        await run.agree()
       }
-      await world.silence()
-      for (const [what, often] of Object.entries(world.happened))
-        happened[what] = (happened[what] ?? 0) + often
+      await run.silence()
+      for (const [what, often] of Object.entries(run.happened)) happened[what] = (happened[what] ?? 0) + often
     }),
     { numRuns: stories },
   )

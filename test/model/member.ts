@@ -22,7 +22,7 @@ export interface MemberParts {
   readonly node: number
   readonly visitor: Visitor
   readonly clock: TestClock
-  readonly truth: OutsideState
+  readonly outsideState: OutsideState
 }
 
 /** A wall clock that was set shows within so long. */
@@ -34,7 +34,7 @@ export class Member {
   readonly node: number
   readonly visitor: Visitor
   credential: Credential
-  /** The right as both doors answered it last. */
+  /** The right that was authorized last. */
   right: Right
   closed = false
   /** Whether that was their own wish: what they have said before is heard, as long as they had a right to say it. */
@@ -78,16 +78,21 @@ export class Member {
 
   /** What the directory says of their right now. */
   get trueRight(): Right {
-    return this.#parts.truth.right(this.credential.user, this.room)
+    return this.#parts.outsideState.right(this.credential.user, this.room)
   }
 
-  /** Whether their access may have ended by what is not told at once: by the clock, or because a door answers otherwise. */
+  /** Whether their access may have ended by what is not told at once: by the clock, or because a recheck answers otherwise. */
   get mayHaveEnded(): boolean {
-    const { truth } = this.#parts
-    return this.#mayBeOver || this.#hasPassed || !truth.isKnown(this.credential) || this.trueRight === 'none'
+    const { outsideState } = this.#parts
+    return (
+      this.#mayBeOver ||
+      this.#hasPassed ||
+      !outsideState.isKnown(this.credential) ||
+      this.trueRight === 'none'
+    )
   }
 
-  /** Whether the right of one who has left may be another one by now: both doors answer otherwise, and were not asked yet. */
+  /** Whether the right of one who has left may be another one by now, and was not rechecked yet. */
   get mayDiffer(): boolean {
     return this.#mayDiffer || this.right !== this.trueRight
   }
@@ -112,29 +117,29 @@ export class Member {
   }
 
   /**
-   * Both doors are asked again, which a ticket survives that has ended.
+   * A recheck, which a ticket survives that has ended.
    *
    * @param when whether that happens now, or has happened at some time in the minute before
    * @returns how many messages are dropped, if access has ended
    */
   asked(when: 'now' | 'lately'): number {
-    const { truth } = this.#parts
+    const { outsideState } = this.#parts
     const { credential } = this
     this.right = this.trueRight
     this.#mayDiffer = false
-    const isGone = when === 'now' && credential.kind !== 'ticket' && truth.hasExpired(credential)
-    return isGone || !truth.isKnown(credential) || this.right === 'none' ? this.end() : 0
+    const isGone = when === 'now' && credential.kind !== 'ticket' && outsideState.hasExpired(credential)
+    return isGone || !outsideState.isKnown(credential) || this.right === 'none' ? this.end() : 0
   }
 
   /** Time has passed, or the clock was set: the credential may have ended. */
   watch(): void {
-    const { clock, truth } = this.#parts
+    const { clock, outsideState } = this.#parts
     const { expires } = this.credential
     const [now, monotonic] = [clock.now(), clock.monotonic()]
     if (expires > now) this.#passedSince = null
     else {
       this.#hasPassed = true
-      this.#passedSince ??= Math.max(truth.setAt, monotonic - (now - expires))
+      this.#passedSince ??= Math.max(outsideState.setAt, monotonic - (now - expires))
     }
     this.#mayDiffer ||= this.left && this.mayDiffer
     this.#mayBeOver ||= this.left && this.mayHaveEnded

@@ -215,7 +215,7 @@ export class OutsideState {
     return expires <= this.#clock.now()
   }
 
-  /** Whether the first door of a room knows who brings it now. */
+  /** Whether the authenticator of a room knows its user now. */
   isKnownIn(room: Room, credential: Credential): boolean {
     const { ticket } = credential
     if (!this.isKnown(credential)) return false
@@ -232,7 +232,7 @@ export class OutsideState {
   /**
    * What has to be known of a credential that was brought at some moment.
    *
-   * - One whose first door was asked before a revocation is `older`.
+   * - One whose authentication began before a revocation is `older`.
    * - One with a date is older if that is no later, or if it was issued before and a server has seen its date go by.
    * - It is `younger` if it was issued afterwards, with a later date that no clock had shown before.
    * - One without a date is younger where it is looked up, and older where it is not.

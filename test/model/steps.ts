@@ -43,7 +43,7 @@ export type Step =
       readonly node: number
       /** Whether it is brought to where it is good, once. */
       readonly how: 'well' | 'again' | 'elsewhere'
-      /** Whether the second door takes its time. */
+      /** Whether `authorize` takes its time. */
       readonly slow: boolean
     }
   /** Of those whom it may be about, 0 is the one who has come last. */
@@ -194,7 +194,7 @@ const tales: readonly fc.Arbitrary<readonly Step[]>[] = [
     { do: 'issue', ...who, ahead: 0 },
     { do: 'join', ...who },
   ]),
-  // a clock that is set back, and a revocation, between the first door and the end of the second
+  // a clock that is set back, and a revocation, between authentication and the end of `authorize`
   fc
     .record({ ...joining, ahead: aheadOnly, was: fc.constantFrom('right', 'ahead') })
     .map(({ ahead, was, ...who }): Step[] => [

@@ -21,7 +21,7 @@ export const chat = contract('/ws/chat/:room', {
   grant: z.object({ canWrite: z.boolean() }),
 })
 
-/** A user as the first door loads it: the second one looks no further, so that a late answer of the first is a stale one. */
+/** A user as the authenticator loads it: `authorize` looks no further, so that a late answer of the authenticator is a stale one. */
 interface Person {
   readonly id: User
   readonly rights: Readonly<Record<Room, Right>>
@@ -46,17 +46,17 @@ const dayMs = 86_400_000
 
 /** The real system: one application on two nodes of one layer, which reads what is true in the world outside. */
 export class System {
-  /** Where the second door waits, when it does. */
+  /** What `authorize` waits for, when it does. */
   gate: Promise<void> | null = null
-  /** What the first door waits for before it knows a token, and a handler before it goes on with a text. */
+  /** What the authenticator waits for before it knows a token, and a handler before it goes on with a text. */
   readonly waits = new Map<string, Promise<void>>()
   /** The texts that handlers have published. */
   readonly published = new Set<string>()
-  readonly #truth: OutsideState
+  readonly #outsideState: OutsideState
   readonly #nodes: readonly Node[]
 
-  constructor(clock: TestClock, truth: OutsideState) {
-    this.#truth = truth
+  constructor(clock: TestClock, outsideState: OutsideState) {
+    this.#outsideState = outsideState
     const layer = memory({ clock })
     this.#nodes = ['one', 'two'].map((name) => {
       const server = testServer({ layer, node: name, clock, limits: { rate: null, handshakeMs: dayMs } })
@@ -76,7 +76,7 @@ export class System {
     return this.#nodes.reduce((sum, { server }) => sum + server.connections, 0)
   }
 
-  port(node: number): Server {
+  serverOf(node: number): Server {
     return this.#node(node).server
   }
 
@@ -159,7 +159,7 @@ export class System {
   }
 
   #found(token: string | null, headers: Headers): Credential | undefined {
-    const { issued, sessions, keys } = this.#truth
+    const { issued, sessions, keys } = this.#outsideState
     if (token !== null) return issued.get(token)
     const key = headers.get('x-key')
     const id = headers.get('x-session')
@@ -168,7 +168,7 @@ export class System {
   }
 
   #identityOf(credential: Credential | undefined): Identity<Person> | null {
-    if (credential === undefined || this.#truth.hasExpired(credential)) return null
+    if (credential === undefined || this.#outsideState.hasExpired(credential)) return null
     const { kind, user, session, token, date, expires } = credential
     return {
       user: kind === 'key' ? this.#livePerson(user) : this.#person(user),
@@ -181,7 +181,7 @@ export class System {
 
   /** The user of a ticket, while what it rests on is there. */
   #personOf(session: string | null, token: string | null): Person | null {
-    const { issued, sessions } = this.#truth
+    const { issued, sessions } = this.#outsideState
     const base = token === null ? [...sessions.values()].find(({ id }) => id === session) : issued.get(token)
     return base === undefined ? null : this.#person(base.user)
   }
@@ -192,7 +192,7 @@ export class System {
 
   /** One whose rights are looked up whenever they are asked for. */
   #livePerson(id: User): Person {
-    const right = (room: Room): Right => this.#truth.right(id, room)
+    const right = (room: Room): Right => this.#outsideState.right(id, room)
     return {
       id,
       rights: {

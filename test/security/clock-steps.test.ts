@@ -19,7 +19,7 @@ const [secondMs, hourMs, dayMs] = [1_000, 3_600_000, 86_400_000]
 type Age = 'looked up' | 'dated'
 
 /** A system with one user, whose session was issued when the clock showed `issued`. */
-function house(age: Age) {
+function serverWithSession(age: Age) {
   const clock = testClock()
   const server = testServer({ clock, remember: '10h' })
   let issued = clock.now()
@@ -40,9 +40,9 @@ function house(age: Age) {
     clock,
     server,
     signIn: () => void (issued = clock.now()),
-    come: () => visit(room, {}, { headers: {}, server }),
-    /** Comes to a first door that takes its time: `answer` lets it say what it has found. */
-    async knock() {
+    visitRoom: () => visit(room, {}, { headers: {}, server }),
+    /** Visits while the authenticator takes its time: `answer` lets it say what it has found. */
+    async beginVisit() {
       const { promise, resolve: answer } = Promise.withResolvers<void>()
       gate = promise
       const coming = visit(room, {}, { headers: {}, server })
@@ -67,8 +67,8 @@ const cases = steps.flatMap(([step, ms]) => ages.map((age) => [step, age, ms] as
 
 // proves: clock-set
 test.each(cases)('a clock set %s during a handshake lets no banned user in (%s)', async (_, age, stepMs) => {
-  const { clock, server, knock } = house(age)
-  const { coming, answer } = await knock()
+  const { clock, server, beginVisit } = serverWithSession(age)
+  const { coming, answer } = await beginVisit()
   clock.jump(stepMs)
   await ban(server)
   answer()
@@ -77,28 +77,28 @@ test.each(cases)('a clock set %s during a handshake lets no banned user in (%s)'
 
 // proves: clock-set
 test.each(steps)('a session from before a clock was set %s stays out after a ban', async (_, stepMs) => {
-  const { clock, server, come } = house('dated')
+  const { clock, server, visitRoom } = serverWithSession('dated')
   clock.jump(stepMs)
   await ban(server)
   await clock.advance(3 * secondMs)
-  await expect(come()).rejects.toMatchObject(refused)
+  await expect(visitRoom()).rejects.toMatchObject(refused)
 })
 
 test.each(cases)('a clock set %s after a ban lets the new sign-in in (%s)', async (_, age, stepMs) => {
-  const { clock, server, come, signIn } = house(age)
+  const { clock, server, visitRoom, signIn } = serverWithSession(age)
   await ban(server)
   await clock.advance(60 * secondMs)
   clock.jump(stepMs)
   // a clock that was set back shows the time of the ban again: until then no date proves to be later
   await clock.advance(Math.max(0, -stepMs))
   signIn()
-  await expect(come()).resolves.toBeDefined()
+  await expect(visitRoom()).resolves.toBeDefined()
 })
 
 test('a sign-in in the millisecond of a ban is let in when its store was asked after it', async () => {
-  const { server, come } = house('looked up')
+  const { server, visitRoom } = serverWithSession('looked up')
   await ban(server)
-  await expect(come()).resolves.toBeDefined()
+  await expect(visitRoom()).resolves.toBeDefined()
 })
 
 /** The clock is wrong for a moment, in which the server is asked something. */
@@ -123,26 +123,26 @@ test('a clock that is 9 days ahead for a moment makes the server forget no revoc
 })
 
 test('a session dated 9 days ahead by a wrong clock stays out after a ban', async () => {
-  const { clock, server, come, signIn } = house('dated')
+  const { clock, server, visitRoom, signIn } = serverWithSession('dated')
   await wrongFor(clock, 9 * dayMs, async () => {
     signIn()
-    await come()
+    await visitRoom()
   })
   await ban(server)
   await clock.advance(60 * secondMs)
-  await expect(come()).rejects.toMatchObject(refused)
+  await expect(visitRoom()).rejects.toMatchObject(refused)
   signIn()
-  await expect(come()).resolves.toBeDefined()
+  await expect(visitRoom()).resolves.toBeDefined()
 })
 
 test('a revocation is remembered for as long as was promised, whatever the clock shows', async () => {
-  const { clock, server, come } = house('dated')
+  const { clock, server, visitRoom } = serverWithSession('dated')
   await ban(server)
   clock.jump(-dayMs)
   await clock.advance(9 * hourMs)
-  await expect(come()).rejects.toMatchObject(refused)
+  await expect(visitRoom()).rejects.toMatchObject(refused)
   await clock.advance(2 * hourMs)
-  await expect(come()).resolves.toBeDefined()
+  await expect(visitRoom()).resolves.toBeDefined()
 })
 
 test('a token dated after the ban, by an issuer whose clock is ahead, stays out', async () => {
@@ -151,10 +151,10 @@ test('a token dated after the ban, by an issuer whose clock is ahead, stays out'
   const issuedAt = new Date(clock.now() + 4 * secondMs)
   const auth: Authenticator<typeof ada> = async () => ({ user: ada, token: 't1', issuedAt })
   const room = consumer(lines, { auth }, () => ({ message: () => {} }))
-  const inside = await visit(room, {}, { headers: {}, server })
+  const visitor = await visit(room, {}, { headers: {}, server })
   await clock.advance(3 * secondMs)
   await ban(server)
-  expect((await inside.closed).code).toBe(4403)
+  expect((await visitor.closed).code).toBe(4403)
   await clock.advance(5 * secondMs)
   await expect(visit(room, {}, { headers: {}, server })).rejects.toMatchObject({
     status: 401,

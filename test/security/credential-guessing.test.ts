@@ -32,7 +32,7 @@ import { closeAfterTest } from '../support/close-after-test.ts'
 const lines = contract('/ws/lines', { client: text, server: text })
 const limits = { failedHandshakes: { most: 1, eachMs: 1_000, burst: 3 } }
 
-function house(options: ServerOptions = {}) {
+function serverWithPasswords(options: ServerOptions = {}) {
   const clock = testClock()
   const checked: string[] = []
   const check = (user: string, password: string) => {
@@ -43,19 +43,19 @@ function house(options: ServerOptions = {}) {
     message: () => {},
   }))
   const server = testServer({ clock, limits, ...options })
-  const knock = (password: string, address = '192.0.2.1') =>
+  const tryPassword = (password: string, address = '192.0.2.1') =>
     visit(devices, {}, { headers: { authorization: `Basic ${btoa(`ada:${password}`)}` }, address, server })
-  const come = (headers: Record<string, string>) =>
+  const visitWith = (headers: Record<string, string>) =>
     visit(devices, {}, { headers, address: '192.0.2.1', server })
-  return { clock, checked, server, knock, come }
+  return { clock, checked, server, tryPassword, visitWith }
 }
 
 // proves: guessing
 test('a guessing network is 429 before any look-up, and is told when it may try again', async () => {
-  const { clock, checked, knock } = house()
+  const { clock, checked, tryPassword } = serverWithPasswords()
   for (const guess of ['one', 'two', 'three'])
-    await expect(knock(guess)).rejects.toMatchObject({ status: 401 })
-  await expect(knock('right')).rejects.toMatchObject({
+    await expect(tryPassword(guess)).rejects.toMatchObject({ status: 401 })
+  await expect(tryPassword('right')).rejects.toMatchObject({
     status: 429,
     code: 'too-many-failures',
     closeCode: 4429,
@@ -63,13 +63,13 @@ test('a guessing network is 429 before any look-up, and is told when it may try 
   })
   expect(checked).toEqual(['one', 'two', 'three'])
   await clock.advance(1_000)
-  await knock('right')
+  await tryPassword('right')
 })
 
 test('the next guess costs a second, so that ten minutes of guessing are six hundred guesses', async () => {
-  const { clock, checked, knock } = house()
+  const { clock, checked, tryPassword } = serverWithPasswords()
   for (let tenth = 0; tenth < 6_000; tenth++) {
-    await knock(String(tenth)).catch(() => {})
+    await tryPassword(String(tenth)).catch(() => {})
     if (tenth % 10 === 9) await clock.advance(1_000)
   }
   expect(checked.length).toBeLessThanOrEqual(603)
@@ -77,35 +77,35 @@ test('the next guess costs a second, so that ten minutes of guessing are six hun
 
 // proves: budget-by-neighbour
 test('people behind the same address who bring no such credential come in as ever', async () => {
-  const { knock, come } = house()
-  for (let count = 0; count < 10; count++) await knock(`wrong ${count}`).catch(() => {})
-  await expect(knock('right')).rejects.toMatchObject({ status: 429 })
-  await come({ cookie: 'who=Ada', origin: 'http://localhost', host: 'localhost' })
+  const { tryPassword, visitWith } = serverWithPasswords()
+  for (let count = 0; count < 10; count++) await tryPassword(`wrong ${count}`).catch(() => {})
+  await expect(tryPassword('right')).rejects.toMatchObject({ status: 429 })
+  await visitWith({ cookie: 'who=Ada', origin: 'http://localhost', host: 'localhost' })
 })
 
 test('neither having no credential nor a stale cookie is a guess', async () => {
-  const { knock, come } = house()
+  const { tryPassword, visitWith } = serverWithPasswords()
   for (let count = 0; count < 10; count++) {
-    await expect(come({})).rejects.toMatchObject({ status: 401 })
+    await expect(visitWith({})).rejects.toMatchObject({ status: 401 })
     await expect(
-      come({ cookie: 'who=Nobody', origin: 'http://localhost', host: 'localhost' }),
+      visitWith({ cookie: 'who=Nobody', origin: 'http://localhost', host: 'localhost' }),
     ).rejects.toMatchObject({
       status: 401,
     })
   }
-  await knock('right')
+  await tryPassword('right')
 })
 
 // proves: address-spelling
 test('IPv6 is counted by network, however its addresses are written, and IPv4 as itself', async () => {
-  const { knock, server } = house()
+  const { tryPassword, server } = serverWithPasswords()
   for (const address of ['2001:db8::1', '2001:DB8:0:0:ffff::9', '2001:0db8::2%eth0', '2001:db8::3'])
-    await knock(`wrong ${address}`, address).catch(() => {})
-  await expect(knock('right', '2001:db8::4')).rejects.toMatchObject({ status: 429 })
-  await knock('right', '2001:db8:0:1::1')
+    await tryPassword(`wrong ${address}`, address).catch(() => {})
+  await expect(tryPassword('right', '2001:db8::4')).rejects.toMatchObject({ status: 429 })
+  await tryPassword('right', '2001:db8:0:1::1')
   for (const address of ['192.0.2.9', '::ffff:192.0.2.9', '::FFFF:C000:209'])
-    await knock(`wrong ${address}`, address).catch(() => {})
-  await expect(knock('right', '192.0.2.9')).rejects.toMatchObject({ status: 429 })
+    await tryPassword(`wrong ${address}`, address).catch(() => {})
+  await expect(tryPassword('right', '192.0.2.9')).rejects.toMatchObject({ status: 429 })
   expect(server[serverContext].failedAttempts.size.networks).toBe(2)
 })
 
@@ -114,14 +114,14 @@ test.each([
   ['a refusal of one who is known', 403, () => deny(403, 'suspended')],
 ])('%s is no guess, however often it comes', async (_, status, check) => {
   const devices = consumer(lines, { auth: basic({ realm: 'devices', check }) }, () => ({ message: () => {} }))
-  const { server, knock } = house({ report: () => {} })
+  const { server, tryPassword } = serverWithPasswords({ report: () => {} })
   for (let count = 0; count < 10; count++) {
     const headers = { authorization: `Basic ${btoa(`ada:${count}`)}` }
     await expect(visit(devices, {}, { headers, address: '192.0.2.1', server })).rejects.toMatchObject({
       status,
     })
   }
-  await knock('right')
+  await tryPassword('right')
 })
 
 test.each([[null], ['x'], [{}], [{ credentials: null }], [{ credentials: 'x' }]])(
@@ -132,23 +132,24 @@ test.each([[null], ['x'], [{}], [{ credentials: null }], [{ credentials: 'x' }]]
 )
 
 test('it may be switched off', async () => {
-  const { knock } = house({ limits: { failedHandshakes: null } })
+  const { tryPassword } = serverWithPasswords({ limits: { failedHandshakes: null } })
   for (let count = 0; count < 200; count++)
-    await expect(knock(`wrong ${count}`)).rejects.toMatchObject({ status: 401 })
+    await expect(tryPassword(`wrong ${count}`)).rejects.toMatchObject({ status: 401 })
 })
 
 describe('what is no guess', () => {
   // proves: budget-by-neighbour
   test('the same bad credential counts once, for each network', async () => {
-    const { knock } = house()
+    const { tryPassword } = serverWithPasswords()
     for (let count = 0; count < 50; count++)
-      await expect(knock('wrong')).rejects.toMatchObject({ status: 401 })
+      await expect(tryPassword('wrong')).rejects.toMatchObject({ status: 401 })
     for (let count = 0; count < 50; count++)
-      await expect(knock('wrong', '192.0.2.2')).rejects.toMatchObject({ status: 401 })
-    await knock('right')
-    for (const guess of ['two', 'three']) await expect(knock(guess)).rejects.toMatchObject({ status: 401 })
-    await expect(knock('right')).rejects.toMatchObject({ status: 429 })
-    await knock('right', '192.0.2.2')
+      await expect(tryPassword('wrong', '192.0.2.2')).rejects.toMatchObject({ status: 401 })
+    await tryPassword('right')
+    for (const guess of ['two', 'three'])
+      await expect(tryPassword(guess)).rejects.toMatchObject({ status: 401 })
+    await expect(tryPassword('right')).rejects.toMatchObject({ status: 429 })
+    await tryPassword('right', '192.0.2.2')
   })
 
   test('of bad credentials ten thousand are recognised, by salted hashes', () => {
@@ -175,30 +176,32 @@ describe('what is no guess', () => {
   ])(
     'a genuine token that %s is 401 as often as it comes, and counts for nothing',
     async (_what, changed) => {
-      const { knock, good, server } = locally()
+      const { tryToken, good, server } = locally()
       for (let count = 0; count < 10; count++)
-        await expect(knock(good({ ...changed, n: count }))).rejects.toMatchObject({ code: 'invalid-token' })
+        await expect(tryToken(good({ ...changed, n: count }))).rejects.toMatchObject({
+          code: 'invalid-token',
+        })
       expect(server[serverContext].failedAttempts.size.credentials).toBe(0)
-      await knock(good())
+      await tryToken(good())
     },
   )
 
   test('a token that was revoked is refused by that, and counts for nothing', async () => {
-    const { knock, good, server } = locally()
+    const { tryToken, good, server } = locally()
     await server.revoke({ user: '7', reason: 'banned' })
     for (let count = 0; count < 10; count++)
-      await expect(knock(good())).rejects.toMatchObject({ status: 403, code: 'revoked' })
+      await expect(tryToken(good())).rejects.toMatchObject({ status: 403, code: 'revoked' })
     await server.revoke({ token: 't', reason: 'signed out' })
     for (let count = 0; count < 10; count++)
-      await expect(knock(good({ jti: 't', n: count, sub: '8' }))).rejects.toMatchObject({ status: 401 })
-    await knock(good({ sub: '8' }))
-    await expect(knock('key-1')).rejects.toMatchObject({ status: 401 })
+      await expect(tryToken(good({ jti: 't', n: count, sub: '8' }))).rejects.toMatchObject({ status: 401 })
+    await tryToken(good({ sub: '8' }))
+    await expect(tryToken('key-1')).rejects.toMatchObject({ status: 401 })
   })
 
   test('a key that has ended, and a ticket that is used in the wrong place, were genuine', async () => {
-    const { knock, server, ticketRoom } = locally()
+    const { tryToken, server, ticketRoom } = locally()
     for (let count = 0; count < 10; count++)
-      await expect(knock('key-over')).rejects.toMatchObject({ status: 401, code: 'invalid-key' })
+      await expect(tryToken('key-over')).rejects.toMatchObject({ status: 401, code: 'invalid-key' })
     for (let count = 0; count < 10; count++) {
       const { ticket } = await ticketRoom.mint({
         subject: '7',
@@ -220,25 +223,25 @@ describe('what is no guess', () => {
 describe('when the budget of a network is used up', () => {
   const spent = async () => {
     const place = locally()
-    for (let count = 0; count < 3; count++) await place.knock(`key-${count}`).catch(() => {})
-    await expect(place.knock('key-9')).rejects.toMatchObject({ status: 429 })
+    for (let count = 0; count < 3; count++) await place.tryToken(`key-${count}`).catch(() => {})
+    await expect(place.tryToken('key-9')).rejects.toMatchObject({ status: 429 })
     return place
   }
 
   // proves: budget-by-neighbour
   test('a token that is verified here is let in, and a forged one is 401', async () => {
-    const { knock, good, signed } = await spent()
-    for (let count = 0; count < 10; count++) await knock(good({ n: count }))
+    const { tryToken, good, signed } = await spent()
+    for (let count = 0; count < 10; count++) await tryToken(good({ n: count }))
     for (let count = 0; count < 10; count++)
-      await expect(knock(signed({ exp: 60, n: count }, 'x'.repeat(64)))).rejects.toMatchObject({
+      await expect(tryToken(signed({ exp: 60, n: count }, 'x'.repeat(64)))).rejects.toMatchObject({
         status: 401,
       })
-    await knock(good())
+    await tryToken(good())
   })
 
   // proves: guessing
   test('keys, passwords and tickets are 429, and no authenticator looks them up', async () => {
-    const { knock, asked, server, ticketRoom } = await spent()
+    const { tryToken, asked, server, ticketRoom } = await spent()
     asked.length = 0
     const { ticket } = await ticketRoom.mint({
       subject: '7',
@@ -261,7 +264,7 @@ describe('when the budget of a network is used up', () => {
     // the ticket was not taken: it opens from elsewhere
     const headers = { 'sec-websocket-protocol': carrierProtocol('ticket', ticket) }
     await visit(ticketRoom.endpoint, {}, { headers, address: '192.0.2.9', server })
-    await expect(knock('key-good')).rejects.toMatchObject({ status: 429 })
+    await expect(tryToken('key-good')).rejects.toMatchObject({ status: 429 })
   })
 
   test('an authenticator that does not limit its look-ups is not asked at all', async () => {
@@ -335,7 +338,7 @@ describe('when the budget of a network is used up', () => {
   })
 })
 
-/** A door of every kind of credential that is verified here, or has to be looked up. */
+/** An endpoint for every kind of credential that is verified here, or has to be looked up. */
 function locally() {
   const clock = testClock()
   const server = testServer({ clock, limits })
@@ -364,7 +367,7 @@ function locally() {
     asked,
     signed,
     good: (claims: object = {}) => signed({ exp: 60, ...claims }),
-    knock: (token: string) =>
+    tryToken: (token: string) =>
       visit(room, {}, { headers: { authorization: `Bearer ${token}` }, address: '192.0.2.1', server }),
     ticketRoom: { endpoint: room, mint: office.mint },
   }

@@ -14,7 +14,7 @@ import {
   sallyport,
   text,
 } from '../../src/index.ts'
-import { knock, statusOf, upgradeHead } from '../transports/node/upgrade-head.ts'
+import { connectAndSend, statusOf, upgradeHead } from '../transports/node/upgrade-head.ts'
 import { closeAfterTest } from '../support/close-after-test.ts'
 
 // Any script of a site sets cookies, in any bytes, for all of it. They must not keep anybody out.
@@ -44,7 +44,7 @@ const utf8 = (characters: string): string => Buffer.from(characters).toString('l
 
 /** The status of the answer, with who came in or the close code behind it. */
 async function answered(number: number, headers: Record<string, string>, more: string[] = []) {
-  const socket = await knock(number, upgradeHead('/ws/who', headers, more))
+  const socket = await connectAndSend(number, upgradeHead('/ws/who', headers, more))
   let got = ''
   socket.on('data', (chunk: Buffer) => (got += chunk.toString('latin1')))
   await expect.poll(() => got, { interval: 1 }).toMatch(/\r\n\r\n[^]/)

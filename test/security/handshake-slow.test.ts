@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 import { expect, test } from 'vitest'
 import { consumer, contract, text } from '../../src/index.ts'
 import { testClock } from '../../src/testing.ts'
-import { answerTo, knock, statusOf, upgradeHead } from '../transports/node/upgrade-head.ts'
+import { answerTo, connectAndSend, statusOf, upgradeHead } from '../transports/node/upgrade-head.ts'
 import { attackedServer } from './attacked-server.ts'
 
 // An attacker opens sockets and sends nothing, or sends byte by byte, or leads to an authenticator that never
@@ -29,7 +29,7 @@ test('sockets that say nothing are cut at the deadline', async () => {
 // proves: slow-handshake
 test('a request that trickles in is cut at the deadline, however busy it is', async () => {
   const { number, neighbour } = await attackedServer({ limits })
-  const socket = await knock(number, '')
+  const socket = await connectAndSend(number, '')
   const head = upgradeHead('/ws/lines')
   let at = 0
   const drip = setInterval(() => socket.write(head[at++] ?? ''), 20)
@@ -63,7 +63,7 @@ test('an authenticator that never answers is refused, its signal aborted, its pl
   expect(statuses.filter((status) => status !== 408 && status !== 503)).toEqual([])
   expect(signals.every(({ aborted }) => aborted)).toBe(true)
   await neighbour.alive()
-  const honest = await knock(number, upgradeHead('/ws/lines', { 'x-test-user': 'Ada' }))
+  const honest = await connectAndSend(number, upgradeHead('/ws/lines', { 'x-test-user': 'Ada' }))
   const [answer] = (await once(honest, 'data')) as [Buffer]
   expect(statusOf(answer.toString())).toBe(101)
   honest.destroy()

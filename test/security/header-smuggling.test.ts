@@ -95,8 +95,8 @@ test.each<[string, string, number]>([
 
 /** The beginning of an answer that goes on. */
 async function firstOf(number: number, head: string): Promise<string> {
-  const { knock } = await import('../transports/node/upgrade-head.ts')
-  const socket = await knock(number, head)
+  const { connectAndSend } = await import('../transports/node/upgrade-head.ts')
+  const socket = await connectAndSend(number, head)
   const chunk = await new Promise<Buffer>((resolve) => socket.once('data', resolve))
   socket.destroy()
   return chunk.toString('latin1')

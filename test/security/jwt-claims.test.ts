@@ -170,16 +170,16 @@ test('a token that does not say when it was issued does not outlive the revocati
   const room = endpoint(lines, { auth }, async (socket) => {
     for await (const line of socket) socket.send(line)
   })
-  const come = (iat?: number) => {
+  const visitWithToken = (iat?: number) => {
     const token = handmade({ alg: 'HS256' }, { sub: '7', exp: seconds(clock) + 600, iat })
     return visit(room, {}, { server, headers: { authorization: `Bearer ${token}` } })
   }
-  const first = await come()
+  const first = await visitWithToken()
   await server.revoke({ user: '7', reason: 'banned' })
   expect(await first.closed).toMatchObject({ code: 4403 })
   await clock.advance(2_000)
-  await expect(come()).rejects.toMatchObject({ status: 403, code: 'revoked' })
-  const again = await come(seconds(clock))
+  await expect(visitWithToken()).rejects.toMatchObject({ status: 403, code: 'revoked' })
+  const again = await visitWithToken(seconds(clock))
   again.leave()
   await server.close({ drain: 0 })
 })

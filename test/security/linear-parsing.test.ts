@@ -65,7 +65,7 @@ const request = (rawHeaders: readonly string[], url = '/'): Parameters<typeof re
 const socket = { remoteAddress: '127.0.0.1' } as Parameters<typeof peerOf>[0]
 
 /** With a list nothing is waited for: all that costs something is over when it answers. */
-function knocked(allowed: OriginRules, host: string, origin: string | null): void {
+function checkOrigin(allowed: OriginRules, host: string, origin: string | null): void {
   const { signal } = new AbortController()
   const page = { origin, host, path: '/', address: '127.0.0.1', signal }
   assertOrigin(allowed, page, (ask) => ask(signal)).catch(() => {})
@@ -81,9 +81,9 @@ const parsers: Readonly<Record<string, (text: string) => unknown>> = {
   'a query': (text) => separate({ ...nothing, query: text }, { query: { bearer: 'token' } }),
   'a list of subprotocols': (text) => subprotocols(text.split(',').map((one) => one.trim())),
   'one subprotocol': (text) => subprotocols([text, 'chat']),
-  'a Host header': (text) => knocked(rules, text, null),
-  'an Origin header': (text) => knocked(rules, 'app.example', text),
-  'the same origin': (text) => knocked(originRules(undefined, undefined), 'app.example', text),
+  'a Host header': (text) => checkOrigin(rules, text, null),
+  'an Origin header': (text) => checkOrigin(rules, 'app.example', text),
+  'the same origin': (text) => checkOrigin(originRules(undefined, undefined), 'app.example', text),
   'an entry of origins': (text) => originRules([text], undefined),
   'an app scheme': (text) => originRules([`${text}://localhost`], undefined),
   'a path': (text) => template.match(text),

@@ -1,4 +1,4 @@
-// A second door that was misspelt must not be one that is open.
+// An `authorize` that was misspelt must not let every user in.
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { anyOf, anyone, type Authenticator, consumer, contract, endpoint, optional } from '../../src/index.ts'
@@ -26,7 +26,7 @@ test.each([
 })
 
 test.each(['authorise', 'authorize_', 'Authorize', 'autorize', 'athorize'])(
-  'a second door called %s stops the start',
+  'an authorize called %s stops the start',
   (name) => {
     const demands = { auth: anyone, [name]: () => false }
     expect(() => consumer(chat, demands, () => ({}))).toThrow(

@@ -10,20 +10,20 @@ import { scriptedIssuer, type ScriptedIssuer } from '../support/scripted-issuer.
 // introspection endpoint is even told the client's secret.
 const clock = testClock()
 let issuer: ScriptedIssuer
-let inside: ScriptedIssuer
+let internalService: ScriptedIssuer
 beforeEach(async () => {
-  ;[issuer, inside] = await Promise.all([scriptedIssuer(), scriptedIssuer()])
+  ;[issuer, internalService] = await Promise.all([scriptedIssuer(), scriptedIssuer()])
 })
-afterEach(() => Promise.all([issuer.stop(), inside.stop()]))
+afterEach(() => Promise.all([issuer.stop(), internalService.stop()]))
 
 // proves: provider-redirect
 test('keys on another host, or another port of this machine, are not asked for', async () => {
-  issuer.document['jwks_uri'] = `${inside.issuer}/jwks`
+  issuer.document['jwks_uri'] = `${internalService.issuer}/jwks`
   const auth = accessTokens(issuer.issuer, { clock })
   await expect(verdict(auth, bearerRequest(await accessToken(issuer, clock)))).rejects.toThrow(
     'could not be fetched',
   )
-  expect(inside.asked).toEqual([])
+  expect(internalService.asked).toEqual([])
 })
 
 // proves: provider-redirect
@@ -34,16 +34,16 @@ test('an introspection endpoint at another site, or behind a redirect, gets no t
       client: { id: 'chat', secret: 'secret' },
       user: () => ({ id: '7' }),
     })
-  issuer.document['introspection_endpoint'] = `${inside.issuer}/introspect`
+  issuer.document['introspection_endpoint'] = `${internalService.issuer}/introspect`
   await expect(verdict(make(), bearerRequest('opaque'))).rejects.toThrow('could not be fetched')
   issuer.document['introspection_endpoint'] = `${issuer.issuer}/introspect`
   for (const status of [301, 302, 307, 308]) {
     issuer.answer('introspection', (_request, response) =>
-      response.writeHead(status, { location: `${inside.issuer}/introspect` }).end(),
+      response.writeHead(status, { location: `${internalService.issuer}/introspect` }).end(),
     )
     await expect(verdict(make(), bearerRequest('opaque'))).rejects.toThrow('no answer')
   }
-  expect(inside.asked).toEqual([])
+  expect(internalService.asked).toEqual([])
 })
 
 describe('a document of https://id.example', () => {

@@ -45,12 +45,12 @@ test('of two hundred that send one logout token to two nodes at once, exactly on
 test('a token that comes again, until it is too old, does not end what its user has begun since', async () => {
   const { server, logout } = node()
   const auth = accessTokens(issuer.issuer, { clock })
-  const inside = endpoint(room, { auth }, async (socket) => {
+  const application = endpoint(room, { auth }, async (socket) => {
     for await (const line of socket) socket.send(line)
   })
   const enter = async (jti: string) =>
     visit(
-      inside,
+      application,
       { room: 'lobby' },
       { server, headers: { authorization: `Bearer ${await accessToken(issuer, clock, { jti })}` } },
     )

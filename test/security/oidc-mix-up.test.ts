@@ -92,10 +92,10 @@ function authenticatorOf(
   return jwt({ issuer, audience: 'api', jwks, clock, user, subject: ({ sub }) => issuerScoped(issuer, sub) })
 }
 
-/** A door for both, someone inside from each, and their logouts. */
+/** An endpoint for each provider, a socket from each, and their logouts. */
 async function shared(kind: (typeof kinds)[number], ends?: 'session') {
   const server = testServer({ clock })
-  // an opaque token does not say whose it is: each provider has a door of its own, and they share the server
+  // an opaque token does not say whose it is: each provider has an endpoint of its own, and they share the server
   const roomOf = (issuer: ScriptedIssuer) =>
     endpoint(lines, { auth: authenticatorOf(kind, issuer) }, async (socket) => {
       for await (const line of socket) socket.send(line)
@@ -107,7 +107,7 @@ async function shared(kind: (typeof kinds)[number], ends?: 'session') {
     issuer.tokens.set(token, { active: true, token_type: 'Bearer', ...same })
     return token
   }
-  const come = async (issuer: ScriptedIssuer) =>
+  const visitWithTokenOf = async (issuer: ScriptedIssuer) =>
     visit(
       rooms.get(issuer) ?? roomOf(issuer),
       {},
@@ -125,17 +125,17 @@ async function shared(kind: (typeof kinds)[number], ends?: 'session') {
     const claims = { ...logoutClaims(issuer.issuer, clock, crypto.randomUUID()), ...changed }
     return (await handler(logoutRequest(await issuer.sign(claims, { typ: 'logout+jwt' })))).status
   }
-  const inside = { honest: await come(honest), rogue: await come(rogue) }
+  const sockets = { honest: await visitWithTokenOf(honest), rogue: await visitWithTokenOf(rogue) }
   /** Who is still inside: a message comes back to them. */
   const open = async (): Promise<readonly string[]> => {
     const names: string[] = []
-    for (const [name, visitor] of Object.entries(inside)) {
+    for (const [name, visitor] of Object.entries(sockets)) {
       const end = await Promise.race([visitor.closed, new Promise((resolve) => setImmediate(resolve, null))])
       if (end === null) names.push(name)
     }
     return names
   }
-  return { server, come, logout, open }
+  return { server, visitWithTokenOf, logout, open }
 }
 
 // proves: issuer-names
@@ -148,21 +148,21 @@ test.each(
     ].map((claims) => [kind, claims] as const),
   ),
 )('a logout of one closes no %s socket of the other and refuses no token of it: %j', async (kind, claims) => {
-  const { come, logout, open } = await shared(kind)
+  const { visitWithTokenOf, logout, open } = await shared(kind)
   expect(await logout(rogue, claims)).toBe(200)
   expect(await open()).toEqual(['honest'])
-  await come(honest)
-  await expect(come(rogue)).rejects.toMatchObject({ code: 'revoked' })
+  await visitWithTokenOf(honest)
+  await expect(visitWithTokenOf(rogue)).rejects.toMatchObject({ code: 'revoked' })
   expect(await logout(honest, claims)).toBe(200)
   expect(await open()).toEqual([])
-  await expect(come(honest)).rejects.toMatchObject({ code: 'revoked' })
+  await expect(visitWithTokenOf(honest)).rejects.toMatchObject({ code: 'revoked' })
 })
 
 test.each(kinds)('a logout of a session alone ends that of its %s issuer', async (kind) => {
-  const { come, logout, open } = await shared(kind, 'session')
+  const { visitWithTokenOf, logout, open } = await shared(kind, 'session')
   await logout(rogue, { sid: 's' })
   expect(await open()).toEqual(['honest'])
-  await come(honest)
+  await visitWithTokenOf(honest)
 })
 
 test.each(kinds)(
@@ -173,10 +173,10 @@ test.each(kinds)(
       { token: issuerScoped(rogue.issuer, 't') },
       { user: issuerScoped(rogue.issuer, '7') },
     ]) {
-      const { server, come, open } = await shared(kind)
+      const { server, visitWithTokenOf, open } = await shared(kind)
       expect(await server.revoke({ ...whom, reason: 'ended' })).toMatchObject({ closed: 1 })
       expect(await open()).toEqual(['honest'])
-      await come(honest)
+      await visitWithTokenOf(honest)
     }
   },
 )

@@ -10,7 +10,7 @@ import { handmade, seconds, secret } from '../support/tokens.ts'
 const lines = contract('/ws/lines', { client: text, server: text })
 const path = '/ws/lines'
 
-function house() {
+function serverWithTickets() {
   const clock = testClock()
   const server = testServer({ clock })
   const office = tickets({ store: server.store, clock, user: ({ subject }) => ({ id: subject }) })
@@ -25,27 +25,27 @@ function house() {
       { server, headers: { 'sec-websocket-protocol': carrierProtocol('ticket', ticket) } },
     )
   }
-  const come = (iat: number) => {
+  const visitWithToken = (iat: number) => {
     const token = handmade({ alg: 'HS256' }, { sub: '7', iat, exp: iat + 3_600 })
     return visit(room, {}, { server, headers: { authorization: `Bearer ${token}` } })
   }
-  return { clock, server, exchange, come }
+  return { clock, server, exchange, visitWithToken }
 }
 
 // proves: ticket-age
 test('a ticket made after a ban with a token from before it is refused, as the token is', async () => {
-  const { clock, server, exchange, come } = house()
+  const { clock, server, exchange, visitWithToken } = serverWithTickets()
   const iat = seconds(clock)
   await exchange(iat)
   await clock.advance(1_000)
   await server.revoke({ user: '7', reason: 'banned' })
   await clock.advance(60_000)
-  await expect(come(iat)).rejects.toMatchObject({ status: 403, code: 'revoked' })
+  await expect(visitWithToken(iat)).rejects.toMatchObject({ status: 403, code: 'revoked' })
   await expect(exchange(iat)).rejects.toMatchObject({ status: 403, code: 'revoked' })
 })
 
 test('a ticket on a credential of unknown age is refused by any ban, one on a new sign-in is not', async () => {
-  const { clock, server, exchange } = house()
+  const { clock, server, exchange } = serverWithTickets()
   await server.revoke({ user: '7', reason: 'banned' })
   await clock.advance(2_000)
   await expect(exchange(0)).rejects.toMatchObject({ status: 403, code: 'revoked' })
@@ -53,7 +53,7 @@ test('a ticket on a credential of unknown age is refused by any ban, one on a ne
 })
 
 test('a wall clock that is set back at the mint makes nothing younger than it is', async () => {
-  const { clock, server, exchange } = house()
+  const { clock, server, exchange } = serverWithTickets()
   const iat = seconds(clock)
   await clock.advance(1_000)
   await server.revoke({ user: '7', reason: 'banned' })

@@ -29,7 +29,7 @@ const room = consumer(contract('/ws/lines', { client: text, server: text }), { a
 }))
 const mark = '\ufeff'
 const token = handmade({ alg: 'HS256' }, { sub: '7', exp: seconds(clock) + 60 })
-const come = (headers: Record<string, string>, query = '') => visit(room, {}, { server, headers, query })
+const visitWith = (headers: Record<string, string>, query = '') => visit(room, {}, { server, headers, query })
 const offering = (scheme: 'bearer' | 'ticket', value: string) => ({
   'sec-websocket-protocol': carrierProtocol(scheme, value),
 })
@@ -38,10 +38,10 @@ const offering = (scheme: 'bearer' | 'ticket', value: string) => ({
 test.each([['sk_1'], [token]])(
   'a bearer credential with a byte order mark before or behind it is 401',
   async (value) => {
-    await come(offering('bearer', value))
+    await visitWith(offering('bearer', value))
     for (const other of [mark + value, value + mark, mark + mark + value]) {
-      await expect(come(offering('bearer', other))).rejects.toMatchObject({ status: 401 })
-      await expect(come({}, `token=${encodeURIComponent(other)}`)).rejects.toMatchObject({ status: 401 })
+      await expect(visitWith(offering('bearer', other))).rejects.toMatchObject({ status: 401 })
+      await expect(visitWith({}, `token=${encodeURIComponent(other)}`)).rejects.toMatchObject({ status: 401 })
     }
   },
 )
@@ -53,19 +53,19 @@ test('a ticket with a byte order mark before it is 401, and is not used up by th
     origin: null,
     path: '/ws/lines',
   })
-  await expect(come(offering('ticket', mark + ticket))).rejects.toMatchObject({ status: 401 })
-  await come(offering('ticket', ticket))
+  await expect(visitWith(offering('ticket', mark + ticket))).rejects.toMatchObject({ status: 401 })
+  await visitWith(offering('ticket', ticket))
 })
 
 test('a user and password of Basic have one spelling', async () => {
   const good = Buffer.from('ada:pw>>?').toString('base64')
   expect(good).toMatch(/[+/]/)
-  await come({ authorization: `Basic ${good}` })
+  await visitWith({ authorization: `Basic ${good}` })
   for (const other of [
     Buffer.from(`${mark}ada:pw>>?`).toString('base64'),
     good.replaceAll('+', '-').replaceAll('/', '_'),
     `${good}=`,
     `${good}==`,
   ])
-    await expect(come({ authorization: `Basic ${other}` })).rejects.toMatchObject({ status: 401 })
+    await expect(visitWith({ authorization: `Basic ${other}` })).rejects.toMatchObject({ status: 401 })
 })

@@ -32,11 +32,11 @@ test.each(['endpoint', 'consumer'] as const)(
       authorize: () => null as null | true,
       refuse: { code: 4003 },
     })
-    const inside =
+    const application =
       kind === 'endpoint'
         ? endpoint(lines, options, async () => {})
         : consumer(lines, options, () => ({ message: () => {} }))
-    await expect(visit(inside, {}, { user: ada, server: testServer() })).rejects.toMatchObject({
+    await expect(visit(application, {}, { user: ada, server: testServer() })).rejects.toMatchObject({
       status: 403,
     })
   },
@@ -71,8 +71,8 @@ test('an origin that is pushed into the list after the start is not allowed', as
   const origins = ['https://app.example']
   const server = testServer({ origins })
   origins.push('https://evil.example')
-  const inside = consumer(lines, { auth: byName }, () => ({ message: () => {} }))
+  const application = consumer(lines, { auth: byName }, () => ({ message: () => {} }))
   const who = (origin: string) => ({ headers: { origin, 'x-test-user': 'Ada' }, server })
-  await visit(inside, {}, who('https://app.example'))
-  await expect(visit(inside, {}, who('https://evil.example'))).rejects.toMatchObject({ status: 403 })
+  await visit(application, {}, who('https://app.example'))
+  await expect(visit(application, {}, who('https://evil.example'))).rejects.toMatchObject({ status: 403 })
 })

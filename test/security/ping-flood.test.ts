@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { testClock } from '../../src/testing.ts'
-import { openHouse } from '../transports/node/open-server.ts'
+import { openServer } from '../transports/node/open-server.ts'
 import { frame, rawClient } from '../transports/node/raw-client.ts'
 import { attackedServer } from './attacked-server.ts'
 
@@ -29,8 +29,8 @@ test.each([
 
 test('ten in a second are answered, the eleventh closes, and a new second counts anew', async () => {
   const clock = testClock()
-  const house = await openHouse({ clock })
-  const { socket, heard } = await rawClient(house.number, '/')
+  const opened = await openServer({ clock })
+  const { socket, heard } = await rawClient(opened.number, '/')
   for (let second = 1; second <= 3; second++) {
     for (let count = 0; count < 10; count++) socket.write(frame({ opcode: 9, payload: Buffer.from('p') }))
     await expect.poll(() => heard.pongs.length, soon).toBe(10 * second)
@@ -42,8 +42,8 @@ test('ten in a second are answered, the eleventh closes, and a new second counts
 
 test('a clock that is set back does not stop the count', async () => {
   const clock = testClock()
-  const house = await openHouse({ clock })
-  const { socket, heard } = await rawClient(house.number, '/')
+  const opened = await openServer({ clock })
+  const { socket, heard } = await rawClient(opened.number, '/')
   clock.jump(-3_600_000)
   for (let count = 0; count < 11; count++) socket.write(frame({ opcode: 9 }))
   await expect.poll(() => heard.closed, soon).toBe(1008)

@@ -16,12 +16,12 @@ import { testClock } from '../../src/testing.ts'
 import { carrierProtocol } from '../../src/wire/carrier.ts'
 import { Witness } from '../support/marks.ts'
 import { frame, goodbye, say } from '../transports/node/raw-client.ts'
-import { knock, upgradeHead } from '../transports/node/upgrade-head.ts'
+import { connectAndSend, upgradeHead } from '../transports/node/upgrade-head.ts'
 import { type MarkedCredentials, markedCredentials, markedAuthenticators } from './marked-authenticators.ts'
 import { closeAfterTest } from '../support/close-after-test.ts'
 
 // Every carrier and every authenticator, with credentials that can be recognised, and every way in which they can fail; then
-// all that left the doors is searched: what peers were sent, events, reports, the console, the store, and what applications see.
+// all that left the server is searched: what peers were sent, events, reports, the console, the store, and what applications see.
 afterEach(() => void vi.restoreAllMocks())
 
 const chat = contract('/ws/chat/:room', {
@@ -111,7 +111,7 @@ async function heardBack(
   enough: (answer: string) => boolean = hasSpoken(attempt),
 ): Promise<void> {
   const { path = '/ws/chat/lobby', headers = {}, frames = [] } = attempt
-  const socket = await knock(number, upgradeHead(path, headers))
+  const socket = await connectAndSend(number, upgradeHead(path, headers))
   let answer = ''
   socket.on('data', (chunk: Buffer) => {
     answer += chunk.toString('latin1')
@@ -329,7 +329,7 @@ async function refreshed(
   witness: Witness,
 ): Promise<'taken' | 'refused'> {
   const head = { Authorization: `Bearer ${first}`, 'Sec-WebSocket-Protocol': 'sallyport.v1' }
-  const socket = await knock(number, upgradeHead('/ws/chat/lobby', head))
+  const socket = await connectAndSend(number, upgradeHead('/ws/chat/lobby', head))
   let answer = ''
   let isAsked = false
   socket.on('data', (chunk: Buffer) => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { consumer, contract, text } from '../../src/index.ts'
-import { knock, upgradeHead } from '../transports/node/upgrade-head.ts'
+import { connectAndSend, upgradeHead } from '../transports/node/upgrade-head.ts'
 import { attackedServer, byName } from './attacked-server.ts'
 
 // crossws 0.4.17 ended with its process here: no listener for the socket's 'error' while the upgrade hook was
@@ -44,9 +44,9 @@ const serverSockets = (): number =>
 
 // proves: reset-while-waiting
 test.each([
-  ['resets', (socket: Awaited<ReturnType<typeof knock>>) => socket.resetAndDestroy()],
-  ['hangs up', (socket: Awaited<ReturnType<typeof knock>>) => socket.destroy()],
-  ['half-closes', (socket: Awaited<ReturnType<typeof knock>>) => socket.end()],
+  ['resets', (socket: Awaited<ReturnType<typeof connectAndSend>>) => socket.resetAndDestroy()],
+  ['hangs up', (socket: Awaited<ReturnType<typeof connectAndSend>>) => socket.destroy()],
+  ['half-closes', (socket: Awaited<ReturnType<typeof connectAndSend>>) => socket.end()],
 ])(
   'a client that %s while its authenticator is awaited, 200 times, leaves nothing behind',
   async (_, leave) => {
@@ -56,7 +56,7 @@ test.each([
       application,
     )
     const before = serverSockets()
-    const sockets = await Promise.all(Array.from({ length: 200 }, () => knock(number, head)))
+    const sockets = await Promise.all(Array.from({ length: 200 }, () => connectAndSend(number, head)))
     await expect.poll(() => signals.length, { interval: 5 }).toBe(200)
     for (const socket of sockets) leave(socket)
     await expect.poll(() => signals.every(({ aborted }) => aborted), { interval: 5 }).toBe(true)
@@ -73,7 +73,7 @@ test('a client that resets in the very turn of its answer ends nothing', async (
     { limits: { handshakesAtOnce: 200 } },
     application,
   )
-  const sockets = await Promise.all(Array.from({ length: 200 }, () => knock(number, head)))
+  const sockets = await Promise.all(Array.from({ length: 200 }, () => connectAndSend(number, head)))
   await expect.poll(() => signals.length, { interval: 5 }).toBe(200)
   answer()
   for (const socket of sockets) socket.resetAndDestroy()
@@ -86,7 +86,7 @@ test('a client that resets in the very turn of its answer ends nothing', async (
 test('a client that resets while it is being refused ends nothing', async () => {
   const { number, server, neighbour, faults } = await attackedServer()
   for (let count = 0; count < 200; count++) {
-    const socket = await knock(number, upgradeHead('/ws/lines'))
+    const socket = await connectAndSend(number, upgradeHead('/ws/lines'))
     socket.resetAndDestroy()
   }
   await neighbour.alive()

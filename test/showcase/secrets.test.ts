@@ -3,7 +3,7 @@ import { afterEach, expect, test, vi } from 'vitest'
 import { carrierProtocol } from '../../src/wire/carrier.ts'
 import { mark, Witness } from '../support/marks.ts'
 import { frame, goodbye, say } from '../transports/node/raw-client.ts'
-import { knock, upgradeHead } from '../transports/node/upgrade-head.ts'
+import { connectAndSend, upgradeHead } from '../transports/node/upgrade-head.ts'
 import { onBothDatabases } from './support/databases.ts'
 import {
   askToken,
@@ -45,7 +45,7 @@ async function begin(databaseUrl: string): Promise<Day> {
 }
 
 /** Takes an answer down, with all its headers, and hands back its text. */
-async function told({ witness }: Day, response: Response): Promise<string> {
+async function noteResponse({ witness }: Day, response: Response): Promise<string> {
   const text = await response.text()
   witness.hear('answer', JSON.stringify([response.status, [...response.headers]]), text)
   return text
@@ -59,7 +59,7 @@ async function visited(
   frames: readonly Buffer[] = [],
 ) {
   const { host, port } = new URL(running.url)
-  const socket = await knock(Number(port), upgradeHead(target, { Host: host, ...headers }))
+  const socket = await connectAndSend(Number(port), upgradeHead(target, { Host: host, ...headers }))
   let answer = ''
   socket.on('data', (chunk: Buffer) => {
     answer += chunk.toString('latin1')
@@ -143,9 +143,9 @@ async function credentialsOf({ running, secrets }: Day, someone: Someone): Promi
 async function goodDay(day: Day, someone: Someone, own: Own): Promise<readonly number[]> {
   const { running } = day
   for (const path of ['/api/rooms', '/api/rooms/lobby', '/api/rooms/lobby/messages', '/nowhere', '/'])
-    await told(day, await someone.get(path))
+    await noteResponse(day, await someone.get(path))
   const authorization = `Bearer ${own.granted}`
-  await told(day, await someone.get(`/api/rooms?token=${own.token}`, { authorization }))
+  await noteResponse(day, await someone.get(`/api/rooms?token=${own.token}`, { authorization }))
   for (const token of [own.token, own.granted])
     for (const [headers, target] of Object.values(carriers(running, token, someone.cookie())))
       await visited(day, headers, target)
@@ -168,16 +168,19 @@ async function badDay(day: Day, ada: Someone): Promise<void> {
   const wrong = (secrets['wrong password'] = mark())
   const forged = (secrets['forged token'] = mark())
   const page = browser(running)
-  await told(day, await page.post('/api/auth/sign-in/username', { username: 'ada2', password: wrong }))
-  await told(
+  await noteResponse(
+    day,
+    await page.post('/api/auth/sign-in/username', { username: 'ada2', password: wrong }),
+  )
+  await noteResponse(
     day,
     await page.post('/api/auth/sign-in/email', { email: 'nobody@example.test', password: wrong }),
   )
-  await told(
+  await noteResponse(
     day,
     await page.post('/api/auth/sign-in/username', { username: { wrong }, password: [wrong], extra: wrong }),
   )
-  await told(
+  await noteResponse(
     day,
     await page.post('/api/auth/sign-up/email', {
       email: 'ada2@example.test',
@@ -186,7 +189,7 @@ async function badDay(day: Day, ada: Someone): Promise<void> {
       password: wrong,
     }),
   )
-  await told(
+  await noteResponse(
     day,
     await page.post('/api/auth/sign-up/email', {
       email: 'bob@example.test',
@@ -195,8 +198,8 @@ async function badDay(day: Day, ada: Someone): Promise<void> {
       password: wrong,
     }),
   )
-  await told(day, await page.post(`/api/auth/sign-in/username?password=${wrong}`, wrong))
-  await told(
+  await noteResponse(day, await page.post(`/api/auth/sign-in/username?password=${wrong}`, wrong))
+  await noteResponse(
     day,
     await fetch(`${running.url}/api/auth/sign-in/username`, {
       method: 'POST',
@@ -204,14 +207,14 @@ async function badDay(day: Day, ada: Someone): Promise<void> {
       headers: { 'content-type': 'application/json', origin: running.url },
     }),
   )
-  await told(day, await askToken(running, { username: 'ada2', password: wrong }))
-  await told(day, await askToken(running, { username: 'ada2', password: wrong, grant_type: wrong }))
-  await told(
+  await noteResponse(day, await askToken(running, { username: 'ada2', password: wrong }))
+  await noteResponse(day, await askToken(running, { username: 'ada2', password: wrong, grant_type: wrong }))
+  await noteResponse(
     day,
     await fetch(`${running.url}/token`, { method: 'POST', body: JSON.stringify({ password: wrong }) }),
   )
-  await told(day, await ada.post('/api/ticket', { path: '/ws/chat/lobby', token: forged }))
-  await told(day, await ada.post('/api/auth/revoke-session', { token: forged }))
+  await noteResponse(day, await ada.post('/api/ticket', { path: '/ws/chat/lobby', token: forged }))
+  await noteResponse(day, await ada.post('/api/auth/revoke-session', { token: forged }))
   for (const authorization of [
     `Bearer ${forged}`,
     `Bearer ${header}.e30.${forged}`,
@@ -219,9 +222,9 @@ async function badDay(day: Day, ada: Someone): Promise<void> {
     forged,
   ])
     for (const path of ['/api/rooms', '/metrics', '/api/auth/get-session', `/reset/${forged}`])
-      await told(day, await fetch(`${running.url}${path}`, { headers: { authorization } }))
+      await noteResponse(day, await fetch(`${running.url}${path}`, { headers: { authorization } }))
   const cookie = `${ada.cookie().split('=')[0]}=${forged}.${Buffer.from(forged).toString('base64')}`
-  await told(day, await fetch(`${running.url}/api/rooms`, { headers: { cookie } }))
+  await noteResponse(day, await fetch(`${running.url}/api/rooms`, { headers: { cookie } }))
   for (const token of [forged, `${header}.e30.${forged}`, forged.padEnd(43, 'A')])
     for (const [headers, target] of Object.values(carriers(running, token, cookie)))
       await visited(day, headers, target)
@@ -247,14 +250,14 @@ async function changes(day: Day, someone: Someone): Promise<void> {
   Object.assign(secrets, { 'wrong change': wrong, 'changed password': changed, 'set password': set })
   const change = (currentPassword: string): Promise<Response> =>
     someone.post('/api/auth/change-password', { currentPassword, newPassword: changed }, headers)
-  await told(day, await change(wrong))
+  await noteResponse(day, await change(wrong))
   expect((await change(someone.password)).status).toBe(200)
   secrets['cookie after the change'] = signatureOf(someone)
   for (const [at, { password }] of running.app.demoUsers.entries()) secrets[`demo password ${at}`] = password
   const admin = await demo(running, 'ada')
   const body = { userId: someone.id, newPassword: set }
-  await told(day, await admin.post('/api/auth/admin/set-user-password', body))
-  await told(day, await admin.post('/api/auth/admin/ban-user', { userId: someone.id }))
+  await noteResponse(day, await admin.post('/api/auth/admin/set-user-password', body))
+  await noteResponse(day, await admin.post('/api/auth/admin/ban-user', { userId: someone.id }))
 }
 let days = 1
 
@@ -272,7 +275,7 @@ onBothDatabases('a day of marked credentials', (fresh) => {
     const metrics = await fetch(`${running.url}/metrics`, {
       headers: { authorization: `Bearer ${secrets['metrics token']}` },
     })
-    expect(await told(day, metrics)).toContain('showcase_socket_handshakes_total')
+    expect(await noteResponse(day, metrics)).toContain('showcase_socket_handshakes_total')
     witness.hear('database', ...stored(databaseUrl))
     await withoutTables(day, ['memberships', 'session'])
     await goodDay(day, bob, other)

@@ -284,7 +284,7 @@ server.group(chat)
 contract('/x', { server: { error: z.object({}) } })
 // @ts-expect-error an unknown call
 await t.call('histories', {})
-// @ts-expect-error sending before the door is open
+// @ts-expect-error sending before the handshake is over
 router([async (handshake) => handshake.send('said', {})])
 // @ts-expect-error an answer of the wrong shape
 consumer(chat, { auth: member, authorize: () => ({ canWrite: 'yes' }) }, () => ({ on: { say() {}, typing() {} }, calls: { history: () => [] } }))

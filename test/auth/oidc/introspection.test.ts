@@ -276,7 +276,7 @@ describe('a renewal', () => {
     expect(issuer.introspected).toHaveLength(3)
   })
 
-  test('that finds the token active again opens the door at once', async () => {
+  test('that finds the token active again lets it in at once', async () => {
     const identity = await identityOf()
     issuer.tokens.delete('opaque')
     await renewal(identity)

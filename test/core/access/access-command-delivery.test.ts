@@ -19,8 +19,12 @@ import { ada, byName, grace, lines, waitingRoom } from '../support/members.ts'
 const room = consumer(lines, { auth: byName }, () => ({ message: () => {} }))
 const users = 'sallyport/revocations/users'
 const recheck = {
-  ...{ kind: 'recheck', who: { user: ada.id }, reason: 'r', node: 'stranger' },
-  ...{ forMs: 60_000, at: 0 },
+  kind: 'recheck',
+  who: { user: ada.id },
+  reason: 'r',
+  node: 'stranger',
+  forMs: 60_000,
+  at: 0,
 }
 const encoded = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value))
 const idOf = (bytes: Uint8Array): string => {
@@ -38,7 +42,7 @@ function nodeOn(layer: Layer, clock: TestClock, node: string, whenBlind: 'ask' |
   return { server, told, faults }
 }
 
-test('a store that fails at start has 200 handshakes subscribe once, and an order is told once', async () => {
+test('a store that fails at start has 200 handshakes subscribe once, and a command is told once', async () => {
   const clock = testClock()
   const layer = memory({ clock })
   let [isAway, subscriptions] = [true, 0]
@@ -153,7 +157,7 @@ test.each([
   ['that comes twice', 'two', 2, { closed: 3, nodes: ['here', 'two'], silent: [] }],
   ['of a node that is not there', 'three', 1, { closed: 0, nodes: ['here'], silent: ['two'] }],
   ['in the name of the giver', 'here', 1, { closed: 0, nodes: ['here'], silent: ['two'] }],
-  ['to another order', 'two', 0, { closed: 0, nodes: ['here'], silent: ['two'] }],
+  ['to another command', 'two', 0, { closed: 0, nodes: ['here'], silent: ['two'] }],
 ])('an answer %s does not count in a receipt, or not again', async (_, node, times, expected) => {
   const clock = testClock()
   const layer = memory({ clock })
@@ -169,7 +173,7 @@ test.each([
   expect(await receipt).toMatchObject(expected)
 })
 
-test('the answer of a node that comes before the order has been published counts', async () => {
+test('the answer of a node that comes before the command has been published counts', async () => {
   const clock = testClock()
   const layer = memory({ clock })
   const slow = changedLinks(layer, (link) => ({
@@ -223,7 +227,7 @@ test.each([
   ['revoke', (server: Server) => server.revoke({ user: ada.id, reason: 'banned' })],
   ['kick', (server: Server) => server.revoke({ user: ada.id, at: [lines], reason: 'kicked' })],
   ['recheck', (server: Server) => server.recheck({ user: ada.id })],
-])('an order that is heard three times (%s) is carried out, counted and told once', async (_, give) => {
+])('a command that is heard three times (%s) is carried out, counted and told once', async (_, give) => {
   const clock = testClock()
   const layer = memory({ clock })
   const ruled = consumer(lines, { auth: byName, authorize: ({ why }) => why === 'open' }, () => ({
@@ -314,14 +318,14 @@ test('a node that starts carries out no kick and no recheck from before', async 
 test.each([
   ['a time to remember', { forMs: '1e999', at: '0' }],
   ['a time', { forMs: '1000', at: '1e999' }],
-])('an order of another node with %s that is infinite is refused', async (_, { forMs, at }) => {
+])('a command of another node with %s that is infinite is refused', async (_, { forMs, at }) => {
   const clock = testClock()
   const layer = memory({ clock })
   const here = nodeOn(layer, clock, 'here')
   const stranger = await linkOf(layer, 'stranger')
   const alice = await visit(room, {}, { user: ada, server: here.server })
-  const order = `{"id":"1","kind":"revoke","who":{"user":"${ada.id}"},"reason":"r","node":"stranger","forMs":${forMs},"at":${at}}`
-  await stranger.publish(users, () => new TextEncoder().encode(order), {
+  const command = `{"id":"1","kind":"revoke","who":{"user":"${ada.id}"},"reason":"r","node":"stranger","forMs":${forMs},"at":${at}}`
+  await stranger.publish(users, () => new TextEncoder().encode(command), {
     id: '1',
     size: 10,
     forMs: 1_000,
@@ -333,13 +337,13 @@ test.each([
   alice.leave()
 })
 
-test('an order of another node is remembered no longer than this node was told to', async () => {
+test('a command of another node is remembered no longer than this node was told to', async () => {
   const clock = testClock()
   const layer = memory({ clock })
   const here = nodeOn(layer, clock, 'here')
   const stranger = await linkOf(layer, 'stranger')
   await visit(room, {}, { user: grace, server: here.server })
-  const order = {
+  const command = {
     id: '1',
     kind: 'revoke',
     who: { user: ada.id },
@@ -348,14 +352,14 @@ test('an order of another node is remembered no longer than this node was told t
     forMs: 1e12,
     at: clock.now(),
   }
-  await stranger.publish(users, () => encoded(order), { id: '1', size: 10, forMs: 1_000, space: 'system' })
+  await stranger.publish(users, () => encoded(command), { id: '1', size: 10, forMs: 1_000, space: 'system' })
   await settled()
   await expect(visit(room, {}, { user: ada, server: here.server })).rejects.toMatchObject({ status: 403 })
   await clock.advance(24 * 3_600_000)
   await visit(room, {}, { user: ada, server: here.server })
 })
 
-test('a flood of malformed orders is reported once a minute, with its number', async () => {
+test('a flood of malformed commands is reported once a minute, with its number', async () => {
   const clock = testClock()
   const layer = memory({ clock })
   const { server, faults } = nodeOn(layer, clock, 'one')
@@ -432,7 +436,7 @@ test('a node that starts with many revocations to read lets others have their tu
   const link = await linkOf(layer, 'writer')
   const rules = { space: 'system', size: 100_000, forMs: 86_400_000 } as const
   for (let count = 0; count < 10_000; count++) {
-    const order = {
+    const command = {
       id: `${count}`,
       kind: 'revoke',
       who: { user: `${count}` },
@@ -440,14 +444,14 @@ test('a node that starts with many revocations to read lets others have their tu
       at: 0,
       forMs: 60_000,
     }
-    await link.publish(users, () => encoded({ ...order, node: 'writer' }), { ...rules, id: order.id })
+    await link.publish(users, () => encoded({ ...command, node: 'writer' }), { ...rules, id: command.id })
   }
   await link.close()
   const server = testServer({ layer })
-  const { accessCommands: orders, revocations } = server[serverContext]
+  const { accessCommands: commands, revocations } = server[serverContext]
   const sizes = new Set<number>()
   const watch = setInterval(() => sizes.add(revocations.size), 0)
-  await orders.ready()
+  await commands.ready()
   clearInterval(watch)
   expect(revocations.size).toBe(10_000)
   expect(sizes.size).toBeGreaterThan(3)
@@ -463,7 +467,7 @@ test('a room whose name is too long for the other nodes is refused before any ac
   expect(told).toEqual([])
 })
 
-test('a node knows the last 10,000 orders again, and no order from before the last 20,000', async () => {
+test('a node knows the last 10,000 commands again, and none from before the last 20,000', async () => {
   const clock = testClock()
   const layer = memory({ clock })
   const { server, told } = nodeOn(layer, clock, 'here')
@@ -471,7 +475,7 @@ test('a node knows the last 10,000 orders again, and no order from before the la
   const stranger = await linkOf(layer, 'stranger')
   const give = async (from: number, to: number): Promise<void> => {
     for (let id = from; id < to; id++)
-      await stranger.publish('sallyport/acts', () => encoded({ ...recheck, id: `order ${id}` }))
+      await stranger.publish('sallyport/acts', () => encoded({ ...recheck, id: `command ${id}` }))
     await settled()
   }
   await give(0, 10_000)
@@ -482,7 +486,7 @@ test('a node knows the last 10,000 orders again, and no order from before the la
   expect(told).toHaveLength(20_001)
 })
 
-test('an order in the log whose time is over has no effect', async () => {
+test('a command in the log whose time is over has no effect', async () => {
   const clock = testClock()
   const layer = changedLinks(memory({ clock }), (link) => ({
     range: async (topic, rules, after) => {
@@ -500,7 +504,10 @@ test('an order in the log whose time is over has no effect', async () => {
       users,
       () => encoded({ ...recheck, kind: 'revoke', id: user, who: { user }, forMs }),
       {
-        ...{ id: user, size: 10, forMs: 60_000, space: 'system' },
+        id: user,
+        size: 10,
+        forMs: 60_000,
+        space: 'system',
       },
     )
   const { server } = nodeOn(layer, clock, 'here')
@@ -508,7 +515,7 @@ test('an order in the log whose time is over has no effect', async () => {
   await expect(visit(room, {}, { user: grace, server })).rejects.toMatchObject({ status: 403 })
 })
 
-describe('of a user whose credential is dated after the order', () => {
+describe('of a user whose credential is dated after the command', () => {
   /** A room for credentials that were issued a minute from now. */
   function ahead(token: string | undefined) {
     const clock = testClock()
@@ -519,20 +526,20 @@ describe('of a user whose credential is dated after the order', () => {
     const dated = consumer(lines, { auth: async () => ({ user: ada, issuedAt, ...named }) }, () => ({
       message: () => {},
     }))
-    return { here, there, come: () => visit(dated, {}, { user: ada, server: here.server }) }
+    return { here, there, visitHere: () => visit(dated, {}, { user: ada, server: here.server }) }
   }
 
   test('a kick refuses no token elsewhere', async () => {
-    const { here, come } = ahead('t1')
-    const alice = await come()
+    const { here, visitHere } = ahead('t1')
+    const alice = await visitHere()
     await here.server.revoke({ user: ada.id, at: [lines], reason: 'kicked' })
     expect((await alice.closed).code).toBe(4403)
-    await come()
+    await visitHere()
   })
 
-  test('a revocation is one order, when the credential has no token', async () => {
-    const { here, there, come } = ahead(undefined)
-    const alice = await come()
+  test('a revocation is one command, when the credential has no token', async () => {
+    const { here, there, visitHere } = ahead(undefined)
+    const alice = await visitHere()
     await here.server.revoke({ user: ada.id, reason: 'banned' })
     await settled()
     expect((await alice.closed).code).toBe(4403)

@@ -5,11 +5,11 @@ import { memory } from '../../../src/index.ts'
 import { settled, testClock } from '../../../src/testing/clock.ts'
 import { changedLinks, linkOf } from '../../support/links.ts'
 
-const topic = 'orders'
+const topic = 'commands'
 const system: LogRules = { space: 'system', size: 5_000, forMs: 60_000 }
 
-/** The log of one node, what it has heard, how often it asked the layer, and a second node that gives orders. */
-async function house(from: 'all' | 'head' = 'all', rules = system) {
+/** The log of one node, what it has heard, how often it asked the layer, and a second node that publishes commands. */
+async function commandLogWithPeer(from: 'all' | 'head' = 'all', rules = system) {
   const clock = testClock()
   const layer = memory({ clock })
   const [heard, faults]: [string[], unknown[]] = [[], []]
@@ -44,11 +44,11 @@ async function house(from: 'all' | 'head' = 'all', rules = system) {
     hear: (bytes) => void heard.push(new TextDecoder().decode(bytes)),
   })
   const there = await linkOf(layer, 'there')
-  const give = (text: string) =>
+  const publishCommand = (text: string) =>
     there.publish(topic, () => new TextEncoder().encode(text), { ...rules, id: text })
   return {
     here,
-    give,
+    publishCommand,
     heard,
     faults,
     ranges: () => ranges,
@@ -57,30 +57,30 @@ async function house(from: 'all' | 'head' = 'all', rules = system) {
   }
 }
 
-test('of orders that come one after another none is read in the log', async () => {
-  const { here, give, heard, ranges } = await house()
+test('commands that come one after another are not read in the log', async () => {
+  const { here, publishCommand, heard, ranges } = await commandLogWithPeer()
   await here.start()
-  for (const text of ['one', 'two', 'three']) await give(text)
+  for (const text of ['one', 'two', 'three']) await publishCommand(text)
   await settled()
   expect(heard).toEqual(['one', 'two', 'three'])
   expect(ranges()).toBe(1)
 })
 
-test('an order that is heard again has nothing read', async () => {
-  const { here, give, deliver, ranges } = await house()
+test('a command that is heard again causes no read of the log', async () => {
+  const { here, publishCommand, deliver, ranges } = await commandLogWithPeer()
   await here.start()
-  await give('one')
-  const placed = await give('two')
+  await publishCommand('one')
+  const placed = await publishCommand('two')
   await settled()
   deliver({ bytes: new Uint8Array(), placed, lost: false })
   await settled()
   expect(ranges()).toBe(1)
 })
 
-test('an order that comes before the log was read is heard, and not read for itself', async () => {
-  const { here, give, heard, ranges, faults } = await house()
+test('a command that comes before the log was read is heard, and causes no read', async () => {
+  const { here, publishCommand, heard, ranges, faults } = await commandLogWithPeer()
   const started = here.start()
-  await give('early')
+  await publishCommand('early')
   await started
   await settled()
   expect(heard).toContain('early')
@@ -91,10 +91,10 @@ test.each([
   ['follows another number', { offset: 99 }],
   ['follows that of another epoch', { epoch: 'another' }],
   ['follows that of another mark', { mark: 'another' }],
-])('an order that %s has what is missing read', async (_, other) => {
-  const { here, give, deliver, ranges } = await house()
+])('a command that %s has what is missing read', async (_, other) => {
+  const { here, publishCommand, deliver, ranges } = await commandLogWithPeer()
   await here.start()
-  const placed = await give('one')
+  const placed = await publishCommand('one')
   await settled()
   const last = placed?.at ?? { epoch: '', offset: 0 }
   const at = { ...last, offset: last.offset + 2 }
@@ -103,10 +103,10 @@ test.each([
   expect(ranges()).toBe(2)
 })
 
-test('an order that does not say what it follows has what is missing read', async () => {
-  const { here, give, deliver, ranges } = await house()
+test('a command that does not say what it follows has what is missing read', async () => {
+  const { here, publishCommand, deliver, ranges } = await commandLogWithPeer()
   await here.start()
-  const placed = await give('one')
+  const placed = await publishCommand('one')
   await settled()
   const at = { epoch: placed?.at.epoch ?? '', offset: 99 }
   deliver({ bytes: new Uint8Array(), placed: { at, prev: null }, lost: false })
@@ -114,9 +114,9 @@ test('an order that does not say what it follows has what is missing read', asyn
   expect(ranges()).toBe(2)
 })
 
-test('2,500 orders are read in three turns', async () => {
-  const { here, give, heard, turns } = await house()
-  for (let count = 0; count < 2_500; count++) await give(String(count))
+test('2,500 commands are read in three turns', async () => {
+  const { here, publishCommand, heard, turns } = await commandLogWithPeer()
+  for (let count = 0; count < 2_500; count++) await publishCommand(String(count))
   await here.start()
   expect(heard).toHaveLength(2_500)
   expect(turns()).toBe(2)
@@ -127,8 +127,8 @@ test.each([
   ['that reads all of a whole log reports nothing', 'all', 2, 0],
   ['that reads from the end on misses nothing, and reports nothing', 'head', 3, 0],
 ] as const)('a node %s', async (_, from, given, reported) => {
-  const { here, give, faults } = await house(from, { ...system, size: 2 })
-  for (let count = 0; count < given; count++) await give(String(count))
+  const { here, publishCommand, faults } = await commandLogWithPeer(from, { ...system, size: 2 })
+  for (let count = 0; count < given; count++) await publishCommand(String(count))
   await here.start()
   expect(faults).toHaveLength(reported)
 })

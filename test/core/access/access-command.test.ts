@@ -9,7 +9,7 @@ import {
   packed,
 } from '../../../src/core/access/access-command.ts'
 
-const order: AccessCommand = {
+const command: AccessCommand = {
   id: 'one',
   kind: 'revoke',
   who: { user: 'ada' },
@@ -23,7 +23,7 @@ const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 const changed = (one: object, change: object): Uint8Array => bytes(JSON.stringify({ ...one, ...change }))
 const long = (characters: number): string => 'x'.repeat(characters)
 
-describe('an order of another node', () => {
+describe('an access command of another node', () => {
   test.each([
     ['all its fields', {}],
     ['a recheck', { kind: 'recheck' }],
@@ -36,12 +36,12 @@ describe('an order of another node', () => {
     ['the tenant without a name', { who: { user: 'ada', tenant: '' } }],
     ['the longest tenant', { who: { user: 'ada', tenant: long(maxName) } }],
   ])('is read as it was packed: %s', (_, change) => {
-    expect(commandIn(changed(order, change))).toEqual({ ...order, ...change })
+    expect(commandIn(changed(command, change))).toEqual({ ...command, ...change })
   })
 
   test('keeps no field that this node does not know', () => {
-    const more = { ...order, extra: 1, path: 5, who: { user: 'ada', extra: 1 } }
-    expect(commandIn(changed(more, {}))).toEqual(order)
+    const more = { ...command, extra: 1, path: 5, who: { user: 'ada', extra: 1 } }
+    expect(commandIn(changed(more, {}))).toEqual(command)
   })
 
   test.each([
@@ -71,20 +71,20 @@ describe('an order of another node', () => {
     ['a tenant that is a number', { who: { user: 'ada', tenant: 5 } }],
     ['a long tenant', { who: { user: 'ada', tenant: long(maxName + 1) } }],
   ])('is none with %s', (_, change) => {
-    expect(commandIn(changed(order, change))).toBeNull()
+    expect(commandIn(changed(command, change))).toBeNull()
   })
 
   test.each([
     ['an infinite time', '"at":5', '"at":1e999'],
     ['an infinite time to remember', '"forMs":1000', '"forMs":1e999'],
   ])('is none with %s', (_, written, instead) => {
-    expect(commandIn(bytes(JSON.stringify(order).replace(written, instead)))).toBeNull()
+    expect(commandIn(bytes(JSON.stringify(command).replace(written, instead)))).toBeNull()
   })
 
   test.each([
     ['are a list', '[]'],
     ['are no JSON', '{'],
-    ['are more than 128 KiB', JSON.stringify({ ...order, extra: long(131_072) })],
+    ['are more than 128 KiB', JSON.stringify({ ...command, extra: long(131_072) })],
   ])('is none when its bytes %s', (_, text) => {
     expect(commandIn(bytes(text))).toBeNull()
   })

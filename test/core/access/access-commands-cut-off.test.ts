@@ -16,8 +16,8 @@ import { closeAfterTest } from '../../support/close-after-test.ts'
 
 const lines = contract('/ws/lines', { client: text, server: text })
 const guests = contract('/ws/guests', { client: text, server: text })
-/** Two nodes. The doors of the second know bans by a database, and people by a session that is read again or by a fixed key. */
-function house(whenBlind?: NonNullable<ServerOptions['whenBlind']>) {
+/** Two nodes. The second one knows bans by a database, and people by a session that is read again or by a fixed key. */
+function twoNodesWithDatabase(whenBlind?: NonNullable<ServerOptions['whenBlind']>) {
   const clock = testClock()
   const layer = testLayer({ clock })
   const database = { banned: new Set<string>(), asked: 0, isAway: false, hangs: false }
@@ -75,8 +75,8 @@ async function stateOf(visitor: { readonly closed: Promise<{ readonly code: numb
 
 describe('a node that is cut off from its layer for longer than 30 s', () => {
   // proves: node-cut-off
-  test('asks the doors about its open sockets: a banned user is closed, others stay', async () => {
-    const { clock, layer, database, here, there, bySessionOf, asGuest } = house()
+  test('rechecks its open sockets: a banned user is closed, others stay', async () => {
+    const { clock, layer, database, here, there, bySessionOf, asGuest } = twoNodesWithDatabase()
     const [ada, bob, guest] = [await bySessionOf('ada'), await bySessionOf('bob'), await asGuest()]
     layer.cut('there')
     database.banned.add('ada')
@@ -91,7 +91,7 @@ describe('a node that is cut off from its layer for longer than 30 s', () => {
 
   // proves: node-cut-off
   test('closes with 4503 a socket whose identity cannot be renewed', async () => {
-    const { clock, layer, byKeyOf } = house()
+    const { clock, layer, byKeyOf } = twoNodesWithDatabase()
     const ada = await byKeyOf('ada')
     layer.cut('there')
     await clock.advance(25_000)
@@ -101,8 +101,8 @@ describe('a node that is cut off from its layer for longer than 30 s', () => {
   })
 
   // proves: node-cut-off
-  test('closes with 4503 a socket whose doors cannot be asked either', async () => {
-    const { clock, layer, database, bySessionOf } = house()
+  test('closes with 4503 a socket that cannot be authorized either', async () => {
+    const { clock, layer, database, bySessionOf } = twoNodesWithDatabase()
     const ada = await bySessionOf('ada')
     layer.cut('there')
     database.isAway = true
@@ -112,7 +112,7 @@ describe('a node that is cut off from its layer for longer than 30 s', () => {
 
   // proves: node-cut-off
   test('closes 1,000 sockets with hanging questions within 90 s, however few are asked at once', async () => {
-    const { clock, layer, database, there, bySessionOf } = house()
+    const { clock, layer, database, there, bySessionOf } = twoNodesWithDatabase()
     for (let count = 0; count < 1_000; count++) await bySessionOf(`user-${count}`)
     layer.cut('there')
     database.hangs = true
@@ -125,7 +125,7 @@ describe('a node that is cut off from its layer for longer than 30 s', () => {
 
   // proves: node-cut-off
   test('asks again every 30 s, for a ban that comes later, and no more once the layer is back', async () => {
-    const { clock, layer, database, bySessionOf } = house()
+    const { clock, layer, database, bySessionOf } = twoNodesWithDatabase()
     const [ada, bob] = [await bySessionOf('ada'), await bySessionOf('bob')]
     layer.cut('there')
     await clock.advance(60_000)
@@ -140,7 +140,7 @@ describe('a node that is cut off from its layer for longer than 30 s', () => {
   })
 
   test('asks no question when the layer is back within 30 s', async () => {
-    const { clock, layer, database, byKeyOf } = house()
+    const { clock, layer, database, byKeyOf } = twoNodesWithDatabase()
     const ada = await byKeyOf('ada')
     database.asked = 0
     layer.cut('there')
@@ -153,8 +153,8 @@ describe('a node that is cut off from its layer for longer than 30 s', () => {
   test.each([
     ['close', [4503, 4503, 4503]],
     ['stay', ['open', 'open', 'open']],
-  ] as const)("with whenBlind '%s' asks no door, and its sockets are %j", async (whenBlind, states) => {
-    const { clock, layer, database, bySessionOf, byKeyOf, asGuest } = house(whenBlind)
+  ] as const)("with whenBlind '%s' rechecks nothing, and its sockets are %j", async (whenBlind, states) => {
+    const { clock, layer, database, bySessionOf, byKeyOf, asGuest } = twoNodesWithDatabase(whenBlind)
     const people = [await bySessionOf('ada'), await byKeyOf('bob'), await asGuest()]
     database.asked = 0
     layer.cut('there')

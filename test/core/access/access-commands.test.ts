@@ -104,26 +104,34 @@ test('a server that was closed while it subscribed reports no fault, and does no
   expect([faults, subscriptions]).toEqual([[], before])
 })
 
-const order = { id: 'o1', kind: 'revoke', who: { user: ada.id }, reason: 'x', at: 0, forMs: 1, node: 'evil' }
+const command = {
+  id: 'o1',
+  kind: 'revoke',
+  who: { user: ada.id },
+  reason: 'x',
+  at: 0,
+  forMs: 1,
+  node: 'evil',
+}
 const users = 'sallyport/revocations/users'
 
 test.each([
   ['no JSON', new TextEncoder().encode('{')],
   ['null', encoded(null)],
-  ['of another kind', encoded({ ...order, kind: 'reward' })],
-  ['without an id', encoded({ ...order, id: 7 })],
-  ['without a reason', encoded({ ...order, reason: undefined })],
-  ['given at no time', encoded({ ...order, at: '2030' })],
-  ['of no end', encoded({ ...order, forMs: null })],
-  ['of no length', encoded({ ...order, forMs: 0 })],
-  ['with an empty reason', encoded({ ...order, reason: '' })],
-  ['with a reason that is too long', encoded({ ...order, reason: 'x'.repeat(257) })],
-  ['with a name that is too long', encoded({ ...order, who: { user: 'x'.repeat(4_097) } })],
-  ['longer than any order', encoded({ ...order, more: 'x'.repeat(131_072) })],
-  ['about a tenant alone', encoded({ ...order, who: { tenant: 'red' } })],
-  ['from a node without a name', encoded({ ...order, node: 7 })],
-  ['about no user', encoded({ ...order, who: null })],
-  ['about what is no name', encoded({ ...order, who: { user: { $ne: '' } } })],
+  ['of another kind', encoded({ ...command, kind: 'reward' })],
+  ['without an id', encoded({ ...command, id: 7 })],
+  ['without a reason', encoded({ ...command, reason: undefined })],
+  ['given at no time', encoded({ ...command, at: '2030' })],
+  ['of no end', encoded({ ...command, forMs: null })],
+  ['of no length', encoded({ ...command, forMs: 0 })],
+  ['with an empty reason', encoded({ ...command, reason: '' })],
+  ['with a reason that is too long', encoded({ ...command, reason: 'x'.repeat(257) })],
+  ['with a name that is too long', encoded({ ...command, who: { user: 'x'.repeat(4_097) } })],
+  ['longer than any command', encoded({ ...command, more: 'x'.repeat(131_072) })],
+  ['about a tenant alone', encoded({ ...command, who: { tenant: 'red' } })],
+  ['from a node without a name', encoded({ ...command, node: 7 })],
+  ['about no user', encoded({ ...command, who: null })],
+  ['about what is no name', encoded({ ...command, who: { user: { $ne: '' } } })],
 ])('a command from the layer that is %s is reported, and closes no socket', async (_, bytes) => {
   const layer = memory()
   const faults: unknown[] = []
@@ -139,7 +147,7 @@ test.each([
 test.each([
   ['no JSON', () => new TextEncoder().encode('{')],
   ['null', () => encoded(null)],
-  ['an answer without its order', () => encoded({ node: 'two', closed: 1, changed: 0 })],
+  ['an answer without its command', () => encoded({ node: 'two', closed: 1, changed: 0 })],
   ['an answer without a node', (id: string) => encoded({ id, closed: 1, changed: 0 })],
   ['an answer that counts nothing', (id: string) => encoded({ id, node: 'two', changed: 0 })],
   ['an answer that counts in words', (id: string) => encoded({ id, node: 'two', closed: 'all', changed: 0 })],
@@ -182,7 +190,7 @@ test('a node that finds as many revocations as are ever kept says that older one
   for (let count = 1; count <= 100_001; count++)
     await link.publish(
       'sallyport/revocations/tokens',
-      () => encoded({ ...order, id: `${count}`, forMs: 60_000 }),
+      () => encoded({ ...command, id: `${count}`, forMs: 60_000 }),
       {
         ...rules,
         id: `${count}`,
@@ -252,7 +260,7 @@ test('a full room is rechecked 64 at a time, each once; sockets that leave are n
   const server = testServer({})
   const asked: string[] = []
   const waiting: (() => void)[] = []
-  const hall = consumer(
+  const fullRoom = consumer(
     lines,
     {
       auth: byName,
@@ -266,7 +274,7 @@ test('a full room is rechecked 64 at a time, each once; sockets that leave are n
     () => ({ message: () => {} }),
   )
   const people = await Promise.all(
-    Array.from({ length: 100 }, (_, id) => visit(hall, {}, { user: { ...ada, id: `u${id}` }, server })),
+    Array.from({ length: 100 }, (_, id) => visit(fullRoom, {}, { user: { ...ada, id: `u${id}` }, server })),
   )
   const receipt = server.recheck({ at: [lines] })
   await settled()

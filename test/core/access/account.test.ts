@@ -12,7 +12,7 @@ const payload = (line: string): string => JSON.stringify({ op: 'msg', in: path, 
 const of = (most: number, burst: number) => ({ most, eachMs: 1_000, burst })
 
 /** Guests of one network in a place whose validator takes a twentieth of a millisecond for each character. */
-function world(limits: ServerOptions['limits'] = {}) {
+function serverForGuests(limits: ServerOptions['limits'] = {}) {
   const clock = testClock()
   let spent = 0
   const heard = new Map<string, number>()
@@ -31,10 +31,10 @@ function world(limits: ServerOptions['limits'] = {}) {
     limits: { rate: null, byteRate: null, validation: null, ...limits },
     on: (event) => event.type === 'limited' && events.push(event.limit),
   })
-  const come = () => visit(app, {}, { headers: {}, server })
-  return { clock, now, server, come, heard, events }
+  const visitAsGuest = () => visit(app, {}, { headers: {}, server })
+  return { clock, now, server, visitAsGuest, heard, events }
 }
-type Guest = Awaited<ReturnType<ReturnType<typeof world>['come']>>
+type Guest = Awaited<ReturnType<ReturnType<typeof serverForGuests>['visitAsGuest']>>
 const say = (guest: Guest, line: string): void =>
   guest.raw(JSON.stringify({ op: 'msg', in: path, data: line }))
 
@@ -49,9 +49,9 @@ describe.each([
   test.each([1, 10])(
     'still hears an honest guest in every second, beside a flood from %i sockets',
     async (count) => {
-      const { clock, server, come, heard } = world(limits)
-      const flood = await Promise.all(Array.from({ length: count }, come))
-      const honest = await come()
+      const { clock, server, visitAsGuest, heard } = serverForGuests(limits)
+      const flood = await Promise.all(Array.from({ length: count }, visitAsGuest))
+      const honest = await visitAsGuest()
       for (let second = 0; second < 10; second++) {
         for (let tenth = 0; tenth < 10; tenth++) {
           await clock.advance(100)
@@ -68,17 +68,17 @@ describe.each([
   )
 
   test('is exceeded by half at most, by any number of sockets, with or without reconnects', async () => {
-    const { clock, now, come, heard } = world(limits)
+    const { clock, now, visitAsGuest, heard } = serverForGuests(limits)
     const floodFor = async (sockets: number, reconnects: boolean): Promise<number> => {
       const [before, began] = [heard.get('f') ?? 0, now()]
-      let flood = await Promise.all(Array.from({ length: sockets }, come))
+      let flood = await Promise.all(Array.from({ length: sockets }, visitAsGuest))
       for (let tenth = 0; tenth < 100; tenth++) {
         for (const guest of flood) for (let more = 0; more < 300 / sockets; more++) say(guest, 'flood')
         await clock.advance(100)
         if (!reconnects) continue
         for (const guest of flood) guest.leave()
         await settled()
-        flood = await Promise.all(Array.from({ length: sockets }, come))
+        flood = await Promise.all(Array.from({ length: sockets }, visitAsGuest))
       }
       for (const guest of flood) guest.leave()
       await settled()
@@ -95,8 +95,8 @@ describe.each([
 })
 
 test('a lapse of guests over their shared rate is one event for the network, not for each socket', async () => {
-  const { come, events } = world({ guestRate: of(1, 10) })
-  for (const guest of await Promise.all(Array.from({ length: 20 }, come)))
+  const { visitAsGuest, events } = serverForGuests({ guestRate: of(1, 10) })
+  for (const guest of await Promise.all(Array.from({ length: 20 }, visitAsGuest)))
     for (let count = 0; count < 5; count++) say(guest, 'flood')
   expect(events).toEqual(['guestRate'])
 })
@@ -104,10 +104,10 @@ test('a lapse of guests over their shared rate is one event for the network, not
 describe('a guest that reconnects', () => {
   // proves: fresh-grace
   test('has nine invalid messages once, and not at each reconnect', async () => {
-    const { clock, server, come } = world()
+    const { clock, server, visitAsGuest } = serverForGuests()
     let invalid = 0
     for (let count = 0; count < 20; count++) {
-      const guest = await come()
+      const guest = await visitAsGuest()
       for (let more = 0; more < 9 && server.connections > 0; more++, invalid++) guest.raw('no json')
       guest.leave()
       await clock.advance(1)
@@ -117,10 +117,10 @@ describe('a guest that reconnects', () => {
   })
 
   test('has the grace of a rate once, and not at each reconnect', async () => {
-    const { clock, server, come } = world({ rate: of(1, 1), rateGraceMs: 5_000 })
+    const { clock, server, visitAsGuest } = serverForGuests({ rate: of(1, 1), rateGraceMs: 5_000 })
     let tenths = 0
     for (let count = 0; count < 4; count++) {
-      const guest = await come()
+      const guest = await visitAsGuest()
       for (let more = 0; more < 45 && server.connections > 0; more++, tenths++) {
         for (let line = 0; line < 3; line++) say(guest, 'flood')
         await clock.advance(100)
@@ -133,15 +133,15 @@ describe('a guest that reconnects', () => {
   })
 
   test('and sends bad messages ends no earlier guest, and no newcomer with one bad message', async () => {
-    const { clock, server, come } = world()
-    const before = await come()
+    const { clock, server, visitAsGuest } = serverForGuests()
+    const before = await visitAsGuest()
     for (let count = 0; count < 3; count++) {
-      const guest = await come()
+      const guest = await visitAsGuest()
       for (let more = 0; more < 9; more++) guest.raw('no json')
       guest.leave()
       await clock.advance(1)
     }
-    const newcomer = await come()
+    const newcomer = await visitAsGuest()
     for (let count = 0; count < 5; count++) before.raw('no json')
     newcomer.raw('no json')
     await settled()
@@ -149,14 +149,14 @@ describe('a guest that reconnects', () => {
   })
 
   test('and floods ends no newcomer that is over its own rate for a moment', async () => {
-    const { clock, server, come } = world({ rate: of(10, 10), rateGraceMs: 3_000 })
-    const flooding = await come()
+    const { clock, server, visitAsGuest } = serverForGuests({ rate: of(10, 10), rateGraceMs: 3_000 })
+    const flooding = await visitAsGuest()
     for (let tenth = 0; tenth < 50 && server.connections > 0; tenth++) {
       for (let line = 0; line < 5; line++) say(flooding, 'flood')
       await clock.advance(100)
     }
     expect(server.connections).toBe(0)
-    const newcomer = await come()
+    const newcomer = await visitAsGuest()
     for (let line = 0; line < 30; line++) say(newcomer, 'hello')
     await clock.advance(500)
     say(newcomer, 'hello')

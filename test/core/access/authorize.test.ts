@@ -49,10 +49,10 @@ test('an authenticator may answer without a promise, and so may its renewal', as
     { auth: anyOf(byToken, inHeader), authorize: (asked) => scopes.push(...asked.scopes) >= 0 },
     () => ({}),
   )
-  const inside = await visit(renewed, {}, { headers: { 'x-test-user': 'Ada' }, server })
+  const visitor = await visit(renewed, {}, { headers: { 'x-test-user': 'Ada' }, server })
   await server.recheck({ user: ada.id })
   expect(scopes).toEqual(['renewed'])
-  inside.leave()
+  visitor.leave()
   await expect(visit(renewed, {}, { headers: {}, server })).rejects.toMatchObject({ status: 401 })
 })
 
@@ -196,26 +196,26 @@ test.each([
 // proves: dns-rebinding
 test('a listed origin is let in exactly, a host that is neither listed nor loopback is refused', async () => {
   const server = testServer({ origins: ['https://app.example'] })
-  const knock = (headers: Record<string, string>) =>
+  const visitWith = (headers: Record<string, string>) =>
     visit(who(byName), {}, { server, headers: { 'x-test-user': 'Ada', ...headers } })
-  await expect(knock({ host: 'app.example', origin: 'https://app.example' })).resolves.toBeDefined()
-  await expect(knock({ host: 'app.example', origin: 'http://app.example' })).rejects.toMatchObject({
+  await expect(visitWith({ host: 'app.example', origin: 'https://app.example' })).resolves.toBeDefined()
+  await expect(visitWith({ host: 'app.example', origin: 'http://app.example' })).rejects.toMatchObject({
     status: 403,
   })
-  await expect(knock({ host: 'rebound.example' })).rejects.toMatchObject({
+  await expect(visitWith({ host: 'rebound.example' })).rejects.toMatchObject({
     status: 403,
     code: 'host-not-allowed',
   })
-  await expect(knock({ host: '127.0.0.1:8000' })).resolves.toBeDefined()
-  await expect(knock({ host: 'a b' })).rejects.toMatchObject({ status: 400, code: 'bad-host' })
+  await expect(visitWith({ host: '127.0.0.1:8000' })).resolves.toBeDefined()
+  await expect(visitWith({ host: 'a b' })).rejects.toMatchObject({ status: 400, code: 'bad-host' })
 })
 
 test('listed hosts are enough against a name that was rebound to this server', async () => {
   const server = testServer({ hosts: ['app.example'] })
-  const knock = (host: string) =>
+  const visitHost = (host: string) =>
     visit(who(byName), {}, { server, headers: { 'x-test-user': 'Ada', host, origin: `http://${host}` } })
-  await expect(knock('rebound.example')).rejects.toMatchObject({ status: 403, code: 'host-not-allowed' })
-  for (const host of ['app.example', 'app.example:8000']) await expect(knock(host)).resolves.toBeDefined()
+  await expect(visitHost('rebound.example')).rejects.toMatchObject({ status: 403, code: 'host-not-allowed' })
+  for (const host of ['app.example', 'app.example:8000']) await expect(visitHost(host)).resolves.toBeDefined()
 })
 
 test.each(['localhost', 'app.localhost:8000', '127.0.0.1', '127.8.8.8:80', '[::1]:8000'])(

@@ -17,7 +17,7 @@ const lines = contract('/ws/lines', { client: text, server: text })
 const tooMuch = { status: 429, code: 'too-much-waiting', close: { code: 4429 } }
 
 /** Handlers that go on until they are told to end, and how many of them are at work. */
-function world(options: ServerOptions = {}) {
+function serverWithPendingHandlers(options: ServerOptions = {}) {
   const works: (() => void)[] = []
   const events: SallyportEvent[] = []
   const server = testServer({ on: (event) => events.push(event), ...options })
@@ -31,7 +31,10 @@ function world(options: ServerOptions = {}) {
   }
   type Kind = keyof typeof apps
   /** Comes, has a handler begin, and leaves as a client does that reconnects. */
-  const comeAndGo = async (kind: Kind, who: { readonly headers: Record<string, string> }): Promise<void> => {
+  const connectAndLeave = async (
+    kind: Kind,
+    who: { readonly headers: Record<string, string> },
+  ): Promise<void> => {
     const tab = await visit(apps[kind], {}, { ...who, server })
     if (kind === 'message') tab.raw(JSON.stringify({ op: 'msg', in: '/ws/lines', data: 'work' }))
     await settled()
@@ -39,29 +42,31 @@ function world(options: ServerOptions = {}) {
     await settled()
   }
   const limited = () => events.filter(({ type }) => type === 'limited')
-  return { works, server, apps, comeAndGo, limited }
+  return { works, server, apps, connectAndLeave, limited }
 }
 const as = (name: string) => ({ headers: { 'x-test-user': name } })
 
 describe.each(['message', 'open', 'close', 'loop'] as const)('handlers of %s', (kind) => {
   test('of sockets that have left are bounded for a user, and cost other users nothing', async () => {
-    const { works, server, comeAndGo, limited } = world({ limits: { orphanedHandlers: 5 } })
-    for (let count = 0; count < 5; count++) await comeAndGo(kind, as('Ada'))
+    const { works, server, connectAndLeave, limited } = serverWithPendingHandlers({
+      limits: { orphanedHandlers: 5 },
+    })
+    for (let count = 0; count < 5; count++) await connectAndLeave(kind, as('Ada'))
     for (let count = 0; count < 20; count++)
-      await expect(comeAndGo(kind, as('Ada'))).rejects.toMatchObject(tooMuch)
+      await expect(connectAndLeave(kind, as('Ada'))).rejects.toMatchObject(tooMuch)
     expect(works).toHaveLength(5)
     expect(limited()[0]).toMatchObject({ limit: 'orphanedHandlers', scope: 'identity', subject: ada.id })
-    await comeAndGo(kind, as('Grace'))
+    await connectAndLeave(kind, as('Grace'))
     for (const settle of works.splice(0)) settle()
     await settled()
     expect(server[serverContext].backlog.size).toBe(0)
-    await comeAndGo(kind, as('Ada'))
+    await connectAndLeave(kind, as('Ada'))
   })
 })
 
 // proves: orphaned-handlers
 test('274 reconnects beyond a cap of 50 leave at most 150 handlers at work, with evicted ones', async () => {
-  const { works, server, apps } = world()
+  const { works, server, apps } = serverWithPendingHandlers()
   let refused = 0
   for (let count = 0; count < 274; count++) {
     const tab = await visit(apps.message, {}, { ...as('Ada'), server }).catch(() => null)
@@ -74,7 +79,7 @@ test('274 reconnects beyond a cap of 50 leave at most 150 handlers at work, with
 })
 
 test('300 sockets of a user that end at once block no user when the cap was raised to 5,000', async () => {
-  const { works, server, apps } = world({ limits: { connectionsPerIdentity: 5_000 } })
+  const { works, server, apps } = serverWithPendingHandlers({ limits: { connectionsPerIdentity: 5_000 } })
   const tabs = []
   for (let count = 0; count < 300; count++) tabs.push(await visit(apps.close, {}, { ...as('Ada'), server }))
   for (const tab of tabs) tab.leave()
@@ -85,21 +90,25 @@ test('300 sockets of a user that end at once block no user when the cap was rais
 })
 
 test('handlers of kicked sockets, which are not heard any more, count until they settle', async () => {
-  const { works, server, comeAndGo, apps } = world({ limits: { orphanedHandlers: 1 } })
+  const { works, server, connectAndLeave, apps } = serverWithPendingHandlers({
+    limits: { orphanedHandlers: 1 },
+  })
   const tab = await visit(apps.message, {}, { ...as('Ada'), server })
   tab.raw(JSON.stringify({ op: 'msg', in: '/ws/lines', data: 'work' }))
   await settled()
   expect(await server.revoke({ user: ada.id, at: [lines, {}], reason: 'out' })).toMatchObject({ closed: 1 })
-  await expect(comeAndGo('message', as('Ada'))).rejects.toMatchObject(tooMuch)
+  await expect(connectAndLeave('message', as('Ada'))).rejects.toMatchObject(tooMuch)
   for (const settle of works.splice(0)) settle()
   await settled()
-  await comeAndGo('message', as('Ada'))
+  await connectAndLeave('message', as('Ada'))
 })
 
 test('a client that reconnects often while its short handlers settle is never refused', async () => {
-  const { works, comeAndGo, limited } = world({ limits: { orphanedHandlers: 2, connectionsPerIdentity: 1 } })
+  const { works, connectAndLeave, limited } = serverWithPendingHandlers({
+    limits: { orphanedHandlers: 2, connectionsPerIdentity: 1 },
+  })
   for (let count = 0; count < 100; count++) {
-    await comeAndGo('message', as('Ada'))
+    await connectAndLeave('message', as('Ada'))
     for (const settle of works.splice(0)) settle()
     await settled()
   }
@@ -107,11 +116,13 @@ test('a client that reconnects often while its short handlers settle is never re
 })
 
 test('handlers of guests count for their network, and a user at the same address is let in', async () => {
-  const { works, comeAndGo, limited } = world({ limits: { guestOrphanedHandlers: 3 } })
+  const { works, connectAndLeave, limited } = serverWithPendingHandlers({
+    limits: { guestOrphanedHandlers: 3 },
+  })
   const guest = { headers: {} }
-  for (let count = 0; count < 3; count++) await comeAndGo('message', guest)
-  await expect(comeAndGo('message', guest)).rejects.toMatchObject(tooMuch)
+  for (let count = 0; count < 3; count++) await connectAndLeave('message', guest)
+  await expect(connectAndLeave('message', guest)).rejects.toMatchObject(tooMuch)
   expect(limited()).toEqual([expect.objectContaining({ limit: 'guestOrphanedHandlers', scope: 'address' })])
-  await comeAndGo('message', as('Ada'))
+  await connectAndLeave('message', as('Ada'))
   expect(works).toHaveLength(4)
 })

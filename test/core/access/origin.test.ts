@@ -24,7 +24,7 @@ function who<U>(auth: Authenticator<U>) {
 }
 
 /** A page of this origin, with a credential that it says aloud, at a server with these origins. */
-function knocked(origins: Origins, origin: string, more: Record<string, string> = {}) {
+function visitFromPage(origins: Origins, origin: string, more: Record<string, string> = {}) {
   const server = testServer({ origins, report: () => {} })
   return visit(who(byName), {}, { server, headers: { 'x-test-user': 'Ada', origin, ...more } })
 }
@@ -47,9 +47,12 @@ const apps = [
 ]
 
 test.each(apps)('the origin %s is let in where it is listed, and nowhere else', async (origin) => {
-  await expect(knocked([origin], origin)).resolves.toBeDefined()
+  await expect(visitFromPage([origin], origin)).resolves.toBeDefined()
   const other = ['https://app.example', ...apps.filter((one) => one !== origin)]
-  await expect(knocked(other, origin)).rejects.toMatchObject({ code: 'origin-not-allowed', close: null })
+  await expect(visitFromPage(other, origin)).rejects.toMatchObject({
+    code: 'origin-not-allowed',
+    close: null,
+  })
 })
 
 test.each([
@@ -61,7 +64,7 @@ test.each([
   ['null', 'NULL'],
   ['file://', 'file:///'],
 ])('a listed %s is compared exactly: %s is refused', async (listed, origin) => {
-  await expect(knocked([listed], origin)).rejects.toMatchObject({ code: 'origin-not-allowed' })
+  await expect(visitFromPage([listed], origin)).rejects.toMatchObject({ code: 'origin-not-allowed' })
 })
 
 test.each([
@@ -94,9 +97,11 @@ test.each([
 
 test('a list of apps alone asks for no Host, and one with a site does', async () => {
   const host = 'api.example'
-  await expect(knocked(['capacitor://localhost'], 'capacitor://localhost', { host })).resolves.toBeDefined()
   await expect(
-    knocked(['capacitor://localhost', 'https://app.example'], 'capacitor://localhost', { host }),
+    visitFromPage(['capacitor://localhost'], 'capacitor://localhost', { host }),
+  ).resolves.toBeDefined()
+  await expect(
+    visitFromPage(['capacitor://localhost', 'https://app.example'], 'capacitor://localhost', { host }),
   ).rejects.toMatchObject({ code: 'host-not-allowed' })
 })
 
@@ -133,8 +138,8 @@ test('a rule decides about each origin, and hears what was asked for', async () 
     return origin === 'https://pr-7.example.app'
   }
   const host = 'api.example'
-  await expect(knocked(rule, 'https://pr-7.example.app', { host })).resolves.toBeDefined()
-  await expect(knocked(rule, 'https://api.example', { host })).rejects.toMatchObject({
+  await expect(visitFromPage(rule, 'https://pr-7.example.app', { host })).resolves.toBeDefined()
+  await expect(visitFromPage(rule, 'https://api.example', { host })).rejects.toMatchObject({
     status: 403,
     code: 'origin-not-allowed',
     close: null,
@@ -170,7 +175,9 @@ test('a rule is not asked without an Origin, which programs do not send', async 
 test.each([1, 'true', {}, null, undefined])('a rule that answers %j allows nothing', async (answer) => {
   // a rule that is written in JavaScript may answer anything
   const rule = (() => answer) as unknown as OriginRule
-  await expect(knocked(rule, 'https://app.example')).rejects.toMatchObject({ code: 'origin-not-allowed' })
+  await expect(visitFromPage(rule, 'https://app.example')).rejects.toMatchObject({
+    code: 'origin-not-allowed',
+  })
 })
 
 // proves: origin-rule

@@ -29,7 +29,7 @@ describe('an endpoint that requires scopes', () => {
     })
   })
 
-  test('refuses at the door', async () => {
+  test('refuses in the handshake', async () => {
     const line = contract('/line', { client: text, server: text })
     const auth = async (): Promise<{ user: { id: string }; scopes: string[] }> => ({
       user: { id: '7' },

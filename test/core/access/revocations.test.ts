@@ -287,9 +287,14 @@ test.each([
 test.each([
   ['one without an age, whose store was asked before, is', { renew }, false, true],
   ['one with a later date is', { issuedAt: after, renew }, false, true],
-  ['one without an age is, when the order was read in a log', { renew }, true, true],
-  ['one with a later date is not, when the order was read in a log', { issuedAt: after, renew }, true, false],
-])('of the credentials of a user who was revoked after the door was asked %s refused', (...row) => {
+  ['one without an age is, when the command was read in a log', { renew }, true, true],
+  [
+    'one with a later date is not, when the command was read in a log',
+    { issuedAt: after, renew },
+    true,
+    false,
+  ],
+])('of the credentials of a user who was revoked after authentication began %s refused', (...row) => {
   const [, credential, isLate, isRefused] = row
   const { revocations, add } = remembering()
   add({ who: { user: 'ada' }, at: 10, isLate })

@@ -12,7 +12,7 @@ import { testServer, visit } from '../../../src/testing.ts'
 import { ada, byName, grace, type User } from '../support/members.ts'
 
 const lobby = contract('/ws/lobby', {})
-const inside = consumer(lobby, { auth: byName }, () => ({}))
+const application = consumer(lobby, { auth: byName }, () => ({}))
 const guests = consumer(lobby, { auth: optional(byName) }, () => ({}))
 
 const capped = (options: ServerOptions = {}) =>
@@ -21,12 +21,12 @@ const capped = (options: ServerOptions = {}) =>
 test('beyond the cap the oldest connection goes, and the newer ones stay', async () => {
   const server = capped()
   const [first, second] = [
-    await visit(inside, {}, { user: ada, server }),
-    await visit(inside, {}, { user: ada, server }),
+    await visit(application, {}, { user: ada, server }),
+    await visit(application, {}, { user: ada, server }),
   ]
   const left: string[] = []
   void second.closed.then(() => left.push('second'))
-  const third = await visit(inside, {}, { user: ada, server })
+  const third = await visit(application, {}, { user: ada, server })
   void third.closed.then(() => left.push('third'))
   expect(await first.closed).toEqual({
     code: 4409,
@@ -51,12 +51,12 @@ test('one that was asked for again is no younger for it, whatever session it has
 
 test('a socket that leaves makes room: no other one is evicted for it', async () => {
   const server = capped()
-  const first = await visit(inside, {}, { user: ada, server })
-  const second = await visit(inside, {}, { user: ada, server })
+  const first = await visit(application, {}, { user: ada, server })
+  const second = await visit(application, {}, { user: ada, server })
   second.leave()
   await second.closed
   await settled()
-  await visit(inside, {}, { user: ada, server })
+  await visit(application, {}, { user: ada, server })
   await first.nothing()
   expect(server.connections).toBe(2)
 })
@@ -71,7 +71,7 @@ test('the cap is that of each identity: other users, other tenants and guests ha
   for (const org of ['red', 'blue'])
     for (let count = 0; count < 2; count++) await visit(tenanted, {}, { headers: { 'x-org': org }, server })
   for (const user of [ada, grace])
-    for (let count = 0; count < 2; count++) await visit(inside, {}, { user, server })
+    for (let count = 0; count < 2; count++) await visit(application, {}, { user, server })
   for (let count = 0; count < 5; count++) await visit(guests, {}, { headers: {}, server })
   await settled()
   expect(server.connections).toBe(13)
@@ -79,9 +79,9 @@ test('the cap is that of each identity: other users, other tenants and guests ha
 
 test('where newcomers are refused they are told in both faces when to come back', async () => {
   const server = capped({ whenFull: 'refuse' })
-  await visit(inside, {}, { user: ada, server })
-  await visit(inside, {}, { user: ada, server })
-  await expect(visit(inside, {}, { user: ada, server })).rejects.toMatchObject({
+  await visit(application, {}, { user: ada, server })
+  await visit(application, {}, { user: ada, server })
+  await expect(visit(application, {}, { user: ada, server })).rejects.toMatchObject({
     status: 429,
     code: 'too-many-connections',
     close: {
@@ -98,7 +98,7 @@ test.each(['evict', 'refuse'] as const)(
   'however many come at once, no more are in than may be: %s',
   async (whenFull) => {
     const server = capped({ whenFull, limits: { connectionsPerIdentity: 3 } })
-    const coming = Array.from({ length: 30 }, () => visit(inside, {}, { user: ada, server }))
+    const coming = Array.from({ length: 30 }, () => visit(application, {}, { user: ada, server }))
     const came = await Promise.allSettled(coming)
     await settled()
     expect(server.connections).toBe(3)
@@ -109,7 +109,7 @@ test.each(['evict', 'refuse'] as const)(
 test('a newcomer that authorize refuses evicts no socket', async () => {
   const server = testServer({ limits: { connectionsPerIdentity: 1 } })
   const closed = consumer(lobby, { auth: byName, authorize: () => null }, () => ({}))
-  const first = await visit(inside, {}, { user: ada, server })
+  const first = await visit(application, {}, { user: ada, server })
   await expect(visit(closed, {}, { user: ada, server })).rejects.toMatchObject({ status: 403 })
   await first.nothing()
   expect(server.connections).toBe(1)

@@ -48,14 +48,14 @@ test('a server prints to standard error what DEBUG asks for, and no credential',
   vi.stubEnv('DEBUG', 'sallyport:accepted,sallyport:denied')
   const print = vi.spyOn(console, 'error').mockImplementation(() => {})
   const server = testServer()
-  const inside = await visit(
+  const visitor = await visit(
     echo,
     {},
     { server, headers: { 'x-test-user': 'Ada', cookie: 'sid=marked-secret' } },
   )
   await visit(echo, {}, { server, headers: { authorization: 'Bearer marked-secret' } }).catch(() => {})
-  inside.leave()
-  await inside.closed
+  visitor.leave()
+  await visitor.closed
   const lines = print.mock.calls.map(String)
   expect(lines.map((line) => line.split(' ')[0])).toEqual(['sallyport:accepted', 'sallyport:denied'])
   expect(lines.join()).not.toContain('marked-secret')

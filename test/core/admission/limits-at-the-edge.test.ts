@@ -17,7 +17,7 @@ import { defaultLimits } from '../../../src/core/api/limits.ts'
 import { settled, testClock } from '../../../src/testing/clock.ts'
 import { testServer, visit } from '../../../src/testing.ts'
 import { cutRawClients, frame, type RawClient, rawClient, say } from '../../transports/node/raw-client.ts'
-import { answerTo, knock, statusOf, upgradeHead } from '../../transports/node/upgrade-head.ts'
+import { answerTo, connectAndSend, statusOf, upgradeHead } from '../../transports/node/upgrade-head.ts'
 import { ada, byName, echo, grace, lines, room } from '../support/members.ts'
 import { closeAfterTest } from '../../support/close-after-test.ts'
 
@@ -249,7 +249,7 @@ describe('a first message', () => {
 
 test('a connection that was refused has five seconds to answer the close', async () => {
   const { number, clock } = await serving()
-  const socket = await knock(number, upgradeHead('/ws/lines', { Origin: 'http://127.0.0.1' }))
+  const socket = await connectAndSend(number, upgradeHead('/ws/lines', { Origin: 'http://127.0.0.1' }))
   let cut = false
   socket.on('close', () => (cut = true))
   await once(socket, 'data')

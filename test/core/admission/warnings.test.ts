@@ -46,24 +46,24 @@ async function serving(options: ServerOptions = {}) {
   servers.push(httpServer)
   // a server that listens on TCP has an address of this kind
   const { port: number } = httpServer.address() as AddressInfo
-  const knock = (path: string, headers: Record<string, string | null> = {}, more: string[] = []) =>
+  const requestUpgrade = (path: string, headers: Record<string, string | null> = {}, more: string[] = []) =>
     answerTo(number, upgradeHead(path, headers, more))
-  return { said, knock, server, number }
+  return { said, requestUpgrade, server, number }
 }
 
 const page = 'http://localhost:5173'
 
 test('a page on another port is told once, with the line that would allow it', async () => {
-  const { said, knock } = await serving()
-  for (let times = 0; times < 3; times++) await knock('/ws/lines', { Origin: page })
+  const { said, requestUpgrade } = await serving()
+  for (let times = 0; times < 3; times++) await requestUpgrade('/ws/lines', { Origin: page })
   expect(said).toEqual([
     "sallyport: refused with 403 origin-not-allowed: a page of http://localhost:5173 may not open /ws/lines, because it has not this server's own host and port. To allow it: sallyport({ origins: ['http://localhost:5173'] }) (list this server's own origin too, where it has pages)",
   ])
 })
 
 test('the line that is told allows the page', async () => {
-  const { said, knock } = await serving({ origins: ['https://app.example'] })
-  await knock('/ws/lines', { Origin: page })
+  const { said, requestUpgrade } = await serving({ origins: ['https://app.example'] })
+  await requestUpgrade('/ws/lines', { Origin: page })
   expect(said[0]).toContain("sallyport({ origins: ['https://app.example', 'http://localhost:5173'] })")
   const then = await serving({ origins: ['https://app.example', page] })
   const { number } = then
@@ -99,9 +99,9 @@ test.each<[string, ServerOptions, [string, Record<string, string | null>?, strin
   ],
   ['a parameter', {}, ['/ws/full/%00'], "the path parameter 'seat'"],
 ])('a refusal for %s says what it was', async (_, options, [path, headers, more], what) => {
-  const { said, knock } = await serving(options)
-  await knock(path, headers, more)
-  await knock(path, headers, more)
+  const { said, requestUpgrade } = await serving(options)
+  await requestUpgrade(path, headers, more)
+  await requestUpgrade(path, headers, more)
   expect(said).toEqual([expect.stringContaining(what)])
   expect(said.join()).not.toContain('s3cret')
 })
@@ -129,17 +129,17 @@ test('a path that attach turned down says so', async () => {
 })
 
 test('an answer of an endpoint is no mistake of the configuration, and nothing is said of it', async () => {
-  const { said, knock } = await serving()
-  await knock('/ws/full/1')
-  await knock('/ws/lines', { Authorization: 'Bearer abc' })
+  const { said, requestUpgrade } = await serving()
+  await requestUpgrade('/ws/full/1')
+  await requestUpgrade('/ws/lines', { Authorization: 'Bearer abc' })
   expect(said).toEqual([])
 })
 
 // proves: console
 test('a scanner fills neither console nor memory: eight causes of a code are told', async () => {
-  const { said, knock } = await serving()
-  for (let count = 0; count < 20; count++) await knock(`/scan/${count}`)
-  await knock('/ws/lines', { Origin: page })
+  const { said, requestUpgrade } = await serving()
+  for (let count = 0; count < 20; count++) await requestUpgrade(`/scan/${count}`)
+  await requestUpgrade('/ws/lines', { Origin: page })
   expect(said).toHaveLength(9)
   expect(said[7]).toContain('No other cause of this is told any more.')
   expect(said[8]).toContain(page)
@@ -195,10 +195,10 @@ test.each<[string | undefined, ServerOptions['warn'], number]>([
 })
 
 test('a function for warnings that throws harms no handshake', async () => {
-  const { knock } = await serving({
+  const { requestUpgrade } = await serving({
     warn: () => {
       throw new Error('a fault of the logger')
     },
   })
-  expect(await knock('/ws/lines', { Origin: page })).toContain('origin-not-allowed')
+  expect(await requestUpgrade('/ws/lines', { Origin: page })).toContain('origin-not-allowed')
 })

@@ -40,7 +40,7 @@ const place = {
 }
 
 /** A server that keeps its events, and Ada, whose session, right and luck a test may change. */
-function world(options: ServerOptions = {}, identity: Partial<Identity<User>> = {}) {
+function serverWithEvents(options: ServerOptions = {}, identity: Partial<Identity<User>> = {}) {
   const clock = testClock()
   const events: SallyportEvent[] = []
   const state = { grant: { canWrite: true, secret: 'grant-marked-77' } as object | null, away: false }
@@ -78,10 +78,10 @@ function world(options: ServerOptions = {}, identity: Partial<Identity<User>> = 
     report: () => {},
     ...options,
   })
-  const come = (key = 'key-marked-31') =>
+  const visitWithKey = (key = 'key-marked-31') =>
     visit(editor, at, { headers: { authorization: `Bearer ${key}` }, address: '192.0.2.7', server })
   const of = (type: SallyportEvent['type']) => events.filter((event) => event.type === type)
-  return { clock, events, state, editor, server, come, of }
+  return { clock, events, state, editor, server, visitWithKey, of }
 }
 
 /**
@@ -91,13 +91,13 @@ function world(options: ServerOptions = {}, identity: Partial<Identity<User>> = 
 type Told = Exclude<SallyportEvent['type'], 'refreshed' | 'refresh-refused' | 'misconfigured' | 'missed'>
 const stories: Record<Told, () => Promise<[told: SallyportEvent[], expected: object]>> = {
   async accepted() {
-    const { come, of } = world()
-    await come()
+    const { visitWithKey, of } = serverWithEvents()
+    await visitWithKey()
     return [of('accepted'), { type: 'accepted', ...place }]
   },
   async denied() {
-    const { come, of } = world()
-    await come('nonsense').catch(() => {})
+    const { visitWithKey, of } = serverWithEvents()
+    await visitWithKey('nonsense').catch(() => {})
     const { subject: _, session: __, token: ___, ...nobody } = place
     const told = {
       status: 401,
@@ -108,8 +108,8 @@ const stories: Record<Told, () => Promise<[told: SallyportEvent[], expected: obj
     return [of('denied'), { type: 'denied', ...told, ...nobody }]
   },
   async left() {
-    const { clock, come, of } = world()
-    const tab = await come()
+    const { clock, visitWithKey, of } = serverWithEvents()
+    const tab = await visitWithKey()
     await clock.advance(1_000)
     tab.leave()
     await tab.closed
@@ -117,22 +117,22 @@ const stories: Record<Told, () => Promise<[told: SallyportEvent[], expected: obj
     return [of('left'), { type: 'left', why: 'peer', code: 1000, ms: 1_000, ...place, at: clock.now() }]
   },
   async dropped() {
-    const { server, come, of } = world()
-    const tab = await come()
+    const { server, visitWithKey, of } = serverWithEvents()
+    const tab = await visitWithKey()
     for (const text of ['at work', 'waits', 'waits too']) void tab.send('write', { text })
     await server.revoke({ user: '1', reason: 'banned' })
     return [of('dropped'), { type: 'dropped', why: 'revoked', messages: 2, ...place }]
   },
   async changed() {
-    const { state, server, come, of } = world()
-    await come()
+    const { state, server, visitWithKey, of } = serverWithEvents()
+    await visitWithKey()
     state.grant = { canWrite: false }
     await server.recheck({ user: '1' })
     return [of('changed'), { type: 'changed', why: 'recheck', told: true, ...place }]
   },
   async unanswered() {
-    const { clock, state, come, of } = world()
-    await come()
+    const { clock, state, visitWithKey, of } = serverWithEvents()
+    await visitWithKey()
     state.away = true
     await clock.advance(55_000)
     const told = { status: 503, code: 'unavailable', detail: 'authorize threw' }
@@ -141,22 +141,22 @@ const stories: Record<Told, () => Promise<[told: SallyportEvent[], expected: obj
   },
   async expired() {
     const start = testClock().now()
-    const { clock, come, of } = world({}, { expires: new Date(start + 30_000) })
-    await come()
+    const { clock, visitWithKey, of } = serverWithEvents({}, { expires: new Date(start + 30_000) })
+    await visitWithKey()
     await clock.advance(30_000)
     return [of('expired'), { type: 'expired', cause: 'credential', ...place, at: clock.now() }]
   },
   async evicted() {
-    const { come, of } = world({ limits: { connectionsPerIdentity: 1 } })
-    await come()
-    await come()
+    const { visitWithKey, of } = serverWithEvents({ limits: { connectionsPerIdentity: 1 } })
+    await visitWithKey()
+    await visitWithKey()
     const [, newest] = of('accepted')
     const by = newest?.type === 'accepted' ? newest.id : null
     return [of('evicted'), { type: 'evicted', by, ...place }]
   },
   async revoked() {
-    const { clock, server, come, of } = world()
-    await come()
+    const { clock, server, visitWithKey, of } = serverWithEvents()
+    await visitWithKey()
     await server.revoke({ user: '1', session, reason: 'signed out' })
     const ordered = {
       subject: '1',
@@ -169,8 +169,8 @@ const stories: Record<Told, () => Promise<[told: SallyportEvent[], expected: obj
     return [of('revoked'), { type: 'revoked', reason: 'signed out', ...ordered, at: clock.now() }]
   },
   async kicked() {
-    const { clock, server, come, of } = world()
-    await come()
+    const { clock, server, visitWithKey, of } = serverWithEvents()
+    await visitWithKey()
     await server.revoke({ user: '1', at: [notes, at], reason: 'be nice' })
     const ordered = {
       subject: '1',
@@ -183,29 +183,29 @@ const stories: Record<Told, () => Promise<[told: SallyportEvent[], expected: obj
     return [of('kicked'), { type: 'kicked', reason: 'be nice', ...ordered, at: clock.now() }]
   },
   async rechecked() {
-    const { clock, state, server, come, of } = world()
-    await come()
+    const { clock, state, server, visitWithKey, of } = serverWithEvents()
+    await visitWithKey()
     state.grant = { canWrite: false }
     await server.recheck({ token })
     const ordered = { token: hashed(token), closed: 0, changed: 1, dropped: 0, from: 'west', node: 'west' }
     return [of('rechecked'), { type: 'rechecked', ...ordered, at: clock.now() }]
   },
   async limited() {
-    const { come, of } = world({ limits: { rate: { most: 1, eachMs: 1_000, burst: 1 } } })
-    const tab = await come()
+    const { visitWithKey, of } = serverWithEvents({ limits: { rate: { most: 1, eachMs: 1_000, burst: 1 } } })
+    const tab = await visitWithKey()
     for (let count = 0; count < 10; count++) void tab.send('write', { text: 'flood' })
     await settled()
     return [of('limited'), { type: 'limited', limit: 'rate', scope: 'socket', ...place }]
   },
   async 'refused-message'() {
-    const { come, of } = world()
-    const tab = await come()
+    const { visitWithKey, of } = serverWithEvents()
+    const tab = await visitWithKey()
     await tab.send('write', { text: 'refuse' }).catch(() => {})
     return [of('refused-message'), { type: 'refused-message', status: 403, code: 'read-only', ...place }]
   },
   async sent() {
-    const { clock, come, of } = world()
-    const tab = await come()
+    const { clock, visitWithKey, of } = serverWithEvents()
+    const tab = await visitWithKey()
     await tab.send('write', { text: 'hello' })
     const where = { contract: '/ws/notes/:id', node: 'west', at: clock.now() }
     return [of('sent'), { type: 'sent', receivers: 1, ...where }]
@@ -220,41 +220,41 @@ test.each(Object.entries(stories))(
   },
 )
 
-test('who is refused at the second door is named, and where', async () => {
-  const { state, come, of } = world()
+test('a user whom authorize refuses is named, and the path', async () => {
+  const { state, visitWithKey, of } = serverWithEvents()
   state.grant = null
-  await come().catch(() => {})
+  await visitWithKey().catch(() => {})
   expect(of('denied')).toEqual([expect.objectContaining({ ...place, status: 403, code: 'forbidden' })])
 })
 
 test('a change that the client is not told of says so', async () => {
-  const { state, server, come, of } = world()
-  await come()
+  const { state, server, visitWithKey, of } = serverWithEvents()
+  await visitWithKey()
   state.grant = { canWrite: true, secret: 'another' }
   await server.recheck({ user: '1' })
   expect(of('changed')).toEqual([expect.objectContaining({ told: false })])
 })
 
 test('a right that stays as it is is no news', async () => {
-  const { clock, come, events } = world()
-  await come()
+  const { clock, visitWithKey, events } = serverWithEvents()
+  await visitWithKey()
   const before = events.length
   await clock.advance(180_000)
   expect(events.slice(before)).toEqual([])
 })
 
 test('silence and age end access with a cause of their own', async () => {
-  const { clock, come, of } = world()
-  await come()
+  const { clock, visitWithKey, of } = serverWithEvents()
+  await visitWithKey()
   await clock.advance(300_000)
   expect(of('expired')).toEqual([expect.objectContaining({ cause: 'idle' })])
   expect(of('left')).toEqual([expect.objectContaining({ why: 'expired', code: 4408 })])
 })
 
-test('each node tells what an order did on it, and who gave it', async () => {
+test('each node tells what an access command did on it, and which node gave it', async () => {
   const layer = memory()
-  const [west, east] = [world({ layer }), world({ layer, node: 'east' })]
-  await east.come()
+  const [west, east] = [serverWithEvents({ layer }), serverWithEvents({ layer, node: 'east' })]
+  await east.visitWithKey()
   await west.server.revoke({ user: '1', reason: 'banned' })
   expect(west.of('revoked')).toEqual([expect.objectContaining({ node: 'west', from: 'west', closed: 0 })])
   expect(east.of('revoked')).toEqual([expect.objectContaining({ node: 'east', from: 'west', closed: 1 })])
@@ -274,8 +274,8 @@ test.each([
 ] as const)(
   'a limit on %s says which it is, and what is counted together',
   async (_, limits, limit, scope) => {
-    const { come, of } = world({ limits })
-    const tab = await come()
+    const { visitWithKey, of } = serverWithEvents({ limits })
+    const tab = await visitWithKey()
     for (const text of ['one', 'two', 'x'.repeat(400)])
       tab.raw(`{"op":"msg","in":"/ws/notes/plan","type":"write","data":{"text":"${text}"}}`)
     tab.raw('nonsense')
@@ -285,14 +285,14 @@ test.each([
 )
 
 test('a limit on an address, and on the connections of a user, comes beside the denial', async () => {
-  const { come, of } = world({
+  const { visitWithKey, of } = serverWithEvents({
     whenFull: 'refuse',
     limits: { connectionsPerIdentity: 1, failedHandshakes: { most: 1, eachMs: 60_000, burst: 1 } },
   })
-  await come()
-  await come().catch(() => {})
-  await come('nonsense').catch(() => {})
-  await come('nonsense').catch(() => {})
+  await visitWithKey()
+  await visitWithKey().catch(() => {})
+  await visitWithKey('nonsense').catch(() => {})
+  await visitWithKey('nonsense').catch(() => {})
   expect(of('limited')).toEqual([
     expect.objectContaining({ limit: 'connectionsPerIdentity', scope: 'identity', subject: '1' }),
     expect.objectContaining({ limit: 'failedHandshakes', scope: 'address' }),
@@ -301,7 +301,7 @@ test('a limit on an address, and on the connections of a user, comes beside the 
 })
 
 test('a line that is full is told of, and a wait that was given up is not', async () => {
-  const { editor, server, of } = world({ limits: { handshakesAtOnce: 1, handshakesWaiting: 1 } })
+  const { editor, server, of } = serverWithEvents({ limits: { handshakesAtOnce: 1, handshakesWaiting: 1 } })
   const hangs = consumer(notes, { auth: () => new Promise<null>(() => {}), authorize: () => null }, () => ({
     on: { write: () => {} },
   }))
@@ -316,23 +316,23 @@ test('a line that is full is told of, and a wait that was given up is not', asyn
 test('no event holds a credential, the id of a session or token, or a grant', async () => {
   const told: unknown[] = []
   for (const story of Object.values(stories)) told.push(await story())
-  const { state, server, come, events } = world()
+  const { state, server, visitWithKey, events } = serverWithEvents()
   state.grant = null
-  await come().catch(() => {})
-  await come('key-marked-wrong').catch(() => {})
+  await visitWithKey().catch(() => {})
+  await visitWithKey('key-marked-wrong').catch(() => {})
   await server.revoke({ session, reason: 'over' })
   expect(JSON.stringify([told, events])).not.toContain('marked')
 })
 
 test('a sink that throws is reported and takes no socket with it', async () => {
   const faults: unknown[] = []
-  const { come } = world({
+  const { visitWithKey } = serverWithEvents({
     on: () => {
       throw new Error('the sink is full')
     },
     report: (_, doing) => faults.push(doing),
   })
-  const tab = await come()
+  const tab = await visitWithKey()
   await tab.send('write', { text: 'hello' })
   expect(new Set(faults)).toEqual(new Set(['handling an event']))
 })
@@ -348,8 +348,8 @@ test('a sink whose promise fails is reported, and ends no process', async () => 
 })
 
 test('how long a socket was open is told right, though the wall clock has jumped back meanwhile', async () => {
-  const { clock, come, of } = world()
-  const alice = await come()
+  const { clock, visitWithKey, of } = serverWithEvents()
+  const alice = await visitWithKey()
   clock.jump(-3_600_000)
   await clock.advance(1_500)
   alice.leave()

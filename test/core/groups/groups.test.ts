@@ -144,8 +144,8 @@ test('a text that begins with U+FEFF keeps it on another node and in history', a
   const layer = memory()
   const [one, two] = [testServer({ layer }), testServer({ layer })]
   const board = contract('/ws/board', { server: text, history: {} })
-  const inside = consumer(board, { auth: byName }, () => ({}))
-  const reader = await visit(inside, {}, { user: ada, server: two })
+  const application = consumer(board, { auth: byName }, () => ({}))
+  const reader = await visit(application, {}, { user: ada, server: two })
   await one.group(board).send('\uFEFFhello')
   expect(await reader.next()).toBe('\uFEFFhello')
   const { messages } = await one.group(board).history()

@@ -27,7 +27,7 @@ const room = consumer(kept, { auth: anyone }, () => ({}))
 const brief = consumer(short, { auth: anyone }, () => ({}))
 const plain = consumer(unkept, { auth: anyone }, () => ({}))
 /** Two nodes, and what the second one tells of lost messages. */
-function nodes(clock = testClock(), layer: Layer = testLayer({ clock })) {
+function twoNodes(clock = testClock(), layer: Layer = testLayer({ clock })) {
   const missed: unknown[] = []
   const node = (name: string): Server => {
     const on = (told: SallyportEvent): void => {
@@ -66,7 +66,7 @@ describe('a node that has missed messages of a group', () => {
   test('hands on kept ones in their order, when the next one comes', async () => {
     const clock = testClock()
     const layer = testLayer({ clock })
-    const { here, there, missed } = nodes(clock, layer)
+    const { here, there, missed } = twoNodes(clock, layer)
     const ada = await reader(visit(room, {}, { headers: {}, server: there }))
     await here.group(kept).send('said', { n: 1 })
     layer.cut('there')
@@ -79,7 +79,7 @@ describe('a node that has missed messages of a group', () => {
   test('hands on the first one as well, of which no message before it tells', async () => {
     const clock = testClock()
     const layer = testLayer({ clock })
-    const { here, there, missed } = nodes(clock, layer)
+    const { here, there, missed } = twoNodes(clock, layer)
     const ada = await reader(visit(room, {}, { headers: {}, server: there }))
     layer.cut('there')
     await here.group(kept).send('said', { n: 1 })
@@ -91,7 +91,7 @@ describe('a node that has missed messages of a group', () => {
 
   test('tells operators of nothing when the group was only quiet, for however long', async () => {
     const clock = testClock()
-    const { here, there, missed } = nodes(clock, testLayer({ clock }))
+    const { here, there, missed } = twoNodes(clock, testLayer({ clock }))
     const ada = await reader(visit(room, {}, { headers: {}, server: there }))
     for (const [n, minutes] of [4, 6, 8, 13, 20].entries()) {
       for (let count = 0; count < 6 * minutes; count++) await clock.advance(10_000)
@@ -103,7 +103,7 @@ describe('a node that has missed messages of a group', () => {
   test('hands on what it has missed of a log that was begun anew after a quiet time', async () => {
     const clock = testClock()
     const layer = testLayer({ clock })
-    const { here, there, missed } = nodes(clock, layer)
+    const { here, there, missed } = twoNodes(clock, layer)
     const ada = await reader(visit(room, {}, { headers: {}, server: there }))
     await here.group(kept).send('said', { n: 1 })
     for (let count = 0; count < 60; count++) await clock.advance(10_000)
@@ -117,7 +117,7 @@ describe('a node that has missed messages of a group', () => {
   test('tells operators of kept ones that have grown too old meanwhile', async () => {
     const clock = testClock()
     const layer = testLayer({ clock })
-    const { here, there, missed } = nodes(clock, layer)
+    const { here, there, missed } = twoNodes(clock, layer)
     const ada = await reader(visit(room, {}, { headers: {}, server: there }))
     layer.cut('there')
     await here.group(kept).send('said', { n: 1 })
@@ -130,7 +130,7 @@ describe('a node that has missed messages of a group', () => {
   test('hands no message to a socket that came in after it was sent', async () => {
     const clock = testClock()
     const layer = testLayer({ clock })
-    const { here, there } = nodes(clock, layer)
+    const { here, there } = twoNodes(clock, layer)
     const ada = await reader(visit(room, {}, { headers: {}, server: there }))
     await here.group(kept).send('said', { n: 1 })
     layer.cut('there')
@@ -145,7 +145,7 @@ describe('a node that has missed messages of a group', () => {
   test('tells operators of kept ones that the history does not have any more', async () => {
     const clock = testClock()
     const layer = testLayer({ clock })
-    const { here, there, missed } = nodes(clock, layer)
+    const { here, there, missed } = twoNodes(clock, layer)
     const ada = await reader(visit(brief, {}, { headers: {}, server: there }))
     await here.group(short).send('said', { n: 1 })
     layer.cut('there')
@@ -158,7 +158,7 @@ describe('a node that has missed messages of a group', () => {
   test('tells operators of messages that were not kept', async () => {
     const clock = testClock()
     const layer = testLayer({ clock })
-    const { here, there, missed } = nodes(clock, layer)
+    const { here, there, missed } = twoNodes(clock, layer)
     const ada = await reader(visit(plain, {}, { headers: {}, server: there }))
     layer.cut('there')
     await here.group(unkept).send('said', { n: 1 })
@@ -191,7 +191,7 @@ function bent(change: {
           },
         },
   )
-  return nodes(clock, layer)
+  return twoNodes(clock, layer)
 }
 
 describe('kept messages that the layer hands on', () => {

@@ -12,7 +12,7 @@ const room = consumer(lines, { auth: anyone }, () => ({ message: () => {} }))
 const guest = { headers: {} }
 const rules = { space: 'history', size: 10, forMs: 60_000 } as const
 /** A connection to a layer that connects as it is told. */
-function world(connect: (attempt: number, joined: () => Promise<Link>) => Promise<Link>) {
+function unreliableLayer(connect: (attempt: number, joined: () => Promise<Link>) => Promise<Link>) {
   const clock = testClock()
   const real = memory({ clock })
   const attempts: number[] = []
@@ -27,7 +27,7 @@ function world(connect: (attempt: number, joined: () => Promise<Link>) => Promis
   return { clock, layer, real, attempts, faults, report }
 }
 
-const connected = (parts: ReturnType<typeof world>): LayerConnection =>
+const connected = (parts: ReturnType<typeof unreliableLayer>): LayerConnection =>
   new LayerConnection({ ...parts, node: 'one' })
 /** What becomes of a call, as soon as it is known. */
 function outcome(call: Promise<unknown>): { readonly code: string } {
@@ -41,7 +41,9 @@ function outcome(call: Promise<unknown>): { readonly code: string } {
 
 // proves: layer-away
 test('a layer that is away at the start is 503 for 200 handshakes, without one connect for each', async () => {
-  const parts = world((attempt, joined) => (attempt < 4 ? Promise.reject(new Error('refused')) : joined()))
+  const parts = unreliableLayer((attempt, joined) =>
+    attempt < 4 ? Promise.reject(new Error('refused')) : joined(),
+  )
   const server = testServer({ layer: parts.layer, clock: parts.clock, report: parts.report })
   closeAfterTest(server)
   await settled()
@@ -56,7 +58,7 @@ test('a layer that is away at the start is 503 for 200 handshakes, without one c
 })
 
 test('attempts to connect come at most two seconds apart, and end with the server', async () => {
-  const parts = world(() => Promise.reject(new Error('refused')))
+  const parts = unreliableLayer(() => Promise.reject(new Error('refused')))
   const connection = connected(parts)
   await parts.clock.advance(20_000)
   const pauses = parts.attempts.slice(1).map((at, index) => at - (parts.attempts[index] ?? 0))
@@ -71,7 +73,7 @@ test('attempts to connect come at most two seconds apart, and end with the serve
 test('a layer that never answers fails each call in 2 seconds, and is asked again after 10', async () => {
   const late = Promise.withResolvers<Link>()
   const closed: string[] = []
-  const parts = world((attempt, joined) => (attempt === 1 ? late.promise : joined()))
+  const parts = unreliableLayer((attempt, joined) => (attempt === 1 ? late.promise : joined()))
   const connection = connected(parts)
   const taking = outcome(connection.take('key'))
   await parts.clock.advance(1_999)
@@ -89,7 +91,7 @@ test('a layer that never answers fails each call in 2 seconds, and is asked agai
 test('a link that comes too late changes neither the state nor the roster of the newer link', async () => {
   const heard: ((now: Health) => void)[] = []
   const late = Promise.withResolvers<Link>()
-  const parts = world((attempt, joined) => (attempt === 1 ? late.promise : joined()))
+  const parts = unreliableLayer((attempt, joined) => (attempt === 1 ? late.promise : joined()))
   const layer: Layer = {
     connect: (node, hooks) => (heard.push((now) => hooks.health(now)), parts.layer.connect(node, hooks)),
   }
@@ -104,7 +106,7 @@ test('a link that comes too late changes neither the state nor the roster of the
 
 test('calls that were made before the layer is there reach it in their order', async () => {
   const { promise: ready, resolve: connect } = Promise.withResolvers<void>()
-  const parts = world(async (_, joined) => (await ready, joined()))
+  const parts = unreliableLayer(async (_, joined) => (await ready, joined()))
   const connection = connected(parts)
   const other = await linkOf(parts.real, 'other')
   const heard: string[] = []
@@ -120,7 +122,7 @@ test('calls that were made before the layer is there reach it in their order', a
 
 test('a call whose time is over before the layer is there is not made when it is', async () => {
   const { promise: ready, resolve: connect } = Promise.withResolvers<void>()
-  const parts = world(async (_, joined) => (await ready, joined()))
+  const parts = unreliableLayer(async (_, joined) => (await ready, joined()))
   const connection = connected(parts)
   const putting = outcome(connection.put('key', new Uint8Array(1), 60_000))
   await parts.clock.advance(2_000)
@@ -212,7 +214,7 @@ test('a layer that goes down is reported once, and the roster stays as it was', 
 
 test('a server that is closed while it connects leaves no node behind', async () => {
   const { promise: ready, resolve: connect } = Promise.withResolvers<void>()
-  const parts = world(async (_, joined) => (await ready, joined()))
+  const parts = unreliableLayer(async (_, joined) => (await ready, joined()))
   const connection = connected(parts)
   const healths: Health[] = []
   await linkOf(parts.real, 'witness', (now) => void healths.push(now))
@@ -241,7 +243,7 @@ test('a server that closes twice leaves its layer once', async () => {
 
 test('a server that is closed while its layer refuses reports nothing, and connects no more', async () => {
   const { promise: away, reject: refuse } = Promise.withResolvers<Link>()
-  const parts = world(() => away)
+  const parts = unreliableLayer(() => away)
   const closing = connected(parts).close()
   refuse(new Error('refused'))
   await closing
@@ -250,7 +252,7 @@ test('a server that is closed while its layer refuses reports nothing, and conne
 })
 
 test('a layer that goes down after the server has closed is not reported', async () => {
-  const parts = world((_, joined) => joined())
+  const parts = unreliableLayer((_, joined) => joined())
   let tell: (now: Health) => void = () => {}
   const layer: Layer = {
     connect: (node, hooks) => {
@@ -266,7 +268,7 @@ test('a layer that goes down after the server has closed is not reported', async
 })
 
 test('a server closes though its layer never answers', async () => {
-  const parts = world(() => new Promise(() => {}))
+  const parts = unreliableLayer(() => new Promise(() => {}))
   const connection = connected(parts)
   const closing = outcome(connection.close())
   await parts.clock.advance(10_000)

@@ -5,28 +5,28 @@ import { settled, type TestClock } from '../../../src/testing/clock.ts'
 import { testClock, testServer, visit } from '../../../src/testing.ts'
 import { ada, byName, grace, type User } from '../support/members.ts'
 
-const hall = contract('/ws/hall', {
+const presenceContract = contract('/ws/hall', {
   server: { called: z.object({}) },
   audiences: ['staff'],
   grant: z.string(),
   presence: z.object({ name: z.string(), as: z.string() }),
 })
 
-/** What the people of a hall are at the moment: their roles, and the names under which their users are found. */
+/** What the people of a room are at the moment: their roles, and the names under which their users are found. */
 interface People {
   readonly roles: Record<string, string>
   readonly names: Record<string, string>
 }
 
-/** A hall whose people may change while they are inside. Ghosts are not shown; a broken one cannot be. */
-function hallOf({ roles, names }: People) {
+/** A room whose people may change while they are inside. Ghosts are not shown; a broken one cannot be. */
+function appWith({ roles, names }: People) {
   const found = (user: User): User => ({ ...user, name: names[user.id] ?? user.name })
   const auth: Authenticator<User> = async (request) => {
     const identity = await byName(request)
     return identity && { ...identity, renew: async () => ({ user: found(identity.user) }) }
   }
   return consumer(
-    hall,
+    presenceContract,
     {
       auth,
       lease: '60s',
@@ -43,9 +43,9 @@ function hallOf({ roles, names }: People) {
 }
 
 /** One node, or two that share a layer; people come by name and are asked about again together. */
-function house(nodes = ['here']) {
+function serversWithRoles(nodes = ['here']) {
   const people: People = { roles: {}, names: {} }
-  const room = hallOf(people)
+  const room = appWith(people)
   const clock: TestClock = testClock()
   const layer: Layer = memory({ clock })
   const faults: unknown[] = []
@@ -53,7 +53,7 @@ function house(nodes = ['here']) {
     testServer({ layer, clock, node, report: (error) => void faults.push(error) }),
   )
   const [here = testServer()] = servers
-  const come = (user: User, server = here) =>
+  const visitAs = (user: User, server = here) =>
     visit(room, {}, { headers: { 'x-test-user': user.name }, server }).finally(settled)
   const become = async (user: User, role: string) => {
     people.roles[user.id] = role
@@ -61,7 +61,7 @@ function house(nodes = ['here']) {
     await settled()
     return receipt
   }
-  return { ...people, clock, faults, here, there: servers[1] ?? here, come, become }
+  return { ...people, clock, faults, here, there: servers[1] ?? here, visitAs, become }
 }
 
 const seen = ({ members }: { readonly members: readonly { readonly info: unknown }[] }): readonly unknown[] =>
@@ -69,18 +69,18 @@ const seen = ({ members }: { readonly members: readonly { readonly info: unknown
 const one = (name: string, as: string): object => ({ name, as })
 
 test('a changed role is sent to all members, and its user keeps the place in the list', async () => {
-  const { come, become } = house()
-  const alice = await come(ada)
-  const bob = await come(grace)
+  const { visitAs, become } = serversWithRoles()
+  const alice = await visitAs(ada)
+  const bob = await visitAs(grace)
   await become(ada, 'owner')
   for (const visitor of [alice, bob])
     expect(seen(visitor)).toEqual([one('Ada', 'owner'), one('Grace', 'guest')])
 })
 
 test('another name under the same grant is seen as soon as a lease finds it', async () => {
-  const { names, clock, come } = house()
-  await come(ada)
-  const bob = await come(grace)
+  const { names, clock, visitAs } = serversWithRoles()
+  await visitAs(ada)
+  const bob = await visitAs(grace)
   names[ada.id] = 'Ada King'
   await clock.advance(60_000)
   expect(seen(bob)).toContainEqual(one('Ada King', 'guest'))
@@ -96,7 +96,7 @@ test('a name that a new credential brings is seen', async () => {
     return { user: { ...ada, name }, token: name, expires: new Date(began + minutes * 60_000) }
   }
   const room = consumer(
-    hall,
+    presenceContract,
     { auth, authorize: () => 'guest', presence: ({ user, grant }) => ({ name: user.name, as: grant }) },
     () => ({}),
   )
@@ -108,18 +108,18 @@ test('a name that a new credential brings is seen', async () => {
 })
 
 test('an answer with the same presence sends nothing', async () => {
-  const { clock, come } = house()
-  await come(ada)
-  const bob = await come(grace)
+  const { clock, visitAs } = serversWithRoles()
+  await visitAs(ada)
+  const bob = await visitAs(grace)
   const before = bob.members
   await clock.advance(120_000)
   expect(bob.members).toBe(before)
 })
 
 test('who is hidden, shown and hidden again is so at once, and sees the others all the while', async () => {
-  const { come, become } = house()
-  const alice = await come(ada)
-  const bob = await come(grace)
+  const { visitAs, become } = serversWithRoles()
+  const alice = await visitAs(ada)
+  const bob = await visitAs(grace)
   await become(ada, 'ghost')
   expect(seen(bob)).toEqual([one('Grace', 'guest')])
   expect(alice.members).toEqual(bob.members)
@@ -131,20 +131,20 @@ test('who is hidden, shown and hidden again is so at once, and sees the others a
 })
 
 test('who was hidden when they left is not shown for the grace of a reload', async () => {
-  const { clock, here, come, become } = house()
-  const alice = await come(ada)
+  const { clock, here, visitAs, become } = serversWithRoles()
+  const alice = await visitAs(ada)
   await become(ada, 'ghost')
   alice.leave()
   await alice.closed
-  expect(await here.group(hall).members()).toEqual([])
+  expect(await here.group(presenceContract).members()).toEqual([])
   await clock.advance(10_000)
-  expect(await here.group(hall).members()).toEqual([])
+  expect(await here.group(presenceContract).members()).toEqual([])
 })
 
 test('on another node a change, a hiding and a return are seen too', async () => {
-  const { there, come, become } = house(['here', 'there'])
-  await come(ada)
-  const bob = await come(grace, there)
+  const { there, visitAs, become } = serversWithRoles(['here', 'there'])
+  await visitAs(ada)
+  const bob = await visitAs(grace, there)
   await become(ada, 'owner')
   expect(seen(bob)).toContainEqual(one('Ada', 'owner'))
   await become(ada, 'ghost')
@@ -156,10 +156,10 @@ test('on another node a change, a hiding and a return are seen too', async () =>
 })
 
 test('a hidden visitor who is alone on their node sees who is on the others', async () => {
-  const { roles, there, come } = house(['here', 'there'])
+  const { roles, there, visitAs } = serversWithRoles(['here', 'there'])
   roles[ada.id] = 'ghost'
-  await come(grace, there)
-  const alice = await come(ada)
+  await visitAs(grace, there)
+  const alice = await visitAs(ada)
   expect(seen(alice)).toEqual([one('Grace', 'guest')])
 })
 
@@ -183,7 +183,7 @@ test.each([['here'], ['there']])(
       }
     }
     const room = consumer(
-      hall,
+      presenceContract,
       {
         auth,
         authorize: ({ user }) => names[user.tab] ?? user.tab,
@@ -224,9 +224,9 @@ test.each([
 ])(
   'a socket whose presence %s is closed, and then is not shown any more',
   async (_, role, code, reported) => {
-    const { clock, faults, come, become } = house()
-    const alice = await come(ada)
-    const bob = await come(grace)
+    const { clock, faults, visitAs, become } = serversWithRoles()
+    const alice = await visitAs(ada)
+    const bob = await visitAs(grace)
     expect(await become(ada, role)).toMatchObject({ closed: 1, changed: 0 })
     expect((await alice.closed).code).toBe(code)
     expect(faults).toHaveLength(reported)
@@ -236,17 +236,17 @@ test.each([
 )
 
 test('an audience follows the user too, under the same grant', async () => {
-  const { names, here, come, become } = house()
-  const alice = await come(ada)
+  const { names, here, visitAs, become } = serversWithRoles()
+  const alice = await visitAs(ada)
   names[ada.id] = 'Ada of staff'
   expect(await become(ada, 'guest')).toMatchObject({ closed: 0, changed: 0 })
-  await here.group(hall, {}, 'staff').send('called', {})
+  await here.group(presenceContract, {}, 'staff').send('called', {})
   expect(await alice.next('called')).toEqual({})
 })
 
 test('a banned user is seen no more at once, without the grace of a reload', async () => {
-  const { come, here } = house()
-  const [alice] = [await come(ada), await come(grace)]
+  const { visitAs, here } = serversWithRoles()
+  const [alice] = [await visitAs(ada), await visitAs(grace)]
   await here.revoke({ user: grace.id, reason: 'banned' })
   await settled()
   expect(alice.members.map(({ user }) => user)).toEqual([ada.id])

@@ -9,7 +9,7 @@ import type {
 } from '../../../src/core/groups/presence-message.ts'
 import { TimerQueue } from '../../../src/core/runtime/timer-queue.ts'
 import { settled, testClock } from '../../../src/testing/clock.ts'
-import { hall } from '../support/presence-servers.ts'
+import { presenceRoom } from '../support/presence-servers.ts'
 
 /** The presence of a group on node `a`, and what it sends to other nodes. */
 function group() {
@@ -35,7 +35,7 @@ function group() {
       },
       listBytes: 100_000,
     },
-    { address: groupAddress(hall, '', {}), life: 'p1.1', upTo: 1_000 },
+    { address: groupAddress(presenceRoom, '', {}), life: 'p1.1', upTo: 1_000 },
   )
   const enter = (user: string, socket = `socket of ${user}`): void =>
     presence.enter(socket, { user, info: {} })

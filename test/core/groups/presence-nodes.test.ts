@@ -5,7 +5,7 @@ import { memory } from '../../../src/index.ts'
 import { settled, testClock } from '../../../src/testing/clock.ts'
 import { testLayer, testServer } from '../../../src/testing.ts'
 import { changedLinks, linkOf } from '../../support/links.ts'
-import { come, comeRaw, hall, nodes, usersOf } from '../support/presence-servers.ts'
+import { visitAs, visitRaw, presenceRoom, serversOnOneLayer, usersOf } from '../support/presence-servers.ts'
 
 interface Sent {
   readonly from: string
@@ -44,14 +44,14 @@ const isA = (kind: PresenceMessage['kind'], from?: string) => (sent: Sent) =>
 describe('what is lost between nodes heals', () => {
   test('with the next change, when a change was lost', async () => {
     const { clock, losing, here, there } = lossy()
-    const zoe = await come(there, 'zoe')
+    const zoe = await visitAs(there, 'zoe')
     await clock.advance(1_000)
     losing.when = isA('d', 'here')
-    await come(here, 'ada')
+    await visitAs(here, 'ada')
     await settled()
     expect(usersOf(zoe.members)).toEqual(['zoe'])
     losing.when = () => false
-    await come(here, 'bob')
+    await visitAs(here, 'bob')
     await settled()
     expect(usersOf(zoe.members).toSorted()).toEqual(['ada', 'bob', 'zoe'])
   })
@@ -63,9 +63,9 @@ describe('what is lost between nodes heals', () => {
   ])('with the sign of its node, when %s was lost', async (_, when) => {
     const { clock, losing, here, there } = lossy()
     losing.when = when
-    await come(here, 'ada')
+    await visitAs(here, 'ada')
     await settled()
-    const zoe = await come(there, 'zoe')
+    const zoe = await visitAs(there, 'zoe')
     await settled()
     losing.when = () => false
     await clock.advance(36_000)
@@ -74,9 +74,9 @@ describe('what is lost between nodes heals', () => {
 
   test('with the sign of its node, when one part of a long answer was lost', async () => {
     const { clock, sent, losing, here, there } = lossy()
-    for (const user of ['ada', 'bob', 'cy']) await come(here, user, { about: 'x'.repeat(60_000) })
+    for (const user of ['ada', 'bob', 'cy']) await visitAs(here, user, { about: 'x'.repeat(60_000) })
     losing.when = ({ message }) => message.kind === 's' && message.part === 1
-    const zoe = await come(there, 'zoe')
+    const zoe = await visitAs(there, 'zoe')
     await settled()
     expect(sent.filter(isA('s', 'here')).map(({ message }) => message)).toMatchObject([
       { part: 0, parts: 3 },
@@ -91,13 +91,13 @@ describe('what is lost between nodes heals', () => {
 
   test('once more, when the answer to a lost change is lost too', async () => {
     const { clock, losing, here, there } = lossy()
-    const zoe = await come(there, 'zoe')
+    const zoe = await visitAs(there, 'zoe')
     await settled()
     losing.when = isA('d', 'here')
-    await come(here, 'ada')
+    await visitAs(here, 'ada')
     await settled()
     losing.when = isA('s', 'here')
-    await come(here, 'bob')
+    await visitAs(here, 'bob')
     await settled()
     losing.when = () => false
     await clock.advance(36_000)
@@ -107,13 +107,13 @@ describe('what is lost between nodes heals', () => {
 
 test('changes that come while an answer is under way are in order behind it', async () => {
   const { losing, here, there } = lossy()
-  const ada = await come(here, 'ada')
-  await come(here, 'bob')
+  const ada = await visitAs(here, 'ada')
+  await visitAs(here, 'bob')
   const { promise, resolve } = Promise.withResolvers<void>()
   losing.when = (sent) => (isA('s', 'here')(sent) ? promise : false)
-  const zoe = await come(there, 'zoe')
+  const zoe = await visitAs(there, 'zoe')
   await settled()
-  await come(here, 'cy')
+  await visitAs(here, 'cy')
   ada.leave()
   await settled()
   expect(usersOf(zoe.members)).toEqual(['zoe'])
@@ -124,23 +124,23 @@ test('changes that come while an answer is under way are in order behind it', as
 
 test('a restarted process with the name of a dead one shows no member of the dead one', async () => {
   const { layer, clock, sent, losing, here, there } = lossy()
-  const zoe = await come(there, 'zoe')
-  await come(here, 'ada')
+  const zoe = await visitAs(there, 'zoe')
+  await visitAs(here, 'ada')
   await settled()
   expect(zoe.count).toBe(2)
   // the dead one says nothing any more
   const dead = new Set(sent.filter(isA('d', 'here')).map(({ message }) => 'life' in message && message.life))
   losing.when = ({ message }) => 'life' in message && dead.has(message.life)
   const again = testServer({ layer, clock, node: 'here', report: () => {} })
-  await come(again, 'bob')
+  await visitAs(again, 'bob')
   await settled()
   expect(usersOf(zoe.members)).toEqual(['zoe', 'bob'])
 })
 
 test('a node that is silent for 90 s shows no members, also while it is in the roster', async () => {
   const { clock, losing, here, there } = lossy()
-  await come(here, 'ada')
-  const zoe = await come(there, 'zoe')
+  await visitAs(here, 'ada')
+  const zoe = await visitAs(there, 'zoe')
   await settled()
   losing.when = ({ from }) => from === 'here'
   await clock.advance(89_000)
@@ -154,32 +154,32 @@ test('a node that is silent for 90 s shows no members, also while it is in the r
 
 test('a room that is left and entered again is no old news to the others', async () => {
   const { clock, here, there } = lossy()
-  const zoe = await come(there, 'zoe')
-  for (const user of ['ada', 'bob', 'cy']) (await come(here, user)).leave()
+  const zoe = await visitAs(there, 'zoe')
+  for (const user of ['ada', 'bob', 'cy']) (await visitAs(here, user)).leave()
   await clock.advance(5_000)
   expect(usersOf(zoe.members)).toEqual(['zoe'])
-  await come(here, 'dan')
+  await visitAs(here, 'dan')
   await settled()
   expect(usersOf(zoe.members)).toEqual(['zoe', 'dan'])
 })
 
 test('what others see may hold any key, as deep as it likes', async () => {
-  const { here, there, clock } = nodes(['here', 'there'])
+  const { here, there, clock } = serversOnOneLayer(['here', 'there'])
   const info = { constructor: 'a', nested: JSON.parse(`${'['.repeat(70)}${']'.repeat(70)}`) as unknown }
-  await comeRaw(here, 'ada', { info })
-  await comeRaw(there, 'zoe')
+  await visitRaw(here, 'ada', { info })
+  await visitRaw(there, 'zoe')
   await clock.advance(1_000)
-  expect((await there.group(hall).members()).find(({ user }) => user === 'ada')?.info).toEqual(info)
+  expect((await there.group(presenceRoom).members()).find(({ user }) => user === 'ada')?.info).toEqual(info)
 })
 
 test('a join costs the other nodes the same bytes in a full room as in an empty one', async () => {
   const { clock, sent, here, there } = lossy()
-  for (const server of [here, there]) await come(server, 'zoe')
+  for (const server of [here, there]) await visitAs(server, 'zoe')
   await settled()
   const bytes: number[] = []
   for (let user = 100; user < 180; user++) {
     const before = sent.length
-    await come(here, `user-${user}`)
+    await visitAs(here, `user-${user}`)
     await clock.advance(50)
     const told = sent.slice(before)
     expect(told.map(({ message }) => message.kind)).toEqual(['d'])
@@ -192,17 +192,17 @@ test('a join costs the other nodes the same bytes in a full room as in an empty 
 
 test('many who come at once are told to the other nodes in a few messages', async () => {
   const { clock, sent, here, there } = lossy()
-  const zoe = await come(there, 'zoe')
+  const zoe = await visitAs(there, 'zoe')
   await settled()
-  await Promise.all(Array.from({ length: 150 }, (_, user) => come(here, `user-${user}`)))
+  await Promise.all(Array.from({ length: 150 }, (_, user) => visitAs(here, `user-${user}`)))
   await clock.advance(50)
   expect(sent.filter(isA('d', 'here')).length).toBeLessThanOrEqual(21)
   expect(zoe.count).toBe(151)
 })
 
 test('messages of a layer that are malformed are reported once a minute, and change nothing', async () => {
-  const { clock, layer, faults, here } = nodes()
-  const ada = await come(here, 'ada')
+  const { clock, layer, faults, here } = serversOnOneLayer()
+  const ada = await visitAs(here, 'ada')
   const stranger = await linkOf(layer, 'stranger')
   const texts = [
     'no JSON',
@@ -215,7 +215,7 @@ test('messages of a layer that are malformed are reported once a minute, and cha
     '{"kind":"?","node":"x","id":"1","group":"g","to":null,"page":{"after":null,"limit":0}}',
     '{"kind":"x","node":"x","life":"y.1","n":1}',
   ]
-  const topic = `presence/${groupAddress(hall, '', {}).key}`
+  const topic = `presence/${groupAddress(presenceRoom, '', {}).key}`
   for (const one of texts) await stranger.publish(topic, () => new TextEncoder().encode(one))
   await settled()
   expect(faults).toHaveLength(1)
@@ -230,15 +230,17 @@ test('messages of a layer that are malformed are reported once a minute, and cha
 })
 
 test('a version at the end of what is read, of whatever node, silences no other', async () => {
-  const { layer, faults, here, there } = nodes(['here', 'there'])
-  await come(here, 'ada')
-  const zoe = await come(there, 'zoe')
+  const { layer, faults, here, there } = serversOnOneLayer(['here', 'there'])
+  await visitAs(here, 'ada')
+  const zoe = await visitAs(there, 'zoe')
   const stranger = await linkOf(layer, 'stranger')
   const join = `[[{"user":"eve","info":{}},${2 ** 52}]]`
   const forged = `{"kind":"d","node":"stranger","life":"y.1","n":1,"join":${join},"leave":[]}`
-  await stranger.publish(`presence/${groupAddress(hall, '', {}).key}`, () => new TextEncoder().encode(forged))
+  await stranger.publish(`presence/${groupAddress(presenceRoom, '', {}).key}`, () =>
+    new TextEncoder().encode(forged),
+  )
   await settled()
-  await come(here, 'bob')
+  await visitAs(here, 'bob')
   await settled()
   // the changes of both nodes were malformed from then on
   expect(usersOf(zoe.members)).toEqual(expect.arrayContaining(['ada', 'bob', 'zoe']))
@@ -262,38 +264,38 @@ describe('a process without sockets', () => {
     away = false
     await clock.advance(2_000)
     if (here === undefined || there === undefined) throw new Error('two nodes were made')
-    expect(await there.group(hall).members()).toEqual([])
+    expect(await there.group(presenceRoom).members()).toEqual([])
     expect(here.connections).toBe(0)
   })
 
   test('asks all nodes, and has the same answer as they have', async () => {
-    const { here, there, worker } = nodes(['here', 'there', 'worker'])
-    for (const user of ['ada', 'bob']) await come(here, user)
-    for (const user of ['bob', 'cy']) await come(there, user)
-    expect(usersOf(await worker.group(hall).members()).toSorted()).toEqual(['ada', 'bob', 'cy'])
-    expect(await worker.group(hall).members({ limit: 2 })).toEqual([
+    const { here, there, worker } = serversOnOneLayer(['here', 'there', 'worker'])
+    for (const user of ['ada', 'bob']) await visitAs(here, user)
+    for (const user of ['bob', 'cy']) await visitAs(there, user)
+    expect(usersOf(await worker.group(presenceRoom).members()).toSorted()).toEqual(['ada', 'bob', 'cy'])
+    expect(await worker.group(presenceRoom).members({ limit: 2 })).toEqual([
       { user: 'ada', info: {} },
       { user: 'bob', info: {} },
     ])
-    expect(usersOf(await worker.group(hall).members({ after: 'ada', limit: 1 }))).toEqual(['bob'])
-    expect(usersOf(await worker.group(hall).members({ after: 'bob' }))).toEqual(['cy'])
+    expect(usersOf(await worker.group(presenceRoom).members({ after: 'ada', limit: 1 }))).toEqual(['bob'])
+    expect(usersOf(await worker.group(presenceRoom).members({ after: 'bob' }))).toEqual(['cy'])
   })
 
   test('is told no more than the page that it asks for', async () => {
     const { sent, here, there } = lossy()
-    for (let user = 100; user < 160; user++) await come(here, `user-${user}`)
-    await there.group(hall).members({ limit: 10 })
+    for (let user = 100; user < 160; user++) await visitAs(here, `user-${user}`)
+    await there.group(presenceRoom).members({ limit: 10 })
     const [answer] = sent.filter(isA('s', 'here'))
     expect(answer?.message).toMatchObject({ parts: 1, members: { length: 10 } })
   })
 
   test('waits a second for a node that does not answer, and no longer', async () => {
     const { clock, losing, here, there } = lossy()
-    await come(here, 'ada')
+    await visitAs(here, 'ada')
     losing.when = isA('s', 'here')
     let members: readonly unknown[] | null = null
     void there
-      .group(hall)
+      .group(presenceRoom)
       .members()
       .then((found) => (members = found))
     await clock.advance(999)
@@ -306,8 +308,8 @@ describe('a process without sockets', () => {
 test.each([[{ limit: 0 }], [{ limit: 1.5 }], [{ after: '' }], [{ after: 7 }], [{ before: 'ada' }], [null]])(
   'members(%j) is a TypeError',
   async (page) => {
-    const { here } = nodes()
-    await expect(here.group(hall).members(page as object)).rejects.toThrow(TypeError)
+    const { here } = serversOnOneLayer()
+    await expect(here.group(presenceRoom).members(page as object)).rejects.toThrow(TypeError)
   },
 )
 
@@ -332,24 +334,24 @@ describe.each([3_600_000, -3_600_000])('of two tabs on nodes whose clocks are %i
 
   test('the later one is seen, though its node did not know of the user when it came', async () => {
     const { clock, here, there } = shifted()
-    const first = await come(here, 'ada', tab('first'))
+    const first = await visitAs(here, 'ada', tab('first'))
     await clock.advance(1_000)
-    const second = await come(there, 'ada', tab('second'))
+    const second = await visitAs(there, 'ada', tab('second'))
     await clock.advance(1_000)
     expect([seen(first), seen(second)]).toEqual([[tab('second')], [tab('second')]])
-    const third = await come(here, 'ada', tab('third'))
+    const third = await visitAs(here, 'ada', tab('third'))
     await clock.advance(1_000)
     for (const one of [first, second, third]) expect(seen(one)).toEqual([tab('third')])
   })
 
   test('the later one is seen, though it came while the nodes did not reach each other', async () => {
     const { clock, layer, here, there } = shifted()
-    const first = await come(here, 'ada', tab('first'))
-    const zoe = await come(there, 'zoe', tab('zoe'))
+    const first = await visitAs(here, 'ada', tab('first'))
+    const zoe = await visitAs(there, 'zoe', tab('zoe'))
     await clock.advance(1_000)
     layer.cut('here')
     await clock.advance(20_000)
-    const second = await come(there, 'ada', tab('second'))
+    const second = await visitAs(there, 'ada', tab('second'))
     await clock.advance(5_000)
     expect([seen(first)[0], seen(second)[1]]).toEqual([tab('first'), tab('second')])
     layer.restore('here')
@@ -359,8 +361,8 @@ describe.each([3_600_000, -3_600_000])('of two tabs on nodes whose clocks are %i
 
   test('the first is seen again when the later one goes', async () => {
     const { clock, here, there } = shifted()
-    const first = await come(here, 'ada', tab('first'))
-    const second = await come(there, 'ada', tab('second'))
+    const first = await visitAs(here, 'ada', tab('first'))
+    const second = await visitAs(there, 'ada', tab('second'))
     await clock.advance(1_000)
     second.leave()
     await clock.advance(1_000)

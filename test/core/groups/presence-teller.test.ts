@@ -4,10 +4,10 @@ import { MemberTable, shownMember } from '../../../src/core/groups/member-table.
 import { PresenceTeller } from '../../../src/core/groups/presence-teller.ts'
 import { TimerQueue } from '../../../src/core/runtime/timer-queue.ts'
 import { testClock } from '../../../src/testing/clock.ts'
-import { hall } from '../support/presence-servers.ts'
+import { presenceRoom } from '../support/presence-servers.ts'
 
 /** A group with a client that speaks the protocol and one that gets bare messages, and what each was sent. */
-function told({ upTo = 4, listBytes = 1_000 } = {}) {
+function tellerWithTwoClients({ upTo = 4, listBytes = 1_000 } = {}) {
   const clock = testClock()
   const sent: Record<string, string[]> = { framed: [], bare: [] }
   const member = (id: 'framed' | 'bare') => ({
@@ -23,7 +23,7 @@ function told({ upTo = 4, listBytes = 1_000 } = {}) {
     timers: new TimerQueue(clock),
     listBytes,
   }
-  const teller = new PresenceTeller(context, { address: groupAddress(hall, '', {}), table, upTo })
+  const teller = new PresenceTeller(context, { address: groupAddress(presenceRoom, '', {}), table, upTo })
   const enter = (user: string, info: unknown = {}): void => {
     table.set('b', shownMember({ user, info }, 1))
     teller.changed()
@@ -39,7 +39,7 @@ function told({ upTo = 4, listBytes = 1_000 } = {}) {
 }
 
 test('a socket of bare messages is sent no presence', () => {
-  const { sent, enter } = told()
+  const { sent, enter } = tellerWithTwoClients()
   enter('ada')
   expect(sent['framed']).toHaveLength(1)
   expect(sent['bare']).toEqual([])
@@ -47,7 +47,7 @@ test('a socket of bare messages is sent no presence', () => {
 
 test('a list beyond its bounds becomes a number with the change that exceeds them', () => {
   for (const bounds of [{ upTo: 1 }, { listBytes: 40 }]) {
-    const { sent, enter } = told(bounds)
+    const { sent, enter } = tellerWithTwoClients(bounds)
     enter('ada')
     enter('bob', 'x'.repeat(40))
     expect(sent['framed']?.at(-1)).toBe('{"op":"presence","in":"/ws/hall","count":2}')
@@ -55,7 +55,7 @@ test('a list beyond its bounds becomes a number with the change that exceeds the
 })
 
 test('the number is sent when it has changed, and the list returns only to a group that is small enough', async () => {
-  const { clock, sent, enter, leave, counts } = told()
+  const { clock, sent, enter, leave, counts } = tellerWithTwoClients()
   for (const user of ['ada', 'bob', 'cy', 'dan', 'eve']) enter(user)
   expect(counts()).toHaveLength(1)
   enter('eve', 'changed')

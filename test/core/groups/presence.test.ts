@@ -8,8 +8,12 @@ import { testServer, visit } from '../../../src/testing.ts'
 import { ada, byName, grace, mallory, type User } from '../support/members.ts'
 import { changedLinks } from '../../support/links.ts'
 
-const hall = contract('/ws/hall', { presence: z.any() })
-const entering = consumer(hall, { auth: byName, presence: ({ user }) => ({ name: user.name }) }, () => ({}))
+const presenceRoom = contract('/ws/hall', { presence: z.any() })
+const entering = consumer(
+  presenceRoom,
+  { auth: byName, presence: ({ user }) => ({ name: user.name }) },
+  () => ({}),
+)
 const names = (members: readonly { readonly user: string }[]): readonly string[] =>
   members.map(({ user }) => user)
 
@@ -19,7 +23,7 @@ test.each([
 ])('someone whose presence %s is refused, and the others are seen as before', async (_, bad) => {
   const server = testServer({ report: () => {} })
   const mixed = consumer(
-    hall,
+    presenceRoom,
     { auth: byName, presence: ({ user }) => (user.id === mallory.id ? bad : { name: user.name }) },
     () => ({}),
   )
@@ -52,14 +56,14 @@ test('a peer that goes while the layer is asked is never seen', async () => {
     },
     { message: () => {}, ended: () => {} },
   )
-  const knocking = runAdmission(entering, { handshake, host })
+  const admission = runAdmission(entering, { handshake, host })
   await settled()
   clientSide.cut()
   answer()
-  await knocking
+  await admission
   const alice = await visit(entering, {}, { user: ada, server })
   expect(names(alice.members)).toEqual([ada.id])
-  expect(names(await server.group(hall).members())).toEqual([ada.id])
+  expect(names(await server.group(presenceRoom).members())).toEqual([ada.id])
 })
 
 test('a socket that comes in just when a question about the room ends is shown', async () => {
@@ -70,7 +74,7 @@ test('a socket that comes in just when a question about the room ends is shown',
     testServer({ layer, clock, node: 'there' }),
   ]
   const bob = await visit(entering, {}, { user: grace, server: there })
-  const found = here.group(hall).members()
+  const found = here.group(presenceRoom).members()
   await clock.advance(5)
   // the answer of the other node is there: the question ends at the next look
   const looking = clock.advance(10)
@@ -78,7 +82,7 @@ test('a socket that comes in just when a question about the room ends is shown',
   await looking
   expect(names(await found)).toContain(grace.id)
   await settled()
-  expect(names(await here.group(hall).members())).toContain(ada.id)
+  expect(names(await here.group(presenceRoom).members())).toContain(ada.id)
   expect(names(bob.members)).toContain(ada.id)
   expect(names(alice.members)).toContain(ada.id)
 })
@@ -87,7 +91,10 @@ test('two who ask at once get the same answer', async () => {
   const layer = memory()
   const [here, there] = [testServer({ layer, node: 'here' }), testServer({ layer, node: 'there' })]
   await visit(entering, {}, { user: grace, server: there })
-  const [one, other] = await Promise.all([here.group(hall).members(), here.group(hall).members()])
+  const [one, other] = await Promise.all([
+    here.group(presenceRoom).members(),
+    here.group(presenceRoom).members(),
+  ])
   expect(names(one)).toEqual([grace.id])
   expect(names(other)).toEqual([grace.id])
 })
@@ -101,7 +108,7 @@ test('a room that everybody has left is forgotten once the grace is over', async
   alice.leave()
   again.leave()
   await clock.advance(4_999)
-  expect(names(await server.group(hall).members())).toEqual([ada.id])
+  expect(names(await server.group(presenceRoom).members())).toEqual([ada.id])
   await clock.advance(1)
   expect([...topics].filter((topic) => topic.startsWith('presence/'))).toEqual([])
 })
@@ -129,7 +136,7 @@ test('a layer that cannot subscribe to presence lets no socket in, not even in p
   const auth: Authenticator<User> = byName
   await expect(
     visit(
-      consumer(hall, { auth, presence: () => ({}) }, () => ({})),
+      consumer(presenceRoom, { auth, presence: () => ({}) }, () => ({})),
       {},
       { user: ada, server },
     ),
@@ -173,7 +180,7 @@ function hooked(
 test('a socket with presence null is inside, hears the others and is not shown', async () => {
   const server = testServer()
   const discreet = consumer(
-    hall,
+    presenceRoom,
     { auth: byName, presence: ({ user }) => (user.id === grace.id ? null : { name: user.name }) },
     () => ({}),
   )

@@ -17,7 +17,7 @@ import { changedLinks } from '../../support/links.ts'
 const desk = contract('/ws/desk', { client: {}, calls: {} })
 
 /** Everybody is user 7 of the tenant that a header names; who is asked again has the right to stay or has not. */
-function world({ remembered = 10_000 } = {}) {
+function serversOfTenants({ remembered = 10_000 } = {}) {
   const clock = testClock()
   // so many entries in a log, instead of the thousands of a real one
   const layer = changedLinks(memory({ clock }), (link) => ({
@@ -46,7 +46,7 @@ function world({ remembered = 10_000 } = {}) {
       return {}
     },
   )
-  const made = (node: string): Server =>
+  const makeServer = (node: string): Server =>
     testServer({
       clock,
       layer,
@@ -56,33 +56,34 @@ function world({ remembered = 10_000 } = {}) {
       // every identity is one of `auth`
       tenant: ({ user }: Identity<unknown>) => (user as { readonly org: string }).org,
     })
-  const come = (server: Server, org: string) => visit(room, {}, { headers: { 'x-org': org }, server })
-  return { clock, events, asked, servers, made, come }
+  const visitAsUserOf = (server: Server, org: string) =>
+    visit(room, {}, { headers: { 'x-org': org }, server })
+  return { clock, events, asked, servers, makeServer, visitAsUserOf }
 }
 
 test('a tenant revokes its own user on every node, not the user of that name in another tenant', async () => {
-  const { made, come, events } = world()
-  const [one, two] = [made('one'), made('two')]
-  const inside = [
-    await come(one, 'red'),
-    await come(two, 'red'),
-    await come(one, 'blue'),
-    await come(two, 'blue'),
+  const { makeServer, visitAsUserOf, events } = serversOfTenants()
+  const [one, two] = [makeServer('one'), makeServer('two')]
+  const visitors = [
+    await visitAsUserOf(one, 'red'),
+    await visitAsUserOf(two, 'red'),
+    await visitAsUserOf(one, 'blue'),
+    await visitAsUserOf(two, 'blue'),
   ]
   expect(await one.tenant('red').revoke({ user: '7', reason: 'banned' })).toMatchObject({ closed: 2 })
-  expect((await inside[1]?.closed)?.code).toBe(4403)
-  for (const server of [one, two, made('late')]) {
-    await expect(come(server, 'red')).rejects.toMatchObject({ status: 403, code: 'revoked' })
-    await expect(come(server, 'blue')).resolves.toBeDefined()
+  expect((await visitors[1]?.closed)?.code).toBe(4403)
+  for (const server of [one, two, makeServer('late')]) {
+    await expect(visitAsUserOf(server, 'red')).rejects.toMatchObject({ status: 403, code: 'revoked' })
+    await expect(visitAsUserOf(server, 'blue')).resolves.toBeDefined()
   }
   expect(events).toContainEqual(expect.objectContaining({ type: 'revoked', subject: '7', tenant: 'red' }))
 })
 
 test('a handler reaches users of its own tenant alone, and sessions wherever they are', async () => {
-  const { made, come, servers } = world()
-  const server = made('one')
-  await come(server, 'red')
-  const other = await come(server, 'blue')
+  const { makeServer, visitAsUserOf, servers } = serversOfTenants()
+  const server = makeServer('one')
+  await visitAsUserOf(server, 'red')
+  const other = await visitAsUserOf(server, 'blue')
   expect(await servers['red']?.revoke({ user: '7', reason: 'left the company' })).toMatchObject({ closed: 1 })
   expect(server.connections).toBe(1)
   const session = { session: 'session of blue', reason: 'signed out' }
@@ -91,52 +92,52 @@ test('a handler reaches users of its own tenant alone, and sessions wherever the
 })
 
 test('a session that moves to another tenant is no less revoked there', async () => {
-  const { made, come } = world()
-  const server = made('one')
-  await come(server, 'red/s1')
+  const { makeServer, visitAsUserOf } = serversOfTenants()
+  const server = makeServer('one')
+  await visitAsUserOf(server, 'red/s1')
   await server.tenant('red').revoke({ user: '7', session: 's1', reason: 'signed out' })
-  await expect(come(server, 'blue/s1')).rejects.toMatchObject({ status: 401, code: 'revoked' })
+  await expect(visitAsUserOf(server, 'blue/s1')).rejects.toMatchObject({ status: 401, code: 'revoked' })
 })
 
 test('a ban by the server itself holds everywhere, also after a later one of one tenant', async () => {
-  const { made, come, clock } = world()
-  const server = made('one')
-  await come(server, 'red')
-  await come(server, 'blue')
+  const { makeServer, visitAsUserOf, clock } = serversOfTenants()
+  const server = makeServer('one')
+  await visitAsUserOf(server, 'red')
+  await visitAsUserOf(server, 'blue')
   expect(await server.revoke({ user: '7', reason: 'banned' })).toMatchObject({ closed: 2 })
   await clock.advance(1)
   await server.tenant('red').revoke({ user: '7', reason: 'banned here too' })
   for (const org of ['red', 'blue'])
-    await expect(come(server, org)).rejects.toMatchObject({ status: 403, code: 'revoked' })
+    await expect(visitAsUserOf(server, org)).rejects.toMatchObject({ status: 403, code: 'revoked' })
 })
 
 test('a word about one user of a session takes the place of no word about all of it', async () => {
-  const { made, come, clock } = world()
-  const server = made('one')
+  const { makeServer, visitAsUserOf, clock } = serversOfTenants()
+  const server = makeServer('one')
   await server.revoke({ session: 's1', reason: 'signed out' })
   await clock.advance(1)
   await server.revoke({ session: 's1', user: 'somebody else', reason: 'signed out' })
-  await expect(come(server, 'red/s1')).rejects.toMatchObject({ status: 401, code: 'revoked' })
+  await expect(visitAsUserOf(server, 'red/s1')).rejects.toMatchObject({ status: 401, code: 'revoked' })
 })
 
 test('a recheck of a tenant asks about its own user, also when it overtakes a handshake', async () => {
-  const { made, come, asked } = world()
-  const server = made('one')
-  await come(server, 'red')
-  await come(server, 'blue')
+  const { makeServer, visitAsUserOf, asked } = serversOfTenants()
+  const server = makeServer('one')
+  await visitAsUserOf(server, 'red')
+  await visitAsUserOf(server, 'blue')
   asked.length = 0
   await server.tenant('red').recheck({ user: '7' })
   expect(asked).toEqual(['red recheck'])
   asked.length = 0
   // as `why` is noted in the same millisecond, a user who comes in now was overtaken
-  await come(server, 'blue')
+  await visitAsUserOf(server, 'blue')
   await settled()
   expect(asked).toEqual(['blue open'])
 })
 
 test('a tenant alone names no user, and a misspelt name matches no user', async () => {
-  const { made } = world()
-  const red = made('one').tenant('red')
+  const { makeServer } = serversOfTenants()
+  const red = makeServer('one').tenant('red')
   const empty = {} as { user: string }
   const misspelt = { usre: '7' } as unknown as { user: string }
   await expect(red.revoke({ ...empty, reason: 'x' })).rejects.toThrow('needs a user')
@@ -146,12 +147,15 @@ test('a tenant alone names no user, and a misspelt name matches no user', async 
 })
 
 test('sign-outs push no ban out of what a later node reads', async () => {
-  const { made, come } = world({ remembered: 10 })
-  const server = made('one')
+  const { makeServer, visitAsUserOf } = serversOfTenants({ remembered: 10 })
+  const server = makeServer('one')
   await server.revoke({ user: '7', reason: 'banned' })
   for (let count = 0; count < 11; count++)
     await server.revoke({ session: `session ${count}`, reason: 'signed out' })
-  await expect(come(made('late'), 'red')).rejects.toMatchObject({ status: 403, code: 'revoked' })
+  await expect(visitAsUserOf(makeServer('late'), 'red')).rejects.toMatchObject({
+    status: 403,
+    code: 'revoked',
+  })
 })
 
 // proves: tenant-name

@@ -17,7 +17,7 @@ function textOf(error: unknown): string {
   }
 }
 
-function world(what: () => true = away) {
+function serverWithFaults(what: () => true = away) {
   const clock = testClock()
   const reports: string[] = []
   let denied = 0
@@ -27,24 +27,24 @@ function world(what: () => true = away) {
     on: ({ type }) => void (denied += type === 'denied' ? 1 : 0),
   })
   const asking: Authenticator<null> = async () => (what() ? null : null)
-  const inside = {
+  const endpoints = {
     rule: consumer(lines, { auth: byName, authorize: what }, () => ({ message: () => {} })),
     authenticator: consumer(lines, { auth: asking }, () => ({ message: () => {} })),
     fine: consumer(lines, { auth: anyone }, () => ({ message: () => {} })),
   }
-  const knock = async (times: number, kind: keyof typeof inside): Promise<void> => {
+  const visitRepeatedly = async (times: number, kind: keyof typeof endpoints): Promise<void> => {
     for (let count = 0; count < times; count++)
-      await visit(inside[kind], {}, { headers: { 'x-test-user': ada.name }, server }).catch(() => {})
+      await visit(endpoints[kind], {}, { headers: { 'x-test-user': ada.name }, server }).catch(() => {})
   }
-  return { clock, server, reports, knock, denied: () => denied }
+  return { clock, server, reports, visitRepeatedly, denied: () => denied }
 }
 
 // proves: log-flood
 test.each(['rule', 'authenticator'] as const)(
   'a %s that fails at 1,000 handshakes is reported once, and once a minute with a count',
   async (kind) => {
-    const { clock, server, reports, knock, denied } = world()
-    await knock(1_000, kind)
+    const { clock, server, reports, visitRepeatedly, denied } = serverWithFaults()
+    await visitRepeatedly(1_000, kind)
     // each handshake is an event of its own, as before
     expect(denied()).toBe(1_000)
     // it was 1,000
@@ -52,22 +52,22 @@ test.each(['rule', 'authenticator'] as const)(
     await clock.advance(60_000)
     expect(reports).toHaveLength(2)
     expect(reports[1]).toContain('(999 more within a minute): Error: the database is away')
-    await knock(3, kind)
+    await visitRepeatedly(3, kind)
     await clock.advance(60_000)
     expect(reports[2]).toContain('(3 more within a minute)')
     await clock.advance(60_000)
     expect([reports.length, server[serverContext].repeatedFaults.size]).toEqual([3, 0])
-    await knock(1, kind)
+    await visitRepeatedly(1, kind)
     expect(reports).toHaveLength(4)
   },
 )
 
 test('two causes are told apart, and 1,000 errors whose texts all differ are told of as 33', async () => {
   let count = 0
-  const { clock, server, reports, knock } = world(() => {
+  const { clock, server, reports, visitRepeatedly } = serverWithFaults(() => {
     throw new Error(`request ${count++}`)
   })
-  await knock(1_000, 'rule')
+  await visitRepeatedly(1_000, 'rule')
   expect([reports.length, server[serverContext].repeatedFaults.size]).toEqual([33, 33])
   await clock.advance(60_000)
   expect(reports).toHaveLength(34)
@@ -77,7 +77,7 @@ test('two causes are told apart, and 1,000 errors whose texts all differ are tol
 })
 
 test('a fault of one place is reported beside 40 a minute of another whose texts all differ', async () => {
-  const { clock, server, reports } = world()
+  const { clock, server, reports } = serverWithFaults()
   const { repeatedFaults } = server[serverContext]
   for (let minute = 0; minute < 3; minute++) {
     for (let count = 0; count < 40; count++)
@@ -90,7 +90,7 @@ test('a fault of one place is reported beside 40 a minute of another whose texts
 })
 
 test('errors of 1,000 places are told of as 65', () => {
-  const { server, reports } = world()
+  const { server, reports } = serverWithFaults()
   const { repeatedFaults } = server[serverContext]
   for (let count = 0; count < 1_000; count++) repeatedFaults.tell(new Error(`${count}`), `place ${count}`)
   expect([reports.length, repeatedFaults.size]).toEqual([65, 65])
@@ -110,10 +110,10 @@ test.each([
   ['a symbol for a name', symbolNamed],
   ['getters that throw', unreadable],
 ])('an error with %s that a rule throws refuses the handshake, and is reported', async (_, thrown) => {
-  const { server, reports, knock, denied } = world(() => {
+  const { server, reports, visitRepeatedly, denied } = serverWithFaults(() => {
     throw thrown
   })
-  await knock(2, 'rule')
+  await visitRepeatedly(2, 'rule')
   // the first was an unhandled rejection, which ends a process
   expect([denied(), server[serverContext].repeatedFaults.size]).toEqual([2, 1])
   expect(reports).toHaveLength(1)

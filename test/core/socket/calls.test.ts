@@ -21,7 +21,7 @@ const desk = contract(path, {
 })
 
 /** A desk whose calls are answered as a test says, and what it has heard. */
-function world(
+function serverWithCalls(
   double: (input: { n: number }, signal: AbortSignal) => unknown = ({ n }) => ({ n: 2 * n }),
   note: () => Promise<void> | void = () => {},
 ) {
@@ -70,7 +70,7 @@ const untilAborted = (_: unknown, signal: AbortSignal): Promise<never> =>
   new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)))
 
 test('a message or call that the contract lacks is invalid, and no fault of the server', async () => {
-  const { faults, server, open } = world()
+  const { faults, server, open } = serverWithCalls()
   const { frames, send } = await speak(open, server)
   await send({ op: 'msg', type: 'nonsense', id: '1', data: {} })
   for (const type of ['nonsense', 'constructor']) await send({ ...call(type), type })
@@ -79,7 +79,7 @@ test('a message or call that the contract lacks is invalid, and no fault of the 
 })
 
 test('a frame for a path that is not open is refused, and the socket stays', async () => {
-  const { faults, server, open } = world()
+  const { faults, server, open } = serverWithCalls()
   const { frames, send } = await speak(open, server)
   for (const elsewhere of ['/ws/other', '', 5, null]) await send({ ...call('1'), in: elsewhere })
   expect(frames).toEqual(Array.from({ length: 4 }, () => invalid('1')))
@@ -88,7 +88,7 @@ test('a frame for a path that is not open is refused, and the socket stays', asy
 
 test('the end of a message with the id of a call leaves the call to be cancelled', async () => {
   const { promise: noted, resolve: note } = Promise.withResolvers<void>()
-  const { server, open } = world(untilAborted, () => noted)
+  const { server, open } = serverWithCalls(untilAborted, () => noted)
   const { frames, send } = await speak(open, server)
   await send({ op: 'msg', type: 'note', id: '1', data: {} })
   await send(call('1'))
@@ -99,7 +99,7 @@ test('the end of a message with the id of a call leaves the call to be cancelled
 })
 
 test('input that does not fit its schema reaches no handler', async () => {
-  const { asked, server, open } = world()
+  const { asked, server, open } = serverWithCalls()
   const { frames, send } = await speak(open, server)
   for (const data of [{ n: '21' }, null]) await send(call('1', data))
   expect(frames).toEqual([invalid('1'), invalid('1')])
@@ -108,7 +108,7 @@ test('input that does not fit its schema reaches no handler', async () => {
 
 test('the id of a call under way is not given to another, and is free again once it is answered', async () => {
   const { promise: held, resolve: release } = Promise.withResolvers<void>()
-  const { asked, server, open } = world(async ({ n }) => (await held, { n: 2 * n }))
+  const { asked, server, open } = serverWithCalls(async ({ n }) => (await held, { n: 2 * n }))
   const { frames, send } = await speak(open, server)
   await send(call('1'))
   await send(call('1', { n: 1 }))
@@ -121,7 +121,7 @@ test('the id of a call under way is not given to another, and is free again once
 })
 
 test('an asynchronous schema of a call ends its socket, and not the process', async () => {
-  const { faults, server } = world()
+  const { faults, server } = serverWithCalls()
   const input = z.object({ n: z.number().refine(async () => true) })
   const late = contract(path, { calls: { double: { input, output: z.object({}) } } })
   const asking = consumer(late, { auth: anyone }, () => ({ calls: { double: () => ({}) } }))
@@ -132,7 +132,7 @@ test('an asynchronous schema of a call ends its socket, and not the process', as
 })
 
 test('an answer that does not fit its contract is found out in tests', async () => {
-  const { faults, server, open } = world(() => ({ n: 'many' }))
+  const { faults, server, open } = serverWithCalls(() => ({ n: 'many' }))
   const { ended, send } = await speak(open, server)
   await send(call('1'))
   expect(ended).toEqual([1011])
@@ -140,14 +140,14 @@ test('an answer that does not fit its contract is found out in tests', async () 
 })
 
 test('outside of tests no answer is checked: it costs time, and no attacker chooses it', async () => {
-  const { open } = world(() => ({ n: 'many' }))
+  const { open } = serverWithCalls(() => ({ n: 'many' }))
   const { frames, send } = await speak(open, testServer({ checkOutgoing: false }))
   await send(call('1'))
   expect(frames).toEqual([{ op: 'ok', in: path, id: '1', data: { n: 'many' } }])
 })
 
 test('what a handler throws because its call was cancelled is no fault', async () => {
-  const { faults, server, open } = world(untilAborted)
+  const { faults, server, open } = serverWithCalls(untilAborted)
   const { frames, send } = await speak(open, server)
   await send(call('1'))
   await send({ op: 'cancel', id: '1' })
@@ -157,7 +157,7 @@ test('what a handler throws because its call was cancelled is no fault', async (
 
 test('a cancelled call whose handler goes on is answered 499, and its result is dropped', async () => {
   const { promise: held, resolve: release } = Promise.withResolvers<void>()
-  const { asked, faults, server, open } = world(async ({ n }) => (await held, { n: 2 * n }))
+  const { asked, faults, server, open } = serverWithCalls(async ({ n }) => (await held, { n: 2 * n }))
   const { frames, send } = await speak(open, server)
   await send(call('1'))
   await send(call('2', { n: 2 }))
@@ -175,7 +175,7 @@ test('a cancelled call whose handler goes on is answered 499, and its result is 
 })
 
 test('a call that its peer has left behind is neither a fault nor a refused message', async () => {
-  const { faults, told, server, open } = world(untilAborted)
+  const { faults, told, server, open } = serverWithCalls(untilAborted)
   const { clientSide, send } = await speak(open, server)
   await send(call('1'))
   clientSide.cut()
@@ -184,7 +184,7 @@ test('a call that its peer has left behind is neither a fault nor a refused mess
 })
 
 test('a message without an id is not answered', async () => {
-  const { server, open } = world()
+  const { server, open } = serverWithCalls()
   const { frames, send } = await speak(open, server)
   await send({ op: 'msg', type: 'note', data: {} })
   await send({ op: 'msg', type: 'note', id: '1', data: {} })

@@ -24,13 +24,13 @@ const notes = contract('/ws/notes/:id', {
   grant: z.object({ canWrite: z.boolean() }),
 })
 
-/** For doors that take their time. */
+/** For questions that take their time. */
 const aDay = 86_400_000
 
 type Token = Omit<Identity<User>, 'expires'> & { readonly minutes: number }
 
 /** People with tokens that run out, in a place whose rights can change. */
-function world(handshakeMs = 5_000) {
+function serverWithExpiringTokens(handshakeMs = 5_000) {
   const clock = testClock()
   const began = clock.now()
   const tokens = new Map<string, Token>()
@@ -75,7 +75,7 @@ function world(handshakeMs = 5_000) {
   closeAfterTest(server)
   const asks: Ask[] = []
   /** Comes in with one token and answers questions with others, in order. */
-  const come = (first: string, ...next: readonly string[]) => {
+  const visitWithTokens = (first: string, ...next: readonly string[]) => {
     const answers = [...next]
     const refresh = (ask: Ask): string | null => {
       asks.push(ask)
@@ -97,14 +97,14 @@ function world(handshakeMs = 5_000) {
     faults,
     server,
     asks,
-    come,
+    visitWithTokens,
   }
 }
 
-test('a new credential lets a socket live on, and both doors are asked with it', async () => {
-  const { clock, tokens, come, asks, asked, requests, events } = world()
+test('a new credential lets a socket live on, and is authenticated and authorized', async () => {
+  const { clock, tokens, visitWithTokens, asks, asked, requests, events } = serverWithExpiringTokens()
   tokens.set('old', { user: ada, minutes: 10 }).set('new', { user: ada, minutes: 20 })
-  const alice = await come('old', 'new')
+  const alice = await visitWithTokens('old', 'new')
   await clock.advance(10 * 60_000 - 30_001)
   expect(asks).toEqual([])
   await clock.advance(1)
@@ -122,9 +122,9 @@ test('a new credential lets a socket live on, and both doors are asked with it',
 })
 
 test('a new credential may have no end', async () => {
-  const { clock, tokens, come, asks, events } = world()
+  const { clock, tokens, visitWithTokens, asks, events } = serverWithExpiringTokens()
   tokens.set('old', { user: ada, minutes: 10 }).set('new', { user: ada, minutes: Infinity })
-  const alice = await come('old', 'new')
+  const alice = await visitWithTokens('old', 'new')
   await clock.advance(60 * 60_000)
   expect(alice.refreshes).toEqual([{ op: 'auth', nonce: asks[0]?.nonce, dropped: [] }])
   expect(events).toContainEqual(expect.objectContaining({ type: 'refreshed', expires: null }))
@@ -132,9 +132,9 @@ test('a new credential may have no end', async () => {
 })
 
 test('while an answer is looked at nothing else is asked', async () => {
-  const { clock, tokens, come, asks, state, waiting } = world(aDay)
+  const { clock, tokens, visitWithTokens, asks, state, waiting } = serverWithExpiringTokens(aDay)
   tokens.set('old', { user: ada, minutes: 10 }).set('new', { user: ada, minutes: 20 })
-  const alice = await come('old', 'new')
+  const alice = await visitWithTokens('old', 'new')
   state.slow = true
   await clock.advance(10 * 60_000 - 1)
   expect(asks).toHaveLength(1)
@@ -144,9 +144,9 @@ test('while an answer is looked at nothing else is asked', async () => {
 })
 
 test('the question comes at half of a life that is shorter than a minute', async () => {
-  const { clock, tokens, come, asks } = world()
+  const { clock, tokens, visitWithTokens, asks } = serverWithExpiringTokens()
   tokens.set('short', { user: ada, minutes: 0.5 })
-  await come('short')
+  await visitWithTokens('short')
   await clock.advance(14_999)
   expect(asks).toEqual([])
   await clock.advance(1)
@@ -154,9 +154,9 @@ test('the question comes at half of a life that is shorter than a minute', async
 })
 
 test('a client that does not answer is asked again at half of the rest, and closed at the end', async () => {
-  const { clock, tokens, come, asks } = world()
+  const { clock, tokens, visitWithTokens, asks } = serverWithExpiringTokens()
   tokens.set('old', { user: ada, minutes: 10 })
-  const alice = await come('old')
+  const alice = await visitWithTokens('old')
   await clock.advance(10 * 60_000 - 1)
   expect(asks.map(({ withinMs }) => withinMs)).toEqual([30_000, 15_000, 7_500, 3_750, 1_875, 937])
   expect(new Set(asks.map(({ nonce }) => nonce)).size).toBe(asks.length)
@@ -172,14 +172,14 @@ test.each([
   ['one that ends no later', 'same', 'not-later'],
   ['one that has expired', 'past', 'not-later'],
 ])('%s is refused, and changes nothing', async (_what, name, code) => {
-  const { clock, tokens, come, asks, asked, events } = world()
+  const { clock, tokens, visitWithTokens, asks, asked, events } = serverWithExpiringTokens()
   tokens
     .set('old', { user: ada, minutes: 10 })
     .set('foreign', { user: grace, minutes: 20 })
     .set('elsewhere', { user: ada, minutes: 20, scopes: ['another tenant'] })
     .set('same', { user: ada, minutes: 10 })
     .set('past', { user: ada, minutes: 5 })
-  const alice = await come('old', name)
+  const alice = await visitWithTokens('old', name)
   await clock.advance(10 * 60_000 - 30_000)
   expect(alice.refreshes).toEqual([
     { op: 'auth', nonce: asks[0]?.nonce, refused: expect.objectContaining({ status: 401, code }) },
@@ -193,9 +193,9 @@ test.each([
 
 // proves: refresh
 test('a question is good for one answer: a replayed or unasked answer is refused', async () => {
-  const { clock, tokens, come, asks, requests } = world()
+  const { clock, tokens, visitWithTokens, asks, requests } = serverWithExpiringTokens()
   tokens.set('old', { user: ada, minutes: 10 }).set('new', { user: ada, minutes: 20 })
-  const alice = await come('old', 'new')
+  const alice = await visitWithTokens('old', 'new')
   alice.raw(JSON.stringify({ op: 'auth', nonce: 'guessed', token: 'new' }))
   await clock.advance(10 * 60_000 - 30_000)
   alice.raw(JSON.stringify({ op: 'auth', nonce: asks[0]?.nonce, token: 'new' }))
@@ -205,9 +205,9 @@ test('a question is good for one answer: a replayed or unasked answer is refused
 })
 
 test('a flood of answers without a question is a flood of messages', async () => {
-  const { clock, tokens, come } = world()
+  const { clock, tokens, visitWithTokens } = serverWithExpiringTokens()
   tokens.set('old', { user: ada, minutes: 10 })
-  const alice = await come('old')
+  const alice = await visitWithTokens('old')
   for (let second = 0; second < 11; second++) {
     for (let count = 0; count < 200; count++) alice.raw('{"op":"auth","nonce":"guessed","token":"new"}')
     await clock.advance(1_000)
@@ -216,9 +216,9 @@ test('a flood of answers without a question is a flood of messages', async () =>
 })
 
 test('answers that come while one is checked are refused at once: no answer waits', async () => {
-  const { clock, tokens, state, come, asks, requests } = world()
+  const { clock, tokens, state, visitWithTokens, asks, requests } = serverWithExpiringTokens()
   tokens.set('old', { user: ada, minutes: 10 }).set('slow', { user: ada, minutes: 20 })
-  const alice = await come('old')
+  const alice = await visitWithTokens('old')
   await clock.advance(10 * 60_000 - 30_000)
   state.slow = true
   alice.raw(JSON.stringify({ op: 'auth', nonce: asks[0]?.nonce, token: 'slow' }))
@@ -232,18 +232,18 @@ test('answers that come while one is checked are refused at once: no answer wait
 test.each(['{"op":"auth"}', '{"op":"auth","nonce":"n"}', '{"op":"auth","nonce":7,"token":"new"}'])(
   'what is no answer is an invalid message: %s',
   async (payload) => {
-    const { tokens, come } = world()
+    const { tokens, visitWithTokens } = serverWithExpiringTokens()
     tokens.set('old', { user: ada, minutes: 10 })
-    const alice = await come('old')
+    const alice = await visitWithTokens('old')
     alice.raw(payload)
     await expect(alice.next('error' as never)).resolves.toMatchObject({ code: 'invalid-message' })
   },
 )
 
 test('a right that the new credential lacks is listed in the answer, and the socket closes', async () => {
-  const { clock, tokens, come, asks, state } = world()
+  const { clock, tokens, visitWithTokens, asks, state } = serverWithExpiringTokens()
   tokens.set('old', { user: ada, minutes: 10 }).set('new', { user: ada, minutes: 20 })
-  const alice = await come('old', 'new')
+  const alice = await visitWithTokens('old', 'new')
   state.right = null
   await clock.advance(10 * 60_000 - 30_000)
   expect(alice.refreshes).toEqual([
@@ -257,9 +257,9 @@ test('a right that the new credential lacks is listed in the answer, and the soc
 })
 
 test('a grant may change with the credential: handler and client are told, nothing is closed', async () => {
-  const { clock, tokens, come, changes, state } = world()
+  const { clock, tokens, visitWithTokens, changes, state } = serverWithExpiringTokens()
   tokens.set('old', { user: ada, minutes: 10 }).set('new', { user: ada, minutes: 20 })
-  const alice = await come('old', 'new')
+  const alice = await visitWithTokens('old', 'new')
   state.right = { canWrite: false }
   await clock.advance(10 * 60_000 - 30_000)
   expect(alice.grant).toEqual({ canWrite: false })
@@ -268,9 +268,9 @@ test('a grant may change with the credential: handler and client are told, nothi
 })
 
 test('a credential that cannot be looked at now is refused with 503, and asked for again', async () => {
-  const { clock, tokens, come, state, faults } = world()
+  const { clock, tokens, visitWithTokens, state, faults } = serverWithExpiringTokens()
   tokens.set('old', { user: ada, minutes: 10 }).set('new', { user: ada, minutes: 20 })
-  const alice = await come('old', 'new', 'new')
+  const alice = await visitWithTokens('old', 'new', 'new')
   state.away = true
   await clock.advance(10 * 60_000 - 30_000)
   state.away = false
@@ -282,9 +282,9 @@ test('a credential that cannot be looked at now is refused with 503, and asked f
 })
 
 test('a refresh that is answered after the end is too late', async () => {
-  const { clock, tokens, come, state, waiting } = world(aDay)
+  const { clock, tokens, visitWithTokens, state, waiting } = serverWithExpiringTokens(aDay)
   tokens.set('old', { user: ada, minutes: 10 }).set('new', { user: ada, minutes: 20 })
-  const alice = await come('old', 'new')
+  const alice = await visitWithTokens('old', 'new')
   state.slow = true
   await clock.advance(10 * 60_000)
   expect((await alice.closed).code).toBe(4401)
@@ -295,9 +295,9 @@ test('a refresh that is answered after the end is too late', async () => {
 
 // proves: refresh
 test('a revocation beats a refresh in flight, and is remembered against the new token', async () => {
-  const { clock, tokens, come, state, waiting, server } = world()
+  const { clock, tokens, visitWithTokens, state, waiting, server } = serverWithExpiringTokens()
   tokens.set('old', { user: ada, minutes: 10 }).set('new', { user: ada, minutes: 20 })
-  const alice = await come('old', 'new')
+  const alice = await visitWithTokens('old', 'new')
   state.slow = true
   await clock.advance(10 * 60_000 - 30_000)
   await server.revoke({ token: 'new', reason: 'stolen' })
@@ -310,9 +310,9 @@ test('a revocation beats a refresh in flight, and is remembered against the new 
 })
 
 test('after a refresh a socket is found by its new token, and by the old one no more', async () => {
-  const { clock, tokens, come, server } = world()
+  const { clock, tokens, visitWithTokens, server } = serverWithExpiringTokens()
   tokens.set('old', { user: ada, minutes: 10 }).set('new', { user: ada, minutes: 20 })
-  const alice = await come('old', 'new')
+  const alice = await visitWithTokens('old', 'new')
   await clock.advance(10 * 60_000 - 30_000)
   expect((await server.revoke({ token: 'old', reason: 'rotated' })).closed).toBe(0)
   expect((await server.revoke({ token: 'new', reason: 'stolen' })).closed).toBe(1)
@@ -333,7 +333,7 @@ async function connect(server: Server, protocols: readonly string[], token: stri
 }
 
 test('a client that speaks the plain wire is not asked', async () => {
-  const { clock, tokens, editor, server } = world()
+  const { clock, tokens, editor, server } = serverWithExpiringTokens()
   server.serve(editor)
   tokens.set('old', { user: ada, minutes: 10 })
   const { heard, closed } = await connect(server, [], 'old')
@@ -344,7 +344,7 @@ test('a client that speaks the plain wire is not asked', async () => {
 })
 
 test('a credential fits where messages are smaller than it, while it is asked for and no longer', async () => {
-  const { clock, tokens, auth, server } = world()
+  const { clock, tokens, auth, server } = serverWithExpiringTokens()
   server.serve(consumer(contract('/ws/notes/:id', {}), { auth, limits: { message: 100 } }, () => ({})))
   const [long, longer] = ['n'.repeat(3_000), 'm'.repeat(3_000)]
   tokens.set('old', { user: ada, minutes: 10 }).set(long, { user: ada, minutes: 20 })
@@ -360,7 +360,7 @@ test('a credential fits where messages are smaller than it, while it is asked fo
   expect((await closed)[0]).toBe(1009)
 })
 
-/** A door whose second half answers when it is told to. */
+/** An endpoint whose `authorize` answers when it is told to. */
 async function midRefresh() {
   const answers: { readonly why: string; readonly answer: PromiseWithResolvers<boolean> }[] = []
   const clock = testClock()
@@ -427,9 +427,9 @@ test('a refresh and a recheck of one question take turns, so that the new creden
 })
 
 test('an answer to a socket that has ended meanwhile is neither told of nor reported', async () => {
-  const { clock, tokens, come, state, waiting, events, faults } = world(aDay)
+  const { clock, tokens, visitWithTokens, state, waiting, events, faults } = serverWithExpiringTokens(aDay)
   tokens.set('old', { user: ada, minutes: 10 })
-  const alice = await come('old', 'nobody')
+  const alice = await visitWithTokens('old', 'nobody')
   state.slow = true
   await clock.advance(10 * 60_000)
   await alice.closed
@@ -440,7 +440,7 @@ test('an answer to a socket that has ended meanwhile is neither told of nor repo
 })
 
 test('a credential with an end is refused where the one in use has none by now', async () => {
-  const { clock, server } = world()
+  const { clock, server } = serverWithExpiringTokens()
   const began = clock.now()
   const state = { endless: false }
   const auth: Authenticator<User> = async ({ credentials }) => {
@@ -466,7 +466,7 @@ test('a credential with an end is refused where the one in use has none by now',
 })
 
 test('a client that cannot be asked for a credential may not send larger messages for it', async () => {
-  const { clock, tokens, auth, server, requests } = world()
+  const { clock, tokens, auth, server, requests } = serverWithExpiringTokens()
   const lines = contract('/ws/notes/:id', { client: text, server: text })
   server.serve(consumer(lines, { auth, limits: { message: 100 } }, () => ({ message: () => {} })))
   tokens.set('old', { user: ada, minutes: 10 })
@@ -478,7 +478,7 @@ test('a client that cannot be asked for a credential may not send larger message
 })
 
 test('whose identity has got an end by being renewed is asked for a new credential before it', async () => {
-  const { clock, server } = world()
+  const { clock, server } = serverWithExpiringTokens()
   const began = clock.now()
   const auth: Authenticator<User> = async ({ credentials }) => {
     const token = credentials.of('bearer') ?? deny(401, 'no-token')
@@ -498,7 +498,7 @@ test('whose identity has got an end by being renewed is asked for a new credenti
   expect(alice.refreshes).toMatchObject([{ op: 'auth', expiresInMs: 630_000 }])
 })
 
-test('a change of rights that overtakes a refresh at the first door is not undone by it', async () => {
+test('a change of rights that overtakes a refresh while it is authenticated is not undone', async () => {
   const clock = testClock()
   const began = clock.now()
   const server = testServer({ clock, report: () => {}, limits: { pingMs: 3_600_000 } })
@@ -531,9 +531,9 @@ test('a change of rights that overtakes a refresh at the first door is not undon
 })
 
 test('an authenticator that never answers about a new credential gets the time of a handshake', async () => {
-  const { clock, tokens, come, asks, state, faults } = world()
+  const { clock, tokens, visitWithTokens, asks, state, faults } = serverWithExpiringTokens()
   tokens.set('old', { user: ada, minutes: 10 })
-  const alice = await come('old', 'new')
+  const alice = await visitWithTokens('old', 'new')
   state.slow = true
   await clock.advance(10 * 60_000 - 30_000 + 5_000)
   expect(alice.refreshes.map(({ refused }) => refused?.status)).toEqual([503])
@@ -543,7 +543,7 @@ test('an authenticator that never answers about a new credential gets the time o
 })
 
 test('what waits while a new credential is checked is bounded, and a revocation drops it', async () => {
-  const { clock, auth, tokens, state, server, events, waiting } = world(aDay)
+  const { clock, auth, tokens, state, server, events, waiting } = serverWithExpiringTokens(aDay)
   tokens.set('old', { user: ada, minutes: 10 }).set('new', { user: ada, minutes: 20 })
   const { promise: never } = Promise.withResolvers<void>()
   const authorize = () => ({ canWrite: true })

@@ -22,7 +22,10 @@ const lines = contract('/ws/lines', { client: text, server: text })
 const notes = contract('/ws/notes', { client: text, server: text })
 
 /** A room whose handlers work for as long as they are told to, of people whose sessions and rights may end. */
-function world(options: ServerOptions = {}, demands: { readonly lease?: '60s'; readonly idle?: '5m' } = {}) {
+function serverWithSlowHandlers(
+  options: ServerOptions = {},
+  demands: { readonly lease?: '60s'; readonly idle?: '5m' } = {},
+) {
   const clock = testClock()
   const state = {
     identity: { user: ada, session: 's' } as Omit<Identity<User>, 'renew'> | null,
@@ -69,7 +72,7 @@ function world(options: ServerOptions = {}, demands: { readonly lease?: '60s'; r
     on: (event) => events.push(event),
     ...options,
   })
-  const come = (name = 'Ada') => visit(room, {}, { headers: { 'x-test-user': name }, server })
+  const visitAs = (name = 'Ada') => visit(room, {}, { headers: { 'x-test-user': name }, server })
   /** The handler at work goes on, and so does each after it. */
   const workOff = async (): Promise<void> => {
     for (let more = works.shift(); more !== undefined; more = works.shift()) {
@@ -79,7 +82,7 @@ function world(options: ServerOptions = {}, demands: { readonly lease?: '60s'; r
   }
   /** Says three lines and leaves while the handler of the first is at work. */
   const sayAndLeave = async (): Promise<void> => {
-    const tab = await come()
+    const tab = await visitAs()
     for (const line of ['one', 'two', 'three']) void tab.send(line)
     await settled()
     tab.leave()
@@ -97,7 +100,7 @@ function world(options: ServerOptions = {}, demands: { readonly lease?: '60s'; r
     events,
     faults,
     server,
-    come,
+    visitAs,
     workOff,
     sayAndLeave,
     of,
@@ -108,8 +111,8 @@ const ended = expect.objectContaining({ status: 403, reason: 'ended' })
 
 // proves: heard-after-ban
 test('what waits for a peer that has left is dropped by a revocation, and its receipt says so', async () => {
-  const { at, refused, server, come, workOff, sayAndLeave, of, faults } = world()
-  const other = await come('Grace')
+  const { at, refused, server, visitAs, workOff, sayAndLeave, of, faults } = serverWithSlowHandlers()
+  const other = await visitAs('Grace')
   await sayAndLeave()
   expect(server.connections).toBe(1)
   expect(await server.revoke({ user: ada.id, reason: 'banned' })).toMatchObject({ closed: 1, dropped: 2 })
@@ -125,8 +128,8 @@ test('what waits for a peer that has left is dropped by a revocation, and its re
 })
 
 test('a revocation that silences a handler and drops no message says so once', async () => {
-  const { server, come, of, workOff } = world()
-  const tab = await come()
+  const { server, visitAs, of, workOff } = serverWithSlowHandlers()
+  const tab = await visitAs()
   void tab.send('one')
   await settled()
   tab.leave()
@@ -140,7 +143,7 @@ test('a revocation that silences a handler and drops no message says so once', a
 
 test('what another node drops is in the receipt too', async () => {
   const layer = memory()
-  const { at, workOff, sayAndLeave } = world({ layer, node: 'there' })
+  const { at, workOff, sayAndLeave } = serverWithSlowHandlers({ layer, node: 'there' })
   await sayAndLeave()
   const here = testServer({ layer, node: 'here' })
   expect(await here.revoke({ user: ada.id, reason: 'banned' })).toEqual({
@@ -156,7 +159,7 @@ test('what another node drops is in the receipt too', async () => {
 
 // proves: heard-after-ban
 test('what a handler has left running is not published once the access of its peer has ended', async () => {
-  const ends: Readonly<Record<string, (made: ReturnType<typeof world>) => unknown>> = {
+  const ends: Readonly<Record<string, (made: ReturnType<typeof serverWithSlowHandlers>) => unknown>> = {
     nothing: () => undefined,
     revocation: ({ server }) => server.revoke({ user: ada.id, reason: 'banned' }),
     kick: ({ server }) => server.revoke({ user: ada.id, at: [notes], reason: 'out' }),
@@ -165,7 +168,7 @@ test('what a handler has left running is not published once the access of its pe
   }
   const heard: string[] = []
   for (const [name, end] of Object.entries(ends)) {
-    const made = world()
+    const made = serverWithSlowHandlers()
     const { state, auth, clock, server } = made
     state.identity = { user: ada, issuedAt: new Date(clock.now()), expires: new Date(clock.now() + 30_000) }
     const later = Promise.withResolvers<undefined>()
@@ -194,8 +197,8 @@ test('what a handler has left running is not published once the access of its pe
 })
 
 test('a peer whose access does not end is heard to the end, and is not found after that', async () => {
-  const { at, server, come, workOff, sayAndLeave, of } = world()
-  const other = await come('Grace')
+  const { at, server, visitAs, workOff, sayAndLeave, of } = serverWithSlowHandlers()
+  const other = await visitAs('Grace')
   await sayAndLeave()
   await workOff()
   for (const line of ['one', 'two', 'three']) expect(await other.next()).toBe(line)
@@ -205,8 +208,8 @@ test('a peer whose access does not end is heard to the end, and is not found aft
 })
 
 test('a peer whose wire was cut is found like one that has left', async () => {
-  const { at, server, come, workOff } = world()
-  const tab = await come()
+  const { at, server, visitAs, workOff } = serverWithSlowHandlers()
+  const tab = await visitAs()
   for (const line of ['one', 'two']) void tab.send(line)
   await settled()
   tab.cut()
@@ -217,7 +220,7 @@ test('a peer whose wire was cut is found like one that has left', async () => {
 })
 
 test('a kick reaches what waits in its room alone', async () => {
-  const { at, auth, server, workOff, sayAndLeave } = world()
+  const { at, auth, server, workOff, sayAndLeave } = serverWithSlowHandlers()
   const heard: string[] = []
   const elsewhere = consumer(notes, { auth }, () => ({ message: (line) => void heard.push(line) }))
   const tab = await visit(elsewhere, {}, { headers: {}, server })
@@ -232,7 +235,7 @@ test('a kick reaches what waits in its room alone', async () => {
 })
 
 test('a right that a recheck finds lost drops what waits for a peer that has left', async () => {
-  const { state, at, refused, server, workOff, sayAndLeave } = world()
+  const { state, at, refused, server, workOff, sayAndLeave } = serverWithSlowHandlers()
   await sayAndLeave()
   state.right = false
   expect(await server.recheck({ user: ada.id })).toMatchObject({ closed: 1, changed: 0, dropped: 2 })
@@ -241,7 +244,7 @@ test('a right that a recheck finds lost drops what waits for a peer that has lef
 })
 
 test('a recheck that finds nothing lost keeps what waits for a peer that has left', async () => {
-  const { at, server, workOff, sayAndLeave } = world()
+  const { at, server, workOff, sayAndLeave } = serverWithSlowHandlers()
   await sayAndLeave()
   expect(await server.recheck({ user: ada.id })).toMatchObject({ closed: 0, changed: 0, dropped: 0 })
   await workOff()
@@ -249,7 +252,7 @@ test('a recheck that finds nothing lost keeps what waits for a peer that has lef
 })
 
 test('a question that was under way when its peer left is asked again for what waits', async () => {
-  const { auth } = world()
+  const { auth } = serverWithSlowHandlers()
   const server = testServer()
   const asked: string[] = []
   const said: string[] = []
@@ -292,7 +295,7 @@ test('a question that was under way when its peer left is asked again for what w
 
 // proves: heard-after-ban
 test('an expiry drops what waits for a peer that has left', async () => {
-  const { clock, state, at, refused, workOff, sayAndLeave, of } = world()
+  const { clock, state, at, refused, workOff, sayAndLeave, of } = serverWithSlowHandlers()
   state.identity = { user: ada, expires: new Date(clock.now() + 60_000) }
   await sayAndLeave()
   await clock.advance(59_999)
@@ -304,7 +307,7 @@ test('an expiry drops what waits for a peer that has left', async () => {
 })
 
 test('a session that slides keeps what waits for a peer that has left', async () => {
-  const { clock, state, at, workOff, sayAndLeave, of } = world()
+  const { clock, state, at, workOff, sayAndLeave, of } = serverWithSlowHandlers()
   state.identity = { user: ada, expires: new Date(clock.now() + 60_000) }
   await sayAndLeave()
   state.identity = { user: ada, expires: new Date(clock.now() + 600_000) }
@@ -316,7 +319,7 @@ test('a session that slides keeps what waits for a peer that has left', async ()
 
 test('a lease that finds the right lost, or cannot be asked for, drops what waits', async () => {
   for (const change of [{ right: false }, { away: true }]) {
-    const { clock, state, at, workOff, sayAndLeave, of } = world({}, { lease: '60s' })
+    const { clock, state, at, workOff, sayAndLeave, of } = serverWithSlowHandlers({}, { lease: '60s' })
     await sayAndLeave()
     Object.assign(state, change)
     await clock.advance(60_000)
@@ -327,7 +330,7 @@ test('a lease that finds the right lost, or cannot be asked for, drops what wait
 })
 
 test('a lease is asked for no more when nothing is done in the name of a peer that has left', async () => {
-  const { clock, state, workOff, sayAndLeave } = world({}, { lease: '60s' })
+  const { clock, state, workOff, sayAndLeave } = serverWithSlowHandlers({}, { lease: '60s' })
   await sayAndLeave()
   await clock.advance(60_000)
   const asked = state.asked.length
@@ -338,7 +341,7 @@ test('a lease is asked for no more when nothing is done in the name of a peer th
 })
 
 test('a handler that never ends holds a peer that has left no longer than its idle limit', async () => {
-  const { clock, server, sayAndLeave, of } = world({}, { idle: '5m' })
+  const { clock, server, sayAndLeave, of } = serverWithSlowHandlers({}, { idle: '5m' })
   await sayAndLeave()
   await clock.advance(300_000)
   expect(of('dropped')).toEqual([expect.objectContaining({ why: 'expired', messages: 2 })])
@@ -346,12 +349,12 @@ test('a handler that never ends holds a peer that has left no longer than its id
 })
 
 test('a peer that has left goes before an open connection when the cap is reached', async () => {
-  const { at, refused, come, workOff, sayAndLeave, of, server } = world({
+  const { at, refused, visitAs, workOff, sayAndLeave, of, server } = serverWithSlowHandlers({
     limits: { connectionsPerIdentity: 2 },
   })
-  const open = await come()
+  const open = await visitAs()
   await sayAndLeave()
-  await come()
+  await visitAs()
   expect(of('dropped')).toEqual([expect.objectContaining({ why: 'evicted', messages: 2 })])
   expect([of('evicted'), server.connections]).toEqual([[], 2])
   await workOff()
@@ -360,14 +363,14 @@ test('a peer that has left goes before an open connection when the cap is reache
 })
 
 test('where newcomers are refused, a peer that has left makes room', async () => {
-  const { come, sayAndLeave, of, server } = world({
+  const { visitAs, sayAndLeave, of, server } = serverWithSlowHandlers({
     limits: { connectionsPerIdentity: 1 },
     whenFull: 'refuse',
   })
   await sayAndLeave()
-  await come()
+  await visitAs()
   expect(of('dropped')).toEqual([expect.objectContaining({ why: 'evicted', messages: 2 })])
-  await expect(come()).rejects.toMatchObject({ status: 429 })
+  await expect(visitAs()).rejects.toMatchObject({ status: 429 })
   expect(server.connections).toBe(1)
 })
 
@@ -376,28 +379,30 @@ test('a guest that has left makes room for another one of its network, and an op
   const open = consumer(lines, { auth: anyone }, () => ({ message: () => never }))
   const events: SallyportEvent[] = []
   const server = testServer({ limits: { guestConnections: 2 }, on: (event) => events.push(event) })
-  const come = () => visit(open, {}, { user: null, server })
-  const [first, second] = [await come(), await come()]
+  const visitAsGuest = () => visit(open, {}, { user: null, server })
+  const [first, second] = [await visitAsGuest(), await visitAsGuest()]
   for (const line of ['one', 'two']) void second.send(line)
   await settled()
   second.leave()
   await settled()
-  const third = await come()
+  const third = await visitAsGuest()
   expect(events.filter(({ type }) => type === 'dropped')).toEqual([
     expect.objectContaining({ why: 'evicted', messages: 1 }),
   ])
-  await expect(come()).rejects.toMatchObject({ status: 429 })
+  await expect(visitAsGuest()).rejects.toMatchObject({ status: 429 })
   expect(server.connections).toBe(2)
   for (const tab of [first, third]) await tab.nothing()
 })
 
 // proves: heard-after-ban
 test('a handler of an evicted connection is found by a revocation while it is at work', async () => {
-  const { refused, come, workOff, server } = world({ limits: { connectionsPerIdentity: 1 } })
-  const tab = await come()
+  const { refused, visitAs, workOff, server } = serverWithSlowHandlers({
+    limits: { connectionsPerIdentity: 1 },
+  })
+  const tab = await visitAs()
   for (const line of ['one', 'two']) void tab.send(line)
   await settled()
-  await come()
+  await visitAs()
   expect((await tab.closed).code).toBe(4409)
   expect(await server.revoke({ user: ada.id, reason: 'banned' })).toMatchObject({ closed: 2, dropped: 0 })
   await workOff()
@@ -405,9 +410,9 @@ test('a handler of an evicted connection is found by a revocation while it is at
 })
 
 test('evicted connections whose handlers never end are not held beside the cap', async () => {
-  const { come, server } = world({ limits: { connectionsPerIdentity: 2 } })
+  const { visitAs, server } = serverWithSlowHandlers({ limits: { connectionsPerIdentity: 2 } })
   for (let count = 0; count < 10; count++) {
-    const tab = await come()
+    const tab = await visitAs()
     void tab.send('never ends')
     await settled()
   }
@@ -417,7 +422,7 @@ test('evicted connections whose handlers never end are not held beside the cap',
 })
 
 test('draining waits for what a peer has said before it left', async () => {
-  const { at, server, workOff, sayAndLeave } = world()
+  const { at, server, workOff, sayAndLeave } = serverWithSlowHandlers()
   await sayAndLeave()
   let isClosed = false
   const closing = server.close({ drain: '30s' }).then(() => (isClosed = true))
@@ -429,7 +434,7 @@ test('draining waits for what a peer has said before it left', async () => {
 })
 
 test('what still waits for a peer that has left is dropped when the time to drain is over', async () => {
-  const { clock, at, server, workOff, sayAndLeave, of } = world()
+  const { clock, at, server, workOff, sayAndLeave, of } = serverWithSlowHandlers()
   await sayAndLeave()
   const closing = server.close({ drain: '30s' })
   await clock.advance(30_000)
@@ -440,7 +445,7 @@ test('what still waits for a peer that has left is dropped when the time to drai
 })
 
 test('a peer that leaves while open is at work is found, and what waits for that is dropped', async () => {
-  const { auth, server, of } = world()
+  const { auth, server, of } = serverWithSlowHandlers()
   const heard: string[] = []
   const { promise: opening, resolve: opened } = Promise.withResolvers<void>()
   const slow = consumer(lines, { auth }, () => ({
@@ -458,7 +463,7 @@ test('a peer that leaves while open is at work is found, and what waits for that
 })
 
 test('what waits for an open that its peer has cancelled is dropped, and the peer is not found', async () => {
-  const { auth, server, of, faults } = world()
+  const { auth, server, of, faults } = serverWithSlowHandlers()
   const heard: string[] = []
   const slow = consumer(lines, { auth }, (socket) => ({
     open: () =>
@@ -477,7 +482,7 @@ test('what waits for an open that its peer has cancelled is dropped, and the pee
 })
 
 test('a loop at work on what a peer said before it left is found and silenced', async () => {
-  const { auth, refused, server } = world()
+  const { auth, refused, server } = serverWithSlowHandlers()
   const { promise: waiting, resolve: go } = Promise.withResolvers<void>()
   const read: string[] = []
   const loop = endpoint(lines, { auth }, async (socket) => {
@@ -503,7 +508,7 @@ test('a loop at work on what a peer said before it left is found and silenced', 
 })
 
 test('a handler that closes after its peer has left drops what waits, as for an open socket', async () => {
-  const { auth, server, of } = world()
+  const { auth, server, of } = serverWithSlowHandlers()
   const { promise: waiting, resolve: go } = Promise.withResolvers<void>()
   const heard: string[] = []
   const closing = consumer(lines, { auth }, (socket) => ({
@@ -525,7 +530,7 @@ test('a handler that closes after its peer has left drops what waits, as for an 
 })
 
 test('an endpoint that throws before it runs leaves nothing to be found', async () => {
-  const { auth } = world()
+  const { auth } = serverWithSlowHandlers()
   const server = testServer({ report: () => {} })
   const broken = consumer(lines, { auth }, (): { message: () => void } => {
     throw new Error('a fault of the endpoint')
@@ -536,7 +541,7 @@ test('an endpoint that throws before it runs leaves nothing to be found', async 
 })
 
 test('calls that wait when their peer leaves are neither run nor told as refused', async () => {
-  const { auth, server, of } = world()
+  const { auth, server, of } = serverWithSlowHandlers()
   const desk = contract('/ws/desk', { calls: { ask: { input: z.string(), output: z.string() } } })
   const works: (() => void)[] = []
   const asked: string[] = []
@@ -592,7 +597,7 @@ test('a handler may go on for a peer that has left, and may not once access has 
 })
 
 test('access ends for a socket that its open has closed and goes on after', async () => {
-  const { clock, state, auth, refused, server } = world()
+  const { clock, state, auth, refused, server } = serverWithSlowHandlers()
   const { promise: waiting, resolve: go } = Promise.withResolvers<void>()
   state.identity = { user: ada, expires: new Date(clock.now() + 60_000) }
   const closing = consumer(lines, { auth }, (socket) => ({

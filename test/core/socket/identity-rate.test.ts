@@ -7,7 +7,7 @@ import { ada, byName, grace, type User } from '../support/members.ts'
 const lines = contract('/ws/lines', { client: text, server: text })
 const listening = consumer(lines, { auth: byName }, () => ({ message: () => {} }))
 
-function world(options: ServerOptions = {}) {
+function serverWithIdentityRate(options: ServerOptions = {}) {
   const clock = testClock()
   const limits = {
     identityRate: { most: 2, eachMs: 1_000, burst: 4 },
@@ -18,7 +18,7 @@ function world(options: ServerOptions = {}) {
 
 // proves: many-tabs
 test('all sockets of an identity share one rate, and cost no other identity anything', async () => {
-  const { server } = world()
+  const { server } = serverWithIdentityRate()
   const tabs = await Promise.all([1, 2].map(() => visit(listening, {}, { user: ada, server })))
   const other = await visit(listening, {}, { user: grace, server })
   const sent = await Promise.allSettled([...tabs, ...tabs, ...tabs].map((tab) => tab.send('hello')))
@@ -32,7 +32,7 @@ test('all sockets of an identity share one rate, and cost no other identity anyt
 })
 
 test('what a socket is refused for its own rate is not taken from its siblings', async () => {
-  const { server } = world()
+  const { server } = serverWithIdentityRate()
   const [flooding, calm] = [
     await visit(listening, {}, { user: ada, server }),
     await visit(listening, {}, { user: ada, server }),
@@ -43,7 +43,7 @@ test('what a socket is refused for its own rate is not taken from its siblings',
 
 // proves: many-tabs
 test('reconnecting does not fill it up', async () => {
-  const { server } = world()
+  const { server } = serverWithIdentityRate()
   for (let count = 0; count < 4; count++) {
     const tab = await visit(listening, {}, { user: ada, server })
     await tab.send('hello')
@@ -59,7 +59,7 @@ test('tenants do not share, though their users have one name', async () => {
     user: ada,
     session: headers.get('x-org') ?? '',
   })
-  const { server } = world({ tenant: ({ session }) => session ?? '' })
+  const { server } = serverWithIdentityRate({ tenant: ({ session }) => session ?? '' })
   const tenanted = consumer(lines, { auth }, () => ({ message: () => {} }))
   for (const org of ['red', 'red', 'blue', 'blue']) {
     const tab = await visit(tenanted, {}, { headers: { 'x-org': org }, server })
@@ -68,7 +68,7 @@ test('tenants do not share, though their users have one name', async () => {
 })
 
 test('a socket that stays over the rate for the grace is closed with 4429', async () => {
-  const { clock, server } = world({
+  const { clock, server } = serverWithIdentityRate({
     limits: { identityRate: { most: 1, eachMs: 1_000, burst: 1 }, rateGraceMs: 5_000 },
   })
   const tab = await visit(listening, {}, { user: ada, server })
@@ -83,14 +83,14 @@ test.each([
   ['is wider', { each: '1s', most: 1_000 } as const],
   ['is off', null],
 ])('an endpoint whose own rate %s is not counted', async (_, rate) => {
-  const { server } = world()
+  const { server } = serverWithIdentityRate()
   const game = consumer(lines, { auth: byName, limits: { rate } }, () => ({ message: () => {} }))
   const player = await visit(game, {}, { user: ada, server })
   await Promise.all(Array.from({ length: 100 }, () => player.send('move')))
 })
 
 test('an endpoint whose own rate is no wider is counted, however much it allows at once', async () => {
-  const { server } = world()
+  const { server } = serverWithIdentityRate()
   const rate = { each: '1s', most: 2, burst: 100 } as const
   const bursting = consumer(lines, { auth: byName, limits: { rate } }, () => ({ message: () => {} }))
   const tab = await visit(bursting, {}, { user: ada, server })
@@ -99,13 +99,13 @@ test('an endpoint whose own rate is no wider is counted, however much it allows 
 })
 
 test('it may be switched off', async () => {
-  const { server } = world({ limits: { identityRate: null } })
+  const { server } = serverWithIdentityRate({ limits: { identityRate: null } })
   const tabs = await Promise.all([1, 2, 3, 4, 5].map(() => visit(listening, {}, { user: ada, server })))
   await Promise.all(tabs.flatMap((tab) => Array.from({ length: 100 }, () => tab.send('hello'))))
 })
 
 test('no identity is remembered once all is quiet', async () => {
-  const { clock, server } = world()
+  const { clock, server } = serverWithIdentityRate()
   for (const user of [ada, grace]) {
     const tab = await visit(listening, {}, { user, server })
     await tab.send('hello')
@@ -119,7 +119,7 @@ test('no identity is remembered once all is quiet', async () => {
 
 // proves: fresh-grace
 test('a reconnect does not restart the grace: the first refused message closes the user', async () => {
-  const { clock, server } = world({
+  const { clock, server } = serverWithIdentityRate({
     limits: { rate: { most: 1, eachMs: 1_000, burst: 1 }, rateGraceMs: 5_000 },
   })
   const tenths: number[] = []
@@ -141,7 +141,7 @@ test('a reconnect does not restart the grace: the first refused message closes t
 })
 
 test('a user that was quiet for a second begins with a whole grace', async () => {
-  const { clock, server } = world({
+  const { clock, server } = serverWithIdentityRate({
     limits: { rate: { most: 1, eachMs: 1_000, burst: 1 }, rateGraceMs: 1_500 },
   })
   for (let count = 0; count < 5; count++) {

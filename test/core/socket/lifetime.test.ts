@@ -27,7 +27,7 @@ const notes = contract('/ws/notes/:id', {
 type Right = { readonly canWrite: boolean } | null
 
 /** People with sessions that can end, rights that can change, and a database that can be away. */
-function world() {
+function appWithSessions() {
   const clock = testClock()
   const identities = new Map<string, Omit<Identity<User>, 'renew'>>()
   const state = { right: { canWrite: true } as Right, away: false, asked: [] as string[], renewed: 0 }
@@ -88,7 +88,7 @@ const at = { id: 'doc' }
 
 // proves: token-end
 test('a socket is closed at the expiry of its identity, and not before', async () => {
-  const { clock, editor, signIn, server } = world()
+  const { clock, editor, signIn, server } = appWithSessions()
   const who = signIn('s1', { user: ada, session: 's1', expires: new Date(clock.now() + 600_000) })
   const alice = await visit(editor, at, { ...who, server })
   await clock.advance(599_999)
@@ -98,7 +98,7 @@ test('a socket is closed at the expiry of its identity, and not before', async (
 })
 
 test('a session that slides is read again before it expires, and the socket lives on', async () => {
-  const { clock, editor, signIn, server } = world()
+  const { clock, editor, signIn, server } = appWithSessions()
   const who = signIn('s1', { user: ada, session: 's1', expires: new Date(clock.now() + 100_000) })
   const asks: unknown[] = []
   const refresh = (ask: unknown) => (asks.push(ask), null)
@@ -114,7 +114,7 @@ test('a session that slides is read again before it expires, and the socket live
 })
 
 test('a session that has no end any more lives on, also where no lease asks for it', async () => {
-  const { clock, auth, signIn, server } = world()
+  const { clock, auth, signIn, server } = appWithSessions()
   const unleased = consumer(notes, { auth, authorize: () => ({ canWrite: true }) }, () => ({
     on: { write: () => {} },
   }))
@@ -126,7 +126,7 @@ test('a session that has no end any more lives on, also where no lease asks for 
 })
 
 test('a session that is gone before its end is no fault', async () => {
-  const { clock, auth, identities, signIn } = world()
+  const { clock, auth, identities, signIn } = appWithSessions()
   const faults: unknown[] = []
   const server = testServer({ clock, report: (error) => faults.push(error) })
   const open = consumer(contract('/ws/open', {}), { auth }, () => ({}))
@@ -170,7 +170,7 @@ test.each([
 })
 
 test('a session that slides within its last seconds lives on too', async () => {
-  const { clock, auth, signIn, server } = world()
+  const { clock, auth, signIn, server } = appWithSessions()
   const open = consumer(notes, { auth, authorize: () => ({ canWrite: true }) }, () => ({
     on: { write: () => {} },
   }))
@@ -185,7 +185,7 @@ test('a session that slides within its last seconds lives on too', async () => {
 })
 
 test('a session that does not slide is read a few times before it expires, and closed on time', async () => {
-  const { clock, auth, signIn, server, state } = world()
+  const { clock, auth, signIn, server, state } = appWithSessions()
   const open = consumer(notes, { auth, authorize: () => ({ canWrite: true }) }, () => ({
     on: { write: () => {} },
   }))
@@ -197,7 +197,7 @@ test('a session that does not slide is read a few times before it expires, and c
 })
 
 test('a lease is asked for again before it runs out, not all at the same moment', async () => {
-  const { clock, editor, signIn, server, state } = world()
+  const { clock, editor, signIn, server, state } = appWithSessions()
   await visit(editor, at, { ...signIn('s1', { user: ada }), server })
   state.asked.length = 0
   await clock.advance(44_999)
@@ -209,7 +209,7 @@ test('a lease is asked for again before it runs out, not all at the same moment'
 
 // proves: roles
 test('a right that was taken away closes the socket when its lease is asked for', async () => {
-  const { clock, editor, signIn, server, state, left } = world()
+  const { clock, editor, signIn, server, state, left } = appWithSessions()
   const alice = await visit(editor, at, { ...signIn('s1', { user: ada }), server })
   state.right = null
   await clock.advance(60_000)
@@ -218,7 +218,7 @@ test('a right that was taken away closes the socket when its lease is asked for'
 })
 
 test('a session that has ended closes the socket when its lease is asked for', async () => {
-  const { clock, editor, signIn, server, identities } = world()
+  const { clock, editor, signIn, server, identities } = appWithSessions()
   const alice = await visit(editor, at, { ...signIn('s1', { user: ada }), server })
   identities.delete('s1')
   await clock.advance(60_000)
@@ -226,7 +226,7 @@ test('a session that has ended closes the socket when its lease is asked for', a
 })
 
 test('a session that belongs to another user now closes the socket', async () => {
-  const { clock, editor, signIn, server } = world()
+  const { clock, editor, signIn, server } = appWithSessions()
   const alice = await visit(editor, at, { ...signIn('s1', { user: ada }), server })
   signIn('s1', { user: grace })
   await clock.advance(60_000)
@@ -235,7 +235,7 @@ test('a session that belongs to another user now closes the socket', async () =>
 
 // proves: database-away
 test('while authorize cannot be asked the old grant holds, to the end of its lease', async () => {
-  const { clock, editor, signIn, server, state } = world()
+  const { clock, editor, signIn, server, state } = appWithSessions()
   const alice = await visit(editor, at, { ...signIn('s1', { user: ada }), server })
   state.away = true
   await clock.advance(59_999)
@@ -245,7 +245,7 @@ test('while authorize cannot be asked the old grant holds, to the end of its lea
 })
 
 test('a database that comes back within the lease ends no socket', async () => {
-  const { clock, editor, signIn, server, state } = world()
+  const { clock, editor, signIn, server, state } = appWithSessions()
   const alice = await visit(editor, at, { ...signIn('s1', { user: ada }), server })
   state.away = true
   await clock.advance(55_000)
@@ -256,7 +256,7 @@ test('a database that comes back within the lease ends no socket', async () => {
 
 // proves: roles
 test('a downgrade is told to handler and client, leaves the audience first, and closes nothing', async () => {
-  const { editor, signIn, server, state, changes } = world()
+  const { editor, signIn, server, state, changes } = appWithSessions()
   const alice = await visit(editor, at, { ...signIn('s1', { user: ada }), server })
   state.right = { canWrite: false }
   expect(await server.recheck({ user: ada.id })).toMatchObject({ closed: 0, changed: 1, silent: [] })
@@ -272,7 +272,7 @@ test('a downgrade is told to handler and client, leaves the audience first, and 
 })
 
 test('a recheck closes those who have lost the right, and keeps the others', async () => {
-  const { editor, signIn, server, state } = world()
+  const { editor, signIn, server, state } = appWithSessions()
   const alice = await visit(editor, at, { ...signIn('s1', { user: ada }), server })
   await visit(editor, at, { ...signIn('s2', { user: grace }), server })
   expect(await server.recheck({ at: [notes, at] })).toMatchObject({ closed: 0, changed: 0 })
@@ -284,7 +284,7 @@ test('a recheck closes those who have lost the right, and keeps the others', asy
 
 // proves: revoked
 test('revoking a user closes all sockets and refuses older credentials, but not a new sign-in', async () => {
-  const { clock, editor, signIn, server } = world()
+  const { clock, editor, signIn, server } = appWithSessions()
   const old = signIn('old', { user: ada, session: 'old', issuedAt: new Date(clock.now() - 1_000) })
   const alice = await visit(editor, at, { ...old, server })
   const bob = await visit(editor, at, { ...signIn('bob', { user: grace }), server })
@@ -300,7 +300,7 @@ test('revoking a user closes all sockets and refuses older credentials, but not 
 })
 
 test('a revoked session is refused for good, and only that one', async () => {
-  const { editor, signIn, server } = world()
+  const { editor, signIn, server } = appWithSessions()
   const [one, two] = [
     signIn('one', { user: ada, session: 'one' }),
     signIn('two', { user: ada, session: 'two' }),
@@ -314,7 +314,7 @@ test('a revoked session is refused for good, and only that one', async () => {
 })
 
 test('keys in one call are ANDed', async () => {
-  const { editor, signIn, server } = world()
+  const { editor, signIn, server } = appWithSessions()
   await visit(editor, at, { ...signIn('one', { user: ada, session: 'one', token: 't1' }), server })
   expect(await server.revoke({ user: grace.id, session: 'one', reason: 'x' })).toMatchObject({ closed: 0 })
   expect(await server.revoke({ user: ada.id, token: 't2', reason: 'x' })).toMatchObject({ closed: 0 })
@@ -327,7 +327,7 @@ test('keys in one call are ANDed', async () => {
 })
 
 test('a kick ends one room alone, and who may come back is for authorize to say', async () => {
-  const { editor, signIn, server } = world()
+  const { editor, signIn, server } = appWithSessions()
   const who = signIn('s1', { user: ada })
   const here = await visit(editor, at, { ...who, server })
   const there = await visit(editor, { id: 'other' }, { ...who, server })
@@ -340,7 +340,7 @@ test('a kick ends one room alone, and who may come back is for authorize to say'
 })
 
 test('a kick from one room ends no other user there, and the same user in no other room', async () => {
-  const { editor, signIn, server } = world()
+  const { editor, signIn, server } = appWithSessions()
   const [one, other] = [signIn('s1', { user: ada }), signIn('s2', { user: grace })]
   for (const who of [one, other])
     for (const id of ['doc', 'other']) await visit(editor, { id }, { ...who, server })
@@ -351,7 +351,7 @@ test('a kick from one room ends no other user there, and the same user in no oth
 })
 
 test('a revocation without a name is a TypeError, and closes no socket', async () => {
-  const { editor, signIn, server } = world()
+  const { editor, signIn, server } = appWithSessions()
   await visit(editor, at, { ...signIn('s1', { user: ada }), server })
   await expect(server.revoke({ reason: 'oops' })).rejects.toThrow(TypeError)
   await expect(server.revoke({ user: '', reason: 'oops' })).rejects.toThrow(TypeError)
@@ -361,7 +361,7 @@ test('a revocation without a name is a TypeError, and closes no socket', async (
 
 // proves: revoked
 test('revoke beats a handshake in flight', async () => {
-  const { clock, server } = world()
+  const { clock, server } = appWithSessions()
   const { promise: waiting, resolve: answer } = Promise.withResolvers<void>()
   const lines = contract('/ws/lines', { client: text, server: text })
   const issuedAt = new Date(clock.now() - 1)
@@ -373,19 +373,19 @@ test('revoke beats a handshake in flight', async () => {
     },
     async () => {},
   )
-  const knocking = visit(slow, {}, { headers: {}, server })
+  const visiting = visit(slow, {}, { headers: {}, server })
   await Promise.resolve()
   await server.revoke({ user: ada.id, reason: 'banned' })
   answer()
-  await expect(knocking).rejects.toMatchObject({ status: 403, code: 'revoked' })
+  await expect(visiting).rejects.toMatchObject({ status: 403, code: 'revoked' })
   expect(server.connections).toBe(0)
 })
 
 test.each([
   ['a change of rights', (server: Server) => server.recheck({ user: ada.id })],
   ['a kick', (server: Server) => server.revoke({ user: ada.id, at: [slowLines], reason: 'kicked' })],
-])('%s that overtakes a handshake has the doors asked again', async (_what, give) => {
-  const { server } = world()
+])('%s during a handshake has authentication and authorization asked again', async (_what, give) => {
+  const { server } = appWithSessions()
   const { promise: waiting, resolve: answer } = Promise.withResolvers<void>()
   const asked: string[] = []
   const slow = endpoint(
@@ -403,21 +403,21 @@ test.each([
       for await (const line of socket) socket.send(line)
     },
   )
-  const knocking = visit(slow, {}, { headers: {}, server })
+  const visiting = visit(slow, {}, { headers: {}, server })
   await expect.poll(() => asked).toEqual(['open'])
   await give(server)
   answer()
-  const alice = await knocking
+  const alice = await visiting
   expect((await alice.closed).code).toBe(4403)
   expect(asked).toEqual(['open', 'recheck'])
 })
 
 const slowLines = contract('/ws/lines', { client: text, server: text })
 
-test('an order reaches every node, and its receipt names those that did not answer', async () => {
+test('an access command reaches every node, and its receipt names those that did not answer', async () => {
   const clock = testClock()
   const layer = memory({ clock })
-  const { editor, signIn } = world()
+  const { editor, signIn } = appWithSessions()
   const [one, two] = [testServer({ layer, clock, node: 'one' }), testServer({ layer, clock, node: 'two' })]
   const alice = await visit(editor, at, { ...signIn('s1', { user: ada, session: 's1' }), server: one })
   const phone = await visit(editor, at, { ...signIn('s1', { user: ada, session: 's1' }), server: two })
@@ -441,7 +441,7 @@ test('an order reaches every node, and its receipt names those that did not answ
 test('a node that starts later, or missed the message, reads what was revoked', async () => {
   const clock = testClock()
   const layer = memory({ clock })
-  const { editor, signIn } = world()
+  const { editor, signIn } = appWithSessions()
   const one = testServer({ layer, clock, node: 'one' })
   await one.revoke({ session: 's1', reason: 'signed out' })
   const late = testServer({ layer, clock, node: 'late' })
@@ -451,7 +451,7 @@ test('a node that starts later, or missed the message, reads what was revoked', 
 })
 
 test('without a message for too long a socket is idle, and however active it is it has an end', async () => {
-  const { clock, auth, signIn, server } = world()
+  const { clock, auth, signIn, server } = appWithSessions()
   const lines = contract('/ws/lines', { client: text, server: text })
   const bounded = endpoint(lines, { auth, idle: '10m', absolute: '1h' }, async (socket) => {
     for await (const line of socket) socket.send(line)
@@ -470,7 +470,7 @@ test('without a message for too long a socket is idle, and however active it is 
 })
 
 test('a loop can follow its grant', async () => {
-  const { auth, signIn, server, state } = world()
+  const { auth, signIn, server, state } = appWithSessions()
   const seen: unknown[] = []
   const following = endpoint(notes, { auth, authorize: () => state.right }, async (socket) => {
     for await (const grant of socket.grants()) seen.push(grant)
@@ -484,7 +484,7 @@ test('a loop can follow its grant', async () => {
 })
 
 test('two rechecks at once ask no more than once more, and the last answer counts', async () => {
-  const { editor, signIn, server, state } = world()
+  const { editor, signIn, server, state } = appWithSessions()
   await visit(editor, at, { ...signIn('s1', { user: ada }), server })
   state.asked.length = 0
   state.right = { canWrite: false }
@@ -498,7 +498,7 @@ test('two rechecks at once ask no more than once more, and the last answer count
 })
 
 test('forty-eight tabs of one session cost one question, and another session its own', async () => {
-  const { editor, signIn, server, state } = world()
+  const { editor, signIn, server, state } = appWithSessions()
   const who = signIn('s1', { user: ada, session: 's1' })
   const tabs = await Promise.all(Array.from({ length: 48 }, () => visit(editor, at, { ...who, server })))
   const phone = await visit(editor, at, { ...signIn('s2', { user: ada, session: 's2' }), server })
@@ -513,7 +513,7 @@ test('forty-eight tabs of one session cost one question, and another session its
 })
 
 test('tabs whose credentials differ in what they allow are asked about apart', async () => {
-  const { editor, signIn, server, state } = world()
+  const { editor, signIn, server, state } = appWithSessions()
   const full = signIn('k1', { user: ada, session: 's1', token: 't1', scopes: ['read', 'write'] })
   const less = signIn('k2', { user: ada, session: 's1', token: 't1', scopes: ['read'] })
   for (const who of [full, less]) await visit(editor, at, { ...who, server })
@@ -522,7 +522,7 @@ test('tabs whose credentials differ in what they allow are asked about apart', a
   expect(state.asked).toEqual(['Ada recheck', 'Ada recheck'])
 })
 
-/** A door that answers when it is told to, and whom it was asked by. */
+/** An `authorize` that answers when it is told to, and whom it was asked by. */
 function slowDoor() {
   const answers: PromiseWithResolvers<boolean>[] = []
   const asked: string[] = []
@@ -547,7 +547,7 @@ function slowDoor() {
 }
 
 test('a question that its asker has taken along is asked again for those who stay', async () => {
-  const { server } = world()
+  const { server } = appWithSessions()
   const { answers, asked, slow } = slowDoor()
   const [first, second] = [
     await visit(slow, {}, { headers: {}, server }),
@@ -563,8 +563,8 @@ test('a question that its asker has taken along is asked again for those who sta
   expect(server.connections).toBe(1)
 })
 
-test('an order is not answered by a question that was asked before it', async () => {
-  const { server } = world()
+test('a recheck is not answered by a question that was asked before it', async () => {
+  const { server } = appWithSessions()
   const { answers, asked, slow } = slowDoor()
   const [alice, bob] = [
     await visit(slow, {}, { headers: {}, server }),
@@ -579,8 +579,8 @@ test('an order is not answered by a question that was asked before it', async ()
   for (const one of [alice, bob]) expect((await one.closed).code).toBe(4403)
 })
 
-test('what a door says to someone who has gone is no verdict on those who stay', async () => {
-  const { server } = world()
+test('the result for a socket that has gone is no verdict on sockets that stay', async () => {
+  const { server } = appWithSessions()
   const { answers, asked, slow } = slowDoor()
   const [first] = [
     await visit(slow, {}, { headers: {}, server }),
@@ -589,7 +589,7 @@ test('what a door says to someone who has gone is no verdict on those who stay',
   ]
   const receipt = server.recheck({ user: ada.id })
   await expect.poll(() => asked.length).toBe(4)
-  // as a door does that answers null when its look-up was called off
+  // as an authenticator does that answers null when its look-up was called off
   answers[0]?.resolve(false)
   first?.leave()
   await expect.poll(() => asked.length).toBe(5)
@@ -599,7 +599,7 @@ test('what a door says to someone who has gone is no verdict on those who stay',
 })
 
 test('two tokens of one session without a renewal keep what each says', async () => {
-  const { server } = world()
+  const { server } = appWithSessions()
   const seen: string[] = []
   const auth: Authenticator<User> = async ({ headers }) => ({
     user: { ...ada, name: headers.get('x-role') ?? '' },
@@ -618,7 +618,7 @@ test('two tokens of one session without a renewal keep what each says', async ()
 })
 
 test('a recheck is not answered by an earlier question of a lease, through a socket being asked', async () => {
-  const { server, clock } = world()
+  const { server, clock } = appWithSessions()
   const answers: { readonly why: string; readonly answer: PromiseWithResolvers<boolean> }[] = []
   const slow = consumer(
     contract('/ws/leases', {}),
@@ -638,7 +638,7 @@ test('a recheck is not answered by an earlier question of a lease, through a soc
   const first = server.recheck({ user: ada.id })
   await expect.poll(() => answers.length).toBe(1)
   await clock.advance(1)
-  // the lease of the first waits behind the order; that of the second tab is asked for now
+  // the lease of the first waits behind the command; that of the second tab is asked for now
   await visit(slow, {}, { headers: {}, server })
   await clock.advance(3_650)
   await expect.poll(() => answers.map(({ why }) => why)).toEqual(['recheck', 'lease'])
@@ -653,7 +653,7 @@ test('a recheck is not answered by an earlier question of a lease, through a soc
 })
 
 test('a grant of another make than JSON is compared too: what a set has lost is left', async () => {
-  const { server, auth, signIn } = world()
+  const { server, auth, signIn } = appWithSessions()
   const panels = { now: new Set(['insiders']) }
   const seen: unknown[] = []
   const board = consumer(
@@ -679,7 +679,7 @@ test('a grant of another make than JSON is compared too: what a set has lost is 
 })
 
 test('a recheck during the renewal of an identity sets no second timer', async () => {
-  const { clock, server } = world()
+  const { clock, server } = appWithSessions()
   const expires = new Date(clock.now() + 100_000)
   const slow = Promise.withResolvers<void>()
   let renewed = 0
@@ -711,7 +711,7 @@ test('a revocation that the store cannot keep reaches other nodes, and its calle
     publish: (topic, pack, keep) =>
       keep === undefined ? link.publish(topic, pack) : Promise.reject(new Error('the store is away')),
   }))
-  const { editor, signIn } = world()
+  const { editor, signIn } = appWithSessions()
   const [one, two] = ['one', 'two'].map((node) => testServer({ layer, clock, node, report: () => {} }))
   const phone = await visit(editor, at, {
     ...signIn('s1', { user: ada, session: 's1' }),
@@ -722,7 +722,7 @@ test('a revocation that the store cannot keep reaches other nodes, and its calle
 })
 
 test('a wall clock that jumps back before the renewal keeps no socket open beyond the end', async () => {
-  const { clock, auth, signIn, server } = world()
+  const { clock, auth, signIn, server } = appWithSessions()
   const plain = consumer(contract('/ws/plain', {}), { auth }, () => ({}))
   const who = signIn('s1', { user: ada, session: 's1', expires: new Date(clock.now() + 50_000) })
   const alice = await visit(plain, {}, { ...who, server })
@@ -732,8 +732,8 @@ test('a wall clock that jumps back before the renewal keeps no socket open beyon
   expect((await alice.closed).code).toBe(4401)
 })
 
-test('nor does one that jumps back before the doors are asked again', async () => {
-  const { clock, auth, signIn, server } = world()
+test('nor does one that jumps back before the identity is rechecked', async () => {
+  const { clock, auth, signIn, server } = appWithSessions()
   const leased = consumer(contract('/ws/leased', {}), { auth, lease: '5s' }, () => ({}))
   const who = signIn('s1', { user: ada, session: 's1', expires: new Date(clock.now() + 50_000) })
   const alice = await visit(leased, {}, { ...who, server })
@@ -743,7 +743,7 @@ test('nor does one that jumps back before the doors are asked again', async () =
 })
 
 test('with a lease of any length, a failed question is asked again within half a minute', async () => {
-  const { clock, auth, signIn, server, state } = world()
+  const { clock, auth, signIn, server, state } = appWithSessions()
   const daily = consumer(
     contract('/ws/daily', {}),
     {
@@ -766,7 +766,7 @@ test('with a lease of any length, a failed question is asked again within half a
 })
 
 test('an identity whose renewal never answers still has its client asked for a new credential', async () => {
-  const { clock, server } = world()
+  const { clock, server } = appWithSessions()
   const expires = new Date(clock.now() + 600_000)
   const auth: Authenticator<User> = async () => ({ user: ada, expires, renew: () => new Promise(() => {}) })
   const bell = consumer(contract('/ws/bell', {}), { auth }, () => ({}))
@@ -815,7 +815,7 @@ test('no socket joins a question of a lease from before a change of rights, howe
   await clock.advance(0)
   expect(other.grant).toEqual({ canWrite: false })
   state.ends = undefined
-  // the session of the other has slid: its doors are asked again, while those of the first have not answered yet
+  // the session of the other has slid: it is rechecked, while the questions of the first have not answered yet
   await clock.advance(1_000)
   answer()
   expect(await receipt).toMatchObject({ changed: 2 })
@@ -828,7 +828,7 @@ test.each([
   ['is kicked', (server: Server) => server.revoke({ user: ada.id, at: [notes, at], reason: 'be nice' })],
   ['expires', (_: Server, { advance }: TestClock) => advance(10_000)],
 ])('a handler that is at work publishes nothing for a user who %s meanwhile', async (_what, end) => {
-  const { clock, auth, signIn } = world()
+  const { clock, auth, signIn } = appWithSessions()
   const faults: unknown[] = []
   const refused: SallyportEvent[] = []
   const server = testServer({
@@ -909,7 +909,7 @@ test.each([
   waits[when === 'early' ? 'late' : 'early'].resolve()
   const refusals: unknown[] = []
   const auth: Authenticator<User> = async () => null
-  const hall = endpoint(contract('/ws/hall', { client: text, server: text }), { auth }, async (socket) => {
+  const room = endpoint(contract('/ws/hall', { client: text, server: text }), { auth }, async (socket) => {
     const say = (line: string) =>
       socket
         .group()
@@ -923,8 +923,8 @@ test.each([
     }
     await say(`${socket.user.name} has left`)
   })
-  const bob = await visit(hall, {}, { user: grace, server })
-  const alice = await visit(hall, {}, { user: ada, server })
+  const bob = await visit(room, {}, { user: grace, server })
+  const alice = await visit(room, {}, { user: ada, server })
   if (when === 'late') alice.send('too late').catch(() => {})
   await settled()
   await server.revoke({ user: ada.id, reason: 'banned' })
@@ -938,15 +938,15 @@ test('a loop that has left another one before says no more than any when its rig
   const server = testServer({})
   const auth: Authenticator<User> = async () => null
   const { promise: saved, resolve: save } = Promise.withResolvers<void>()
-  const hall = endpoint(contract('/ws/hall', { client: text, server: text }), { auth }, async (socket) => {
+  const room = endpoint(contract('/ws/hall', { client: text, server: text }), { auth }, async (socket) => {
     for await (const introduction of socket) if (introduction !== '') break
     for await (const line of socket) {
       await saved
       await socket.group().send(line)
     }
   })
-  const bob = await visit(hall, {}, { user: grace, server })
-  const alice = await visit(hall, {}, { user: ada, server })
+  const bob = await visit(room, {}, { user: grace, server })
+  const alice = await visit(room, {}, { user: ada, server })
   for (const line of ['hello', 'too late']) alice.send(line).catch(() => {})
   await settled()
   await server.revoke({ user: ada.id, reason: 'banned' })
@@ -959,13 +959,13 @@ test('a loop that waits when its right ends may publish its last words, and noth
   const server = testServer({})
   const auth: Authenticator<User> = async () => null
   let late: () => Promise<unknown> = async () => {}
-  const hall = endpoint(contract('/ws/hall', { client: text, server: text }), { auth }, async (socket) => {
+  const room = endpoint(contract('/ws/hall', { client: text, server: text }), { auth }, async (socket) => {
     late = () => socket.group().send('after all')
     for await (const line of socket) await socket.group().send(line)
     await socket.group().send(`${socket.user.name} has left`)
   })
-  const bob = await visit(hall, {}, { user: grace, server })
-  await visit(hall, {}, { user: ada, server })
+  const bob = await visit(room, {}, { user: grace, server })
+  await visit(room, {}, { user: ada, server })
   await server.revoke({ user: ada.id, reason: 'banned' })
   expect(await bob.next()).toBe(`${ada.name} has left`)
   await settled()
@@ -977,21 +977,21 @@ test('a loop that ends its socket by denying what it reads says nothing more eit
   const server = testServer({})
   const auth: Authenticator<User> = async () => null
   const { promise: refused, resolve: tell } = Promise.withResolvers<unknown>()
-  const hall = endpoint(contract('/ws/hall', { client: text, server: text }), { auth }, async (socket) => {
+  const room = endpoint(contract('/ws/hall', { client: text, server: text }), { auth }, async (socket) => {
     try {
       for await (const line of socket) deny(403, 'rude', line)
     } finally {
       setImmediate(() => socket.group().send('after all').then(tell, tell))
     }
   })
-  const alice = await visit(hall, {}, { user: ada, server })
+  const alice = await visit(room, {}, { user: ada, server })
   alice.send('a rude word').catch(() => {})
   expect((await alice.closed).code).toBe(4403)
   expect(await refused).toMatchObject({ status: 403, reason: 'ended' })
 })
 
 test('no message is heard after the end of a credential, also before a late timer', async () => {
-  const { clock, auth, signIn } = world()
+  const { clock, auth, signIn } = appWithSessions()
   const events: SallyportEvent[] = []
   const server = testServer({ clock, on: (event) => events.push(event) })
   const heard: string[] = []

@@ -11,7 +11,7 @@ const listening = consumer(lines, { auth: byName }, () => ({ message: () => {} }
 const guests = consumer(lines, { auth: optional(byName) }, () => ({ message: () => {} }))
 const kilobyte = 'x'.repeat(1_024)
 
-function world(limits: ServerOptions['limits'] = {}) {
+function serverWithLimits(limits: ServerOptions['limits'] = {}) {
   const clock = testClock()
   const events: string[] = []
   const server = testServer({
@@ -25,7 +25,7 @@ const of = (most: number, burst: number) => ({ most, eachMs: 1_000, burst })
 const tooManyBytes = { reason: { status: 429, reason: 'too-many-bytes' } }
 
 test('a socket over its byte rate is refused with 429, told once, and then closed with 4429', async () => {
-  const { clock, server, events } = world({ byteRate: of(1_024, 70_000), rate: null })
+  const { clock, server, events } = serverWithLimits({ byteRate: of(1_024, 70_000), rate: null })
   const tab = await visit(listening, {}, { user: ada, server })
   const state = { isSent: false }
   const sending = Promise.allSettled(Array.from({ length: 70 }, () => tab.send(kilobyte)))
@@ -47,7 +47,7 @@ test.each([
   ['as long as its bytes take at the rate of its socket', of(4_096, 4_096), 270],
   ['half a second at most', of(1_024, 4_096), 500],
 ])('after a message over its bytes a socket is not read for %s', async (_, byteRate, restMs) => {
-  const { clock, server } = world({ byteRate, messageBytes: 4_096, rate: null })
+  const { clock, server } = serverWithLimits({ byteRate, messageBytes: 4_096, rate: null })
   const tab = await visit(listening, {}, { user: ada, server })
   for (let count = 0; count < 3; count++) await tab.send(kilobyte)
   await expect(tab.send(kilobyte)).rejects.toMatchObject(tooManyBytes.reason)
@@ -69,7 +69,7 @@ test('a thousand messages over the rate are told to operators once, as one lapse
 })
 
 test('bytes are those of the wire: three for a character that takes three', async () => {
-  const { server } = world({ identityByteRate: of(1, 10_000), rate: null })
+  const { server } = serverWithLimits({ identityByteRate: of(1, 10_000), rate: null })
   const tab = await visit(listening, {}, { user: ada, server })
   await tab.send('€'.repeat(3_000))
   await expect(tab.send('€'.repeat(400))).rejects.toMatchObject(tooManyBytes.reason)
@@ -77,7 +77,7 @@ test('bytes are those of the wire: three for a character that takes three', asyn
 
 // proves: costly-member
 test('all sockets of an identity share their byte rate over reconnects, and cost others nothing', async () => {
-  const { server, events } = world({ identityByteRate: of(1, 10_000), rate: null })
+  const { server, events } = serverWithLimits({ identityByteRate: of(1, 10_000), rate: null })
   for (let count = 0; count < 4; count++) {
     const tab = await visit(listening, {}, { user: ada, server })
     for (let line = 0; line < 2; line++) await tab.send(kilobyte)
@@ -92,7 +92,7 @@ test('all sockets of an identity share their byte rate over reconnects, and cost
 })
 
 test('a message larger than all that may come at once is not refused for ever', async () => {
-  const { clock, server } = world({
+  const { clock, server } = serverWithLimits({
     messageBytes: 4_000_000,
     byteRate: of(1_000, 1_000),
     identityByteRate: of(1_000_000, 2_000_000),
@@ -108,7 +108,11 @@ test.each([
   ['is wider', { each: '1s', most: 1_000_000 } as const],
   ['is off', null],
 ])('an endpoint whose own byte rate %s is not counted for the account', async (_, byteRate) => {
-  const { server } = world({ identityByteRate: of(1_000, 10_000), byteRate: of(1, 100), rate: null })
+  const { server } = serverWithLimits({
+    identityByteRate: of(1_000, 10_000),
+    byteRate: of(1, 100),
+    rate: null,
+  })
   const uploads = consumer(lines, { auth: byName, limits: { byteRate } }, () => ({ message: () => {} }))
   const tab = await visit(uploads, {}, { user: ada, server })
   await Promise.all(Array.from({ length: 100 }, () => tab.send(kilobyte)))
@@ -120,25 +124,25 @@ test('guests of one network share one rate of messages and of bytes, whatever th
     [{ guestRate: of(1, 4) }, 'guestRate of address', 'too-many-messages'],
     [{ guestByteRate: of(1, 4_900) }, 'guestByteRate of address', 'too-many-bytes'],
   ] as const) {
-    const { server, events } = world(limits)
-    const come = (address: string) => visit(guests, {}, { headers: {}, server, address })
+    const { server, events } = serverWithLimits(limits)
+    const visitFrom = (address: string) => visit(guests, {}, { headers: {}, server, address })
     for (const address of ['2001:db8::1', '2001:db8::2']) {
-      const guest = await come(address)
+      const guest = await visitFrom(address)
       for (let count = 0; count < 2; count++) await guest.send(kilobyte)
       guest.leave()
     }
-    await expect((await come('2001:db8:0:0:ff::3')).send('x'.repeat(900))).rejects.toMatchObject({
+    await expect((await visitFrom('2001:db8:0:0:ff::3')).send('x'.repeat(900))).rejects.toMatchObject({
       status: 429,
       reason: code,
     })
     expect(events).toEqual([event])
-    await (await come('2001:db8:0:1::1')).send(kilobyte)
+    await (await visitFrom('2001:db8:0:1::1')).send(kilobyte)
     await (await visit(guests, {}, { user: ada, server, address: '2001:db8::1' })).send(kilobyte)
   }
 })
 
 /** A world whose validator takes as many milliseconds as the message says, and whose handler takes what it is told. */
-function slowWorld({
+function serverWithSlowValidation({
   handlerMs = 0,
   ...limits
 }: ServerOptions['limits'] & { readonly handlerMs?: number } = {}) {
@@ -172,12 +176,12 @@ function slowWorld({
       if (event.type === 'misconfigured') details.push(event.detail)
     },
   })
-  const inside = consumer(priced, { auth: optional(byName) }, () => ({
+  const application = consumer(priced, { auth: optional(byName) }, () => ({
     message: () => void (spent += handlerMs),
     calls: { price: (ms) => ms },
   }))
   costs.length = 0
-  return { clock, server, inside, events, costs, details }
+  return { clock, server, application, events, costs, details }
 }
 const pay = (data: unknown, op: 'msg' | 'call' = 'msg'): string =>
   JSON.stringify({ op, in: '/ws/priced', id: 'x', ...(op === 'msg' ? {} : { type: 'price' }), data })
@@ -185,9 +189,9 @@ const tooCostly = { op: 'err', id: 'x', status: 429, code: 'too-costly' }
 
 // proves: costly-member
 test('the time of validating is charged to the identity, over sockets, reconnects and calls', async () => {
-  const { clock, server, inside, events, costs } = slowWorld()
+  const { clock, server, application, events, costs } = serverWithSlowValidation()
   for (let count = 0; count < 2; count++) {
-    const tab = await visit(inside, {}, { user: ada, server })
+    const tab = await visit(application, {}, { user: ada, server })
     tab.raw(pay(100))
     await clock.advance(10)
     tab.raw(pay(30, 'call'))
@@ -196,19 +200,19 @@ test('the time of validating is charged to the identity, over sockets, reconnect
     await tab.closed
   }
   // the first for its time, the others for their squares by 5: 100, 180, 2,000, and what 270 ms have brought
-  const tab = await visit(inside, {}, { user: ada, server })
+  const tab = await visit(application, {}, { user: ada, server })
   tab.raw(pay(1))
   expect(await tab.next()).toMatchObject(tooCostly)
   expect([costs, events]).toEqual([[100, 30, 100], ['validation of identity']])
-  await (await visit(inside, {}, { user: grace, server })).send(1)
+  await (await visit(application, {}, { user: grace, server })).send(1)
   await clock.advance(19_000)
   await tab.send(1)
 })
 
 test('a message of 300 ms is taken twice in 40 s, whatever the sockets of its sender', async () => {
-  const { clock, server, inside, costs } = slowWorld({ rateGraceMs: 60_000 })
+  const { clock, server, application, costs } = serverWithSlowValidation({ rateGraceMs: 60_000 })
   for (let half = 0; half < 80; half++) {
-    const tab = await visit(inside, {}, { user: ada, server })
+    const tab = await visit(application, {}, { user: ada, server })
     tab.raw(pay(300))
     await clock.advance(400)
     tab.leave()
@@ -218,8 +222,8 @@ test('a message of 300 ms is taken twice in 40 s, whatever the sockets of its se
 })
 
 test('a message type that takes more than 50 ms to validate is told of once, with what to do', async () => {
-  const { server, inside, details } = slowWorld({ validation: null })
-  const tab = await visit(inside, {}, { user: ada, server })
+  const { server, application, details } = serverWithSlowValidation({ validation: null })
+  const tab = await visit(application, {}, { user: ada, server })
   for (const ms of [50, 51, 80]) {
     await tab.send(ms)
     expect(await tab.call('price', ms)).toBe(ms)
@@ -231,8 +235,11 @@ test('a message type that takes more than 50 ms to validate is told of once, wit
 })
 
 test('no message is parsed when no time is left, and a socket that goes on is closed', async () => {
-  const { clock, server, inside, costs } = slowWorld({ rate: of(20, 20), rateGraceMs: 3_000 })
-  const tab = await visit(inside, {}, { user: ada, server })
+  const { clock, server, application, costs } = serverWithSlowValidation({
+    rate: of(20, 20),
+    rateGraceMs: 3_000,
+  })
+  const tab = await visit(application, {}, { user: ada, server })
   tab.raw(pay(10_000))
   expect(await tab.next()).toMatchObject({ op: 'ok' })
   tab.raw('no json')
@@ -251,8 +258,8 @@ test('no message is parsed when no time is left, and a socket that goes on is cl
 })
 
 test('a user whose validator twice stood still with the machine is refused a while, and stays', async () => {
-  const { clock, server, inside, costs } = slowWorld()
-  const tab = await visit(inside, {}, { user: ada, server })
+  const { clock, server, application, costs } = serverWithSlowValidation()
+  const tab = await visit(application, {}, { user: ada, server })
   for (let count = 0; count < 300; count++) {
     tab.raw(pay(count === 3 || count === 7 ? 100 : 0.1))
     await clock.advance(200)
@@ -264,8 +271,8 @@ test('a user whose validator twice stood still with the machine is refused a whi
 })
 
 test('a message that took 10 s, for any reason, blocks its sender for 40 s at most', async () => {
-  const { clock, server, inside } = slowWorld()
-  const tab = await visit(inside, {}, { user: ada, server })
+  const { clock, server, application } = serverWithSlowValidation()
+  const tab = await visit(application, {}, { user: ada, server })
   await tab.send(10_000)
   await clock.advance(39_900)
   await expect(tab.send(1)).rejects.toMatchObject({ reason: 'too-costly' })
@@ -274,19 +281,19 @@ test('a message that took 10 s, for any reason, blocks its sender for 40 s at mo
 })
 
 test('the guests of a network share the time', async () => {
-  const { server, inside, events } = slowWorld()
-  const come = (address: string) => visit(inside, {}, { headers: {}, server, address })
-  await (await come('192.0.2.1')).send(1_000)
-  await expect((await come('192.0.2.1')).send(1)).rejects.toMatchObject({ reason: 'too-costly' })
-  await (await come('192.0.2.2')).send(1)
+  const { server, application, events } = serverWithSlowValidation()
+  const visitFrom = (address: string) => visit(application, {}, { headers: {}, server, address })
+  await (await visitFrom('192.0.2.1')).send(1_000)
+  await expect((await visitFrom('192.0.2.1')).send(1)).rejects.toMatchObject({ reason: 'too-costly' })
+  await (await visitFrom('192.0.2.2')).send(1)
   expect(events).toEqual(['validation of address'])
 })
 
 // proves: guest-neighbour
 test('what one guest uses of its network closes no socket of another, its own rate does', async () => {
-  const { clock, server, inside } = slowWorld({ rate: of(20, 20), rateGraceMs: 3_000 })
-  const come = () => visit(inside, {}, { headers: {}, server })
-  const [costly, honest] = [await come(), await come()]
+  const { clock, server, application } = serverWithSlowValidation({ rate: of(20, 20), rateGraceMs: 3_000 })
+  const visitAsGuest = () => visit(application, {}, { headers: {}, server })
+  const [costly, honest] = [await visitAsGuest(), await visitAsGuest()]
   for (let round = 0; round < 10; round++) {
     costly.raw(pay(500))
     honest.raw(pay(1))
@@ -306,27 +313,27 @@ test('what one guest uses of its network closes no socket of another, its own ra
 })
 
 test('what a handler takes is not charged, and the time may be switched off', async () => {
-  const handling = slowWorld({ handlerMs: 5_000 })
-  const tab = await visit(handling.inside, {}, { user: ada, server: handling.server })
+  const handling = serverWithSlowValidation({ handlerMs: 5_000 })
+  const tab = await visit(handling.application, {}, { user: ada, server: handling.server })
   for (let count = 0; count < 5; count++) await tab.send(1)
-  const off = slowWorld({ validation: null })
-  const other = await visit(off.inside, {}, { user: ada, server: off.server })
+  const off = serverWithSlowValidation({ validation: null })
+  const other = await visit(off.application, {}, { user: ada, server: off.server })
   for (let count = 0; count < 5; count++) await other.send(1_000)
 })
 
 test('a validator that throws is charged for as well', async () => {
-  const { server, inside, costs } = slowWorld()
-  const tab = await visit(inside, {}, { user: ada, server })
+  const { server, application, costs } = serverWithSlowValidation()
+  const tab = await visit(application, {}, { user: ada, server })
   tab.raw(pay(-1))
   expect(await tab.closed).toMatchObject({ code: 1011 })
-  const other = await visit(inside, {}, { user: ada, server })
+  const other = await visit(application, {}, { user: ada, server })
   other.raw(pay(1))
   expect(await other.next()).toMatchObject(tooCostly)
   expect(costs).toEqual([])
 })
 
 test('ten invalid messages of an identity in 10 s close with 4400, over sockets and reconnects', async () => {
-  const { clock, server, events } = world()
+  const { clock, server, events } = serverWithLimits()
   for (let count = 0; count < 3; count++) {
     const tab = await visit(listening, {}, { user: ada, server })
     for (let line = 0; line < 3; line++) tab.raw('no json')
@@ -350,9 +357,9 @@ test('ten invalid messages of an identity in 10 s close with 4400, over sockets 
 })
 
 test('a guest is counted alone for invalid messages: the others of its network are strangers', async () => {
-  const { server, events } = world()
-  const come = () => visit(guests, {}, { headers: {}, server })
-  const [wrong, honest] = [await come(), await come()]
+  const { server, events } = serverWithLimits()
+  const visitAsGuest = () => visit(guests, {}, { headers: {}, server })
+  const [wrong, honest] = [await visitAsGuest(), await visitAsGuest()]
   for (let line = 0; line < 10; line++) wrong.raw('no json')
   expect(await wrong.closed).toMatchObject({ code: 4400 })
   honest.raw('no json')
@@ -362,7 +369,7 @@ test('a guest is counted alone for invalid messages: the others of its network a
 
 // proves: refilled-budget
 test('a wall clock that jumps an hour ahead refills nothing, and forgives no invalid message', async () => {
-  const { clock, server } = world({ rate: of(1, 10), rateGraceMs: 1_000 })
+  const { clock, server } = serverWithLimits({ rate: of(1, 10), rateGraceMs: 1_000 })
   const [tab, other] = [
     await visit(listening, {}, { user: ada, server }),
     await visit(listening, {}, { user: ada, server }),
@@ -379,7 +386,7 @@ test('a wall clock that jumps an hour ahead refills nothing, and forgives no inv
 })
 
 test('a refused message is answered by its id, though it is not read', async () => {
-  const { server } = world({ rate: of(1, 1) })
+  const { server } = serverWithLimits({ rate: of(1, 1) })
   const tab = await visit(listening, {}, { user: ada, server })
   await tab.send('hello')
   tab.raw(`{"op":"msg","in":"${path}","id":"a1","data":"${'x'.repeat(50_000)}`)
@@ -387,7 +394,7 @@ test('a refused message is answered by its id, though it is not read', async () 
 })
 
 test('nothing is remembered of anybody once all is quiet', async () => {
-  const { clock, server } = world()
+  const { clock, server } = serverWithLimits()
   for (const who of [{ user: ada }, { headers: {} }]) {
     const tab = await visit(guests, {}, { ...who, server })
     await tab.send('hello')

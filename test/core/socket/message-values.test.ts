@@ -26,11 +26,11 @@ test('a message with too many values is refused before its validator is asked', 
     server: text,
     calls: { sum: { input: schema, output: schema } },
   })
-  const inside = consumer(lists, { auth: byName }, () => ({
+  const application = consumer(lists, { auth: byName }, () => ({
     on: { list: (message) => heard.push(message) },
     calls: { sum: () => 0 },
   }))
-  const visitor = await visit(inside, {}, { user: ada, server: testServer() })
+  const visitor = await visit(application, {}, { user: ada, server: testServer() })
   const before = asked()
   visitor.raw(JSON.stringify({ op: 'msg', in: path, id: 'a', type: 'list', data: list(1_100) }))
   visitor.raw(JSON.stringify({ op: 'call', in: path, id: 'b', type: 'sum', data: list(1_100) }))
@@ -45,8 +45,8 @@ test('a message with too many values is refused before its validator is asked', 
 test('the header of a binary frame is bounded likewise', async () => {
   const { schema, asked } = counted()
   const lists = contract(path, { client: { list: schema }, server: text })
-  const inside = consumer(lists, { auth: byName }, () => ({ on: { list: () => {} } }))
-  const visitor = await visit(inside, {}, { user: ada, server: testServer() })
+  const application = consumer(lists, { auth: byName }, () => ({ on: { list: () => {} } }))
+  const visitor = await visit(application, {}, { user: ada, server: testServer() })
   const before = asked()
   const header = new TextEncoder().encode(
     JSON.stringify({ op: 'msg', in: path, id: 'x', type: 'list', trace: list(1_100) }),

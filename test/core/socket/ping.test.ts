@@ -8,7 +8,7 @@ afterEach(async () => {
 })
 
 /** A client of `sallyport.v1` that has been let in, and every frame that comes after. */
-async function inside(): Promise<{ send(frame: object): void; next(op: string): Promise<object> }> {
+async function connectClient(): Promise<{ send(frame: object): void; next(op: string): Promise<object> }> {
   const server = sallyport({ limits: { rate: { most: 1, eachMs: 60_000, burst: 3 } } })
   server.serve(room)
   const { port: number } = await server.listen(0)
@@ -34,13 +34,13 @@ async function inside(): Promise<{ send(frame: object): void; next(op: string): 
 }
 
 test('a client that asks for a sign of life gets one', async () => {
-  const { send, next } = await inside()
+  const { send, next } = await connectClient()
   send({ op: 'ping' })
   expect(await next('pong')).toEqual({ op: 'pong' })
 })
 
 test('asking for signs of life counts as sending, so that no peer is made to answer without end', async () => {
-  const { send, next } = await inside()
+  const { send, next } = await connectClient()
   for (let count = 0; count < 4; count++) send({ op: 'ping' })
   expect(await next('err')).toMatchObject({ status: 429, code: 'too-many-messages' })
 })

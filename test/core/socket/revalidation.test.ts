@@ -19,8 +19,11 @@ import { changedLinks } from '../../support/links.ts'
 
 const lines = contract('/ws/lines', { client: text, server: text })
 
-/** A server that keeps what it tells, and a door whose second answers are given by hand, however long that takes. */
-function world(identity: Partial<Identity<User>> = { token: 't1' }, layer: Layer = memory()) {
+/** A server that keeps what it tells, and an `authorize` whose later answers are given by hand, however long that takes. */
+function serverWithPendingAuthorize(
+  identity: Partial<Identity<User>> = { token: 't1' },
+  layer: Layer = memory(),
+) {
   const events: SallyportEvent[] = []
   const faults: unknown[] = []
   const clock = testClock()
@@ -46,15 +49,15 @@ function world(identity: Partial<Identity<User>> = { token: 't1' }, layer: Layer
     },
     () => ({ message: () => {} }),
   )
-  const come = () => visit(slow, {}, { headers: {}, server })
+  const visitRoom = () => visit(slow, {}, { headers: {}, server })
   const recheck = () => server.recheck({ user: ada.id })
-  const told = () => events.map(({ type }) => type)
-  return { clock, server, faults, asked, answers, come, recheck, told }
+  const eventTypes = () => events.map(({ type }) => type)
+  return { clock, server, faults, asked, answers, visitRoom, recheck, eventTypes }
 }
 
 test('three rechecks at once ask once, and once more for all that came meanwhile', async () => {
-  const { asked, answers, come, recheck } = world()
-  await come()
+  const { asked, answers, visitRoom, recheck } = serverWithPendingAuthorize()
+  await visitRoom()
   const receipts = [recheck(), recheck(), recheck()]
   await settled()
   answers[0]?.resolve(true)
@@ -65,8 +68,8 @@ test('three rechecks at once ask once, and once more for all that came meanwhile
 })
 
 test('a socket that the first of two rechecks has closed is not asked about again', async () => {
-  const { asked, answers, come, recheck } = world()
-  const alice = await come()
+  const { asked, answers, visitRoom, recheck } = serverWithPendingAuthorize()
+  const alice = await visitRoom()
   const receipts = [recheck(), recheck()]
   await settled()
   answers[0]?.resolve(false)
@@ -76,15 +79,15 @@ test('a socket that the first of two rechecks has closed is not asked about agai
 })
 
 test('who leaves while they are asked about does not stand any more, whatever the answer', async () => {
-  const { answers, come, recheck, told } = world()
-  const alice = await come()
+  const { answers, visitRoom, recheck, eventTypes } = serverWithPendingAuthorize()
+  const alice = await visitRoom()
   const receipt = recheck()
   await settled()
   alice.leave()
   await alice.closed
   answers[0]?.resolve(true)
   expect(await receipt).toMatchObject({ closed: 1, changed: 0 })
-  expect(told()).toEqual(['accepted', 'left', 'rechecked'])
+  expect(eventTypes()).toEqual(['accepted', 'left', 'rechecked'])
 })
 
 test.each([
@@ -93,8 +96,8 @@ test.each([
 ])(
   '%s that was said to whom has left is no answer for the others, who ask again',
   async (_, answer, inside) => {
-    const { server, asked, answers, come, recheck } = world()
-    const [first] = [await come(), await come()]
+    const { server, asked, answers, visitRoom, recheck } = serverWithPendingAuthorize()
+    const [first] = [await visitRoom(), await visitRoom()]
     const receipt = recheck()
     await settled()
     first.leave()
@@ -109,8 +112,8 @@ test.each([
 )
 
 test('a database that is away is asked once for all tabs of a session', async () => {
-  const { asked, answers, come, recheck } = world()
-  for (let tab = 0; tab < 5; tab++) await come()
+  const { asked, answers, visitRoom, recheck } = serverWithPendingAuthorize()
+  for (let tab = 0; tab < 5; tab++) await visitRoom()
   const receipt = recheck()
   await settled()
   answers[0]?.reject(new Error('database away'))
@@ -119,8 +122,8 @@ test('a database that is away is asked once for all tabs of a session', async ()
 })
 
 test('tabs of one token cost one question', async () => {
-  const { asked, answers, come, recheck } = world({ token: 't1' })
-  for (let tab = 0; tab < 5; tab++) await come()
+  const { asked, answers, visitRoom, recheck } = serverWithPendingAuthorize({ token: 't1' })
+  for (let tab = 0; tab < 5; tab++) await visitRoom()
   const receipt = recheck()
   await settled()
   answers[0]?.resolve(true)
@@ -155,8 +158,8 @@ test.each([
 )
 
 test('without a lease a socket closes when its right cannot be found out', async () => {
-  const { faults, answers, come, recheck } = world()
-  const alice = await come()
+  const { faults, answers, visitRoom, recheck } = serverWithPendingAuthorize()
+  const alice = await visitRoom()
   const receipt = recheck()
   await settled()
   answers[0]?.reject(new Error('database away'))
@@ -189,8 +192,8 @@ test('who leaves while another place is prepared for them is told of no change',
       return link.subscribe(topic, hear)
     },
   }))
-  const told: string[] = []
-  const server = testServer({ layer, on: ({ type }) => told.push(type) })
+  const eventTypes: string[] = []
+  const server = testServer({ layer, on: ({ type }) => eventTypes.push(type) })
   let rank = 'guest'
   const ranked = consumer(
     contract('/ws/ranked', { grant: z.string(), audiences: ['guest', 'member'] }),
@@ -199,7 +202,7 @@ test('who leaves while another place is prepared for them is told of no change',
       authorize: () => rank,
       audience: ({ grant }) => [grant === 'guest' ? 'guest' : 'member'],
     },
-    () => ({ change: () => void told.push('handler') }),
+    () => ({ change: () => void eventTypes.push('handler') }),
   )
   const alice = await visit(ranked, {}, { headers: {}, server })
   isSlow = true
@@ -210,15 +213,15 @@ test('who leaves while another place is prepared for them is told of no change',
   await alice.closed
   answer()
   expect(await receipt).toMatchObject({ closed: 1, changed: 0 })
-  expect(told).toEqual(['accepted', 'left', 'rechecked'])
+  expect(eventTypes).toEqual(['accepted', 'left', 'rechecked'])
 })
 
-/** A token that is renewed on its open connection, where the second door has its own opinion of that. */
+/** A token that is renewed on its open connection, where `authorize` may answer otherwise. */
 function renewing(judge: () => boolean | Promise<boolean>) {
   const clock = testClock()
   const began = clock.now()
-  const told: string[] = []
-  const server = testServer({ clock, on: ({ type }) => told.push(type), report: () => {} })
+  const eventTypes: string[] = []
+  const server = testServer({ clock, on: ({ type }) => eventTypes.push(type), report: () => {} })
   const auth: Authenticator<User> = async ({ credentials }) => {
     const token = credentials.of('bearer')
     if (token === null) return null
@@ -228,16 +231,16 @@ function renewing(judge: () => boolean | Promise<boolean>) {
   const member = consumer(lines, { auth, authorize: ({ why }) => why === 'open' || judge() }, () => ({
     message: () => {},
   }))
-  const come = () =>
+  const visitRoom = () =>
     visit(member, {}, { headers: { authorization: 'Bearer old' }, refresh: () => 'new', server })
-  return { clock, told, server, come }
+  return { clock, eventTypes, server, visitRoom }
 }
 
 test('while authorize cannot be asked about a new credential, the one in use holds to its end', async () => {
-  const { clock, server, come } = renewing(() => {
+  const { clock, server, visitRoom } = renewing(() => {
     throw new Error('database away')
   })
-  const alice = await come()
+  const alice = await visitRoom()
   await clock.advance(10 * 60_000 - 1)
   expect(alice.refreshes.map(({ refused }) => refused?.status)).toContain(503)
   expect(server.connections).toBe(1)
@@ -247,29 +250,29 @@ test('while authorize cannot be asked about a new credential, the one in use hol
 
 test('who leaves while their new credential is judged has refreshed nothing', async () => {
   const { promise: judged, resolve: judge } = Promise.withResolvers<boolean>()
-  const { clock, told, come } = renewing(() => judged)
-  const alice = await come()
+  const { clock, eventTypes, visitRoom } = renewing(() => judged)
+  const alice = await visitRoom()
   await clock.advance(10 * 60_000 - 30_000)
   alice.leave()
   await alice.closed
   judge(true)
   // beyond the end of the new credential, whose user has left
   await clock.advance(30 * 60_000)
-  expect(told).toEqual(['accepted', 'left'])
+  expect(eventTypes).toEqual(['accepted', 'left'])
   expect(alice.refreshes).toEqual([])
 })
 
 test('a socket that leaves before its new credential is used has no event after its end', async () => {
   for (let turns = 0; turns < 20; turns++) {
     const { promise: judged, resolve: judge } = Promise.withResolvers<boolean>()
-    const { clock, told, come } = renewing(() => judged)
-    const alice = await come()
+    const { clock, eventTypes, visitRoom } = renewing(() => judged)
+    const alice = await visitRoom()
     await clock.advance(10 * 60_000 - 30_000)
     judge(true)
     for (let turn = 0; turn < turns; turn++) await Promise.resolve()
     alice.leave()
     await clock.advance(30 * 60_000)
-    expect(told.at(-1)).toBe('left')
+    expect(eventTypes.at(-1)).toBe('left')
   }
 })
 
@@ -304,7 +307,7 @@ test.each([
   if (code !== null) expect((await alice.closed).code).toBe(code)
 })
 
-/** A room whose rechecks are answered by hand, and what its second door was asked. */
+/** A room whose rechecks are answered by hand, and what its `authorize` was asked. */
 function judgedLease() {
   const asked: string[] = []
   const { promise: judged, resolve: judge } = Promise.withResolvers<boolean>()
@@ -323,7 +326,7 @@ function judgedLease() {
   return { leased, asked, judge }
 }
 
-test('a lease that is due while the doors are asked is asked for after that', async () => {
+test('a lease that is due during a recheck is asked for after that', async () => {
   const clock = testClock()
   const server = testServer({ clock, limits: { handshakeMs: 600_000 } })
   const { leased, asked, judge } = judgedLease()
@@ -352,7 +355,7 @@ test('a socket that left while it was asked about is not asked about again at it
   expect(asked).toEqual(['open', 'recheck'])
 })
 
-test('however often the doors of a socket are asked again, nothing of it stays with its signal', async () => {
+test('however often a socket is rechecked, nothing of it stays with its signal', async () => {
   const server = testServer()
   const signals: AbortSignal[] = []
   const quiet = consumer(contract('/ws/quiet', {}), { auth: async () => ({ user: ada }) }, ({ signal }) => {
@@ -369,12 +372,12 @@ test.for([
   ['signed out everywhere', 'revoked: signed out everywhere'],
 ] as const)(
   'a recheck with the reason %s tells it to a client whose identity is gone',
-  async ([given, told]) => {
-    const { come, server } = world({ session: 's1', renew: async () => null })
-    const alice = await come()
+  async ([given, eventTypes]) => {
+    const { visitRoom, server } = serverWithPendingAuthorize({ session: 's1', renew: async () => null })
+    const alice = await visitRoom()
     const reason = given === undefined ? {} : { reason: given }
     expect(await server.recheck({ user: ada.id, ...reason })).toMatchObject({ closed: 1 })
-    expect(await alice.closed).toEqual({ code: 4401, reason: told })
+    expect(await alice.closed).toEqual({ code: 4401, reason: eventTypes })
   },
 )
 

@@ -39,7 +39,7 @@ const unrated: Partial<Limits> = {
 }
 
 /** A desk whose handlers never settle unless they are told to. */
-function world(limits: Partial<Limits> = {}) {
+function serverWithPendingHandlers(limits: Partial<Limits> = {}) {
   const works: (() => void)[] = []
   const at: unknown[] = []
   const work = (data: unknown): Promise<void> => {
@@ -52,7 +52,7 @@ function world(limits: Partial<Limits> = {}) {
   }))
   const events: SallyportEvent[] = []
   const server = testServer({ limits: { ...unrated, ...limits }, on: (event) => events.push(event) })
-  const come = (user = ada) => visit(app, {}, { user, server })
+  const visitAs = (user = ada) => visit(app, {}, { user, server })
   const limited = () => events.filter(({ type }) => type === 'limited')
   const workOff = async (): Promise<void> => {
     for (let more = works.shift(); more !== undefined; more = works.shift()) {
@@ -60,7 +60,7 @@ function world(limits: Partial<Limits> = {}) {
       await settled()
     }
   }
-  return { at, events, server, app, come, limited, workOff }
+  return { at, events, server, app, visitAs, limited, workOff }
 }
 
 const say = (data: object, more: object = {}): string =>
@@ -73,8 +73,8 @@ const large = 'x'.repeat(60_000)
 describe('what waits for an identity', () => {
   // proves: slow-handler
   test('is bounded in bytes over all its sockets: a message beyond that is refused, and told once', async () => {
-    const { server, come, limited, workOff } = world({ waitingBytes: 130_000 })
-    const [one, two] = [await come(), await come()]
+    const { server, visitAs, limited, workOff } = serverWithPendingHandlers({ waitingBytes: 130_000 })
+    const [one, two] = [await visitAs(), await visitAs()]
     // one of each is at work
     for (const tab of [one, two])
       for (let count = 0; count < 2; count++) void tab.send('say', { text: large })
@@ -84,7 +84,7 @@ describe('what waits for an identity', () => {
       expect.objectContaining({ limit: 'waitingBytes', scope: 'identity', subject: ada.id }),
     ])
     // another user is another account
-    const other = await come(grace)
+    const other = await visitAs(grace)
     for (let count = 0; count < 2; count++) void other.send('say', { text: large })
     await settled()
     expect(limited()).toHaveLength(1)
@@ -93,8 +93,8 @@ describe('what waits for an identity', () => {
   })
 
   test('is 2 MiB of the wire at most, unless said otherwise', async () => {
-    const { server, come } = world()
-    const tabs = await Promise.all(Array.from({ length: 6 }, () => come()))
+    const { server, visitAs } = serverWithPendingHandlers()
+    const tabs = await Promise.all(Array.from({ length: 6 }, () => visitAs()))
     for (const tab of tabs) for (let count = 0; count < 9; count++) void tab.send('say', { text: large })
     await settled()
     expect(waitingOf(server, ada.id)).toBeGreaterThan(2_097_152 - 61_000)
@@ -102,8 +102,8 @@ describe('what waits for an identity', () => {
   })
 
   test('counts bytes of the wire, and not characters', async () => {
-    const { server, come } = world()
-    const tab = await come()
+    const { server, visitAs } = serverWithPendingHandlers()
+    const tab = await visitAs()
     void tab.send('say', { text: 'at work' })
     const payload = say({ text: '€'.repeat(10_000) })
     tab.raw(payload)
@@ -111,8 +111,8 @@ describe('what waits for an identity', () => {
   })
 
   test('counts a quarter of the heap where that is more than the wire', async () => {
-    const { server, come } = world()
-    const tab = await come()
+    const { server, visitAs } = serverWithPendingHandlers()
+    const tab = await visitAs()
     void tab.send('say', { text: 'at work' })
     tab.raw(
       JSON.stringify({
@@ -126,8 +126,8 @@ describe('what waits for an identity', () => {
   })
 
   test('lets a message wait that is larger than the bound when nothing else does', async () => {
-    const { come, at, workOff } = world({ waitingBytes: 10_000 })
-    const tab = await come()
+    const { visitAs, at, workOff } = serverWithPendingHandlers({ waitingBytes: 10_000 })
+    const tab = await visitAs()
     void tab.send('say', { text: 'at work' })
     void tab.send('say', { text: large })
     await expect(tab.send('say', { text: 'small' })).rejects.toMatchObject(tooMuch)
@@ -136,8 +136,8 @@ describe('what waits for an identity', () => {
   })
 
   test('delays no other identity, and tells the next lapse anew after half was worked off', async () => {
-    const { come, limited, workOff } = world({ waitingBytes: 70_000 })
-    const tab = await come()
+    const { visitAs, limited, workOff } = serverWithPendingHandlers({ waitingBytes: 70_000 })
+    const tab = await visitAs()
     for (let lapse = 1; lapse <= 2; lapse++) {
       for (let count = 0; count < 5; count++) void tab.send('say', { text: large })
       await settled()
@@ -147,8 +147,8 @@ describe('what waits for an identity', () => {
   })
 
   test('counts the messages of a peer that has left until they are dropped', async () => {
-    const { server, come } = world({ waitingBytes: 130_000 })
-    const [gone, here] = [await come(), await come()]
+    const { server, visitAs } = serverWithPendingHandlers({ waitingBytes: 130_000 })
+    const [gone, here] = [await visitAs(), await visitAs()]
     for (let count = 0; count < 3; count++) void gone.send('say', { text: large })
     await settled()
     gone.leave()
@@ -169,8 +169,12 @@ describe('what waits for an identity', () => {
       limits: { ...unrated, waitingBytes: 70_000 },
       on: (event) => events.push(event),
     })
-    const come = (address: string) => visit(open, {}, { user: null, server, address })
-    const [one, two, far] = [await come('192.0.2.1'), await come('192.0.2.1'), await come('192.0.2.2')]
+    const visitFrom = (address: string) => visit(open, {}, { user: null, server, address })
+    const [one, two, far] = [
+      await visitFrom('192.0.2.1'),
+      await visitFrom('192.0.2.1'),
+      await visitFrom('192.0.2.2'),
+    ]
     for (const tab of [one, two, far]) void tab.send('at work')
     void one.send(large)
     await expect(two.send(large)).rejects.toMatchObject(tooMuch)
@@ -194,8 +198,8 @@ describe('what waits for an identity', () => {
 })
 
 test('512 KiB of one socket pause its reading, and half of that lets it go on', async () => {
-  const { at, server, come, workOff } = world()
-  const tab = await come()
+  const { at, server, visitAs, workOff } = serverWithPendingHandlers()
+  const tab = await visitAs()
   for (let count = 0; count < 20; count++) void tab.send('say', { text: large })
   await settled()
   expect(waitingOf(server, ada.id)).toBeGreaterThanOrEqual(524_288)
@@ -234,8 +238,8 @@ describe('the heap that waiting messages hold', () => {
     }))
     const limits = { ...unrated, inboxBytes: 1e9, waitingBytes: 1e9 }
     const server = testServer({ limits, ...(tracer === undefined ? {} : { tracer }) })
-    const come = () => visit(app, {}, { user: ada, server })
-    const here = await Promise.all(Array.from({ length: tabs }, come))
+    const visitAsAda = () => visit(app, {}, { user: ada, server })
+    const here = await Promise.all(Array.from({ length: tabs }, visitAsAda))
     for (const tab of here) tab.raw(say({ text: 'at work' }))
     await settled()
     const before = heap()

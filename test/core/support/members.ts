@@ -92,7 +92,7 @@ export const echo = endpoint(lines, { auth: byName }, async (socket) => {
   }
 })
 
-/** A room whose second door says nothing until it is told to, and what it was asked. */
+/** A room whose `authorize` answers nothing until it is told to, and what it was asked. */
 export function waitingRoom() {
   const asked: string[] = []
   const { promise: waiting, resolve: answer } = Promise.withResolvers<void>()

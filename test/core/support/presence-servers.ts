@@ -15,31 +15,34 @@ import { memoryHandshake } from '../../../src/transports/memory.ts'
 import { isRecord } from '../../../src/wire/json.ts'
 import { z } from 'zod'
 
-export const hall = contract('/ws/hall', { presence: z.any() })
+export const presenceRoom = contract('/ws/hall', { presence: z.any() })
 
 /** Knows everyone by the name that they say; another header says what others see of them. */
 const byWord: Authenticator<{ readonly id: string; readonly info: unknown }> = async ({ headers }) => ({
   user: { id: headers.get('x-user') ?? '', info: JSON.parse(headers.get('x-info') ?? '{}') as unknown },
 })
 
-/** A hall where everyone may come in and is seen. */
-export const everyone = consumer(
-  hall,
+/** A room where every user may come in and is seen. */
+export const presenceApp = consumer(
+  presenceRoom,
   { auth: byWord, presence: ({ user }) => (isRecord(user.info) ? user.info : null) },
   () => ({}),
 )
 
 /** Someone who comes in as `user`. */
-export function come(server: Server, user: string, info: object = {}) {
+export function visitAs(server: Server, user: string, info: object = {}) {
   const headers = { 'x-user': user, 'x-info': JSON.stringify(info) }
-  return visit(everyone, {}, { headers, server })
+  return visit(presenceApp, {}, { headers, server })
 }
 
 /** The same with every frame as it comes. */
-export async function comeRaw(
+export async function visitRaw(
   server: Server,
   user: string,
-  { info = {}, endpoint = everyone }: { readonly info?: object; readonly endpoint?: typeof everyone } = {},
+  {
+    info = {},
+    endpoint = presenceApp,
+  }: { readonly info?: object; readonly endpoint?: typeof presenceApp } = {},
 ) {
   const frames: string[] = []
   const headers = new Headers({
@@ -60,7 +63,10 @@ export async function comeRaw(
 }
 
 /** Nodes that share a layer and a clock. */
-export function nodes(names: readonly string[] = ['here'], options: ServerOptions & { layer?: Layer } = {}) {
+export function serversOnOneLayer(
+  names: readonly string[] = ['here'],
+  options: ServerOptions & { layer?: Layer } = {},
+) {
   const clock: TestClock = testClock()
   const layer = options.layer ?? memory({ clock })
   const faults: unknown[] = []

@@ -78,7 +78,7 @@ onBothDatabases('the admin console', (fresh) => {
     await lobby.send('say', { text: 'thank you' })
   })
 
-  test('removal from a members-only room closes it, and the second door stays shut', async () => {
+  test('removal from a members-only room closes it, and it is refused from then on', async () => {
     const running = await start({ DATABASE_URL: await fresh() })
     const [ada, grace] = [await demo(running, 'ada'), await demo(running, 'grace')]
     const [id, inside] = [await idOf(ada, 'grace'), await open(running, grace, 'engineering')]

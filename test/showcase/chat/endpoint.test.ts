@@ -42,9 +42,9 @@ onBothDatabases('the chat', (fresh) => {
   test('a room for members lets members in and refuses others, as if it did not exist', async () => {
     const running = await start({ DATABASE_URL: await fresh() })
     const [grace, stranger] = [await demo(running, 'grace'), await signUp(running, 'stranger')]
-    const inside = await enter(running, grace, '/ws/chat/engineering')
-    inside.say({ type: 'say', text: 'here' })
-    expect(await inside.next('said')).toMatchObject({ text: 'here' })
+    const socket = await enter(running, grace, '/ws/chat/engineering')
+    socket.say({ type: 'say', text: 'here' })
+    expect(await socket.next('said')).toMatchObject({ text: 'here' })
     const outside = await enter(running, stranger, '/ws/chat/engineering')
     const nowhere = await enter(running, stranger, '/ws/chat/no-such-room')
     const [refused, unknown] = [await outside.closed, await nowhere.closed]

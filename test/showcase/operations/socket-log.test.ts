@@ -47,7 +47,7 @@ const examples: { readonly [T in SallyportEvent['type']]: Extract<SallyportEvent
   sent: { type: 'sent', node: 'west', at: place.at, contract: '/ws/chat/:room', receivers: 3 },
 }
 
-function told() {
+function loggedEvents() {
   const lines: string[] = []
   const log = logger(
     'debug',
@@ -60,7 +60,7 @@ function told() {
 }
 
 test('every event is counted, and no label holds a name, a path or an address', async () => {
-  const text = await told().counts.registry.metrics()
+  const text = await loggedEvents().counts.registry.metrics()
   for (const type of Object.keys(examples))
     expect(text).toContain(`showcase_socket_events_total{type="${type}"} 1`)
   expect(text).toContain('showcase_socket_limits_total{limit="rate",scope="socket"} 1')
@@ -71,7 +71,7 @@ test('every event is counted, and no label holds a name, a path or an address', 
 })
 
 test('every event but a sent message has a line, and a refusal has no path in it', () => {
-  const { lines } = told()
+  const { lines } = loggedEvents()
   expect(lines.map(({ msg }) => msg)).toEqual(
     Object.keys(examples).flatMap((type) => (type === 'sent' ? [] : [`socket ${type}`])),
   )

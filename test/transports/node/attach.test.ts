@@ -6,14 +6,14 @@ import { connect as connectTls } from 'node:tls'
 import { afterEach, expect, test } from 'vitest'
 import WebSocket, { WebSocketServer } from 'ws'
 import { type Handshake, type ServerOptions, type Server, sallyport } from '../../../src/index.ts'
-import { answerTo, knock, statusOf, upgradeHead } from './upgrade-head.ts'
+import { answerTo, connectAndSend, statusOf, upgradeHead } from './upgrade-head.ts'
 
 const cleanups: (() => Promise<unknown>)[] = []
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
 })
 
-function site(
+function listenOn(
   server: HttpServer = createServer((_request, response) => response.end('a page')),
 ): Promise<number> {
   cleanups.push(() => new Promise((resolve) => server.close(resolve).closeAllConnections()))
@@ -23,7 +23,10 @@ function site(
   })
 }
 
-function port(options: ServerOptions = {}, welcome: (handshake: Handshake) => void = () => {}): Server {
+function closingServer(
+  options: ServerOptions = {},
+  welcome: (handshake: Handshake) => void = () => {},
+): Server {
   const made = sallyport({ report: () => {}, ...options })
   cleanups.push(() => made.close({ drain: 0 }))
   made.serve(async (handshake) => {
@@ -42,8 +45,8 @@ async function closeCode(url: string): Promise<number> {
 
 test('a server keeps its pages when it is attached', async () => {
   const server = createServer((_request, response) => response.end('a page'))
-  port().attach(server)
-  const number = await site(server)
+  closingServer().attach(server)
+  const number = await listenOn(server)
   expect(await (await fetch(`http://127.0.0.1:${number}/`)).text()).toBe('a page')
   expect(await closeCode(`ws://127.0.0.1:${number}/any`)).toBe(4000)
 })
@@ -55,8 +58,8 @@ test('paths that are turned down are left to the other listeners of the server',
     if (request.url === '/hmr') other.handleUpgrade(request, socket, head, (ws) => ws.close(4999, 'theirs'))
   })
   const asked: string[] = []
-  port().attach(server, { accepts: (path) => (asked.push(path), path.startsWith('/ws/')) })
-  const number = await site(server)
+  closingServer().attach(server, { accepts: (path) => (asked.push(path), path.startsWith('/ws/')) })
+  const number = await listenOn(server)
   expect(await closeCode(`ws://127.0.0.1:${number}/hmr`)).toBe(4999)
   expect(await closeCode(`ws://127.0.0.1:${number}/ws/a?b=c`)).toBe(4000)
   // what the other one has taken is not asked about
@@ -65,19 +68,19 @@ test('paths that are turned down are left to the other listeners of the server',
 
 test('a path that is turned down and has no other listener is 404, not a socket that hangs', async () => {
   const server = createServer()
-  port().attach(server, { accepts: () => false })
-  expect(statusOf(await answerTo(await site(server), upgradeHead('/elsewhere')))).toBe(404)
+  closingServer().attach(server, { accepts: () => false })
+  expect(statusOf(await answerTo(await listenOn(server), upgradeHead('/elsewhere')))).toBe(404)
 })
 
 test('a rule for paths that throws refuses the upgrade and ends nothing', async () => {
   const faults: unknown[] = []
   const server = createServer((_request, response) => response.end('alive'))
-  port({ report: (error) => faults.push(error) }).attach(server, {
+  closingServer({ report: (error) => faults.push(error) }).attach(server, {
     accepts: () => {
       throw new Error('a fault of the rule')
     },
   })
-  const number = await site(server)
+  const number = await listenOn(server)
   expect(statusOf(await answerTo(number, upgradeHead()))).toBe(404)
   expect(faults.map(String)).toEqual(['Error: a fault of the rule'])
   expect(await (await fetch(`http://127.0.0.1:${number}/`)).text()).toBe('alive')
@@ -86,22 +89,22 @@ test('a rule for paths that throws refuses the upgrade and ends nothing', async 
 test('a rule for paths that answers later accepts nothing', async () => {
   const server = createServer()
   // as a program without types writes it
-  port().attach(server, { accepts: (async () => true) as unknown as () => boolean })
-  expect(statusOf(await answerTo(await site(server), upgradeHead()))).toBe(404)
+  closingServer().attach(server, { accepts: (async () => true) as unknown as () => boolean })
+  expect(statusOf(await answerTo(await listenOn(server), upgradeHead()))).toBe(404)
 })
 
 test('a server is attached once', () => {
   const server = createServer()
-  const made = port()
+  const made = closingServer()
   made.attach(server)
   expect(() => made.attach(server)).toThrow(new TypeError('this server is attached already'))
 })
 
 test('a closed port keeps nothing of the server but its upgrades, which are 503', async () => {
   const server = createServer((_request, response) => response.end('a page'))
-  const made = port()
+  const made = closingServer()
   made.attach(server)
-  const number = await site(server)
+  const number = await listenOn(server)
   await made.close({ drain: 0 })
   expect(server.listening).toBe(true)
   expect(statusOf(await answerTo(number, upgradeHead()))).toBe(503)
@@ -110,9 +113,9 @@ test('a closed port keeps nothing of the server but its upgrades, which are 503'
 
 test('a second request on a connection that served a page may be an upgrade', async () => {
   const server = createServer((_request, response) => response.end('a page'))
-  port().attach(server)
-  const number = await site(server)
-  const socket = await knock(number, 'GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n')
+  closingServer().attach(server)
+  const number = await listenOn(server)
+  const socket = await connectAndSend(number, 'GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n')
   let answer = ''
   socket.on('data', (chunk: Buffer) => (answer += chunk.toString('latin1')))
   await expect.poll(() => answer, { interval: 1 }).toContain('a page')
@@ -126,8 +129,8 @@ test('sockets over TLS are wss, and nothing is different for them', async () => 
   const ciphers = 'PSK'
   const server = createTlsServer({ pskCallback: () => psk, ciphers, maxVersion: 'TLSv1.2' })
   const urls: string[] = []
-  port({}, ({ url }) => urls.push(url.href)).attach(server)
-  const number = await site(server)
+  closingServer({}, ({ url }) => urls.push(url.href)).attach(server)
+  const number = await listenOn(server)
   const client = connectTls({
     port: number,
     host: '127.0.0.1',

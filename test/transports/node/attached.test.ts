@@ -6,7 +6,7 @@ import WebSocket from 'ws'
 import { type ServerOptions, type Server, type SallyportEvent, sallyport } from '../../../src/index.ts'
 import { testClock } from '../../../src/testing.ts'
 import { echo } from '../../core/support/members.ts'
-import { answerTo, knock, statusOf, upgradeHead } from './upgrade-head.ts'
+import { answerTo, connectAndSend, statusOf, upgradeHead } from './upgrade-head.ts'
 import { closeAfterTest } from '../../support/close-after-test.ts'
 
 const servers: HttpServer[] = []
@@ -31,7 +31,7 @@ async function listening(httpServer: HttpServer): Promise<number> {
   return (httpServer.address() as AddressInfo).port
 }
 
-async function canary(number: number): Promise<() => Promise<void>> {
+async function openEchoCheck(number: number): Promise<() => Promise<void>> {
   const ws = new WebSocket(`ws://127.0.0.1:${number}/ws/lines`, { headers: { 'x-test-user': 'Ada' } })
   await once(ws, 'open')
   return async () => {
@@ -46,9 +46,9 @@ test('a peer that resets an upgrade that no server accepts ends nothing', async 
   echoing().attach(httpServer, { accepts: (path) => path === '/ws/lines' })
   echoing().attach(httpServer, { accepts: (path) => path === '/ws/other' })
   const number = await listening(httpServer)
-  const alive = await canary(number)
+  const alive = await openEchoCheck(number)
   for (let count = 0; count < 10; count++) {
-    const socket = await knock(number, upgradeHead('/ws/nobody'))
+    const socket = await connectAndSend(number, upgradeHead('/ws/nobody'))
     await alive()
     socket.resetAndDestroy()
   }
@@ -62,9 +62,9 @@ test('an upgrade without an answer is cut, and one that another listener answers
     if (request.url === '/other') socket.write('HTTP/1.1 101 Switching Protocols\r\n\r\n')
   })
   const number = await listening(httpServer)
-  const other = await knock(number, upgradeHead('/other'))
+  const other = await connectAndSend(number, upgradeHead('/other'))
   await once(other, 'data')
-  const nobody = await knock(number, upgradeHead('/ws/nobody'))
+  const nobody = await connectAndSend(number, upgradeHead('/ws/nobody'))
   nobody.resume()
   await once(nobody, 'close')
   await new Promise((resolve) => setTimeout(resolve, 100))
@@ -77,7 +77,7 @@ test('an upgrade behind a request without an answer is cut: that answer would lo
   const httpServer = createServer((_, response) => void setTimeout(() => response.end('late'), 50))
   echoing({ on: (event) => events.push(event) }).attach(httpServer)
   const number = await listening(httpServer)
-  const alive = await canary(number)
+  const alive = await openEchoCheck(number)
   const plain = 'GET /plain HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n'
   const answer = await answerTo(number, plain + upgradeHead('/ws/lines', {}, ['x-test-user: Ada']))
   expect(answer).not.toContain('101 Switching Protocols')
@@ -89,7 +89,7 @@ test('an upgrade behind a request that was answered is let in', async () => {
   const httpServer = createServer((_, response) => void response.end('plain'))
   echoing().attach(httpServer)
   const number = await listening(httpServer)
-  const socket = await knock(number, 'GET /plain HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n')
+  const socket = await connectAndSend(number, 'GET /plain HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n')
   await once(socket, 'data')
   socket.write(upgradeHead('/ws/lines', {}, ['x-test-user: Ada']))
   expect(String((await once(socket, 'data'))[0])).toContain('101 Switching Protocols')
@@ -113,7 +113,7 @@ test('a server that keeps all headers is asked for no fewer', async () => {
   httpServer.maxHeadersCount = 0
   echoing().attach(httpServer)
   await (
-    await canary(await listening(httpServer))
+    await openEchoCheck(await listening(httpServer))
   )()
 })
 
@@ -130,7 +130,7 @@ test('an upgrade that was handed on after its peer had gone ends at once, and it
     socket.on('error', () => {}).resume()
     socket.on('close', () => setImmediate(() => back.emit('upgrade', request, socket, head)))
   })
-  const socket = await knock(await listening(front), upgradeHead('/ws/lines'))
+  const socket = await connectAndSend(await listening(front), upgradeHead('/ws/lines'))
   await handed
   socket.resetAndDestroy()
   await expect.poll(() => reasons, { interval: 1 }).toMatchObject([{ status: 499, reason: 'gone' }])
@@ -158,7 +158,7 @@ test('a timeout of the site for its requests does not apply to an accepted socke
   })
   echoing().attach(httpServer)
   await (
-    await canary(await listening(httpServer))
+    await openEchoCheck(await listening(httpServer))
   )()
   expect(timeouts.map((timeout) => timeout())).toEqual([0])
 })
@@ -177,7 +177,7 @@ test('a target with a password in it is refused, and the event does not repeat i
 test('a port that is closed twice is closed once, for both', async () => {
   const server = echoing()
   const { port: number } = await server.listen(0)
-  await canary(number)
+  await openEchoCheck(number)
   await Promise.all([server.close({ drain: '1s' }), server.close({ drain: '1s' })])
   await server.close()
 })

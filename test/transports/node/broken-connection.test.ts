@@ -14,7 +14,7 @@ import type { Connection } from '../../../src/core/api/connection.ts'
 
 const line = contract('/ws/line', { client: text, server: text })
 
-interface House {
+interface ServerWithConnections {
   readonly server: Server
   readonly url: string
   readonly reports: readonly unknown[]
@@ -24,8 +24,14 @@ interface House {
 }
 
 /** @param broken how a connection is changed before the engine gets it */
-async function house(broken: (connection: Connection, nth: number) => Connection): Promise<House> {
-  const [reports, sockets, connections]: [unknown[], House['sockets'][number][], Connection[]] = [[], [], []]
+async function serverWithConnections(
+  broken: (connection: Connection, nth: number) => Connection,
+): Promise<ServerWithConnections> {
+  const [reports, sockets, connections]: [
+    unknown[],
+    ServerWithConnections['sockets'][number][],
+    Connection[],
+  ] = [[], [], []]
   const server = sallyport({ report: (error) => reports.push(error), limits: { closeMs: 500 } })
   onTestFinished(() => server.close({ drain: 0 }))
   const room = consumer(line, { auth: anyone }, (socket) => {
@@ -70,7 +76,7 @@ async function open(url: string): Promise<{ readonly ended: Promise<unknown>; re
 }
 
 test('a close with what is no text changes nothing, and the socket can be closed', async () => {
-  const { server, url, sockets } = await house((connection) => connection)
+  const { server, url, sockets } = await serverWithConnections((connection) => connection)
   const { ended } = await open(url)
   for (const wrong of [null, 5, {}, Symbol('x')])
     expect(() => sockets[0]?.close(4000, wrong as never)).toThrow('the reason of socket.close() is a string')
@@ -82,7 +88,7 @@ test('a close with what is no text changes nothing, and the socket can be closed
 })
 
 test('a connection that is given nonsense throws before its phase changes, and closes afterwards', async () => {
-  const { url, connections } = await house((connection) => connection)
+  const { url, connections } = await serverWithConnections((connection) => connection)
   const { ended } = await open(url)
   expect(() => connections[0]?.close(4000, null as never)).toThrow(TypeError)
   connections[0]?.close(4000, 'done')
@@ -91,7 +97,7 @@ test('a connection that is given nonsense throws before its phase changes, and c
 
 // proves: wrong-argument
 test('a transport that throws at a close keeps no socket open, and the next one closes too', async () => {
-  const { server, url, reports } = await house((connection, nth) =>
+  const { server, url, reports } = await serverWithConnections((connection, nth) =>
     nth === 1 ? throwing(connection) : connection,
   )
   const [first, second] = [await open(url), await open(url)]
@@ -105,7 +111,7 @@ test('a transport that throws at a close keeps no socket open, and the next one 
 })
 
 test('a server whose connections throw closes all the same', async () => {
-  const { server, url } = await house(throwing)
+  const { server, url } = await serverWithConnections(throwing)
   const { ended } = await open(url)
   await server.close({ drain: 0 })
   expect(await ended).toBe(1006)

@@ -11,7 +11,7 @@ import { echo } from '../../core/support/members.ts'
 import { closeAfterTest } from '../../support/close-after-test.ts'
 
 /** An HTTP server of the site, to which ours is attached, with a socket open on it. */
-async function inside(httpServer: HttpServer, options: AttachOptions) {
+async function attachWithOpenSocket(httpServer: HttpServer, options: AttachOptions) {
   const server = sallyport()
   closeAfterTest(server)
   server.serve(echo)
@@ -26,14 +26,14 @@ async function inside(httpServer: HttpServer, options: AttachOptions) {
 
 test('closing the HTTP server closes the server that is attached with it', async () => {
   const httpServer = createServer()
-  const { server, closed } = await inside(httpServer, { closeWithHttpServer: true })
+  const { server, closed } = await attachWithOpenSocket(httpServer, { closeWithHttpServer: true })
   await promisify(httpServer.close.bind(httpServer))()
   expect([(await closed)[0], server.connections, httpServer.listening]).toEqual([1012, 0, false])
 })
 
 test('without the option it waits for the sockets, which stay', async () => {
   const httpServer = createServer()
-  const { server, ws, closed } = await inside(httpServer, {})
+  const { server, ws, closed } = await attachWithOpenSocket(httpServer, {})
   const done = promisify(httpServer.close.bind(httpServer))()
   ws.send('still here')
   expect(String((await once(ws, 'message'))[0])).toBe('still here')
@@ -45,7 +45,7 @@ test('without the option it waits for the sockets, which stay', async () => {
 
 test('an Express application closes together', async () => {
   const httpServer = createServer(express())
-  const { closed } = await inside(httpServer, { closeWithHttpServer: { drain: '1s' } })
+  const { closed } = await attachWithOpenSocket(httpServer, { closeWithHttpServer: { drain: '1s' } })
   await promisify(httpServer.close.bind(httpServer))()
   expect((await closed)[0]).toBe(1012)
 })
@@ -53,21 +53,21 @@ test('an Express application closes together', async () => {
 test('a Fastify application closes together', async () => {
   const app = fastify()
   await app.listen({ port: 0, host: '127.0.0.1' })
-  const { closed } = await inside(app.server, { closeWithHttpServer: true })
+  const { closed } = await attachWithOpenSocket(app.server, { closeWithHttpServer: true })
   await app.close()
   expect((await closed)[0]).toBe(1012)
 })
 
 test('an HTTP server that is disposed of closes together', async () => {
   const httpServer = createServer()
-  const { closed } = await inside(httpServer, { closeWithHttpServer: true })
+  const { closed } = await attachWithOpenSocket(httpServer, { closeWithHttpServer: true })
   await httpServer[Symbol.asyncDispose]()
   expect((await closed)[0]).toBe(1012)
 })
 
 test('a server that was closed first leaves the HTTP server as it was', async () => {
   const [httpServer, other] = [createServer(), createServer()]
-  const { server } = await inside(httpServer, { closeWithHttpServer: true })
+  const { server } = await attachWithOpenSocket(httpServer, { closeWithHttpServer: true })
   expect(Object.hasOwn(httpServer, 'close')).toBe(true)
   await server.close({ drain: 0 })
   expect([Object.hasOwn(httpServer, 'close'), httpServer.close]).toEqual([false, other.close])
@@ -82,7 +82,7 @@ test('a method that other code has wrapped stays wrapped', async () => {
     httpServer.close = (done) => (calls.push(name), close(done))
   }
   wrap('before')
-  const { server, closed } = await inside(httpServer, { closeWithHttpServer: { drain: 0 } })
+  const { server, closed } = await attachWithOpenSocket(httpServer, { closeWithHttpServer: { drain: 0 } })
   wrap('after')
   await promisify(httpServer.close.bind(httpServer))()
   expect([calls, (await closed)[0]]).toEqual([['after', 'before'], 1012])

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import WebSocket from 'ws'
 import { type Connection, Packet } from '../../../src/core/api/connection.ts'
 import { testClock } from '../../../src/testing.ts'
-import { openHouse } from './open-server.ts'
+import { openServer } from './open-server.ts'
 import { frame, goodbye, rawClient, say } from './raw-client.ts'
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
@@ -13,11 +13,11 @@ const soon = { interval: 1 }
 test.each([0, 1, 125, 126, 65_535, 65_536, 200_000])(
   'a message of %i bytes arrives whole at a client of ws, as text and as bytes',
   async (length) => {
-    const house = await openHouse({}, ({ connection }) => {
+    const opened = await openServer({}, ({ connection }) => {
       connection.send(new Packet('x'.repeat(length)))
       connection.send(new Packet(new Uint8Array(length).fill(7)))
     })
-    const client = new WebSocket(`ws://127.0.0.1:${house.number}/`)
+    const client = new WebSocket(`ws://127.0.0.1:${opened.number}/`)
     const got: [Buffer, boolean][] = []
     client.on('message', (data: Buffer, isBinary) => got.push([data, isBinary]))
     await expect.poll(() => got.length, soon).toBe(2)
@@ -27,39 +27,39 @@ test.each([0, 1, 125, 126, 65_535, 65_536, 200_000])(
 )
 
 test('the 101, the first frames and the close leave in one write', async () => {
-  const house = await openHouse({}, ({ connection }) => {
+  const opened = await openServer({}, ({ connection }) => {
     connection.send(new Packet('one'))
     connection.send(new Packet('two'))
     connection.close(4403, 'forbidden')
   })
-  const { heard, chunks } = await rawClient(house.number, '/')
+  const { heard, chunks } = await rawClient(opened.number, '/')
   await expect.poll(() => heard.closed, soon).toBe(4403)
   expect([chunks.length, heard.messages, heard.reason]).toEqual([1, ['one', 'two'], 'forbidden'])
 })
 
 test('what is sent in one turn leaves in one write, pongs and pings with it', async () => {
-  const house = await openHouse()
-  const { socket, chunks, heard } = await rawClient(house.number, '/')
-  const [guest] = house.guests
+  const opened = await openServer()
+  const { socket, chunks, heard } = await rawClient(opened.number, '/')
+  const [accepted] = opened.handshakes
   socket.write(Buffer.concat([frame({ opcode: 9, payload: Buffer.from('p') }), say('ask')]))
   await expect.poll(() => heard.pongs, soon).toEqual(['p'])
   const before = chunks.length
-  for (const word of ['a', 'b', 'c']) guest?.connection.send(new Packet(word))
-  guest?.connection.ping()
+  for (const word of ['a', 'b', 'c']) accepted?.connection.send(new Packet(word))
+  accepted?.connection.ping()
   await expect.poll(() => heard.pings, soon).toBe(1)
   expect([chunks.length - before, heard.messages]).toEqual([1, ['a', 'b', 'c']])
 })
 
 test('frames that came before anybody listened are heard in order', async () => {
   const { promise: open, resolve: letIn } = Promise.withResolvers<void>()
-  const house = await openHouse()
+  const opened = await openServer()
   const got: unknown[] = []
-  house.server.serve(async (handshake) => {
+  opened.server.serve(async (handshake) => {
     await open
     const connection = handshake.accept(null)
     connection.listen({ message: (payload) => got.push(payload), alive: () => {}, closed: () => {} })
   })
-  const socket = connect(house.number, '127.0.0.1')
+  const socket = connect(opened.number, '127.0.0.1')
   await once(socket, 'connect')
   const lines = ['GET / HTTP/1.1', 'Host: 127.0.0.1', 'Connection: Upgrade', 'Upgrade: websocket']
   const rest = ['Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==', '', '']
@@ -73,25 +73,25 @@ test('frames that came before anybody listened are heard in order', async () => 
 })
 
 test('a paused connection is not read, and goes on where it was', async () => {
-  const house = await openHouse({ limits: { messageBytes: 1_000_000 } })
-  const { socket } = await rawClient(house.number, '/')
-  const [guest] = house.guests
-  guest?.connection.pause()
+  const opened = await openServer({ limits: { messageBytes: 1_000_000 } })
+  const { socket } = await rawClient(opened.number, '/')
+  const [accepted] = opened.handshakes
+  accepted?.connection.pause()
   const sent = 200
   for (let count = 0; count < sent; count++) socket.write(say('x'.repeat(65_536)))
   await new Promise((resolve) => setTimeout(resolve, 100))
-  expect(guest?.got).toEqual([])
+  expect(accepted?.got).toEqual([])
   expect(socket.writableLength).toBeGreaterThan(0)
-  guest?.connection.resume()
-  await expect.poll(() => guest?.got.length, soon).toBe(sent)
+  accepted?.connection.resume()
+  await expect.poll(() => accepted?.got.length, soon).toBe(sent)
 })
 
 /** A server whose receiver pauses at a message that says so, and what it has heard. */
 async function pausing() {
-  const house = await openHouse()
+  const opened = await openServer()
   const heard: unknown[] = []
   const connections: Connection[] = []
-  house.server.serve(async (handshake) => {
+  opened.server.serve(async (handshake) => {
     const connection = handshake.accept(null)
     connections.push(connection)
     connection.listen({
@@ -104,7 +104,7 @@ async function pausing() {
       closed: (code) => heard.push(code),
     })
   })
-  const { socket } = await rawClient(house.number, '/')
+  const { socket } = await rawClient(opened.number, '/')
   const write = (...frames: Buffer[]): boolean => socket.write(Buffer.concat(frames))
   return { heard, write, resume: () => connections[0]?.resume() }
 }
@@ -137,93 +137,93 @@ test('a peer that leaves behind a pause is heard until its receiver closes, and 
 })
 
 test('a ping of the peer and its pong are signs of life', async () => {
-  const house = await openHouse()
-  const { socket } = await rawClient(house.number, '/')
+  const opened = await openServer()
+  const { socket } = await rawClient(opened.number, '/')
   socket.write(Buffer.concat([frame({ opcode: 9 }), frame({ opcode: 10 })]))
-  await expect.poll(() => house.guests[0]?.alive, soon).toBe(2)
-  expect(house.guests[0]?.got).toEqual([])
+  await expect.poll(() => opened.handshakes[0]?.alive, soon).toBe(2)
+  expect(opened.handshakes[0]?.got).toEqual([])
 })
 
 test('a peer that closes is answered once, and the server hangs up first', async () => {
-  const house = await openHouse()
-  const { socket, heard } = await rawClient(house.number, '/')
+  const opened = await openServer()
+  const { socket, heard } = await rawClient(opened.number, '/')
   const ended = once(socket, 'end')
   socket.write(goodbye(4001, 'bye'))
   await ended
   expect([heard.closes, heard.closed, heard.reason]).toEqual([1, 4001, ''])
-  expect(house.guests[0]?.ended).toEqual([{ code: 4001, reason: 'bye' }])
+  expect(opened.handshakes[0]?.ended).toEqual([{ code: 4001, reason: 'bye' }])
 })
 
 test('a close without a code is answered without one', async () => {
-  const house = await openHouse()
-  const { socket, heard } = await rawClient(house.number, '/')
+  const opened = await openServer()
+  const { socket, heard } = await rawClient(opened.number, '/')
   socket.write(frame({ opcode: 8 }))
   await once(socket, 'close')
   expect([heard.closes, heard.closed]).toEqual([1, 1005])
-  expect(house.guests[0]?.ended).toEqual([{ code: 1005, reason: '' }])
+  expect(opened.handshakes[0]?.ended).toEqual([{ code: 1005, reason: '' }])
 })
 
 test('a close of the server ends when the peer answers', async () => {
-  const house = await openHouse()
-  const { socket, heard } = await rawClient(house.number, '/')
-  house.guests[0]?.connection.close(4401, 'unauthenticated')
+  const opened = await openServer()
+  const { socket, heard } = await rawClient(opened.number, '/')
+  opened.handshakes[0]?.connection.close(4401, 'unauthenticated')
   await expect.poll(() => heard.closed, soon).toBe(4401)
-  expect(house.guests[0]?.ended).toEqual([])
+  expect(opened.handshakes[0]?.ended).toEqual([])
   socket.write(goodbye(4401))
   await once(socket, 'close')
-  expect(house.guests[0]?.ended).toEqual([{ code: 4401, reason: 'unauthenticated' }])
+  expect(opened.handshakes[0]?.ended).toEqual([{ code: 4401, reason: 'unauthenticated' }])
   expect(heard.closes).toBe(1)
 })
 
 test('both ends close at once: one frame each, one end', async () => {
-  const house = await openHouse()
-  const { socket, heard } = await rawClient(house.number, '/')
+  const opened = await openServer()
+  const { socket, heard } = await rawClient(opened.number, '/')
   socket.write(goodbye(1001))
-  house.guests[0]?.connection.close(1012, 'restart')
+  opened.handshakes[0]?.connection.close(1012, 'restart')
   await once(socket, 'close')
   expect([heard.closes, heard.closed]).toEqual([1, 1012])
-  expect(house.guests[0]?.ended).toEqual([{ code: 1012, reason: 'restart' }])
+  expect(opened.handshakes[0]?.ended).toEqual([{ code: 1012, reason: 'restart' }])
 })
 
 test('nothing is heard, sent or closed after a close', async () => {
-  const house = await openHouse()
-  const { socket, heard } = await rawClient(house.number, '/')
-  const [guest] = house.guests
-  guest?.connection.close(1000, '')
-  guest?.connection.send(new Packet('late'))
-  guest?.connection.ping()
-  guest?.connection.close(4400, 'again')
+  const opened = await openServer()
+  const { socket, heard } = await rawClient(opened.number, '/')
+  const [accepted] = opened.handshakes
+  accepted?.connection.close(1000, '')
+  accepted?.connection.send(new Packet('late'))
+  accepted?.connection.ping()
+  accepted?.connection.close(4400, 'again')
   await expect.poll(() => heard.closed, soon).toBe(1000)
   socket.write(Buffer.concat([say('late'), frame({ opcode: 9 }), goodbye(1000)]))
   await once(socket, 'close')
   expect([heard.messages, heard.pings, heard.pongs, heard.closes]).toEqual([[], 0, [], 1])
-  expect([guest?.got, guest?.ended.length]).toEqual([[], 1])
+  expect([accepted?.got, accepted?.ended.length]).toEqual([[], 1])
 })
 
 test('a peer that never answers a close is cut when its time is over', async () => {
   const clock = testClock()
-  const house = await openHouse({ clock, limits: { closeMs: 5_000 } })
-  const { socket, heard } = await rawClient(house.number, '/')
+  const opened = await openServer({ clock, limits: { closeMs: 5_000 } })
+  const { socket, heard } = await rawClient(opened.number, '/')
   const ended = once(socket, 'close')
-  house.guests[0]?.connection.close(4408, 'timeout')
+  opened.handshakes[0]?.connection.close(4408, 'timeout')
   await expect.poll(() => heard.closed, soon).toBe(4408)
   await clock.advance(4_999)
-  expect(house.guests[0]?.ended).toEqual([])
+  expect(opened.handshakes[0]?.ended).toEqual([])
   await clock.advance(1)
   await ended
-  expect(house.guests[0]?.ended).toEqual([{ code: 4408, reason: 'timeout' }])
+  expect(opened.handshakes[0]?.ended).toEqual([{ code: 4408, reason: 'timeout' }])
 })
 
 test('a paused connection still hears the answer to its close', async () => {
   // on a clock that stands still nothing but the answer can end it
-  const house = await openHouse({ clock: testClock() })
-  const { socket } = await rawClient(house.number, '/')
-  house.guests[0]?.connection.pause()
-  house.guests[0]?.connection.close(1012, 'restart')
+  const opened = await openServer({ clock: testClock() })
+  const { socket } = await rawClient(opened.number, '/')
+  opened.handshakes[0]?.connection.pause()
+  opened.handshakes[0]?.connection.close(1012, 'restart')
   const ended = once(socket, 'close')
   socket.write(goodbye(1012))
   await ended
-  expect(house.guests[0]?.ended).toHaveLength(1)
+  expect(opened.handshakes[0]?.ended).toHaveLength(1)
 })
 
 test.each<[string, (socket: Socket) => void]>([
@@ -231,39 +231,39 @@ test.each<[string, (socket: Socket) => void]>([
   ['resets', (socket) => socket.resetAndDestroy()],
   ['vanishes', (socket) => socket.destroy()],
 ])('a peer that %s has ended with 1006, once', async (_, leave) => {
-  const house = await openHouse()
-  const { socket } = await rawClient(house.number, '/')
+  const opened = await openServer()
+  const { socket } = await rawClient(opened.number, '/')
   leave(socket)
-  await expect.poll(() => house.guests[0]?.ended, soon).toEqual([{ code: 1006, reason: '' }])
-  house.guests[0]?.connection.terminate()
-  house.guests[0]?.connection.close(1000, '')
-  house.guests[0]?.connection.send(new Packet('nobody'))
+  await expect.poll(() => opened.handshakes[0]?.ended, soon).toEqual([{ code: 1006, reason: '' }])
+  opened.handshakes[0]?.connection.terminate()
+  opened.handshakes[0]?.connection.close(1000, '')
+  opened.handshakes[0]?.connection.send(new Packet('nobody'))
   await turn()
-  expect(house.guests[0]?.ended).toHaveLength(1)
-  expect(house.faults).toEqual([])
+  expect(opened.handshakes[0]?.ended).toHaveLength(1)
+  expect(opened.faults).toEqual([])
 })
 
 test.each([1004, 1005, 1006, 1015, 999, 2000, 5000, Number.NaN])(
   'the close code %d never travels',
   async (code) => {
-    const house = await openHouse()
-    const { heard } = await rawClient(house.number, '/')
-    house.guests[0]?.connection.close(code, '')
+    const opened = await openServer()
+    const { heard } = await rawClient(opened.number, '/')
+    opened.handshakes[0]?.connection.close(code, '')
     await expect.poll(() => heard.closed, soon).not.toBeNull()
     expect(heard.closed).toBe(code === 1005 ? 1005 : 1011)
   },
 )
 
 test('a reason is cut to 123 bytes without splitting a character', async () => {
-  const house = await openHouse()
-  const { heard } = await rawClient(house.number, '/')
-  house.guests[0]?.connection.close(4400, 'é'.repeat(100))
+  const opened = await openServer()
+  const { heard } = await rawClient(opened.number, '/')
+  opened.handshakes[0]?.connection.close(4400, 'é'.repeat(100))
   await expect.poll(() => heard.reason, soon).toBe('é'.repeat(61))
 })
 
 test('a receiver that throws costs its own connection, with 1011, and is reported', async () => {
-  const house = await openHouse()
-  house.server.serve(async (handshake) => {
+  const opened = await openServer()
+  opened.server.serve(async (handshake) => {
     handshake.accept(null).listen({
       message: () => {
         throw new Error('a fault of the receiver')
@@ -274,34 +274,34 @@ test('a receiver that throws costs its own connection, with 1011, and is reporte
       },
     })
   })
-  const { socket, heard } = await rawClient(house.number, '/')
+  const { socket, heard } = await rawClient(opened.number, '/')
   socket.write(Buffer.concat([say('one'), say('two')]))
   await expect.poll(() => heard.closed, soon).toBe(1011)
-  expect(house.faults.map(String)).toEqual(['Error: a fault of the receiver', 'Error: and another'])
+  expect(opened.faults.map(String)).toEqual(['Error: a fault of the receiver', 'Error: and another'])
 })
 
 test('a half-open peer does not keep its socket', async () => {
   const clock = testClock()
-  const house = await openHouse({ clock })
-  const { socket, heard } = await rawClient(house.number, '/')
+  const opened = await openServer({ clock })
+  const { socket, heard } = await rawClient(opened.number, '/')
   socket.pause()
   const ended = once(socket, 'close')
   // what a heartbeat does when nothing was heard
-  house.guests[0]?.connection.close(4408, 'no sign of life')
+  opened.handshakes[0]?.connection.close(4408, 'no sign of life')
   await clock.advance(5_000)
-  expect(house.guests[0]?.ended).toEqual([{ code: 4408, reason: 'no sign of life' }])
+  expect(opened.handshakes[0]?.ended).toEqual([{ code: 4408, reason: 'no sign of life' }])
   socket.resume()
   await ended
   expect(heard.closed).toBe(4408)
 })
 
 test('packets keep their order with private ones between, also when buffers are shared', async () => {
-  const house = await openHouse()
-  const clients = await Promise.all(Array.from({ length: 5 }, () => rawClient(house.number, '/')))
+  const opened = await openServer()
+  const clients = await Promise.all(Array.from({ length: 5 }, () => rawClient(opened.number, '/')))
   const expected = clients.map(() => [] as string[])
   for (let round = 0; round < 20; round++) {
     const packet = new Packet(`all ${round}`)
-    for (const [index, { connection }] of house.guests.entries()) {
+    for (const [index, { connection }] of opened.handshakes.entries()) {
       connection.send(packet)
       expected[index]?.push(`all ${round}`)
       if ((round + index) % 3 !== 0) continue

@@ -20,7 +20,11 @@ beforeAll(async () => {
 afterAll(() => server.close({ drain: 100 }))
 
 /** What the server makes of these frames, cut into pieces at these places. */
-async function said(stream: Buffer, cuts: readonly number[], expected: number): Promise<readonly string[]> {
+async function messagesOf(
+  stream: Buffer,
+  cuts: readonly number[],
+  expected: number,
+): Promise<readonly string[]> {
   const { socket, heard } = await rawClient(number, '/ws/lines')
   let from = 0
   for (const cut of [...cuts, stream.length]) {
@@ -44,7 +48,7 @@ const conversation = Buffer.concat([
 
 test('frames cut at any byte boundary give the same messages', async () => {
   for (let cut = 1; cut < conversation.length; cut++) {
-    expect(await said(conversation, [cut], 3)).toEqual(['one', 'two', 'é'.repeat(70)])
+    expect(await messagesOf(conversation, [cut], 3)).toEqual(['one', 'two', 'é'.repeat(70)])
   }
 })
 
@@ -61,7 +65,7 @@ test('any text in any fragments and pieces comes back whole', async () => {
       const cuts = [...new Set(seeds.slice(0, 8).map((seed) => seed % stream.length))].sort(
         (one, other) => one - other,
       )
-      expect(await said(stream, cuts, lines.length)).toEqual(lines)
+      expect(await messagesOf(stream, cuts, lines.length)).toEqual(lines)
     }),
     { numRuns: 60 },
   )
@@ -83,15 +87,15 @@ test.each<[string, ClientFrame, number]>([
   ['a header that claims the highest bit', { opcode: 1, claimed: 2n ** 63n }, 1009],
   ['binary where the contract takes text', { opcode: 2, payload: Buffer.from('x') }, 1003],
 ])('%s closes with %3$i and reaches no client', async (_, hostile, code) => {
-  const canary = await rawClient(number, '/ws/lines')
+  const otherClient = await rawClient(number, '/ws/lines')
   const { socket, heard } = await rawClient(number, '/ws/lines')
   socket.write(frame(hostile))
   await expect.poll(() => heard.closed, { interval: 1 }).toBe(code)
   expect(heard.messages).toEqual([])
-  canary.socket.write(say('alive'))
-  await expect.poll(() => canary.heard.messages, { interval: 1 }).toEqual(['alive'])
+  otherClient.socket.write(say('alive'))
+  await expect.poll(() => otherClient.heard.messages, { interval: 1 }).toEqual(['alive'])
   socket.destroy()
-  canary.socket.destroy()
+  otherClient.socket.destroy()
 })
 
 test('64 fragments pass, and 65 close with 1008', async () => {

@@ -14,7 +14,7 @@ import { testClock } from '../../../src/testing.ts'
 import type { Payload } from '../../../src/wire/body.ts'
 import { carrierProtocol } from '../../../src/wire/carrier.ts'
 import { say } from './raw-client.ts'
-import { answerTo, knock, statusOf, upgradeHead } from './upgrade-head.ts'
+import { answerTo, connectAndSend, statusOf, upgradeHead } from './upgrade-head.ts'
 import { closeAfterTest } from '../../support/close-after-test.ts'
 
 interface Serving {
@@ -116,7 +116,7 @@ test('a handshake is accepted once', async () => {
       resolve(error)
     }
   })
-  const socket = await knock(number, upgradeHead())
+  const socket = await connectAndSend(number, upgradeHead())
   expect(await promise).toMatchObject({ status: 499, reason: 'gone' })
   socket.destroy()
 })
@@ -127,7 +127,7 @@ test('an application that fails after it has accepted does not cut the connectio
     connection.listen({ ...silent, message: () => connection.close(4000, 'still here') })
     throw new Error('a fault after the accept')
   })
-  const socket = await knock(number, upgradeHead())
+  const socket = await connectAndSend(number, upgradeHead())
   const [head] = (await once(socket, 'data')) as [Buffer]
   expect(head.toString()).toMatch(/^HTTP\/1\.1 101 /)
   socket.write(Buffer.from([0x81, 0x80, 0, 0, 0, 0]))
@@ -142,7 +142,7 @@ test('an application that denies after it has accepted sends no second answer', 
     handshake.accept(null).listen(silent)
     deny(403, 'too-late', 'this comes too late', { httpOnly: true })
   })
-  const socket = await knock(number, upgradeHead())
+  const socket = await connectAndSend(number, upgradeHead())
   const [head] = (await once(socket, 'data')) as [Buffer]
   expect(head.toString()).toMatch(/^HTTP\/1\.1 101 .*\r\n\r\n$/s)
   await expect.poll(() => events.length, { interval: 1 }).toBe(1)
@@ -192,7 +192,7 @@ test('a peer that leaves while it waits aborts the signal with a denial, not wit
       signal.addEventListener('abort', () => (reasons.push(signal.reason), reject(signal.reason as Error)))
     })
   })
-  const socket = await knock(number, upgradeHead())
+  const socket = await connectAndSend(number, upgradeHead())
   await arrived
   socket.end()
   await expect.poll(() => events.length, { interval: 1 }).toBe(1)
@@ -207,7 +207,7 @@ test('a peer that leaves after it was refused calls nothing off', async () => {
     signals.push(signal)
     deny(403, 'no', 'no', { httpOnly: true })
   })
-  const socket = await knock(number, upgradeHead())
+  const socket = await connectAndSend(number, upgradeHead())
   await once(socket.resume(), 'close')
   await answerTo(number, upgradeHead())
   expect(signals.map(({ aborted }) => aborted)).toEqual([false, false])
@@ -236,7 +236,7 @@ test('a frame in one piece with the request is heard as soon as a listener is th
   const { number } = await serving(async (handshake) => {
     handshake.accept(null).listen({ ...silent, message: resolve })
   })
-  const socket = await knock(number, upgradeHead() + say('early').toString('latin1'))
+  const socket = await connectAndSend(number, upgradeHead() + say('early').toString('latin1'))
   expect(await promise).toBe('early')
   socket.destroy()
 })

@@ -3,14 +3,14 @@ import { connect, type Socket } from 'node:net'
 import { expect, test } from 'vitest'
 import { type Handshake, type Limits, sallyport } from '../../../src/index.ts'
 import { type TestClock, testClock } from '../../../src/testing.ts'
-import { answerTo, knock, statusOf, upgradeHead } from './upgrade-head.ts'
+import { answerTo, connectAndSend, statusOf, upgradeHead } from './upgrade-head.ts'
 import { closeAfterTest } from '../../support/close-after-test.ts'
 
 // Balancers and browsers open connections before they have a request: its time counts from its first byte.
 interface Serving {
   readonly number: number
   readonly clock: TestClock
-  /** Those who wait at the door. */
+  /** Clients whose handshake waits. */
   readonly waiting: Handshake[]
   /** Settles when the server knows all that was opened and sent until now. */
   caughtUp(): Promise<void>
@@ -45,7 +45,7 @@ async function untilClosed(socket: Socket): Promise<string> {
 
 test('a connection that was opened 59 s ahead has the whole time of a handshake', async () => {
   const { number, clock, waiting, caughtUp } = await serving()
-  const socket = await knock(number, '')
+  const socket = await connectAndSend(number, '')
   await caughtUp()
   await clock.advance(59_000)
   socket.write(upgradeHead())
@@ -72,7 +72,7 @@ test('a connection on which no request begins is closed without a word after 60 
 // proves: slow-handshake
 test('with more of them than may wait in line, they have the time of a handshake', async () => {
   const { number, clock, caughtUp } = await serving({ handshakesWaiting: 2 })
-  const sockets = await Promise.all([1, 2, 3].map(() => knock(number, '')))
+  const sockets = await Promise.all([1, 2, 3].map(() => connectAndSend(number, '')))
   await caughtUp()
   const heard = Promise.all(sockets.map(untilClosed))
   await clock.advance(5_500)
@@ -81,7 +81,7 @@ test('with more of them than may wait in line, they have the time of a handshake
 
 test('a request that does not end is 408 in the time of a handshake from its first byte', async () => {
   const { number, clock, caughtUp } = await serving()
-  const socket = await knock(number, '')
+  const socket = await connectAndSend(number, '')
   await caughtUp()
   await clock.advance(30_000)
   socket.write('GET /ws')
@@ -98,7 +98,7 @@ test('a request that does not end is 408 in the time of a handshake from its fir
 test('the time of a handshake runs while its request comes in', async () => {
   const { number, clock, waiting, caughtUp } = await serving()
   const head = upgradeHead()
-  const socket = await knock(number, head.slice(0, 10))
+  const socket = await connectAndSend(number, head.slice(0, 10))
   await caughtUp()
   // the first byte is noticed within half a second
   await clock.advance(500)

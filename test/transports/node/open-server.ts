@@ -5,8 +5,8 @@ import type { Payload } from '../../../src/wire/body.ts'
 import { cutRawClients } from './raw-client.ts'
 import { closeAfterTest } from '../../support/close-after-test.ts'
 
-/** Someone who was let in, as the transport brings them. */
-export interface Guest {
+/** A handshake that was accepted, as the transport brings it. */
+export interface AcceptedHandshake {
   readonly handshake: Handshake
   readonly connection: Connection
   readonly got: Payload[]
@@ -14,15 +14,15 @@ export interface Guest {
   alive: number
 }
 
-/** A server without doors. */
-export interface OpenHouse {
+/** A server that lets every handshake in. */
+export interface OpenServer {
   readonly server: Server
   readonly number: number
-  readonly guests: readonly Guest[]
+  readonly handshakes: readonly AcceptedHandshake[]
   /** What was reported as unexpected. */
   readonly faults: unknown[]
-  /** The guest who comes next. */
-  next(): Promise<Guest>
+  /** The next handshake that is accepted. */
+  next(): Promise<AcceptedHandshake>
 }
 
 afterEach(cutRawClients)
@@ -31,28 +31,28 @@ afterEach(cutRawClients)
  * A server that lets everyone in and hands over the bare connection; `arrive` is called in the turn of the
  * accept.
  */
-export async function openHouse(
+export async function openServer(
   options: ServerOptions = {},
-  arrive: (guest: Guest) => void = () => {},
-): Promise<OpenHouse> {
+  arrive: (accepted: AcceptedHandshake) => void = () => {},
+): Promise<OpenServer> {
   const faults: unknown[] = []
-  const guests: Guest[] = []
-  const waiting: ((guest: Guest) => void)[] = []
+  const handshakes: AcceptedHandshake[] = []
+  const waiting: ((accepted: AcceptedHandshake) => void)[] = []
   const server = sallyport({ report: (error) => faults.push(error), ...options })
   closeAfterTest(server)
   server.serve(async (handshake) => {
     const connection = handshake.accept(handshake.protocols[0] ?? null)
-    const guest: Guest = { handshake, connection, got: [], ended: [], alive: 0 }
+    const accepted: AcceptedHandshake = { handshake, connection, got: [], ended: [], alive: 0 }
     connection.listen({
-      message: (payload) => guest.got.push(payload),
-      alive: () => guest.alive++,
-      closed: (code, reason) => guest.ended.push({ code, reason }),
+      message: (payload) => accepted.got.push(payload),
+      alive: () => accepted.alive++,
+      closed: (code, reason) => accepted.ended.push({ code, reason }),
     })
-    guests.push(guest)
-    arrive(guest)
-    waiting.shift()?.(guest)
+    handshakes.push(accepted)
+    arrive(accepted)
+    waiting.shift()?.(accepted)
   })
   const { port: number } = await server.listen(0)
-  const next = (): Promise<Guest> => new Promise((resolve) => waiting.push(resolve))
-  return { server, number, guests, faults, next }
+  const next = (): Promise<AcceptedHandshake> => new Promise((resolve) => waiting.push(resolve))
+  return { server, number, handshakes, faults, next }
 }

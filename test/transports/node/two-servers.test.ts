@@ -20,7 +20,7 @@ import {
 } from '../../../src/index.ts'
 import { testClock } from '../../../src/testing.ts'
 import { echo } from '../../core/support/members.ts'
-import { answerTo, knock, statusOf, upgradeHead } from './upgrade-head.ts'
+import { answerTo, connectAndSend, statusOf, upgradeHead } from './upgrade-head.ts'
 
 // An HTTP server has one answer for each upgrade, also when others listen to it.
 const cleanups: (() => unknown)[] = []
@@ -205,7 +205,10 @@ test('a listener that answers later is not written over, and that is said once',
     }
     void answer()
   })
-  const socket = await knock(await listening(http), upgradeHead('/ws/lines', { 'x-test-user': 'Ada' }))
+  const socket = await connectAndSend(
+    await listening(http),
+    upgradeHead('/ws/lines', { 'x-test-user': 'Ada' }),
+  )
   let got = ''
   socket.on('data', (chunk: Buffer) => (got += chunk.toString('latin1')))
   await expect.poll(() => faults, { interval: 1 }).toHaveLength(1)
@@ -222,7 +225,7 @@ test('after the drain an upgrade on an older connection is 503 with Retry-After,
   server.attach(http)
   const number = await listening(http)
   const page = 'GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n'
-  const [kept, fresh] = [await knock(number, page), await knock(number, '')]
+  const [kept, fresh] = [await connectAndSend(number, page), await connectAndSend(number, '')]
   await once(kept, 'data')
   await server.close({ drain: 0 })
   for (const socket of [kept, fresh]) {
@@ -250,11 +253,14 @@ test('while a server of its own closes, an upgrade on a connection from before i
   const clock = testClock()
   const { server } = echoing({ clock })
   const { port: number } = await server.listen(0)
-  const inside = await knock(number, upgradeHead('/ws/lines', { 'x-test-user': 'Ada' }))
-  await once(inside, 'data')
-  const [idle, half] = [await knock(number, ''), await knock(number, upgradeHead('/ws/lines').slice(0, 20))]
+  const accepted = await connectAndSend(number, upgradeHead('/ws/lines', { 'x-test-user': 'Ada' }))
+  await once(accepted, 'data')
+  const [idle, half] = [
+    await connectAndSend(number, ''),
+    await connectAndSend(number, upgradeHead('/ws/lines').slice(0, 20)),
+  ]
   // it does not answer the close, so that the server waits for it
-  inside.pause()
+  accepted.pause()
   // a connection after them is answered after them: both are known to the server by then
   expect(statusOf(await answerTo(number, upgradeHead('/ws/nowhere')))).toBe(404)
   const closed = server.close({ drain: 0 })
@@ -265,7 +271,7 @@ test('while a server of its own closes, an upgrade on a connection from before i
     const [answer] = (await once(socket, 'data')) as [Buffer]
     expect(answer.toString()).toMatch(/^HTTP\/1\.1 503 [^]*Retry-After: 1\r\n/)
   }
-  inside.destroy()
+  accepted.destroy()
   await closed
 })
 
@@ -282,7 +288,7 @@ test('while the server drains no client is asked for a credential', async () => 
     consumer(contract('/ws/busy', { client: text }), { auth }, () => ({ open, message: () => {} })),
   )
   const { port: number } = await server.listen(0)
-  const busy = await knock(number, upgradeHead('/ws/busy', { Authorization: 'Bearer good' }))
+  const busy = await connectAndSend(number, upgradeHead('/ws/busy', { Authorization: 'Bearer good' }))
   await at.promise
   const closed = server.close({ drain: '60s' })
   const answer = await answerTo(number, upgradeHead('/ws/busy', { Authorization: 'Bearer bad' }))

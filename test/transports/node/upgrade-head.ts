@@ -26,7 +26,7 @@ export function upgradeHead(
 
 /** Everything that a server answers to some bytes until it hangs up. */
 export async function answerTo(number: number, bytes: string): Promise<string> {
-  const socket = await knock(number, bytes)
+  const socket = await connectAndSend(number, bytes)
   const chunks: Buffer[] = []
   socket.on('data', (chunk) => chunks.push(chunk))
   await Promise.race([once(socket, 'close'), once(socket, 'end')])
@@ -35,7 +35,7 @@ export async function answerTo(number: number, bytes: string): Promise<string> {
 }
 
 /** Sends some bytes and leaves the socket to the test. */
-export async function knock(number: number, bytes: string): Promise<Socket> {
+export async function connectAndSend(number: number, bytes: string): Promise<Socket> {
   const socket = connect(number, '127.0.0.1')
   socket.on('error', () => {})
   await once(socket, 'connect')

@@ -177,7 +177,7 @@ test('a client that resets while its authenticator runs leaves nothing behind an
   )
   server.serve(router([slow, echo]))
   const { port: number } = await server.listen(0)
-  const canary = await opened(`ws://127.0.0.1:${number}/ws/lines`)
+  const otherClient = await opened(`ws://127.0.0.1:${number}/ws/lines`)
   const sockets: Socket[] = []
   for (let count = 0; count < 50; count++) {
     const socket = connect(number, '127.0.0.1')
@@ -189,8 +189,8 @@ test('a client that resets while its authenticator runs leaves nothing behind an
   for (const socket of sockets) socket.resetAndDestroy()
   await expect.poll(() => arrived.every((signal) => signal.aborted)).toBe(true)
   answer()
-  canary.send('still here')
-  expect(await message(canary)).toBe('still here')
+  otherClient.send('still here')
+  expect(await message(otherClient)).toBe('still here')
   expect(server.connections).toBe(1)
 })
 

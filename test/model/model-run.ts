@@ -7,7 +7,7 @@ import { chat, grantOf, System, type Visitor, type Way } from './system.ts'
 import { type Manner, type Right, type Room, rooms, slots, type Step, type User, users } from './steps.ts'
 import { type Credential, keyOf, OutsideState } from './outside-state.ts'
 
-/** A member whose new credential the first door has not answered yet, or the model has not heard the answer. */
+/** A member whose new credential is not authenticated yet, or the model has not heard the answer. */
 interface Refreshing {
   readonly inside: Member
   readonly credential: Credential
@@ -29,7 +29,7 @@ interface Arrival {
   readonly credential: Credential
   readonly room: Room
   readonly node: number
-  /** How many things had happened when the first door was asked, and whether it must know them. */
+  /** How many things had happened when authentication began, and whether it must know them. */
   readonly asked: number
   readonly isKnown: boolean
   /** The right as it was then. */
@@ -37,8 +37,8 @@ interface Arrival {
   readonly self: Self
 }
 
-/** A user who waits at the second door, which has not answered yet. */
-interface Knocking extends Arrival {
+/** A user whose `authorize` has not answered yet. */
+interface PendingArrival extends Arrival {
   /** Whether a step has said meanwhile that rights have changed. */
   overtaken: boolean
   readonly visiting: Promise<Visitor>
@@ -68,9 +68,9 @@ const mostSayings = 4
 /**
  * The real system on a clock that stands still, two nodes on one layer, beside a model that says after each step who must
  * be inside, with which right, and who hears what. Where the system is free the model follows it: between two clocks, and
- * until a door is asked again.
+ * until a user is rechecked.
  */
-export class World {
+export class ModelRun {
   /** How much of interest has happened: a story of people who never come in proves nothing. */
   readonly happened = {
     cameIn: 0,
@@ -86,7 +86,7 @@ export class World {
     inByDate: 0,
     /** Let in with a session from before a revocation, which the directory still has. */
     inByLookUp: 0,
-    /** Refused because of a revocation that came while the second door was asked. */
+    /** Refused because of a revocation that came while `authorize` was asked. */
     outByOrder: 0,
     /** Refused by its name, though its issuer's clock is ahead. */
     outByName: 0,
@@ -97,21 +97,21 @@ export class World {
     either: 0,
   }
   readonly #clock: TestClock = testClock(start)
-  readonly #truth = new OutsideState(this.#clock)
-  readonly #site = new System(this.#clock, this.#truth)
+  readonly #outsideState = new OutsideState(this.#clock)
+  readonly #system = new System(this.#clock, this.#outsideState)
   readonly #inside: Member[] = []
-  readonly #knocking: Knocking[] = []
+  readonly #pending: PendingArrival[] = []
   readonly #refreshing: Refreshing[] = []
   #answered: Refreshing[] = []
   #manner: Manner = 'honest'
-  /** Whether the first door takes its time with new credentials. */
+  /** Whether the authenticator takes its time with new credentials. */
   #dallies = false
   #count = 0
 
   constructor() {
     for (const user of users)
       for (const slot of slots) {
-        this.#truth.signIn(user, slot)
+        this.#outsideState.signIn(user, slot)
         this.#issue(user, slot, 0)
       }
   }
@@ -119,7 +119,7 @@ export class World {
   async carryOut(step: Step): Promise<void> {
     switch (step.do) {
       case 'signIn':
-        return void this.#truth.signIn(step.user, step.slot)
+        return void this.#outsideState.signIn(step.user, step.slot)
       case 'issue':
         return this.#issue(step.user, step.slot, step.ahead)
       case 'signOut':
@@ -162,7 +162,7 @@ export class World {
       case 'pass':
         return this.#pass(step.minutes)
       case 'setClock':
-        this.#truth.setClock(step.ahead)
+        this.#outsideState.setClock(step.ahead)
         return this.#elapse(step.stays ? staysMs : 0)
     }
   }
@@ -176,7 +176,7 @@ export class World {
       expect(`${where}: ${found}`).toBe(`${where}: ${wanted}`)
       if (!one.closed) expect([where, one.visitor.grant]).toEqual([where, grantOf(one.right)])
     }
-    expect(this.#site.connections).toBe(this.#present.length)
+    expect(this.#system.connections).toBe(this.#present.length)
   }
 
   /** No member has heard anything that the model does not know of. */
@@ -213,23 +213,28 @@ export class World {
   }
 
   #issue(user: User, slot: number, ahead: number): void {
-    const session = this.#truth.sessions.get(keyOf(user, slot))
-    if (session === undefined || !this.#truth.isKnown(session) || this.#truth.hasExpired(session)) return
-    this.#truth.tokens.set(keyOf(user, slot), this.#truth.issue(session, ahead))
+    const session = this.#outsideState.sessions.get(keyOf(user, slot))
+    if (
+      session === undefined ||
+      !this.#outsideState.isKnown(session) ||
+      this.#outsideState.hasExpired(session)
+    )
+      return
+    this.#outsideState.tokens.set(keyOf(user, slot), this.#outsideState.issue(session, ahead))
   }
 
   async #signOut({ user, slot, told }: Steps<'signOut'>): Promise<void> {
-    const { sessions } = this.#truth
+    const { sessions } = this.#outsideState
     const session = sessions.get(keyOf(user, slot))
     sessions.delete(keyOf(user, slot))
     if (session === undefined || !told) return
-    this.#truth.revoke(session.id)
-    const receipt = await this.#site.port(0).revoke({ session: session.id, reason: 'signed out' })
+    this.#outsideState.revoke(session.id)
+    const receipt = await this.#system.serverOf(0).revoke({ session: session.id, reason: 'signed out' })
     this.#ended(receipt, (one) => one.credential.session === session.id)
   }
 
   #held({ user, slot, by }: Pick<Steps<'join' | 'mint'>, 'user' | 'slot' | 'by'>): Credential | undefined {
-    const { sessions, tokens, keys } = this.#truth
+    const { sessions, tokens, keys } = this.#outsideState
     return by === 'key' ? keys.get(user) : { session: sessions, token: tokens }[by].get(keyOf(user, slot))
   }
 
@@ -244,46 +249,46 @@ export class World {
   }
 
   #arrive(credential: Credential, { room, node }: Pick<Way, 'room' | 'node'>): Arrival {
-    const asked = this.#truth.moment().number
-    const isKnown = this.#truth.isKnownIn(room, credential)
-    const right = this.#truth.right(credential.user, room)
-    this.#truth.use(credential, node)
+    const asked = this.#outsideState.moment().number
+    const isKnown = this.#outsideState.isKnownIn(room, credential)
+    const right = this.#outsideState.right(credential.user, room)
+    this.#outsideState.use(credential, node)
     return { credential, room, node, asked, isKnown, right, self: { inside: null } }
   }
 
   #visit({ credential, room, node, self }: Arrival): Promise<Visitor> {
     const refresh = (ask: Ask): string | null =>
       self.inside === null ? null : this.#answer(self.inside, ask)
-    return this.#site.visit(credential, { room, node, refresh })
+    return this.#system.visit(credential, { room, node, refresh })
   }
 
-  /** Knocks while the second door takes its time. */
+  /** Visits while `authorize` takes its time. */
   async #knock(credential: Credential | undefined, where: Pick<Way, 'room' | 'node'>): Promise<void> {
-    if (credential === undefined || !this.#truth.isKnownIn(where.room, credential)) return
+    if (credential === undefined || !this.#outsideState.isKnownIn(where.room, credential)) return
     const arrival = this.#arrive(credential, where)
     const { promise, resolve: answer } = Promise.withResolvers<void>()
-    this.#site.gate = promise
+    this.#system.gate = promise
     const visiting = this.#visit(arrival)
     visiting.catch(() => {})
     await this.#elapse(0)
-    this.#site.gate = null
-    this.#knocking.push({ ...arrival, overtaken: false, visiting, answer })
+    this.#system.gate = null
+    this.#pending.push({ ...arrival, overtaken: false, visiting, answer })
   }
 
-  /** The second door answers the one who has knocked first. */
+  /** `authorize` answers the visit that came first. */
   async #letIn(): Promise<void> {
-    const knocking = this.#knocking.shift()
-    if (knocking === undefined) return
-    knocking.answer()
-    const inside = await this.#decide(knocking, knocking.visiting)
+    const pending = this.#pending.shift()
+    if (pending === undefined) return
+    pending.answer()
+    const inside = await this.#decide(pending, pending.visiting)
     if (inside === null) return
-    if (knocking.overtaken) inside.asked('now')
+    if (pending.overtaken) inside.asked('now')
     await this.#elapse(0)
   }
 
   async #letAllIn(): Promise<void> {
     while (this.#refreshing.length > 0) await this.#answerRefresh()
-    while (this.#knocking.length > 0) await this.#letIn()
+    while (this.#pending.length > 0) await this.#letIn()
   }
 
   /** The system lets a user in, or not, as it has to. */
@@ -302,7 +307,7 @@ export class World {
     else expect(`${how}: ${found}`).toBe(`${how}: ${verdict}`)
     this.#noteWhy(arrival, verdict)
     if (visitor === null) return null
-    const parts = { room, node, visitor, clock: this.#clock, truth: this.#truth }
+    const parts = { room, node, visitor, clock: this.#clock, outsideState: this.#outsideState }
     const inside = new Member(parts, credential, right)
     self.inside = inside
     this.#inside.push(inside)
@@ -311,24 +316,24 @@ export class World {
   }
 
   #verdict(credential: Credential, right: Right, asked: number): Verdict {
-    if (right === 'none' || this.#truth.isRevoked(credential)) return 'out'
-    const age = this.#truth.age(credential, asked)
+    if (right === 'none' || this.#outsideState.isRevoked(credential)) return 'out'
+    const age = this.#outsideState.age(credential, asked)
     return age === 'younger' ? 'in' : age === 'older' ? 'out' : 'either'
   }
 
   #noteWhy({ credential, right, asked, isKnown }: Arrival, verdict: Verdict): void {
     const { happened } = this
     const { kind, user, date, isForeign, issued } = credential
-    const lastBan = this.#truth.lastBan(user)
-    const isRevoked = this.#truth.isRevoked(credential)
+    const lastBan = this.#outsideState.lastBan(user)
+    const isRevoked = this.#outsideState.isRevoked(credential)
     if (!isKnown || right === 'none') return
     if (kind === 'ticket' && verdict === 'in') happened.ticketsIn++
     if (kind === 'ticket' && verdict === 'out') happened.ticketsOut++
     if (verdict === 'out' && isForeign && isRevoked) happened.outByName++
     if (isRevoked || lastBan === null) return
     if (verdict === 'out' && asked < lastBan) happened.outByOrder++
-    else if (verdict === 'out' && this.#truth.looksYounger(credential)) happened.outDespiteDate++
-    if (verdict === 'in' && date !== null && this.#truth.wasSet) happened.inByDate++
+    else if (verdict === 'out' && this.#outsideState.looksYounger(credential)) happened.outDespiteDate++
+    if (verdict === 'in' && date !== null && this.#outsideState.wasSet) happened.inByDate++
     if (verdict === 'in' && date === null && issued.number < lastBan) happened.inByLookUp++
   }
 
@@ -341,10 +346,10 @@ export class World {
       case 'stale':
         return credential.id
       case 'foreign':
-        return this.#truth.issue({ ...credential, user: credential.user === 'eve' ? 'bob' : 'eve' }).id
+        return this.#outsideState.issue({ ...credential, user: credential.user === 'eve' ? 'bob' : 'eve' }).id
       case 'replayed':
         visitor.raw(
-          JSON.stringify({ op: 'auth', nonce: `${nonce}x`, token: this.#truth.issue(credential).id }),
+          JSON.stringify({ op: 'auth', nonce: `${nonce}x`, token: this.#outsideState.issue(credential).id }),
         )
         return null
       case 'honest':
@@ -353,19 +358,19 @@ export class World {
   }
 
   #refresh(inside: Member, nonce: string): string {
-    const credential = this.#truth.issue(inside.credential)
+    const credential = this.#outsideState.issue(inside.credential)
     const right = inside.trueRight
     const times = this.#times
     const { promise, resolve: answer } = Promise.withResolvers<void>()
     const refreshing = { inside, credential, nonce, right, times, overtaken: false, answer }
     if (this.#dallies) {
-      this.#site.waits.set(credential.id, promise)
+      this.#system.waits.set(credential.id, promise)
       this.#refreshing.push(refreshing)
     } else this.#answered.push(refreshing)
     return credential.id
   }
 
-  /** The first door answers the one whose new credential it was given first. */
+  /** The authenticator answers the new credential that came first. */
   async #answerRefresh(): Promise<void> {
     const refreshing = this.#refreshing.shift()
     if (refreshing === undefined) return
@@ -381,7 +386,7 @@ export class World {
     // one that ends no later than the one in use is refused
     if (credential.expires <= inside.credential.expires) return
     const now = overtaken ? inside.trueRight : right
-    if (now === 'none' || (overtaken && this.#truth.hasExpired(credential))) return void inside.end()
+    if (now === 'none' || (overtaken && this.#outsideState.hasExpired(credential))) return void inside.end()
     const verdict = this.#verdict(credential, now, credential.issued.number)
     const answer = inside.visitor.refreshes.find((one) => one.nonce === nonce)
     const isAccepted = answer !== undefined && answer.refused === undefined
@@ -394,22 +399,22 @@ export class World {
 
   async #mint({ room, node, ...who }: Steps<'mint'>): Promise<void> {
     const base = this.#held(who)
-    if (base === undefined || !this.#truth.isKnown(base) || this.#truth.hasExpired(base)) return
+    if (base === undefined || !this.#outsideState.isKnown(base) || this.#outsideState.hasExpired(base)) return
     const inFuture = (base.date ?? 0) - this.#clock.now()
-    const isFull = this.#truth.isFull(base.user, node)
-    const id = await this.#site.mint(base, room, node).catch((error: unknown) => {
+    const isFull = this.#outsideState.isFull(base.user, node)
+    const id = await this.#system.mint(base, room, node).catch((error: unknown) => {
       if (error instanceof Denial && (error.status === 401 || error.status === 429)) return null
       throw error
     })
     if (isFull === true) this.happened.mintedTooMany++
     if (isFull === true || inFuture > futureMs) expect(id).toBeNull()
     else if (isFull === false && inFuture <= 0) expect(id).not.toBeNull()
-    if (id !== null) this.#truth.mint(id, base, { room, node })
+    if (id !== null) this.#outsideState.mint(id, base, { room, node })
   }
 
   /** Comes with a ticket: a new one or a used one, to where it is good or to another room. */
   async #redeem({ which, node, how, slow }: Steps<'redeem'>): Promise<void> {
-    const credential = oneOf(this.#truth.tickets(how === 'again'), which)
+    const credential = oneOf(this.#outsideState.tickets(how === 'again'), which)
     const good = credential?.ticket?.room
     if (credential === undefined || good === undefined) return
     const room = how === 'elsewhere' ? (rooms.find((other) => other !== good) ?? good) : good
@@ -437,7 +442,7 @@ export class World {
     // one handler at a time
     while (inside.sayings.length > 0) await this.#hearOut(inside)
     const saying = inside.visitor.send('say', { text })
-    if (this.#truth.hasExpired(inside.credential)) return this.#speakTooLate(inside, saying)
+    if (this.#outsideState.hasExpired(inside.credential)) return this.#speakTooLate(inside, saying)
     if (inside.right !== 'write') return this.#refused(saying)
     await this.#settled(saying)
     await this.#heard(inside, text)
@@ -448,10 +453,10 @@ export class World {
     if (inside === undefined || inside.sayings.length >= mostSayings) return
     const text = `message ${++this.#count}`
     const { promise, resolve: goOn } = Promise.withResolvers<void>()
-    this.#site.waits.set(text, promise)
+    this.#system.waits.set(text, promise)
     const sent = inside.visitor.send('sayLater', { text })
     sent.catch(() => {})
-    if (this.#truth.hasExpired(inside.credential)) return this.#speakTooLate(inside, sent)
+    if (this.#outsideState.hasExpired(inside.credential)) return this.#speakTooLate(inside, sent)
     inside.sayings.push({ text, sent, goOn })
     await this.#elapse(0)
   }
@@ -472,7 +477,7 @@ export class World {
     const may = !silenced && (right === 'write' || (isFree && trueRight === 'write'))
     saying.goOn()
     await this.#clock.advance(0)
-    const isHeard = this.#site.published.has(saying.text)
+    const isHeard = this.#system.published.has(saying.text)
     if (may && isFree) this.happened.either++
     else expect([saying.text, isHeard]).toEqual([saying.text, may])
     if (isHeard && left) this.happened.heardAfterLeaving++
@@ -502,42 +507,42 @@ export class World {
   }
 
   async #setRight({ user, room, right, told }: Steps<'setRight'>): Promise<void> {
-    this.#truth.setRight(user, room, right)
+    this.#outsideState.setRight(user, room, right)
     if (!told) return
-    for (const one of [...this.#knocking, ...this.#refreshing])
+    for (const one of [...this.#pending, ...this.#refreshing])
       if (one.credential.user === user) one.overtaken = true
-    const receipt = await this.#site.port(0).recheck({ user })
+    const receipt = await this.#system.serverOf(0).recheck({ user })
     const reached = this.#reached.filter((one) => one.credential.user === user)
     agreesWith(receipt, sum(reached.map((one) => rechecked(one))))
     await this.#elapse(apartMs)
   }
 
   async #revokeUser({ user, node }: Steps<'revoke' | 'kick'>): Promise<void> {
-    this.#truth.revokeUser(user)
-    const receipt = await this.#site.port(node).revoke({ user, reason: 'revoked' })
+    this.#outsideState.revokeUser(user)
+    const receipt = await this.#system.serverOf(node).revoke({ user, reason: 'revoked' })
     const isMeant = (one: Member): boolean => one.credential.user === user
     // a token that looks younger than its end is remembered by its name, as long as it is in use
     for (const one of this.#reached.filter(isMeant)) {
       const { token } = one.credential
-      if (token !== null && one.isSurelyReached && this.#truth.looksYounger(one.credential))
-        this.#truth.revoke(token)
+      if (token !== null && one.isSurelyReached && this.#outsideState.looksYounger(one.credential))
+        this.#outsideState.revoke(token)
     }
     this.#ended(receipt, isMeant)
     await this.#elapse(apartMs)
   }
 
   async #revokeToken({ user, slot, node }: Steps<'revokeToken'>): Promise<void> {
-    const token = this.#truth.tokens.get(keyOf(user, slot))
+    const token = this.#outsideState.tokens.get(keyOf(user, slot))
     if (token === undefined) return
-    this.#truth.revoke(token.id)
-    const receipt = await this.#site.port(node).revoke({ token: token.id, reason: 'stolen' })
+    this.#outsideState.revoke(token.id)
+    const receipt = await this.#system.serverOf(node).revoke({ token: token.id, reason: 'stolen' })
     this.#ended(receipt, (one) => one.credential.token === token.id)
   }
 
   async #kick({ user, room, node }: Steps<'revoke' | 'kick'>): Promise<void> {
-    for (const one of this.#knocking)
+    for (const one of this.#pending)
       if (one.credential.user === user && one.room === room) one.overtaken = true
-    const receipt = await this.#site.port(node).revoke({ user, at: [chat, { room }], reason: 'kicked' })
+    const receipt = await this.#system.serverOf(node).revoke({ user, at: [chat, { room }], reason: 'kicked' })
     this.#ended(receipt, (one) => one.credential.user === user && one.room === room)
     await this.#elapse(apartMs)
   }
@@ -568,7 +573,7 @@ function revoked(one: Member): Ranges {
   return { closed: [isSure ? 1 : 0, 1], changed: [0, 0], dropped: [isSure ? dropped : 0, dropped] }
 }
 
-/** What a receipt says of one about whom both doors are asked again. */
+/** What a receipt says of a socket that is rechecked. */
 function rechecked(one: Member): Ranges {
   const isSure = !one.left || !(one.mayHaveEnded || one.mayDiffer)
   const { right, left } = one
