@@ -201,4 +201,16 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     'src/core/socket/peer.ts: Peer: #main: if (channel === undefined) never',
     'For the types: a connection has a channel for as long as it hears.',
   ],
+  [
+    'src/core/groups/groups.ts: Groups: #keep: without || placed === null',
+    'For the types: a layer says where it has placed a message that is kept.',
+  ],
+  [
+    'src/core/groups/groups.ts: Groups: #room: without null',
+    'For memory: a group without a history keeps no times of its members.',
+  ],
+  [
+    'src/core/groups/history-feed.ts: HistoryFeed: #isBehind: without last !== null &&',
+    'For the types: where nothing was delivered no epoch is the same.',
+  ],
 ])

@@ -26,7 +26,7 @@ export interface GroupMember {
   readonly path: string
   /** Whether the socket speaks `sallyport.v1`; otherwise it gets bare messages. */
   readonly framed: boolean
-  readonly connection: Connection
+  readonly connection: Pick<Connection, 'send'>
 }
 
 /** A membership in a group: reserved before the handshake is accepted, taken after it. */
@@ -184,8 +184,7 @@ export class Groups {
   #room(address: Address): LocalGroup {
     const known = this.#rooms.get(address.key)
     if (known !== undefined) return known
-    const isKept = address.contract.history !== undefined
-    const feed = isKept ? this.#feed(address, (message, sentAt) => deliver(room, message, sentAt)) : null
+    const feed = this.#feed(address, (message, sentAt) => deliver(room, message, sentAt))
     const subscribed = this.#link.subscribe(address.key, (delivery) => this.#hear(room, delivery))
     const ready = feed === null ? subscribed : this.#begun(address, { subscribed, feed })
     const room: LocalGroup = {
@@ -193,7 +192,7 @@ export class Groups {
       members: new Set(),
       holders: 0,
       feed,
-      since: isKept ? new Map() : null,
+      since: feed === null ? null : new Map(),
       ready,
     }
     this.#rooms.set(address.key, room)

@@ -1,19 +1,14 @@
 import { encodeFrame, encodeWithList } from '../../wire/frame.ts'
 import type { TimerQueue } from '../runtime/timer-queue.ts'
 import type { Clock, Timer } from '../../wire/clock.ts'
-import { type Connection, Packet } from '../api/connection.ts'
+import { Packet } from '../api/connection.ts'
 import type { GroupMember } from './groups.ts'
 import type { Address } from './address.ts'
 import type { MemberTable } from './member-table.ts'
 
-/** A client of the group on this node. */
-export interface ToldMember extends Pick<GroupMember, 'id' | 'framed'> {
-  readonly connection: Pick<Connection, 'send'>
-}
-
 /** What a teller needs. */
 export interface TellerContext {
-  readonly groups: { local(key: string): Iterable<ToldMember> }
+  readonly groups: { local(key: string): Iterable<GroupMember> }
   readonly clock: Clock
   readonly timers: Pick<TimerQueue, 'after'>
   /** The most bytes of the list of members. */
