@@ -44,7 +44,7 @@ export function openSite(): Site {
   const secret = randomBytes(32).toString('base64url')
   const accounts = new Map<string, Account>()
   const sessions = new Map<string, Session>()
-  const nobody: Account = { id: '', username: '', salt: randomBytes(16), hash: Buffer.alloc(32) }
+  const noAccount: Account = { id: '', username: '', salt: randomBytes(16), hash: Buffer.alloc(32) }
 
   const signUp = async (asked: unknown): Promise<Answer> => {
     const { username, password } = form.parse(asked)
@@ -59,9 +59,9 @@ export function openSite(): Site {
   /** The account of a name and password; unknown names take as long as wrong passwords. */
   const verified = async (asked: unknown): Promise<Account | null> => {
     const { username, password } = form.parse(asked)
-    const account = [...accounts.values()].find((one) => one.username === username) ?? nobody
+    const account = [...accounts.values()].find((one) => one.username === username) ?? noAccount
     const hash = await derive(password, account.salt, 32)
-    return timingSafeEqual(hash, account.hash) && account !== nobody ? account : null
+    return timingSafeEqual(hash, account.hash) && account !== noAccount ? account : null
   }
 
   const signIn = async (asked: unknown): Promise<Answer> => {

@@ -1,5 +1,5 @@
-// Finds words that make a sentence hard to read, and test titles that are too long. `--write` lowers the counts that are allowed.
-import { globSync, readFileSync, writeFileSync } from 'node:fs'
+// Finds words that make a sentence hard to read, and test titles that are too long.
+import { globSync, readFileSync } from 'node:fs'
 
 const pages =
   '{*.md,src/**/*.ts,{test,showcase,examples}/**/*.{ts,tsx,js,mjs,css,html,md,py},docs/*.md,scripts/**/*.ts}'
@@ -12,7 +12,6 @@ const words = new RegExp(
 /** Also the title that follows the table of `test.each(...)`. */
 const title = /(?:\b(?:test|it)(?:\.\w+)?|\))\(\s*(?<quote>['"`])(?<text>(?:(?!\k<quote>)[^\\\n]|\\.)*)/g
 const longestTitle = 90
-const allowedPath = new URL('prose-allowed.json', import.meta.url)
 
 interface Finding {
   readonly file: string
@@ -37,40 +36,10 @@ function findingsIn(file: string): readonly Finding[] {
   return [...hard, ...long]
 }
 
-/** The folder that a file is counted under: two levels, such as `src/auth`. */
-function folderOf(file: string): string {
-  return file.split('/').slice(0, -1).slice(0, 2).join('/') || '.'
-}
-
 const files = globSync(pages)
   .map((file) => file.replaceAll('\\', '/'))
   .filter((file) => !skipped.test(file))
-const byFolder = Map.groupBy(files.flatMap(findingsIn), ({ file }) => folderOf(file))
-/** How many findings each folder may still have. A folder that is not named may have none. */
-const allowed = JSON.parse(readFileSync(allowedPath, 'utf8')) as Readonly<Record<string, number>>
-
-let failed = false
-for (const folder of new Set([...byFolder.keys(), ...Object.keys(allowed)])) {
-  const found = byFolder.get(folder) ?? []
-  const limit = allowed[folder] ?? 0
-  if (found.length > limit) {
-    failed = true
-    for (const { file, line, what } of found) console.error(`${file}:${line}: ${what}`)
-    console.error(`${folder}: ${found.length} findings, ${limit} are allowed`)
-  } else if (found.length < limit) {
-    console.log(
-      `${folder}: ${found.length} findings, ${limit} are allowed: run node scripts/prose.ts --write`,
-    )
-  }
-}
-if (process.argv.includes('--write')) {
-  const lowered = [...byFolder].flatMap(([folder, { length }]) => {
-    const limit = Math.min(length, allowed[folder] ?? 0)
-    return limit > 0 ? [[folder, limit] as const] : []
-  })
-  const sorted = lowered.toSorted(([one], [other]) => (one < other ? -1 : 1))
-  writeFileSync(allowedPath, `${JSON.stringify(Object.fromEntries(sorted), null, 2)}\n`)
-}
-const total = [...byFolder.values()].reduce((sum, { length }) => sum + length, 0)
-console.log(`prose: ${files.length} files, ${total} findings`)
-process.exitCode = failed ? 1 : 0
+const findings = files.flatMap(findingsIn)
+for (const { file, line, what } of findings) console.error(`${file}:${line}: ${what}`)
+console.log(`prose: ${files.length} files, ${findings.length} findings`)
+process.exitCode = findings.length > 0 ? 1 : 0

@@ -1,4 +1,4 @@
-/** Authenticated real-time: who are you at every handshake, may you come in at every room. */
+/** Authenticated real-time: authentication at every handshake, authorization for every room. */
 export * from './contract.ts'
 export type {
   Application,

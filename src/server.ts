@@ -48,7 +48,7 @@ export function sallyport(options: ServerOptions = {}): Server {
   })
   return Object.assign(server, {
     attach(httpServer: HttpServer | HttpsServer, how?: AttachOptions): void {
-      assertKind('what attach() takes', httpServer, anHttpServer)
+      assertKind('the argument of attach()', httpServer, anHttpServer)
       transport.attach(httpServer, how)
     },
     async listen(port: number, host = '127.0.0.1'): ReturnType<Server['listen']> {

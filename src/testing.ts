@@ -1,4 +1,7 @@
-/** The testing kit: visits that authenticate and authorize without a network, refusals as the wire shows them, a clock that waits, a layer that can be cut. */
+/**
+ * The testing kit: handshakes without a network, refusals as the wire shows them, a clock that a test moves,
+ * a layer that a test can cut.
+ */
 export { type TestClock, testClock } from './testing/clock.ts'
 export { type Ask, type RefreshAnswer } from './testing/test-socket.ts'
 export { type TestLayer, testLayer } from './testing/layer.ts'

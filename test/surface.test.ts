@@ -271,9 +271,9 @@ const optionObjects: Readonly<Record<string, Options>> = {
   },
   'revoke()': {
     take: (whom) => server.revoke(whom),
-    needed: { user: 'nobody', reason: 'test' },
+    needed: { user: 'stranger', reason: 'test' },
     options: rows<Of<root.Server['revoke']>>({
-      user: ['string', 'nobody'],
+      user: ['string', 'stranger'],
       session: ['string', 's'],
       token: ['string', 't'],
       at: ['list', [chat, { room: 'a' }]],
@@ -282,9 +282,9 @@ const optionObjects: Readonly<Record<string, Options>> = {
   },
   'recheck()': {
     take: (whom) => server.recheck(whom),
-    needed: { user: 'nobody' },
+    needed: { user: 'stranger' },
     options: rows<Of<root.Server['recheck']>>({
-      user: ['string', 'nobody'],
+      user: ['string', 'stranger'],
       session: ['string', 's'],
       token: ['string', 't'],
       at: ['list', [chat, { room: 'a' }]],
@@ -656,13 +656,13 @@ const app = client({ url: 'http://127.0.0.1:1' })
 const opened = app.open(chat, { room: 'lobby' })
 afterAll(() => app.close())
 const params = { room: 'lobby' }
-const someone = { user: 'nobody', reason: 'test' }
+const someone = { user: 'stranger', reason: 'test' }
 const text: readonly Kind[] = ['string']
 const messenger: Methods = {
   group: { right: [chat, params, 'loud'], kinds: ['object', 'object', 'string'], spare: 1 },
   user: { right: [chat, 'ada'], kinds: ['object', 'string'] },
   revoke: { right: [someone], kinds: ['object'], isAsync: true },
-  recheck: { right: [{ user: 'nobody' }], kinds: ['object'], isAsync: true },
+  recheck: { right: [{ user: 'stranger' }], kinds: ['object'], isAsync: true },
 }
 const group: Methods = {
   send: { right: ['said', { text: 'x' }, {}], kinds: ['string', 'data', 'object'], spare: 1, isAsync: true },

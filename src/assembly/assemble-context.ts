@@ -166,7 +166,7 @@ function reporter(
 function tenantBy(name: (identity: Identity<unknown>) => string): ServerContext['tenant'] {
   return (identity) => {
     const tenant = name(identity)
-    assertKind("what 'tenant' answers", tenant, aText)
+    assertKind("the answer of 'tenant'", tenant, aText)
     return tenant
   }
 }

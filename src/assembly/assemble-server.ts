@@ -22,13 +22,14 @@ import {
 import { assembleContext, type Runtime } from './assemble-context.ts'
 import { checkedServerOptions, type ServerOptions } from './server-options.ts'
 
-/** A server on any runtime: all of it but the way in which its transport is started. */
+/** A server on any runtime. It has everything except the start of its transport. */
 export interface PortableServer extends Messenger {
   /** Sets the application that answers handshakes; until then each is answered 503. */
   serve(application: Application): void
   /**
-   * Groups and users of one tenant. What it revokes and rechecks by `user` is that tenant's user alone; the server itself
-   * reaches a user of that name in every tenant. Sessions and tokens are one name in all of them.
+   * Groups and users of one tenant. `revoke` and `recheck` by `user` reach that tenant's user alone. The same
+   * methods of the server reach a user of that name in every tenant. Sessions and tokens have one name in all
+   * tenants.
    */
   tenant(name: string): Messenger
   /** Small values that the nodes of the layer share, for tickets and logout tokens. It fails with `ERR_LAYER` while the layer is away. */
@@ -36,8 +37,9 @@ export interface PortableServer extends Messenger {
   /** How many sockets are open in this process. */
   readonly connections: number
   /**
-   * Drains: refuses new handshakes, lets running handlers finish within the time, closes with 1012 and tells clients to
-   * reconnect at a random moment within that time. 30 s when left out.
+   * Drains the server: it refuses new handshakes, waits for running handlers, and closes the sockets with
+   * 1012. `drain` is the longest time for this, 30 s by default. Clients reconnect at a random moment within
+   * that time.
    */
   close(options?: { readonly drain?: Duration }): Promise<void>
   /** For the testing kit. */
@@ -90,7 +92,7 @@ export function assembleServer<T extends Transport>(
       ...messengerOf(context, null),
       [server]: context,
       serve(served) {
-        assertKind('what serve() takes', served, anApplication)
+        assertKind('the argument of serve()', served, anApplication)
         application = served
       },
       tenant(name) {

@@ -26,21 +26,24 @@ export interface ServerOptions {
   /** The layer that carries groups between nodes; `memory()` when left out, for this process alone. */
   readonly layer?: Layer
   /**
-   * Exact origins whose pages may open sockets, such as `https://app.example`, or of an app, such as `capacitor://localhost`; or a
-   * function that decides. Same origin when left out. `null` and `file://` do not say which site made a page: where they are
-   * listed, a cookie from such a page proves no identity.
+   * Exact origins whose pages may open sockets, such as `https://app.example`, or `capacitor://localhost` for
+   * an app; or a function that decides. By default the server's own origin. `null` and `file://` do not tell
+   * which site made a page: where they are listed, a cookie from such a page proves no identity.
    */
   readonly origins?: Origins
   /** The host names that the server answers, beside loopback and the hosts of listed http origins; any when left out. */
   readonly hosts?: readonly string[]
   /**
-   * Addresses or CIDR ranges of proxies whose forwarded headers count, and `unix` for a proxy that connects over a socket of the file
-   * system, which no other program may be able to open. No proxy when left out.
+   * Addresses or CIDR ranges of proxies whose forwarded headers count. `unix` is a proxy that connects over a
+   * Unix socket; no other program may be able to open that socket. By default no proxy.
    */
   readonly proxies?: readonly string[]
   /** The tenant of an identity: part of every group's name, never taken from the client. One for all when left out. */
   readonly tenant?: (identity: Identity<unknown>) => string
-  /** Carriers for credentials that are closed unless asked for: query parameters, first messages; and API key headers. */
+  /**
+   * Carriers for credentials that are off by default (query parameters, first messages), and the names of API
+   * key headers.
+   */
   readonly carriers?: Carriers
   /** Bounds to change; see `defaultLimits`. */
   readonly limits?: Partial<Limits>
@@ -50,19 +53,20 @@ export interface ServerOptions {
    */
   readonly whenFull?: 'evict' | 'refuse'
   /**
-   * What happens to open sockets when their node has not been able to read revocations for 30 s. `ask`, which is the default,
-   * authenticates and authorizes them again every 30 s, and closes with 4503 those for which that is not possible; `close` closes all
-   * with 4503; `stay` keeps all open. New handshakes are refused in each case.
+   * The effect on open sockets when their node could not read revocations for 30 s. `ask`, the default,
+   * authenticates and authorizes them again every 30 s, and closes a socket for which that is not possible
+   * with 4503. `close` closes all with 4503. `stay` keeps all open. New handshakes are refused in each case.
    */
   readonly whenBlind?: 'ask' | 'close' | 'stay'
   readonly clock?: Clock
   /** Receives every unexpected error; `console.error` when left out. */
   readonly report?: Reporter
   /**
-   * Prints once for each cause what is misconfigured. In development (`NODE_ENV` is not `production`) it also prints what was refused
-   * by origin, host, path or as malformed, with the line of configuration that would allow it, and which messages are slow to validate.
-   * A function receives the text in place of `console.warn`; `false` prints nothing. `true` when left out, except in tests
-   * (`NODE_ENV` is `test`).
+   * Prints each cause of a wrong configuration once. In development (`NODE_ENV` is not `production`) it also
+   * prints refusals by origin, host or path and malformed requests, with the line of configuration that would
+   * allow them. It then also prints which messages are slow to validate. A function receives the text in
+   * place of `console.warn`; `false` prints nothing. By default `true`, except in tests (`NODE_ENV` is
+   * `test`).
    */
   readonly warn?: boolean | ((message: string) => void)
   /** Receives the events of handshakes and sockets, without secrets. */
@@ -70,13 +74,16 @@ export interface ServerOptions {
   /** Traces handshakes, messages and sends, such as `otel()` of `sallyport/otel`; no trace when left out. */
   readonly tracer?: Tracer
   /**
-   * How long revocations are remembered: at least as long as the longest-lived credential; 24 hours when left out. Give every
-   * node of a layer the same value.
+   * How long revocations are remembered; 24 hours by default. It must be at least the life of the
+   * longest-lived credential. Give every node of a layer the same value.
    */
   readonly remember?: Duration
   /** The name of this process among its peers; random when left out. */
   readonly node?: string
-  /** Whether what the server sends is checked against its contract too; off, and on in tests. */
+  /**
+   * Whether messages of the server are checked against their contract too. By default off, and on in tests
+   * (`NODE_ENV` is `test`).
+   */
   readonly checkOutgoing?: boolean
 }
 

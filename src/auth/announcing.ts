@@ -2,8 +2,8 @@ import type { Clock } from '../wire/clock.ts'
 
 /**
  * Publishes an access command. It does so in this turn, so that the sockets of this process are closed before
- * its caller is answered, and it does not wait for other nodes. A command that waits under the same key
- * stands for both.
+ * its caller is answered. It does not wait for other nodes. A command that waits under the same key stands
+ * for both.
  */
 export interface Announce {
   (key: string, order: () => Promise<unknown>): void

@@ -48,7 +48,7 @@ export async function refusingBad<T, U>({ verify, identify }: BearerReading<T, U
   try {
     const token = await verify()
     genuine = true
-    return (await identify(token)) ?? invalid('this token has no holder any more')
+    return (await identify(token)) ?? invalid('the user of this token is gone')
   } catch (error) {
     if (!(error instanceof InvalidToken)) throw error
     return refuseToken(error.message, genuine)

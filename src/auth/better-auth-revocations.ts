@@ -81,9 +81,9 @@ export interface AuthPlugin {
  * A plugin for better-auth that ends open sockets when better-auth ends their session or user, by any of its
  * endpoints, plugins or server calls.
  *
- * - A session that is deleted (sign-out, `revoke-session(s)`, `revoke-other-sessions`, `admin/revoke-*`, ban,
- *   removal, new password, expiry) is revoked by its id, and all sockets of its user are rechecked, because
- *   better-auth calls hooks for the first hundred rows alone.
+ * - A session that is deleted is revoked by its id. Causes are sign-out, `revoke-session(s)`,
+ *   `revoke-other-sessions`, `admin/revoke-*`, ban, removal, new password and expiry. All sockets of its user
+ *   are rechecked too, because better-auth calls hooks for the first hundred rows alone.
  * - A user who is banned or removed is revoked: every credential from before.
  * - A user or a session that has changed (role, name, organisation) is rechecked.
  * - A new password ends the sessions from before it, see `passwords`.
@@ -108,7 +108,7 @@ export function revocations(options: RevocationsOptions): AuthPlugin {
         throw new SallyportError(
           'ERR_CONFIGURATION',
           'revocations() needs session: { storeSessionInDatabase: true }: ' +
-            'of sessions in a secondaryStorage alone better-auth calls no hook at their end',
+            'better-auth calls no hook at the end of a session that is in a secondaryStorage alone',
         )
       const announce = announcing({ clock, failed: (error) => logger.error(unpublished, error) })
       const databaseHooks = hooksFor(server, announce, clock)

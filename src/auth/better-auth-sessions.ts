@@ -79,7 +79,7 @@ export const signedInKinds: OptionKinds<SignedInOptions<SignedIn, unknown>> = {
 export function assertInstance(where: string, auth: unknown): void {
   const isInstance = (value: unknown): boolean =>
     typeof value === 'object' && value !== null && '$context' in value && 'api' in value
-  assertKind(`the instance of ${where}`, auth, { wanted: 'what betterAuth() returns', is: isInstance })
+  assertKind(`the instance of ${where}`, auth, { wanted: 'the result of betterAuth()', is: isInstance })
 }
 
 /** The names of a session, neither of which is a secret. */

@@ -44,9 +44,9 @@ export {
 const signedShape = /^[^.]{1,256}\.[A-Za-z0-9+/]{43}=$/
 
 /**
- * Authenticates by the session cookie of better-auth, whatever its name and prefix are there. For a cookie
- * that is unknown, stale or badly signed, or of a user who is banned, it returns `null`, because browsers
- * send cookies unasked.
+ * Authenticates by the session cookie of better-auth, whatever its name and prefix are there. It returns
+ * `null` for a cookie that is unknown, stale or badly signed, or of a banned user: browsers send cookies in
+ * any case.
  *
  * The session is read from its store at each handshake and at each renewal, by id; neither the cookie cache
  * nor the token is kept. An identity names the user as `subject`, and its `session` is the id of the session,

@@ -12,7 +12,7 @@ export function cookieAuthenticator<U>(
   name?: string,
 ): Authenticator<U> {
   const description =
-    'The session cookie of the site. A browser sends it by itself, so an Origin is demanded with it.'
+    'The session cookie of the site. A browser sends it by itself, so an Origin is required with it.'
   const scheme = {
     type: 'httpApiKey',
     in: 'cookie',

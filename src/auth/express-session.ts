@@ -38,8 +38,8 @@ export interface ExpressSessionOptions<S, U> {
   /** The user of a session; `null` or `undefined` when it has none. Called again at each renewal. */
   user(session: S): Found<U>
   /**
-   * When a session ends, for a store that knows it better than the date in the session (one whose `touch`
-   * does not change that date). For connect-redis it is found without this option.
+   * When a session ends. It is for a store whose `touch` does not change the date in the session, so that the
+   * store alone knows the real end. connect-redis does not need this option.
    */
   readonly expires?: (session: S, id: string) => Found<Date>
   /** When the session began: a revocation of its user refuses sessions from before. */

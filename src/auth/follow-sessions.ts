@@ -19,8 +19,8 @@ export interface FollowedStore<S> {
 export interface FollowOptions<S> {
   /**
    * The owner of a session, such as the id of its user; `null` or `undefined` when it has none. With this
-   * option, the end of a session without an owner is ignored, and a session that is saved with another owner,
-   * or none, is rechecked.
+   * option, the end of a session without an owner is ignored. A session that is saved with another owner, or
+   * without one, is rechecked.
    */
   readonly owner?: (session: S) => string | number | null | undefined
 }

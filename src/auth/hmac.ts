@@ -23,8 +23,8 @@ const hashes: ReadonlyMap<string, Hash> = new Map([
  * use a thread pool for each token. Any of several secrets is accepted, so that one can be replaced.
  *
  * @returns a function that throws InvalidToken unless one of the secrets has signed the token
- * @throws SallyportError ERR_CONFIGURATION when a secret is shorter than the hash (RFC 7518 section 3.2), is
- * a key of another kind, or an algorithm is unknown
+ * @throws SallyportError ERR_CONFIGURATION when a secret is shorter than the hash (RFC 7518 section 3.2) or
+ * is a key of another kind, or an algorithm is unknown
  */
 export function hmacVerifier(
   secrets: readonly Secret[],

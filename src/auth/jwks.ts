@@ -54,10 +54,10 @@ const maxSeen = 1_000
  * no redirect to another origin.
  *
  * A key that the set lacks causes a fetch. Within 30 seconds of the last fetch, a key that the set has never
- * held causes one more fetch, whatever keys are named. After that an unknown key is answered 503 until the 30
- * seconds are over, because a new key of the issuer looks the same as an invented one. While the server
- * cannot be reached, the last good set stays valid for 24 hours; a key that vanished from the set is dropped
- * within 10 minutes.
+ * held causes one more fetch, whatever keys are named. After that an unknown key is answered with 503 until
+ * the 30 seconds are over: a new key of the issuer looks the same as an invented one. While the server cannot
+ * be reached, the last good set stays valid for 24 hours; a key that vanished from the set is dropped within
+ * 10 minutes.
  *
  * @throws SallyportError ERR_CONFIGURATION when the URL is neither https nor http to this machine
  */

@@ -43,8 +43,8 @@ export type { PublicKey } from './verification-key.ts'
 /** What {@link jwt} needs: exactly one of `secret`, `key` and `jwks`, and how a token becomes a user. */
 export interface JwtOptions<U, C = Claims> {
   /**
-   * The accepted issuers. Tokens of other issuers are left to the next authenticator. Without it, all tokens
-   * are taken.
+   * The accepted issuers. Tokens of other issuers are left to the next authenticator. By default tokens of
+   * any issuer are accepted.
    */
   readonly issuer?: string | readonly string[]
   /** The accepted audiences. Without it, a token that names an audience is refused. */
@@ -113,16 +113,16 @@ const kinds: OptionKinds<JwtOptions<unknown, never>> = {
 
 const usualTypes: readonly (string | null)[] = [null, 'application/jwt', 'application/at+jwt']
 /**
- * Authenticates by signed tokens (RFC 7519) as bearer credentials, verified as RFC 8725 requires: the
- * configuration decides keys and algorithms, the header of a token only chooses among them, and the payload
- * is used only after its signature was verified.
+ * Authenticates by signed tokens (RFC 7519) as bearer credentials. They are verified as RFC 8725 requires.
+ * The configuration decides keys and algorithms, and the header of a token only chooses among them. The
+ * payload is used only after its signature was verified.
  *
- * With `issuer`, session and token are named within it: `issuerScoped(iss, jti)`. Without it the tokens are
- * the application's own, and `sid` and `jti` are the names.
+ * With `issuer`, session and token are named within the issuer: `issuerScoped(iss, jti)`. Without it the
+ * tokens are the application's own, and `sid` and `jti` are the names.
  *
  * Returns `null` for a credential that does not have the form of a token or is of another issuer. A bad token
- * is 401 `invalid-token`, with the same text for every reason; the reason is the denial's `detail`. 503 with
- * `Retry-After` for a token of a key that `jwks` lacks, while it may not be fetched again.
+ * is 401 `invalid-token`, with the same text for every reason. The reason is the denial's `detail`. A token
+ * of a key that `jwks` lacks is 503 with `Retry-After`, while the key set may not be fetched again.
  *
  * @throws SallyportError ERR_CONFIGURATION when keys, secret, algorithms or durations do not fit together
  * @example jwt({ issuer, audience: 'chat', jwks: new URL('/jwks', issuer), user: ({ sub }) => users.find(sub)

@@ -77,7 +77,7 @@ export class Remote<T> {
 
   /**
    * Looks for something in the document, and fetches the document again if the known one lacks it. Within 30
-   * seconds of the last fetch this is done once, for all concurrent searches, and not for a thing that the
+   * seconds of the last fetch it does so once for all searches. It does not do so for a thing that the
    * document has dropped.
    *
    * @returns `null` when a document that was fetched after the search began lacks it, or has dropped it
@@ -130,9 +130,9 @@ export class Remote<T> {
   }
 
   #tooSoon(retryAfterMs: number): never {
-    return deny(503, 'unavailable', 'who you are could not be found out yet: come back later', {
+    return deny(503, 'unavailable', 'the server could not find out yet who you are: come back later', {
       retryAfterMs,
-      detail: `${this.#parts.what} lack what was looked for, and were fetched a moment ago`,
+      detail: `${this.#parts.what} do not have the key, and were fetched a moment ago`,
     })
   }
 

@@ -18,7 +18,8 @@ const maxCandidates = 8
 export function signatureVerifier(source: KeySource): Verify {
   return async (token, beforeLookup) => {
     const keys = await source.find(token, beforeLookup)
-    if (keys.length > maxCandidates) invalid('the token does not name its key, and too many would do')
+    if (keys.length > maxCandidates)
+      invalid('the token does not name its key, and too many keys are possible')
     for (const { key } of keys) if (await isSignedBy(token, key)) return
     invalid(keys.length === 0 ? 'no configured key has this name and algorithm' : 'the signature is wrong')
   }

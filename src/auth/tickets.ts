@@ -104,7 +104,7 @@ const kinds: OptionKinds<TicketOptions<unknown>> = {
  */
 const anAge: OptionKind = {
   wanted:
-    'a valid Date: when the session or token that it rests on was issued, new Date(0) where nothing says it',
+    'a valid Date: when the session or token behind the ticket was issued, or new Date(0) where that is not known',
   is: (value) => value instanceof Date && !Number.isNaN(value.getTime()),
 }
 const requestKinds: OptionKinds<TicketRequest> = {
@@ -124,9 +124,9 @@ export interface Tickets<U> extends Authenticator<U> {
   /**
    * Makes a ticket: 32 random bytes, of which only the SHA-256 is stored.
    *
-   * @throws Denial 400 when origin or path are malformed (they come from the client), 401 when the identity
-   * has ended or was issued in the future, 429 `too-many-tickets` when too many of the subject wait to be used; TypeError
-   * when subject or `issuedAt` is missing; whatever the store throws
+   * @throws Denial 400 when origin or path is malformed (both come from the client); 401 when the identity
+   * has ended or was issued in the future; 429 `too-many-tickets` when too many tickets of the subject wait
+   * to be used; TypeError when subject or `issuedAt` is missing; the error of the store
    * @example
    * const { ticket, expiresIn } = await tickets.mint({ subject: user.id, session: session.id, issuedAt:
    * session.createdAt, expires: session.expiresAt, origin, path: '/ws/chat/lobby' })
@@ -140,10 +140,10 @@ const maxTtlMs = 300_000
 const toleranceMs = 5_000
 
 /**
- * Authenticates by tickets that can be used once: a page fetches one over HTTPS with its session and opens
- * the socket with it, where it can send neither a cookie nor a header. A ticket is used up by the first
- * attempt, also by one that fails, and is valid for one origin and one path. What it opens ends with the
- * identity that asked for it.
+ * Authenticates by tickets that can be used once: it is for a page that can send neither a cookie nor a
+ * header. The page fetches a ticket over HTTPS with its session, and opens the socket with it. A ticket is
+ * used up by the first attempt, also by one that fails, and is valid for one origin and one path. What it
+ * opens ends with the identity that asked for it.
  *
  * A used, foreign, expired or invented ticket is 401 `invalid-ticket`, with the same text for all.
  *

@@ -149,7 +149,7 @@ function fromJwk(jwk: Readonly<Record<string, unknown>>): KeyObject {
 function onlyPublic(key: KeyObject | null): KeyObject {
   if (key?.type === 'public') return key
   throw wrong(
-    "'key' must be a public key: the private one stays with the issuer, a shared secret is the 'secret'",
+    "'key' must be a public key: keep the private key with the issuer, and give a shared secret as 'secret'",
   )
 }
 

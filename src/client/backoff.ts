@@ -9,9 +9,10 @@ export interface BackoffRange {
 }
 
 /**
- * Full-jitter back-off. Each delay is random between the least and a ceiling, which starts at four times the
- * least and doubles with every failure up to the most. The least keeps one client below two attempts a
- * second. The wide first step spreads clients that lost the same server at the same moment.
+ * Full-jitter back-off. Each delay is random between the least delay and a ceiling. The ceiling starts at
+ * four times the least delay, and doubles with every failure up to the longest delay. The least keeps one
+ * client below two attempts a second. The wide first step spreads clients that lost the same server at the
+ * same moment.
  *
  * @see https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
  */

@@ -7,7 +7,7 @@ import type { InputOf, OutputOf, Schema } from '../wire/schema.ts'
  * - `connecting`: a credential is requested, or a connection is being opened
  * - `open`: the server has sent `opened`
  * - `waiting`: the next attempt is made at `retryAt`
- * - `denied`: refused, and another attempt would be refused too; `denial` says why
+ * - `denied`: the server refused, and would refuse another attempt too; `denial` has the reason
  * - `closed`: ended by this side, or because the endpoint is done
  */
 export type State = 'connecting' | 'open' | 'waiting' | 'denied' | 'closed'
@@ -21,8 +21,8 @@ export interface Snapshot<G = unknown> {
   readonly denial: Refusal | null
   /**
    * Why the last connection ended or the last attempt failed, for people and logs. It holds no secret. A page
-   * cannot distinguish a server that is not there from one that refused its origin, the host name or the
-   * path, so the text names both.
+   * cannot tell an absent server from a server that refused its origin, the host name or the path. So the
+   * text names both.
    */
   readonly failure: string | null
   /**

@@ -44,8 +44,8 @@ const longestPingMs = 600_000
 
 /** A WebSocket does not show an HTTP status, a missing subprotocol, or that no server was there. */
 const unreached =
-  `nothing that speaks ${protocolName} answered there, or the server refused this page's origin, the host name, ` +
-  'the path or the request: a page cannot see which, the log of the server can'
+  `no server that speaks ${protocolName} answered, or the server refused the origin of this page, the host name, ` +
+  'the path or the request: a page cannot see the cause, the log of the server names it'
 
 const ping: string = encodeFrame({ op: 'ping' })
 const pong: string = encodeFrame({ op: 'pong' })
@@ -57,7 +57,7 @@ const pong: string = encodeFrame({ op: 'pong' })
 export class ClientConnection {
   readonly #socket: WebSocketLike
   readonly #clock: Clock
-  readonly #hearer: ClientConnectionListener
+  readonly #listener: ClientConnectionListener
   #timer: Timer
   #over = false
   #connected = false
@@ -69,10 +69,10 @@ export class ClientConnection {
   #refusal: Refusal | null = null
   #byeMs: number | null = null
 
-  constructor(socket: WebSocketLike, clock: Clock, hearer: ClientConnectionListener) {
+  constructor(socket: WebSocketLike, clock: Clock, listener: ClientConnectionListener) {
     this.#socket = socket
     this.#clock = clock
-    this.#hearer = hearer
+    this.#listener = listener
     socket.binaryType = 'arraybuffer'
     socket.addEventListener('open', () => this.#greet())
     socket.addEventListener('message', ({ data }) => this.#message(data))
@@ -125,7 +125,7 @@ export class ClientConnection {
     this.#heard++
     this.#heardAt = this.#clock.monotonic()
     const frame = readFrame(data)
-    if (frame === null) this.#hearer.garbled()
+    if (frame === null) this.#listener.garbled()
     else this.#frame(frame)
   }
 
@@ -145,7 +145,7 @@ export class ClientConnection {
         this.#up = true
         this.#listen(this.#allowedMs)
     }
-    this.#hearer.frame(frame)
+    this.#listener.frame(frame)
   }
 
   #hello({ pingMs, limits }: RawFrame): void {
@@ -166,13 +166,13 @@ export class ClientConnection {
     const heard = this.#heard
     this.#timer.cancel()
     this.#timer = this.#clock.after(ms, () => {
-      if (this.#heard === heard) this.#lost('no sign of life')
+      if (this.#heard === heard) this.#lost('nothing was received in time')
       else this.#listen(this.#allowedMs)
     })
   }
 
   /**
-   * Ends a dead connection at once: its closing handshake may take for ever. Later events of the socket are
+   * Ends a lost connection at once: its closing handshake may never end. Later events of the socket are
    * ignored.
    */
   #lost(reason: string): void {
@@ -184,7 +184,7 @@ export class ClientConnection {
     this.close(closeCode, closeCode === undefined ? '' : reason)
     const reached = this.#connected
     const why = reached ? reason : unreached
-    this.#hearer.ended({ code, reason: why, reached, refusal: this.#refusal, byeMs: this.#byeMs })
+    this.#listener.ended({ code, reason: why, reached, refusal: this.#refusal, byeMs: this.#byeMs })
   }
 }
 

@@ -63,8 +63,8 @@ export interface ClientOptions {
   readonly report?: (error: unknown, doing: string) => void
   /**
    * Called with a line for each step: attempts, ends with their codes, refusals. No line holds a credential
-   * or a message. By default `console.debug`, if Node's variable `DEBUG`, or `localStorage.debug` of a page,
-   * names `sallyport` or `sallyport:client`; otherwise none.
+   * or a message. The default is `console.debug` when Node's variable `DEBUG`, or `localStorage.debug` of a
+   * page, names `sallyport` or `sallyport:client`. Otherwise there is no output.
    */
   readonly debug?: (line: string) => void
 }
@@ -121,7 +121,7 @@ export function client(options: ClientOptions = {}): Client {
   return {
     open(contract, ...[params = {}]) {
       if (closed) throw new TypeError('this client is closed: make a new one')
-      assertKind('what open() takes', contract, anObject)
+      assertKind('the contract of open()', contract, anObject)
       assertKind('the params of open()', params, anObject)
       const opening = new Subscription({
         path: contract.template.build(params),

@@ -49,7 +49,7 @@ export type Token = (asking: CredentialRequest) => string | null | Promise<strin
  * @example client({ url, credentials: bearer(() => auth.accessToken()) })
  */
 export function bearer(token: Token): CredentialSource {
-  assertKind('what bearer() takes', token, aFunction)
+  assertKind('the argument of bearer()', token, aFunction)
   return carrying('bearer', token, (secret) => ({ protocols: [carrierProtocol('bearer', secret)] }))
 }
 
@@ -103,7 +103,7 @@ export function ticket(url: string | URL, options: ClientTicketOptions = {}): Cr
  */
 export function query(name: string, token: Token): CredentialSource {
   assertKind('the name of query()', name, aString)
-  assertKind('what query() takes', token, aFunction)
+  assertKind('the source of query()', token, aFunction)
   return carrying('bearer', token, (secret) => ({ query: { [name]: secret } }))
 }
 
@@ -118,7 +118,7 @@ export function headers(
     asking: CredentialRequest,
   ) => Readonly<Record<string, string>> | null | Promise<Readonly<Record<string, string>> | null>,
 ): CredentialSource {
-  assertKind('what headers() takes', record, aFunction)
+  assertKind('the argument of headers()', record, aFunction)
   return async (asking) => {
     const answer = await record(asking)
     return answer && { headers: answer }
@@ -153,7 +153,7 @@ async function fetchTicket(
   if (!response.ok) throw refused(response)
   const answer: unknown = await response.json()
   if (isRecord(answer) && typeof answer['ticket'] === 'string' && answer['ticket']) return answer['ticket']
-  throw new TypeError("a ticket is answered as { ticket: '...' }")
+  throw new TypeError("the answer to a request for a ticket is { ticket: '...' }")
 }
 
 function refused(response: Response): Denial {

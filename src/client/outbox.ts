@@ -16,7 +16,7 @@ export interface PendingRequest {
 
 interface SentRequest {
   readonly cancel: Payload | null
-  /** What is still to be written; `null` once it was: only its answer is waited for then. */
+  /** The frame to write; `null` once it was written and only its answer is missing. */
   payload: Payload | null
   settle(error: unknown, data?: unknown): void
 }
@@ -32,15 +32,16 @@ export interface QueueBound {
 export interface OutboxParts {
   readonly clock: Clock
   readonly bound: QueueBound
-  /** Whether the line takes no more at the moment. */
+  /** Whether the connection takes no more at the moment. */
   clogged(): boolean
   /** @returns false when the payload is larger than the server takes */
   write(payload: Payload): boolean
 }
 
 /**
- * What was sent and is not answered yet. A message that was never written waits for the next line, in order and
- * with its id. A message that was written when its line broke is rejected: its outcome is unknown.
+ * The messages and calls without an answer. A message that was never written waits for the next connection,
+ * in order and with its id. A message that was written when its connection broke is rejected: its outcome is
+ * unknown.
  */
 export class Outbox {
   readonly #parts: OutboxParts
@@ -82,7 +83,7 @@ export class Outbox {
     this.#open = false
   }
 
-  /** The line broke. */
+  /** The connection broke. */
   broke(): void {
     this.#open = false
     for (const pending of this.#pending.values())
@@ -114,7 +115,8 @@ export class Outbox {
     resolve: (data: unknown) => void,
     reject: (error: unknown) => void,
   ): SentRequest {
-    // the closures below share what is named here: the payload is held by the pending message alone
+    // the closures below keep every variable of this scope in memory, so only the pending message may hold
+    // the payload
     const { id, signal, timeoutMs, cancel } = errand
     const giveUp = (error: unknown): void => {
       if (pending.payload === null && cancel !== null) this.#parts.write(cancel)
@@ -161,16 +163,21 @@ export class Outbox {
 const queueFull = (): SallyportError =>
   new SallyportError(
     'ERR_QUEUE_FULL',
-    'too many messages wait for the line: this one was not sent, try again later',
+    'too many messages wait for the connection: this one was not sent, try again later',
   )
 
 const tooLarge = (): SallyportError =>
   new SallyportError('ERR_INVALID_MESSAGE', 'the message is larger than the server takes: it was not sent')
 
 const unknownOutcome = (): SallyportError =>
-  new SallyportError('ERR_CLOSED', 'the line broke before an answer came: whether it took effect is unknown')
+  new SallyportError(
+    'ERR_CLOSED',
+    'the connection broke before an answer came: it is not known whether the message took effect',
+  )
 
 function timedOut(ms: number, written: boolean): SallyportError {
-  const outcome = written ? 'it was sent, whether it took effect is unknown' : 'it was never sent'
+  const outcome = written
+    ? 'the message was sent, and it is not known whether it took effect'
+    : 'the message was never sent'
   return new SallyportError('ERR_TIMEOUT', `no answer within ${ms} ms: ${outcome}`)
 }

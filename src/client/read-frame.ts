@@ -2,11 +2,10 @@ import type { RawFrame } from '../wire/frame.ts'
 import { isRecord } from '../wire/json.ts'
 
 /**
- * The frame in what a socket handed out, `null` when it is none. Text is one JSON object; bytes are the
- * length of such an object in two bytes, big-endian, the object, and its `data`.
+ * The frame in the data of a socket, or `null` when the data is no frame. Text is one JSON object. Bytes have
+ * three parts: the length of such an object in two bytes, big-endian; the object; its `data`.
  *
- * The bounds that a server puts on JSON from strangers are left out: a client trusts its server, and is
- * small.
+ * A server bounds JSON from strangers. A client does not, because it trusts its server and must be small.
  */
 export function readFrame(received: unknown): RawFrame | null {
   if (typeof received === 'string') return parsed(received)

@@ -21,62 +21,65 @@ export interface Settings {
   readonly clock: Clock
   readonly backoff: BackoffRange
   readonly report: (error: unknown, doing: string) => void
-  /** Hears each step; `undefined` when no output was asked for. */
+  /** Called with each step; `undefined` when no output was asked for. */
   readonly debug: ((line: string) => void) | undefined
 }
 
-/** Where a connection stands; that it is open is told by the frame `opened`. */
+/** The state of a connection; the frame `opened` tells that it is open. */
 export type Status =
   | { readonly state: 'connecting' }
   | { readonly state: 'waiting'; readonly retryAt: number; readonly failure: string }
   | { readonly state: 'denied'; readonly denial: Refusal }
   | { readonly state: 'closed'; readonly failure: string | null }
 
-/** Who hears a connection: what is opened on it. */
+/** The receiver of a connection's frames: the subscription that is opened on it. */
 export interface ReconnectorListener {
   status(status: Status): void
   frame(frame: RawFrame): void
 }
 
-/** A line that lived shorter than this has not shown that all is well: the back-off goes on. */
+/** A connection that was open for a shorter time does not set the back-off back. */
 const goodMs = 5_000
 /** The longest delay that a server may ask for. */
 const longestWaitMs = 3_600_000
-/** After so many attempts in a row that reached no server, the client is slow to come back. */
+/** After so many attempts in a row that reached no server, the client waits longer. */
 const patientAfter = 5
 /** Bytes that may wait in the socket before more is refused. */
 const clogBytes = 1_048_576
 
 /**
- * Keeps a line to one address: asks for a credential, dials, waits and dials again, or stops, as the close
- * codes say. What is opened on it hears its states and frames.
+ * Keeps a connection to one address. It requests a credential and connects. After a close it waits and
+ * connects again, or stops, as the close code says. The subscription on it receives the states and frames.
  */
 export class Reconnector {
   readonly #path: string
   readonly #settings: Settings
-  readonly #hearer: ReconnectorListener
+  readonly #listener: ReconnectorListener
   readonly #url: URL
   readonly #backoff: Backoff
   readonly #unwake: () => void
   #attempt: AbortController = new AbortController()
   #over = false
-  #line: ClientConnection | null = null
+  #connection: ClientConnection | null = null
   #retry: Timer | null = null
   #openedAt: number | null = null
   /** Attempts so far that reached no server; `null` once one did: that a server was there is known then. */
   #unreachedAttempts: number | null = 0
   /** Whether the credential in use was asked for because the one before was refused. */
   #renewed = false
-  /** Why the server ended the line whose credential is being renewed: it says more than that there is none. */
+  /**
+   * The refusal with which the server closed the connection whose credential is now renewed. It tells more
+   * than a missing credential.
+   */
   #closeRefusal: Refusal | null = null
   /** Whether the server itself named the delay: a wake does not shorten it. */
   #asTold = false
 
   /** @throws TypeError when the client's url is malformed */
-  constructor(path: string, settings: Settings, hearer: ReconnectorListener) {
+  constructor(path: string, settings: Settings, listener: ReconnectorListener) {
     this.#path = path
     this.#settings = settings
-    this.#hearer = hearer
+    this.#listener = listener
     this.#url = endpointUrl(settings.base, path)
     this.#backoff = new Backoff(settings.backoff)
     // a runtime has these globals in this shape or not at all; types that fit every runtime leave them out
@@ -90,20 +93,20 @@ export class Reconnector {
 
   /** Whether so much waits to be sent already that more would only grow the heap. */
   get isFull(): boolean {
-    return (this.#line?.waitingBytes ?? 0) > clogBytes
+    return (this.#connection?.waitingBytes ?? 0) > clogBytes
   }
 
-  /** Writes a frame to the line that is open. @returns false when it is larger than the server takes */
+  /** Writes a frame to the open connection. @returns false when it is larger than the server takes */
   write(payload: Payload): boolean {
-    const line = this.#line
-    if (line === null || isLarger(payload, line.limit)) return false
-    line.write(payload)
+    const connection = this.#connection
+    if (connection === null || isLarger(payload, connection.limit)) return false
+    connection.write(payload)
     return true
   }
 
   /** Ends it from this side, for good. */
   close(): void {
-    this.#line?.close()
+    this.#connection?.close()
     this.#stop({ state: 'closed', failure: null })
   }
 
@@ -130,12 +133,16 @@ export class Reconnector {
     for (const [name, value] of Object.entries(query ?? {})) url.searchParams.set(name, value)
     const offered = [protocolName, ...protocols]
     try {
-      const line = new ClientConnection(made(WebSocket, url.href, { protocols: offered, headers }), clock, {
-        frame: (frame) => this.#frame(frame),
-        ended: (end) => this.#ended(end),
-        garbled: () => report(new Error('the server sent what is no frame'), 'reading a frame'),
-      })
-      this.#line = line
+      const connection = new ClientConnection(
+        made(WebSocket, url.href, { protocols: offered, headers }),
+        clock,
+        {
+          frame: (frame) => this.#frame(frame),
+          ended: (end) => this.#ended(end),
+          garbled: () => report(new Error('the server sent data that is no frame'), 'reading a frame'),
+        },
+      )
+      this.#connection = connection
     } catch (error) {
       // the platform's message repeats the URL or the subprotocol, and with them the credential
       const failure = `the WebSocket could not be made: ${nameOf(error)}`
@@ -150,26 +157,29 @@ export class Reconnector {
       this.#closeRefusal = null
     }
     if (frame.op === 'ask') void this.#refresh(frame)
-    else if (frame.op !== 'auth') this.#hearer.frame(frame)
+    else if (frame.op !== 'auth') this.#listener.frame(frame)
     else if (isRecord(frame['refused']))
-      this.#settings.report(denialOf(refusalOf(frame['refused'])), 'bringing a new credential')
+      this.#settings.report(denialOf(refusalOf(frame['refused'])), 'sending a new credential')
   }
 
-  /** Answers the server that asks for a new credential; without an answer the line ends with the old one. */
+  /**
+   * Answers the server that asks for a new credential. Without an answer the connection ends with the old
+   * credential.
+   */
   async #refresh({ nonce }: RawFrame): Promise<void> {
     const { credentials, clock, report } = this.#settings
-    const line = this.#line
+    const connection = this.#connection
     this.#attempt.abort()
     const attempt = (this.#attempt = new AbortController())
     const answer = await requestCredential(credentials, { path: this.#path, renew: true, attempt, clock })
-    if (this.#line !== line || this.#attempt !== attempt) return
+    if (this.#connection !== connection || this.#attempt !== attempt) return
     if ('error' in answer) report(answer.error, 'asking for a new credential failed')
     else if ('carried' in answer && answer.carried.refresh !== undefined)
-      line?.write(encodeFrame({ op: 'auth', nonce: String(nonce), ...answer.carried.refresh }))
+      connection?.write(encodeFrame({ op: 'auth', nonce: String(nonce), ...answer.carried.refresh }))
   }
 
   #ended(end: ConnectionEnd): void {
-    this.#line = null
+    this.#connection = null
     if (end.reached) this.#unreachedAttempts = null
     else if (this.#unreachedAttempts !== null) this.#unreachedAttempts++
     if (this.#openedAt !== null && this.#settings.clock.monotonic() - this.#openedAt >= goodMs) {
@@ -213,13 +223,13 @@ export class Reconnector {
   }
 
   #wake(): void {
-    this.#line?.probe()
+    this.#connection?.probe()
     if (this.#retry !== null && !this.#asTold) void this.#try()
   }
 
   #stop(status: Status): void {
     this.#over = true
-    this.#line = null
+    this.#connection = null
     this.#attempt.abort()
     this.#retry?.cancel()
     this.#retry = null
@@ -229,7 +239,7 @@ export class Reconnector {
 
   #tell(status: Status): void {
     this.#settings.debug?.(`${this.#path} ${JSON.stringify(status)}`)
-    this.#hearer.status(status)
+    this.#listener.status(status)
   }
 }
 
@@ -257,7 +267,7 @@ function closedWith({ code, reason }: ConnectionEnd): string {
   return `closed with ${code}${reason && `: ${reason}`}`
 }
 
-/** All that is repeated of an error that is not ours. */
+/** The name of an error of other code: its message may hold a secret, so it is not repeated. */
 function nameOf(error: unknown): string {
   return error instanceof Error ? error.name : typeof error
 }

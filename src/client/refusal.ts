@@ -13,10 +13,7 @@ export function refusalOf(fields: Readonly<Record<string, unknown>>): Refusal {
   }
 }
 
-/**
- * The refusal that a close code says without a frame: 4000 + status, or one of the two codes of strangers;
- * else `null`.
- */
+/** The refusal of a close code without a frame: 4000 + status, or 1008 or 4003; otherwise `null`. */
 export function refusalOfClose(code: number, reason: string): Refusal | null {
   const status = code === 4003 || code === 1008 ? 403 : code - 4000
   if (!isRefusal(status)) return null

@@ -106,7 +106,7 @@ export class Subscription implements Snapshot, ReconnectorListener {
   readonly snapshot = (): Snapshot => this.#now
 
   readonly subscribe = (listener: () => void): (() => void) => {
-    assertKind('what subscribe() takes', listener, aFunction)
+    assertKind('the argument of subscribe()', listener, aFunction)
     // a listener that is given twice is called twice, and each can be stopped separately
     const one = (): void => listener()
     this.#listeners.add(one)
@@ -134,7 +134,7 @@ export class Subscription implements Snapshot, ReconnectorListener {
     if (this.state !== 'closed' && this.state !== 'denied') this.#connection.close()
   }
 
-  /** Heard from the connection. */
+  /** Called by the connection. */
   status(status: Status): void {
     const over = status.state === 'denied' || status.state === 'closed'
     if (!over) this.#outbox.broke()
@@ -149,7 +149,7 @@ export class Subscription implements Snapshot, ReconnectorListener {
     if (over) this.#parts.ended()
   }
 
-  /** Heard from the connection. */
+  /** Called by the connection. */
   frame(frame: RawFrame): void {
     if (frame.op === 'bye') return this.#outbox.hold()
     if (frame['in'] !== this.path) return

@@ -28,5 +28,5 @@ function pageOrigin(): string {
   // only a browser and its workers have a location
   const { location } = globalThis as { readonly location?: { readonly origin: string } }
   if (location !== undefined) return location.origin
-  throw new TypeError("there is no page here whose origin could be taken: pass the client's 'url'")
+  throw new TypeError("there is no page whose origin could be used: pass the client's 'url'")
 }

@@ -91,7 +91,7 @@ export function contextOf(handshake: Handshake): ServerContext {
   const { [serverContext]: context } = handshake as Partial<ServerHandshake>
   if (context === undefined)
     throw new TypeError(
-      'this is no handshake of a server: hand on the one that the application was called with',
+      'this is no handshake of a server: pass on the handshake that the application was called with',
     )
   return context
 }

@@ -23,8 +23,8 @@ const [entryBytes, idBytes, idsBytes, logBytes] = [512, 80, 450, 700]
 /** The part of all bytes that is for logs without entries, whose positions are still known. */
 const emptyPart = 1 / 8
 /**
- * An id is known for at least and at most these times, and for at most this many times `size` messages, in
- * each of two maps.
+ * An id is known for at least `idMs` and at most `maxIdMs` milliseconds, and for at most `idTimes` times
+ * `size` messages, in each of two maps.
  */
 const [idMs, maxIdMs, idTimes] = [60_000, 120_000, 10]
 /** The part of a log's bytes that ids may take, in each of two maps. */

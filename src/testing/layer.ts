@@ -9,8 +9,8 @@ export interface TestLayer extends Layer {
    */
   cut(node: string): void
   /**
-   * Reconnects the node. It does not get the messages that it has missed; a later message that is not kept
-   * says that some were lost.
+   * Reconnects the node. It does not get the messages that it has missed. A later message that is not kept
+   * tells that some were lost.
    */
   restore(node: string): void
 }

@@ -132,7 +132,7 @@ export class TestSocket implements ClientReceiver {
   async nothing(): Promise<void> {
     await settled()
     const [first] = this.#got
-    if (first !== undefined) throw new Error(`expected nothing, but there came ${JSON.stringify(first)}`)
+    if (first !== undefined) throw new Error(`expected nothing, but received ${JSON.stringify(first)}`)
   }
 
   raw(payload: Payload): void {

@@ -46,7 +46,7 @@ export type Who<U> = {
   | { readonly headers: Readonly<Record<string, string>> }
 )
 
-/** A client inside an endpoint. */
+/** A client of an endpoint, in a test. */
 export interface TestVisitor<C extends AnyContract> {
   readonly grant: unknown
   /** The current members. */
@@ -128,7 +128,7 @@ export async function visit<C extends AnyContract, U>(
   params: Params<C['path']>,
   who: Who<U>,
 ): Promise<TestVisitor<C>> {
-  assertKind('what visit() visits', endpoint, anEndpoint)
+  assertKind('the endpoint of visit()', endpoint, anEndpoint)
   assertKind('the params of visit()', params, anObject)
   who = checkedOptions('visit()', who, whoKinds)
   const { server = (shared ??= testServer()), query = '', address = '127.0.0.1', refresh = () => null } = who

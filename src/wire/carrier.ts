@@ -17,8 +17,8 @@ const tokenMarker = 'token'
 const jwtShape = /^e[wy][A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){2,4}$/
 
 /**
- * The subprotocol entry that carries a credential: a fixed prefix and the base64url of its UTF-8 bytes, because a
- * subprotocol is an HTTP token (RFC 9110 section 5.6.2) and may hold neither `=` nor `,` nor `/`.
+ * The subprotocol entry that carries a credential: a fixed prefix and the base64url of its UTF-8 bytes. A
+ * subprotocol is an HTTP token (RFC 9110 section 5.6.2), which may hold neither `=` nor `,` nor `/`.
  *
  * @example new WebSocket(url, ['sallyport.v1', carrierProtocol('bearer', token)])
  */
@@ -37,9 +37,9 @@ export interface SubprotocolList {
  * Separates an offered subprotocol list. `['token', '<jwt>']` is a pair: its first name is accepted, and its
  * second entry is a bearer token.
  *
- * @returns `null` when the list is malformed: an entry that is no HTTP token, one given twice, a carrier that
- * is not base64url of UTF-8, `token` without exactly one token after it, a bare JWT elsewhere, or a
- * credential without a plain name to accept
+ * @returns `null` when the list is malformed. It may have an entry that is no HTTP token, an entry twice, a
+ * carrier that is not base64url of UTF-8, `token` without exactly one token after it, a bare JWT elsewhere,
+ * or a credential without a plain name to accept
  */
 export function subprotocols(offered: readonly string[]): SubprotocolList | null {
   if (offered.some((one) => !isHttpToken(one)) || new Set(offered).size !== offered.length) return null

@@ -1,6 +1,7 @@
 /**
- * Reads a list of names, as in the variable `DEBUG` of the package `debug`: separated by commas or spaces, with `*` at the
- * end of a name for all that begin so, and `-` before a name for what is left out. `sallyport` alone stands for all of ours.
+ * Reads a list of names, as in the variable `DEBUG` of the package `debug`. Commas or spaces separate the
+ * names. `*` at the end of a name means all names that begin with it. `-` before a name leaves it out.
+ * `sallyport` alone means every name of Sallyport.
  *
  * @returns whether the output of a name is asked for; `null` when no output of Sallyport is
  * @example debugFilter('express:*,sallyport:client')?.('sallyport:client') // true

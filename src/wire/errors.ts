@@ -71,12 +71,12 @@ const optionKinds: OptionKinds<DenialOptions> = {
   cause: anything,
 }
 
-// V8 has this property, and no standard: its type is only there with Node's, and elsewhere it changes nothing
+// only V8 has this property: its type comes with Node's types, and in other engines it changes nothing
 const walking = Error as { stackTraceLimit?: number | undefined }
 
 /**
- * A refusal, in the handshake or after it. What a peer may see is `status`, `reason` and `message`; `detail` and `cause`
- * are for operators. `closeCode` is 4000 + status unless the endpoint chose another.
+ * A refusal of a handshake, a message or a call. A peer may see `status`, `reason` and `message`; `detail`
+ * and `cause` are for operators. `closeCode` is 4000 + status unless the endpoint chose another.
  */
 export class Denial extends SallyportError {
   override readonly name = 'Denial'
@@ -128,8 +128,8 @@ const aShortWord: OptionKind = {
 }
 
 /**
- * Refuses: throws a {@link Denial}. In a handshake the peer gets the HTTP status or the close code 4000 + status;
- * after it the sender gets an error frame.
+ * Refuses: throws a {@link Denial}. In an authenticator or `authorize` the peer gets the HTTP status, or the
+ * close code 4000 + status. In a handler the sender of the message gets an error frame.
  *
  * @param status an HTTP status, 400 to 599
  * @param code a stable short word, such as `'read-only'`

@@ -1,7 +1,7 @@
 /**
- * What the compiler refuses in a contract, as sentences. Each type is a sentence where there is a fault, and `never` where
- * there is none: the arrival of a message must have the type that its sender gave it, and a name that is refused at start
- * must not compile.
+ * What the compiler refuses in a contract, as sentences. Each type is a sentence where there is a fault, and
+ * `never` where there is none: a message must arrive with the type that its sender gave it, and a name that
+ * is refused at the start must not compile.
  */
 
 /** For how many levels a type is looked into: recursive types are of any depth. */
@@ -25,7 +25,7 @@ export type JsonFault<T, Left extends readonly unknown[] = Levels> = 0 extends 1
               : T extends ArrayBufferLike | ArrayBufferView
                 ? 'JSON cannot hold bytes: make them a message of their own with binary, or send base64 text'
                 : T extends { toJSON(...args: never): unknown }
-                  ? 'JSON replaces an object that has a toJSON(): send what it gives'
+                  ? 'JSON replaces an object that has a toJSON(): send the result of toJSON()'
                   : Left extends readonly [unknown, ...infer Rest]
                     ? PartFault<T, Rest>
                     : never

@@ -151,9 +151,9 @@ export function encodeWithList(
 }
 
 /**
- * Reads a frame. A text frame is one JSON object. A binary frame is the length of its header in two bytes, big-endian,
- * the header, which is the same JSON object, and the payload, which becomes its `data`. The object holds at most
- * `maxValues`, its own fields among them, see {@link parseJson}.
+ * Reads a frame. A text frame is one JSON object. A binary frame has three parts: the length of its header in
+ * two bytes, big-endian; the header, which is the same JSON object; the payload, which becomes its `data`.
+ * The object holds at most `maxValues`, its own fields among them, see {@link parseJson}.
  */
 export function decodeFrame(payload: Payload, maxValues: number = maxJsonValues): FrameReading {
   if (typeof payload === 'string') return asFrame(payload, maxValues)

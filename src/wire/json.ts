@@ -16,13 +16,18 @@ export interface RefusedJson {
 }
 
 /**
- * Parses JSON from a peer. The text is looked at before a value is built. It is refused when its nesting is deeper than
- * 64 (validators recurse), when it has a key `__proto__` or `constructor` (prototype pollution, CVE-2019-10744 and its
- * kind) or a key with a backslash in it (after one, V8 reads the next escaped key wrongly, for everyone in the process:
- * https://github.com/nodejs/node/issues/63785), and when it holds more values than `maxValues`: the objects, the items of arrays and the members of objects, all
- * together (a validator may say something about each of them). An empty array or object counts as if it held one value. An
- * object whose keys are small whole numbers counts for one value more for each 64 of its largest key up to 4,096: V8
- * makes an array of that length of its copy, so that 14 KB of `{"1000":1}` were 15 MB.
+ * Parses JSON from a peer. The text is checked before a value is built. It is refused in these cases:
+ *
+ * - Its nesting is deeper than 64, because validators recurse.
+ * - It has a key `__proto__` or `constructor` (prototype pollution, such as CVE-2019-10744).
+ * - It has a key with a backslash in it. After such a key, V8 reads the next escaped key wrongly, everywhere
+ *   in the process: https://github.com/nodejs/node/issues/63785.
+ * - It holds more values than `maxValues`: the objects, the items of arrays and the members of objects, all
+ *   together. A validator may report an error for each of them.
+ *
+ * An empty array or object counts as if it held one value. An object whose keys are small whole numbers
+ * counts for one value more for each 64 of its largest key up to 4,096. V8 makes an array of that length of
+ * its copy: 14 KB of `{"1000":1}` were 15 MB.
  */
 export function parseJson(text: string, maxValues: number = maxJsonValues): Parsed {
   const refused = lookAt(text, maxValues)

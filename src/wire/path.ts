@@ -26,8 +26,9 @@ export interface PathTemplate {
 /**
  * Takes a path template apart. Only `:name` segments are parameters; a trailing slash counts.
  *
- * @throws TypeError when the template is malformed; `match` throws a 400 `Denial` and `build` a `TypeError` when a
- * parameter is empty, longer than 128 characters, `.` or `..`, not well-formed, or holds a control character.
+ * @throws TypeError when the template is malformed; For a bad parameter `match` throws a 400 `Denial`, and
+ * `build` a `TypeError`. A parameter is bad when it is empty, longer than 128 characters, `.` or `..`, not
+ * well-formed, or holds a control character.
  * @example pathTemplate('/ws/chat/:room').match('/ws/chat/caf%C3%A9') // { room: 'café' }
  */
 export function pathTemplate(source: string): PathTemplate {
@@ -44,7 +45,7 @@ function parse(source: string): readonly Segment[] {
   const segments = source.slice(1).split('/').map(segment)
   const names = segments.flatMap((one) => ('name' in one ? [one.name] : []))
   if (new Set(names).size !== names.length)
-    throw new TypeError(`a parameter stands twice in the path '${source}'`)
+    throw new TypeError(`a parameter appears twice in the path '${source}'`)
   return segments
 }
 

@@ -70,7 +70,7 @@ describe('an API key', () => {
     expect(await verdict(make({ prefix: 'sk_' }), inHeader(key))).toMatchObject(robot)
   })
 
-  test('of another prefix is not ours, and no authenticator claims it', async () => {
+  test('with another prefix is not for this authenticator, and no other claims it', async () => {
     const other = make({ prefix: 'pk_' })
     expect(await other(bearerRequest(key))).toBeNull()
     expect(await other(inHeader(key))).toBeNull()

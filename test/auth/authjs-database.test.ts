@@ -89,7 +89,7 @@ function adapterOn(database: DatabaseSync): Adapter {
     getUserByAccount: async () => null,
     updateUser: async ({ id }) => {
       const found = user('select * from person where id = ?', id)
-      if (found === null) throw new Error('nobody')
+      if (found === null) throw new Error('no user')
       return found
     },
     async createSession(made) {

@@ -18,7 +18,7 @@ describe('a user name and password', () => {
   test('that are wrong are refused with one text and a challenge', async () => {
     const denials = [
       await denialOf(() => devices(pair('ada:wrong'))),
-      await denialOf(() => devices(pair('nobody:wrong'))),
+      await denialOf(() => devices(pair('unknown:wrong'))),
       await denialOf(() => devices(pair('no colon'))),
     ]
     for (const { status, message, challenge } of denials) {

@@ -188,7 +188,7 @@ describe('a port that hears of a real better-auth', () => {
     site.commands.length = 0
     const { internalAdapter } = await site.auth.$context
     await internalAdapter.updateSession('unknown', { ipAddress: '192.0.2.7' })
-    await internalAdapter.updateUser('unknown', { name: 'Nobody' })
+    await internalAdapter.updateUser('unknown', { name: 'Unknown' })
     expect(site.commands).toEqual([])
   })
 

@@ -88,8 +88,8 @@ describe('a signed cookie', () => {
 
   test('that ends with the browser is kept no longer than any other', async () => {
     const expires = new Date(signedAtMs + 14 * dayMs)
-    for (const none of [0, null])
-      expect(await ask(djangoAuthenticator(), ending(none))).toMatchObject({ expires })
+    for (const value of [0, null])
+      expect(await ask(djangoAuthenticator(), ending(value))).toMatchObject({ expires })
   })
 
   test('that is not there is no session', async () => {
@@ -205,10 +205,10 @@ describe('a session of the table', () => {
   })
 
   test('is none when it names no user, another backend, or another hash', async () => {
-    const { _auth_user_id: _, ...nobody } = claims
+    const { _auth_user_id: _, ...withoutUser } = claims
     const others = [
       {},
-      nobody,
+      withoutUser,
       { ...claims, _auth_user_id: 7 },
       { ...claims, _auth_user_id: '8' },
       { ...claims, _auth_user_backend: 'allauth.account.auth_backends.AuthenticationBackend' },

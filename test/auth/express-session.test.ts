@@ -255,7 +255,7 @@ describe.each(stores.filter(([, , isThere]) => isThere))('a session %s', (_where
     expect((await ended).code).toBe(4401)
   })
 
-  test('signed with a secret that is being replaced is good, and with a stranger’s it is none', async () => {
+  test('signed with a secret that is being replaced is valid, and with any other secret not', async () => {
     const store = await makeStore()
     const cookie = await (await expressSite(store, { secrets: ['an older secret'] })).login('ada')
     await (await expressSite(store, { secrets: ['a newer secret', 'an older secret'] })).open(cookie)
@@ -404,8 +404,8 @@ describe('followed sessions', () => {
 
 test('a secret that is missing or empty stops the start', () => {
   const store = new session.MemoryStore()
-  for (const none of ['', [], [''], undefined as unknown as string])
-    expect(() => expressSession({ store, secret: none, user: () => null })).toThrow(
+  for (const empty of ['', [], [''], undefined as unknown as string])
+    expect(() => expressSession({ store, secret: empty, user: () => null })).toThrow(
       "the option 'secret' is the secret of",
     )
 })

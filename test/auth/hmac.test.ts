@@ -167,7 +167,7 @@ test('tokens signed with odd headers and claims get the verdict of jose under st
 })
 
 // proves: hmac
-test('a signature is good to ours exactly when it is good to jose', async () => {
+test('a signature is valid here exactly when it is valid for jose', async () => {
   const verify = hmacVerifier([secret], ['HS256'])
   await fc.assert(
     fc.asyncProperty(fc.uint8Array({ maxLength: 40 }), fc.boolean(), async (bytes, isRight) => {

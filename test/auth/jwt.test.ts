@@ -94,7 +94,7 @@ describe('a refusal', () => {
     const denial = await denialOf(() =>
       member(bearerRequest(handmade({ alg: 'HS256' }, { sub: 'gone', exp: now + 60 }))),
     )
-    expect([denial.status, denial.detail]).toEqual([401, 'this token has no holder any more'])
+    expect([denial.status, denial.detail]).toEqual([401, 'the user of this token is gone'])
   })
 
   test('holds no part of the token', async () => {

@@ -50,7 +50,7 @@ describe('a client that is asked for a new credential', () => {
     app.close()
   })
 
-  test('says nothing when it has none to give: the line ends with the old one', async () => {
+  test('does not answer without a new credential: the connection ends with the old one', async () => {
     await using scripted = await scriptedServer(path)
     const { app, peer } = await openLobby(scripted, () => ({ protocols: ['sallyport.bearer.dG9rZW4'] }))
     peer.send({ op: 'ask', nonce: 'n1', withinMs: 30_000 })

@@ -203,7 +203,7 @@ describe('sending', () => {
     app.close()
   })
 
-  test('what is sent before it is open waits, and keeps its order', async () => {
+  test('a message that is sent before the channel is open waits, and keeps its order', async () => {
     await using server = await scriptedServer(path)
     const { app, lobby } = open(server)
     const all = ['1', '2', '3'].map((text) => lobby.send('say', { text }))
@@ -344,7 +344,7 @@ describe('sending', () => {
     app.close()
   })
 
-  test('what was written when the line broke is rejected: its outcome is unknown', async () => {
+  test('a message that was written before the connection broke is rejected: outcome unknown', async () => {
     await using server = await scriptedServer(path)
     const { app, lobby, peer } = await opened(server)
     const written = rejection(lobby.send('say', { text: 'hello' }))
@@ -352,7 +352,7 @@ describe('sending', () => {
     peer.socket.terminate()
     const error = await written
     expect(error).toMatchObject({ code: 'ERR_CLOSED' })
-    expect(String(error)).toContain('whether it took effect is unknown')
+    expect(String(error)).toContain('it is not known whether the message took effect')
     app.close()
   })
 
@@ -403,7 +403,7 @@ describe('sending', () => {
     clock.advance(10_000)
     const error = await failed
     expect(error).toMatchObject({ code: 'ERR_TIMEOUT' })
-    expect(String(error)).toContain('it was sent, whether it took effect is unknown')
+    expect(String(error)).toContain('the message was sent, and it is not known whether it took effect')
     expect(lobby.state).toBe('open')
     app.close()
   })
@@ -414,7 +414,7 @@ describe('sending', () => {
     const failed = rejection(lobby.send('say', { text: 'late' }, { timeout: '2s' }))
     const peer = await server.next()
     clock.advance(2000)
-    expect(String(await failed)).toContain('it was never sent')
+    expect(String(await failed)).toContain('the message was never sent')
     peer.open()
     await until(lobby, 'open')
     void rejection(lobby.send('say', { text: 'next' }))
@@ -454,7 +454,7 @@ describe('sending', () => {
     app.close()
   })
 
-  test('a message that is larger than the server takes is refused here, and the line lives', async () => {
+  test('a message that is too large for the server is refused here, and the connection stays', async () => {
     await using server = await scriptedServer(path)
     const { app, lobby } = await opened(server)
     const error = await rejection(lobby.send('say', { text: 'é'.repeat(40_000) }))

@@ -26,7 +26,7 @@ async function opened(server: ScriptedServer, pingMs = 25_000) {
 describe('a line on which nothing is heard', () => {
   afterEach(() => vi.unstubAllGlobals())
 
-  test('is dead 10 s after the ping that did not come, though the socket says nothing', async () => {
+  test('is lost 10 s after the missing ping, though the socket reports nothing', async () => {
     await using server = await scriptedServer(path)
     const { app, clock, lobby, peer } = await opened(server)
     peer.socket.pause()
@@ -35,7 +35,7 @@ describe('a line on which nothing is heard', () => {
     // the last look for what lay in the socket
     clock.advance(51)
     expect(lobby.state).toBe('waiting')
-    expect(lobby.failure).toBe('closed with 1006: no sign of life')
+    expect(lobby.failure).toBe('closed with 1006: nothing was received in time')
     clock.advance(2000)
     ;(await server.next()).open()
     await until(lobby, 'open')
@@ -58,7 +58,7 @@ describe('a line on which nothing is heard', () => {
   })
 
   test.each([3_600_000, -3_600_000])(
-    'is dead at the same time though the wall clock jumps by %i ms',
+    'is lost at the same time though the wall clock jumps by %i ms',
     async (jump) => {
       await using server = await scriptedServer(path)
       const { app, clock, lobby, life } = await opened(server)

@@ -64,7 +64,7 @@ describe.runIf(hasBrowser)('signing in and out', () => {
     await expect.poll(() => openSockets(running)).toBe('0')
   })
 
-  test('a session that was ended elsewhere shows the first door', async () => {
+  test('a session that was ended elsewhere shows the sign-in', async () => {
     const running = await start()
     const page = await browser.page()
     await enter(page, running, 'grace', 'engineering')

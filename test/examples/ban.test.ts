@@ -20,7 +20,7 @@ function table(): Bans & { readonly wait: { until: Promise<void> | null } } {
   }
 }
 
-const never = async (): Promise<never> => deny(401, 'nobody')
+const never = async (): Promise<never> => deny(401, 'unknown-user')
 const ban = {
   user: 'eve',
   room: 'lobby',

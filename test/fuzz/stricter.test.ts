@@ -34,7 +34,7 @@ test.each<[string, string]>([
   ['not issued in the future', handmade(plain, { ...good, iat: now + 6 })],
   ['texts that say something', handmade(plain, { ...good, jti: '' })],
   ['audiences that are texts', handmade(plain, { ...good, aud: [audience, 7] })],
-])('"%s" is a rule of ours alone', async (rule, token) => {
+])('"%s" is a rule of Sallyport alone', async (rule, token) => {
   const { payload, protectedHeader } = await jwtVerify(token, new TextEncoder().encode(secret), {
     algorithms: ['HS256'],
     issuer,

@@ -91,7 +91,7 @@ export class TokenSource {
 
   constructor() {
     this.#ours = families()
-    this.#foreign = families('another secret, which nobody here has configured, but as long as the first one')
+    this.#foreign = families('another secret, which is not configured here, but as long as the first one')
   }
 
   get families(): readonly Family[] {

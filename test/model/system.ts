@@ -153,7 +153,7 @@ export class System {
         ? identity
         : { ...identity, renew: async () => read() }
     }
-    const identity = read() ?? deny(401, 'nobody')
+    const identity = read() ?? deny(401, 'unknown-user')
     await this.waits.get(token ?? '')
     return identity
   }

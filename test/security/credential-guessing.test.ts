@@ -88,7 +88,7 @@ test('neither having no credential nor a stale cookie is a guess', async () => {
   for (let count = 0; count < 10; count++) {
     await expect(visitWith({})).rejects.toMatchObject({ status: 401 })
     await expect(
-      visitWith({ cookie: 'who=Nobody', origin: 'http://localhost', host: 'localhost' }),
+      visitWith({ cookie: 'who=Stranger', origin: 'http://localhost', host: 'localhost' }),
     ).rejects.toMatchObject({
       status: 401,
     })
@@ -125,9 +125,11 @@ test.each([
 })
 
 test.each([[null], ['x'], [{}], [{ credentials: null }], [{ credentials: 'x' }]])(
-  'limitLookup() takes what an authenticator is asked with, and not %j',
+  'limitLookup() takes the request of an authenticator, and not %j',
   (value) => {
-    expect(() => Reflect.apply(limitLookup, undefined, [value])).toThrow(/^what limitLookup\(\) takes/)
+    expect(() => Reflect.apply(limitLookup, undefined, [value])).toThrow(
+      /^the argument of limitLookup\(\) is/,
+    )
   },
 )
 

@@ -140,7 +140,7 @@ describe('a token is good', () => {
 })
 
 test.each<unknown>([`${issuer}/`, issuer.toUpperCase(), '', null, 7, [issuer], {}])(
-  'a token of another issuer is not ours: %j',
+  'a token of another issuer is left to other authenticators: %j',
   async (iss) => {
     expect(await said({ iss })).toBeNull()
   },
@@ -159,7 +159,7 @@ test('a bad token is never a guest and never falls through', async () => {
   const bad = bearerRequest(handmade({ alg: 'HS256' }, { ...good, exp: now - 60 }))
   expect(await verdict(optional(one), bad)).toBe('401 invalid-token')
   expect(await verdict(optional(anyOf(one, guests)), bad)).toBe('401 invalid-token')
-  const unclaimed = bearerRequest(handmade({ alg: 'HS256' }, { ...good, iss: 'https://nobody.example' }))
+  const unclaimed = bearerRequest(handmade({ alg: 'HS256' }, { ...good, iss: 'https://unknown.example' }))
   expect(await verdict(optional(one), unclaimed)).toBe('401 unknown-credential')
 })
 

@@ -59,7 +59,10 @@ test.each([
     await once(ws, 'open')
     ws.send(credential)
     const [code, reason] = (await once(ws, 'close')) as [number, Buffer]
-    expect([code, reason.toString()]).toEqual([4400, 'unexpected-credential: you are in already without it'])
+    expect([code, reason.toString()]).toEqual([
+      4400,
+      'unexpected-credential: you are connected already without a credential',
+    ])
     expect(heard).toEqual([])
     expect(JSON.stringify(events)).not.toContain('a-secret')
   },

@@ -107,9 +107,9 @@ function tokensOf(state: 'good' | 'bad' | 'away', marked: string): readonly stri
   return [
     handmade(header, { ...claims, iss: hmacIssuer }, 'another secret'),
     handmade(header, { ...claims, iss: hmacIssuer, exp: 1 }),
-    handmade(header, { ...claims, iss: hmacIssuer, sub: 'nobody' }),
+    handmade(header, { ...claims, iss: hmacIssuer, sub: 'unknown' }),
     handmade(header, { ...claims, iss: hmacIssuer, sub: undefined }),
-    handmade(header, { ...claims, iss: 'https://nobody.example' }),
+    handmade(header, { ...claims, iss: 'https://unknown.example' }),
     handmade({ ...header, jwk: { k: marked } }, { ...claims, iss: hmacIssuer }),
     handmade(`{"alg":"HS256","${marked}":`, { ...claims, iss: hmacIssuer }),
     `${elliptic({ ...claims, iss: ecIssuer }).slice(0, -4)}AAAA`,

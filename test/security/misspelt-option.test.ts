@@ -43,15 +43,15 @@ test('a contract with a grant has an authorize that gives it', () => {
   expect(() => endpoint(granted, demands, async () => {})).toThrow("needs an 'authorize'")
 })
 
-test('an auth that is none stops the start, alone or among others', () => {
+test('an auth that is no authenticator stops the start, alone or among others', () => {
   const missing = authenticators['member'] as typeof anyone
   expect(() => consumer(chat, { auth: missing }, () => ({}))).toThrow("the option 'auth' is an authenticator")
   expect(() => consumer(chat, {} as never, () => ({}))).toThrow("the option 'auth' is an authenticator")
-  expect(() => anyOf(anyone, missing)).toThrow('what anyOf() tries is an authenticator, not undefined')
-  expect(() => optional(missing)).toThrow('what optional() asks is an authenticator, not undefined')
+  expect(() => anyOf(anyone, missing)).toThrow('the argument of anyOf() is an authenticator, not undefined')
+  expect(() => optional(missing)).toThrow('the argument of optional() is an authenticator, not undefined')
 })
 
-test('without an authorize everyone whom auth lets in is let in, as the endpoint says', async () => {
+test('without an authorize everyone whom auth accepts is accepted', async () => {
   const open = consumer(chat, { auth: anyone }, () => ({}))
   const guest = await visit(open, { room: 'lobby' }, { user: null })
   guest.leave()

@@ -174,7 +174,7 @@ async function badDay(day: Day, ada: Someone): Promise<void> {
   )
   await noteResponse(
     day,
-    await page.post('/api/auth/sign-in/email', { email: 'nobody@example.test', password: wrong }),
+    await page.post('/api/auth/sign-in/email', { email: 'unknown@example.test', password: wrong }),
   )
   await noteResponse(
     day,

@@ -79,7 +79,7 @@ describe('a visit', () => {
 })
 
 describe('the clock of a test', () => {
-  test('stands still, and rings in order when it is told to go on, with what that sets again', async () => {
+  test('stands still, and fires timers in order when it advances, also timers set meanwhile', async () => {
     const clock = testClock(1_000)
     const rung: [string, number][] = []
     const ring = (name: string) => () => void rung.push([name, clock.monotonic()])

@@ -94,7 +94,7 @@ contract('/a', { client: { x: z.object({ bytes: z.instanceof(Uint8Array) }) } })
 contract('/a', { calls: { x: { input: z.string(), output: binary } } })
 // @ts-expect-error JSON turns undefined in an array into null: send null
 contract('/a', { client: { x: z.object({ all: z.array(z.string().optional()) }) } })
-// @ts-expect-error JSON replaces an object that has a toJSON(): send what it gives
+// @ts-expect-error JSON replaces an object that has a toJSON(): send the result of toJSON()
 contract('/a', { server: { x: z.object({ url: z.instanceof(URL) }) } })
 // @ts-expect-error JSON drops functions and symbols: leave it out of the message
 contract('/a', { server: { x: z.object({ run: z.custom<() => void>() }) } })

@@ -79,7 +79,7 @@ endpoint(contract('/ws/own', { client: text, grant: z.string() }), { auth: membe
 consumer(plain, { auth: member, authorize: ({ user }) => { user.id } }, () => ({ on: { say() {} } }))
 // @ts-expect-error Object literal may only specify known properties, but 'authorise' does not exist in type 'EndpointOptions<
 consumer(plain, { auth: member, authorise: () => true }, () => ({ on: { say() {} } }))
-// @ts-expect-error "a contract with calls needs a consumer: a loop has nowhere to answer them"
+// @ts-expect-error "a contract with calls needs a consumer: a loop cannot answer calls"
 endpoint(chat, { auth: member, authorize }, async () => {})
 
 // ── handlers that are missing, and handlers that would never be called ──

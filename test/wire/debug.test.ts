@@ -30,7 +30,7 @@ test.each([
 })
 
 test.each(['', 'http', 'mysallyport:*', '-sallyport:client'])(
-  "DEBUG='%s' asks for nothing of ours",
+  "DEBUG='%s' names nothing of Sallyport",
   (list) => {
     expect(debugFilter(list)).toBeNull()
   },

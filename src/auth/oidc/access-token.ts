@@ -58,8 +58,9 @@ const required = ['iss', 'sub', 'aud', 'client_id', 'iat', 'jti'] as const
  * the issuer (`issuerScoped`) name its session and token. A token that is bound to a key of its holder
  * (`cnf`) is refused, because the proof is not checked here.
  *
- * Returns `null` for a token of another issuer or form. A bad token is 401 `invalid-token`; 503 while the
- * provider's keys cannot be fetched, with `Retry-After` while a key that they lack may not be fetched.
+ * Returns `null` for a token of another issuer or form. A bad token is 401 `invalid-token`. While the
+ * provider's keys cannot be fetched, the answer is 503. A token of an unknown key is 503 with `Retry-After`,
+ * while the keys may not be fetched again.
  *
  * @throws TypeError when there is no `audience`
  * @example oidc({ provider: id, audience: 'https://chat.example', user: ({ sub }) => users.find(sub) })
@@ -112,5 +113,7 @@ function accessClaims(claims: CheckedClaims): AccessClaims {
  */
 export function refuseBound(claims: Readonly<Record<string, unknown>>): void {
   if (claims['cnf'] !== undefined)
-    invalid('the token is bound to a key of its holder (cnf), and the proof of it is not looked at here')
+    invalid(
+      'the token is bound to a key of its holder (cnf), and this server does not check the proof of that key',
+    )
 }

@@ -48,7 +48,7 @@ export class AnswerCache {
    * The known answer about a token, or a new one.
    *
    * @param beforeAsking called when no answer is known; its error is passed on
-   * @throws what the request throws; Denial 503 when too many requests are under way
+   * @throws the error of the request; Denial 503 when too many requests are under way
    */
   async known(token: string, beforeAsking: () => void): Promise<CachedAnswer> {
     const key = sha256Hex(token)
@@ -100,7 +100,7 @@ export class AnswerCache {
 }
 
 async function tooMany(): Promise<never> {
-  return deny(503, 'unavailable', 'who you are could not be found out: come back later', {
+  return deny(503, 'unavailable', 'the server could not find out who you are: come back later', {
     retryAfterMs: 1_000,
     detail: `${mostFlights} tokens are being introspected already`,
   })

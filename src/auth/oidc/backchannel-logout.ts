@@ -27,8 +27,8 @@ export type LogoutEvent =
   | {
       readonly type: 'logout'
       /**
-       * Session and subject, named as the identities of this provider: within their issuer unless its
-       * `subject` says otherwise.
+       * Session and subject, with the names that identities of this provider have: within the issuer, unless
+       * the provider has a `subject` of its own.
        */
       readonly session: string | null
       readonly subject: string | null
@@ -48,9 +48,9 @@ export interface BackchannelLogoutOptions {
   /** Where used tokens are remembered: the server's `store`, so that no node accepts one again. */
   readonly store: Pick<Store, 'claim'>
   /**
-   * What a logout ends when it names both: the session together with all else of the user, or the `'session'`
-   * alone. The latter is right when every access token has a `sid`; a token without it would outlive its
-   * logout. By default the user.
+   * What a logout ends when it names session and user. `'user'`, the default, ends all sockets of the user.
+   * `'session'` ends the session alone. It is right when every access token has a `sid`: a token without
+   * `sid` would outlive its logout.
    */
   readonly ends?: 'user' | 'session'
   /** How far clocks may differ; 5 seconds. */
@@ -82,10 +82,13 @@ const refusal = { error: 'invalid_request', error_description: 'the logout token
  * `Response`. Serve it under the client's `backchannel_logout_uri`; it needs no session and no CSRF
  * token, because its credential is the logout token.
  *
- * A token is taken once, within two minutes of its making, with the provider's signature, `logout+jwt` as its type, and
- * no nonce. Then `server.revoke` ends the session (4401), and the other sockets of the user (4403) unless `ends` says
- * otherwise; both are named within the provider's issuer, so that no provider ends what another has begun. The answer is 200, or 400 when the token is not accepted or the logout has failed, which leaves the token
- * good for another attempt; 405 to anything but POST.
+ * A token is accepted once, within two minutes of its making. It needs the provider's signature, `logout+jwt`
+ * as its type, and no nonce. `server.revoke` then ends the session (4401), and the other sockets of the user
+ * (4403) unless `ends` is `'session'`. Both are named within the provider's issuer, so that a provider cannot
+ * end sessions of another provider.
+ *
+ * The answer is 200. It is 400 when the token is not accepted, or the logout has failed; a token whose logout
+ * has failed stays valid for another attempt. Other methods than POST are 405.
  *
  * @throws TypeError when there is no client
  * @example
@@ -153,7 +156,7 @@ async function tokenIn({ headers, body }: Request, { clock }: TokenRules): Promi
  * Carries a logout out, unless its token was used before: a replayed token would end sessions that its user
  * has begun since. A logout that has failed may be sent again.
  *
- * @throws InvalidToken when it was used before; what the layer throws
+ * @throws InvalidToken when it was used before; the error of the layer
  */
 async function once<T>(
   { store }: BackchannelLogoutOptions,

@@ -81,16 +81,20 @@ const maxKeepMs = 300_000
 const maxLength = 16_384
 
 /**
- * Opaque access tokens, about which the provider is asked (RFC 7662).
+ * Authenticates by opaque access tokens: the provider is asked about each token (RFC 7662).
  *
- * Answers are kept in memory for 30 seconds under the hash of the token, never beyond its end; that a token is not active
- * for 10. A renewal (a lease, a `recheck`) asks the provider anew, so that a token revoked there closes its sockets. `jti`
- * within the issuer (or else a hash) becomes the identity's token, `sid` within the issuer its session, `scope` its scopes:
- * what `server.revoke` ends is refused whatever is kept here. An answer without `iat` counts as older than every revocation of its user.
+ * Answers are kept in memory for 30 seconds under the hash of the token, never beyond its end. The answer
+ * that a token is not active is kept for 10 seconds. A renewal (a lease, a `recheck`) asks the provider
+ * again, so that a token that was revoked there closes its sockets.
  *
- * Answers `null` to what is written like a signed token, and 401 `invalid-token` to a token that is not active, of another
- * issuer, for another audience, no access token, or bound to a key; 503 while the provider does not answer. To find out, it
- * sends the credential to the provider: put authenticators of keys with a prefix before it.
+ * `jti` within the issuer (without `jti` a hash) becomes the identity's token, `sid` within the issuer its
+ * session, `scope` its scopes. A token that `server.revoke` has ended is refused, whatever answer is kept. An
+ * answer without `iat` counts as older than every revocation of its user.
+ *
+ * Returns `null` for a credential that has the form of a signed token. A token is 401 `invalid-token` when it
+ * is not active, of another issuer, for another audience, no access token, or bound to a key. While the
+ * provider does not answer, the answer is 503. Every other credential is sent to the provider: put
+ * authenticators of keys with a prefix before this one.
  *
  * @throws SallyportError ERR_CONFIGURATION when `keep` is above 5 minutes, or `endpoint` neither https nor http to this
  * machine; TypeError when the client has no id or secret
@@ -184,7 +188,7 @@ function statementIn<U>(
   const { sub, ...statement } = checkedStatement(answer, { ...rules, issuers }, clock.now())
   refuseOtherKinds(statement, untyped)
   refuseBound(statement)
-  return { ...statement, iss: issuer, sub: sub ?? invalid('the answer does not say whom the token is about') }
+  return { ...statement, iss: issuer, sub: sub ?? invalid('the answer does not name the user of the token') }
 }
 
 /**

@@ -37,8 +37,9 @@ export function documentUrl(issuer: string, wellKnown: WellKnown): URL {
  * Reads a provider's document.
  *
  * The issuer must be exactly the configured one (RFC 8414 section 3.3): the document of another issuer would
- * bring the keys of that issuer. Its URLs must be on the issuer's own origin or on a configured host, so that
- * no document can send this server, or the secret of the client, to another place.
+ * bring the keys of that issuer. Its URLs must be on the issuer's own origin or on a configured host.
+ * Otherwise a document could send the requests of this server, with the secret of the client, to another
+ * place.
  *
  * @throws TypeError when it is refused
  */

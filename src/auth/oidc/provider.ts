@@ -32,9 +32,9 @@ export interface ProviderOptions {
   readonly issuer: string
   /**
    * The name of the identity in a token or a logout; by default `sub` within its issuer, {@link
-   * issuerScoped}, because two providers may use one `sub`. Set it when users have ids of their own, or `sub`
-   * is that id, so that a logout finds what a token has opened: `({ sub }) => sub`. `null` when the subject
-   * is unknown.
+   * issuerScoped}, because two providers may use one `sub`. Set it when `sub` is the id of your user, `({ sub
+   * }) => sub`, or when your users have ids of their own. A logout then finds the sockets of a token. `null`
+   * means that the subject is unknown.
    */
   readonly subject?: (statement: SubjectStatement) => Found<string>
   /** Signature algorithms that may be used, among those of the provider's keys; RS256 for an RSA key that names none. */

@@ -63,7 +63,7 @@ export class AccessCommandLog {
   }
 
   /**
-   * Reads what was appended since the last reading. One reading runs at a time. @throws what the layer throws
+   * Reads what was appended since the last reading. One reading runs at a time. @throws the error of the layer
    */
   read(): Promise<void> {
     this.#reading ??= this.#read().finally(() => {
@@ -122,6 +122,6 @@ function isSame(one: Position, other: Position): boolean {
 function incomplete(topic: string, { size }: LogRules): string {
   return (
     `the log '${topic}' has lost entries before their time: the layer keeps ${size} of them at most. A node that starts ` +
-    "now does not know of what is missing. Let credentials expire sooner, and set 'remember' to the longest life of one"
+    "now does not know the missing entries. Let credentials expire sooner, and set 'remember' to the longest life of one"
   )
 }

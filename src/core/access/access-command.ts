@@ -61,7 +61,7 @@ export function commandIn(bytes: Uint8Array): AccessCommand | null {
   const { id, kind, who, path, reason, at, forMs, node } = recordIn(bytes, maxBytes)
   if (!isText(id, maxId) || (kind !== 'revoke' && kind !== 'recheck') || !isText(reason, maxReason))
     return null
-  // JSON can hold a number that becomes Infinity here: a command without an end would refuse a user for ever
+  // a number in JSON can become Infinity here, and a command without an end would refuse a user for ever
   if (!Number.isFinite(at) || !Number.isFinite(forMs) || !(Number(forMs) > 0) || !isText(node, maxName))
     return null
   const selector = isRecord(who) ? selectorIn(who) : null

@@ -149,7 +149,7 @@ export class AccessCommands {
    * Connects to the other nodes and reads the logs. It runs before the first handshake is accepted. After a
    * failure it is tried again after a wait, shared by all callers.
    *
-   * @throws what the layer throws
+   * @throws the error of the layer
    */
   ready(): Promise<void> {
     return (this.#ready ??= this.#start(firstRetryMs))
@@ -159,7 +159,7 @@ export class AccessCommands {
    * Asserts, before authentication, that this node knows the revocations of the other nodes, up to 30 s ago
    * at worst.
    *
-   * @throws what the layer throws, or `ERR_LAYER` when the layer has not answered for that long
+   * @throws the error of the layer, or `ERR_LAYER` when the layer has not answered for that long
    */
   async current(): Promise<void> {
     await this.ready()
@@ -170,7 +170,7 @@ export class AccessCommands {
   /**
    * Gives a command on all nodes.
    *
-   * @throws what the layer throws; the sockets of this node are ended all the same
+   * @throws the error of the layer; the sockets of this node are ended all the same
    */
   async broadcast(made: Omit<AccessCommand, 'node'>): Promise<Receipt> {
     // this node carries out exactly the command that the others will decode
@@ -355,7 +355,7 @@ export class AccessCommands {
   /**
    * Publishes the commands that follow from the sockets of this node, which the other nodes do not know.
    *
-   * @throws (rejects with) what the layer throws
+   * @throws (rejects with) the error of the layer
    */
   async #shared(outcome: CommandOutcome | Promise<CommandOutcome>): Promise<CommandResult> {
     const { done, named } = await outcome
@@ -394,8 +394,8 @@ export class AccessCommands {
   }
 
   /**
-   * Revokes tokens by their names. A token of an issuer whose clock is ahead is dated after the command that
-   * revokes its user, and would be accepted again a moment later.
+   * Revokes tokens by their names. When the clock of an issuer is ahead, its token may have a later date than
+   * the command that revokes its user. Without its name such a token would be accepted again a moment later.
    */
   #namedBy(command: AccessCommand, sockets: readonly OpenSocket[]): readonly AccessCommand[] {
     const { kind, who, at } = command
@@ -455,7 +455,7 @@ function answersTopic(node: string): string {
 }
 
 function endBlindly(socket: OpenSocket): true {
-  socket.end('denied', 4503, 'unavailable: whether access was revoked is not known')
+  socket.end('denied', 4503, 'unavailable: the server does not know whether access was revoked')
   return true
 }
 

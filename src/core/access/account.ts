@@ -84,7 +84,7 @@ export class Mistakes implements Spent {
   }
 }
 
-/** A lapse: the time in which refusals follow each other. */
+/** A lapse: the time from the first to the last refusal of a series. */
 export class Lapse implements Spent {
   #since = Number.NEGATIVE_INFINITY
   #last = Number.NEGATIVE_INFINITY

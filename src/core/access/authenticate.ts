@@ -43,7 +43,7 @@ function assertOriginTold(origin: string | null): void {
   const message =
     origin === null
       ? 'a session cookie without an Origin is refused: send Origin or a bearer token'
-      : `a session cookie from the origin '${origin}' is refused, which pages of others have too: send a token or a ticket`
+      : `a session cookie from the origin '${origin}' is refused, because pages of other sites have it too: send a token or a ticket`
   deny(403, 'origin-required', message, { httpOnly: origin === null })
 }
 
@@ -98,7 +98,7 @@ function refuseUnclaimed(request: AuthRequest): void {
 export function anyOf<A extends readonly Authenticator<unknown>[]>(
   ...authenticators: A
 ): Authenticator<UserOf<A[number]>> {
-  for (const one of authenticators) assertKind('what anyOf() tries', one, anAuthenticator)
+  for (const one of authenticators) assertKind('the argument of anyOf()', one, anAuthenticator)
   const first = async (request: AuthRequest): Promise<Identity<unknown> | null> => {
     for (const one of authenticators) {
       const identity = await ask(one, request)
@@ -120,7 +120,7 @@ export function anyOf<A extends readonly Authenticator<unknown>[]>(
 export function optional<A extends Authenticator<unknown>>(
   authenticator: A,
 ): Authenticator<UserOf<A> | null> {
-  assertKind('what optional() asks', authenticator, anAuthenticator)
+  assertKind('the argument of optional()', authenticator, anAuthenticator)
   const orGuest = async (request: AuthRequest): Promise<Identity<unknown>> => {
     const identity = await ask(authenticator, request)
     if (identity !== null) return identity

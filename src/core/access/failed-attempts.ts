@@ -3,8 +3,8 @@ import type { ExplicitCredential } from '../api/credentials.ts'
 import { newId } from '../runtime/id.ts'
 
 /**
- * How many bad credentials are recognised when they come again. Beyond it, the one that was counted longest
- * ago counts anew.
+ * How many bad credentials are recognised when they come again. Beyond it, the credential that was counted
+ * longest ago counts again.
  */
 const maxCounted = 10_000
 

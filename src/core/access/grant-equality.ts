@@ -1,7 +1,7 @@
 /**
  * Whether two grants are equal: JSON, dates, sets, maps, and rows of a class are compared by their content. A
- * value whose content cannot be seen, such as a function, a private field or a cycle, equals only itself: an
- * overlooked change would leave a peer where it may no longer be.
+ * value whose content cannot be seen, such as a function, a private field or a cycle, equals only itself: a
+ * change that is overlooked would leave a peer in a room that it may not enter any more.
  *
  * @example isSameGrant({ panels: new Set(['sales']) }, { panels: new Set() }) // false
  */

@@ -11,9 +11,9 @@ interface AccountBacklog {
 }
 
 /**
- * Counts, for each account, the bytes that wait for handlers, over all its sockets and including those of
- * ended sockets; and the ended sockets whose handlers still run, whether the peer left, was evicted or lost
- * its access. An account without either takes no memory.
+ * Counts two things for each account. The first is the bytes that wait for handlers, over all its sockets and
+ * the ended ones too. The second is the ended sockets whose handlers still run: the peer may have left, was
+ * evicted or has lost its access. An account with neither takes no memory.
  */
 export class HandlerBacklog {
   readonly #most: number

@@ -4,7 +4,7 @@ import { isRecord } from '../../wire/json.ts'
 import { assertKind, type OptionKind } from '../../wire/options.ts'
 
 const authRequestKind: OptionKind = {
-  wanted: 'what an authenticator is asked with',
+  wanted: 'the request of an authenticator',
   is: (value) => isRecord(value) && isRecord(value['credentials']),
 }
 
@@ -15,11 +15,11 @@ const authRequestKind: OptionKind = {
 const lookupLimits = new WeakMap<Credentials, () => void>()
 
 /**
- * For an authenticator that says `limitsLookups`: called before it asks anyone about an explicit credential which nothing
- * has shown to be genuine. It does nothing for cookies.
+ * For an authenticator with the mark `limitsLookups`. Call it before the look-up of an explicit credential
+ * that is not known to be genuine. It does nothing for cookies.
  *
- * @throws Denial 429 `too-many-failures` when the network has brought too many bad credentials, with the time in which one
- * more may be looked up
+ * @throws Denial 429 `too-many-failures` when the network has sent too many bad credentials, with the time
+ * until the next look-up
  * @example
  * const robot: Authenticator<Robot> = async (request) => {
  *   const key = request.credentials.of('key')
@@ -30,7 +30,7 @@ const lookupLimits = new WeakMap<Credentials, () => void>()
  * export const robots = Object.assign(robot, { limitsLookups: true } as const)
  */
 export function limitLookup(request: Pick<AuthRequest, 'credentials'>): void {
-  assertKind('what limitLookup() takes', request, authRequestKind)
+  assertKind('the argument of limitLookup()', request, authRequestKind)
   lookupLimits.get(request.credentials)?.()
 }
 

@@ -37,15 +37,15 @@ export interface OriginRules {
 }
 
 /**
- * Origins that do not tell which site made a page: `null` is sent by a sandboxed frame of any site, `file://`
- * by a file on the disk.
+ * Origins that do not tell which site made a page: a sandboxed frame of any site sends `null`, and a file on
+ * the disk sends `file://`.
  */
 const anonymous: ReadonlySet<string> = new Set(['null', 'file://'])
 
 /**
- * The rules from an origin list or rule, and a host list. As soon as one of the two lists holds a host, the
- * `Host` header must be loopback, listed in `hosts`, or the host of a listed http origin: that prevents DNS
- * rebinding.
+ * The rules from an origin list or rule, and a host list. When one of the two lists holds a host, the `Host`
+ * header is checked against DNS rebinding: it must be loopback, listed in `hosts`, or the host of a listed
+ * http origin.
  *
  * @throws TypeError when an entry is no origin (`scheme://host[:port]`) or no host name: patterns are not
  * supported, because suffix tests also allow sibling subdomains (CVE-2023-0957)
@@ -96,7 +96,7 @@ function refuse(code: string, message: string, detail?: string): never {
 function unanswered(asker: AbortSignal): (cause: unknown) => never {
   return (cause) => {
     if (asker.aborted) throw asker.reason
-    const message = 'whether this page may open sockets could not be found out: come back later'
+    const message = 'the server could not find out whether this page may open sockets: come back later'
     throw new Denial(503, 'unavailable', message, { httpOnly: true, cause, detail: "asking 'origins'" })
   }
 }
@@ -136,7 +136,7 @@ function isAppOrigin(text: string): boolean {
   return scheme !== '' && !/^(?:https?|wss?|ftp|file)$/.test(scheme)
 }
 
-/** Compares host and port alone: which scheme a proxy in front of the server speaks cannot be known here. */
+/** Compares host and port alone: the server does not know the scheme of a proxy in front of it. */
 function isSameOrigin(origin: string, host: string): boolean {
   if (!isWebOrigin(origin)) return false
   const { protocol, host: originHost } = new URL(origin)
@@ -184,7 +184,7 @@ function isLoopback(name: string): boolean {
 
 function badOrigin(origin: string): TypeError {
   return new TypeError(
-    `'${origin}' is no origin: write scheme, host and port as a browser sends them, such as 'https://app.example'; for more than a list can hold, 'origins' may be a function`,
+    `'${origin}' is no origin: write scheme, host and port as a browser sends them, such as 'https://app.example'; where a list is not enough, 'origins' may be a function`,
   )
 }
 

@@ -21,7 +21,7 @@ export interface OpenSocket {
   isDatedAfter(wallMs: number): boolean
   /** Whether its credential was revoked. A newer sign-in of the same user was not. */
   isRevoked(): boolean
-  /** Whether authentication can find its identity again. A guest has none to find. */
+  /** Whether authentication can find its identity again. A guest has no identity to find. */
   readonly isRenewable: boolean
   /**
    * Ends it, once. When it had ended already, waiting messages are thrown away, and after a loss of access
@@ -72,8 +72,8 @@ function namesIn(filter: SocketFilter): readonly (readonly [keyof typeof fields,
 }
 
 /**
- * The sockets of this process, by their keys. A look-up costs what it finds, not what is open. A socket that
- * has ended can be found while its handlers run.
+ * The sockets of this process, by their keys. The cost of a look-up depends on the sockets that it finds, not
+ * on all open sockets. A socket that has ended can be found while its handlers run.
  */
 export class Registry<S extends { keys: SocketKeys } = OpenSocket> {
   readonly #all = new Set<S>()

@@ -20,14 +20,14 @@ export interface SharedAnswer {
   readonly result: RevalidationResult | Denial
 }
 
-/** What a client is told whose identity is gone, when no reason was given. */
+/** The default reason for a client whose identity is gone. */
 export const signedOutReason = 'you are no longer signed in'
 
 /** Rechecks under way. Sockets share one when they rest on the same credential and are in the same room. */
 export class SharedRechecks extends SingleFlight<SharedAnswer> {
   readonly goneReason: string
 
-  /** @param goneReason what a client is told whose identity is gone */
+  /** @param goneReason the reason for a client whose identity is gone */
   constructor(goneReason: string = signedOutReason) {
     super()
     this.goneReason = goneReason

@@ -59,11 +59,11 @@ const filterPart = 1 / 8
 const removedAtOnce = 4
 
 /**
- * Remembers what was revoked. A revoked session or token is refused for good. Of a revoked user, every
- * credential from before is refused, so that signing in again is possible. This is asked at every handshake,
- * so a cached verification does not avoid it.
+ * Remembers revocations. A revoked session or token is refused for good. Of a revoked user, every earlier
+ * credential is refused, so that the user can sign in again. Every handshake is checked here, also one with a
+ * cached verification.
  *
- * Whether the credential of a user is older than the revocation is decided so:
+ * The table says when the credential of a user counts as older than the revocation:
  *
  * | the identity | revocation received before authentication began | received afterwards |
  * | --- | --- | --- |
@@ -76,9 +76,9 @@ const removedAtOnce = 4
  * is compared with `issuedAt` alone, which comes from outside. A revocation that was given while the clock
  * was ahead refuses dates up to that time.
  *
- * Bounded: of each kind (users, sessions, tokens) 100,000 are kept one by one, in 32 MiB. Beyond that, those
- * that end first go to filters of names (8 MiB). The filters still refuse all of them, and some others by
- * mistake, which is reported.
+ * Bounds: of each kind (users, sessions, tokens) 100,000 revocations are kept one by one, in 32 MiB. Beyond
+ * that, the ones that end first go to filters of names (8 MiB). The filters still refuse all of them, and a
+ * few other names by mistake, which is reported.
  */
 export class Revocations {
   readonly #users: RevocationKind
@@ -135,7 +135,7 @@ export class Revocations {
 interface When {
   at: number
   number: number
-  /** The number of the latest command that was received as it was given; 0 when there is none. */
+  /** The number of the latest command that was received live, not from a log; 0 when there is none. */
   live: number
   /** Dates after `at` that the clock had shown before it was set back. */
   doubtful: readonly WallSpan[]
@@ -312,13 +312,13 @@ const mistakable = 'sign in again'
 
 function tooMany(what: string): string {
   return (
-    `more than ${mostKept} revocations of ${what}, or ${mostBytes} bytes of them, are remembered: those that end first ` +
-    'are still refused, and so are a few others by mistake: those users have to sign in again. Let credentials expire sooner, ' +
+    `more than ${mostKept} revocations of ${what}, or ${mostBytes} bytes of them, are remembered: the revocations that end first ` +
+    'are still refused, and so are a few other users by mistake, who have to sign in again. Let credentials expire sooner, ' +
     "and set 'remember' to the longest life of one"
   )
 }
 
-/** Merges one into another, which then refuses whatever either refused. */
+/** Merges one filter into another, which then refuses the names of both. */
 function take(into: When, command: When, steps: ClockSteps): void {
   into.at = Math.max(into.at, command.at)
   into.number = Math.max(into.number, command.number)

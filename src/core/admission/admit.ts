@@ -93,7 +93,8 @@ export function emitDenied(handshake: Handshake, denial: Denial): void {
 }
 
 /**
- * Any error as a denial. An error that is none becomes 503 and is reported: it is never taken for an answer.
+ * Any error as a denial. An error that is no denial becomes 503 and is reported: it is never taken for an
+ * answer.
  */
 export function asDenial(error: unknown): Denial {
   if (error instanceof Denial) return error

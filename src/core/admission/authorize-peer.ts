@@ -66,7 +66,7 @@ async function assertRevocationsKnown({ accessCommands }: ServerContext): Promis
     await accessCommands.current()
   } catch {
     // the cause is reported at each attempt, and not for each handshake
-    throw new Denial(503, 'unavailable', 'the server cannot hear of revocations: come back later', {
+    throw new Denial(503, 'unavailable', 'the server receives no revocations: come back later', {
       retryAfterMs: 1_000,
       detail: 'listening to the other nodes',
     })

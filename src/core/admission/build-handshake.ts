@@ -31,7 +31,7 @@ export interface ReadRequest {
   readonly address: string
   /** The offered subprotocols, split at commas and trimmed. */
   readonly offered: readonly string[]
-  /** Who it is, said by the in-process transport of tests alone. */
+  /** The identity, which only the in-process transport of tests sets. */
   readonly known?: Identity<unknown> | undefined
   /** Every header by its name in lower case, in the order of arrival; a header that came in several lines has several values. */
   readonly headers: ReadonlyMap<string, readonly string[]>

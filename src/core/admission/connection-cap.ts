@@ -11,9 +11,9 @@ import type { SocketKeys } from '../access/registry.ts'
 const settledAfterMs = 5_000
 
 /**
- * Checks the number of connections, in the same turn in which the socket enters the registry, so that two
- * handshakes cannot pass for one free connection. One guest too many is refused, whatever `whenFull` says:
- * the guests of a network are strangers to each other, and a new guest that could end the socket of another
+ * Checks the number of connections in the same turn in which the socket enters the registry. So two
+ * handshakes cannot use one free connection. One guest too many is refused, whatever `whenFull` is: the
+ * guests of a network are strangers to each other. A new guest that could end the socket of another guest
  * could keep out all of them.
  *
  * @throws Denial 429 when the identity has all its connections and new ones are refused; when the guests of
@@ -79,10 +79,10 @@ function refuse(handshake: Handshake, contract: Contract, holder: SocketKeys): n
 }
 
 /**
- * Ends the oldest sockets of an identity that has more than it may have, in the same turn in which the new
- * socket enters the registry. First come those that have left: their waiting messages are thrown away, and
- * their running handlers have no effect any more. The close code makes the client stop: a client that came
- * back would evict another, which would come back in its turn, for ever.
+ * Ends the oldest sockets of an identity that has too many, in the same turn in which the new socket enters
+ * the registry. Sockets that have left end first: their waiting messages are thrown away, and their running
+ * handlers have no effect any more. The close code makes the client stop. If clients came back, two of them
+ * would evict each other for ever.
  */
 export function evictOldest(handshake: Handshake, holder: SocketKeys): void {
   const { registry } = contextOf(handshake)

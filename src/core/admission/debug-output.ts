@@ -7,7 +7,7 @@ import { visible } from './warnings.ts'
  * `DEBUG=sallyport:denied,sallyport:left` some, for `DEBUG=sallyport:*,-sallyport:sent` all but some. Events
  * hold no credential and no message, so the lines do not either.
  * @param asked the variable `DEBUG`
- * @returns `null` when no event of ours is asked for
+ * @returns `null` when the list names no event of Sallyport
  */
 export function debugOutput(
   asked: string | undefined,

@@ -48,8 +48,8 @@ export class FirstMessage implements Receiver {
   }
 
   /**
-   * What an authenticator gets, with the credential of the first message. @throws Denial 401 when that
-   * message holds none
+   * The request for an authenticator, with the credential of the first message. @throws Denial 401 when that
+   * message holds no credential
    */
   async authRequest(): Promise<AuthRequest> {
     const token = tokenOf(await this.#first.promise, contextOf(this.#handshake).limits.messageValues)
@@ -153,7 +153,8 @@ function assertNoCredential(payload: Payload, maxValues: number): void {
   const isCredential = parsed.ok
     ? tokenIn(parsed.value) !== null
     : payload.trimStart().startsWith('{') && marks.every((mark) => payload.includes(mark))
-  if (isCredential) throw new Denial(400, 'unexpected-credential', 'you are in already without it')
+  if (isCredential)
+    throw new Denial(400, 'unexpected-credential', 'you are connected already without a credential')
 }
 
 /**

@@ -27,7 +27,7 @@ export function noteDenied(handshake: Handshake, contract: Contract, known: Auth
   deniedPeers.set(handshake, { contract: contract.path, ...who })
 }
 
-/** What was noted of a denied peer. */
+/** The notes about a denied peer. */
 export function deniedInfoOf(handshake: Handshake): DeniedPeerInfo {
   return deniedPeers.get(handshake) ?? {}
 }

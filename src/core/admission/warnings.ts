@@ -16,9 +16,9 @@ export interface WarningParts {
 }
 
 /**
- * Tells a developer what was denied, and which line of configuration would allow it, once for each cause.
- * Without this a denial by origin, host, path or a malformed request stays hidden: to a page it looks like a
- * lost network. No credential is printed, and nothing that a terminal would interpret.
+ * Tells a developer what was denied, and which line of configuration would allow it, once for each cause. A
+ * page cannot see a denial by origin, host, path or a malformed request: it looks like a network failure. No
+ * credential is printed, and no character that a terminal would interpret.
  */
 export function warnings({ print, isDevelopment, origins }: WarningParts): (happening: ServerEvent) => void {
   const told = new Map<Denial['reason'], Set<string>>()
@@ -31,7 +31,7 @@ export function warnings({ print, isDevelopment, origins }: WarningParts): (happ
     const advice = adviceOn(happening, origins)
     if (advice === null || causes.has(advice.cause)) return
     told.set(happening.code, causes.add(advice.cause))
-    const end = causes.size === mostCauses ? ' (No other cause of this is told any more.)' : ''
+    const end = causes.size === mostCauses ? ' (Further causes of this are not printed.)' : ''
     print(`sallyport: refused with ${happening.status} ${happening.code}: ${advice.text}${end}`)
   }
 }
@@ -79,15 +79,13 @@ function originAdvice(origin: string, path: string, { origins }: OriginRules): A
     return { cause: origin, text: `${who}: the function 'origins' did not answer true.` }
   const others = [...(origins ?? [])].slice(0, 5)
   const list = [...others, origin].map((one) => `'${one}'`).join(', ')
-  const why = origins === null ? ", because it has not this server's own host and port" : ''
+  const why = origins === null ? ', because its host and port are not those of this server' : ''
   const own = origins === null ? " (list this server's own origin too, where it has pages)" : ''
-  const any = tellsOrigin(origin)
-    ? ''
-    : ' (any page can have this origin, so that cookies do not count beside it)'
+  const any = tellsOrigin(origin) ? '' : ' (any page can have this origin, so cookies are refused with it)'
   return { cause: origin, text: `${who}${why}.${allow(`origins: [${list}]`)}${own}${any}` }
 }
 
-/** A 404 from inside an endpoint is its answer, and no mistake in the configuration. */
+/** A 404 of an endpoint is its answer, and no mistake in the configuration. */
 function pathAdvice({ contract, message, detail }: DeniedWarning, path: string): Advice | null {
   if (contract !== undefined) return null
   const more = detail === undefined ? '' : ` (${visible(detail, 500)})`

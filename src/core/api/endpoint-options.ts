@@ -35,15 +35,16 @@ interface UnreadMark {
   readonly [unread]: true
 }
 /**
- * The grant as long as the compiler has not read `authorize`: `true` where it may be left out; else what the contract says,
- * with a mark that no answer bears.
+ * The grant before the compiler has read `authorize`. It is `true` where `authorize` may be left out.
+ * Otherwise it is the type in the contract, with a mark that no answer has.
  */
 export type UnreadGrant<R> = R extends Schema ? InputOf<R> & UnreadMark : true
 /**
- * What `authorize` returns: its answer, or a promise of it. As long as it has not been read it is all of that at once, for
- * the compiler keeps `async () => 'read'` from being a promise of any `string` only where all that may be returned has a
- * `then`, which in `G | Promise<G>` the answer itself has not. The question is no part of it: the compiler settles a
- * condition with what it knows so far, and of an authenticator written inline it knows no user yet.
+ * The result of `authorize`: its answer, or a promise of it. Before the compiler has read `authorize`, the
+ * type is both at once. The reason is `async () => 'read'`: the compiler keeps the literal type `'read'` only
+ * where each possible result has a `then`. In `G | Promise<G>` the answer itself has none. The question is
+ * `never`, because the compiler resolves a condition with the types that it knows so far. It does not know
+ * the user of an inline authenticator yet.
  */
 type Returning<G, R> = [G] extends [UnreadMark]
   ? (question: never) => Both<GrantInput<R>, GrantInput<R> | NoGrant>
@@ -61,9 +62,9 @@ export interface EndpointOptions<C extends AnyContract, U, G> {
   readonly authorize?: ((question: AuthorizeQuestion<C, U>) => unknown) & Returning<G, NoInfer<C['grant']>>
   /**
    * What the other members see of this one; `null` keeps it hidden. It must fit the contract's `presence`
-   * schema. It stands after `authorize`, so that the compiler knows the grant, as does `audience`. Both are
-   * called again after each recheck, and the other members are told when the result has changed: leave times
-   * and counters out of it.
+   * schema. Write `presence` and `audience` after `authorize`, so that the compiler knows the grant. Both are
+   * called again after each recheck. The other members are told when the result has changed, so it must hold
+   * no times or counters.
    */
   readonly presence?: (who: { readonly user: U; readonly grant: Granted<G> }) => object | null
   /**
@@ -74,16 +75,17 @@ export interface EndpointOptions<C extends AnyContract, U, G> {
     readonly user: U
     readonly grant: Granted<G>
   }) => readonly C['audiences'][number][]
-  /**
-   * The limits of this endpoint: bytes of a message, values in it, for each socket the rate of messages and
-   * of their bytes (`null` switches a rate off), and up to how many members clients get a list; above it they
-   * get the number.
-   */
+  /** The limits of this endpoint, in the place of those of the server. `null` switches a rate off. */
   readonly limits?: {
+    /** Bytes of one message; by default `messageBytes` of the server, 64 KiB. */
     readonly message?: number
+    /** Values in the JSON of one message; by default `messageValues` of the server, 1,024. */
     readonly values?: number
+    /** Messages of one socket; by default `rate` of the server, 50 a second. */
     readonly rate?: RateOption | null
+    /** Bytes of the messages of one socket; by default `byteRate` of the server, 256 KiB a second. */
     readonly byteRate?: RateOption | null
+    /** The largest group whose clients get a list; by default `presenceMembers` of the server, 200. */
     readonly members?: number
   }
   /**
@@ -100,17 +102,23 @@ export interface EndpointOptions<C extends AnyContract, U, G> {
 }
 
 declare const because: unique symbol
-/** Options with `authorize`; the sentence says why, in the first line of what the compiler says where there is none. */
+/** Options with `authorize`. Without it the compiler prints the sentence in the first line of its error. */
 interface Needs<Sentence extends string> {
   readonly authorize: unknown
   readonly [because]?: Sentence
 }
-/** What options need beside their types. It depends on the contract alone: the rest is not known before options are read. */
+/**
+ * The required options. They depend on the contract alone, because the compiler knows no other type before it
+ * has read the options.
+ */
 export type NeededOptions<C extends AnyContract> = C['grant'] extends Schema
   ? Needs<'auth, and authorize, which answers the grant of the contract'>
   : unknown
 
-/** A programmer's error, said as a sentence: an `authorize` without an answer. `any`, of which alone 0 is a `1 & G`, may be one. */
+/**
+ * A sentence for a mistake: an `authorize` without an answer. `any` is allowed: `0 extends 1 & G` holds for
+ * `any` alone.
+ */
 export type CheckedGrant<G> = [G] extends [void]
   ? 0 extends 1 & G
     ? unknown

@@ -7,7 +7,21 @@ import type { Limits } from './limits.ts'
  */
 export type AskReason = 'open' | 'lease' | 'refresh' | 'recheck'
 
-/** Why a socket has ended. */
+/**
+ * Why a socket has ended.
+ *
+ * - `peer`: the peer has closed it
+ * - `lost`: the connection broke, or nothing was received in time
+ * - `expired`: the identity, `idle` or `absolute` has run out
+ * - `revoked`: `revoke`, or a recheck of a revoked credential
+ * - `evicted`: a newer connection of the identity took its place
+ * - `drain`: the server is being closed
+ * - `slow`: the peer read too slowly
+ * - `abuse`: the peer broke the protocol or a limit
+ * - `denied`: a denial of `authorize`, an authenticator or a handler
+ * - `fault`: a handler threw an unexpected error
+ * - `done`: the endpoint has finished, or has called `socket.close`
+ */
 export type LeaveReason =
   | 'peer'
   | 'lost'
@@ -42,7 +56,9 @@ interface SocketInfo extends PeerInfo {
 
 /** What the peer was told of a refusal (`status`, `code`), and what only operators are told (`detail`). */
 interface RefusalInfo {
+  /** An HTTP status, 400 to 599. */
   readonly status: number
+  /** The short code of the denial. */
   readonly code: string
   readonly detail: string | undefined
 }

@@ -36,8 +36,8 @@ export type HandlerTable<C extends AnyContract, G = unknown> = LifecycleHandlers
 
 declare const unread: unique symbol
 /**
- * What a table is compared with while the compiler reads it: all handlers may be missing here, which {@link CheckedTable} says
- * in a sentence. It bears a mark that no table has.
+ * The type of a table while the compiler reads it. All handlers may be missing here, because {@link
+ * CheckedTable} reports them in a sentence. The type has a mark that no table has.
  */
 export type UnreadTable<C extends AnyContract, G> = LifecycleHandlers<G> & {
   readonly [unread]?: never
@@ -46,8 +46,9 @@ export type UnreadTable<C extends AnyContract, G> = LifecycleHandlers<G> & {
     : { on?: Partial<OnMessages<C['client']>> }) & { calls?: Partial<OnCalls<C['calls']>> }
 
 /**
- * What a table must satisfy beside its types, said as a sentence where it does not: a name that the contract does not know, or
- * a misspelt `open`, `change` or `close`, would never be called. The compiler overlooks those in what a function answers.
+ * A sentence for each wrong name in a table. A name that the contract does not know, or a misspelt `open`,
+ * `change` or `close`, would never be called. The compiler does not report such names in the result of a
+ * function.
  */
 export type CheckedTable<T, C extends AnyContract> = typeof unread extends keyof T
   ? unknown

@@ -61,7 +61,7 @@ export interface SecurityScheme {
   readonly name?: string
 }
 
-/** What an authenticator says of itself, beside its function. */
+/** The properties of an authenticator beside its function. */
 interface AuthenticatorTraits {
   readonly schemes?: readonly SecurityScheme[]
   /**
@@ -77,8 +77,8 @@ interface AuthenticatorTraits {
  * this kind; a denial, that there is a bad one. Any other error is answered 503 and never taken for an
  * answer.
  *
- * The type has two parts for the sake of inference. The compiler reads a call that answers a plain function
- * only after what stands beside it: an `authorize` beside `auth: jwt({ ... })` would not know its user.
+ * The type has two parts, so that TypeScript infers the user. The compiler reads a call that returns a plain
+ * function after its neighbours. An `authorize` beside `auth: jwt({ ... })` would then not know its user.
  */
 export type Authenticator<U> = AuthenticatorTraits & {
   (request: AuthRequest): Identity<U> | null | Promise<Identity<U> | null>

@@ -3,10 +3,15 @@ export interface Identity<U> {
   readonly user: U
   /** The name of the identity across kinds of users, such as `robot:7`; by default the `id` of the user. */
   readonly subject?: string
+  /** The name of the session, under which `server.revoke({ session })` ends it. */
   readonly session?: string
+  /** The name of the token, under which `server.revoke({ token })` ends it. */
   readonly token?: string
+  /** What the credential permits (RFC 6749 section 3.3); see `requireScopes`. */
   readonly scopes?: readonly string[]
+  /** When the session or token was issued: `server.revoke({ user })` refuses older credentials. */
   readonly issuedAt?: Date
+  /** When the credential ends. The socket then closes with 4401; by default it has no end. */
   readonly expires?: Date
   /**
    * Finds the identity again without the raw credential, at once or by a promise; `null` when it no longer

@@ -65,8 +65,8 @@ export interface LogRules {
 export interface Keep extends LogRules {
   /**
    * The id of the message within its topic. A message whose id is known is neither kept nor delivered again.
-   * An id is known for at least `size` more messages and at least 60 seconds, but for no more than 20 times
-   * `size` messages or 2 minutes.
+   * An id is known for at least `size` more messages and at least 60 seconds. It is forgotten after 20 times
+   * `size` messages or 2 minutes at most.
    */
   readonly id: string
 }
@@ -132,17 +132,17 @@ export interface Store {
   take(key: string): Promise<Uint8Array | null>
   /**
    * Elects one owner of a key. Resolves with a token when `owner` holds the key now, for `ttlMs`; the holder
-   * may claim again to keep it. The token never decreases, and each new holder of a key gets a greater one,
-   * so it can serve as a fencing token for writes elsewhere.
+   * may claim again to keep it. The token never decreases, and each new holder of a key gets a greater one.
+   * So it can serve as a fencing token for writes elsewhere.
    */
   claim(key: string, owner: string, ttlMs: number): Promise<{ readonly token: number } | null>
 }
 
 /**
- * The connection of a node to a layer. It reconnects by itself. Every method settles in time: within 2
- * seconds, publishing a kept message within 5. What is published or put while the layer does not answer is
- * refused, and never arrives later. Only when an answer was lost is the outcome unknown; then the same id may
- * be published again.
+ * The connection of a node to a layer. It reconnects by itself. Every method settles within 2 seconds, and
+ * the publishing of a kept message within 5. A message or value is refused while the layer does not answer,
+ * and never arrives later. The outcome is unknown only when an answer was lost; then the same id may be
+ * published again.
  */
 export interface Link extends Store {
   /**

@@ -17,9 +17,9 @@ export interface Limits {
   /** Handshakes of one address that wait; 1,024, then 503. */
   readonly handshakesWaiting: number
   /**
-   * Bad credentials of one network; 60 a minute, 120 at once, then 429 for each credential that has to be
-   * looked up (in a header, a subprotocol, a query or a first message). The same credential counts once; a
-   * genuine one that has expired does not count. `null` switches it off.
+   * Bad credentials of one network; 60 a minute, 120 at once. Beyond it each explicit credential that has to
+   * be looked up is 429. The same credential counts once. A genuine one that has expired does not count.
+   * `null` switches it off.
    */
   readonly failedHandshakes: Rate | null
   /** Open connections of one identity (subject and tenant) in this process; 50, then the oldest is closed. */
@@ -29,8 +29,9 @@ export interface Limits {
    */
   readonly guestConnections: number
   /**
-   * Sockets of one identity that have ended, in any way, while a handler of theirs is still at work; 100, and twice a
-   * `connectionsPerIdentity` above 50, then a newcomer is 429 `too-much-waiting` until one has settled. A handler that never settles counts for ever: it ends its waits by `socket.signal`.
+   * Sockets of one identity that have ended, in any way, while their handler still runs; 100, or twice a
+   * `connectionsPerIdentity` above 50. Beyond it a new connection is 429 `too-much-waiting` until a handler
+   * has settled. A handler that never settles counts for ever: give its waits `socket.signal`.
    */
   readonly orphanedHandlers: number
   /** The same for the guests of one network together; 1,000, and twice a `guestConnections` above 500. */
@@ -42,8 +43,8 @@ export interface Limits {
   /**
    * Values in the JSON of one message: objects, items of arrays and members of objects, all together; 1,024,
    * then 400 `too-many-values`. They are counted before the message is parsed and validated. The cost of a
-   * value depends on the schema: 4,090 numbers in the place of a union of 20 objects blocked the process for
-   * 210 ms, 1,024 numbers for 18 to 27 ms. An endpoint can set another bound with `limits.values`.
+   * value depends on the schema. Where a union of 20 objects was expected, 4,090 numbers blocked the process
+   * for 210 ms, and 1,024 numbers for 18 to 27 ms. An endpoint can set another bound with `limits.values`.
    */
   readonly messageValues: number
   /** Fragments of one message; 64, then 1008. */
@@ -61,8 +62,8 @@ export interface Limits {
   /** Messages of the guests of one network together; 500 a second, burst 1,000. It is switched off like `identityRate`. */
   readonly guestRate: Rate | null
   /**
-   * Bytes of the messages of one socket; 256 KiB a second. The burst is 512 KiB (half of what may wait for a
-   * reader of its room), or one message of the largest size if that is more. `null` switches it off.
+   * Bytes of the messages of one socket; 256 KiB a second. The burst is 512 KiB (half of `outboundBytes`), or
+   * one message of the largest size if that is more. `null` switches it off.
    */
   readonly byteRate: Rate | null
   /**
@@ -75,9 +76,11 @@ export interface Limits {
   /** Bytes of the guests of one network together; 4 MiB a second, burst 4 MiB. It is switched off like `identityByteRate`. */
   readonly guestByteRate: Rate | null
   /**
-   * Milliseconds in which the messages of one identity are read and validated, over all its sockets and reconnects, and
-   * likewise those of the guests of one network; 100 a second, burst 400. What holds the process for more than 5 ms without a
-   * break counts for its square by 5 ms, but for one message in 10 s: see `ValidationTime`. What is over it is refused, and closes nothing. `null` switches it off.
+   * Milliseconds of reading and validating the messages of one identity, over all its sockets and reconnects;
+   * 100 a second, burst 400. The guests of one network share one such limit. A validation that holds the
+   * process for more than 5 ms without a break counts for its square divided by 5 ms, except one message in
+   * 10 s: see `ValidationTime`. A message over the limit is refused, and closes nothing. `null` switches it
+   * off.
    */
   readonly validation: Rate | null
   /**
@@ -92,17 +95,17 @@ export interface Limits {
   /** Bytes of a socket that wait for its handler before reading pauses; 512 KiB. */
   readonly inboxBytes: number
   /**
-   * Bytes that wait for handlers of one identity (of a guest: of its network), over all its sockets,
-   * including those of ended sockets; 2 MiB, then a message that would have to wait is refused with 429
-   * `too-much-waiting`. A message counts for its bytes on the wire, or for a quarter of its size in the heap
-   * if that is more. A message may always wait when no other waits.
+   * Bytes that wait for handlers of one identity (of a guest: of its network), over all its sockets, also the
+   * ended ones; 2 MiB. Beyond it a message that would have to wait is refused with 429 `too-much-waiting`. A
+   * message counts for its bytes on the wire, or for a quarter of its size in the heap if that is more. A
+   * message may always wait when no other waits.
    */
   readonly waitingBytes: number
   /** Bytes that wait for a slow reader before the policy of the message applies; 1 MiB. */
   readonly outboundBytes: number
   /**
-   * How long a handler may wait for a slow reader in `socket.drained()`, and how long a reader may take
-   * nothing of its queue, even if it sends (checked every `pingMs`), before 4508; 60 s.
+   * How long a handler may wait for a slow reader in `socket.drained()`; 60 s, then 4508. A reader that reads
+   * nothing of its queue for the same time is closed too, even if it sends. That is checked every `pingMs`.
    */
   readonly outboundMs: number
   /** How often a silent peer is pinged; 25 s. */
@@ -192,8 +195,8 @@ const largest = 2 ** 31 - 1
  * The default limits with some changes. A value that is no limit is refused and never taken for "no limit": a
  * bound that was read wrongly from a configuration must not disappear.
  *
- * @throws TypeError when a value is no whole number from 1 to 2^31 - 1, a rate is malformed, or there is no
- * such limit
+ * @throws TypeError when a value is not a whole number from 1 to 2^31 - 1, a rate is malformed, or a limit is
+ * unknown
  */
 export function limitsWith(changes: Partial<Limits>): Limits {
   changes = withRates(checkedOptions("'limits'", changes, limitKinds))

@@ -3,11 +3,11 @@ import type { PresentMember, Position } from '../../wire/frame.ts'
 import type { Params } from '../../wire/path.ts'
 import type { Receipt } from './receipt.ts'
 
-/** How one message is sent. What is left out follows the contract. */
+/** How one message is sent. By default the contract decides. */
 export interface GroupSendOptions {
   /** A socket that does not get the message, usually its sender. */
   readonly except?: { readonly id: string } | undefined
-  /** What happens to a slow reader. */
+  /** What happens to a slow reader: `close`, `drop` or `latest`. */
   readonly slow?: SlowPolicy
   /** Under `latest`, names the waiting message that this one replaces: one for each group, type and key. */
   readonly key?: string
@@ -38,14 +38,14 @@ export interface Group<S> {
    * has accepted the message.
    *
    * @throws TypeError when the data cannot be sent; SallyportError `ERR_LAYER` when the layer is away, or did
-   * not answer in time, in which case a message that is kept may or may not have been accepted; a denial 403
-   * `ended` through `socket.group()`, when that socket lost its access while a handler ran
+   * not answer in time (the layer may then have kept the message all the same); Denial 403 `ended` through
+   * `socket.group()`, when that socket lost its access while a handler ran
    */
   send(...message: Outgoing<S, GroupSendOptions>): Promise<void>
   /**
    * The members, each subject once; empty unless the endpoint declares presence. Read a large group in pages:
-   * each page looks once at every member, and carries no more than it holds. A process without a socket in
-   * the group asks all nodes, for a second at most.
+   * each page looks once at every member. A process without a socket in the group asks all nodes, and waits
+   * for a second at most.
    * @param page without it, all members in the order in which they came; with it, those after a user, in the
    * order of their users
    * @throws TypeError when the page is malformed; SallyportError `ERR_LAYER` when the layer is away
@@ -55,8 +55,8 @@ export interface Group<S> {
   members(page?: MembersPage): Promise<readonly PresentMember[]>
   /**
    * The kept messages, oldest first: after a position, or all of them. `complete` is true only if it is
-   * proven that no message is missing in between; for all of them, no message that is younger than the time
-   * of the history. The bytes of a message belong to the caller.
+   * proven that no message in between is missing. For all messages it means that no message is missing that
+   * is younger than the time of the history. The bytes of a message belong to the caller.
    *
    * @throws SallyportError `ERR_LAYER` when the layer is away
    */
@@ -71,12 +71,14 @@ export interface Group<S> {
  */
 export interface RevokeTarget {
   /**
-   * The subject of an identity: of this tenant for `socket.server` and `server.tenant(name)`, of every tenant
-   * for the server itself. Beside a session or a token, whose names are the same in all tenants, it is the
-   * subject of those.
+   * The subject of an identity. For `socket.server` and `server.tenant(name)` it is a subject of that tenant,
+   * for the server itself a subject of any tenant. Beside a session or a token it is the subject of that
+   * session or token, in any tenant.
    */
   readonly user?: string
+  /** The name of a session, as its identity has it. */
   readonly session?: string
+  /** The name of a token, as its identity has it. */
   readonly token?: string
   /** One endpoint with these params, such as a room. */
   readonly at?: readonly [contract: Contract, params?: Readonly<Record<string, string>>]
@@ -101,11 +103,11 @@ export interface Messenger {
     subject: string,
   ): Pick<Group<S>, 'send' | 'history'>
   /**
-   * Ends access now, on every node, and refuses it until no credential that this ends can still be valid. A
-   * revoked session or token is refused from now on (401). Of a revoked user, every credential that was
-   * issued before now is refused (403). Handshakes under way are included. A user is revoked in this tenant
-   * alone; through the server itself, in all tenants. With `at` it is a kick: the user must leave that room
-   * alone, and `authorize` decides about coming back.
+   * Ends access now, on every node. The server remembers it for the time of its option `remember`. A revoked
+   * session or token is refused from now on (401). Of a revoked user, every credential that was issued before
+   * now is refused (403). Handshakes under way are included. A user is revoked in this tenant alone, and
+   * through the server itself in all tenants. With `at` it is a kick: the sockets of that room alone are
+   * closed, and `authorize` decides about a return.
    * @param whom the target, and the reason of 1 to 256 characters, which the client is told
    * @returns what was closed, on which nodes, and which nodes did not answer within a second after the
    * command was published
@@ -118,10 +120,10 @@ export interface Messenger {
   revoke(whom: RevokeTarget & { readonly reason: string }): Promise<Receipt>
   /**
    * Authenticates and authorizes these sockets again, on every node, because rights have changed. A socket
-   * that loses its grant is closed with 4403, and a socket whose identity is gone with 4401. A changed grant is
-   * told to handlers and client. Leases begin anew.
-   * @param whom the target, and the reason of 1 to 256 characters that a client is told whose identity is
-   * gone; by default `you are no longer signed in`
+   * that loses its grant is closed with 4403, and a socket whose identity is gone with 4401. A changed grant
+   * is told to handlers and client. Leases restart.
+   * @param whom the target, and a reason of 1 to 256 characters for clients whose identity is gone; by
+   * default `you are no longer signed in`
    *
    * @throws TypeError before anything has changed, when the target is empty, or a name or the reason is
    * malformed; the error of the layer, when other nodes cannot be told

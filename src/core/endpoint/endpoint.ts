@@ -36,7 +36,7 @@ export function endpoint<
 >(
   contract: ({} extends C['calls']
     ? unknown
-    : 'a contract with calls needs a consumer: a loop has nowhere to answer them') &
+    : 'a contract with calls needs a consumer: a loop cannot answer calls') &
     C,
   options: CheckedGrant<G> & NeededOptions<C> & EndpointOptions<C, U, G>,
   run: (socket: LoopSocket<C, U, Granted<G>>) => Promise<unknown>,

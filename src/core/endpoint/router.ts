@@ -21,7 +21,7 @@ const someApplications: OptionKind = {
  * @example server.serve(router([room, bell, editor]))
  */
 export function router(applications: readonly Routed[]): Application {
-  assertKind('what router() takes', applications, someApplications)
+  assertKind('the argument of router()', applications, someApplications)
   const paths = applications.flatMap(({ contract }) =>
     contract === undefined ? [] : [contract.path.replaceAll(/:[^/]+/g, ':')],
   )

@@ -92,8 +92,9 @@ export class Groups {
   }
 
   /**
-   * Subscribes to a group if this node has not yet, so that a member misses no message from now on. @throws
-   * what the layer throws
+   * Subscribes to a group if this node has not yet, so that a member misses no message from now on.
+   *
+   * @throws the error of the layer
    */
   async reserve(address: Address): Promise<GroupMembership> {
     const room = this.#room(address)
@@ -233,7 +234,10 @@ export class Groups {
     if (lost) this.#missed(address, false)
     const message = unpackGroupMessage(bytes)
     if (message === null)
-      this.#report(new TypeError('a message from the layer is malformed'), `hearing ${address.contract.path}`)
+      this.#report(
+        new TypeError('a message from the layer is malformed'),
+        `receiving for ${address.contract.path}`,
+      )
     else hear(room, message, placed)
   }
 

@@ -50,7 +50,7 @@ export class HistoryFeed {
    * Notes the head of the log, so that a missed first message is noticed. When the head cannot be read, the
    * first message that arrives counts as the first.
    *
-   * @throws what the layer throws
+   * @throws the error of the layer
    */
   async begin(): Promise<void> {
     const { link, topic, rules } = this.#parts
@@ -120,7 +120,10 @@ export class HistoryFeed {
       else this.#take(heard)
   }
 
-  /** What is to be read, from where. A log that was quiet for longer than it keeps anything may have been forgotten, and begun anew. */
+  /**
+   * The range to read, and its start. A log that was quiet for longer than it keeps entries may have been
+   * forgotten, and has then begun again.
+   */
   #from(placing: Placing | null): Position | 'all' {
     const { rules, clock } = this.#parts
     if (this.#last === null) return 'all'

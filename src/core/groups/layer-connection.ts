@@ -33,8 +33,8 @@ const publishMs = 5_000
 
 /**
  * The link of a node to its layer, before and after it is connected. It connects at once, and tries again
- * until it is closed. Calls wait for the attempt under way; they fail with `ERR_LAYER` when there is none, or
- * when their time is over. Every error of a layer becomes a `SallyportError`.
+ * until it is closed. Calls wait for the attempt under way. They fail with `ERR_LAYER` when no attempt is
+ * under way, or when their time is over. Every error of a layer becomes a `SallyportError`.
  */
 export class LayerConnection implements Link {
   readonly #parts: LayerConnectionParts
@@ -71,8 +71,8 @@ export class LayerConnection implements Link {
         return begun
       })
     } catch (error) {
-      // the caller was told of a failure and will not end the subscription: one that begins too late is ended
-      // here
+      // the caller was told of a failure and will not end the subscription, so a subscription that begins too
+      // late is ended here
       if (begun !== undefined) leaveTopic(begun, this.#failed)
       throw error
     }
@@ -168,7 +168,7 @@ export class LayerConnection implements Link {
     try {
       hear(delivery)
     } catch (error) {
-      this.#parts.report(error, 'hearing the layer')
+      this.#parts.report(error, 'receiving from the layer')
     }
   }
 

@@ -170,7 +170,7 @@ export class PresenceGroup implements PeersOwner, ToldGroup {
       leaving: null,
     }
     leaving?.cancel()
-    // set anew, so that it comes after the other tabs
+    // deleted and set again, so that it comes after the other tabs
     sockets.delete(socket)
     sockets.set(socket, shown)
     this.#here.set(user, { shown, sockets, leaving: null })
@@ -224,8 +224,8 @@ export class PresenceGroup implements PeersOwner, ToldGroup {
   }
 
   /**
-   * What this node shows from now on is later than all that it has heard. No honest version is near the end of what is read:
-   * after one that is, other nodes would read nothing of this one.
+   * The changes of this node from now on are later than all changes that it knows. No correct version is near
+   * the largest number: after such a version, other nodes would ignore every change of this node.
    */
   #note(members: readonly ShownMember[]): void {
     for (const { version } of members)

@@ -107,8 +107,8 @@ type Fields = Readonly<Record<string, unknown>>
 
 function recordIn(bytes: Uint8Array): Fields | null {
   try {
-    // written by a node of ours: the bounds for JSON of peers would refuse an info that this server has
-    // accepted
+    // a node of this layer has written it: the bounds for JSON of peers would refuse an info that this server
+    // has accepted
     const value: unknown = JSON.parse(decodeUtf8(bytes))
     return isRecord(value) ? value : null
   } catch {

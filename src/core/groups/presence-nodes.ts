@@ -3,7 +3,7 @@ import type { MemberTable, ShownMember } from './member-table.ts'
 import { newId } from '../runtime/id.ts'
 import type { Delta, Sign, SnapshotPart, Standpoint } from './presence-message.ts'
 
-/** What is known of another node. */
+/** The state of another node, as this node knows it. */
 interface PresenceNode {
   readonly life: string
   /** The number of the last change that was applied. */

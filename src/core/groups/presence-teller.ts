@@ -37,8 +37,8 @@ const calmMs = 10_000
 const backAt = 0.75
 
 /**
- * Tells the clients of a group on this node which members come, change and leave; all get the same bytes.
- * Where the members are too many, or their list is too large, it tells only their number.
+ * Tells the clients of a group on this node which members come, change and leave. All clients get the same
+ * bytes. When the members are too many, or their list is too large, it tells only their number.
  */
 export class PresenceTeller {
   readonly #context: TellerContext
@@ -48,7 +48,7 @@ export class PresenceTeller {
   #isCounting = false
   #countingSince = 0
   #countedAt = 0
-  /** The number that all clients here were told last; -1 when some were told another one. */
+  /** The number that all clients here were told last; -1 when some of them were told another number. */
   #toldCount = 0
   #timer: Timer | null = null
 

@@ -69,8 +69,8 @@ const questions = 'presence-questions'
 
 /**
  * The members of all groups, by subject, so that all tabs of a user are one member. Each node knows its own
- * members and sends their changes to the others. The members of a node that dies go with it, so a crash
- * leaves no ghost members.
+ * members and sends their changes to the others. When a node dies its members are removed, so a crash leaves
+ * no dead members.
  */
 export class Presence {
   readonly #parts: PresenceParts
@@ -107,7 +107,7 @@ export class Presence {
     }
   }
 
-  /** Subscribes to the requests of other nodes, and to their answers. @throws what the layer throws */
+  /** Subscribes to the requests of other nodes, and to their answers. @throws the error of the layer */
   listen(): Promise<void> {
     return (this.#listening ??= this.#subscribe())
   }
@@ -116,7 +116,7 @@ export class Presence {
    * Reserves the presence of a socket: the group is watched from then on.
    * @param upTo up to how many members clients get a list; the first socket of a group on this node decides
    * it for all
-   * @throws what the layer throws
+   * @throws the error of the layer
    */
   async reserve(address: Address, socket: string, upTo?: number): Promise<PresenceEntry> {
     const watch = this.#watch(address, upTo)
@@ -135,7 +135,7 @@ export class Presence {
    * The members of a group. Other nodes are asked where this one does not watch it. Without a page, in the
    * order in which they came; with one, in the order of their users.
    *
-   * @throws what the layer throws
+   * @throws the error of the layer
    */
   async find(address: Address, page: Page | null): Promise<readonly PresentMember[]> {
     const watch = this.#watches.get(address.key)
@@ -295,13 +295,13 @@ export class Presence {
     const others = this.#malformed === 1 ? '' : `, and ${this.#malformed - 1} others since the last report`
     this.#malformed = 0
     const error = new TypeError(`a message from the layer is malformed${others}`)
-    this.#parts.report(error, `hearing who is here: ${of}`)
+    this.#parts.report(error, `receiving presence: ${of}`)
   }
 
   #tell(topic: string, message: PresenceMessage): void {
     if (this.#closed) return
     this.#send(topic, message).catch((error: unknown) =>
-      this.#parts.report(error, 'telling other nodes who is here'),
+      this.#parts.report(error, 'sending presence to other nodes'),
     )
   }
 

@@ -15,7 +15,7 @@ const most = 16
 
 /**
  * Remembers which times the wall clock has shown before it was set. After a clock was set back it shows the
- * same times again. So a date among them does not prove on which side of a later event it lies; {@link
+ * same times again. So such a date does not prove whether it is before or after a later event. {@link
  * doubtfulAfter} tells which dates these are.
  */
 export class ClockSteps {

@@ -20,7 +20,7 @@ const otherBytes = 256
 
 /**
  * About how many bytes of the heap a value holds, for JSON values and bytes. A message of 6 KB may take 120
- * KB in the heap, and a message of 60 KB of which the schema has removed most, 100 bytes.
+ * KB in the heap. A message of 60 KB may take 100 bytes after the schema has removed most of it.
  */
 export function heapBytes(value: unknown, depth = 0): number {
   if (typeof value === 'string') return headBytes + 2 * value.length

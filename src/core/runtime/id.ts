@@ -2,7 +2,7 @@ import { toBase64url } from '../../wire/to-base64url.ts'
 
 const idBytes = 16
 /**
- * A call for random bytes costs ten times as much as the rest of an id, so the bytes of 256 ids are fetched
+ * A call for random bytes costs ten times as much as the rest of an id. So the bytes of 256 ids are fetched
  * at once.
  */
 let pool = new Uint8Array(256 * idBytes)

@@ -25,8 +25,8 @@ export interface LedgerParts<S extends Spent> {
 /**
  * What has been used up, for each key, such as an identity or a network. An entry that was not used for
  * `freshMs` is forgotten without looking at the others: there are two generations, and the older one is
- * dropped as a whole. Beyond 100,000 keys the fullest of the eight oldest is forgotten, so that a flood of
- * new keys does not push out entries that are used up.
+ * dropped as a whole. Beyond 100,000 keys, of the eight oldest entries the one with the most left is
+ * forgotten. So a flood of new keys does not push out entries that are used up.
  */
 export class Ledger<S extends Spent> {
   readonly #parts: LedgerParts<S>

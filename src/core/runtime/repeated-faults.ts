@@ -3,8 +3,9 @@ import type { TimerQueue } from './timer-queue.ts'
 /** A cause that continues is reported this often. */
 const everyMs = 60_000
 /**
- * So many causes are told apart: errors whose texts all differ must not fill a log, nor memory. Beyond them the errors of a
- * place are one cause, so that what strangers can cause in one place hides no fault of another; beyond so many more all are one.
+ * How many causes are reported apart: errors with different texts must fill neither a log nor memory. Beyond
+ * it all errors of one place are one cause, so that errors of strangers in one place do not hide a fault of
+ * another place. Beyond twice the number all errors are one cause.
  */
 const mostCauses = 32
 const mostWithPlaces = 64
@@ -18,7 +19,7 @@ interface Repeated {
 /** What errors are counted under. */
 interface Cause {
   readonly name: string
-  /** What a report with a count says was being done. */
+  /** The work that a report with a count names. */
   readonly told: string
 }
 

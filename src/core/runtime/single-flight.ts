@@ -1,6 +1,6 @@
 /**
- * Calls under way. A caller that asks for the same thing while a call is under way gets its result, so that
- * fifty tabs of one user cost one call. An object and a text together say what is the same.
+ * Calls under way. A caller that asks for the same thing while a call is under way gets the result of that
+ * call. So fifty tabs of one user cost one call. The key is an object and a text.
  */
 export class SingleFlight<T> {
   readonly #underWay = new WeakMap<object, Map<string, Promise<T>>>()

@@ -8,7 +8,7 @@ import { heaped, pop, push } from './heap.ts'
 class QueuedTimer implements Timer {
   /** When it is due, on the monotonic clock. */
   due: number
-  /** The wall time that it stands for; `null` for a span of time. */
+  /** The wall time at which it is due; `null` for a span of time. */
   readonly at: number | null
   /** When it is due at the latest: as it was set. */
   readonly latest: number
@@ -62,8 +62,8 @@ export class TimerQueue {
   #timer: Timer | null = null
   #armed = Number.POSITIVE_INFINITY
   /**
-   * The least by which the wall clock was ahead of the monotonic one when a timer was set that may still be
-   * due too late.
+   * For timers that may still be due too late: the least lead of the wall clock over the monotonic clock when
+   * one of them was set.
    */
   #ahead = Number.POSITIVE_INFINITY
   /** The same at the last move of the timers: some may be due too soon since. */
@@ -124,10 +124,10 @@ export class TimerQueue {
     if (this.#armed <= due) return
     this.#timer?.cancel()
     this.#armed = due
-    this.#timer = this.#clock.after(Math.max(0, Math.ceil(due - this.#clock.monotonic())), () => this.#ring())
+    this.#timer = this.#clock.after(Math.max(0, Math.ceil(due - this.#clock.monotonic())), () => this.#fire())
   }
 
-  #ring(): void {
+  #fire(): void {
     this.#timer = null
     this.#armed = Number.POSITIVE_INFINITY
     this.#compareClocks()
@@ -150,10 +150,7 @@ export class TimerQueue {
     }
   }
 
-  /**
-   * Moves each timer to where the wall clock says that it is due, but not beyond the time for which it was
-   * set.
-   */
+  /** Moves each timer to its time on the wall clock, but not beyond the span for which it was set. */
   #compareClocks(): void {
     const ahead = this.#clock.now() - this.#clock.monotonic()
     if (ahead - this.#ahead < apartMs && this.#moved - ahead < apartMs) return

@@ -31,7 +31,7 @@ export class Bucket {
     return true
   }
 
-  /** Whether so many tokens, taken from a full bucket, are paid in the end: what is owed has a bound. */
+  /** Whether so many tokens, taken from a full bucket, are paid in the end: the debt has a bound. */
   canPay(tokens: number): boolean {
     return tokens <= this.#rate.burst + this.#owedMost
   }

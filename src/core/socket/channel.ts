@@ -152,7 +152,7 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
   assertAllowed(): void {
     if (this.#handler?.isParting === true) return
     if (this.#lost || (this.#over && this.#isBarred()))
-      throw new Denial(403, 'ended', 'access has ended: nothing more is done in its name')
+      throw new Denial(403, 'ended', 'access has ended: the server does nothing more for this socket')
   }
 
   tell(event: SocketEvent): void {
@@ -228,7 +228,7 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
     this.confirmed()
     if (absoluteMs !== null)
       this.#absolute = this.peer.context.timers.after(absoluteMs, () =>
-        this.expire('absolute', 4401, 'expired: this session has lasted long enough'),
+        this.expire('absolute', 4401, 'expired: this socket has reached its longest time'),
       )
     if (idleMs !== null) this.#watchIdle(idleMs)
   }
@@ -319,8 +319,8 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
   }
 
   /**
-   * Takes no more messages, lets the running handler finish, then closes with 1012 and says when to come
-   * back. Settles when the last handler has settled, also for a peer that has left.
+   * Takes no more messages, waits for the running handler, and closes with 1012 and a time to come back.
+   * Settles when the last handler has settled, also for a peer that has left.
    */
   async drain(retryAfterMs: number): Promise<void> {
     this.#draining = true
@@ -366,7 +366,7 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
     const { since } = this.peer
     const heardAt = Math.max(since, this.#dispatcher?.heardAt ?? since)
     const left = heardAt + idleMs - clock.monotonic()
-    if (left <= 0) return this.expire('idle', 4408, 'idle: nothing was heard from you for too long')
+    if (left <= 0) return this.expire('idle', 4408, 'idle: no message came from you for too long')
     this.#idle = timers.after(left, () => this.#watchIdle(idleMs))
   }
 
@@ -376,7 +376,7 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
    */
   #tooSlow(): void {
     this.peer.tellLimit('outboundMs')
-    this.end('slow', 4508, 'too-slow: you read more slowly than the endpoint speaks')
+    this.end('slow', 4508, 'too-slow: you read more slowly than the endpoint sends')
   }
 
   #turn(): void {

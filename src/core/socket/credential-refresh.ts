@@ -65,8 +65,8 @@ export class CredentialRefresh {
    * The identity of the new credential. Whether it was revoked meanwhile is checked later, after the last
    * wait.
    *
-   * @throws Denial 409 when there was no request; 401 when the credential is not accepted, belongs to another
-   * subject, or ends no later than the one in use; 503 when authentication cannot be reached
+   * @throws Denial 409 when there was no request; 401 when the credential is not accepted, has another
+   * subject, or ends no later than the one in use; 503 when authentication does not answer
    */
   async #identify({ nonce, scheme, token: value }: NewCredential): Promise<NewIdentity> {
     const { context, options, authorized, signal: gone } = this.#peer
@@ -125,5 +125,5 @@ function assertLater(before: Identity<unknown>, { expires }: Identity<unknown>):
 }
 
 function unasked(): never {
-  throw new TypeError('a socket was asked for a credential that cannot be asked')
+  throw new TypeError('a socket without a URL was asked for a credential')
 }

@@ -26,7 +26,7 @@ export class Dispatcher implements MessageDispatcher {
   /** The calls under way. Few sockets ever make one. */
   #calls: Map<string, Task> | null = null
   #handler: ChannelHandler | null = null
-  /** When the client was heard last, on the monotonic clock. */
+  /** When the last message of the client came, on the monotonic clock. */
   #heardAt = Number.NEGATIVE_INFINITY
   /** Whether the server drains: no more is taken. */
   #draining = false
@@ -271,7 +271,7 @@ function tooMuchWaiting(): Denial {
   return new Denial(
     429,
     'too-much-waiting',
-    'slow down: too much of yours waits already, and this message was dropped',
+    'slow down: too many of your messages wait already, and this message was dropped',
   )
 }
 

@@ -11,7 +11,7 @@ export interface HeartbeatTarget {
    * Counts up each time a slow reader takes something. A ping, and so its answer, may wait behind a megabyte.
    */
   readonly progress: number
-  /** Whether data waits for a reader that has not taken all that it was given last. */
+  /** Whether data waits for the reader, which has not read all data that was sent before. */
   readonly isBehind: boolean
   /** Called when nothing has arrived from the peer for too long. */
   lost(): void
@@ -37,9 +37,9 @@ export interface HeartbeatParts {
 const lastCheckMs = 50
 
 /**
- * Pings a peer every `pingMs`. The peer is lost when nothing has arrived within `pongMs` after a ping and the
- * peer has read nothing of its queue since the check before. The peer is stuck when it has read nothing of
- * its queue for `outboundMs`, even if it sends.
+ * Pings a peer every `pingMs`. The peer is lost when two things hold: nothing has arrived within `pongMs`
+ * after a ping, and the peer has read nothing of its queue since the check before. The peer is stuck when it
+ * has read nothing of its queue for `outboundMs`, even if it sends.
  */
 export class Heartbeat {
   #hasHeard = true

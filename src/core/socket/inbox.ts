@@ -47,7 +47,7 @@ export class Inbox {
     this.#parts = parts
   }
 
-  /** Whether this inbox has paused reading. A peer whose messages are not read must not be taken for lost. */
+  /** Whether this inbox has paused reading. Meanwhile the peer must not count as lost. */
   get paused(): boolean {
     return this.#paused
   }

@@ -17,7 +17,7 @@ import type { ResolvedOptions } from './resolved-options.ts'
 
 // The interfaces of `Peer` and `ServerChannel`, as the other files of this folder see them.
 
-/** What is known when a connection has been accepted. */
+/** The facts about an accepted connection. */
 export interface Registration {
   /** The id of the socket. */
   readonly id: string
@@ -76,7 +76,7 @@ export interface OpenPeer {
   add(channel: OpenChannel): void
   /** Forgets a channel for which no handler runs any more. */
   delete(channel: OpenChannel): void
-  /** Stops reading, until each who has paused it has resumed it. */
+  /** Stops reading until each caller that has paused it has resumed it. */
   pause(): void
   resume(): void
   /** Takes over a renewed identity. */
@@ -132,8 +132,8 @@ export interface OpenChannel {
   /** Takes over a renewed identity and grant, and moves the socket to their keys in the registry. */
   become(authorized: AuthorizedPeer): void
   /**
-   * Authentication and authorization have succeeded again: the timers of the identity and of the lease begin
-   * anew.
+   * Authentication and authorization have succeeded again: restarts the timers of the identity and of the
+   * lease.
    */
   confirmed(): void
   /**

@@ -29,12 +29,12 @@ export class Lease {
     this.#leaseMs = leaseMs
   }
 
-  /** Begins the lease anew: authentication and authorization have said yes. */
+  /** Restarts the lease: authentication and authorization have succeeded. */
   begin(): void {
     this.stop()
     this.#renewAfter(this.#leaseMs * (earliest + Math.random() * spread))
     this.#end = this.#channel.peer.context.timers.after(this.#leaseMs, () =>
-      this.#channel.end('denied', 4503, 'unavailable: whether you may stay could not be found out'),
+      this.#channel.end('denied', 4503, 'unavailable: the server could not find out whether you may stay'),
     )
   }
 

@@ -111,8 +111,8 @@ export class Memberships {
    * Moves to the groups of a peer that was authenticated and authorized again. Audiences that the peer has
    * lost are left, and the other members see the new presence, both at once, before anything is awaited.
    *
-   * @throws what the endpoint or the layer throws, or a TypeError when a result of the endpoint does not fit
-   * its contract
+   * @throws the error of the endpoint or of the layer, or a TypeError when a result of the endpoint does not
+   * fit its contract
    */
   async move(authorized: AuthorizedPeer): Promise<void> {
     const wanted = this.#audiences(authorized)

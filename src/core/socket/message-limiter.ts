@@ -17,13 +17,13 @@ export interface Verdict {
   readonly denial: Denial
   /** Whether the socket is closed. */
   readonly ends: boolean
-  /** Whether operators are told. Of the refused messages of one lapse they are told once. */
+  /** Whether operators are told. They are told once for all refused messages of one lapse. */
   readonly isNews: boolean
 }
 
-/** What a message that is over a limit earns. */
+/** The decision about a message that is over a rate. */
 export interface RateVerdict extends Verdict {
-  /** For how long nothing more is read: so long as its bytes take at the byte rate of the socket. */
+  /** For how long nothing more is read: the time of its bytes at the byte rate of the socket. */
   readonly restMs: number
 }
 
@@ -58,17 +58,17 @@ export interface MessageLimiterParts {
 }
 
 /**
- * What a guest may do, whatever other guests of its network have sent before: this many invalid messages, and
- * this time over a rate, do not end its socket.
+ * The least allowance of a guest, whatever other guests of its network have sent before. This many invalid
+ * messages, and this time over a rate, do not end its socket.
  */
 const guestMistakes = 2
 const guestGraceMs = 1_000
-/** The longest rest: refusals that are further apart would never last for a whole grace. */
+/** The longest rest. With longer rests between refusals, a lapse would never last for a whole grace. */
 const longestRestMs = 500
 
 /**
- * Limits the messages of a peer by its own rates, by those of its account, by the time spent on validation,
- * and by the number of invalid messages. All times are those of the monotonic clock.
+ * Limits the messages of a peer: by its own rates and those of its account, by the time of validation, and by
+ * the number of invalid messages. All times are those of the monotonic clock.
  */
 export class MessageLimiter {
   readonly #parts: MessageLimiterParts
@@ -199,8 +199,8 @@ class Guest {
   }
 
   /**
-   * Every share fills as fast as the budget of the network. So what is taken from a share costs this many
-   * times as much.
+   * Every share fills as fast as the budget of the network. So each message costs its share this many times
+   * as much.
    */
   divisor({ crowd }: Account, now: number): number {
     return 2 * crowd.of(this.#guests(), now)
@@ -265,7 +265,7 @@ function tooMuch(limit: MessageLimit): Denial {
       return new Denial(
         429,
         'too-costly',
-        'slow down: what you send takes long to check, and this message was dropped',
+        'slow down: your messages take long to check, and this message was dropped',
       )
     case 'byteRate':
     case 'identityByteRate':

@@ -42,10 +42,10 @@ const renewBeforeMs = 30_000
 const leastRenewMs = 1_000
 
 /**
- * One connection and the identity behind it. It reads and limits what arrives, leads each message to its
- * channel, keeps the identity current until it expires, and notices when the peer has gone. Of the handshake
- * it keeps {@link PeerInfo}, and the URL without credentials where the peer may be asked for a new
- * credential.
+ * One connection and the identity behind it. It reads and limits messages, and passes each one to its
+ * channel. It renews the identity until the identity expires, and notices when the peer has gone. It keeps
+ * {@link PeerInfo} of the handshake. It also keeps the URL without credentials where the peer may be asked
+ * for a new credential.
  */
 export class Peer implements OpenPeer, Receiver, HeartbeatTarget {
   readonly context: ServerContext
@@ -149,7 +149,7 @@ export class Peer implements OpenPeer, Receiver, HeartbeatTarget {
 
   armExpiry(): void {
     const end = this.#identity.expires?.getTime() ?? null
-    // the timer is set once for each end: set again after the wall clock has jumped back, it would ring later
+    // the timer is set once for each end: set again after the wall clock has jumped back, it would fire later
     if (end === this.#armedFor) return
     this.#armedFor = end
     this.#expiry?.cancel()
@@ -214,12 +214,12 @@ export class Peer implements OpenPeer, Receiver, HeartbeatTarget {
     else this.connection.ping()
   }
 
-  /** Whether nothing can be heard: more waits for handlers than is taken, or more bytes came than its rate allows. */
+  /** Whether reading is paused: too much waits for handlers, or more bytes came than the rate allows. */
   get paused(): boolean {
     return this.#pauses > 0
   }
 
-  /** Stops reading, until each who has paused it has resumed it. */
+  /** Stops reading until each caller that has paused it has resumed it. */
   pause(): void {
     if (++this.#pauses === 1) this.connection.pause()
   }
@@ -239,12 +239,12 @@ export class Peer implements OpenPeer, Receiver, HeartbeatTarget {
   /** Called when the peer has read nothing of its queue for too long. */
   stuck(): void {
     this.tellLimit('outboundMs')
-    this.#endAll('slow', 4508, 'too-slow: you read more slowly than the endpoint speaks')
+    this.#endAll('slow', 4508, 'too-slow: you read more slowly than the endpoint sends')
   }
 
   /** Called when nothing has arrived from the peer for too long. */
   lost(): void {
-    this.#endAll('lost', 4408, 'no sign of life')
+    this.#endAll('lost', 4408, 'nothing was received in time')
   }
 
   closed(code: number, _reason: string): void {
@@ -297,7 +297,10 @@ export class Peer implements OpenPeer, Receiver, HeartbeatTarget {
     this.charge()
   }
 
-  /** Reads nothing for a while: what was refused unread has been read off the wire all the same. */
+  /**
+   * Reads nothing for a while. A refused message was read from the network all the same, and that costs other
+   * users too.
+   */
   #restFor(ms: number): void {
     if (ms === 0 || this.#rest !== null) return
     this.pause()
@@ -359,7 +362,7 @@ export class Peer implements OpenPeer, Receiver, HeartbeatTarget {
   }
 
   /**
-   * Ends every channel because the identity has expired: its timer has rung, or a message arrived after its
+   * Ends every channel because the identity has expired: its timer has fired, or a message arrived after its
    * end.
    */
   #expire(): void {

@@ -80,9 +80,9 @@ const refuseKinds: OptionKinds<UncheckedOptions['refuse'] & {}> = {
 /**
  * Checks the options once, when the endpoint is defined, and resolves them.
  *
- * @throws TypeError when `auth` is missing, an option is unknown or of the wrong kind (an explicit
- * `undefined` is the wrong kind), a limit is out of range, the refusal code cannot be sent, or the contract
- * has a grant and there is no `authorize`
+ * @throws TypeError when `auth` is missing; when an option is unknown or of the wrong kind (an explicit
+ * `undefined` is the wrong kind); when a limit is out of range; when the refusal code cannot be sent; when
+ * the contract has a grant and there is no `authorize`
  */
 export function resolveOptions(contract: Contract, options: UncheckedOptions): ResolvedOptions {
   const where = `the endpoint at '${contract.path}'`
@@ -92,7 +92,7 @@ export function resolveOptions(contract: Contract, options: UncheckedOptions): R
     optionKinds,
   )
   if (authorize === undefined && contract.grant !== undefined)
-    throw new TypeError(`${where} needs an 'authorize': its contract says what clients are told of the grant`)
+    throw new TypeError(`${where} needs an 'authorize': its contract has a 'grant' that clients are told`)
   const limits = checkedOptions(`'limits' of ${where}`, nested.limits ?? {}, limitKinds)
   const refuse = nested.refuse && checkedOptions(`'refuse' of ${where}`, nested.refuse, refuseKinds)
   const { message, values, rate, byteRate, members } = limits

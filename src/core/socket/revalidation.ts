@@ -145,9 +145,9 @@ export class Revalidator {
   }
 
   /**
-   * The key under which sockets share a result. `null` for a socket that shares none, such as one of several
-   * tokens of a session, each with its own record of the user. The version of access commands is part of the
-   * key: a result from before a command may be older than the change behind it.
+   * The key under which sockets share a result. `null` for a socket that shares no result, such as one of
+   * several tokens of a session, where each token has its own record of the user. The version of access
+   * commands is part of the key: a result from before a command may be older than the change behind it.
    */
   #sameness(): string | null {
     const channel = this.#channel

@@ -9,7 +9,7 @@ export interface TaskRunner {
   run(task: Task): void | Promise<void>
 }
 
-/** What is known of a message or a call when it arrives. */
+/** The facts about a message or a call when it arrives. */
 export interface TaskParts {
   readonly kind: 'message' | 'call'
   readonly type: string | null
@@ -29,9 +29,8 @@ const heapShare = 4
 
 /**
  * A message or a call on its way to its handler. Of the payload it holds the validated value alone. It is a
- * class because closures that are made in one scope share one context in V8: while one of them waits, it
- * would hold the raw message, its parsed form and everything that the schema removed, which was 763 KB for a
- * message of 60 KB.
+ * class, because closures of one scope share one context in V8. A closure that waits would hold the raw
+ * message, its parsed form and the parts that the schema removed. That was 763 KB for a message of 60 KB.
  */
 export class Task implements InboxTask {
   readonly kind: 'message' | 'call'

@@ -229,7 +229,7 @@ export class NodeConnection implements Connection, SocketOwner, FrameListener {
   }
 
   #closeSlow(): void {
-    this.#sendClose(4508, 'too-slow: you read more slowly than the endpoint speaks', {
+    this.#sendClose(4508, 'too-slow: you read more slowly than the endpoint sends', {
       discard: true,
       withinMs: lastWordMs,
     })

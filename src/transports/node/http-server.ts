@@ -27,7 +27,7 @@ export function webSocketServer({ headerBytes, handshakeMs, idleConnectionMs }: 
   )
 }
 
-const mustUpgrade = new Denial(426, 'upgrade-required', 'this address speaks WebSocket')
+const mustUpgrade = new Denial(426, 'upgrade-required', 'this address accepts WebSocket alone')
 const tooLate = new Denial(408, 'timeout', 'the request took too long')
 
 /**

@@ -37,16 +37,17 @@ import { TurnWriter } from './turn-writer.ts'
 /** What can be wrong where several listeners answer the upgrades of one HTTP server. */
 const attachFaults = {
   overlap:
-    "two servers that are attached to one HTTP server accept the same path, and the one that was attached first has answered: let their 'accepts' not overlap",
+    "two servers that are attached to one HTTP server accept the same path, and the server that was attached first has answered: make sure that their 'accepts' do not overlap",
   answered:
-    "another 'upgrade' listener of the HTTP server has answered a socket that this server had begun to answer: give attach() 'accepts' that leaves it those paths",
+    "another 'upgrade' listener of the HTTP server has answered a socket that this server had begun to answer: give attach() an 'accepts' that refuses those paths",
 } as const
 
 /** How a server is attached to an HTTP server. */
 export interface AttachOptions {
   /**
-   * Whether a path is for this server; every path is when this is left out. Other upgrades are left to the other listeners of the
-   * HTTP server, and cut when they have no answer within twice the time of a handshake; without other listeners they are 404.
+   * Whether a path is for this server; by default every path is. Other upgrades are left to the other
+   * listeners of the HTTP server. They are cut when they have no answer within twice the time of a handshake.
+   * Without other listeners they are 404.
    */
   readonly accepts?: (path: string) => boolean
   /**
@@ -72,7 +73,7 @@ export interface NodeTransport extends Transport {
 const pipelined = new Denial(400, 'bad-request', 'an upgrade follows a request that is not answered yet')
 
 const turnedDown = new Denial(404, 'not-found', 'there is no such endpoint', {
-  detail: "'accepts' of attach() has turned the path down",
+  detail: "'accepts' of attach() has refused the path",
 })
 
 /**

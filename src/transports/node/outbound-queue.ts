@@ -5,8 +5,9 @@ import type { OwnedSocket } from './socket-owner.ts'
 import type { Flushable, TurnWriter } from './turn-writer.ts'
 
 /**
- * How much is handed to the kernel at once. The kernel reports nothing before it has taken all of that, and a
- * reader that takes a little at a time must not look like one that takes nothing.
+ * How much is handed to the kernel at once. The kernel reports nothing before it has taken all of these
+ * bytes. With fewer bytes, a reader that reads a little at a time does not look like a reader that reads
+ * nothing.
  */
 const sliceBytes = 65_536
 /**

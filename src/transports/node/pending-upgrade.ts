@@ -31,8 +31,8 @@ export class PendingUpgrade implements SocketOwner {
   #state: 'waiting' | 'late' | 'answered' | 'gone' = 'waiting'
 
   /**
-   * Calls `late` with the denial to answer when the time is over, `done` when it was answered or the peer has
-   * gone, and `answeredElsewhere` when another listener of the HTTP server has answered it.
+   * Calls `late` with the denial to answer when the time is over. Calls `done` when the upgrade was answered
+   * or the peer has gone. Calls `answeredElsewhere` when another listener of the HTTP server has answered it.
    */
   constructor(
     socket: OwnedSocket,

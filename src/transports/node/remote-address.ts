@@ -81,7 +81,7 @@ function sharedOf(direct: string, forwarded: string | null, isTrusted: boolean):
   if (isTrusted || forwarded === null || isIP(direct) === 0) return null
   const kind = near.check(direct, familyOf(direct)) ? 'private' : 'public'
   const caution = kind === 'public' ? ', and only then, because strangers send that header too' : ''
-  const detail = `a handshake from ${direct} has X-Forwarded-For, which is not believed, because 'proxies' does not list that address: everyone behind it has one address and one share of the limits. If it is a proxy of yours${caution}: sallyport({ proxies: ['${direct}'] })`
+  const detail = `a handshake from ${direct} has X-Forwarded-For, which is ignored, because 'proxies' does not list that address: everyone behind it has one address and one share of the limits. If it is a proxy of yours${caution}: sallyport({ proxies: ['${direct}'] })`
   return { kind, cause: 'unlisted-proxy', detail }
 }
 

@@ -32,10 +32,10 @@ const single: readonly string[] = [
 const maxHeaderLines = 100
 
 /**
- * Reads an upgrade request (RFC 6455 section 4.2.1). It reads the raw headers, because Node joins some that
- * stand twice and drops others.
+ * Reads an upgrade request (RFC 6455 section 4.2.1). It reads the raw headers, because Node joins some
+ * headers that appear twice and drops others.
  *
- * @throws Denial 400 when it is malformed or ambiguous, 426 when it asks for another version or protocol, 431
+ * @throws Denial 400 when it is malformed or ambiguous; 426 when it asks for another version or protocol; 431
  * when its headers are too large or too many
  */
 export function readUpgrade(
@@ -51,8 +51,8 @@ export function readUpgrade(
   if (one('transfer-encoding') !== null || (one('content-length') ?? '0') !== '0')
     bad('an upgrade request has no body')
   if (one('upgrade')?.toLowerCase() !== 'websocket' || !connectionUpgrades(headers))
-    mustUpgrade('this address speaks WebSocket')
-  if (one('sec-websocket-version') !== '13') mustUpgrade('only version 13 is spoken')
+    mustUpgrade('this address accepts WebSocket alone')
+  if (one('sec-websocket-version') !== '13') mustUpgrade('only version 13 is supported')
   return {
     ...target(request.url ?? ''),
     host: hostOf(one('host')),
@@ -105,7 +105,8 @@ function headersOf(raw: readonly string[], headerBytes: number): HeaderLines {
 }
 
 function assertSingle(headers: HeaderLines, names: readonly string[]): void {
-  for (const name of names) if ((headers.get(name)?.length ?? 0) > 1) bad(`the header '${name}' stands twice`)
+  for (const name of names)
+    if ((headers.get(name)?.length ?? 0) > 1) bad(`the header '${name}' appears twice`)
 }
 
 /**
@@ -116,7 +117,7 @@ function assertSingle(headers: HeaderLines, names: readonly string[]): void {
 function assertPlain(name: string, value: string): void {
   const strict = name.startsWith('sec-websocket-') || single.includes(name)
   const fits = strict ? /^[\t\x20-\x7e]*$/.test(value) : !/[\x00-\x08\x0a-\x1f\x7f]/.test(value)
-  if (!fits) bad('a header holds a character that has no place there')
+  if (!fits) bad('a header holds a character that is not allowed')
 }
 
 function connectionUpgrades(headers: HeaderLines): boolean {
@@ -126,9 +127,8 @@ function connectionUpgrades(headers: HeaderLines): boolean {
 }
 
 /**
- * The target in origin form (RFC 9112 section 3.2.1). A path that a URL parser would change (dot segments,
- * backslashes, characters outside RFC 3986) is refused, so that a reader of `url` and the router see the same
- * path.
+ * The target in origin form (RFC 9112 section 3.2.1). A path that a URL parser would change is refused (dot
+ * segments, backslashes, characters outside RFC 3986). So a reader of `url` and the router see the same path.
  */
 function target(url: string): { readonly path: string; readonly query: string } {
   const mark = url.indexOf('?')

@@ -59,7 +59,7 @@ class UpgradeRouter {
     const open = this.#listeners.filter(({ isClosed }) => !isClosed)
     if (open.length > 0 && [...open, listener].some(({ acceptsEveryPath }) => acceptsEveryPath)) {
       throw new TypeError(
-        "another server is attached to this HTTP server, and one of the two takes every path: give each 'accepts', or serve both from one with router()",
+        "another server is attached to this HTTP server, and one of the two takes every path: give each server 'accepts', or serve both from one server with router()",
       )
     }
     this.#listeners = [...open, listener]

@@ -126,7 +126,7 @@ describe('a logout', () => {
     const one = make({ provider: named })
     expect(await send(await token({ sid: undefined }), one)).toBe(200)
     expect(revoked).toEqual([{ user: `${issuer.issuer} 7`, reason }])
-    expect(await send(await token({ sid: undefined, sub: 'nobody' }), one)).toBe(200)
+    expect(await send(await token({ sid: undefined, sub: 'unknown' }), one)).toBe(200)
     expect(revoked).toHaveLength(1)
   })
 

@@ -297,7 +297,7 @@ test('a message that was lost shows at the next one, and what was lost is read a
   const first = here.server.revoke({ user: ada.id, reason: 'banned' })
   await settled()
   expect(there.server.connections).toBe(1)
-  await here.server.revoke({ user: 'somebody else', reason: 'banned' })
+  await here.server.revoke({ user: 'another user', reason: 'banned' })
   expect((await alice.closed).code).toBe(4403)
   expect(await first).toMatchObject({ closed: 1, nodes: ['here', 'there'], silent: [] })
 })

@@ -95,7 +95,7 @@ describe('an answer of another node', () => {
     expect(answerIn(packed(answer))).toEqual(answer)
   })
 
-  test('has dropped nothing when it does not say so', () => {
+  test('has dropped nothing when it has no number', () => {
     expect(answerIn(changed(answer, { dropped: undefined }))).toEqual({ ...answer, dropped: 0 })
   })
 

@@ -45,7 +45,7 @@ test.each([
   expect(asked).toEqual(['open'])
 })
 
-test('a change of rights is remembered for those on their way in, however long that takes', async () => {
+test('a change of rights is remembered for handshakes under way, however long they take', async () => {
   const clock = testClock()
   const server = testServer({ clock, limits: { handshakeMs: 600_000 } })
   const { slow, asked, answer } = waitingRoom()
@@ -82,7 +82,7 @@ test('a server that was closed while it read what was revoked does not read on',
   expect([reads, faults]).toEqual([8, []])
 })
 
-test('a server that was closed while it subscribed reports no fault, and does not subscribe again', async () => {
+test('a server closed while it subscribes reports no fault, and does not subscribe again', async () => {
   const clock = testClock()
   const { promise: waiting, reject: fail } = Promise.withResolvers<never>()
   let subscriptions = 0

@@ -84,7 +84,7 @@ test('a key that was sent in the place of a scheme is not told to operators', as
 })
 
 test('a stale cookie is no session: the next authenticator is asked, and a guest stays a guest', async () => {
-  const headers = { ...page, cookie: 'who=Nobody' }
+  const headers = { ...page, cookie: 'who=Stranger' }
   const visitor = await visit(who(optional(anyOf(byToken, byCookie))), {}, { headers })
   expect(await visitor.next()).toMatch(/^guest:/)
 })

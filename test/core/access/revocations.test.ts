@@ -285,7 +285,7 @@ test.each([
 })
 
 test.each([
-  ['one without an age, whose store was asked before, is', { renew }, false, true],
+  ['one without an age, whose store answered before, is', { renew }, false, true],
   ['one with a later date is', { issuedAt: after, renew }, false, true],
   ['one without an age is, when the command was read in a log', { renew }, true, true],
   [

@@ -77,7 +77,7 @@ test('the cap is that of each identity: other users, other tenants and guests ha
   expect(server.connections).toBe(13)
 })
 
-test('where newcomers are refused they are told in both faces when to come back', async () => {
+test('where new connections are refused, both forms of the refusal say when to come back', async () => {
   const server = capped({ whenFull: 'refuse' })
   await visit(application, {}, { user: ada, server })
   await visit(application, {}, { user: ada, server })
@@ -106,7 +106,7 @@ test.each(['evict', 'refuse'] as const)(
   },
 )
 
-test('a newcomer that authorize refuses evicts no socket', async () => {
+test('a connection that authorize refuses evicts no socket', async () => {
   const server = testServer({ limits: { connectionsPerIdentity: 1 } })
   const closed = consumer(lobby, { auth: byName, authorize: () => null }, () => ({}))
   const first = await visit(application, {}, { user: ada, server })

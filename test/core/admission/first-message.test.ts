@@ -70,7 +70,7 @@ async function arrived(url: string, protocols: string[] = []) {
 
 const auth = (token: string): string => JSON.stringify({ type: 'auth', token })
 
-test('a first message says who it is, and what follows it is heard in order', async () => {
+test('a first message authenticates, and the messages after it are handled in order', async () => {
   const { url } = await serving()
   const ws = await arrived(url)
   ws.send(auth('good'))

@@ -57,7 +57,7 @@ test('a page on another port is told once, with the line that would allow it', a
   const { said, requestUpgrade } = await serving()
   for (let times = 0; times < 3; times++) await requestUpgrade('/ws/lines', { Origin: page })
   expect(said).toEqual([
-    "sallyport: refused with 403 origin-not-allowed: a page of http://localhost:5173 may not open /ws/lines, because it has not this server's own host and port. To allow it: sallyport({ origins: ['http://localhost:5173'] }) (list this server's own origin too, where it has pages)",
+    "sallyport: refused with 403 origin-not-allowed: a page of http://localhost:5173 may not open /ws/lines, because its host and port are not those of this server. To allow it: sallyport({ origins: ['http://localhost:5173'] }) (list this server's own origin too, where it has pages)",
   ])
 })
 
@@ -89,8 +89,8 @@ test.each<[string, ServerOptions, [string, Record<string, string | null>?, strin
   ['a token in the query', {}, ['/ws/lines?token=s3cret'], "carriers: { query: { bearer: 'token' } }"],
   ['a ticket in the query', {}, ['/ws/lines?ticket=s3cret'], "carriers: { query: { ticket: 'ticket' } }"],
   ['no key', {}, ['/ws/lines', { 'Sec-WebSocket-Key': null }], 'Sec-WebSocket-Key is missing or malformed'],
-  ['another version', {}, ['/ws/lines', { 'Sec-WebSocket-Version': '8' }], 'only version 13 is spoken'],
-  ['a header twice', {}, ['/ws/lines', {}, ['Host: a']], "the header 'host' stands twice"],
+  ['another version', {}, ['/ws/lines', { 'Sec-WebSocket-Version': '8' }], 'only version 13 is supported'],
+  ['a header twice', {}, ['/ws/lines', {}, ['Host: a']], "the header 'host' appears twice"],
   [
     'large headers',
     { limits: { headerBytes: 300 } },
@@ -123,9 +123,7 @@ test('a path that attach turned down says so', async () => {
   // a server that listens on TCP has an address of this kind
   await answerTo((httpServer.address() as AddressInfo).port, upgradeHead('/ws/other'))
   httpServer.close().closeAllConnections()
-  expect(said).toEqual([
-    expect.stringContaining("at /ws/other ('accepts' of attach() has turned the path down)"),
-  ])
+  expect(said).toEqual([expect.stringContaining("at /ws/other ('accepts' of attach() has refused the path)")])
 })
 
 test('an answer of an endpoint is no mistake of the configuration, and nothing is said of it', async () => {
@@ -141,7 +139,7 @@ test('a scanner fills neither console nor memory: eight causes of a code are tol
   for (let count = 0; count < 20; count++) await requestUpgrade(`/scan/${count}`)
   await requestUpgrade('/ws/lines', { Origin: page })
   expect(said).toHaveLength(9)
-  expect(said[7]).toContain('No other cause of this is told any more.')
+  expect(said[7]).toContain('Further causes of this are not printed.')
   expect(said[8]).toContain(page)
 })
 

@@ -98,14 +98,14 @@ const stories: Record<Told, () => Promise<[told: SallyportEvent[], expected: obj
   async denied() {
     const { visitWithKey, of } = serverWithEvents()
     await visitWithKey('nonsense').catch(() => {})
-    const { subject: _, session: __, token: ___, ...nobody } = place
+    const { subject: _, session: __, token: ___, ...withoutUser } = place
     const told = {
       status: 401,
       code: 'unknown-key',
       message: 'this key opens nothing',
       detail: 'no such row',
     }
-    return [of('denied'), { type: 'denied', ...told, ...nobody }]
+    return [of('denied'), { type: 'denied', ...told, ...withoutUser }]
   },
   async left() {
     const { clock, visitWithKey, of } = serverWithEvents()

@@ -94,8 +94,8 @@ test.each([
   'failedHandshakes',
 ] as const)('%s may be switched off, and is checked like the rate', (name) => {
   expect(limitsWith({ [name]: null })[name]).toBeNull()
-  for (const none of [5, undefined])
-    expect(() => limitsWith({ [name]: none })).toThrow(
+  for (const value of [5, undefined])
+    expect(() => limitsWith({ [name]: value })).toThrow(
       "the option '" + name + "' is null or { most, eachMs, burst }",
     )
 })

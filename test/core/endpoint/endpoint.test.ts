@@ -15,7 +15,7 @@ test('what one says, the room hears, and no other room', async () => {
   await elsewhere.nothing()
 })
 
-test('a stranger is refused before the socket opens, with both faces', async () => {
+test('a stranger is refused before the socket opens, in both forms', async () => {
   await expect(visit(room, { room: 'lobby' }, { user: mallory })).rejects.toMatchObject({
     status: 403,
     closeCode: 4403,
@@ -29,7 +29,7 @@ test('no credential is 401, and a bad one keeps the word of its authenticator', 
     status: 401,
     code: 'unauthenticated',
   })
-  await expect(visit(room, { room: 'a' }, { headers: { 'x-test-user': 'Nobody' } })).rejects.toMatchObject({
+  await expect(visit(room, { room: 'a' }, { headers: { 'x-test-user': 'Stranger' } })).rejects.toMatchObject({
     code: 'unknown-user',
   })
 })

@@ -12,7 +12,7 @@ const news = contract('/ws/news', {
 const reader = consumer(news, { auth: anyone }, () => ({}))
 const guest = { headers: {} }
 
-test('what is not kept does not overtake what is', async () => {
+test('a message that is not kept does not overtake a kept one', async () => {
   const server = testServer()
   const alice = await visit(reader, {}, { ...guest, server })
   const group = server.group(news)
@@ -45,7 +45,7 @@ test('a send that fails holds up nothing that follows it', async () => {
   expect(await alice.next()).toMatchObject({ n: 2 })
 })
 
-test('what is not kept waits for all that is, also when the layer answers the last one first', async () => {
+test('a message that is not kept waits for all kept ones, also when answers swap', async () => {
   const { promise: first, resolve: place } = Promise.withResolvers<void>()
   let count = 0
   const server = testServer({

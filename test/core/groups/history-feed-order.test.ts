@@ -133,7 +133,7 @@ test.each([
   },
 )
 
-test('more than 64 messages that wait are read from the log; those that are not kept are lost, and told', async () => {
+test('beyond 64 waiting messages the log is read; messages that are not kept are lost, and told', async () => {
   const offsets = Array.from({ length: 70 }, (_, index) => index + 2)
   const kept = feed()
   await kept.begins(at(0))

@@ -85,7 +85,7 @@ test('a request to another node, and one to all nodes while no user is here, get
   expect(answered).toHaveLength(2)
 })
 
-test('the first answer of a node changes no entry here that is later, and no user who has just left', async () => {
+test('the first answer of a node changes no later entry, and no user who has just left', async () => {
   const { presence, enter, joined } = group()
   presence.begin()
   enter('ada')

@@ -122,7 +122,7 @@ test('changes that come while an answer is under way are in order behind it', as
   expect(usersOf(zoe.members).toSorted()).toEqual(['ada', 'bob', 'cy', 'zoe'])
 })
 
-test('a restarted process with the name of a dead one shows no member of the dead one', async () => {
+test('a restarted process with the name of an ended one shows no member of that one', async () => {
   const { layer, clock, sent, losing, here, there } = lossy()
   const zoe = await visitAs(there, 'zoe')
   await visitAs(here, 'ada')

@@ -122,7 +122,7 @@ test('a request without an answer is sent again at the next sign or sweep, once 
   expect(asked).toHaveLength(3)
 })
 
-test('a node with changes has a second to answer the request to all nodes before it is asked alone', async () => {
+test('a node with changes has a second to answer all nodes before it is asked alone', async () => {
   const early = peers()
   early.signs(5)
   expect(early.asked).toEqual([])
@@ -136,8 +136,15 @@ test('parts of two answers are not put together', async () => {
   const { nodes, users, joins, signs, asked, clock } = peers()
   const part = (re: string, index: number, user: string): void =>
     nodes.snapshot({
-      ...{ kind: 's', node: 'b', life, n: 1, group: 'g', re },
-      ...{ part: index, parts: 2, members: [shown(user)] },
+      kind: 's',
+      node: 'b',
+      life,
+      n: 1,
+      group: 'g',
+      re,
+      part: index,
+      parts: 2,
+      members: [shown(user)],
     })
   joins(1, 'ada')
   part('first', 0, 'old')

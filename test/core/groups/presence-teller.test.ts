@@ -54,7 +54,7 @@ test('a list beyond its bounds becomes a number with the change that exceeds the
   }
 })
 
-test('the number is sent when it has changed, and the list returns only to a group that is small enough', async () => {
+test('a changed number is sent, and the list returns only to a group that is small enough', async () => {
   const { clock, sent, enter, leave, counts } = tellerWithTwoClients()
   for (const user of ['ada', 'bob', 'cy', 'dan', 'eve']) enter(user)
   expect(counts()).toHaveLength(1)

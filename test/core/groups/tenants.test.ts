@@ -116,7 +116,7 @@ test('a word about one user of a session takes the place of no word about all of
   const server = makeServer('one')
   await server.revoke({ session: 's1', reason: 'signed out' })
   await clock.advance(1)
-  await server.revoke({ session: 's1', user: 'somebody else', reason: 'signed out' })
+  await server.revoke({ session: 's1', user: 'another user', reason: 'signed out' })
   await expect(visitAsUserOf(server, 'red/s1')).rejects.toMatchObject({ status: 401, code: 'revoked' })
 })
 
@@ -172,5 +172,5 @@ test.each([
   const open = consumer(desk, { auth: anyone }, () => ({}))
   await expect(visit(open, {}, { user: null, server })).rejects.toMatchObject({ status: 503 })
   expect(server.connections).toBe(0)
-  expect(JSON.stringify(reports.map(String))).toContain("what 'tenant' answers is a string")
+  expect(JSON.stringify(reports.map(String))).toContain("the answer of 'tenant' is a string")
 })

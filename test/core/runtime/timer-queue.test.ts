@@ -6,7 +6,7 @@ import { TimerQueue } from '../../../src/core/runtime/timer-queue.ts'
 import type { Clock } from '../../../src/wire/clock.ts'
 import { testClock } from '../../../src/testing.ts'
 
-test('alarms ring in order of their times, however they were set, and those called off do not', async () => {
+test('timers fire in order of their times, however they were set, and cancelled ones do not', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.tuple(fc.nat(100_000), fc.boolean()), { maxLength: 500, size: 'max' }),
@@ -173,7 +173,7 @@ test('what an alarm holds is let go of when it is called off', async () => {
   const held: WeakRef<object>[] = []
   const queue = new TimerQueue(testClock())
   const set = (): void => {
-    const socket = { of: 'somebody who has left' }
+    const socket = { of: 'a user who has left' }
     held.push(new WeakRef(socket))
     queue.after(86_400_000, () => void socket.of).cancel()
   }
@@ -202,7 +202,7 @@ test('an alarm that throws does not keep the others from ringing', async () => {
   const queue = new TimerQueue(clock)
   const rung: string[] = []
   queue.after(10, () => {
-    throw new Error('a fault of whoever set it')
+    throw new Error('a fault of the code that set it')
   })
   queue.after(10, () => rung.push('the next one'))
   await expect(clock.advance(10)).rejects.toThrow('a fault')

@@ -429,7 +429,7 @@ test('a refresh and a recheck of one question take turns, so that the new creden
 test('an answer to a socket that has ended meanwhile is neither told of nor reported', async () => {
   const { clock, tokens, visitWithTokens, state, waiting, events, faults } = serverWithExpiringTokens(aDay)
   tokens.set('old', { user: ada, minutes: 10 })
-  const alice = await visitWithTokens('old', 'nobody')
+  const alice = await visitWithTokens('old', 'unknown')
   state.slow = true
   await clock.advance(10 * 60_000)
   await alice.closed

@@ -67,7 +67,7 @@ test('without limits nothing is refused, and nothing is charged', () => {
   expect([free.message(1_000, 0), free.message(1_000, 0)]).toEqual([null, null])
 })
 
-test('a message of the largest size costs itself, also where the burst of the byte rate is smaller', () => {
+test('a message of the largest size costs its bytes, also above the burst of the byte rate', () => {
   const socket = limiter({ byteRate: { most: 100, eachMs: 1_000, burst: 100 } })
   expect([socket.message(1_000, 0), socket.message(10, 200)]).toEqual([null, null])
   expect(socket.message(100, 200)).toMatchObject({ denial: { reason: 'too-many-bytes' } })
@@ -101,7 +101,7 @@ test.each(['guestRate', 'guestByteRate'] as const)(
   },
 )
 
-test('an endpoint that has switched its byte rate off leaves the bytes of the identity to other sockets', () => {
+test('an endpoint without a byte rate leaves the bytes of the identity to other sockets', () => {
   const limits = { identityByteRate: { most: 100, eachMs: 600_000, burst: 1_000 } }
   const accounts = accountsOf(limits)
   const wide = limiter(limits, { own: { byteRate: null }, accounts })
@@ -115,9 +115,10 @@ test('a rate of the endpoint is kept where the identity has no rate', () => {
   expect(socket.message(1, 0)).toMatchObject({ denial: { reason: 'too-many-messages' } })
 })
 
-test('a message refused for validation time ends no socket, however long it was over its rate before', () => {
+test('a message refused for validation time ends no socket, also long after its grace', () => {
   const socket = limiter({
-    ...{ rate: { most: 1, eachMs: 12_000, burst: 1 }, rateGraceMs: 10_000 },
+    rate: { most: 1, eachMs: 12_000, burst: 1 },
+    rateGraceMs: 10_000,
     validation: { most: 1, eachMs: 600_000, burst: 1 },
   })
   for (let now = 0; now < 12_000; now += 500) expect(socket.message(1, now)?.ends ?? false).toBe(now > 10_000)

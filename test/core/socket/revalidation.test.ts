@@ -381,7 +381,7 @@ test.for([
   },
 )
 
-test('a handler may act while its socket is rechecked, and not after the recheck has ended its access', async () => {
+test('a handler may act during a recheck, and not after the recheck has ended its access', async () => {
   const { promise: answer, resolve } = Promise.withResolvers<boolean>()
   const server = testServer()
   const allowed: boolean[] = []

@@ -25,7 +25,7 @@ export const byName: Authenticator<User> = async ({ headers, credentials }) => {
   const name = headers.get('x-test-user') ?? credentials.cookie('who')
   if (name === null) return null
   const user = [ada, grace, mallory].find((one) => one.name === name)
-  return user === undefined ? deny(401, 'unknown-user', 'nobody of that name') : { user }
+  return user === undefined ? deny(401, 'unknown-user', 'no user has this name') : { user }
 }
 
 export const chat = contract('/ws/chat/:room', {

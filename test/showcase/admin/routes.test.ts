@@ -178,7 +178,7 @@ test('administration through the identity server is in the audit too, without th
   const running = await start()
   const [ada, bob] = [await demo(running, 'ada'), await signUp(running, 'bob')]
   const by = await idOf(ada, 'ada')
-  const newPassword = 'a password that nobody reads'
+  const newPassword = 'a password that is never read'
   const made = { name: 'Cat', email: 'cat@example.test', password: newPassword }
   const { user } = (await (await ada.post('/api/auth/admin/create-user', made)).json()) as {
     user: { id: string }
@@ -232,7 +232,7 @@ test('what does not fit is refused in words, and changes nothing', async () => {
   ] as const)
     expect((await ada.post(`${at}/${path}`, body)).status, path).toBe(400)
   expect((await ada.post(`${at}/rooms/nowhere`, { role: 'reader' })).status).toBe(404)
-  expect((await ada.post('/api/admin/people/nobody/ban', { reason: 'x' })).status).toBe(404)
+  expect((await ada.post('/api/admin/people/unknown/ban', { reason: 'x' })).status).toBe(404)
   expect((await people(ada, 'bob'))[0]).toMatchObject({ role: 'user', ban: null })
 })
 
@@ -250,7 +250,7 @@ async function people(admin: Browser, q = ''): Promise<readonly Person[]> {
 
 async function idOf(admin: Browser, username: string): Promise<string> {
   const [person] = await people(admin, username)
-  if (person === undefined) throw new Error(`nobody is called ${username}`)
+  if (person === undefined) throw new Error(`no person is called ${username}`)
   return person.id
 }
 

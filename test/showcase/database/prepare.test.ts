@@ -12,7 +12,7 @@ onBothDatabases('starting', (fresh) => {
     const made = all.filter(({ app }) => app.demoUsers.length > 0)
     expect(made).toHaveLength(1)
     const [first] = made
-    if (first === undefined) throw new Error('nobody was made')
+    if (first === undefined) throw new Error('no person was made')
     const ada = first.app.demoUsers.find(({ username }) => username === 'ada')
     expect(first.app.demoUsers.map(({ username }) => username)).toContain('grace')
     // the same people, passwords and signing keys on every node

@@ -20,7 +20,7 @@ describe('the network that limits are kept by', () => {
 describe('the client behind proxies', () => {
   const find = clientAddress(['10.0.0.0/8', '::1'])
 
-  test('is the peer when the peer is no proxy of ours, whatever it claims', () => {
+  test('is the peer when the peer is no listed proxy, whatever it claims', () => {
     expect(find('203.0.113.5', '198.51.100.1')).toBe('203.0.113.5')
   })
   test('is what the last of our proxies saw', () => {

@@ -107,8 +107,8 @@ describe('a refusal of POST /token', () => {
     await admin.post('/api/auth/admin/ban-user', { userId: banned.id })
     const answers = await Promise.all([
       askToken(running, { username: 'grace', password: 'wrong password' }),
-      askToken(running, { username: 'nobody', password: 'wrong password' }),
-      askToken(running, { username: 'nobody@example.test', password: 'wrong password' }),
+      askToken(running, { username: 'unknown', password: 'wrong password' }),
+      askToken(running, { username: 'unknown@example.test', password: 'wrong password' }),
       askToken(running, { username: '!', password: 'wrong password' }),
       askToken(running, { username: '@', password: 'wrong password' }),
       askToken(running, { username: 'banned', password: banned.password }),
@@ -135,7 +135,7 @@ describe('a refusal of POST /token', () => {
       return Math.min(...times)
     }
     await took('warm.up')
-    const [wrong, unknown, impossible] = [await took('grace'), await took('nobody'), await took('!')]
+    const [wrong, unknown, impossible] = [await took('grace'), await took('unknown'), await took('!')]
     // a hash takes some 20 ms; without it an answer takes 2
     expect(unknown).toBeGreaterThan(wrong * 0.5)
     expect(impossible).toBeGreaterThan(wrong * 0.5)
@@ -175,7 +175,7 @@ describe('a refusal of POST /token', () => {
     }
     const ask = async (env: Record<string, string>) => {
       const headers = { host: 'localhost', 'content-type': 'application/x-www-form-urlencoded' }
-      const how = { method: 'POST', headers, body: 'username=nobody&password=x' }
+      const how = { method: 'POST', headers, body: 'username=unknown&password=x' }
       return (await rawRequest(await start({ ...production, ...env }), '/token', how)).status
     }
     expect(await ask({})).toBe(404)

@@ -32,7 +32,7 @@ describe('password hashes', () => {
     expect(all[4]).toMatchObject({ reason: { statusCode: 503 } })
   })
 
-  test('leave the line usable when one fails', async () => {
+  test('leave the queue usable when one fails', async () => {
     const passwords = argon2id({ atWork: 1, inLine: 2 })
     const broken = passwords.verify({ hash: 'no hash at all', password: 'x' })
     const sound = passwords.hash('y')

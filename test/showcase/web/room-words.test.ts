@@ -51,12 +51,12 @@ describe('the lock of the composer', () => {
     expect(lock(undefined)).not.toBeNull()
   })
 
-  test('a draft may go on while the line is away, but not once one is refused', () => {
+  test('a draft may go on without a connection, but not after a refusal', () => {
     expect(composerLock({ state: 'waiting', grant: undefined }, true)?.temporary).toBe(true)
     expect(composerLock({ state: 'denied', grant: undefined }, true)?.temporary).toBe(false)
   })
 
-  test('without a network nothing is sent into a dead line, and a reader stays a reader', () => {
+  test('without a network nothing is sent, and a reader stays a reader', () => {
     const lock = (canWrite: boolean) =>
       composerLock({ state: 'open', grant: { canWrite, role: 'reader' } }, false)
     expect(lock(true)).toMatchObject({ temporary: true, reason: expect.stringContaining('No network') })
@@ -84,7 +84,7 @@ describe('the people of a room', () => {
 
   test('a presence without a name is shown as a person', () => {
     const presence = { members: [{ user: 'x', info: null }], count: 1 }
-    expect(peopleOf([], presence)[0]?.name).toBe('somebody')
+    expect(peopleOf([], presence)[0]?.name).toBe('a member')
   })
 
   test('of a crowd those with a role are listed, and no member is shown as gone', () => {

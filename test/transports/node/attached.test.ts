@@ -48,7 +48,7 @@ test('a peer that resets an upgrade that no server accepts ends nothing', async 
   const number = await listening(httpServer)
   const alive = await openEchoCheck(number)
   for (let count = 0; count < 10; count++) {
-    const socket = await connectAndSend(number, upgradeHead('/ws/nobody'))
+    const socket = await connectAndSend(number, upgradeHead('/ws/unknown'))
     await alive()
     socket.resetAndDestroy()
   }
@@ -64,9 +64,9 @@ test('an upgrade without an answer is cut, and one that another listener answers
   const number = await listening(httpServer)
   const other = await connectAndSend(number, upgradeHead('/other'))
   await once(other, 'data')
-  const nobody = await connectAndSend(number, upgradeHead('/ws/nobody'))
-  nobody.resume()
-  await once(nobody, 'close')
+  const unknown = await connectAndSend(number, upgradeHead('/ws/unknown'))
+  unknown.resume()
+  await once(unknown, 'close')
   await new Promise((resolve) => setTimeout(resolve, 100))
   expect(other.destroyed).toBe(false)
   other.destroy()

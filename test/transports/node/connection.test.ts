@@ -237,7 +237,7 @@ test.each<[string, (socket: Socket) => void]>([
   await expect.poll(() => opened.handshakes[0]?.ended, soon).toEqual([{ code: 1006, reason: '' }])
   opened.handshakes[0]?.connection.terminate()
   opened.handshakes[0]?.connection.close(1000, '')
-  opened.handshakes[0]?.connection.send(new Packet('nobody'))
+  opened.handshakes[0]?.connection.send(new Packet('lost'))
   await turn()
   expect(opened.handshakes[0]?.ended).toHaveLength(1)
   expect(opened.faults).toEqual([])

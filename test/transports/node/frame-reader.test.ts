@@ -35,7 +35,7 @@ async function events(pieces: readonly Uint8Array[], limits: FrameReaderBounds =
 
 // the canary of ws's parser: its types leave it out, so what we rely on is pinned here
 
-test('ws still exports its parser, a Writable whose events are ours', () => {
+test('ws still exports its parser, a Writable with the events that are used here', () => {
   const receiver = new Receiver({
     isServer: true,
     maxPayload: 10,
@@ -144,7 +144,7 @@ test('a message above the bound is refused by its header, before its data has co
 
 test('binary data has a buffer of its own, that holds nothing else', async () => {
   const [event] = await events([
-    Buffer.concat([frame({ opcode: 2, payload: Buffer.from('mine') }), say('somebody else’s')]),
+    Buffer.concat([frame({ opcode: 2, payload: Buffer.from('mine') }), say('another’s')]),
   ])
   const payload = event?.[1]
   expect(payload).toBeInstanceOf(Uint8Array)

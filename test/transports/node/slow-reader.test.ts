@@ -17,7 +17,7 @@ async function stuck(
   const opened = await openServer({ limits: { outboundBytes }, ...options })
   const client = await rawClient(opened.number, '/')
   const [accepted] = opened.handshakes
-  if (accepted === undefined) throw new Error('nobody came')
+  if (accepted === undefined) throw new Error('no connection came')
   client.socket.pause()
   let sent = 0
   for (let still = 0; still < 20; still = accepted.connection.queued === 0 ? 0 : still + 1) {

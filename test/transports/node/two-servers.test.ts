@@ -96,7 +96,7 @@ test('two servers with paths of their own share an HTTP server', async () => {
   const number = await listening(http)
   expect(await firstOf(`ws://127.0.0.1:${number}/ws/lines`)).toBe('hello')
   expect(statusOf(await answerTo(number, upgradeHead('/ws/others')))).toBe(404)
-  expect(statusOf(await answerTo(number, upgradeHead('/ws/nobody')))).toBe(404)
+  expect(statusOf(await answerTo(number, upgradeHead('/ws/unknown')))).toBe(404)
   expect([lines.server.connections, others.server.connections]).toEqual([1, 0])
   expect([lines.faults, others.faults]).toEqual([[], []])
 })
@@ -110,7 +110,7 @@ test('of two servers that accept the same path the first answers alone, and says
   const url = `ws://127.0.0.1:${await listening(http)}/ws/lines`
   expect([await firstOf(url), await firstOf(url)]).toEqual(['hello', 'hello'])
   expect([first.server.connections, second.server.connections]).toEqual([2, 0])
-  expect(first.faults).toEqual([expect.stringContaining("let their 'accepts' not overlap")])
+  expect(first.faults).toEqual([expect.stringContaining("make sure that their 'accepts' do not overlap")])
 })
 
 test('a server that was closed makes way for another one', async () => {

@@ -28,7 +28,7 @@ export function PeopleView({ person, me, audit }: PeopleViewProps): ReactNode {
     <div className="admin-people" data-looking={person !== null}>
       <PeopleList found={found} current={person} onSearch={setText} />
       {person === null ? (
-        <main className="admin-main nobody" id="main">
+        <main className="admin-main empty" id="main">
           <title>People · Sallyport</title>
           <Title order={1} size="h3">
             People

@@ -36,5 +36,5 @@ export function peopleOf(members: readonly Member[], presence: Presence): readon
 
 function nameIn(info: unknown): string {
   const named = typeof info === 'object' && info !== null && 'name' in info
-  return named && typeof info.name === 'string' ? info.name : 'somebody'
+  return named && typeof info.name === 'string' ? info.name : 'a member'
 }

@@ -5,6 +5,6 @@ export function sendingFailure(error: unknown): string {
   if (error instanceof Denial) return error.message
   if (!(error instanceof SallyportError)) return 'something went wrong on this page.'
   if (error.code === 'ERR_TIMEOUT') return 'no answer came in time.'
-  if (error.code === 'ERR_CLOSED') return 'the line broke before an answer came.'
+  if (error.code === 'ERR_CLOSED') return 'the connection broke before an answer came.'
   return error.message
 }
