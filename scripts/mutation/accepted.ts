@@ -213,4 +213,45 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     'src/core/groups/history-feed.ts: HistoryFeed: #isBehind: without last !== null &&',
     'For the types: where nothing was delivered no epoch is the same.',
   ],
+  [
+    'src/core/access/credentials.ts: withoutBlanks: without start < end &&',
+    'For the types: beyond the end of a text there is no character.',
+  ],
+  [
+    'src/core/access/credentials.ts: withoutBlanks: without end > start &&',
+    'For the types: what is blank to its beginning was cut from the beginning.',
+  ],
+  [
+    'src/transports/node/http-server.ts: listening: without && address !== null',
+    'For the types: a server that listens has an address.',
+  ],
+  [
+    "src/transports/node/http-server.ts: listening: without typeof address === 'object' &&",
+    'For the types: a server that listens on TCP has no text for an address.',
+  ],
+  [
+    'src/transports/node/upgrade-router.ts: UpgradeRouter: #dispatch: without any !== undefined &&',
+    'For the types: a router without a listener is not called.',
+  ],
+  ['src/layers/memory-logs.ts: Log: range: without null', 'For the types: a text is no position of a log.'],
+  [
+    'src/layers/memory-logs.ts: Log: #offset: without && offset <= this.last',
+    'For speed: nothing follows a position that is still to come, and a range after it is not complete.',
+  ],
+  [
+    'src/layers/memory-logs.ts: Log: #offset: without && offset >= 0',
+    'For speed: everything follows a position before the first, and a range after it is not complete.',
+  ],
+  [
+    'src/layers/memory-logs.ts: Log: #after: without entry === undefined ||',
+    'For the types: kept entries have no gap.',
+  ],
+  [
+    'src/layers/memory-logs.ts: Log: isIdle: without this.isEmpty &&',
+    'For the types: a log whose ids are forgotten, and that was not used for so long, has no entry.',
+  ],
+  [
+    'src/layers/memory-logs.ts: Ids: rotate: without !isOld &&',
+    'For memory: ids are known for longer, at most for ten times as many messages.',
+  ],
 ])

@@ -148,6 +148,8 @@ export const guarded: readonly Guarded[] = [
   core('runtime/keyed-rate-limiter', 'core/runtime/keyed-rate-limiter', 'core/socket/identity-rate'),
   core(
     'access/account',
+    'core/socket/message-limiter',
+    'core/access/account',
     'core/socket/message-costs',
     'core/runtime/keyed-rate-limiter',
     'core/access/handler-backlog',

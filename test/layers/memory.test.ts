@@ -330,6 +330,32 @@ describe('histories in memory', () => {
     },
   )
 
+  test('know an id for a minute, also where messages are kept for a second', async () => {
+    const { clock, link } = await layerWithOneNode()
+    const brief = keep('1', { forMs: 1_000 })
+    await link.publish('t', () => bytes(1), brief)
+    await clock.advance(50_000)
+    expect((await link.publish('t', () => bytes(1), brief))?.again).toBe(true)
+  })
+
+  test('know the first of a few ids for minutes, while others follow it', async () => {
+    const { clock, link } = await layerWithOneNode()
+    for (let id = 1; id <= 4; id++) {
+      await link.publish('t', () => bytes(1), keep(`${id}`, { forMs: 600_000 }))
+      await clock.advance(61_000)
+    }
+    expect((await link.publish('t', () => bytes(1), keep('1', { forMs: 600_000 })))?.again).toBe(true)
+  })
+
+  test('have nothing after their end, and all of their messages after a position that is none', async () => {
+    const { link } = await layerWithOneNode()
+    const placed = await link.publish('t', () => bytes(1), keep('1'))
+    expect(await link.range('t', rules, 'head')).toMatchObject({ complete: true, entries: [] })
+    const between = { epoch: placed?.at.epoch ?? '', offset: 0.5 }
+    const range = await link.range('t', rules, between)
+    expect([range.complete, range.entries.length]).toEqual([false, 1])
+  })
+
   test('know an id for a minute and a hundred messages more, and not for ever', async () => {
     const { clock, link } = await layerWithOneNode()
     const few = { size: 10 }

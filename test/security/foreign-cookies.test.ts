@@ -76,6 +76,12 @@ test.each(foreign)('a cookie of another application does not keep a session out:
   expect(await answered(number, { ...page, Cookie: `sid=good; ${cookie}` })).toBe('101 good')
 })
 
+test('blanks and tabs around the name and value of a session cookie do not belong to it', async () => {
+  const { number } = await serving(member)
+  for (const cookie of ['\tsid\t=\tgood\t; a=1', 'a=1; \t sid \t= good'])
+    expect(await answered(number, { ...page, Cookie: cookie })).toBe('101 good')
+})
+
 test.each(foreign)('nor a bearer token: %j', async (cookie) => {
   const { number } = await serving(anyOf(bearer, member))
   expect(await answered(number, { Cookie: cookie, Authorization: 'Bearer token' })).toBe('101 robot')

@@ -54,6 +54,13 @@ test('what comes in one piece holds the process for 80 ms, where it was 400', ()
   }
 })
 
+test('a short validation leaves the pardon to the first long one', () => {
+  const time = new ValidationTime(rate, 0)
+  time.spend(1, 1)
+  time.spend(300, 1_301)
+  expect(time.left(1_301)).toBeCloseTo(0.25)
+})
+
 test('one long validation in ten seconds counts for its time, and the next for more', () => {
   const time = new ValidationTime(rate, 0)
   time.spend(300, 300)

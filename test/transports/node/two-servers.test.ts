@@ -171,6 +171,42 @@ test.each(attachments)('an upgrade of the hot reloading of Vite is left alone: %
   expect(await firstOf(`${base}/ws/lines`)).toBe('hello')
 })
 
+test.each([
+  ['reads its data', (socket: Duplex) => void socket.on('data', () => {})],
+  ['waits for data to read', (socket: Duplex) => void socket.on('readable', () => {})],
+  ['ends it without an answer', (socket: Duplex) => void socket.end()],
+  ['destroys it', (socket: Duplex) => void socket.destroy()],
+])('a socket whose listener %s is left to that listener', async (_, take) => {
+  for (const path of ['/ws/lines', '/elsewhere']) {
+    const http = httpServer()
+    const { server, events, faults } = echoing()
+    server.attach(http, { accepts: (asked) => asked === '/ws/lines' })
+    const taken = new Promise<void>((resolve) => {
+      http.on('upgrade', (_request, socket) => {
+        take(socket.on('error', () => {}))
+        resolve()
+      })
+    })
+    const head = upgradeHead(path, { 'x-test-user': 'Ada' })
+    const socket = await connectAndSend(await listening(http), head)
+    await taken
+    for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve))
+    expect([server.connections, events, faults]).toEqual([0, [], []])
+    socket.destroy()
+  }
+})
+
+test('an upgrade of a path that is not accepted waits for a listener that answers later', async () => {
+  const http = httpServer()
+  const { server, events } = echoing()
+  server.attach(http, { accepts: (path) => path === '/ws/lines' })
+  http.on('upgrade', (_request, socket) => {
+    setImmediate(() => socket.end('HTTP/1.1 418 Teapot\r\nConnection: close\r\n\r\n'))
+  })
+  expect(statusOf(await answerTo(await listening(http), upgradeHead('/elsewhere')))).toBe(418)
+  expect(events).toEqual([])
+})
+
 test('a listener that only looks on takes nothing', async () => {
   const http = httpServer()
   const seen: (string | undefined)[] = []
