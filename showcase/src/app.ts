@@ -14,9 +14,9 @@ import type { Config } from './config.ts'
 import { account } from './account/contract.ts'
 import { type Database, openDatabase } from './database/database.ts'
 import { directory } from './admin/directory.ts'
-import { doors } from './identity/socket-auth.ts'
+import { socketAuth } from './identity/socket-auth.ts'
 import { followMembership, rooms } from './chat/rooms.ts'
-import { type Front, listen } from './http/front.ts'
+import { type HttpListener, listen } from './http/http-listener.ts'
 import { http } from './routes.ts'
 import {
   budget,
@@ -39,10 +39,10 @@ import { sessions } from './account/sessions.ts'
 import type { DemoUser } from './database/seed.ts'
 import { socketLog, socketReporter } from './operations/socket-log.ts'
 import { prepare } from './database/prepare.ts'
-import { sweeping } from './operations/sweep.ts'
-import { ticketOffice } from './identity/ticket-route.ts'
+import { startSweeping } from './operations/sweep.ts'
+import { ticketRoute } from './identity/ticket-route.ts'
 import { passwordGrant } from './identity/password-grant.ts'
-import { who } from './identity/who.ts'
+import { requestAuthenticator } from './identity/request-authenticator.ts'
 
 /** What a test may put in place of the real thing. */
 export interface AppOptions {
@@ -79,81 +79,88 @@ export interface App {
  * @example const app = await createApp(readConfig({ PORT: '0', DATABASE_URL: 'sqlite::memory:' }))
  */
 export async function createApp(config: Config, options: AppOptions = {}): Promise<App> {
-  const fittings = {
+  const dependencies = {
     log: options.log ?? logger(config.logLevel),
     pages: options.pages ?? builtPages,
     passwords: argon2id(options.passwords),
   }
-  const front = await listen(config)
+  const listener = await listen(config)
   try {
     const database = await openDatabase(config.database)
-    return await assemble({ config, front, database, ...fittings }).catch(async (error: unknown) => {
+    return await assemble({ config, listener, database, ...dependencies }).catch(async (error: unknown) => {
       await database.close()
       throw error
     })
   } catch (error) {
-    await front.close(0)
+    await listener.close(0)
     throw error
   }
 }
 
-interface Fittings {
+interface AppDependencies {
   readonly config: Config
-  readonly front: Front
+  readonly listener: HttpListener
   readonly database: Database
   readonly log: Logger
   readonly pages: string
   readonly passwords: Passwords
 }
 
-async function assemble({ config, front, database, log, pages, passwords }: Fittings): Promise<App> {
-  const { server: httpServer, url } = front
+async function assemble({
+  config,
+  listener,
+  database,
+  log,
+  pages,
+  passwords,
+}: AppDependencies): Promise<App> {
+  const { server: httpServer, url } = listener
   const origins = allowedOrigins(config, url)
   const limiter = signInLimiter()
-  const counts = metrics({ waiting: () => passwords.waiting, sockets: () => server.connections })
-  const trail = auditTrail(database, { port: () => server, log })
-  const logged = socketLog(log, counts)
+  const appMetrics = metrics({ waiting: () => passwords.waiting, sockets: () => server.connections })
+  const trail = auditTrail(database, { server: () => server, log })
+  const logEvent = socketLog(log, appMetrics)
   const server = sallyport({
     origins,
     proxies: config.trustProxy,
     on: (event) => {
-      logged(event)
-      trail.writer.note(event)
+      logEvent(event)
+      trail.writer.record(event)
     },
     report: socketReporter(log),
     // the log has the event
     ...(config.production ? { warn: false } : {}),
   })
-  const ending = access(server)
+  const sessionAccess = access(server)
   const { identity, demoUsers } = await prepare(config, {
     database,
     passwords,
     log,
     baseUrl: url,
     origins,
-    server: ending,
+    server: sessionAccess,
   })
   const store = {
     people: people(database),
-    rooms: rooms(database, followMembership(ending)),
+    rooms: rooms(database, followMembership(sessionAccess)),
     messages: messages(database),
   }
   const sockets = openSockets((user) => void server.user(account, user).send('changed', {}))
-  const own = sessions(database, sockets, (error) => log.error({ err: error }, 'session not noted'))
+  const userSessions = sessions(database, sockets, (error) => log.error({ err: error }, 'session not noted'))
   const tokens = accessTokens(identity, url.origin)
-  const asked = who(identity, tokens, store.people)
-  const door = doors({
+  const authenticate = requestAuthenticator(identity, tokens, store.people)
+  const socketCredentials = socketAuth({
     identity,
     people: store.people,
     issuer: url.origin,
     store: server.store,
   })
-  const inside = { auth: door.auth, sockets }
+  const endpointParts = { auth: socketCredentials.auth, sockets }
   server.serve(
     router([
-      chatRooms({ ...store, ...inside, active: own.active }),
-      accountSocket(inside),
-      auditSocket(inside),
+      chatRooms({ ...store, ...endpointParts, markActive: userSessions.markActive }),
+      accountSocket(endpointParts),
+      auditSocket(endpointParts),
     ]),
   )
   server.attach(httpServer)
@@ -164,7 +171,7 @@ async function assemble({ config, front, database, log, pages, passwords }: Fitt
     baseUrl: url,
     origins,
     clientAddress: clientAddress(config.trustProxy),
-    metrics: counts,
+    metrics: appMetrics,
     metricsToken: config.metricsToken,
     readiness,
     identity,
@@ -173,41 +180,46 @@ async function assemble({ config, front, database, log, pages, passwords }: Fitt
     newRooms: budget(newRoomAllowance),
     passwordChanges: budget(passwordChangeAllowance),
     directory: directory(database),
-    sessions: own,
+    sessions: userSessions,
     sockets,
-    access: ending,
+    access: sessionAccess,
     auditLog: trail.log,
     auditWriter: trail.writer,
-    who: asked,
+    authenticate,
     token: config.passwordGrant
-      ? passwordGrant({ identity, tokens, passwords, limiter, metrics: counts })
+      ? passwordGrant({ identity, tokens, passwords, limiter, metrics: appMetrics })
       : undefined,
-    ticket: ticketOffice({ tickets: door.ticket, who: asked, origins, budget: budget(ticketAllowance) }),
+    ticket: ticketRoute({
+      tickets: socketCredentials.ticket,
+      authenticate,
+      origins,
+      budget: budget(ticketAllowance),
+    }),
     pages,
   })
-  front.open(getRequestListener(app.fetch, { overrideGlobalObjects: false }))
+  listener.open(getRequestListener(app.fetch, { overrideGlobalObjects: false }))
   const keep = { days: config.auditDays, rows: mostAuditRows }
-  const stopSweeping = sweeping({ database, auditLog: trail.log, keep }, log)
-  const close = stopping({ readiness, server, front, database, audit: trail.writer, stopSweeping })
-  return { server: httpServer, url, database, metrics: counts, audit: trail, demoUsers, close }
+  const stopSweeping = startSweeping({ database, auditLog: trail.log, keep }, log)
+  const close = closer({ readiness, server, listener, database, audit: trail.writer, stopSweeping })
+  return { server: httpServer, url, database, metrics: appMetrics, audit: trail, demoUsers, close }
 }
 
-interface Stoppable {
+interface Closable {
   readonly readiness: Readiness
   readonly server: Server
-  readonly front: Front
+  readonly listener: HttpListener
   readonly database: Database
   readonly audit: Pick<AuditWriter, 'close'>
   readonly stopSweeping: () => void
 }
 
 /** Stops in order, and once: not ready, sockets, requests, database. */
-function stopping({ readiness, server, front, database, audit, stopSweeping }: Stoppable): App['close'] {
+function closer({ readiness, server, listener, database, audit, stopSweeping }: Closable): App['close'] {
   const close = async (withinMs: number): Promise<void> => {
     readiness.draining = true
     stopSweeping()
     await server.close({ drain: withinMs })
-    await front.close(withinMs)
+    await listener.close(withinMs)
     await audit.close()
     await database.close()
   }

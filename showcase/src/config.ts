@@ -43,77 +43,81 @@ interface About {
   readonly initial: string
   readonly about: string
 }
-const notes = z.registry<About>()
+const documentation = z.registry<About>()
 
-const secretCure = 'make one with: openssl rand -base64 33'
+const secretHint = 'make one with: openssl rand -base64 33'
 
 /**
  * The environment variables, as they are documented; {@link readConfig} adds the rules that span several of
  * them.
  */
 export const environment = z.object({
-  NODE_ENV: noted(
+  NODE_ENV: documented(
     z.string().optional(),
     'development',
     'With `production`, `SECRET` and `BASE_URL` are required and nothing is seeded.',
   ),
-  HOST: noted(
+  HOST: documented(
     z.string().default('127.0.0.1'),
     '127.0.0.1',
     'The address to listen on. `0.0.0.0` or `::` opens the server to the network.',
   ),
-  PORT: noted(portSchema(), '8000', 'The port to listen on; `0` takes a free one.'),
-  BASE_URL: noted(
+  PORT: documented(
+    numberSchema({ initial: '8000', from: 0, to: 65_535 }),
+    '8000',
+    'The port to listen on; `0` takes a free one.',
+  ),
+  BASE_URL: documented(
     originSchema().optional(),
     'in development `http://localhost:<port>`',
     'The origin that browsers use, without a path. It is the issuer of tokens and the allowed origin, and must be https in production.',
   ),
-  SECRET: noted(
-    z.string().min(32, `must have at least 32 characters: ${secretCure}`).optional(),
+  SECRET: documented(
+    z.string().min(32, `must have at least 32 characters: ${secretHint}`).optional(),
     'in development made once and kept in the database',
     'Signs cookies and encrypts signing keys, 32 characters or more. All nodes of one system share it.',
   ),
-  DATABASE_URL: noted(
+  DATABASE_URL: documented(
     databaseSchema().optional(),
     '`sqlite:<DATA_DIR>/sallyport.db`',
     '`sqlite:<file>` or `postgres://user:password@host/database`.',
   ),
-  DATA_DIR: noted(
+  DATA_DIR: documented(
     z.string().default(fileURLToPath(new URL('../data', import.meta.url))),
     '`showcase/data`',
     'The directory of the SQLite file; made when it is not there.',
   ),
-  REDIS_URL: noted(
+  REDIS_URL: documented(
     unsupported('REDIS_URL'),
     'none',
     'Refused: carrying rooms over several processes is not supported yet in this version.',
   ),
-  NATS_URL: noted(
+  NATS_URL: documented(
     unsupported('NATS_URL'),
     'none',
     'Refused: carrying rooms over several processes is not supported yet in this version.',
   ),
-  TRUST_PROXY: noted(
+  TRUST_PROXY: documented(
     proxiesSchema(),
     'none',
     'Proxies whose `X-Forwarded-For` is believed: addresses or networks, separated by commas, such as `127.0.0.1,10.0.0.0/8`.',
   ),
-  LOG_LEVEL: noted(
+  LOG_LEVEL: documented(
     z.enum(logLevels, `must be one of ${logLevels.join(', ')}`).default('info'),
     'info',
     `How much is logged: ${logLevels.join(', ')}.`,
   ),
-  METRICS_TOKEN: noted(
+  METRICS_TOKEN: documented(
     z.string().min(16, 'must have at least 16 characters: make one with: openssl rand -hex 16').optional(),
     'none',
     'Lets `/metrics` and `/api/admin/audit` be read from elsewhere with `Authorization: Bearer <token>`; without it only from this machine, and by administrators.',
   ),
-  AUDIT_DAYS: noted(
-    daysSchema(),
+  AUDIT_DAYS: documented(
+    numberSchema({ initial: '30', from: 1, to: 3650, of: 'of days ' }),
     '30',
     'For how many days the audit is kept, 1 to 3650; the newest 200,000 events at most.',
   ),
-  PASSWORD_GRANT: noted(
+  PASSWORD_GRANT: documented(
     z.enum(Object.keys(switches) as SwitchWord[], 'must be on or off').optional(),
     'on in development, off in production',
     '`POST /token`, the OAuth2 password grant. RFC 9700 forbids it for new systems: it is there for those who come from FastAPI.',
@@ -123,29 +127,27 @@ export const environment = z.object({
 // the keys of a literal object whose numeric key reads as a string
 type SwitchWord = Extract<keyof typeof switches, string> | '1' | '0'
 
-function noted<S extends z.ZodType>(schema: S, initial: string, about: string): S {
-  notes.add(schema, { initial, about })
+function documented<S extends z.ZodType>(schema: S, initial: string, about: string): S {
+  documentation.add(schema, { initial, about })
   return schema
 }
 
-function portSchema(): z.ZodType<number> {
-  const message = 'must be a whole number from 0 to 65535'
+interface NumberRange {
+  readonly initial: string
+  readonly from: number
+  readonly to: number
+  /** What is counted. */
+  readonly of?: string
+}
+
+function numberSchema({ initial, from, to, of = '' }: NumberRange): z.ZodType<number> {
+  const message = `must be a whole number ${of}from ${from} to ${to}`
   return z
     .string()
     .regex(/^\d{1,5}$/, message)
-    .default('8000')
+    .default(initial)
     .transform(Number)
-    .refine((port) => port <= 65_535, message)
-}
-
-function daysSchema(): z.ZodType<number> {
-  const message = 'must be a whole number of days from 1 to 3650'
-  return z
-    .string()
-    .regex(/^\d{1,4}$/, message)
-    .default('30')
-    .transform(Number)
-    .refine((days) => days >= 1 && days <= 3650, message)
+    .refine((value) => value >= from && value <= to, message)
 }
 
 function originSchema(): z.ZodType<URL> {
@@ -206,10 +208,10 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   )
   const parsed = environment.safeParse(present)
   if (!parsed.success)
-    throw fault(parsed.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`))
+    throw configurationError(parsed.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`))
   const { data } = parsed
   const production = data.NODE_ENV === 'production'
-  if (production) demandForProduction(data)
+  if (production) assertProductionSettings(data)
   return {
     production,
     host: data.HOST,
@@ -226,9 +228,9 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   }
 }
 
-function demandForProduction({ SECRET, BASE_URL }: z.output<typeof environment>): void {
+function assertProductionSettings({ SECRET, BASE_URL }: z.output<typeof environment>): void {
   const missing: string[] = []
-  if (SECRET === undefined) missing.push(`SECRET is required in production: ${secretCure}`)
+  if (SECRET === undefined) missing.push(`SECRET is required in production: ${secretHint}`)
   if (BASE_URL === undefined)
     missing.push(
       'BASE_URL is required in production: the origin that browsers use, such as https://app.example',
@@ -236,10 +238,10 @@ function demandForProduction({ SECRET, BASE_URL }: z.output<typeof environment>)
   else if (BASE_URL.protocol !== 'https:' && !isLoopback(BASE_URL.hostname)) {
     missing.push('BASE_URL must be https in production: without it cookies and tokens travel in the open')
   }
-  if (missing.length > 0) throw fault(missing)
+  if (missing.length > 0) throw configurationError(missing)
 }
 
-function fault(lines: readonly string[]): ConfigurationError {
+function configurationError(lines: readonly string[]): ConfigurationError {
   return new ConfigurationError(
     `The configuration cannot be used:\n${lines.map((line) => `  ${line}`).join('\n')}`,
   )
@@ -253,7 +255,7 @@ export function isLoopback(hostname: string): boolean {
 /** The environment variables as a Markdown table, for docs/configuration.md. */
 export function configTable(): string {
   const rows = Object.entries(environment.shape).map(([name, schema]) => {
-    const { initial = '', about = '' } = notes.get(schema) ?? {}
+    const { initial = '', about = '' } = documentation.get(schema) ?? {}
     return `| \`${name}\` | ${initial} | ${about} |`
   })
   return ['| Variable | Default | What it does |', '| --- | --- | --- |', ...rows].join('\n')

@@ -11,7 +11,7 @@ import { type AuditRouteParts, auditRoutes } from './audit/routes.ts'
 import { type IdentityRouteParts, identityRoutes } from './identity/routes.ts'
 import { type OperationParts, operations } from './operations/routes.ts'
 import { requestLog } from './operations/request-log.ts'
-import { arrival, ourHostOnly } from './http/request.ts'
+import { requestContext, allowedHostsOnly } from './http/request.ts'
 import { pages } from './http/pages.ts'
 import { problem } from './http/problem.ts'
 import { type RoomRouteParts, roomRoutes } from './chat/routes.ts'
@@ -46,12 +46,12 @@ const mostBodyBytes = 64 * 1024
 export function http(parts: HttpParts): Hono<Env> {
   const app = new Hono<Env>()
   app.use(
-    arrival(parts.clientAddress),
+    requestContext(parts.clientAddress),
     requestLog(parts.log, parts.metrics),
     securityHeaders(parts.baseUrl.protocol === 'https:'),
   )
   app.route('/', operations(parts))
-  app.use(ourHostOnly(parts.origins), bodyBound(mostBodyBytes))
+  app.use(allowedHostsOnly(parts.origins), bodyBound(mostBodyBytes))
   app.route('/api/auth', identityRoutes(parts))
   app.route('/api/rooms', roomRoutes(parts))
   app.route('/api/account', accountRoutes(parts))
@@ -61,7 +61,7 @@ export function http(parts: HttpParts): Hono<Env> {
   if (token !== undefined) app.post('/token', (c) => token(c.req.raw, c.get('client')))
   app.post('/api/ticket', (c) => ticket(c.req.raw))
   app.all('/ws/*', () => upgradeRequired())
-  app.route('/', pages(parts.pages, { baseUrl: parts.baseUrl, who: parts.who }))
+  app.route('/', pages(parts.pages, { baseUrl: parts.baseUrl, authenticate: parts.authenticate }))
   app.notFound((c) => problem(new Denial(404, 'no-such-path', 'There is nothing here.'), c.get('ref')))
   app.onError((error, c) => {
     if (error instanceof Denial) return problem(error, c.get('ref'))

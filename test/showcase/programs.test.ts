@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { available } from '../support/require.ts'
-import { askToken, type Running, signUp, start } from './support/running.ts'
+import { requestToken, type Running, signUp, start } from './support/running.ts'
 
 const run = promisify(execFile)
 const hello = '{"type":"say","text":"hello"}'
@@ -17,7 +17,9 @@ async function printed(program: string, args: readonly string[], token: string):
 async function begin(): Promise<{ running: Running; base: string; token: string }> {
   const running = await start()
   const { username, password } = await signUp(running, 'ada2')
-  const answer = (await (await askToken(running, { username, password })).json()) as { access_token: string }
+  const answer = (await (await requestToken(running, { username, password })).json()) as {
+    access_token: string
+  }
   return { running, base: running.url.replace('http', 'ws'), token: answer.access_token }
 }
 

@@ -6,28 +6,28 @@ import { frame, goodbye, say } from '../transports/node/raw-client.ts'
 import { connectAndSend, upgradeHead } from '../transports/node/upgrade-head.ts'
 import { onBothDatabases } from './support/databases.ts'
 import {
-  askToken,
+  requestToken,
   browser,
   type Browser,
-  demo,
+  signInDemoUser,
   type Running,
   signUp,
-  type Someone,
+  type TestUser,
   start,
 } from './support/running.ts'
-import { stored } from './support/stored.ts'
+import { databaseBytes } from './support/database-bytes.ts'
 
 // A day of the running product, told by its credentials: each holds a text that stands nowhere else, is used well and badly in every
 // place that takes one, and is then looked for in the log, the metrics, the console, the answers, the frames and the database.
 afterEach(() => vi.restoreAllMocks())
 
-interface Day {
+interface Run {
   readonly running: Running
   readonly witness: Witness
   readonly secrets: Record<string, string>
 }
 
-async function begin(databaseUrl: string): Promise<Day> {
+async function startRun(databaseUrl: string): Promise<Run> {
   const witness = new Witness()
   for (const channel of ['log', 'info', 'warn', 'error', 'debug'] as const)
     vi.spyOn(console, channel).mockImplementation((...args) =>
@@ -45,15 +45,15 @@ async function begin(databaseUrl: string): Promise<Day> {
 }
 
 /** Takes an answer down, with all its headers, and hands back its text. */
-async function noteResponse({ witness }: Day, response: Response): Promise<string> {
+async function noteResponse({ witness }: Run, response: Response): Promise<string> {
   const text = await response.text()
   witness.hear('answer', JSON.stringify([response.status, [...response.headers]]), text)
   return text
 }
 
 /** A socket's whole life over the wire: request, frames, goodbye, and everything that the server has said. */
-async function visited(
-  { running, witness }: Day,
+async function visitSocket(
+  { running, witness }: Run,
   headers: Record<string, string>,
   target = '/ws/chat/lobby',
   frames: readonly Buffer[] = [],
@@ -76,12 +76,12 @@ function signatureOf({ cookie }: Browser): string {
   return decodeURIComponent(/\.([^.;]+)/.exec(cookie().split('session_token=')[1] ?? '')?.[1] ?? '')
 }
 
-async function accessToken(someone: Browser): Promise<string> {
-  return ((await (await someone.get('/api/auth/token')).json()) as { token: string }).token
+async function accessToken(user: Browser): Promise<string> {
+  return ((await (await user.get('/api/auth/token')).json()) as { token: string }).token
 }
 
-async function ticketOf(someone: Browser): Promise<string> {
-  const answer = await someone.post('/api/ticket', { path: '/ws/chat/lobby' })
+async function ticketOf(user: Browser): Promise<string> {
+  const answer = await user.post('/api/ticket', { path: '/ws/chat/lobby' })
   return ((await answer.json()) as { ticket: string }).ticket
 }
 
@@ -116,72 +116,76 @@ function carriers(
 }
 
 /** The credentials that a user has at a time; all of them are secrets. */
-interface Own {
+interface UserCredentials {
   readonly token: string
   readonly granted: string
   readonly ticket: string
 }
 
-async function credentialsOf({ running, secrets }: Day, someone: Someone): Promise<Own> {
-  const grant = await askToken(running, { username: someone.username, password: someone.password })
-  const own = {
-    token: await accessToken(someone),
+async function credentialsOf({ running, secrets }: Run, user: TestUser): Promise<UserCredentials> {
+  const grant = await requestToken(running, { username: user.username, password: user.password })
+  const credentials = {
+    token: await accessToken(user),
     granted: ((await grant.json()) as { access_token: string }).access_token,
-    ticket: await ticketOf(someone),
+    ticket: await ticketOf(user),
   }
   for (const [name, secret] of Object.entries({
-    ...own,
-    password: someone.password,
-    cookie: signatureOf(someone),
+    ...credentials,
+    password: user.password,
+    cookie: signatureOf(user),
   }))
-    secrets[`${name} of ${someone.username}`] = secret
-  secrets[`signature of ${someone.username}`] = own.token.split('.')[2] ?? ''
-  return own
+    secrets[`${name} of ${user.username}`] = secret
+  secrets[`signature of ${user.username}`] = credentials.token.split('.')[2] ?? ''
+  return credentials
 }
 
 /** Everything that a user can do with good credentials; answers how two uses of one ticket went. */
-async function goodDay(day: Day, someone: Someone, own: Own): Promise<readonly number[]> {
-  const { running } = day
+async function useCredentialsWell(
+  run: Run,
+  user: TestUser,
+  credentials: UserCredentials,
+): Promise<readonly number[]> {
+  const { running } = run
   for (const path of ['/api/rooms', '/api/rooms/lobby', '/api/rooms/lobby/messages', '/nowhere', '/'])
-    await noteResponse(day, await someone.get(path))
-  const authorization = `Bearer ${own.granted}`
-  await noteResponse(day, await someone.get(`/api/rooms?token=${own.token}`, { authorization }))
-  for (const token of [own.token, own.granted])
-    for (const [headers, target] of Object.values(carriers(running, token, someone.cookie())))
-      await visited(day, headers, target)
-  await visited(day, { Origin: running.url, Cookie: someone.cookie() }, '/ws/chat/lobby', [
+    await noteResponse(run, await user.get(path))
+  const authorization = `Bearer ${credentials.granted}`
+  await noteResponse(run, await user.get(`/api/rooms?token=${credentials.token}`, { authorization }))
+  for (const token of [credentials.token, credentials.granted])
+    for (const [headers, target] of Object.values(carriers(running, token, user.cookie())))
+      await visitSocket(run, headers, target)
+  await visitSocket(run, { Origin: running.url, Cookie: user.cookie() }, '/ws/chat/lobby', [
     say('{"type":"say","text":"hello"}'),
-    say(`{"type":"auth","token":"${own.token}"}`),
+    say(`{"type":"auth","token":"${credentials.token}"}`),
     say(`{"type":"say","text":"${'x'.repeat(3_000)}"`),
-    frame({ opcode: 2, payload: Buffer.from(own.token) }),
+    frame({ opcode: 2, payload: Buffer.from(credentials.token) }),
   ])
-  const ticket = carrierProtocol('ticket', own.ticket)
+  const ticket = carrierProtocol('ticket', credentials.ticket)
   const redeem = { Origin: running.url, 'Sec-WebSocket-Protocol': `sallyport.v1, ${ticket}` }
-  return [await visited(day, redeem), await visited(day, redeem)]
+  return [await visitSocket(run, redeem), await visitSocket(run, redeem)]
 }
 
 const header = Buffer.from('{"alg":"ES256"}').toString('base64url')
 
 /** Everything that can be got wrong. */
-async function badDay(day: Day, ada: Someone): Promise<void> {
-  const { running, secrets } = day
+async function misuseCredentials(run: Run, ada: TestUser): Promise<void> {
+  const { running, secrets } = run
   const wrong = (secrets['wrong password'] = mark())
   const forged = (secrets['forged token'] = mark())
   const page = browser(running)
   await noteResponse(
-    day,
+    run,
     await page.post('/api/auth/sign-in/username', { username: 'ada2', password: wrong }),
   )
   await noteResponse(
-    day,
+    run,
     await page.post('/api/auth/sign-in/email', { email: 'unknown@example.test', password: wrong }),
   )
   await noteResponse(
-    day,
+    run,
     await page.post('/api/auth/sign-in/username', { username: { wrong }, password: [wrong], extra: wrong }),
   )
   await noteResponse(
-    day,
+    run,
     await page.post('/api/auth/sign-up/email', {
       email: 'ada2@example.test',
       name: 'A',
@@ -190,7 +194,7 @@ async function badDay(day: Day, ada: Someone): Promise<void> {
     }),
   )
   await noteResponse(
-    day,
+    run,
     await page.post('/api/auth/sign-up/email', {
       email: 'bob@example.test',
       name: 'B',
@@ -198,23 +202,26 @@ async function badDay(day: Day, ada: Someone): Promise<void> {
       password: wrong,
     }),
   )
-  await noteResponse(day, await page.post(`/api/auth/sign-in/username?password=${wrong}`, wrong))
+  await noteResponse(run, await page.post(`/api/auth/sign-in/username?password=${wrong}`, wrong))
   await noteResponse(
-    day,
+    run,
     await fetch(`${running.url}/api/auth/sign-in/username`, {
       method: 'POST',
       body: `{"password":"${wrong}`,
       headers: { 'content-type': 'application/json', origin: running.url },
     }),
   )
-  await noteResponse(day, await askToken(running, { username: 'ada2', password: wrong }))
-  await noteResponse(day, await askToken(running, { username: 'ada2', password: wrong, grant_type: wrong }))
+  await noteResponse(run, await requestToken(running, { username: 'ada2', password: wrong }))
   await noteResponse(
-    day,
+    run,
+    await requestToken(running, { username: 'ada2', password: wrong, grant_type: wrong }),
+  )
+  await noteResponse(
+    run,
     await fetch(`${running.url}/token`, { method: 'POST', body: JSON.stringify({ password: wrong }) }),
   )
-  await noteResponse(day, await ada.post('/api/ticket', { path: '/ws/chat/lobby', token: forged }))
-  await noteResponse(day, await ada.post('/api/auth/revoke-session', { token: forged }))
+  await noteResponse(run, await ada.post('/api/ticket', { path: '/ws/chat/lobby', token: forged }))
+  await noteResponse(run, await ada.post('/api/auth/revoke-session', { token: forged }))
   for (const authorization of [
     `Bearer ${forged}`,
     `Bearer ${header}.e30.${forged}`,
@@ -222,17 +229,17 @@ async function badDay(day: Day, ada: Someone): Promise<void> {
     forged,
   ])
     for (const path of ['/api/rooms', '/metrics', '/api/auth/get-session', `/reset/${forged}`])
-      await noteResponse(day, await fetch(`${running.url}${path}`, { headers: { authorization } }))
+      await noteResponse(run, await fetch(`${running.url}${path}`, { headers: { authorization } }))
   const cookie = `${ada.cookie().split('=')[0]}=${forged}.${Buffer.from(forged).toString('base64')}`
-  await noteResponse(day, await fetch(`${running.url}/api/rooms`, { headers: { cookie } }))
+  await noteResponse(run, await fetch(`${running.url}/api/rooms`, { headers: { cookie } }))
   for (const token of [forged, `${header}.e30.${forged}`, forged.padEnd(43, 'A')])
     for (const [headers, target] of Object.values(carriers(running, token, cookie)))
-      await visited(day, headers, target)
+      await visitSocket(run, headers, target)
 }
 
 /** Everything again while the database has lost what it needs, so that each look-up ends in an error. */
 async function withoutTables(
-  { running }: Day,
+  { running }: Run,
   tables: readonly ('memberships' | 'session')[],
 ): Promise<void> {
   const { query, kind } = running.app.database
@@ -242,22 +249,22 @@ async function withoutTables(
 }
 
 /** What an owner and an administrator change, and a ban. */
-async function changes(day: Day, someone: Someone): Promise<void> {
-  const { running, secrets } = day
+async function changes(run: Run, user: TestUser): Promise<void> {
+  const { running, secrets } = run
   // better-auth counts changes of a password for each address, over all servers of a process
   const headers = { 'x-forwarded-for': `192.0.2.${days++}` }
   const [wrong, changed, set] = [mark(), mark(), mark()]
   Object.assign(secrets, { 'wrong change': wrong, 'changed password': changed, 'set password': set })
   const change = (currentPassword: string): Promise<Response> =>
-    someone.post('/api/auth/change-password', { currentPassword, newPassword: changed }, headers)
-  await noteResponse(day, await change(wrong))
-  expect((await change(someone.password)).status).toBe(200)
-  secrets['cookie after the change'] = signatureOf(someone)
+    user.post('/api/auth/change-password', { currentPassword, newPassword: changed }, headers)
+  await noteResponse(run, await change(wrong))
+  expect((await change(user.password)).status).toBe(200)
+  secrets['cookie after the change'] = signatureOf(user)
   for (const [at, { password }] of running.app.demoUsers.entries()) secrets[`demo password ${at}`] = password
-  const admin = await demo(running, 'ada')
-  const body = { userId: someone.id, newPassword: set }
-  await noteResponse(day, await admin.post('/api/auth/admin/set-user-password', body))
-  await noteResponse(day, await admin.post('/api/auth/admin/ban-user', { userId: someone.id }))
+  const admin = await signInDemoUser(running, 'ada')
+  const body = { userId: user.id, newPassword: set }
+  await noteResponse(run, await admin.post('/api/auth/admin/set-user-password', body))
+  await noteResponse(run, await admin.post('/api/auth/admin/ban-user', { userId: user.id }))
 }
 let days = 1
 
@@ -265,23 +272,23 @@ onBothDatabases('a day of marked credentials', (fresh) => {
   // proves: secrets-out
   test('leaves no credential anywhere, however it was used', async () => {
     const databaseUrl = await fresh()
-    const day = await begin(databaseUrl)
-    const { running, witness, secrets } = day
+    const run = await startRun(databaseUrl)
+    const { running, witness, secrets } = run
     const [ada, bob] = [await signUp(running, 'ada2'), await signUp(running, 'bob')]
-    const [one, other] = [await credentialsOf(day, ada), await credentialsOf(day, bob)]
-    expect(await goodDay(day, ada, one)).toEqual([101, 101])
-    await badDay(day, ada)
-    await changes(day, ada)
+    const [one, other] = [await credentialsOf(run, ada), await credentialsOf(run, bob)]
+    expect(await useCredentialsWell(run, ada, one)).toEqual([101, 101])
+    await misuseCredentials(run, ada)
+    await changes(run, ada)
     const metrics = await fetch(`${running.url}/metrics`, {
       headers: { authorization: `Bearer ${secrets['metrics token']}` },
     })
-    expect(await noteResponse(day, metrics)).toContain('showcase_socket_handshakes_total')
-    witness.hear('database', ...stored(databaseUrl))
-    await withoutTables(day, ['memberships', 'session'])
-    await goodDay(day, bob, other)
-    await badDay(day, bob)
+    expect(await noteResponse(run, metrics)).toContain('showcase_socket_handshakes_total')
+    witness.hear('database', ...databaseBytes(databaseUrl))
+    await withoutTables(run, ['memberships', 'session'])
+    await useCredentialsWell(run, bob, other)
+    await misuseCredentials(run, bob)
     await running.app.close(0)
-    witness.hear('database', ...stored(databaseUrl))
+    witness.hear('database', ...databaseBytes(databaseUrl))
     witness.hear('log', running.logged())
     const faults = ['socket fault', 'request failed'].map((line) => running.logged().includes(line))
     expect(faults).toEqual([true, true])

@@ -1,11 +1,11 @@
 import { type Authenticator, consumer } from 'sallyport'
 import { account } from './contract.ts'
-import type { Visitor } from '../identity/socket-auth.ts'
+import type { SocketUser } from '../identity/socket-auth.ts'
 import type { OpenSockets } from './open-sockets.ts'
 
 /** What the account's endpoint is made of. */
 export interface AccountSocketParts {
-  readonly auth: Authenticator<Visitor>
+  readonly auth: Authenticator<SocketUser>
   readonly sockets: OpenSockets
 }
 
@@ -17,15 +17,9 @@ export interface AccountSocketParts {
  */
 // the return type is what `consumer` makes of the contract
 export function accountSocket({ auth, sockets }: AccountSocketParts) {
-  return consumer(account, { auth, lease: '60s', authorize: () => true }, (socket) => {
-    let leave: (() => void) | undefined
-    return {
-      open: () => {
-        leave = sockets.enter(socket, { kind: 'account' })
-      },
-      on: {},
-      calls: {},
-      close: () => leave?.(),
-    }
-  })
+  return consumer(account, { auth, lease: '60s', authorize: () => true }, (socket) => ({
+    ...sockets.follow(socket, { kind: 'account' }),
+    on: {},
+    calls: {},
+  }))
 }

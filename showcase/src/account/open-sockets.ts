@@ -1,9 +1,9 @@
-import type { Visitor } from '../identity/socket-auth.ts'
+import type { SocketUser } from '../identity/socket-auth.ts'
 
-/** A socket that can be looked at. */
-export interface Entering {
+/** What is remembered of a socket. */
+export interface FollowedSocket {
   readonly id: string
-  readonly user: Pick<Visitor, 'id' | 'session'>
+  readonly user: Pick<SocketUser, 'id' | 'session'>
 }
 
 /** An open socket of a person. */
@@ -22,8 +22,8 @@ export type SocketPlace =
 
 /** The open sockets of this process, so that people can see where they are signed in. */
 export interface OpenSockets {
-  /** Remembers a socket until the returned function is called. */
-  enter(socket: Entering, place: SocketPlace): () => void
+  /** The handlers that remember a socket from its opening to its end. */
+  follow(socket: FollowedSocket, place: SocketPlace): { open(): void; close(): void }
   of(user: string): readonly OpenSocket[]
 }
 
@@ -39,17 +39,26 @@ export function openSockets(
 ): OpenSockets {
   const byUser = new Map<string, Set<OpenSocket>>()
   return {
-    enter({ id, user: { id: user, session } }, place) {
-      const socket = { id, session, place, since: now() }
-      const own = byUser.get(user) ?? new Set()
-      byUser.set(user, own.add(socket))
-      changed(user)
-      return () => {
-        if (!own.delete(socket)) return
-        if (own.size === 0) byUser.delete(user)
-        changed(user)
+    follow({ id, user: { id: user, session } }, place) {
+      let forget = (): void => {}
+      return {
+        open() {
+          forget = remember(user, { id, session, place, since: now() })
+        },
+        close: () => forget(),
       }
     },
     of: (user) => [...(byUser.get(user) ?? [])],
+  }
+
+  function remember(user: string, socket: OpenSocket): () => void {
+    const own = byUser.get(user) ?? new Set()
+    byUser.set(user, own.add(socket))
+    changed(user)
+    return () => {
+      if (!own.delete(socket)) return
+      if (own.size === 0) byUser.delete(user)
+      changed(user)
+    }
   }
 }

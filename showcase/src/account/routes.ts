@@ -6,24 +6,24 @@ import { endReasons } from '../identity/end-reasons.ts'
 import type { Env } from '../http/env.ts'
 import type { Identity } from '../identity/identity.ts'
 import { asDenial } from '../identity/api-errors.ts'
-import { refuseForeign } from '../http/origins.ts'
+import { assertAllowedOrigin } from '../http/origins.ts'
 import type { SignedIn } from '../identity/people.ts'
 import { jsonBody } from '../http/problem.ts'
 import type { Sessions } from './sessions.ts'
-import type { Who } from '../identity/who.ts'
+import type { AuthenticateRequest } from '../identity/request-authenticator.ts'
 
 /** What the account's HTTP interface is made of. */
 export interface AccountRouteParts {
   readonly identity: Identity
   readonly sessions: Sessions
   readonly access: Access
-  readonly who: Who
+  readonly authenticate: AuthenticateRequest
   readonly origins: readonly string[]
 }
 
-const everywhere = z.strictObject({ thisDevice: z.boolean() })
+const signOutBody = z.strictObject({ thisDevice: z.boolean() })
 // better-auth reads a hundred sessions at a time
-const mostRounds = 20
+const maxRounds = 20
 
 /**
  * One's own sessions, below /api/account. Sessions are named by their ids, which open nothing, and ended through the
@@ -35,7 +35,7 @@ export function accountRoutes(parts: AccountRouteParts): Hono<Env> {
 
   app.get('/sessions', async (c) => {
     const { person, sessionId } = await signedIn(parts, c)
-    sessions.active(sessionId)
+    sessions.markActive(sessionId)
     const own = await sessions.of(person.id)
     return c.json({ sessions: own.map((one) => ({ ...one, current: one.id === sessionId })) })
   })
@@ -45,25 +45,25 @@ export function accountRoutes(parts: AccountRouteParts): Hono<Env> {
     if (!(await sessions.ids(person.id)).includes(id))
       deny(404, 'no-such-session', 'That session has ended already.')
     const receipt = await access.receiptOf(() =>
-      access.because(endReasons['/revoke-session'], () => endSession(identity, c.req.raw.headers, id)),
+      access.withReason(endReasons['/revoke-session'], () => endSession(identity, c.req.raw.headers, id)),
     )
     return c.json({ receipt })
   })
   app.post('/sign-out-everywhere', async (c) => {
     const { person, sessionId } = await writer(parts, c)
-    const { thisDevice } = await jsonBody(c.req.raw, everywhere)
+    const { thisDevice } = await jsonBody(c.req.raw, signOutBody)
     const { headers } = c.req.raw
     const receipt = await access.receiptOf(async () => {
-      for (let round = 0; round < mostRounds; round++) {
+      for (let round = 0; round < maxRounds; round++) {
         const others = (await sessions.ids(person.id)).filter((id) => id !== sessionId)
         if (others.length === 0) break
-        await access.because(endReasons['/revoke-other-sessions'], () =>
+        await access.withReason(endReasons['/revoke-other-sessions'], () =>
           asDenial(() => identity.api.revokeOtherSessions({ headers })),
         )
       }
-      // last, because it is what the request itself stands on
+      // last, because it ends the session of this request
       if (thisDevice)
-        await access.because(endReasons['/revoke-sessions'], () =>
+        await access.withReason(endReasons['/revoke-sessions'], () =>
           asDenial(() => identity.api.revokeSessions({ headers })),
         )
     })
@@ -82,11 +82,11 @@ async function endSession(identity: Identity, headers: Headers, id: string): Pro
 }
 
 function writer(parts: AccountRouteParts, c: Context<Env>): Promise<SignedIn> {
-  refuseForeign(c.req.raw.headers, parts.origins)
+  assertAllowedOrigin(c.req.raw.headers, parts.origins)
   return signedIn(parts, c)
 }
 
-async function signedIn({ who }: AccountRouteParts, c: Context<Env>): Promise<SignedIn> {
-  const found = await who(c.req.raw.headers)
+async function signedIn({ authenticate }: AccountRouteParts, c: Context<Env>): Promise<SignedIn> {
+  const found = await authenticate(c.req.raw.headers)
   return found ?? deny(401, 'not-signed-in', 'Sign in first.', { challenge: 'Bearer' })
 }

@@ -30,9 +30,9 @@ export interface Sessions {
   /** The ids of those that live. */
   ids(user: string): Promise<readonly string[]>
   /**
-   * Notes that a session is in use. The note is written once a minute at most, and the caller does not wait for it.
+   * Writes that a session is in use, once a minute at most. The caller does not wait for it.
    */
-  active(session: string): void
+  markActive(session: string): void
 }
 
 const writeEveryMs = 60_000
@@ -42,56 +42,56 @@ const titles = { account: 'Account page', audit: 'Admin console' } as const
 /**
  * Sessions out of the identity tables, joined with the sockets that are open on them.
  *
- * @param failed hears what the database says when it cannot note that a session is in use
+ * @param onError is called with the error when the database cannot write that a session is in use
  */
 export function sessions(
   database: Database,
   sockets: Pick<OpenSockets, 'of'>,
-  failed: (error: unknown) => void,
+  onError: (error: unknown) => void,
 ): Sessions {
   const { query, kind } = database
-  const written = new Map<string, number>()
+  const lastWritten = new Map<string, number>()
   // SQLite keeps dates as ISO texts, which sort by time
   const dateOf = (at: number): string | Date =>
     kind === 'sqlite' ? new Date(at).toISOString() : new Date(at)
-  const living = (user: string) =>
+  const liveSessions = (user: string) =>
     query.selectFrom('session').where('userId', '=', user).where('expiresAt', '>', dateOf(Date.now()))
 
   return {
     async of(user) {
-      const rows = await living(user)
+      const rows = await liveSessions(user)
         .select(['id', 'createdAt', 'updatedAt', 'ipAddress', 'userAgent'])
         .orderBy('updatedAt', 'desc')
         .execute()
-      const open = await named(sockets.of(user))
+      const open = await describeSockets(sockets.of(user))
       return rows
         .map(({ id, createdAt, updatedAt, ipAddress, userAgent }) => ({
           id,
           device: deviceOf(userAgent),
           address: ipAddress === '' ? null : ipAddress,
           since: new Date(createdAt).getTime(),
-          lastActive: Math.max(new Date(updatedAt).getTime(), written.get(id) ?? 0),
+          lastActive: Math.max(new Date(updatedAt).getTime(), lastWritten.get(id) ?? 0),
           sockets: open.flatMap(({ session, socket }) => (session === id ? socket : [])),
         }))
         .toSorted((one, other) => other.lastActive - one.lastActive)
     },
-    ids: async (user) => (await living(user).select('id').execute()).map(({ id }) => id),
-    active(session) {
+    ids: async (user) => (await liveSessions(user).select('id').execute()).map(({ id }) => id),
+    markActive(session) {
       const now = Date.now()
-      if (now - (written.get(session) ?? 0) < writeEveryMs) return
-      written.delete(session)
-      written.set(session, now)
-      forgetOldest(written)
+      if (now - (lastWritten.get(session) ?? 0) < writeEveryMs) return
+      lastWritten.delete(session)
+      lastWritten.set(session, now)
+      forgetOldest(lastWritten)
       query
         .updateTable('session')
         .set({ updatedAt: dateOf(now) })
         .where('id', '=', session)
         .execute()
-        .catch(failed)
+        .catch(onError)
     },
   }
 
-  async function named(
+  async function describeSockets(
     open: readonly OpenSocket[],
   ): Promise<readonly { readonly session: string; readonly socket: SocketOfSession }[]> {
     const ids = open.flatMap(({ place }) => (place.kind === 'room' ? place.room : []))
@@ -102,12 +102,12 @@ export function sessions(
     const known = new Map(rooms.map(({ id, title }) => [id, title]))
     return open.map(({ id, session, since, place }) => ({
       session,
-      socket: { id, since, kind: place.kind, ...whereTo(place, known) },
+      socket: { id, since, kind: place.kind, ...describePlace(place, known) },
     }))
   }
 }
 
-function whereTo(
+function describePlace(
   place: SocketPlace,
   known: ReadonlyMap<string, string>,
 ): Pick<SocketOfSession, 'room' | 'title'> {

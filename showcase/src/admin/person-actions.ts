@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 import { deny } from 'sallyport'
 import { z } from 'zod'
-import { type AdminRouteParts, administrator, asked, done } from './requests.ts'
+import { type AdminRouteParts, administrator, readAdminBody, performAction } from './requests.ts'
 import { endReasons } from '../identity/end-reasons.ts'
 import type { Env } from '../http/env.ts'
 
@@ -18,34 +18,34 @@ const role = z.strictObject({ role: z.enum(['admin', 'user']) })
 const nothing = z.strictObject({})
 
 /** The routes that end or change a person's access everywhere: ban, role, sign-out; below /api/admin/people/:id. */
-export function personDeeds(parts: AdminRouteParts): Hono<Env> {
+export function personActionRoutes(parts: AdminRouteParts): Hono<Env> {
   const { identity, access } = parts
   const { api } = identity
   const app = new Hono<Env>()
   app.post('/ban', async (c) => {
-    const { reason, seconds } = await asked(parts, c, ban)
+    const { reason, seconds } = await readAdminBody(parts, c, ban)
     const until = seconds === undefined ? {} : { banExpiresIn: seconds }
-    return await done(parts, c, {
+    return await performAction(parts, c, {
       type: 'admin-banned',
       detail: { reason, seconds },
       work: (headers, { id }) =>
-        access.because(`your account is banned: ${reason}`, () =>
+        access.withReason(`your account is banned: ${reason}`, () =>
           api.banUser({ headers, body: { userId: id, banReason: reason, ...until } }),
         ),
     })
   })
   app.post('/unban', async (c) => {
-    await asked(parts, c, nothing)
+    await readAdminBody(parts, c, nothing)
     const work = (headers: Headers, { id }: { readonly id: string }) =>
       api.unbanUser({ headers, body: { userId: id } })
-    return await done(parts, c, { type: 'admin-unbanned', detail: {}, work })
+    return await performAction(parts, c, { type: 'admin-unbanned', detail: {}, work })
   })
   app.post('/role', async (c) => {
-    const { role: wanted } = await asked(parts, c, role)
+    const { role: wanted } = await readAdminBody(parts, c, role)
     // an administrator must be left who can undo the change
     if ((await administrator(parts, c)).id === c.req.param('id'))
       deny(409, 'not-yourself', 'Ask another administrator to change your role.')
-    return await done(parts, c, {
+    return await performAction(parts, c, {
       type: 'admin-role',
       detail: { role: wanted },
       work: async (headers, { id }) => {
@@ -56,12 +56,12 @@ export function personDeeds(parts: AdminRouteParts): Hono<Env> {
     })
   })
   app.post('/sign-out', async (c) => {
-    await asked(parts, c, nothing)
+    await readAdminBody(parts, c, nothing)
     const work = (headers: Headers, { id }: { readonly id: string }) =>
-      access.because(endReasons['/admin/revoke-user-sessions'], () =>
+      access.withReason(endReasons['/admin/revoke-user-sessions'], () =>
         api.revokeUserSessions({ headers, body: { userId: id } }),
       )
-    return await done(parts, c, { type: 'admin-signed-out', detail: {}, work })
+    return await performAction(parts, c, { type: 'admin-signed-out', detail: {}, work })
   })
   return app
 }

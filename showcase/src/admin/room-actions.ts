@@ -1,40 +1,40 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
 import { reasonSchema } from './person-actions.ts'
-import { type AdminRouteParts, asked, done } from './requests.ts'
+import { type AdminRouteParts, readAdminBody, performAction } from './requests.ts'
 import { chat } from '../chat/contract.ts'
 import type { Env } from '../http/env.ts'
-import { refuseForeign } from '../http/origins.ts'
+import { assertAllowedOrigin } from '../http/origins.ts'
 
 const roomRole = z.strictObject({ role: z.enum(['owner', 'member', 'reader']) })
 const kick = z.strictObject({ reason: reasonSchema })
 
 /** The routes that end or change a person's access to one room; below /api/admin/people/:id/rooms. */
-export function roomDeeds(parts: AdminRouteParts): Hono<Env> {
+export function roomActionRoutes(parts: AdminRouteParts): Hono<Env> {
   const { rooms, access } = parts
   const app = new Hono<Env>()
   app.post('/:room', async (c) => {
-    const { role } = await asked(parts, c, roomRole)
+    const { role } = await readAdminBody(parts, c, roomRole)
     const room = c.req.param('room')
-    return await done(parts, c, {
+    return await performAction(parts, c, {
       type: 'admin-room-role',
       detail: { room, role },
       work: (_, { id }) => rooms.assign(room, { user: id, role }),
     })
   })
   app.delete('/:room', async (c) => {
-    refuseForeign(c.req.raw.headers, parts.origins)
+    assertAllowedOrigin(c.req.raw.headers, parts.origins)
     const room = c.req.param('room')
-    return await done(parts, c, {
+    return await performAction(parts, c, {
       type: 'admin-removed',
       detail: { room },
       work: (_, { id }) => rooms.dismiss(room, id),
     })
   })
   app.post('/:room/kick', async (c) => {
-    const { reason } = await asked(parts, c, kick)
+    const { reason } = await readAdminBody(parts, c, kick)
     const room = c.req.param('room')
-    return await done(parts, c, {
+    return await performAction(parts, c, {
       type: 'admin-kicked',
       detail: { room, reason },
       work: (_, { id }) =>

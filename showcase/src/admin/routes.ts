@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
-import { personDeeds } from './person-actions.ts'
+import { personActionRoutes } from './person-actions.ts'
 import { type AdminRouteParts, administrator, personOfPath } from './requests.ts'
-import { roomDeeds } from './room-actions.ts'
+import { roomActionRoutes } from './room-actions.ts'
 import type { Env } from '../http/env.ts'
 
 const longestSearch = 100
@@ -27,7 +27,7 @@ export function adminRoutes(parts: AdminRouteParts): Hono<Env> {
       rooms: await rooms.of(person.id),
     })
   })
-  app.route('/people/:id', personDeeds(parts))
-  app.route('/people/:id/rooms', roomDeeds(parts))
+  app.route('/people/:id', personActionRoutes(parts))
+  app.route('/people/:id/rooms', roomActionRoutes(parts))
   return app
 }

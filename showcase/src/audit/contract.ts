@@ -1,7 +1,7 @@
 import { contract, event } from 'sallyport/contract'
 import { z } from 'zod'
 
-/** One event of the doors, as it is kept and shown. */
+/** One event of access, as it is kept and shown. */
 export const auditEntry = z.object({
   /** Sorts by time, and is the cursor of pages. */
   id: z.string().max(64),
@@ -23,7 +23,7 @@ export const auditEntry = z.object({
   detail: z.record(z.string().max(64), z.unknown()),
 })
 
-/** What happens at the doors, as it happens; for administrators. */
+/** The events of access, as they happen; for administrators. */
 export const audit = contract('/ws/admin/audit', {
   server: { happened: event(z.object({ entries: z.array(auditEntry).max(50) }), { keep: false }) },
 })

@@ -21,7 +21,7 @@ const mostFields = 20
 const mostCharacters = 300
 
 /**
- * An event of the port as it is kept: what every event has in columns, everything else as it is, bounded. The
+ * An event of the server as it is kept: what every event has in columns, everything else as it is, bounded. The
  * path of a refusal is left out: a stranger chose it, and anything could be in it.
  *
  * @param event with a `type` at least
@@ -49,7 +49,7 @@ function detailOf(fields: Readonly<Record<string, unknown>>): Readonly<Record<st
   return Object.fromEntries(plain.filter(([, value]) => value !== undefined).slice(0, mostFields))
 }
 
-/** An event before the door has no contract: only the router has read its path. */
+/** An event before the authorization has no contract: only the router has read its path. */
 function isRefusal({ type, contract }: Readonly<Record<string, unknown>>): boolean {
   return type === 'denied' || contract === undefined
 }

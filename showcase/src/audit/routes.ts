@@ -6,12 +6,12 @@ import type { Env } from '../http/env.ts'
 import { peerOf } from '../http/request.ts'
 import { mayReadMetrics } from '../operations/metrics.ts'
 import { isAdmin } from '../identity/people.ts'
-import type { Who } from '../identity/who.ts'
+import type { AuthenticateRequest } from '../identity/request-authenticator.ts'
 
 /** What the audit's HTTP interface is made of. */
 export interface AuditRouteParts {
   readonly auditLog: AuditLog
-  readonly who: Who
+  readonly authenticate: AuthenticateRequest
   readonly metricsToken: string | undefined
 }
 
@@ -45,11 +45,11 @@ export function auditRoutes(parts: AuditRouteParts): Hono<Env> {
   return app
 }
 
-async function mayRead({ who, metricsToken }: AuditRouteParts, c: Context<Env>): Promise<boolean> {
+async function mayRead({ authenticate, metricsToken }: AuditRouteParts, c: Context<Env>): Promise<boolean> {
   const { headers } = c.req.raw
   // a page on this machine acts for its signed-in user, not for the machine
   const isProgram = !['cookie', 'origin', 'sec-fetch-site'].some((name) => headers.has(name))
   if (isProgram && mayReadMetrics({ peer: peerOf(c), headers }, metricsToken)) return true
-  const person = (await who(headers).catch(() => null))?.person
+  const person = (await authenticate(headers).catch(() => null))?.person
   return person !== undefined && isAdmin(person)
 }

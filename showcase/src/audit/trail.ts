@@ -5,7 +5,7 @@ import { type AuditWriter, auditWriter } from './writer.ts'
 import { audit } from './contract.ts'
 import type { AuditRow, Database } from '../database/database.ts'
 
-/** What is kept of what happens, and told to the consoles that look on. */
+/** The log of events, and the writer that adds to it and sends new events to the consoles. */
 export interface AuditTrail {
   readonly log: AuditLog
   readonly writer: AuditWriter
@@ -14,30 +14,30 @@ export interface AuditTrail {
 const entriesPerMessage = 50
 
 /**
- * Keeps what is noted, and then sends it to everyone at `/ws/admin/audit`: what a console shows is in the database.
+ * Writes events to the database, and then sends them to the sockets at `/ws/admin/audit`.
  *
- * @param port asked for when there is something to send; it takes its events from here, and is made later
+ * @param server asked for when there is something to send; it takes its events from here, and is made later
  */
 export function auditTrail(
   database: Database,
-  { port, log }: { readonly port: () => Pick<Messenger, 'group'>; readonly log: Logger },
+  { server, log }: { readonly server: () => Pick<Messenger, 'group'>; readonly log: Logger },
 ): AuditTrail {
   const entries = auditLog(database)
-  const tell = async (rows: readonly AuditRow[]): Promise<void> => {
-    const named = await entries.named(rows)
-    for (let from = 0; from < named.length; from += entriesPerMessage)
-      await port()
+  const broadcast = async (rows: readonly AuditRow[]): Promise<void> => {
+    const entriesWithNames = await entries.named(rows)
+    for (let from = 0; from < entriesWithNames.length; from += entriesPerMessage)
+      await server()
         .group(audit)
-        .send('happened', { entries: named.slice(from, from + entriesPerMessage) })
+        .send('happened', { entries: entriesWithNames.slice(from, from + entriesPerMessage) })
   }
   const writer = auditWriter(database, {
-    kept: (rows) => {
-      tell(rows).catch((error: unknown) => {
+    onWritten: (rows) => {
+      broadcast(rows).catch((error: unknown) => {
         // what is kept while the server stops has no console to hear it any more
         if (!isClosed(error)) log.error({ err: error }, 'audit not told')
       })
     },
-    failed: (error) => log.error({ err: error }, 'audit not kept yet'),
+    onError: (error) => log.error({ err: error }, 'audit not kept yet'),
   })
   return { log: entries, writer }
 }

@@ -3,39 +3,45 @@ import type { AuditRow, Database } from '../database/database.ts'
 import { timeIds } from '../database/time-ids.ts'
 import { networkPrefix } from '../http/client-address.ts'
 
-/** Keeps what happens, without anybody waiting for it. */
+/** Writes events to the database in the background. */
 export interface AuditWriter {
-  /** Takes an event and returns at once; it never throws. What the port tells of every message is passed over. */
-  note(event: { readonly type: string }): void
-  /** Settles when all that was noted is kept, or could not be. */
+  /** Takes an event and returns at once; it never throws. The events of every single message are left out. */
+  record(event: { readonly type: string }): void
+  /** Settles when all recorded events are written, or could not be. */
   flush(): Promise<void>
-  /** Keeps what is left, once, and tries no more. */
+  /** Writes the rest once, and tries no more. */
   close(): Promise<void>
 }
 
 /** What a writer is made with. */
 export interface AuditWriterOptions {
-  /** Called with what was kept, in order. */
-  readonly kept?: (rows: readonly AuditRow[]) => void
-  /** Hears that the database did not take a batch; it is offered again. */
-  readonly failed?: (error: unknown) => void
+  /** Called with the rows that were written, in order. */
+  readonly onWritten?: (rows: readonly AuditRow[]) => void
+  /** Called when the database did not take a batch, which is written again later. */
+  readonly onError?: (error: unknown) => void
   /** How long events may be gathered; 100 ms. */
-  readonly gatherMs?: number
+  readonly batchDelayMs?: number
   /** How many events may wait; 5,000. Beyond it they are only counted. */
-  readonly bound?: number
+  readonly maxWaiting?: number
   /** How many events of one type from one network are kept a minute; 300. Beyond it they are only counted. */
   readonly perMinute?: number
   readonly now?: () => number
 }
 
 const batchRows = 200
-const againMs = 1_000
+const retryMs = 1_000
 /** Told of every message that is sent: that is no matter of access. */
-const passedOver: ReadonlySet<string> = new Set(['sent'])
+const ignoredTypes: ReadonlySet<string> = new Set(['sent'])
 
 /** One writer for a server. Rows are inserted in batches, one at a time, so that a flood costs one query for many. */
 export function auditWriter({ query }: Database, options: AuditWriterOptions = {}): AuditWriter {
-  const { kept = () => {}, failed = () => {}, gatherMs = 100, bound = 5_000, now = Date.now } = options
+  const {
+    onWritten = () => {},
+    onError = () => {},
+    batchDelayMs = 100,
+    maxWaiting = 5_000,
+    now = Date.now,
+  } = options
   const ids = timeIds(now)
   const thinned = thinning(options.perMinute ?? 300, options.now ?? (() => performance.now()))
   let waiting: AuditRow[] = []
@@ -45,7 +51,8 @@ export function auditWriter({ query }: Database, options: AuditWriterOptions = {
   let closed = false
 
   const add = (event: AuditEvent): void => {
-    if (waiting.length < bound) waiting.push({ ...event, id: ids().id, detail: JSON.stringify(event.detail) })
+    if (waiting.length < maxWaiting)
+      waiting.push({ ...event, id: ids().id, detail: JSON.stringify(event.detail) })
     else lost += 1
   }
 
@@ -55,7 +62,7 @@ export function auditWriter({ query }: Database, options: AuditWriterOptions = {
       await query.insertInto('audit').values(rows).execute()
       return true
     } catch (error) {
-      failed(error)
+      onError(error)
       return false
     }
   }
@@ -63,17 +70,17 @@ export function auditWriter({ query }: Database, options: AuditWriterOptions = {
   const writeAll = async (): Promise<void> => {
     while (waiting.length > 0) {
       const rows = waiting.slice(0, batchRows)
-      if (!(await insert(rows))) return arm(againMs)
+      if (!(await insert(rows))) return schedule(retryMs)
       waiting = waiting.slice(rows.length)
       if (lost > 0) {
         add(auditEvent({ type: 'audit-lost', count: lost } as { type: string }))
         lost = 0
       }
-      kept(rows)
+      onWritten(rows)
     }
   }
 
-  const arm = (ms: number): void => {
+  const schedule = (ms: number): void => {
     if (!closed) timer ??= setTimeout(() => void write(), ms).unref()
   }
 
@@ -88,16 +95,16 @@ export function auditWriter({ query }: Database, options: AuditWriterOptions = {
 
   const flush = async (): Promise<void> => {
     await write()
-    // what was noted while a batch was on its way
+    // what was recorded while a batch was on its way
     if (waiting.length > 0) await write()
   }
 
   return {
-    note(event) {
-      if (passedOver.has(event.type)) return
+    record(event) {
+      if (ignoredTypes.has(event.type)) return
       const entry = auditEvent(event)
       for (const one of thinned(entry)) add(one)
-      arm(gatherMs)
+      schedule(batchDelayMs)
     },
     flush,
     close() {

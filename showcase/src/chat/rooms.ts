@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto'
 import { deny } from 'sallyport'
 import type { Selectable } from 'kysely'
 import type { Database, MembershipRow, RoomRow } from '../database/database.ts'
-import { keepAnOwner, loses } from './owners.ts'
+import { assertHasOwner, removesOwner } from './room-owners.ts'
 import type { Access } from '../identity/access.ts'
 import { chat } from './contract.ts'
 
@@ -50,7 +50,7 @@ export type MembershipChanged = (change: MembershipChange) => Promise<void>
 
 /** Rooms and who may do what in them. A room that one may not know answers like one that does not exist. */
 export interface Rooms {
-  /** Whether a user may be in a room; the second door of the chat. */
+  /** Whether a user may be in a room; the `authorize` of the chat. */
   membership(user: string, room: string): Promise<Membership | null>
   /** The rooms that a user may know: public ones and their own, by title. */
   visible(user: string): Promise<readonly Room[]>
@@ -103,7 +103,7 @@ export function rooms(database: Database, changed: MembershipChanged = async () 
   const see = async (user: string, room: string): Promise<Room> =>
     (await find(user, room)) ?? deny(404, 'no-such-room', 'There is no such room, or it is not for you.')
 
-  const own = async (user: string, room: string): Promise<Room> => {
+  const ownedRoom = async (user: string, room: string): Promise<Room> => {
     const seen = await see(user, room)
     return seen.role === 'owner' ? seen : deny(403, 'not-owner', 'Only an owner of the room may do this.')
   }
@@ -141,23 +141,23 @@ export function rooms(database: Database, changed: MembershipChanged = async () 
       return roomOf({ ...room, role: 'owner' })
     },
     async invite(by, room, { user, role }) {
-      await own(by, room)
-      await put(room, user, role)
+      await ownedRoom(by, room)
+      await setRole(room, user, role)
     },
     async remove(by, room, user) {
-      await drop((await own(by, room)).id, user)
+      await removeRole((await ownedRoom(by, room)).id, user)
     },
     async of(user) {
       const rows = await seenBy(user).orderBy('rooms.title').execute()
       return rows.map((row) => ({ ...roomOf(row), given: row.role !== null }))
     },
     async assign(room, { user, role }) {
-      await existing(room)
-      await put(room, user, role)
+      await assertExists(room)
+      await setRole(room, user, role)
     },
     async dismiss(room, user) {
-      await existing(room)
-      await drop(room, user)
+      await assertExists(room)
+      await removeRole(room, user)
     },
     async leave(user, room) {
       // in a public room a role only says more or less than everybody may: a muted reader must not shake it
@@ -165,35 +165,35 @@ export function rooms(database: Database, changed: MembershipChanged = async () 
       const seen = await see(user, room)
       if (seen.visibility === 'public')
         deny(409, 'public-room', 'A public room is open to all: there is nothing to leave.')
-      await drop(room, user)
+      await removeRole(room, user)
     },
   }
 
-  async function existing(room: string): Promise<void> {
+  async function assertExists(room: string): Promise<void> {
     const found = await query.selectFrom('rooms').select('id').where('id', '=', room).executeTakeFirst()
     if (found === undefined) deny(404, 'no-such-room', 'There is no such room.')
   }
 
-  async function put(room: string, user: string, role: Role): Promise<void> {
+  async function setRole(room: string, user: string, role: Role): Promise<void> {
     await query.transaction().execute(async (work) => {
-      const ownerless = await loses(work, { room, user, role })
+      const losesOwner = await removesOwner(work, { room, user, role })
       const given = work.insertInto('memberships').values({ room, user, role })
       await given.onConflict((c) => c.columns(['room', 'user']).doUpdateSet({ role })).execute()
-      if (ownerless) await keepAnOwner(work, room)
+      if (losesOwner) await assertHasOwner(work, room)
     })
     await changed({ room, user })
   }
 
-  async function drop(room: string, user: string): Promise<void> {
+  async function removeRole(room: string, user: string): Promise<void> {
     await query.transaction().execute(async (work) => {
-      const ownerless = await loses(work, { room, user, role: null })
+      const losesOwner = await removesOwner(work, { room, user, role: null })
       const { numDeletedRows } = await work
         .deleteFrom('memberships')
         .where('room', '=', room)
         .where('user', '=', user)
         .executeTakeFirst()
       if (numDeletedRows === 0n) deny(404, 'no-such-member', 'That person has no role in this room.')
-      if (ownerless) await keepAnOwner(work, room)
+      if (losesOwner) await assertHasOwner(work, room)
     })
     await changed({ room, user })
   }

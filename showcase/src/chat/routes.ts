@@ -6,18 +6,18 @@ import type { Env } from '../http/env.ts'
 import type { Budget } from '../http/limiter.ts'
 import type { Messages } from './messages.ts'
 import { nameSchema } from '../identity/names.ts'
-import { refuseForeign } from '../http/origins.ts'
+import { assertAllowedOrigin } from '../http/origins.ts'
 import type { People, Person } from '../identity/people.ts'
 import { jsonBody } from '../http/problem.ts'
 import type { Rooms } from './rooms.ts'
-import type { Who } from '../identity/who.ts'
+import type { AuthenticateRequest } from '../identity/request-authenticator.ts'
 
 /** What the rooms' HTTP interface is made of. */
 export interface RoomRouteParts {
   readonly rooms: Rooms
   readonly messages: Messages
   readonly people: People
-  readonly who: Who
+  readonly authenticate: AuthenticateRequest
   /** How many rooms one person may make. */
   readonly newRooms: Budget
   readonly origins: readonly string[]
@@ -43,7 +43,7 @@ export function roomRoutes(parts: RoomRouteParts): Hono<Env> {
   const app = new Hono<Env>()
   const reader = (c: Context<Env>): Promise<Person> => signedIn(parts, c)
   const writer = (c: Context<Env>): Promise<Person> => {
-    refuseForeign(c.req.raw.headers, parts.origins)
+    assertAllowedOrigin(c.req.raw.headers, parts.origins)
     return signedIn(parts, c)
   }
 
@@ -92,7 +92,7 @@ export function roomRoutes(parts: RoomRouteParts): Hono<Env> {
   return app
 }
 
-async function signedIn({ who }: RoomRouteParts, c: Context<Env>): Promise<Person> {
-  const found = await who(c.req.raw.headers)
+async function signedIn({ authenticate }: RoomRouteParts, c: Context<Env>): Promise<Person> {
+  const found = await authenticate(c.req.raw.headers)
   return found?.person ?? deny(401, 'not-signed-in', 'Sign in first.', { challenge: 'Bearer' })
 }

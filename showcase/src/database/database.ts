@@ -73,7 +73,7 @@ export interface SessionRow {
   userAgent: string | null
 }
 
-/** One event of the doors. */
+/** One event of access. */
 export interface AuditRow {
   /** Sorts by time. */
   id: string

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Database } from './database.ts'
 import type { Identity } from '../identity/identity.ts'
-import { setting, settle } from './settings.ts'
+import { setIfAbsent, setting } from './settings.ts'
 
 /** Someone for trying things out, with the password that is shown once. */
 export interface DemoUser {
@@ -73,7 +73,7 @@ export async function seed(database: Database, identity: Identity): Promise<read
     users.push({ username, password, role })
   }
   for (const room of demoRooms) await seedRoom(database, room, ids)
-  await settle(database, 'seeded', new Date().toISOString())
+  await setIfAbsent(database, 'seeded', new Date().toISOString())
   return users
 }
 

@@ -14,7 +14,7 @@ export async function setting(database: Database, name: string): Promise<string 
 /**
  * Keeps a setting unless there is one already, and answers with the one that is kept: the first writer wins.
  */
-export async function settle(database: Database, name: string, value: string): Promise<string> {
+export async function setIfAbsent(database: Database, name: string, value: string): Promise<string> {
   await database.query
     .insertInto('settings')
     .values({ name, value })
@@ -25,5 +25,5 @@ export async function settle(database: Database, name: string, value: string): P
 
 /** The secret of a development server: made once, then the same for every node that shares the database. */
 export function developmentSecret(database: Database): Promise<string> {
-  return settle(database, 'secret', randomBytes(33).toString('base64url'))
+  return setIfAbsent(database, 'secret', randomBytes(33).toString('base64url'))
 }

@@ -13,13 +13,13 @@ export function bodyBound(mostBytes: number): MiddlewareHandler<Env> {
     const { method, url, headers, body } = c.req.raw
     if (method === 'GET' || method === 'HEAD' || body === null) return await next()
     if (Number(headers.get('content-length') ?? 0) > mostBytes) tooLarge()
-    const bytes = await bounded(body, mostBytes)
+    const bytes = await readBounded(body, mostBytes)
     c.req.raw = new Request(url, { method, headers, ...(bytes.byteLength === 0 ? {} : { body: bytes }) })
     return await next()
   }
 }
 
-async function bounded(
+async function readBounded(
   body: ReadableStream<Uint8Array>,
   mostBytes: number,
 ): Promise<Uint8Array<ArrayBuffer>> {

@@ -30,7 +30,7 @@ export const signInAllowances: SignInAllowances = {
 const monotonic = (): number => performance.now()
 
 /** What came of asking to try: go ahead and say how it ended, or wait so long. */
-export type Turn =
+export type SignInAttempt =
   | { readonly allowed: true; succeeded(): void; abandoned(): void }
   | { readonly allowed: false; readonly retryAfterMs: number }
 
@@ -43,7 +43,7 @@ export interface SignInLimiter {
    * @param account the user name or e-mail address, as it was typed
    * @param network what {@link networkPrefix} says of the client
    */
-  readonly attempt: (account: string, network: string) => Turn
+  readonly attempt: (account: string, network: string) => SignInAttempt
 }
 
 /** A number of things that one network or person may do within a window, however they end. */
@@ -101,12 +101,12 @@ export function signInLimiter(
 
   return {
     attempt(name, from) {
-      const who = digest(name.trim().normalize('NFKC').toLowerCase())
-      const both = `${who} ${from}`
+      const accountKey = digest(name.trim().normalize('NFKC').toLowerCase())
+      const pairKey = `${accountKey} ${from}`
       const counts = [
         { counter: network, key: from },
-        { counter: pair, key: both },
-        ...(known.has(both) ? [] : [{ counter: account, key: who }]),
+        { counter: pair, key: pairKey },
+        ...(known.has(pairKey) ? [] : [{ counter: account, key: accountKey }]),
       ]
       const retryAfterMs = Math.max(...counts.map((one) => one.counter.waitMs(one.key)))
       if (retryAfterMs > 0) return { allowed: false, retryAfterMs }
@@ -116,7 +116,7 @@ export function signInLimiter(
       }
       const succeeded = (): void => {
         abandoned()
-        known.add(both)
+        known.add(pairKey)
       }
       return { allowed: true, succeeded, abandoned }
     },

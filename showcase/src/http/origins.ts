@@ -27,7 +27,7 @@ export function isOurHost(host: string | undefined, origins: readonly string[]):
  *
  * @throws Denial 403
  */
-export function refuseForeign(
+export function assertAllowedOrigin(
   headers: Headers,
   origins: readonly string[],
   { demanded = false }: { readonly demanded?: boolean } = {},

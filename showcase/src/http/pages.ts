@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { serveStatic } from '@hono/node-server/serve-static'
 import { Hono, type HonoRequest, type MiddlewareHandler } from 'hono'
 import { isAdmin, type SignedIn } from '../identity/people.ts'
-import type { Who } from '../identity/who.ts'
+import type { AuthenticateRequest } from '../identity/request-authenticator.ts'
 
 /** Where the built pages are unless said otherwise. */
 export const builtPages: string = fileURLToPath(new URL('../../web/dist', import.meta.url))
@@ -16,7 +16,7 @@ export const noncePlaceholder = 'CSP_NONCE_PLACEHOLDER'
 export interface PagesParts {
   /** The origin of the pages, for the socket addresses that they may open. */
   readonly baseUrl: URL
-  readonly who: Who
+  readonly authenticate: AuthenticateRequest
 }
 
 /**
@@ -25,7 +25,7 @@ export interface PagesParts {
  *
  * @param directory of the build; where it is missing the pages answer 503 and say how to build them
  */
-export function pages(directory: string, { baseUrl, who }: PagesParts): Hono {
+export function pages(directory: string, { baseUrl, authenticate }: PagesParts): Hono {
   const app = new Hono()
   const page = async (status = 200): Promise<Response> => {
     const html = await readFile(`${directory}/index.html`, 'utf8').catch(() => null)
@@ -40,7 +40,7 @@ export function pages(directory: string, { baseUrl, who }: PagesParts): Hono {
   }
   for (const path of ['/', '/chat', '/chat/:room', '/account']) app.get(path, () => page())
   app.on('GET', ['/admin', '/admin/audit', '/admin/people/:id'], async (c) =>
-    page(consoleStatus(await who(c.req.raw.headers).catch(() => null))),
+    page(consoleStatus(await authenticate(c.req.raw.headers).catch(() => null))),
   )
   // serveStatic complains on the console about a directory that is not there
   if (!existsSync(directory)) return app

@@ -17,7 +17,7 @@ export function problem(denial: Denial, ref: string): Response {
  * repeated
  */
 export async function jsonBody<S extends z.ZodType>(request: Request, schema: S): Promise<z.output<S>> {
-  demandJson(request.headers)
+  assertJson(request.headers)
   const checked = schema.safeParse(await parsed(request))
   return checked.success ? checked.data : deny(400, 'bad-request', issues(checked.error))
 }
@@ -26,7 +26,7 @@ export async function jsonBody<S extends z.ZodType>(request: Request, schema: S)
  * @throws Denial 415: a page of another site can send forms without asking, but no JSON (Fetch,
  * CORS-safelisted types)
  */
-export function demandJson(headers: Headers): void {
+export function assertJson(headers: Headers): void {
   const type = headers.get('content-type')?.split(';')[0]?.trim().toLowerCase()
   if (type !== 'application/json') deny(415, 'not-json', 'Send the body as application/json.')
 }

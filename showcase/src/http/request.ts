@@ -6,7 +6,7 @@ import type { Env } from './env.ts'
 import { isOurHost } from './origins.ts'
 
 /** Gives each request an id and the address of its client. */
-export function arrival(client: ClientAddress): MiddlewareHandler<Env> {
+export function requestContext(client: ClientAddress): MiddlewareHandler<Env> {
   return async (c, next) => {
     c.set('ref', randomUUID())
     c.set('client', client(peerOf(c), c.req.header('x-forwarded-for') ?? null))
@@ -20,7 +20,7 @@ export function arrival(client: ClientAddress): MiddlewareHandler<Env> {
  *
  * @throws Denial 421
  */
-export function ourHostOnly(origins: readonly string[]): MiddlewareHandler<Env> {
+export function allowedHostsOnly(origins: readonly string[]): MiddlewareHandler<Env> {
   return async (c, next) => {
     if (!isOurHost(c.req.header('host'), origins))
       deny(421, 'unknown-host', 'This server does not answer under that name.')

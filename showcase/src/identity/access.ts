@@ -4,7 +4,7 @@ import type { Messenger, Receipt, RevokeTarget } from 'sallyport'
 /** Ends and rechecks access, tells people why, and knows what came of it. */
 export interface Access extends Pick<Messenger, 'revoke' | 'recheck'> {
   /** Runs something; every order to revoke that is given meanwhile, by hooks too, says this reason in place of its own. */
-  because<T>(reason: string | undefined, work: () => Promise<T>): Promise<T>
+  withReason<T>(reason: string | undefined, work: () => Promise<T>): Promise<T>
   /**
    * Runs something and answers with what came of every order that was given meanwhile, also by the hooks of the
    * identity server, which wait for nothing and answer no caller.
@@ -18,7 +18,7 @@ export interface Access extends Pick<Messenger, 'revoke' | 'recheck'> {
 const nothing: Receipt = { closed: 0, changed: 0, dropped: 0, nodes: [], silent: [] }
 
 /** The words for the reasons of `revocations()`, where the caller has given no better ones. */
-const words: Readonly<Record<string, string>> = {
+const reasonTexts: Readonly<Record<string, string>> = {
   'session-ended': 'your session has ended',
   banned: 'your account is banned',
   removed: 'your account was removed',
@@ -27,25 +27,25 @@ const words: Readonly<Record<string, string>> = {
 /** Access as a port gives and takes it. */
 export function access(server: Pick<Messenger, 'revoke' | 'recheck'>): Access {
   const reasons = new AsyncLocalStorage<string>()
-  const books = new AsyncLocalStorage<Map<string, Promise<Receipt>>>()
+  const collected = new AsyncLocalStorage<Map<string, Promise<Receipt>>>()
   /** What is asked twice at once is answered twice with the same sockets: the first answer counts. */
-  const noted = (about: string, order: Promise<Receipt>): Promise<Receipt> => {
-    const book = books.getStore()
-    if (book?.has(about) === false) book.set(about, order)
-    return order
+  const collect = (about: string, receipt: Promise<Receipt>): Promise<Receipt> => {
+    const receipts = collected.getStore()
+    if (receipts?.has(about) === false) receipts.set(about, receipt)
+    return receipt
   }
-  const worded = <T extends { readonly reason?: string }>(whom: T): T => {
-    if (whom.reason === undefined) return whom
-    return { ...whom, reason: reasons.getStore() ?? words[whom.reason] ?? whom.reason }
+  const withReasonText = <T extends { readonly reason?: string }>(target: T): T => {
+    if (target.reason === undefined) return target
+    return { ...target, reason: reasons.getStore() ?? reasonTexts[target.reason] ?? target.reason }
   }
   return {
-    revoke: (whom) => noted(`revoke ${keyOf(whom)}`, server.revoke(worded(whom))),
-    recheck: (whom) => noted(`recheck ${keyOf(whom)}`, server.recheck(worded(whom))),
-    because: (reason, work) => (reason === undefined ? work() : reasons.run(reason, work)),
+    revoke: (target) => collect(`revoke ${keyOf(target)}`, server.revoke(withReasonText(target))),
+    recheck: (target) => collect(`recheck ${keyOf(target)}`, server.recheck(withReasonText(target))),
+    withReason: (reason, work) => (reason === undefined ? work() : reasons.run(reason, work)),
     async receiptOf(work) {
-      const book = new Map<string, Promise<Receipt>>()
-      await books.run(book, work)
-      return (await Promise.all(book.values())).reduce(both, nothing)
+      const receipts = new Map<string, Promise<Receipt>>()
+      await collected.run(receipts, work)
+      return (await Promise.all(receipts.values())).reduce(combined, nothing)
     },
   }
 }
@@ -54,7 +54,7 @@ function keyOf({ user, session, token, at }: RevokeTarget): string {
   return JSON.stringify([user, session, token, at?.[0].path, at?.[1]])
 }
 
-function both(one: Receipt, other: Receipt): Receipt {
+function combined(one: Receipt, other: Receipt): Receipt {
   return {
     closed: one.closed + other.closed,
     changed: one.changed + other.changed,

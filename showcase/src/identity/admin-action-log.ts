@@ -2,10 +2,10 @@ import type { Context } from 'hono'
 import { z } from 'zod'
 import type { AuditWriter } from '../audit/writer.ts'
 import type { Env } from '../http/env.ts'
-import type { Who } from './who.ts'
+import type { AuthenticateRequest } from './request-authenticator.ts'
 
-/** What the audit calls what administrators do through better-auth's own paths; the console's deeds have its names. */
-const deeds: Readonly<Record<string, string | undefined>> = {
+/** The audit's names for actions of administrators through better-auth's own paths. The console uses the same names. */
+const auditTypes: Readonly<Record<string, string | undefined>> = {
   '/admin/create-user': 'admin-created',
   '/admin/remove-user': 'admin-deleted',
   '/admin/ban-user': 'admin-banned',
@@ -15,30 +15,32 @@ const deeds: Readonly<Record<string, string | undefined>> = {
   '/admin/revoke-user-sessions': 'admin-signed-out',
 }
 
-/** What is noted of a deed, and nothing else of its body: passwords and tokens are in there too. */
-const about = z.object({ userId: z.string().optional(), banReason: z.string().optional() })
+/** The fields of an action that the audit keeps. No other field is kept: the body holds passwords and tokens too. */
+const loggedFields = z.object({ userId: z.string().optional(), banReason: z.string().optional() })
 
-/** What a deed is noted with. */
-export interface DeedParts {
-  readonly who: Who
-  readonly auditWriter: Pick<AuditWriter, 'note'>
+/** What the log of these actions is made of. */
+export interface AdminActionLogParts {
+  readonly authenticate: AuthenticateRequest
+  readonly auditWriter: Pick<AuditWriter, 'record'>
 }
 
-/** Does what better-auth has under a path, and notes who did it to whom when it was a deed of an administrator that succeeded. */
-export async function noted(
-  { who, auditWriter }: DeedParts,
+/** Runs an action, and records it in the audit when it was an administrator's and has succeeded. */
+export async function logAdminAction(
+  { authenticate, auditWriter }: AdminActionLogParts,
   c: Context<Env>,
-  asked: { readonly path: string; readonly body: unknown; readonly work: () => Promise<Response> },
+  action: { readonly path: string; readonly body: unknown; readonly work: () => Promise<Response> },
 ): Promise<Response> {
-  const type = deeds[asked.path]
-  if (type === undefined) return await asked.work()
-  // before the deed, which may end what the request stands on
-  const by = (await who(c.req.raw.headers))?.person
-  const response = await asked.work()
+  const type = auditTypes[action.path]
+  if (type === undefined) return await action.work()
+  // before the action, which may end the session of the request
+  const by = (await authenticate(c.req.raw.headers))?.person
+  const response = await action.work()
   if (response.ok && by !== undefined) {
-    const { userId = await madeIn(response), banReason: reason } = about.catch({}).parse(asked.body)
+    const { userId = await createdUserId(response), banReason: reason } = loggedFields
+      .catch({})
+      .parse(action.body)
     const event = { type, id: c.get('ref'), subject: userId, address: c.get('client') }
-    auditWriter.note(Object.assign(event, { by: by.id, byName: by.name, reason }))
+    auditWriter.record(Object.assign(event, { by: by.id, byName: by.name, reason }))
   }
   return response
 }
@@ -46,7 +48,7 @@ export async function noted(
 const answer = z.object({ user: z.object({ id: z.string() }) })
 
 /** The id of a user that was made, which no request could name. */
-async function madeIn(response: Response): Promise<string | undefined> {
+async function createdUserId(response: Response): Promise<string | undefined> {
   const body: unknown = await response
     .clone()
     .json()

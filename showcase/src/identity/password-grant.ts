@@ -27,19 +27,19 @@ export function passwordGrant(parts: GrantParts): (request: Request, client: str
   return async (request, client) => {
     const form = await readForm(request)
     if (form instanceof Response) return form
-    const turn = parts.limiter.attempt(form.username, networkPrefix(client))
-    if (!turn.allowed) {
+    const attempt = parts.limiter.attempt(form.username, networkPrefix(client))
+    if (!attempt.allowed) {
       parts.metrics.signIns.inc({ outcome: 'slowed' })
-      return slowDown(turn.retryAfterMs)
+      return slowDown(attempt.retryAfterMs)
     }
     try {
       const token = await signIn(parts, form, client)
       parts.metrics.signIns.inc({ outcome: token === null ? 'failed' : 'succeeded' })
       if (token === null) return refused()
-      turn.succeeded()
+      attempt.succeeded()
       return answer(200, { access_token: token.token, token_type: 'bearer', expires_in: token.expiresIn })
     } catch (error) {
-      turn.abandoned()
+      attempt.abandoned()
       if (isAPIError(error) && error.statusCode === 503)
         return answer(503, { error: 'temporarily_unavailable' }, { 'retry-after': '2' })
       throw error

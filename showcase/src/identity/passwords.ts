@@ -21,9 +21,9 @@ export interface Passwords {
 /** How many hashes run at once, and how many may wait. */
 export interface PasswordBounds {
   /** 2 unless said otherwise: half of libuv's threads, so that files and look-ups go on. */
-  readonly atWork?: number
+  readonly concurrency?: number
   /** 64 unless said otherwise; beyond it the answer is 503. */
-  readonly inLine?: number
+  readonly maxWaiting?: number
 }
 
 /**
@@ -33,40 +33,40 @@ export interface PasswordBounds {
  * @example const passwords = argon2id(); await passwords.verify({ hash: await passwords.hash('x'), password:
  * 'x' }) // true
  */
-export function argon2id({ atWork = 2, inLine = 64 }: PasswordBounds = {}): Passwords {
-  const line: (() => void)[] = []
+export function argon2id({ concurrency = 2, maxWaiting = 64 }: PasswordBounds = {}): Passwords {
+  const queue: (() => void)[] = []
   let working = 0
 
-  async function turn<T>(password: string, work: () => Promise<T>): Promise<T> {
+  async function inTurn<T>(password: string, work: () => Promise<T>): Promise<T> {
     if (Buffer.byteLength(password) > passwordLimit)
       throw new APIError('BAD_REQUEST', { code: 'PASSWORD_TOO_LONG', message: 'Password too long' })
-    if (working >= atWork) await join()
+    if (working >= concurrency) await waitForTurn()
     else working += 1
     try {
       return await work()
     } finally {
-      const next = line.shift()
+      const next = queue.shift()
       if (next === undefined) working -= 1
       // the place is handed on, never free in between
       else next()
     }
   }
 
-  function join(): Promise<void> {
-    if (line.length >= inLine)
+  function waitForTurn(): Promise<void> {
+    if (queue.length >= maxWaiting)
       throw new APIError(
         'SERVICE_UNAVAILABLE',
         { code: 'BUSY', message: 'Too many sign-ins at once, try again' },
         { 'Retry-After': '2' },
       )
-    return new Promise((resolve) => line.push(resolve))
+    return new Promise((resolve) => queue.push(resolve))
   }
 
   return {
-    hash: (password) => turn(password, () => argon2(password)),
-    verify: ({ hash, password }) => turn(password, () => argon2Verify(hash, password)),
+    hash: (password) => inTurn(password, () => argon2(password)),
+    verify: ({ hash, password }) => inTurn(password, () => argon2Verify(hash, password)),
     get waiting() {
-      return line.length
+      return queue.length
     },
   }
 }

@@ -6,14 +6,14 @@ import { networkPrefix } from '../http/client-address.ts'
 import { endReasons } from './end-reasons.ts'
 import type { Env } from '../http/env.ts'
 import { clientHeader, type Identity, identityPaths } from './identity.ts'
-import { type DeedParts, noted } from './admin-action-log.ts'
-import { type Budget, type SignInLimiter, slowDown, type Turn } from '../http/limiter.ts'
+import { type AdminActionLogParts, logAdminAction } from './admin-action-log.ts'
+import { type Budget, type SignInLimiter, slowDown, type SignInAttempt } from '../http/limiter.ts'
 import type { Metrics } from '../operations/metrics.ts'
-import { refuseForeign } from '../http/origins.ts'
-import { demandJson } from '../http/problem.ts'
+import { assertAllowedOrigin } from '../http/origins.ts'
+import { assertJson } from '../http/problem.ts'
 
 /** What the mounted identity server is guarded with. */
-export interface IdentityRouteParts extends DeedParts {
+export interface IdentityRouteParts extends AdminActionLogParts {
   readonly identity: Identity
   readonly limiter: SignInLimiter
   readonly signUps: Budget
@@ -33,11 +33,11 @@ export function identityRoutes(parts: IdentityRouteParts): Hono<Env> {
   app.all('/*', async (c) => {
     const path = new URL(c.req.url).pathname.replace(/^\/api\/auth/, '')
     if (!identityPaths.has(`${c.req.method} ${path}`)) deny(404, 'no-such-path', 'There is nothing here.')
-    if (c.req.method === 'GET') return outward(c, await parts.identity.handler(inward(c)))
-    refuseForeign(c.req.raw.headers, parts.origins)
+    if (c.req.method === 'GET') return responseForPage(c, await parts.identity.handler(requestForIdentity(c)))
+    assertAllowedOrigin(c.req.raw.headers, parts.origins)
     const body = await c.req.text()
-    if (body !== '') demandJson(c.req.raw.headers)
-    return outward(c, await guarded(parts, c, { path, body }))
+    if (body !== '') assertJson(c.req.raw.headers)
+    return responseForPage(c, await handleWrite(parts, c, { path, body }))
   })
   return app
 }
@@ -46,7 +46,7 @@ export function identityRoutes(parts: IdentityRouteParts): Hono<Env> {
  * The request as better-auth may see it: with the client's address in our own header, which replaces one that the
  * client sent.
  */
-function inward(c: Context<Env>, body?: string): Request {
+function requestForIdentity(c: Context<Env>, body?: string): Request {
   const headers = new Headers(c.req.raw.headers)
   headers.set(clientHeader, c.get('client'))
   headers.delete('content-length')
@@ -61,7 +61,7 @@ function inward(c: Context<Env>, body?: string): Request {
  * The answer without the signed session token in a header, which is for programs: a page's scripts must not
  * be able to read what its HttpOnly cookie hides.
  */
-function outward(c: Context<Env>, response: Response): Response {
+function responseForPage(c: Context<Env>, response: Response): Response {
   const asked = c.req.raw.headers
   if (!['origin', 'cookie', 'sec-fetch-site'].some((name) => asked.has(name))) return response
   const headers = new Headers(response.headers)
@@ -74,16 +74,18 @@ interface Write {
   readonly body: string
 }
 
-async function guarded(parts: IdentityRouteParts, c: Context<Env>, write: Write): Promise<Response> {
+async function handleWrite(parts: IdentityRouteParts, c: Context<Env>, write: Write): Promise<Response> {
   if (write.path.startsWith('/sign-in/')) return await signIn(parts, c, write)
   if (write.path.startsWith('/sign-up/')) parts.signUps.spend(networkPrefix(c.get('client')))
   if (write.path === '/change-password') {
-    const found = await parts.who(c.req.raw.headers)
+    const found = await parts.authenticate(c.req.raw.headers)
     if (found !== null) parts.passwordChanges.spend(found.person.id)
   }
   const work = (): Promise<Response> =>
-    parts.access.because(endReasons[write.path], () => parts.identity.handler(inward(c, write.body)))
-  return await noted(parts, c, { path: write.path, body: parsed(write.body), work })
+    parts.access.withReason(endReasons[write.path], () =>
+      parts.identity.handler(requestForIdentity(c, write.body)),
+    )
+  return await logAdminAction(parts, c, { path: write.path, body: parsed(write.body), work })
 }
 
 async function signIn(
@@ -91,20 +93,20 @@ async function signIn(
   c: Context<Env>,
   { path, body }: Write,
 ): Promise<Response> {
-  const turn = limiter.attempt(accountOf(path, body), networkPrefix(c.get('client')))
-  if (!turn.allowed) {
+  const attempt = limiter.attempt(accountOf(path, body), networkPrefix(c.get('client')))
+  if (!attempt.allowed) {
     metrics.signIns.inc({ outcome: 'slowed' })
-    return slowDown(turn.retryAfterMs)
+    return slowDown(attempt.retryAfterMs)
   }
-  const response = await identity.handler(inward(c, body))
-  settle(turn, response)
+  const response = await identity.handler(requestForIdentity(c, body))
+  settle(attempt, response)
   metrics.signIns.inc({ outcome: response.ok ? 'succeeded' : 'failed' })
   return response
 }
 
-function settle(turn: Extract<Turn, { allowed: true }>, response: Response): void {
-  if (response.ok) turn.succeeded()
-  else if (response.status >= 500) turn.abandoned()
+function settle(attempt: Extract<SignInAttempt, { allowed: true }>, response: Response): void {
+  if (response.ok) attempt.succeeded()
+  else if (response.status >= 500) attempt.abandoned()
 }
 
 /**

@@ -4,13 +4,13 @@ import { type Tickets, tickets } from 'sallyport/auth/tickets'
 import { audience, type Identity } from './identity.ts'
 import { type People, type Person, personOf } from './people.ts'
 
-/** Who is inside a socket: the person, and the session that speaks for them. */
-export interface Visitor extends Person {
+/** The user of a socket: the person, and the session that the socket rests on. */
+export interface SocketUser extends Person {
   readonly session: string
 }
 
-/** What the first door of the sockets is made of. */
-export interface DoorParts {
+/** What the authentication of sockets is made of. */
+export interface SocketAuthParts {
   readonly identity: Identity
   readonly people: People
   /** The issuer of access tokens: our own origin. */
@@ -19,30 +19,30 @@ export interface DoorParts {
   readonly store: Store
 }
 
-/** The first door: an access token, a ticket, or the session cookie of the site, in this order. */
-export interface Doors {
-  readonly auth: Authenticator<Visitor>
-  readonly ticket: Tickets<Visitor>
+/** Authenticates sockets by an access token, a ticket, or the session cookie of the site, in this order. */
+export interface SocketAuth {
+  readonly auth: Authenticator<SocketUser>
+  readonly ticket: Tickets<SocketUser>
 }
 
 /**
  * Authenticators over our own sessions: whatever the credential, its session must live and its owner not be
  * banned.
  */
-export function doors({ identity, people, issuer, store }: DoorParts): Doors {
-  const ticket = tickets({ store, user: ({ session }) => living(people, session) })
-  const token = accessToken(identity, { issuer, audience, algorithms: ['ES256'], user: visitorOf })
-  return { auth: anyOf(token, ticket, sessionCookie(identity, { user: visitorOf })), ticket }
+export function socketAuth({ identity, people, issuer, store }: SocketAuthParts): SocketAuth {
+  const ticket = tickets({ store, user: ({ session }) => userOfSession(people, session) })
+  const token = accessToken(identity, { issuer, audience, algorithms: ['ES256'], user: socketUserOf })
+  return { auth: anyOf(token, ticket, sessionCookie(identity, { user: socketUserOf })), ticket }
 }
 
-function visitorOf({ user, session }: Identity['$Infer']['Session']): Visitor | null {
+function socketUserOf({ user, session }: Identity['$Infer']['Session']): SocketUser | null {
   const { id, name, username = null, role = null, banned = null, banExpires = null } = user
   const person = personOf({ id, name, username, role, banned, banExpires })
   return person && { ...person, session: session.id }
 }
 
 /** The visitor behind a session that still lives. */
-async function living(people: People, session: string | null): Promise<Visitor | null> {
+async function userOfSession(people: People, session: string | null): Promise<SocketUser | null> {
   const found = session === null ? null : await people.session(session)
   return found && { ...found.person, session: found.sessionId }
 }

@@ -2,14 +2,14 @@ import { deny } from 'sallyport'
 import type { Tickets } from 'sallyport/auth/tickets'
 import { z } from 'zod'
 import type { Budget } from '../http/limiter.ts'
-import { refuseForeign } from '../http/origins.ts'
+import { assertAllowedOrigin } from '../http/origins.ts'
 import { jsonBody } from '../http/problem.ts'
-import type { Who } from './who.ts'
+import type { AuthenticateRequest } from './request-authenticator.ts'
 
-/** What the ticket office is made of. */
-export interface TicketParts {
+/** What the route is made of. */
+export interface TicketRouteParts {
   readonly tickets: Pick<Tickets<unknown>, 'mint'>
-  readonly who: Who
+  readonly authenticate: AuthenticateRequest
   readonly origins: readonly string[]
   /** How many tickets one person may ask for. */
   readonly budget: Budget
@@ -27,17 +27,18 @@ const asked = z.strictObject({
  * It is CSRF-safe (JSON, and an Origin of ours), bound to person, session, origin and path, and answers `{
  * ticket, expires_in }`.
  */
-export function ticketOffice({
+export function ticketRoute({
   tickets,
-  who,
+  authenticate,
   origins,
   budget,
-}: TicketParts): (request: Request) => Promise<Response> {
+}: TicketRouteParts): (request: Request) => Promise<Response> {
   return async (request) => {
-    refuseForeign(request.headers, origins, { demanded: true })
+    assertAllowedOrigin(request.headers, origins, { demanded: true })
     const { path } = await jsonBody(request, asked)
     const found =
-      (await who(request.headers)) ?? deny(401, 'not-signed-in', 'Sign in first.', { challenge: 'Bearer' })
+      (await authenticate(request.headers)) ??
+      deny(401, 'not-signed-in', 'Sign in first.', { challenge: 'Bearer' })
     budget.spend(found.person.id)
     const { person, sessionId: session, issuedAt, expires } = found
     const { ticket, expiresIn } = await tickets.mint({

@@ -37,13 +37,13 @@ export function logger(level: LogLevel, destination?: DestinationStream): Logger
     redact: { paths: redacted, censor: '[redacted]' },
     base: null,
     serializers: { err: errorSummary },
-    hooks: { logMethod: withoutForeignWords },
+    hooks: { logMethod: withFixedMessage },
   }
   return destination === undefined ? pino(options) : pino(options, destination)
 }
 
 /** pino takes the message of an error for the line's own where none is given: give one. */
-function withoutForeignWords(this: Logger, inputs: Parameters<LogFn>, method: LogFn): void {
+function withFixedMessage(this: Logger, inputs: Parameters<LogFn>, method: LogFn): void {
   const [first, message = 'error'] = inputs
   if (first instanceof Error) method.call(this, { err: first }, message)
   else if (typeof first === 'object') method.call(this, first, message)

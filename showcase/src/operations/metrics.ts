@@ -11,12 +11,12 @@ export interface Metrics {
   /** Attempts to sign in by outcome: succeeded, failed, slowed. */
   readonly signIns: Counter<'outcome'>
   /** Socket handshakes: accepted, or the status of the refusal. */
-  readonly doors: Counter<'outcome'>
+  readonly handshakes: Counter<'outcome'>
   /** Sockets that have ended, by reason. */
   readonly leaves: Counter<'why'>
   /** Messages of sockets: sent, or the code of the refusal. */
   readonly messages: Counter<'outcome'>
-  /** Every event of the doors and sockets, by type. */
+  /** Every event of handshakes and sockets, by type. */
   readonly events: Counter<'type'>
   /** Limits that were reached, and what was counted together. */
   readonly limits: Counter<'limit' | 'scope'>
@@ -27,7 +27,7 @@ export interface Metrics {
 }
 
 /** What is asked at each reading. */
-export interface Gauged {
+export interface GaugeSources {
   /** How many password hashes wait. */
   readonly waiting: () => number
   /** How many sockets are open. */
@@ -35,7 +35,7 @@ export interface Gauged {
 }
 
 /** A registry of its own, so that several servers fit into one process. */
-export function metrics({ waiting, sockets }: Gauged): Metrics {
+export function metrics({ waiting, sockets }: GaugeSources): Metrics {
   const registry = new Registry()
   const registers = [registry]
   const queue: Gauge = new Gauge({
@@ -71,7 +71,7 @@ export function metrics({ waiting, sockets }: Gauged): Metrics {
       labelNames: ['outcome'],
       registers,
     }),
-    doors: new Counter({
+    handshakes: new Counter({
       name: 'showcase_socket_handshakes_total',
       help: 'Socket handshakes',
       labelNames: ['outcome'],
@@ -97,7 +97,7 @@ function eventMetrics(registers: Registry[]): Pick<Metrics, 'events' | 'limits' 
   return {
     events: new Counter({
       name: 'showcase_socket_events_total',
-      help: 'Events of the doors and sockets',
+      help: 'Events of handshakes and sockets',
       labelNames: ['type'],
       registers,
     }),

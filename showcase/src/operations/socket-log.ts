@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import type { EventSink, Reporter, SallyportEvent } from 'sallyport'
 import type { Metrics } from './metrics.ts'
 
-/** What happens at the doors and inside of sockets, as log lines and counts. */
+/** The events of handshakes and sockets, as log lines and counts. */
 export function socketLog(log: Logger, counts: Metrics): EventSink {
   return (event) => {
     count(event, counts)
@@ -51,13 +51,13 @@ function fieldsOf({ type, ...event }: SallyportEvent): object {
 }
 
 /** Every label is one of a few words: no subject, path or address, of which there are as many as one likes. */
-function count(event: SallyportEvent, { events, doors, leaves, messages, ...counts }: Metrics): void {
+function count(event: SallyportEvent, { events, handshakes, leaves, messages, ...counts }: Metrics): void {
   events.inc({ type: event.type })
   switch (event.type) {
     case 'accepted':
-      return doors.inc({ outcome: 'accepted' })
+      return handshakes.inc({ outcome: 'accepted' })
     case 'denied':
-      return doors.inc({ outcome: String(event.status) })
+      return handshakes.inc({ outcome: String(event.status) })
     case 'left':
       return leaves.inc({ why: event.why })
     case 'refused-message':

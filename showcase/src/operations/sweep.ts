@@ -12,14 +12,14 @@ export async function sweepSessions({ query, kind }: Database, now: Date = new D
 }
 
 /** What is swept. */
-export interface Swept {
+export interface SweepParts {
   readonly database: Database
   readonly auditLog: Pick<AuditLog, 'sweep'>
   readonly keep: AuditRetention
 }
 
 /** Sweeps sessions and audit now and every ten minutes. Answers how to stop. */
-export function sweeping({ database, auditLog, keep }: Swept, log: Logger): () => void {
+export function startSweeping({ database, auditLog, keep }: SweepParts, log: Logger): () => void {
   const sweep = (): void => {
     Promise.all([sweepSessions(database), auditLog.sweep(keep)]).catch((error: unknown) =>
       log.error({ err: error }, 'sweep failed'),

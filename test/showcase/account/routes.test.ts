@@ -4,7 +4,15 @@ import { account } from '../../../showcase/src/account/contract.ts'
 import { deviceOf } from '../../../showcase/src/account/device.ts'
 import { onBothDatabases } from '../support/databases.ts'
 import { pageClient, until } from '../support/page-client.ts'
-import { askToken, type Browser, browser, type Running, signIn, signUp, start } from '../support/running.ts'
+import {
+  requestToken,
+  type Browser,
+  browser,
+  type Running,
+  signIn,
+  signUp,
+  start,
+} from '../support/running.ts'
 
 interface Listed {
   readonly id: string
@@ -78,7 +86,7 @@ onBothDatabases('the account', (fresh) => {
   test('ends the tokens and tickets of a session with it', async () => {
     const running = await start({ DATABASE_URL: await fresh() })
     const ada = await signUp(running, 'ada2')
-    const answer = await askToken(running, { username: 'ada2', password: ada.password })
+    const answer = await requestToken(running, { username: 'ada2', password: ada.password })
     const { access_token: token } = (await answer.json()) as { access_token: string }
     const asToken = { authorization: `Bearer ${token}` }
     expect((await fetch(`${running.url}/api/rooms`, { headers: asToken })).status).toBe(200)
@@ -207,11 +215,11 @@ test.each([
   expect(deviceOf(userAgent)).toEqual({ browser: name, system })
 })
 
-async function sessionsOf(who: Pick<Browser, 'get'>): Promise<readonly Listed[]> {
-  const answer = (await (await who.get('/api/account/sessions')).json()) as { sessions: readonly Listed[] }
+async function sessionsOf(page: Pick<Browser, 'get'>): Promise<readonly Listed[]> {
+  const answer = (await (await page.get('/api/account/sessions')).json()) as { sessions: readonly Listed[] }
   return answer.sessions
 }
 
-function openLobby(running: Running, who: Pick<Browser, 'post'>) {
-  return pageClient(running, who).open(chat, { room: 'lobby' })
+function openLobby(running: Running, page: Pick<Browser, 'post'>) {
+  return pageClient(running, page).open(chat, { room: 'lobby' })
 }

@@ -6,7 +6,15 @@ import { audit } from '../../../showcase/src/audit/contract.ts'
 import { onBothDatabases } from '../support/databases.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
 import { pageClient, until } from '../support/page-client.ts'
-import { type Browser, browser, demo, type Running, signIn, signUp, start } from '../support/running.ts'
+import {
+  type Browser,
+  browser,
+  signInDemoUser,
+  type Running,
+  signIn,
+  signUp,
+  start,
+} from '../support/running.ts'
 
 interface Person {
   readonly id: string
@@ -19,7 +27,7 @@ interface Person {
 onBothDatabases('the admin console', (fresh) => {
   test('finds people by a part of name, user name or address, with what they have open', async () => {
     const running = await start({ DATABASE_URL: await fresh() })
-    const [ada, bob] = [await demo(running, 'ada'), await signUp(running, 'bob_1')]
+    const [ada, bob] = [await signInDemoUser(running, 'ada'), await signUp(running, 'bob_1')]
     await open(running, bob, 'lobby')
     expect((await people(ada, 'hopper')).map(({ name }) => name)).toEqual(['Grace Hopper'])
     expect((await people(ada, 'EXAMPLE.test')).map(({ sockets }) => sockets)).toEqual([1])
@@ -42,7 +50,7 @@ onBothDatabases('the admin console', (fresh) => {
 
   test('a ban closes every socket with its reason, keeps out, runs out, and can be lifted', async () => {
     const running = await start({ DATABASE_URL: await fresh() })
-    const [ada, bob] = [await demo(running, 'ada'), await signUp(running, 'bob')]
+    const [ada, bob] = [await signInDemoUser(running, 'ada'), await signUp(running, 'bob')]
     const [lobby, news] = [await open(running, bob, 'lobby'), await open(running, bob, 'announcements')]
     const answer = await ada.post(`/api/admin/people/${bob.id}/ban`, { reason: 'spam', seconds: 3600 })
     expect(await answer.json()).toEqual(receipt(2, 0))
@@ -66,7 +74,7 @@ onBothDatabases('the admin console', (fresh) => {
 
   test('a demotion locks the room without closing it, a promotion unlocks it', async () => {
     const running = await start({ DATABASE_URL: await fresh() })
-    const [ada, bob] = [await demo(running, 'ada'), await signUp(running, 'bob')]
+    const [ada, bob] = [await signInDemoUser(running, 'ada'), await signUp(running, 'bob')]
     const lobby = await open(running, bob, 'lobby')
     const demoted = await ada.post(`/api/admin/people/${bob.id}/rooms/lobby`, { role: 'reader' })
     expect(await demoted.json()).toEqual(receipt(0, 1))
@@ -80,7 +88,7 @@ onBothDatabases('the admin console', (fresh) => {
 
   test('removal from a members-only room closes it, and it is refused from then on', async () => {
     const running = await start({ DATABASE_URL: await fresh() })
-    const [ada, grace] = [await demo(running, 'ada'), await demo(running, 'grace')]
+    const [ada, grace] = [await signInDemoUser(running, 'ada'), await signInDemoUser(running, 'grace')]
     const [id, inside] = [await idOf(ada, 'grace'), await open(running, grace, 'engineering')]
     const answer = await ada.remove(`/api/admin/people/${id}/rooms/engineering`)
     expect(await answer.json()).toEqual(receipt(1, 0))
@@ -92,7 +100,7 @@ onBothDatabases('the admin console', (fresh) => {
 
   test('a kick ends one room with its reason and leaves the others open; the user may come back', async () => {
     const running = await start({ DATABASE_URL: await fresh() })
-    const [ada, bob] = [await demo(running, 'ada'), await signUp(running, 'bob')]
+    const [ada, bob] = [await signInDemoUser(running, 'ada'), await signUp(running, 'bob')]
     const [lobby, news] = [await open(running, bob, 'lobby'), await open(running, bob, 'announcements')]
     const answer = await ada.post(`/api/admin/people/${bob.id}/rooms/lobby/kick`, { reason: 'cool down' })
     expect(await answer.json()).toEqual(receipt(1, 0))
@@ -104,7 +112,7 @@ onBothDatabases('the admin console', (fresh) => {
 
   test('who is made a user again loses the console at once', async () => {
     const running = await start({ DATABASE_URL: await fresh() })
-    const [ada, bob] = [await demo(running, 'ada'), await signUp(running, 'bob')]
+    const [ada, bob] = [await signInDemoUser(running, 'ada'), await signUp(running, 'bob')]
     await ada.post(`/api/admin/people/${bob.id}/role`, { role: 'admin' })
     const desk = pageClient(running, bob).open(audit)
     await until(desk, ({ state }) => state === 'open')
@@ -117,13 +125,13 @@ onBothDatabases('the admin console', (fresh) => {
 
 test('for anybody but an administrator nothing is there', async () => {
   const running = await start()
-  const [bob, ada] = [await signUp(running, 'bob'), await demo(running, 'ada')]
+  const [bob, ada] = [await signUp(running, 'bob'), await signInDemoUser(running, 'ada')]
   const id = await idOf(ada, 'grace')
   const nothing = await (await bob.get('/api/no/such/path')).json()
-  for (const who of [bob, browser(running)]) {
+  for (const page of [bob, browser(running)]) {
     for (const path of ['/api/admin/people', `/api/admin/people/${id}`, '/api/admin/audit']) {
       // as a browser asks: a program on this machine may read the audit
-      const answer = await who.get(path, { 'sec-fetch-site': 'same-origin' })
+      const answer = await page.get(path, { 'sec-fetch-site': 'same-origin' })
       expect(answer.status, path).toBe(404)
       expect({ ...((await answer.json()) as object), ref: '' }).toEqual({ ...(nothing as object), ref: '' })
     }
@@ -135,8 +143,8 @@ test('for anybody but an administrator nothing is there', async () => {
       'rooms/lobby': { role: 'reader' },
       'rooms/lobby/kick': { reason: 'x' },
     }))
-      expect((await who.post(`/api/admin/people/${id}/${path}`, body)).status, path).toBe(404)
-    expect((await who.remove(`/api/admin/people/${id}/rooms/engineering`)).status).toBe(404)
+      expect((await page.post(`/api/admin/people/${id}/${path}`, body)).status, path).toBe(404)
+    expect((await page.remove(`/api/admin/people/${id}/rooms/engineering`)).status).toBe(404)
   }
   const refused = pageClient(running, bob).open(audit)
   await until(refused, ({ state }) => state === 'denied')
@@ -148,14 +156,14 @@ test('the page of the console is there for administrators alone', async () => {
   writeFileSync(join(pages, 'index.html'), '<title>the page</title>')
   const running = await start({}, { pages })
   const statuses = []
-  for (const who of [await demo(running, 'ada'), await signUp(running, 'bob'), browser(running)])
-    statuses.push((await who.get('/admin')).status)
+  for (const page of [await signInDemoUser(running, 'ada'), await signUp(running, 'bob'), browser(running)])
+    statuses.push((await page.get('/admin')).status)
   expect(statuses).toEqual([200, 404, 401])
 })
 
 test('a page of another site does nothing with the cookie of an administrator', async () => {
   const running = await start()
-  const [ada, bob] = [await demo(running, 'ada'), await signUp(running, 'bob')]
+  const [ada, bob] = [await signInDemoUser(running, 'ada'), await signUp(running, 'bob')]
   const origin = 'https://evil.example'
   const deed = `/api/admin/people/${bob.id}/ban`
   expect((await ada.post(deed, { reason: 'x' }, { origin })).status).toBe(403)
@@ -165,7 +173,7 @@ test('a page of another site does nothing with the cookie of an administrator', 
 
 test('no administrator bans or demotes themselves, nor takes the last owner from a room', async () => {
   const running = await start()
-  const ada = await demo(running, 'ada')
+  const ada = await signInDemoUser(running, 'ada')
   const id = await idOf(ada, 'ada')
   expect((await ada.post(`/api/admin/people/${id}/ban`, { reason: 'x' })).status).toBe(400)
   expect((await ada.post(`/api/admin/people/${id}/role`, { role: 'user' })).status).toBe(409)
@@ -176,7 +184,7 @@ test('no administrator bans or demotes themselves, nor takes the last owner from
 
 test('administration through the identity server is in the audit too, without the password', async () => {
   const running = await start()
-  const [ada, bob] = [await demo(running, 'ada'), await signUp(running, 'bob')]
+  const [ada, bob] = [await signInDemoUser(running, 'ada'), await signUp(running, 'bob')]
   const by = await idOf(ada, 'ada')
   const newPassword = 'a password that is never read'
   const made = { name: 'Cat', email: 'cat@example.test', password: newPassword }
@@ -209,7 +217,7 @@ test('administration through the identity server is in the audit too, without th
 
 test('the identity server gives no sessions of others, and no administrator can lose the role', async () => {
   const running = await start()
-  const ada = await demo(running, 'ada')
+  const ada = await signInDemoUser(running, 'ada')
   const userId = await idOf(ada, 'ada')
   expect((await ada.post('/api/auth/admin/list-user-sessions', { userId })).status).toBe(404)
   expect((await ada.get('/api/auth/admin/list-users')).status).toBe(404)
@@ -219,7 +227,7 @@ test('the identity server gives no sessions of others, and no administrator can 
 
 test('what does not fit is refused in words, and changes nothing', async () => {
   const running = await start()
-  const [ada, bob] = [await demo(running, 'ada'), await signUp(running, 'bob')]
+  const [ada, bob] = [await signInDemoUser(running, 'ada'), await signUp(running, 'bob')]
   const at = `/api/admin/people/${bob.id}`
   for (const [path, body] of [
     ['ban', {}],
@@ -237,8 +245,8 @@ test('what does not fit is refused in words, and changes nothing', async () => {
 })
 
 /** Opens a room, and waits until it is open. */
-async function open(running: Running, who: Pick<Browser, 'post'>, room: string) {
-  const opened = pageClient(running, who).open(chat, { room })
+async function open(running: Running, page: Pick<Browser, 'post'>, room: string) {
+  const opened = pageClient(running, page).open(chat, { room })
   await until(opened, ({ state }) => state === 'open')
   return opened
 }

@@ -9,7 +9,7 @@ import { type Database, openDatabase } from '../../../showcase/src/database/data
 import { migrate } from '../../../showcase/src/database/migrations.ts'
 import { onBothDatabases } from '../support/databases.ts'
 import { pageClient, until } from '../support/page-client.ts'
-import { askToken, type Browser, demo, rawRequest, signUp, start } from '../support/running.ts'
+import { requestToken, type Browser, signInDemoUser, rawRequest, signUp, start } from '../support/running.ts'
 import { connect } from '../support/sockets.ts'
 
 interface Page {
@@ -21,7 +21,7 @@ interface Page {
 onBothDatabases('the audit', (fresh) => {
   test('keeps who came in, who was refused and why, and who did what to whom', async () => {
     const running = await start({ DATABASE_URL: await fresh() })
-    const [ada, bob] = [await demo(running, 'ada'), await signUp(running, 'bob')]
+    const [ada, bob] = [await signInDemoUser(running, 'ada'), await signUp(running, 'bob')]
     const lobby = pageClient(running, bob).open(chat, { room: 'lobby' })
     await until(lobby, ({ state }) => state === 'open')
     const refused = pageClient(running, bob).open(chat, { room: 'engineering' })
@@ -57,11 +57,11 @@ onBothDatabases('the audit', (fresh) => {
 
   test('is read by type, by person, by time, and page by page', async () => {
     const running = await start({ DATABASE_URL: await fresh() })
-    const [ada, bob] = [await demo(running, 'ada'), await signUp(running, 'bob_1')]
+    const [ada, bob] = [await signInDemoUser(running, 'ada'), await signUp(running, 'bob_1')]
     const { writer } = running.app.audit
     for (let i = 0; i < 60; i++)
-      writer.note(event(i % 2 === 0 ? 'expired' : 'limited', { subject: bob.id, i }))
-    writer.note(event('limited', { subject: 'robot:7' }))
+      writer.record(event(i % 2 === 0 ? 'expired' : 'limited', { subject: bob.id, i }))
+    writer.record(event('limited', { subject: 'robot:7' }))
     await writer.flush()
 
     expect((await read(ada, { type: 'expired' })).entries).toHaveLength(30)
@@ -84,7 +84,7 @@ onBothDatabases('the audit', (fresh) => {
     let now = 1_000_000_000_000
     const writer = auditWriter(database, { now: () => now })
     for (let day = 0; day < 10; day++) {
-      writer.note(event('limited', { day }))
+      writer.record(event('limited', { day }))
       now += 86_400_000
     }
     await writer.flush()
@@ -98,7 +98,7 @@ onBothDatabases('the audit', (fresh) => {
 
 test('consoles hear what happens, as it happens, and only administrators have one', async () => {
   const running = await start()
-  const [ada, bob] = [await demo(running, 'ada'), await signUp(running, 'bob')]
+  const [ada, bob] = [await signInDemoUser(running, 'ada'), await signUp(running, 'bob')]
   const heard: AuditEntry[] = []
   const watching = pageClient(running, ada).open(audit)
   watching.on('happened', ({ entries }) => heard.push(...entries))
@@ -114,7 +114,7 @@ test('consoles hear what happens, as it happens, and only administrators have on
 
 test('a console that is open or was lost when the server stops is no fault', async () => {
   const running = await start()
-  const ada = await demo(running, 'ada')
+  const ada = await signInDemoUser(running, 'ada')
   const options = { headers: { cookie: ada.cookie(), origin: running.url } }
   const [open, lost] = [
     await connect(running, '/ws/admin/audit', options),
@@ -132,7 +132,7 @@ test('a console that is open or was lost when the server stops is no fault', asy
 
 test('programs on this machine or with the token read it, pages only as an administrator', async () => {
   const running = await start({ METRICS_TOKEN: 'a-token-of-some-length' })
-  const [ada, bob] = [await demo(running, 'ada'), await signUp(running, 'bob')]
+  const [ada, bob] = [await signInDemoUser(running, 'ada'), await signUp(running, 'bob')]
   const status = async (headers: Record<string, string>) =>
     (await rawRequest(running, '/api/admin/audit', { headers })).status
   const token = { authorization: 'Bearer a-token-of-some-length' }
@@ -148,15 +148,15 @@ test('programs on this machine or with the token read it, pages only as an admin
 
 test('metrics are for administrators too', async () => {
   const running = await start()
-  const [ada, bob] = [await demo(running, 'ada'), await signUp(running, 'bob')]
-  const status = async (who: Browser) =>
-    (await rawRequest(running, '/metrics', { headers: { via: '1.1 proxy', cookie: who.cookie() } })).status
+  const [ada, bob] = [await signInDemoUser(running, 'ada'), await signUp(running, 'bob')]
+  const status = async (page: Browser) =>
+    (await rawRequest(running, '/metrics', { headers: { via: '1.1 proxy', cookie: page.cookie() } })).status
   expect([await status(ada), await status(bob)]).toEqual([200, 404])
 })
 
 test('a query that does not fit is refused', async () => {
   const running = await start()
-  const ada = await demo(running, 'ada')
+  const ada = await signInDemoUser(running, 'ada')
   for (const query of ['from=yesterday', 'before=%27', 'from=-1', 'to=9999999999999999'])
     expect((await ada.get(`/api/admin/audit?${query}`)).status, query).toBe(400)
 })
@@ -164,9 +164,9 @@ test('a query that does not fit is refused', async () => {
 // proves: secrets-in-audit
 test('no credential gets into it, whatever a stranger puts where', async () => {
   const running = await start()
-  const [ada, bob] = [await demo(running, 'ada'), await signUp(running, 'bob')]
+  const [ada, bob] = [await signInDemoUser(running, 'ada'), await signUp(running, 'bob')]
   const mark = 'MARKED-CREDENTIAL'
-  const answer = await askToken(running, { username: 'bob', password: bob.password })
+  const answer = await requestToken(running, { username: 'bob', password: bob.password })
   const { access_token: token } = (await answer.json()) as { access_token: string }
   const header = (headers: Record<string, string>, path = '/ws/chat/lobby') =>
     connect(running, path, { headers })
@@ -236,9 +236,9 @@ test('an event is kept with what every event has in columns, and the rest bounde
 
 test('noting never waits and never throws: what is too much is counted, and the count is kept', async () => {
   const database = await prepared('sqlite::memory:')
-  const writer = auditWriter(database, { bound: 10 })
-  for (let i = 0; i < 25; i++) writer.note(event('limited', { i }))
-  writer.note(event('sent', {}))
+  const writer = auditWriter(database, { maxWaiting: 10 })
+  for (let i = 0; i < 25; i++) writer.record(event('limited', { i }))
+  writer.record(event('sent', {}))
   await writer.flush()
   const rows = await database.query.selectFrom('audit').selectAll().orderBy('id').execute()
   expect(rows.map(({ type }) => type)).toEqual([...Array.from({ length: 10 }, () => 'limited'), 'audit-lost'])
@@ -250,11 +250,11 @@ test('what one network makes of one type is bounded, and the others are heard', 
   const database = await prepared('sqlite::memory:')
   let now = 0
   const writer = auditWriter(database, { perMinute: 3, now: () => now })
-  for (let i = 0; i < 10; i++) writer.note(event('denied', { address: `2001:db8::${i}` }))
-  writer.note(event('denied', { address: '192.0.2.1' }))
-  writer.note(event('accepted', { address: '2001:db8::1' }))
+  for (let i = 0; i < 10; i++) writer.record(event('denied', { address: `2001:db8::${i}` }))
+  writer.record(event('denied', { address: '192.0.2.1' }))
+  writer.record(event('accepted', { address: '2001:db8::1' }))
   now = 60_000
-  writer.note(event('accepted', { address: '192.0.2.1' }))
+  writer.record(event('accepted', { address: '192.0.2.1' }))
   await writer.flush()
   const rows = await database.query.selectFrom('audit').selectAll().orderBy('id').execute()
   const types = rows.map(({ type }) => type).join(' ')
@@ -267,11 +267,11 @@ test('a database that is away for a moment costs no event, and the failure is to
   const database = await prepared('sqlite::memory:')
   await database.query.schema.alterTable('audit').renameTo('away').execute()
   const failures: unknown[] = []
-  const writer = auditWriter(database, { failed: (error) => failures.push(error) })
-  writer.note(event('limited', { i: 1 }))
+  const writer = auditWriter(database, { onError: (error) => failures.push(error) })
+  writer.record(event('limited', { i: 1 }))
   await writer.flush()
   await database.query.schema.alterTable('away').renameTo('audit').execute()
-  writer.note(event('limited', { i: 2 }))
+  writer.record(event('limited', { i: 2 }))
   await writer.flush()
   const rows = await database.query.selectFrom('audit').select('detail').orderBy('id').execute()
   expect(rows.map(({ detail }) => detail)).toEqual(['{"i":1}', '{"i":2}'])

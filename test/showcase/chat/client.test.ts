@@ -2,7 +2,7 @@ import { type Client, client, bearer } from 'sallyport/client'
 import { afterEach, expect, test } from 'vitest'
 import { chat } from '../../../showcase/src/chat/contract.ts'
 import { pageClient, until } from '../support/page-client.ts'
-import { askToken, type Browser, demo, signUp, start } from '../support/running.ts'
+import { requestToken, type Browser, signInDemoUser, signUp, start } from '../support/running.ts'
 
 const clients: Client[] = []
 afterEach(() => {
@@ -48,7 +48,7 @@ test('a page with a ticket sees its grant, who is here, what is said, and what w
 
 test('who may only read is told so by the grant, and by the refusal of what is sent', async () => {
   const running = await start()
-  const linus: Browser = await demo(running, 'linus')
+  const linus: Browser = await signInDemoUser(running, 'linus')
   const room = openRoom(pageClient(running, linus), 'engineering')
   await until(room, ({ state }) => state === 'open')
   expect(room.grant).toEqual({ canWrite: false, role: 'reader' })
@@ -67,7 +67,7 @@ test('a program with an access token is let in without an origin', async () => {
   const running = await start()
   const ada = await signUp(running, 'ada2')
   const token = async (): Promise<string> => {
-    const answer = await askToken(running, { username: 'ada2', password: ada.password })
+    const answer = await requestToken(running, { username: 'ada2', password: ada.password })
     return ((await answer.json()) as { access_token: string }).access_token
   }
   const app = client({ url: running.url, credentials: bearer(token) })

@@ -1,7 +1,15 @@
 import { expect, test } from 'vitest'
 import { onBothDatabases } from '../support/databases.ts'
-import { askToken, browser, demo, type Running, signUp, type Someone, start } from '../support/running.ts'
-import { connect, type Heard } from '../support/sockets.ts'
+import {
+  requestToken,
+  browser,
+  signInDemoUser,
+  type Running,
+  signUp,
+  type TestUser,
+  start,
+} from '../support/running.ts'
+import { connect, type TestSocket } from '../support/sockets.ts'
 
 const lobby = '/ws/chat/lobby'
 
@@ -41,7 +49,7 @@ onBothDatabases('the chat', (fresh) => {
 
   test('a room for members lets members in and refuses others, as if it did not exist', async () => {
     const running = await start({ DATABASE_URL: await fresh() })
-    const [grace, stranger] = [await demo(running, 'grace'), await signUp(running, 'stranger')]
+    const [grace, stranger] = [await signInDemoUser(running, 'grace'), await signUp(running, 'stranger')]
     const socket = await enter(running, grace, '/ws/chat/engineering')
     socket.say({ type: 'say', text: 'here' })
     expect(await socket.next('said')).toMatchObject({ text: 'here' })
@@ -54,7 +62,7 @@ onBothDatabases('the chat', (fresh) => {
 
   test('who may only read hears, but is refused when writing', async () => {
     const running = await start({ DATABASE_URL: await fresh() })
-    const [linus, grace] = [await demo(running, 'linus'), await demo(running, 'grace')]
+    const [linus, grace] = [await signInDemoUser(running, 'linus'), await signInDemoUser(running, 'grace')]
     const [reader, writer] = [
       await enter(running, linus, '/ws/chat/engineering'),
       await enter(running, grace, '/ws/chat/engineering'),
@@ -102,7 +110,7 @@ onBothDatabases('the chat', (fresh) => {
       newPassword: 'another long one',
     })
     expect(await two.closed).toMatchObject({ code: 4401 })
-    const admin = await demo(running, 'ada')
+    const admin = await signInDemoUser(running, 'ada')
     await admin.post('/api/auth/admin/ban-user', { userId: cat.id })
     expect((await three.closed).code).toBeGreaterThanOrEqual(4401)
     const again = await enter(running, cat, lobby)
@@ -113,7 +121,7 @@ onBothDatabases('the chat', (fresh) => {
 test('an access token opens a socket, in the header or in the subprotocol list, not in the URL', async () => {
   const running = await start()
   const ada = await signUp(running, 'ada2')
-  const answer = await askToken(running, { username: 'ada2', password: ada.password })
+  const answer = await requestToken(running, { username: 'ada2', password: ada.password })
   const { access_token: token } = (await answer.json()) as { access_token: string }
   const header = await connect(running, lobby, { headers: { authorization: `Bearer ${token}` } })
   header.say({ type: 'say', text: 'by header' })
@@ -129,7 +137,7 @@ test('an access token opens a socket, in the header or in the subprotocol list, 
 test('an access token opens nothing once its session has ended', async () => {
   const running = await start()
   const ada = await signUp(running, 'ada2')
-  const answer = await askToken(running, { username: 'ada2', password: ada.password })
+  const answer = await requestToken(running, { username: 'ada2', password: ada.password })
   const { access_token: token } = (await answer.json()) as { access_token: string }
   await ada.post('/api/auth/revoke-sessions', {})
   const late = await connect(running, lobby, {
@@ -220,6 +228,6 @@ test('a server that stops tells its sockets to come back: 1012', async () => {
 })
 
 /** Enters a room with the session cookie, as a page of the server does. */
-function enter(running: Running, who: Pick<Someone, 'cookie'>, path: string): Promise<Heard> {
-  return connect(running, path, { headers: { cookie: who.cookie(), origin: running.url } })
+function enter(running: Running, page: Pick<TestUser, 'cookie'>, path: string): Promise<TestSocket> {
+  return connect(running, path, { headers: { cookie: page.cookie(), origin: running.url } })
 }

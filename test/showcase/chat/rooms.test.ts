@@ -2,7 +2,14 @@ import { expect, test } from 'vitest'
 import { messages, pageSize } from '../../../showcase/src/chat/messages.ts'
 import { type NewRoom, type Room, rooms } from '../../../showcase/src/chat/rooms.ts'
 import { onBothDatabases } from '../support/databases.ts'
-import { type Browser, demo, type Running, signUp, type Someone, start } from '../support/running.ts'
+import {
+  type Browser,
+  signInDemoUser,
+  type Running,
+  signUp,
+  type TestUser,
+  start,
+} from '../support/running.ts'
 
 onBothDatabases('rooms', (fresh) => {
   const started = async (): Promise<Running> => start({ DATABASE_URL: await fresh() })
@@ -132,7 +139,7 @@ onBothDatabases('rooms', (fresh) => {
 
   test('in a read-only room owners alone write', async () => {
     const running = await started()
-    const [grace, linus] = [await demo(running, 'grace'), await demo(running, 'linus')]
+    const [grace, linus] = [await signInDemoUser(running, 'grace'), await signInDemoUser(running, 'linus')]
     expect(await see(grace, 'announcements')).toMatchObject({ role: 'owner', canWrite: true })
     expect(await see(linus, 'announcements')).toMatchObject({ role: 'member', canWrite: false })
   })
@@ -211,7 +218,7 @@ async function titles(page: Browser): Promise<string[]> {
   return seen.map(({ title }) => title)
 }
 
-async function create(owner: Someone, room: NewRoom): Promise<Room> {
+async function create(owner: TestUser, room: NewRoom): Promise<Room> {
   const answer = await owner.post('/api/rooms', room)
   expect(answer.status).toBe(201)
   return (await answer.json()) as Room

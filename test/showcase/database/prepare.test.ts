@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { setting } from '../../../showcase/src/database/settings.ts'
 import { onBothDatabases } from '../support/databases.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
-import { demo, signIn, start } from '../support/running.ts'
+import { signInDemoUser, signIn, start } from '../support/running.ts'
 
 onBothDatabases('starting', (fresh) => {
   test('makes people and rooms once, though several processes start on one database together', async () => {
@@ -29,7 +29,7 @@ onBothDatabases('starting', (fresh) => {
   test('again makes no people, and keeps sessions', async () => {
     const env = { DATABASE_URL: await fresh() }
     const first = await start(env)
-    const cookie = (await demo(first, 'ada')).cookie()
+    const cookie = (await signInDemoUser(first, 'ada')).cookie()
     await first.app.close()
     const second = await start(env)
     expect(second.app.demoUsers).toEqual([])

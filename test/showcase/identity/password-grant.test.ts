@@ -5,13 +5,21 @@ import { describe, expect, test } from 'vitest'
 import { sweepSessions } from '../../../showcase/src/operations/sweep.ts'
 import { onBothDatabases } from '../support/databases.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
-import { askToken, browser, demo, rawRequest, type Running, signUp, start } from '../support/running.ts'
+import {
+  requestToken,
+  browser,
+  signInDemoUser,
+  rawRequest,
+  type Running,
+  signUp,
+  start,
+} from '../support/running.ts'
 
 onBothDatabases('POST /token', (fresh) => {
   test('answers an access token that opens the HTTP interface', async () => {
     const running = await start({ DATABASE_URL: await fresh() })
     const ada = await signUp(running, 'ada2')
-    const answer = await askToken(running, {
+    const answer = await requestToken(running, {
       grant_type: 'password',
       username: 'ada2',
       password: ada.password,
@@ -32,15 +40,15 @@ onBothDatabases('POST /token', (fresh) => {
   test('takes an e-mail address as well', async () => {
     const running = await start({ DATABASE_URL: await fresh() })
     const ada = await signUp(running, 'ada2')
-    expect((await askToken(running, { username: 'ADA2@example.test', password: ada.password })).status).toBe(
-      200,
-    )
+    expect(
+      (await requestToken(running, { username: 'ADA2@example.test', password: ada.password })).status,
+    ).toBe(200)
   })
 
   test('makes a session, so that signing out everywhere ends its tokens', async () => {
     const running = await start({ DATABASE_URL: await fresh() })
     const ada = await signUp(running, 'ada2')
-    const token = await tokenOf(await askToken(running, { username: 'ada2', password: ada.password }))
+    const token = await tokenOf(await requestToken(running, { username: 'ada2', password: ada.password }))
     expect(await roomsStatus(running, token)).toBe(200)
     expect((await ada.post('/api/auth/revoke-sessions', {})).status).toBe(200)
     expect(await roomsStatus(running, token)).toBe(401)
@@ -55,7 +63,7 @@ test('a new key is known at once, and after another one is 503 until the keys ma
   const newToken = async (): Promise<string> => {
     // another process of this server has made a key, and forgotten the one before
     database.exec('delete from jwks')
-    return tokenOf(await askToken(running, { username: 'ada2', password: ada.password }))
+    return tokenOf(await requestToken(running, { username: 'ada2', password: ada.password }))
   }
   expect(await roomsStatus(running, await newToken())).toBe(200)
   expect(await roomsStatus(running, await newToken())).toBe(200)
@@ -68,10 +76,10 @@ test('a new key is known at once, and after another one is 503 until the keys ma
 })
 
 test('more sign-ins than can be worked on are 503 and say when to come back', async () => {
-  const running = await start({}, { passwords: { atWork: 1, inLine: 1 } })
+  const running = await start({}, { passwords: { concurrency: 1, maxWaiting: 1 } })
   const names = Array.from({ length: 6 }, (_, i) => `guest${i}`)
   const answers = await Promise.all(
-    names.map((username) => askToken(running, { username, password: 'some password' })),
+    names.map((username) => requestToken(running, { username, password: 'some password' })),
   )
   const statuses = answers.map(({ status }) => status)
   expect(new Set(statuses)).toEqual(new Set([401, 503]))
@@ -86,7 +94,7 @@ test('more sign-ins than can be worked on are 503 and say when to come back', as
 test('the session behind a token ends with it, and is swept away', async () => {
   const running = await start()
   const ada = await signUp(running, 'ada2')
-  await askToken(running, { username: 'ada2', password: ada.password })
+  await requestToken(running, { username: 'ada2', password: ada.password })
   const { query } = running.app.database
   const ends = await query.selectFrom('session').select('expiresAt').where('userId', '=', ada.id).execute()
   const minutes = ends.map(({ expiresAt }) =>
@@ -102,16 +110,16 @@ test('the session behind a token ends with it, and is swept away', async () => {
 describe('a refusal of POST /token', () => {
   test('is the same for a wrong password, an unknown name, an impossible name and a banned user', async () => {
     const running = await start()
-    const admin = await demo(running, 'ada')
+    const admin = await signInDemoUser(running, 'ada')
     const banned = await signUp(running, 'banned')
     await admin.post('/api/auth/admin/ban-user', { userId: banned.id })
     const answers = await Promise.all([
-      askToken(running, { username: 'grace', password: 'wrong password' }),
-      askToken(running, { username: 'unknown', password: 'wrong password' }),
-      askToken(running, { username: 'unknown@example.test', password: 'wrong password' }),
-      askToken(running, { username: '!', password: 'wrong password' }),
-      askToken(running, { username: '@', password: 'wrong password' }),
-      askToken(running, { username: 'banned', password: banned.password }),
+      requestToken(running, { username: 'grace', password: 'wrong password' }),
+      requestToken(running, { username: 'unknown', password: 'wrong password' }),
+      requestToken(running, { username: 'unknown@example.test', password: 'wrong password' }),
+      requestToken(running, { username: '!', password: 'wrong password' }),
+      requestToken(running, { username: '@', password: 'wrong password' }),
+      requestToken(running, { username: 'banned', password: banned.password }),
     ])
     const seen = await Promise.all(
       answers.map(async (one) => `${one.status} ${one.headers.get('www-authenticate')} ${await one.text()}`),
@@ -128,7 +136,7 @@ describe('a refusal of POST /token', () => {
       const times: number[] = []
       for (let i = 0; i < 5; i++) {
         const before = process.cpuUsage()
-        await askToken(running, { username, password: 'wrong password' })
+        await requestToken(running, { username, password: 'wrong password' })
         const { user, system } = process.cpuUsage(before)
         times.push(user + system)
       }
@@ -159,12 +167,13 @@ describe('a refusal of POST /token', () => {
 
   test('is shared with sign-in: guesses at one account count together', async () => {
     const running = await start()
-    for (let i = 0; i < 5; i++) await askToken(running, { username: 'ada', password: `guess number ${i}` })
-    const slowed = await askToken(running, { username: 'Ada', password: 'guess number 6' })
+    for (let i = 0; i < 5; i++)
+      await requestToken(running, { username: 'ada', password: `guess number ${i}` })
+    const slowed = await requestToken(running, { username: 'Ada', password: 'guess number 6' })
     expect(slowed.status).toBe(429)
     expect(Number(slowed.headers.get('retry-after'))).toBeGreaterThan(0)
-    await expect(demo(running, 'ada')).rejects.toThrow('429')
-    expect((await askToken(running, { username: 'grace', password: 'guess' })).status).toBe(401)
+    await expect(signInDemoUser(running, 'ada')).rejects.toThrow('429')
+    expect((await requestToken(running, { username: 'grace', password: 'guess' })).status).toBe(401)
   })
 
   test('is 404 in production unless it is switched on', async () => {

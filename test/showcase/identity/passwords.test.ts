@@ -20,7 +20,7 @@ describe('password hashes', () => {
   })
 
   test('wait in a line of bounded length, and beyond it the answer is 503', async () => {
-    const passwords = argon2id({ atWork: 1, inLine: 2 })
+    const passwords = argon2id({ concurrency: 1, maxWaiting: 2 })
     const all = await Promise.allSettled([1, 2, 3, 4, 5].map((n) => passwords.hash(`password ${n}`)))
     expect(all.map(({ status }) => status)).toEqual([
       'fulfilled',
@@ -33,7 +33,7 @@ describe('password hashes', () => {
   })
 
   test('leave the queue usable when one fails', async () => {
-    const passwords = argon2id({ atWork: 1, inLine: 2 })
+    const passwords = argon2id({ concurrency: 1, maxWaiting: 2 })
     const broken = passwords.verify({ hash: 'no hash at all', password: 'x' })
     const sound = passwords.hash('y')
     await expect(broken).rejects.toThrow()

@@ -1,7 +1,7 @@
 import { createRemoteJWKSet, decodeJwt, jwtVerify } from 'jose'
 import { expect, test } from 'vitest'
 import { onBothDatabases } from '../support/databases.ts'
-import { askToken, browser, demo, signIn, signUp, start } from '../support/running.ts'
+import { requestToken, browser, signInDemoUser, signIn, signUp, start } from '../support/running.ts'
 
 onBothDatabases('identity', (fresh) => {
   test('someone who signs up is signed in, by an HttpOnly cookie', async () => {
@@ -100,17 +100,17 @@ onBothDatabases('identity', (fresh) => {
   test('a ban ends sessions and access tokens at once', async () => {
     const running = await start({ DATABASE_URL: await fresh() })
     const grace = running.app.demoUsers.find(({ username }) => username === 'grace')
-    const page = await demo(running, 'grace')
-    const granted = await askToken(running, { username: 'grace', password: grace?.password ?? '' })
+    const page = await signInDemoUser(running, 'grace')
+    const granted = await requestToken(running, { username: 'grace', password: grace?.password ?? '' })
     const { access_token: token } = (await granted.json()) as { access_token: string }
-    const admin = await demo(running, 'ada')
+    const admin = await signInDemoUser(running, 'ada')
     const ban = await admin.post('/api/auth/admin/ban-user', { userId: decodeJwt(token).sub })
     expect(ban.status).toBe(200)
     expect((await page.get('/api/rooms')).status).toBe(401)
     expect(
       (await fetch(`${running.url}/api/rooms`, { headers: { authorization: `Bearer ${token}` } })).status,
     ).toBe(401)
-    const again = await askToken(running, { username: 'grace', password: grace?.password ?? '' })
+    const again = await requestToken(running, { username: 'grace', password: grace?.password ?? '' })
     expect(again.status).toBe(401)
   })
 
@@ -127,7 +127,7 @@ onBothDatabases('identity', (fresh) => {
   test('a password that an administrator sets ends all sessions', async () => {
     const running = await start({ DATABASE_URL: await fresh() })
     const someone = await signUp(running, 'someone')
-    const admin = await demo(running, 'ada')
+    const admin = await signInDemoUser(running, 'ada')
     const set = await admin.post('/api/auth/admin/set-user-password', {
       userId: someone.id,
       newPassword: 'another long one',
@@ -183,7 +183,7 @@ test('a bad explicit credential is refused, though a good cookie stands beside i
 
 test('paths that better-auth would serve, but the showcase does not need, are closed', async () => {
   const running = await start()
-  const ada = await demo(running, 'ada')
+  const ada = await signInDemoUser(running, 'ada')
   const closed = [
     '/is-username-available',
     '/admin/impersonate-user',

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { WebSocket as Ws } from 'ws'
 import { noncePlaceholder } from '../../../showcase/src/http/pages.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
-import { askToken, browser, demo, rawRequest, signUp, start } from '../support/running.ts'
+import { requestToken, browser, signInDemoUser, rawRequest, signUp, start } from '../support/running.ts'
 
 describe('health', () => {
   test('is answered, whatever name the server is called by', async () => {
@@ -188,9 +188,9 @@ describe('the log', () => {
   test('has one line for each request, and no secret in any', async () => {
     const running = await start()
     const ada = await signUp(running, 'ada2')
-    const admin = await demo(running, 'ada')
+    const admin = await signInDemoUser(running, 'ada')
     const token = (
-      (await (await askToken(running, { username: 'ada2', password: ada.password })).json()) as {
+      (await (await requestToken(running, { username: 'ada2', password: ada.password })).json()) as {
         access_token: string
       }
     ).access_token

@@ -11,7 +11,7 @@ afterEach(() => {
  * The library's client on a page of the server: tickets with the page's cookie, sockets with its origin. The end of
  * the test closes it.
  */
-export function pageClient(running: Running, who: Pick<Browser, 'post'>): Client {
+export function pageClient(running: Running, page: Pick<Browser, 'post'>): Client {
   class PageSocket extends WebSocket {
     constructor(url: string, protocols: string[]) {
       // Node's constructor takes an object as its second argument:
@@ -19,7 +19,7 @@ export function pageClient(running: Running, who: Pick<Browser, 'post'>): Client
       super(url, { protocols, headers: { origin: running.url } })
     }
   }
-  const fetchAsPage: typeof fetch = (_, init) => who.post('/api/ticket', JSON.parse(bodyOf(init)))
+  const fetchAsPage: typeof fetch = (_, init) => page.post('/api/ticket', JSON.parse(bodyOf(init)))
   const credentials = ticket(`${running.url}/api/ticket`, { fetch: fetchAsPage })
   const made = client({ url: running.url, credentials, WebSocket: PageSocket })
   clients.push(made)

@@ -72,14 +72,14 @@ export function browser({ url }: Running): Browser {
 }
 
 /** A new person with a random password, signed in. */
-export interface Someone extends Browser {
+export interface TestUser extends Browser {
   readonly id: string
   readonly username: string
   readonly password: string
 }
 
 /** Signs a new person up. */
-export async function signUp(running: Running, username: string): Promise<Someone> {
+export async function signUp(running: Running, username: string): Promise<TestUser> {
   const page = browser(running)
   const password = randomBytes(12).toString('base64url')
   const response = await page.post('/api/auth/sign-up/email', {
@@ -102,14 +102,14 @@ export async function signIn(running: Running, username: string, password: strin
 }
 
 /** One of the demonstration's people, signed in. */
-export async function demo(running: Running, username: string): Promise<Browser> {
+export async function signInDemoUser(running: Running, username: string): Promise<Browser> {
   const user = running.app.demoUsers.find((one) => one.username === username)
   if (user === undefined) throw new Error(`no demo user ${username}`)
   return await signIn(running, username, user.password)
 }
 
 /** Asks for an access token. */
-export function askToken({ url }: Running, fields: Record<string, string>): Promise<Response> {
+export function requestToken({ url }: Running, fields: Record<string, string>): Promise<Response> {
   return fetch(`${url}/token`, { method: 'POST', body: new URLSearchParams(fields) })
 }
 

@@ -1,7 +1,7 @@
 import type { Running } from './running.ts'
 
 /** What one end of a socket hears, read in order. */
-export interface Heard {
+export interface TestSocket {
   /** The next message of this type; others are passed over. @throws Error when the socket ends first */
   next(type: string): Promise<Record<string, unknown>>
   say(message: object): void
@@ -16,7 +16,7 @@ type Options = { readonly headers?: Record<string, string>; readonly protocols?:
 /**
  * Opens a socket without the client library, as any program can, and waits until the handshake is answered.
  */
-export async function connect({ url }: Running, path: string, options: Options = {}): Promise<Heard> {
+export async function connect({ url }: Running, path: string, options: Options = {}): Promise<TestSocket> {
   const address = url.replace('http', 'ws') + path
   // Node's constructor takes an object as its second argument: https://nodejs.org/api/globals.html#websocket
   const socket = new WebSocket(address, { origin: url, ...options } as unknown as string[])

@@ -3,8 +3,8 @@ import type { AccessTokens } from './access-tokens.ts'
 import type { Identity } from './identity.ts'
 import { type People, personOf, type SignedIn } from './people.ts'
 
-/** Finds who sends a request: `null` when it carries no credential. */
-export type Who = (headers: Headers) => Promise<SignedIn | null>
+/** Finds the person that sends a request: `null` when it carries no credential. */
+export type AuthenticateRequest = (headers: Headers) => Promise<SignedIn | null>
 
 /**
  * Reads the session cookie, or a bearer token: an access token, or a signed session token. An explicit
@@ -12,7 +12,11 @@ export type Who = (headers: Headers) => Promise<SignedIn | null>
  *
  * @throws Denial 401 for an `Authorization` header that is not good
  */
-export function who(identity: Identity, tokens: AccessTokens, people: People): Who {
+export function requestAuthenticator(
+  identity: Identity,
+  tokens: AccessTokens,
+  people: People,
+): AuthenticateRequest {
   return async (headers) => {
     const authorization = headers.get('authorization')
     if (authorization === null) return await bySession(identity, pick(headers, 'cookie'))

@@ -2,8 +2,8 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type Config, ConfigurationError } from '../config.ts'
 
-/** The listening server, which answers 503 until {@link Front.open}. */
-export interface Front {
+/** The listening server, which answers 503 until {@link HttpListener.open}. */
+export interface HttpListener {
   readonly server: Server
   /** The origin under which browsers reach it. */
   readonly url: URL
@@ -19,22 +19,22 @@ export interface Front {
  *
  * @throws ConfigurationError when the address cannot be listened on
  */
-export async function listen({ host, port, baseUrl }: Config): Promise<Front> {
+export async function listen({ host, port, baseUrl }: Config): Promise<HttpListener> {
   let current: RequestListener = starting
   const times = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 5_000 }
   const server = createServer(times, (request, response) => current(request, response))
-  await bound(server, host, port)
+  await bind(server, host, port)
   // a server that is bound to a port has an address with one
   const address = server.address() as AddressInfo
   return {
     server,
     url: baseUrl ?? new URL(`http://localhost:${address.port}`),
     open: (listener) => void (current = listener),
-    close: (withinMs) => closed(server, withinMs),
+    close: (withinMs) => closeServer(server, withinMs),
   }
 }
 
-function bound(server: Server, host: string, port: number): Promise<void> {
+function bind(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const fail = (cause: Error): void =>
       reject(
@@ -51,7 +51,7 @@ function bound(server: Server, host: string, port: number): Promise<void> {
   })
 }
 
-function closed(server: Server, withinMs: number): Promise<void> {
+function closeServer(server: Server, withinMs: number): Promise<void> {
   return new Promise((resolve) => {
     const cut = setTimeout(() => server.closeAllConnections(), withinMs)
     server.close(() => {

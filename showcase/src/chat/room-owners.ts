@@ -2,7 +2,7 @@ import { deny } from 'sallyport'
 import type { Database, MembershipRow } from '../database/database.ts'
 
 /** Whether a change takes the role of an owner away; a room such as the lobby never had one. */
-export async function loses(
+export async function removesOwner(
   work: Database['query'],
   {
     room,
@@ -21,7 +21,7 @@ export async function loses(
 }
 
 /** Undoes a change, by throwing out of its transaction, that would leave a room without an owner. */
-export async function keepAnOwner(work: Database['query'], room: string): Promise<void> {
+export async function assertHasOwner(work: Database['query'], room: string): Promise<void> {
   // the row of the room is locked, so that two owners cannot leave at the same moment
   await work
     .updateTable('rooms')

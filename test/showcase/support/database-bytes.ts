@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { available } from '../../support/require.ts'
 
 /** Everything that a database holds, as it lies on the disk: SQLite's files with their log, or a dump of PostgreSQL. */
-export function stored(databaseUrl: string): readonly Buffer[] {
+export function databaseBytes(databaseUrl: string): readonly Buffer[] {
   if (databaseUrl.startsWith('sqlite:')) return sqliteFiles(databaseUrl.slice('sqlite:'.length))
   const { pathname, searchParams } = new URL(databaseUrl)
   const tool = join(dirname(available('postgres') ?? ''), 'pg_dump')
