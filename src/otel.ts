@@ -56,14 +56,14 @@ export function otel(options: OtelOptions = {}): Tracer {
   // looked up for each span: an SDK may be registered later, and the global provider works until then
   const tracer = (): OtelTracer => (provider ?? trace).getTracer('sallyport')
   return {
-    run(work, inside) {
+    run(work, callback) {
       const remoteContext = work.parent === null ? null : spanContextOf(work.parent)
       const { base, links } = origin(remoteContext, work, remote)
       const made = { kind: kinds[work.kind], attributes: attributesOf(work), links }
       const span = tracer().startSpan(nameOf(work), made, base)
       const own = tell ? traceContextOf(span.spanContext()) : null
       if (work.kind === 'handshake') handshakeSpans.add(span)
-      return watched(span, () => context.with(trace.setSpan(base, span), () => inside(own)))
+      return watched(span, () => context.with(trace.setSpan(base, span), () => callback(own)))
     },
   }
 }

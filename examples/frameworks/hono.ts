@@ -8,7 +8,7 @@ import { jwtDecrypt } from 'jose'
 import { sessions } from 'sallyport/auth/sessions'
 import { find, secret, verify } from './people.ts'
 import { attachRoom, type Site } from './room.ts'
-import { type Kept, storage } from './storage.ts'
+import { type StoredSession, storage } from './storage.ts'
 
 export function honoSite(): Site {
   const kept = storage((session) => site.server.revoke({ session, reason: 'signed out' }))
@@ -21,7 +21,7 @@ export function honoSite(): Site {
     id: ({ name }) => name,
     user: ({ userId }) => find(userId),
   })
-  const app = new Hono<SessionEnv<Kept>>().use(bodyLimit({ maxSize: 16_384 }))
+  const app = new Hono<SessionEnv<StoredSession>>().use(bodyLimit({ maxSize: 16_384 }))
   app.use(useSessionStorage({ ...kept, delete: (sid) => void kept.end(sid) }), useSession({ secret: key }))
   const site = attachRoom(createAdaptorServer(app) as Server, authenticator) // of node:http, without options for TLS
   app.post('/login', async ({ req, body, var: { session } }) => {

@@ -6,7 +6,7 @@ import { createSession } from 'koa-session'
 import { sessions } from 'sallyport/auth/sessions'
 import { find, secret, verify } from './people.ts'
 import { attachRoom, type Site } from './room.ts'
-import { type Kept, storage } from './storage.ts'
+import { type StoredSession, storage } from './storage.ts'
 
 export function koaSite(): Site {
   const kept = storage((session) => site.server.revoke({ session, reason: 'signed out' }))
@@ -14,8 +14,8 @@ export function koaSite(): Site {
   const app = new Koa()
   app.keys = [secret]
   app.use(createSession({ key: 'koa.sess', store, httpOnly: true, sameSite: 'lax' }, app))
-  const expires = ({ _expire }: Kept) => new Date(Number(_expire))
-  const user = ({ userId }: Kept) => find(userId)
+  const expires = ({ _expire }: StoredSession) => new Date(Number(_expire))
+  const user = ({ userId }: StoredSession) => find(userId)
   const site = attachRoom(createServer(), sessions({ cookie: 'koa.sess', load: kept.get, expires, user }))
   app.use(async (context) => {
     const [, first = '', room = ''] = context.path.split('/')

@@ -5,17 +5,17 @@ import session from 'express-session'
 import { expressSession, followSessions } from 'sallyport/auth/express-session'
 import { find, secret } from './people.ts'
 import { attachRoom, type Site } from './room.ts'
-import { type Asked, signIn, signOut, user } from './signing-in.ts'
+import { type SessionRequest, signIn, signOut, user } from './signing-in.ts'
 
 export async function nestSite(): Promise<Site> {
   class Rooms {
-    async login(request: Asked): Promise<void> {
+    async login(request: SessionRequest): Promise<void> {
       answer(await signIn(request))
     }
-    async logout(request: Asked): Promise<void> {
+    async logout(request: SessionRequest): Promise<void> {
       answer(await signOut(request))
     }
-    async say({ session: own, body }: Asked, room: string): Promise<void> {
+    async say({ session: own, body }: SessionRequest, room: string): Promise<void> {
       answer(await site.say(room, find(own.userId), body))
     }
   }

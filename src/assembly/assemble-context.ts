@@ -134,9 +134,9 @@ function emitterOf({ on, warn }: ServerOptions, parts: EmitterParts): ServerCont
   const sinks = [on, debug].filter((sink) => sink !== undefined && sink !== null)
   if (sinks.length === 0) return warned
   const safeSinks = sinks.map((sink) => safely(sink, failed))
-  return (happening) => {
-    warned(happening)
-    const event = { ...happening, at: clock.now(), node }
+  return (serverEvent) => {
+    warned(serverEvent)
+    const event = { ...serverEvent, at: clock.now(), node }
     for (const sink of safeSinks) sink(event)
   }
 }

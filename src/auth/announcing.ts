@@ -6,7 +6,7 @@ import type { Clock } from '../wire/clock.ts'
  * for both.
  */
 export interface Announce {
-  (key: string, order: () => Promise<unknown>): void
+  (key: string, command: () => Promise<unknown>): void
 }
 
 /** What announcing needs. */
@@ -22,17 +22,17 @@ const pausesMs = [1_000, 4_000, 15_000, 40_000, 60_000]
 /** Repeats an access command until it is published, while the layer comes and goes. */
 export function announcing({ clock, failed }: AnnouncingOptions): Announce {
   const waiting = new Set<string>()
-  const attempt = (key: string, order: () => Promise<unknown>, tried: number): void => {
-    order().catch((error: unknown) => {
+  const attempt = (key: string, command: () => Promise<unknown>, tried: number): void => {
+    command().catch((error: unknown) => {
       failed(error)
       const pause = pausesMs[tried]
       if (pause === undefined || waiting.has(key)) return
       waiting.add(key)
       clock.after(pause, () => {
         waiting.delete(key)
-        attempt(key, order, tried + 1)
+        attempt(key, command, tried + 1)
       })
     })
   }
-  return (key, order) => attempt(key, order, 0)
+  return (key, command) => attempt(key, command, 0)
 }

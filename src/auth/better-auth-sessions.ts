@@ -104,7 +104,7 @@ export function keepsSessionRows(options: object): boolean {
 /**
  * What better-auth needs beside a session: the address of the handshake, for a base URL that depends on it.
  */
-export type AskedAt = Readonly<Record<string, string>>
+export type HandshakeAddress = Readonly<Record<string, string>>
 
 /** The headers that better-auth derives a dynamic base URL from. None is a credential. */
 const addressHeaders = ['host', 'x-forwarded-host', 'x-forwarded-proto'] as const
@@ -128,7 +128,10 @@ function dynamic({ options }: AuthContext): DynamicOptions | null {
  * The address of a handshake, as far as this instance uses it: empty with a base URL that does not change. It
  * is kept for renewals.
  */
-export function askedAt(context: AuthContext, request: Pick<AuthRequest, 'headers'>): AskedAt {
+export function handshakeAddress(
+  context: AuthContext,
+  request: Pick<AuthRequest, 'headers'>,
+): HandshakeAddress {
   if (dynamic(context) === null) return {}
   const { headers } = request
   return Object.fromEntries(
@@ -211,7 +214,7 @@ export function isSigned({ secret }: AuthContext, signedToken: string): boolean 
 export interface SessionRequest<S extends SignedIn, U> {
   readonly auth: BetterAuth<S>
   readonly options: SignedInOptions<S, U>
-  readonly at: AskedAt
+  readonly at: HandshakeAddress
 }
 
 async function identityOf<S extends SignedIn, U>(
@@ -243,7 +246,7 @@ async function identityOf<S extends SignedIn, U>(
 async function read<S extends SignedIn>(
   auth: BetterAuth<S>,
   cookies: SessionCookies,
-  at: AskedAt,
+  at: HandshakeAddress,
 ): Promise<S | null> {
   const cookie = Object.entries(cookies).map(([name, token]) => `${name}=${encodeURIComponent(token)}`)
   const headers = new Headers({ ...at, cookie: cookie.join('; ') })

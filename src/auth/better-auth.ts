@@ -5,7 +5,7 @@ import { checkedOptions, type OptionKinds, needed, oneOrMore, strings } from '..
 import { cookieAuthenticator } from './cookie-authenticator.ts'
 import { refuseToken } from './bearer.ts'
 import {
-  askedAt,
+  handshakeAddress,
   type SessionRequest,
   assertInstance,
   type BetterAuth,
@@ -68,7 +68,7 @@ export function sessionCookie<S extends SignedIn, U = S['user']>(
       return signedShape.test(value) ? [[name, value] as const] : []
     })
     if (cookies.length === 0) return null
-    return byCookies({ auth, options, at: askedAt(context, request) }, Object.fromEntries(cookies))
+    return byCookies({ auth, options, at: handshakeAddress(context, request) }, Object.fromEntries(cookies))
   }
   return cookieAuthenticator(authenticate)
 }
@@ -92,7 +92,7 @@ export function sessionToken<S extends SignedIn, U = S['user']>(
     const context = await auth.$context
     const genuine = isSigned(context, value)
     if (!genuine) limitLookup(request)
-    const identity = await bySignedToken({ auth, options, at: askedAt(context, request) }, value)
+    const identity = await bySignedToken({ auth, options, at: handshakeAddress(context, request) }, value)
     return identity ?? refuseToken('the session is unknown or has ended', genuine)
   }
   return Object.assign(authenticator, {
@@ -162,7 +162,7 @@ export function accessToken<S extends SignedIn, U = S['user']>(
   const authenticator = async (request: AuthRequest): Promise<Identity<U> | null> => {
     const token = await tokens(request)
     if (token === null) return null
-    const at = askedAt(await auth.$context, request)
+    const at = handshakeAddress(await auth.$context, request)
     return (await withSession(token, { auth, options, at })) ?? refuseToken('its session has ended', true)
   }
   return Object.assign(authenticator, { schemes: tokens.schemes ?? [], limitsLookups: true } as const)

@@ -120,7 +120,7 @@ class Followed<S extends object> {
     const again = (error?: unknown): Promise<void> => {
       // after an error the owner is unchanged, so that another attempt is a change as well
       if (!error) this.#learn(id, owner)
-      return this.#told(this.#server.recheck({ session: fingerprint(id) }), () => done?.(error))
+      return this.#whenAnswered(this.#server.recheck({ session: fingerprint(id) }), () => done?.(error))
     }
     if (done !== undefined) return this.#store.set(id, session, (error) => void again(error))
     const stored = this.#store.set(id, session)
@@ -136,17 +136,19 @@ class Followed<S extends object> {
     this.#known.delete(id)
     // revoked first: a client that returns at once is refused, even while the store may still have the
     // session
-    const told = this.#told(this.#server.revoke({ session: fingerprint(id), reason: 'signed out' }))
+    const revoked = this.#whenAnswered(
+      this.#server.revoke({ session: fingerprint(id), reason: 'signed out' }),
+    )
     if (done === undefined) return this.#store.destroy(id)
-    return this.#store.destroy(id, (error) => void this.#told(told, () => done(error)))
+    return this.#store.destroy(id, (error) => void this.#whenAnswered(revoked, () => done(error)))
   }
 
   /**
    * Continues when the other nodes have answered. When they cannot be told, that is no error of the store;
    * the server reports it.
    */
-  async #told(order: Promise<unknown>, goOn: () => void = () => {}): Promise<void> {
-    await order.catch(() => {})
+  async #whenAnswered(command: Promise<unknown>, goOn: () => void = () => {}): Promise<void> {
+    await command.catch(() => {})
     goOn()
   }
 

@@ -57,17 +57,17 @@ export class Outbox {
   }
 
   /**
-   * Takes an errand; resolves with the data of its `ok`.
+   * Takes a request; resolves with the data of its `ok`.
    *
    * @throws Denial when the server refuses it; SallyportError ERR_TIMEOUT, ERR_CLOSED, ERR_QUEUE_FULL or
    * ERR_INVALID_MESSAGE (larger than the server takes); the reason of its signal. All as a rejection.
    */
-  add(errand: PendingRequest): Promise<unknown> {
+  add(request: PendingRequest): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (this.#ended !== null) return reject(this.#ended)
-      if (errand.signal?.aborted === true) return reject(errand.signal.reason)
-      if (this.#isFull(errand.payload.length)) return reject(queueFull())
-      const pending = this.#take(errand, resolve, reject)
+      if (request.signal?.aborted === true) return reject(request.signal.reason)
+      if (this.#isFull(request.payload.length)) return reject(queueFull())
+      const pending = this.#take(request, resolve, reject)
       if (this.#open) this.#write(pending)
     })
   }
@@ -111,13 +111,13 @@ export class Outbox {
   }
 
   #take(
-    errand: PendingRequest,
+    request: PendingRequest,
     resolve: (data: unknown) => void,
     reject: (error: unknown) => void,
   ): SentRequest {
     // the closures below keep every variable of this scope in memory, so only the pending message may hold
     // the payload
-    const { id, signal, timeoutMs, cancel } = errand
+    const { id, signal, timeoutMs, cancel } = request
     const giveUp = (error: unknown): void => {
       if (pending.payload === null && cancel !== null) this.#parts.write(cancel)
       pending.settle(error)
@@ -128,7 +128,7 @@ export class Outbox {
     )
     const pending: SentRequest = {
       cancel,
-      payload: errand.payload,
+      payload: request.payload,
       settle: (error, data) => {
         timer.cancel()
         signal?.removeEventListener('abort', aborted)
@@ -141,7 +141,7 @@ export class Outbox {
     signal?.addEventListener('abort', aborted)
     this.#pending.set(id, pending)
     this.#waiting++
-    this.#waitingBytes += errand.payload.length
+    this.#waitingBytes += request.payload.length
     return pending
   }
 

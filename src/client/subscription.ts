@@ -191,7 +191,7 @@ export class Subscription implements Snapshot, ReconnectorListener {
     const id = this.#parts.nextId()
     // looked at above
     const payload = this.#encode(id, type as string | undefined, data)
-    return this.#errand(id, payload, null, patience)
+    return this.#request(id, payload, null, patience)
   }
 
   async #call(name: string, input: unknown, options?: SendOptions): Promise<unknown> {
@@ -199,7 +199,7 @@ export class Subscription implements Snapshot, ReconnectorListener {
     const patience = patienceOf('call()', options)
     const id = this.#parts.nextId()
     const payload = encodeFrame({ op: 'call', in: this.path, id, type: name, data: input })
-    return this.#errand(id, payload, encodeFrame({ op: 'cancel', in: this.path, id }), patience)
+    return this.#request(id, payload, encodeFrame({ op: 'cancel', in: this.path, id }), patience)
   }
 
   #encode(id: string, type: string | undefined, data: unknown): Payload {
@@ -207,7 +207,7 @@ export class Subscription implements Snapshot, ReconnectorListener {
     return isBytes(data) ? binaryFrame(JSON.stringify(head), data) : JSON.stringify({ ...head, data })
   }
 
-  #errand(
+  #request(
     id: string,
     payload: Payload,
     cancel: Payload | null,

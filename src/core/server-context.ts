@@ -62,7 +62,7 @@ export interface ServerContext {
   readonly messenger: (tenant: string) => Messenger
   /** Follows work in a trace; `null` when there is no tracer. */
   readonly tracer: Tracer | null
-  readonly emit: (happening: ServerEvent) => void
+  readonly emit: (event: ServerEvent) => void
   /**
    * A short name for the id of a session or token that does not reveal it: the first 16 hex digits of its
    * SHA-256.

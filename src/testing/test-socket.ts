@@ -81,7 +81,7 @@ export class TestSocket implements ClientReceiver {
   readonly #refresh: (ask: Ask) => string | null
   readonly #got: Got[] = []
   readonly #waiting = new Set<WaitingReader>()
-  readonly #errands = new Map<string, { resolve: (data: unknown) => void; reject: (error: Error) => void }>()
+  readonly #requests = new Map<string, { resolve: (data: unknown) => void; reject: (error: Error) => void }>()
   #count = 0
   #open: () => void = () => {}
   #close: (end: { code: number; reason: string }) => void = () => {}
@@ -164,7 +164,7 @@ export class TestSocket implements ClientReceiver {
     else if (op === 'changed') this.grant = frame['grant']
     else if (op === 'ping') this.raw(encodeFrame({ op: 'pong' }))
     else if (op === 'ok' || op === 'err') this.#answer(frame)
-    else if (op === 'ask') this.#asked(frame)
+    else if (op === 'ask') this.#answerAsk(frame)
     // a server of this library has written the frame
     else if (op === 'auth') this.refreshes.push(frame as unknown as RefreshAnswer)
   }
@@ -175,7 +175,7 @@ export class TestSocket implements ClientReceiver {
     this.#open()
   }
 
-  #asked(frame: RawFrame): void {
+  #answerAsk(frame: RawFrame): void {
     // a server of this library has written the frame
     const { nonce, withinMs } = frame as unknown as Ask
     const token = this.#refresh({ nonce, withinMs })
@@ -221,24 +221,24 @@ export class TestSocket implements ClientReceiver {
 
   #ask(encode: (id: string) => Payload): Promise<unknown> {
     const id = `test-${++this.#count}`
-    const answer = new Promise((resolve, reject) => this.#errands.set(id, { resolve, reject }))
+    const answer = new Promise((resolve, reject) => this.#requests.set(id, { resolve, reject }))
     this.raw(encode(id))
     return answer
   }
 
   #answer(frame: RawFrame): void {
-    const asked = this.#errands.get(String(frame['id']))
-    if (asked === undefined) return this.#take({ type: 'error', data: frame })
-    this.#errands.delete(String(frame['id']))
-    if (frame.op === 'ok') return asked.resolve(frame['data'])
+    const request = this.#requests.get(String(frame['id']))
+    if (request === undefined) return this.#take({ type: 'error', data: frame })
+    this.#requests.delete(String(frame['id']))
+    if (frame.op === 'ok') return request.resolve(frame['data'])
     const { status, code, message } = frame
-    asked.reject(new Denial(Number(status), String(code), String(message)))
+    request.reject(new Denial(Number(status), String(code), String(message)))
   }
 
   ended(code: number, reason: string): void {
-    for (const { reject } of this.#errands.values())
+    for (const { reject } of this.#requests.values())
       reject(new SallyportError('ERR_CLOSED', 'the socket has ended'))
-    this.#errands.clear()
+    this.#requests.clear()
     this.#close({ code, reason })
   }
 }

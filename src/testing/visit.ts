@@ -134,30 +134,30 @@ export async function visit<C extends AnyContract, U>(
   const { server = (shared ??= testServer()), query = '', address = '127.0.0.1', refresh = () => null } = who
   const { contract } = endpoint
   const path = contract.template.build(params)
-  const inside = new TestSocket(contract, path, refresh)
+  const socket = new TestSocket(contract, path, refresh)
   const known =
     'user' in who
       ? { user: who.user, ...optional('subject', who.subject), ...optional('scopes', who.scopes) }
       : null
-  const { handshake, host, clientSide } = knocking(() =>
+  const { handshake, host, clientSide } = asVisitRefused(() =>
     memoryHandshake(
       server[serverContext],
       { path, query, headers: headersOf('headers' in who ? who.headers : {}), address, known },
-      inside,
+      socket,
     ),
   )
-  inside.clientSide = clientSide
+  socket.clientSide = clientSide
   const denial = await runAdmission(endpoint, { handshake, host })
   if (denial !== null) {
     emitDenied(handshake, denial)
     throw new VisitRefused(denial, handshake.id)
   }
-  await inside.opened
+  await socket.opened
   // TestSocket is the untyped form of the visitor of this contract
-  return inside as unknown as TestVisitor<C>
+  return socket as unknown as TestVisitor<C>
 }
 
-function knocking<T>(make: () => T): T {
+function asVisitRefused<T>(make: () => T): T {
   try {
     return make()
   } catch (error) {

@@ -88,7 +88,7 @@ export type FitCalls<K> = {
 }
 
 /** What a schema must satisfy whose output is told to clients: of a grant, or of presence. */
-export type FitTold<R> = R extends Schema ? CheckedShape<R, JsonFault<OutputOf<R>>> : R
+export type FitClientView<R> = R extends Schema ? CheckedShape<R, JsonFault<OutputOf<R>>> : R
 
 /** How many messages of a group are kept. */
 export interface HistoryRules {
@@ -133,9 +133,9 @@ export interface Shapes<C, S, K, A, R, W> {
   /** Named parts of a group, such as the panels of a dashboard. */
   readonly audiences?: readonly SoundName<A>[]
   /** The part of the grant that the client is told; no other part is sent. */
-  readonly grant?: FitTold<R> & R
+  readonly grant?: FitClientView<R> & R
   /** What members are told about each other. */
-  readonly presence?: FitTold<W> & W
+  readonly presence?: FitClientView<W> & W
   readonly history?: HistoryRules
 }
 

@@ -3,14 +3,14 @@ import { isHttpToken } from '../../src/wire/carrier.ts'
 import { allowedOrigins, type Keys } from './heads.ts'
 
 /** A request as it was sent, and all that came of it. */
-export interface Told {
+export interface RequestOutcome {
   readonly head: string
   readonly said: Buffer
   readonly events: readonly SallyportEvent[]
 }
 
 /** What came of a request, in a word. @throws Error when a client was let in without a key, or the answer is not as it must be */
-export function outcomeOf(told: Told, keys: Keys): string {
+export function outcomeOf(told: RequestOutcome, keys: Keys): string {
   const accepted = told.events.filter((event) => event.type === 'accepted')
   for (const event of accepted) assertEntitled(event, told.head, keys)
   const said = told.said.toString('latin1')

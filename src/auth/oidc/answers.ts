@@ -71,7 +71,7 @@ export class AnswerCache {
   #start(key: string, token: string): Promise<CachedAnswer> {
     if (!this.#flights.has(key) && this.#flights.size >= mostFlights) return tooMany()
     const flight: Flight = {
-      now: this.#asked(key, token).finally(() => this.#landed(key, flight)),
+      now: this.#ask(key, token).finally(() => this.#landed(key, flight)),
       next: null,
     }
     this.#flights.set(key, flight)
@@ -83,7 +83,7 @@ export class AnswerCache {
     if (flight.next === null) this.#flights.delete(key)
   }
 
-  async #asked(key: string, token: string): Promise<CachedAnswer> {
+  async #ask(key: string, token: string): Promise<CachedAnswer> {
     const { ask, clock, keepMs } = this.#parts
     const askedAt = clock.monotonic()
     const answer = await ask(token)

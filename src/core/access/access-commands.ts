@@ -23,7 +23,7 @@ export interface AccessCommandsParts {
   readonly registry: Registry
   readonly revocations: Revocations
   readonly report: Reporter
-  readonly emit: (happening: ServerEvent) => void
+  readonly emit: (event: ServerEvent) => void
   readonly fingerprint: (id: string) => string
   /** For how long a revocation is remembered. */
   readonly rememberMs: number
@@ -285,14 +285,14 @@ export class AccessCommands {
     const { registry, whenBlind, report, clock } = this.#parts
     if (whenBlind === 'stay') return
     this.#checkedAt = Number.POSITIVE_INFINITY
-    const asked: OpenSocket[] = []
+    const renewable: OpenSocket[] = []
     for (const socket of registry)
-      if (whenBlind === 'ask' && socket.isRenewable) asked.push(socket)
+      if (whenBlind === 'ask' && socket.isRenewable) renewable.push(socket)
       else endBlindly(socket)
     const until = clock.monotonic() + maxStaleMs
     // where authentication hangs, a socket must not stay longer because many others are rechecked before it
     const isLate = (): boolean => clock.monotonic() >= until && this.#isStale(this.#readAt)
-    recheckedBy(asked, signedOutReason, (socket) => isLate() && endBlindly(socket))
+    recheckedBy(renewable, signedOutReason, (socket) => isLate() && endBlindly(socket))
       .catch((error: unknown) => report(error, 'rechecking open sockets while the layer is away'))
       .finally(() => (this.#checkedAt = Math.max(this.#readAt, clock.monotonic())))
   }

@@ -14,7 +14,7 @@ export interface SocketKeys extends Payer {
 export interface OpenSocket {
   keys: SocketKeys
   /** Whether it has ended and its handlers still run. */
-  readonly hasLeft: boolean
+  readonly ended: boolean
   /** How many of its messages were thrown away before a handler saw them. */
   readonly dropped: number
   /** Whether its credential is dated after this wall time, because the clock of its issuer is ahead. */

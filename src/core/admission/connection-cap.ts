@@ -25,7 +25,7 @@ export function assertRoom(handshake: Handshake, contract: Contract, holder: Soc
   const evicts = whenFull === 'evict' && holder.network === undefined
   if (evicts || registry.countOf(holder) < capOf(handshake, holder)) return
   // a socket that has left makes room, even while its handlers run
-  if (!registry.of(holder).some(({ hasLeft }) => hasLeft)) refuse(handshake, contract, holder)
+  if (!registry.of(holder).some(({ ended }) => ended)) refuse(handshake, contract, holder)
 }
 
 /**

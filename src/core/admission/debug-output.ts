@@ -12,7 +12,7 @@ import { visible } from './warnings.ts'
 export function debugOutput(
   asked: string | undefined,
   print: (line: string) => void,
-): ((happening: ServerEvent) => void) | null {
+): ((event: ServerEvent) => void) | null {
   const isAsked = debugFilter(asked ?? '')
   if (isAsked === null) return null
   return ({ type, ...what }) => {

@@ -127,16 +127,16 @@ export class FirstMessage implements Receiver {
  * credential then comes too late to authenticate. It must not reach a handler, which might send it to other
  * peers, so it ends the socket.
  */
-export function refusingCredential(inside: Receiver & { first: Heard }): Receiver {
+export function refusingCredential(receiver: Receiver & { first: Heard }): Receiver {
   let isFirst = true
   return {
     message(payload, bytes) {
-      if (!isFirst) return inside.message(payload, bytes)
+      if (!isFirst) return receiver.message(payload, bytes)
       isFirst = false
-      inside.first(payload, bytes, assertNoCredential)
+      receiver.first(payload, bytes, assertNoCredential)
     },
-    alive: () => inside.alive(),
-    closed: (code, reason) => inside.closed(code, reason),
+    alive: () => receiver.alive(),
+    closed: (code, reason) => receiver.closed(code, reason),
   }
 }
 

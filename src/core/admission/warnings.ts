@@ -20,19 +20,19 @@ export interface WarningParts {
  * page cannot see a denial by origin, host, path or a malformed request: it looks like a network failure. No
  * credential is printed, and no character that a terminal would interpret.
  */
-export function warnings({ print, isDevelopment, origins }: WarningParts): (happening: ServerEvent) => void {
-  const told = new Map<Denial['reason'], Set<string>>()
-  return (happening) => {
-    if (happening.type === 'misconfigured' && (isDevelopment || happening.cause !== 'slow-validation'))
-      print(`sallyport: ${visible(happening.detail, 1_000)}`)
-    if (!isDevelopment || happening.type !== 'denied') return
-    const causes = told.get(happening.code) ?? new Set<string>()
+export function warnings({ print, isDevelopment, origins }: WarningParts): (event: ServerEvent) => void {
+  const warned = new Map<Denial['reason'], Set<string>>()
+  return (event) => {
+    if (event.type === 'misconfigured' && (isDevelopment || event.cause !== 'slow-validation'))
+      print(`sallyport: ${visible(event.detail, 1_000)}`)
+    if (!isDevelopment || event.type !== 'denied') return
+    const causes = warned.get(event.code) ?? new Set<string>()
     if (causes.size >= mostCauses) return
-    const advice = adviceOn(happening, origins)
+    const advice = adviceOn(event, origins)
     if (advice === null || causes.has(advice.cause)) return
-    told.set(happening.code, causes.add(advice.cause))
+    warned.set(event.code, causes.add(advice.cause))
     const end = causes.size === mostCauses ? ' (Further causes of this are not printed.)' : ''
-    print(`sallyport: refused with ${happening.status} ${happening.code}: ${advice.text}${end}`)
+    print(`sallyport: refused with ${event.status} ${event.code}: ${advice.text}${end}`)
   }
 }
 

@@ -108,7 +108,7 @@ export interface Messenger {
    * now is refused (403). Handshakes under way are included. A user is revoked in this tenant alone, and
    * through the server itself in all tenants. With `at` it is a kick: the sockets of that room alone are
    * closed, and `authorize` decides about a return.
-   * @param whom the target, and the reason of 1 to 256 characters, which the client is told
+   * @param target the sockets, and the reason of 1 to 256 characters, which the client is told
    * @returns what was closed, on which nodes, and which nodes did not answer within a second after the
    * command was published
    *
@@ -117,17 +117,17 @@ export interface Messenger {
    * @example await server.revoke({ user: user.id, reason: 'banned' }) // { closed: 3, changed: 0, dropped: 0,
    * nodes: ['a', 'b'], silent: [] }
    */
-  revoke(whom: RevokeTarget & { readonly reason: string }): Promise<Receipt>
+  revoke(target: RevokeTarget & { readonly reason: string }): Promise<Receipt>
   /**
    * Authenticates and authorizes these sockets again, on every node, because rights have changed. A socket
    * that loses its grant is closed with 4403, and a socket whose identity is gone with 4401. A changed grant
    * is told to handlers and client. Leases restart.
-   * @param whom the target, and a reason of 1 to 256 characters for clients whose identity is gone; by
+   * @param target the sockets, and a reason of 1 to 256 characters for clients whose identity is gone; by
    * default `you are no longer signed in`
    *
    * @throws TypeError before anything has changed, when the target is empty, or a name or the reason is
    * malformed; the error of the layer, when other nodes cannot be told
    * @example await server.recheck({ user: user.id, reason: 'signed out everywhere' })
    */
-  recheck(whom: RevokeTarget & { readonly reason?: string }): Promise<Receipt>
+  recheck(target: RevokeTarget & { readonly reason?: string }): Promise<Receipt>
 }

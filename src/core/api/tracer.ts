@@ -30,16 +30,16 @@ export interface Tracer {
    * its outcome; any other error is a fault. `inside` gets the trace context for messages that the work
    * sends, or `null`. It throws no error of its own.
    */
-  run<T>(work: TracedWork, inside: (own: TraceContext | null) => T): T
+  run<T>(work: TracedWork, callback: (own: TraceContext | null) => T): T
 }
 
 /** Runs a piece of work under a tracer, if there is one. */
 export function traced<T>(
   tracer: Tracer | null,
   work: () => TracedWork,
-  inside: (own: TraceContext | null) => T,
+  callback: (own: TraceContext | null) => T,
 ): T {
-  return tracer === null ? inside(null) : tracer.run(work(), inside)
+  return tracer === null ? callback(null) : tracer.run(work(), callback)
 }
 
 /** The parts of a handshake that a span needs. */

@@ -73,7 +73,7 @@ export interface GroupsParts {
   readonly link: Link
   readonly clock: Clock
   readonly report: Reporter
-  readonly emit: (happening: ServerEvent) => void
+  readonly emit: (event: ServerEvent) => void
 }
 
 /** The groups of a server: delivers to members on this node, and through the layer to those on all others. */
@@ -176,10 +176,10 @@ export class Groups {
 
   async #deliver(address: Address, message: GroupMessage): Promise<number> {
     const room = this.#rooms.get(address.key)
-    const told = room === undefined ? 0 : receiversOf(room, message)
+    const receivers = room === undefined ? 0 : receiversOf(room, message)
     if (room !== undefined) hear(room, message, null)
     await this.#link.publish(address.key, () => packGroupMessage(message))
-    return told
+    return receivers
   }
 
   #room(address: Address): LocalGroup {

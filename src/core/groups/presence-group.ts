@@ -5,7 +5,7 @@ import { Bucket } from '../runtime/token-bucket.ts'
 import { MemberTable, pageOf, type ShownMember, shownMember } from './member-table.ts'
 import { inParts, type PresenceMessage, type MembersRequest, type SnapshotPart } from './presence-message.ts'
 import { type PeersOwner, PresenceNodes } from './presence-nodes.ts'
-import { PresenceTeller, type TellerContext, type ToldGroup } from './presence-teller.ts'
+import { PresenceTeller, type TellerContext, type TellerGroup } from './presence-teller.ts'
 
 /** A user with a socket here, or with one that has just left. */
 interface Here {
@@ -50,7 +50,7 @@ const highestVersion = 2 ** 51
  * The presence of one group on this node: its own users, those of other nodes, and the exchange between the
  * nodes. Most groups are small, so the parts that few groups need are made on demand.
  */
-export class PresenceGroup implements PeersOwner, ToldGroup {
+export class PresenceGroup implements PeersOwner, TellerGroup {
   readonly address: Address
   readonly upTo: number
   readonly table: MemberTable

@@ -16,7 +16,7 @@ export interface TellerContext {
 }
 
 /** The group whose clients are told. */
-export interface ToldGroup {
+export interface TellerGroup {
   readonly address: Address
   readonly table: MemberTable
   /** Up to how many members clients get a list. */
@@ -42,7 +42,7 @@ const backAt = 0.75
  */
 export class PresenceTeller {
   readonly #context: TellerContext
-  readonly #group: ToldGroup
+  readonly #group: TellerGroup
   /** The sockets that joined after the last change, and so know it. */
   #fresh: Set<string> | null = null
   #isCounting = false
@@ -52,7 +52,7 @@ export class PresenceTeller {
   #toldCount = 0
   #timer: Timer | null = null
 
-  constructor(context: TellerContext, group: ToldGroup) {
+  constructor(context: TellerContext, group: TellerGroup) {
     this.#context = context
     this.#group = group
   }

@@ -100,10 +100,6 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
     return this.#ended
   }
 
-  get hasLeft(): boolean {
-    return this.#ended
-  }
-
   get over(): boolean {
     return this.#over
   }

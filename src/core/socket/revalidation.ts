@@ -23,7 +23,7 @@ interface QueuedRecheck {
 }
 
 /** One question to authentication and authorization. */
-interface Asked {
+interface AccessQuestion {
   readonly why: AskReason
   readonly signal: AbortSignal
   readonly goneReason: string
@@ -183,7 +183,7 @@ export class Revalidator {
     }
   }
 
-  async #grantNow({ why, signal, goneReason, fresh }: Asked): Promise<RevalidationResult> {
+  async #grantNow({ why, signal, goneReason, fresh }: AccessQuestion): Promise<RevalidationResult> {
     const channel = this.#channel
     const { context } = channel.peer
     const authorized = channel.authorized

@@ -88,8 +88,8 @@ function serverWithEvents(options: ServerOptions = {}, identity: Partial<Identit
  * One story for each event; the compiler asks for all. Those of a refresh are told with the refresh, what is misconfigured with the
  * peers that show it, and what was missed with the messages that are lost.
  */
-type Told = Exclude<SallyportEvent['type'], 'refreshed' | 'refresh-refused' | 'misconfigured' | 'missed'>
-const stories: Record<Told, () => Promise<[told: SallyportEvent[], expected: object]>> = {
+type StoryType = Exclude<SallyportEvent['type'], 'refreshed' | 'refresh-refused' | 'misconfigured' | 'missed'>
+const stories: Record<StoryType, () => Promise<[told: SallyportEvent[], expected: object]>> = {
   async accepted() {
     const { visitWithKey, of } = serverWithEvents()
     await visitWithKey()
