@@ -190,10 +190,6 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     'For the types: a call without an id was refused when it was read.',
   ],
   [
-    'src/core/socket/peer.ts: Peer: delete: if (this.#channels.size > 0) never',
-    'A connection has one channel today, so that none is left beside it.',
-  ],
-  [
     'src/core/socket/peer.ts: Peer: #hear: if (this.#ended) never',
     'For speed: the channel of a connection that has ended takes no message.',
   ],

@@ -266,6 +266,13 @@ export const guarded: readonly Guarded[] = [
   core('groups/address', 'core/groups/groups', 'core/groups/address', 'surface'),
   core('socket/peer', ...socketTests),
   core('socket/channel', ...socketTests),
+  core(
+    'socket/identity-expiry',
+    'core/socket/lifetime',
+    'core/socket/credential-refresh',
+    'core/socket/revalidation',
+    'model/',
+  ),
   core('socket/lease', 'core/socket/lifetime', 'core/socket/revalidation', 'model/'),
   core('socket/dispatch', ...socketTests),
   core(

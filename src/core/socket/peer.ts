@@ -14,11 +14,11 @@ import type { Handshake } from '../api/handshake.ts'
 import { type Identity, isGuest } from '../api/identity.ts'
 import type { Limits } from '../api/limits.ts'
 import { accountKey } from '../groups/address.ts'
-import { withDeadline } from '../runtime/deadline.ts'
 import type { ServerContext } from '../server-context.ts'
 import { type Codec, frameCodec, type PeerCommand } from './codec.ts'
 import { CredentialRefresh, hrefFor } from './credential-refresh.ts'
 import { Heartbeat, type HeartbeatTarget } from './heartbeat.ts'
+import { type ExpiringPeer, IdentityExpiry } from './identity-expiry.ts'
 import { MessageLimiter, type Verdict } from './message-limiter.ts'
 import type { EncodedFrame, OpenChannel, OpenPeer, Registration } from './interfaces.ts'
 import type { ResolvedOptions } from './resolved-options.ts'
@@ -35,19 +35,12 @@ interface PeerArrival extends Pick<OpenPeer, 'context' | 'contract' | 'options'>
 }
 
 /**
- * A credential is renewed this long before its end, or after half of its remaining time if that is later; and
- * again after half of the rest.
- */
-const renewBeforeMs = 30_000
-const leastRenewMs = 1_000
-
-/**
  * One connection and the identity behind it. It reads and limits messages, and passes each one to its
  * channel. It renews the identity until the identity expires, and notices when the peer has gone. It keeps
  * {@link PeerInfo} of the handshake. It also keeps the URL without credentials where the peer may be asked
  * for a new credential.
  */
-export class Peer implements OpenPeer, Receiver, HeartbeatTarget {
+export class Peer implements ExpiringPeer, Receiver, HeartbeatTarget {
   readonly context: ServerContext
   readonly connection: Connection
   readonly codec: Codec
@@ -64,15 +57,12 @@ export class Peer implements OpenPeer, Receiver, HeartbeatTarget {
   readonly #since: number
   #identity: Identity<unknown>
   #ended = false
-  /** The limiter and the refresh are made on demand: many sockets only listen. */
+  /** These are made on demand: many sockets only listen, and many identities have no end. */
   #limiter: MessageLimiter | null = null
   #refresh: CredentialRefresh | null = null
+  #expiry: IdentityExpiry | null = null
   /** When the message arrived that is being read and validated; -1 when its time has been charged. */
   #began = -1
-  /** The wall time of the end of the identity for which the timer is set. */
-  #armedFor: number | null = null
-  #expiry: Timer | null = null
-  #renewal: Timer | null = null
   /** How many have paused reading. */
   #pauses = 0
   /** Set while nothing is read because too many bytes came. */
@@ -138,9 +128,7 @@ export class Peer implements OpenPeer, Receiver, HeartbeatTarget {
 
   delete(channel: OpenChannel): void {
     this.#channels.delete(channel.path)
-    if (this.#channels.size > 0) return
-    this.#expiry?.cancel()
-    this.#renewal?.cancel()
+    if (this.#channels.size === 0) this.#expiry?.stop()
   }
 
   become(identity: Identity<unknown>): void {
@@ -148,15 +136,11 @@ export class Peer implements OpenPeer, Receiver, HeartbeatTarget {
   }
 
   armExpiry(): void {
-    const end = this.#identity.expires?.getTime() ?? null
-    // the timer is set once for each end: set again after the wall clock has jumped back, it would fire later
-    if (end === this.#armedFor) return
-    this.#armedFor = end
-    this.#expiry?.cancel()
-    this.#renewal?.cancel()
-    if (end === null) return
-    this.#expiry = this.context.timers.at(end, () => this.#expire())
-    this.#armRenewal(end)
+    if (this.#expiry !== null || this.#identity.expires !== undefined) this.#identityExpiry.arm()
+  }
+
+  askForCredential(leftMs: number): void {
+    this.#refreshing.ask(leftMs)
   }
 
   tell(event: SocketEvent): void {
@@ -278,7 +262,7 @@ export class Peer implements OpenPeer, Receiver, HeartbeatTarget {
     this.#heartbeat.heard()
     // after the process was stopped, or the clock has jumped, messages may be read before the timer of the
     // expiry has run
-    if (this.hasExpired) return this.#expire()
+    if (this.hasExpired) return this.#identityExpiry.expire()
     const { codec, context, options } = this
     this.#began = context.clock.monotonic()
     const verdict = this.#limits.message(bytes, this.#began)
@@ -341,6 +325,10 @@ export class Peer implements OpenPeer, Receiver, HeartbeatTarget {
     return (this.#refresh ??= new CredentialRefresh(this))
   }
 
+  get #identityExpiry(): IdentityExpiry {
+    return (this.#expiry ??= new IdentityExpiry(this))
+  }
+
   #makeLimiter(): MessageLimiter {
     const { context, options, messageBytes, account } = this
     const { limits, accounts, clock, registry } = context
@@ -359,52 +347,6 @@ export class Peer implements OpenPeer, Receiver, HeartbeatTarget {
 
   #endAll(why: LeaveReason, code: number, reason: string): void {
     for (const channel of this.#channels.values()) channel.end(why, code, reason)
-  }
-
-  /**
-   * Ends every channel because the identity has expired: its timer has fired, or a message arrived after its
-   * end.
-   */
-  #expire(): void {
-    for (const channel of this.#channels.values())
-      channel.expire('credential', 4401, 'expired: your credential has expired')
-  }
-
-  #armRenewal(end: number): void {
-    const { timers, clock } = this.context
-    const left = end - clock.now()
-    // a recheck may have set a timer while the identity was being renewed
-    this.#renewal?.cancel()
-    if (left >= leastRenewMs)
-      this.#renewal = timers.at(end - Math.min(renewBeforeMs, left / 2), () => void this.#renew(end))
-  }
-
-  /**
-   * Renews the identity before its end. A sliding session may have a later end by now. Otherwise the peer is
-   * asked for a new credential.
-   */
-  async #renew(end: number): Promise<void> {
-    if (await this.#hasSlid(end))
-      for (const channel of this.#channels.values()) if (!channel.over) await channel.revalidate('refresh')
-    if (this.#isOver || this.#identity.expires?.getTime() !== end) return
-    this.#refreshing.ask(end - this.context.clock.now())
-    this.#armRenewal(end)
-  }
-
-  get #isOver(): boolean {
-    for (const channel of this.#channels.values()) if (!channel.over) return false
-    return true
-  }
-
-  async #hasSlid(end: number): Promise<boolean> {
-    try {
-      const identity = await withDeadline(this.context, async () => this.#identity.renew?.())
-      if (identity === null || identity === undefined) return false
-      return identity.expires === undefined || identity.expires.getTime() > end
-    } catch (error) {
-      this.context.repeatedFaults.tell(error, 'renewing an identity before it expires')
-      return false
-    }
   }
 }
 
