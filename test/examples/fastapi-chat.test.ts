@@ -51,7 +51,7 @@ describe('a stranger', () => {
     expect([status, body]).toEqual([401, expect.objectContaining({ code: 'unauthenticated' })])
   })
 
-  test('whose token has expired, or names a user who is gone, hears the same words', async () => {
+  test('an expired token, and a token of a user who is gone, get the same answer', async () => {
     const { base, person, site } = await begin()
     await person('ada')
     const { SignJWT } = await import('jose')

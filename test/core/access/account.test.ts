@@ -132,7 +132,7 @@ describe('a guest that reconnects', () => {
     expect(tenths).toBeLessThan(90)
   })
 
-  test('and sends bad messages ends no earlier guest, and no newcomer with one bad message', async () => {
+  test('and sends bad messages ends no earlier guest, and no new guest with one bad message', async () => {
     const { clock, server, visitAsGuest } = serverForGuests()
     const before = await visitAsGuest()
     for (let count = 0; count < 3; count++) {
@@ -148,7 +148,7 @@ describe('a guest that reconnects', () => {
     expect(server.connections).toBe(2)
   })
 
-  test('and floods ends no newcomer that is over its own rate for a moment', async () => {
+  test('and floods ends no new guest that is over its own rate for a moment', async () => {
     const { clock, server, visitAsGuest } = serverForGuests({ rate: of(10, 10), rateGraceMs: 3_000 })
     const flooding = await visitAsGuest()
     for (let tenth = 0; tenth < 50 && server.connections > 0; tenth++) {

@@ -89,7 +89,7 @@ test.each([
   expect(queue.size).toBe(same ? 1 : 2)
 })
 
-test('an application that never settles does not shut its address out for good', async () => {
+test('an application that never settles does not lock its address out for ever', async () => {
   const clock = testClock()
   const server = testServer({ clock, limits: { handshakesAtOnce: 1, handshakeMs: 5_000 } })
   const hangs = consumer(contract('/ws/hangs', {}), { auth: () => new Promise<null>(() => {}) }, () => ({}))

@@ -107,7 +107,7 @@ test('an audience hears what is for it, and only those whose grant names it are 
 })
 
 // proves: not-a-member
-test('who joins hears nothing that was said before, and who has left hears nothing more', async () => {
+test('a new member gets no earlier message, and a member that has left gets no later one', async () => {
   const server = testServer()
   const early = await visit(room, { room: 'order' }, { user: ada, server })
   await early.send('say', { text: 'before' })

@@ -52,7 +52,7 @@ describe('a room that is too full for a list', () => {
     expect(counts()).toHaveLength(before)
   })
 
-  test('sends its number to a newcomer who got another one, though all the others have it', async () => {
+  test('sends its number to a new member with another one, though all others have it', async () => {
     const { clock, here } = serversOnOneLayer(['here'], {
       limits: { presenceMembers: 4, presenceGraceMs: 10 },
     })

@@ -71,7 +71,7 @@ test('what is in use is never forgotten, however long it is used', async () => {
   }
 })
 
-test('however many keys are short, one alarm waits for all of them', async () => {
+test('however many keys are short, one timer waits for all of them', async () => {
   const { clock, timers, known } = allowances(two)
   for (let key = 0; key < 1_000; key++) known.take(`key ${key}`)
   expect(timers.size).toBe(1)

@@ -26,7 +26,7 @@ test('timers fire in order of their times, however they were set, and cancelled 
   )
 })
 
-test('an alarm further away than a timer reaches rings at its time, not before', async () => {
+test('a timer beyond the longest time of the runtime fires at its time, not before', async () => {
   const clock = testClock()
   const queue = new TimerQueue(clock)
   const rung: number[] = []
@@ -65,7 +65,7 @@ test('a wall clock that is set right again after a jump back brings what was set
   expect(rung).toEqual(['meanwhile'])
 })
 
-test('a wall clock that was ahead for a while brings no alarm sooner than it was set for', async () => {
+test('a wall clock that was ahead for a while fires no timer sooner than it was set for', async () => {
   const clock = testClock()
   const queue = new TimerQueue(clock)
   const rung: number[] = []
@@ -96,7 +96,7 @@ test('a wall clock that goes back slowly from where it was ahead fires no timer 
   expect(rung[0]).toBeGreaterThan(299_900)
 })
 
-test('a wall clock that runs ahead little by little puts no alarm off', async () => {
+test('a wall clock that runs ahead little by little delays no timer', async () => {
   const clock = testClock()
   const queue = new TimerQueue(clock)
   const rung: number[] = []
@@ -122,7 +122,7 @@ test('a mere span of time does not mind the wall clock', async () => {
   expect(rung).toEqual(['span'])
 })
 
-test('alarms that were called off do not wait for their time in memory, with all that they hold', () => {
+test('cancelled timers do not stay in memory until their time', () => {
   const queue = new TimerQueue(testClock())
   const kept = [1, 2, 3].map((day) => queue.after(day * 86_400_000, () => {}))
   for (let socket = 0; socket < 10_000; socket++) queue.after(7 * 86_400_000, () => {}).cancel()
@@ -169,7 +169,7 @@ test('a wall time that a jump has brought forward comes before the spans that we
   expect(rung).toEqual(['expiry'])
 })
 
-test('what an alarm holds is let go of when it is called off', async () => {
+test('a cancelled timer releases its callback', async () => {
   const held: WeakRef<object>[] = []
   const queue = new TimerQueue(testClock())
   const set = (): void => {
@@ -197,7 +197,7 @@ test('a jump of the wall clock is noticed by any number of queue', async () => {
   expect(rung).toBe(200_000)
 })
 
-test('an alarm that throws does not keep the others from ringing', async () => {
+test('a timer that throws does not keep the others from firing', async () => {
   const clock = testClock()
   const queue = new TimerQueue(clock)
   const rung: string[] = []

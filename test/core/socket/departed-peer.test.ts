@@ -362,7 +362,7 @@ test('a peer that has left goes before an open connection when the cap is reache
   await open.nothing()
 })
 
-test('where newcomers are refused, a peer that has left makes room', async () => {
+test('where new connections are refused, a peer that has left makes room', async () => {
   const { visitAs, sayAndLeave, of, server } = serverWithSlowHandlers({
     limits: { connectionsPerIdentity: 1 },
     whenFull: 'refuse',
