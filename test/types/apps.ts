@@ -280,6 +280,8 @@ await server.group(notifications).send('notify', { id: '', text: '' })
 await server.group(notifications).send('unread', { count: 'many' })
 // @ts-expect-error a param is missing
 server.group(chat)
+// @ts-expect-error a param of another name
+server.group(chat, { rom: 'lobby' })
 // @ts-expect-error a reserved name
 contract('/x', { server: { error: z.object({}) } })
 // @ts-expect-error an unknown call

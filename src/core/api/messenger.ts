@@ -1,4 +1,4 @@
-import type { Calls, Contract, Direction, Outgoing, SlowPolicy } from '../../wire/contract.ts'
+import type { AnyContract, Contract, Outgoing, SlowPolicy } from '../../wire/contract.ts'
 import type { PresentMember, Position } from '../../wire/frame.ts'
 import type { Params } from '../../wire/path.ts'
 import type { Receipt } from './receipt.ts'
@@ -91,17 +91,14 @@ export interface Messenger {
    *
    * @throws TypeError when a param is missing or malformed
    */
-  group<P extends string, S extends Direction, A extends string>(
-    contract: Contract<P, Direction, S, Calls, A>,
-    ...rest: {} extends Params<P>
-      ? [params?: {}, audience?: NoInfer<A>]
-      : [params: Params<P>, audience?: NoInfer<A>]
-  ): Group<S>
+  group<C extends AnyContract>(
+    contract: C,
+    ...rest: {} extends Params<C['path']>
+      ? [params?: {}, audience?: C['audiences'][number]]
+      : [params: Params<C['path']>, audience?: C['audiences'][number]]
+  ): Group<C['server']>
   /** Every device of one subject in an endpoint of this contract, on every node, with its history. */
-  user<S extends Direction>(
-    contract: Contract<string, Direction, S>,
-    subject: string,
-  ): Pick<Group<S>, 'send' | 'history'>
+  user<C extends AnyContract>(contract: C, subject: string): Pick<Group<C['server']>, 'send' | 'history'>
   /**
    * Ends access now, on every node. The server remembers it for the time of its option `remember`. A revoked
    * session or token is refused from now on (401). Of a revoked user, every credential that was issued before
