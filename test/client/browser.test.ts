@@ -112,7 +112,7 @@ describe.runIf(hasBrowser)('in a browser', () => {
     }
     await visit(page, await servePage(plain))
     const { failure } = await page.evaluate(() => pageScript.experiment({}).until('waiting'))
-    expect(failure).toMatch(/^closed with 1006: nothing that speaks sallyport.v1 answered there, or/)
+    expect(failure).toMatch(/^closed with 1006: no server that speaks sallyport.v1 answered, or/)
   })
 
   test('it comes back at once when the network does', async () => {

@@ -271,7 +271,7 @@ describe('the states of an opened endpoint', () => {
     await using server = await scriptedServer(path, false)
     const { app, lobby } = open(server)
     const { failure } = await until(lobby, 'waiting')
-    expect(failure).toMatch(/^closed with 1006: nothing that speaks sallyport.v1 answered there, or/)
+    expect(failure).toMatch(/^closed with 1006: no server that speaks sallyport.v1 answered, or/)
     app.close()
   })
 
