@@ -250,4 +250,16 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     'src/layers/memory-logs.ts: Ids: rotate: without !isOld &&',
     'For memory: ids are known for longer, at most for ten times as many messages.',
   ],
+  [
+    'src/core/access/account.ts: Mistakes: #forget: without first !== undefined &&',
+    'For the types: a list without entries has no first time, which is not old.',
+  ],
+  [
+    'src/core/access/account.ts: Lapse: msSince: without this.#lasts(now) &&',
+    'For the types: each lapse is noted before its time is asked for.',
+  ],
+  [
+    'src/core/socket/message-limiter.ts: sharedLimits: without limits[shared] !== null &&',
+    'For speed: an account without that limit has no bucket to take from.',
+  ],
 ])

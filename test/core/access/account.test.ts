@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { anyone, consumer, contract, type ServerOptions, type Schema, text } from '../../../src/index.ts'
-import { accountsUnder } from '../../../src/core/access/account.ts'
+import { accountsUnder, Crowd } from '../../../src/core/access/account.ts'
 import { type EndpointLimits, limitsWith } from '../../../src/core/api/limits.ts'
 import { TimerQueue } from '../../../src/core/runtime/timer-queue.ts'
 import { MessageLimiter } from '../../../src/core/socket/message-limiter.ts'
@@ -194,3 +194,10 @@ test.each([65_536, 1_048_576, 4_194_304])(
     expect(taken / (120 * bytes.most)).toBeLessThan(1.5)
   },
 )
+
+test('a crowd of guests counts for ten seconds after it has gone', () => {
+  const crowd = new Crowd()
+  expect([crowd.of(10, 0), crowd.of(1, 9_999), crowd.of(1, 10_000), crowd.of(3, 10_001)]).toEqual([
+    10, 10, 1, 3,
+  ])
+})

@@ -43,6 +43,13 @@ test('a change that arrives twice is applied once, and no request is sent for it
   expect([users(), asked]).toEqual([[], []])
 })
 
+test('a change behind a gap waits, and its node is asked for all its entries', () => {
+  const { joins, users, asked } = peers()
+  joins(1, 'ada')
+  joins(3, 'cy')
+  expect([users(), asked.length]).toEqual([['ada'], 1])
+})
+
 test('a message from before the last beginning of a node changes nothing', () => {
   const { joins, answers, signs, users, asked } = peers()
   joins(1, 'bob', 'p1.2')

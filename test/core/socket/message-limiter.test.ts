@@ -102,7 +102,8 @@ test.each(['guestRate', 'guestByteRate'] as const)(
 )
 
 test('an endpoint without a byte rate leaves the bytes of the identity to other sockets', () => {
-  const limits = { identityByteRate: { most: 100, eachMs: 600_000, burst: 1_000 } }
+  const many = { most: 100, eachMs: 1_000, burst: 100 }
+  const limits = { identityRate: many, identityByteRate: { most: 100, eachMs: 600_000, burst: 1_000 } }
   const accounts = accountsOf(limits)
   const wide = limiter(limits, { own: { byteRate: null }, accounts })
   expect([wide.message(1_000, 0), wide.message(1_000, 0)]).toEqual([null, null])
@@ -144,4 +145,14 @@ test('a guest who comes new to a network that goes on over a rate has the whole 
   const ended: number[] = []
   for (let now = 0; now <= 12_000; now += 250) if (guest.message(1, now)?.ends === true) ended.push(now)
   expect(ended[0]).toBe(10_250)
+})
+
+test('a guest that came before the rest of its network went over a rate has the whole grace', () => {
+  const limits = { rate: one, rateGraceMs: 10_000 }
+  const accounts = accountsOf(limits)
+  const guest = { guests: () => 2, accounts }
+  const [honest, flood] = [limiter(limits, guest), limiter(limits, guest)]
+  expect(honest.message(1, 0)).toBeNull()
+  for (let now = 1_000; now <= 13_000; now += 250) flood.message(1, now)
+  for (let now = 11_500; now <= 13_000; now += 250) expect(honest.message(1, now)?.ends).toBe(false)
 })
