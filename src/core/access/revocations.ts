@@ -63,14 +63,14 @@ const removedAtOnce = 4
  * credential is refused, so that the user can sign in again. Every handshake is checked here, also one with a
  * cached verification.
  *
- * The table says when the credential of a user counts as older than the revocation:
+ * When does the credential of a user count as older than the revocation?
  *
- * | the identity | revocation received before authentication began | received afterwards |
- * | --- | --- | --- |
- * | looked up (`renew`, no `issuedAt`) | accepted: its store has just said that it is good | refused |
- * | dated (`issuedAt`) | refused when its date is no later, or is a date that the clock had shown before it
- * was set back | refused; by its date alone when the command was read from a log |
- * | neither | refused | refused |
+ * - An identity that is looked up (`renew`, no `issuedAt`): when the revocation came after authentication had
+ *   begun. Otherwise its store has just said that it is good.
+ * - A dated identity (`issuedAt`): when its date is not later than the revocation. It is older, too, when the
+ *   clock had shown its date before the clock was set back. When the revocation came after authentication had
+ *   begun, it is older in any case. A revocation that was read from a log counts by its date alone.
+ * - Any other identity: always.
  *
  * Events in this process are counted, and the time to remember is measured on the monotonic clock. Wall time
  * is compared with `issuedAt` alone, which comes from outside. A revocation that was given while the clock
@@ -132,7 +132,7 @@ export class Revocations {
 }
 
 /** When commands were given: one, or the latest of several. */
-interface When {
+interface RevocationTime {
   at: number
   number: number
   /** The number of the latest command that was received live, not from a log; 0 when there is none. */
@@ -144,7 +144,7 @@ interface When {
 }
 
 /** A revocation that is remembered by itself. Its place in the heap is corrected only when it is `due`. */
-class RevocationTable implements When {
+class RememberedRevocation implements RevocationTime {
   readonly key: string
   reason: string
   at: number
@@ -154,7 +154,7 @@ class RevocationTable implements When {
   until: number
   due: number
 
-  constructor(key: string, reason: string, { at, number, live, doubtful, until }: When) {
+  constructor(key: string, reason: string, { at, number, live, doubtful, until }: RevocationTime) {
     this.key = key
     this.reason = reason
     this.at = at
@@ -167,7 +167,7 @@ class RevocationTable implements When {
 }
 
 /** Several revocations that are remembered together, by their names alone. */
-interface Forgotten extends When {
+interface Forgotten extends RevocationTime {
   readonly names: NameFilter
   /** Until when names may be added. */
   readonly opensUntil: number
@@ -178,8 +178,8 @@ class RevocationKind {
   readonly #what: string
   readonly #parts: RevocationsParts
   readonly #steps: ClockSteps
-  readonly #kept = new Map<string, RevocationTable>()
-  readonly #heap: RevocationTable[] = []
+  readonly #kept = new Map<string, RememberedRevocation>()
+  readonly #heap: RememberedRevocation[] = []
   #forgotten: readonly Forgotten[] = []
   #bytes = 0
   /**
@@ -209,7 +209,7 @@ class RevocationKind {
     const now = this.#parts.clock.monotonic()
     this.#removeEnded(now)
     const [live, doubtful] = [isLate ? 0 : number, this.#steps.doubtfulAfter(at)]
-    const command = new RevocationTable(key, reason, { at, number, live, doubtful, until: now + forMs })
+    const command = new RememberedRevocation(key, reason, { at, number, live, doubtful, until: now + forMs })
     const known = this.#kept.get(key)
     if (known === undefined) this.#keep(command)
     // a command that is read again, or was given before the known one, adds nothing
@@ -224,7 +224,7 @@ class RevocationKind {
   find(
     name: string | undefined,
     beside: readonly (string | undefined)[],
-    ends: (command: When) => boolean = () => true,
+    ends: (command: RevocationTime) => boolean = () => true,
   ): string | null {
     if (name === undefined || (this.#kept.size === 0 && this.#forgotten.length === 0)) return null
     const now = this.#parts.clock.monotonic()
@@ -247,17 +247,17 @@ class RevocationKind {
     return this.#parts.fingerprint(this.#seed + key)
   }
 
-  #keep(kept: RevocationTable): void {
+  #keep(kept: RememberedRevocation): void {
     this.#kept.set(kept.key, kept)
     this.#bytes += bytesOf(kept)
     push(this.#heap, kept)
   }
 
   /** Renews a known revocation. It is put in its new place in the heap when it is due. */
-  #renew(known: RevocationTable, command: RevocationTable): void {
+  #renew(known: RememberedRevocation, command: RememberedRevocation): void {
     this.#bytes -= bytesOf(known)
     if (command.at >= known.at) known.reason = command.reason
-    take(known, command, this.#steps)
+    merge(known, command, this.#steps)
     this.#bytes += bytesOf(known)
   }
 
@@ -282,16 +282,16 @@ class RevocationKind {
     if (first.until <= now) return
     const forgotten = this.#open(first, now)
     forgotten.names.add(this.#digest(first.key))
-    take(forgotten, first, this.#steps)
+    merge(forgotten, first, this.#steps)
   }
 
-  #delete(kept: RevocationTable): void {
+  #delete(kept: RememberedRevocation): void {
     this.#kept.delete(kept.key)
     this.#bytes -= bytesOf(kept)
   }
 
   /** The filter for the next name. Few names at a time share the date of the latest. */
-  #open({ at, number, live, doubtful, until }: RevocationTable, now: number): Forgotten {
+  #open({ at, number, live, doubtful, until }: RememberedRevocation, now: number): Forgotten {
     this.#forgotten = this.#forgotten.filter((some) => some.until > now)
     const last = this.#forgotten.at(-1)
     const isOpen = last !== undefined && last.opensUntil > now && last.names.size < namesPerFilter
@@ -318,8 +318,8 @@ function tooMany(what: string): string {
   )
 }
 
-/** Merges one filter into another, which then refuses the names of both. */
-function take(into: When, command: When, steps: ClockSteps): void {
+/** Takes over what a later revocation of the same name, or of a name in the same filter, refuses. */
+function merge(into: RevocationTime, command: RevocationTime, steps: ClockSteps): void {
   into.at = Math.max(into.at, command.at)
   into.number = Math.max(into.number, command.number)
   into.live = Math.max(into.live, command.live)
@@ -328,7 +328,11 @@ function take(into: When, command: When, steps: ClockSteps): void {
 }
 
 /** Whether a credential may be older than a revocation of its user. */
-function isOlder({ issuedAt, renew }: Identity<unknown>, accessVersion: number, command: When): boolean {
+function isOlder(
+  { issuedAt, renew }: Identity<unknown>,
+  accessVersion: number,
+  command: RevocationTime,
+): boolean {
   if (issuedAt === undefined) return renew === undefined || accessVersion < command.number
   const date = issuedAt.getTime()
   if (accessVersion < command.live || date <= command.at) return true
@@ -349,6 +353,6 @@ function keysOf(name: string, beside: readonly (string | undefined)[]): readonly
   return chosen.map((names) => JSON.stringify(names))
 }
 
-function bytesOf({ key, reason }: RevocationTable): number {
+function bytesOf({ key, reason }: RememberedRevocation): number {
   return bytesEach + 2 * (key.length + reason.length)
 }

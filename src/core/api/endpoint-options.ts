@@ -97,7 +97,10 @@ export interface EndpointOptions<C extends AnyContract, U, G> {
   readonly idle?: Duration
   /** After this time the socket is closed, also when the client is active (4401). */
   readonly absolute?: Duration
-  /** The close code for 401 and 403, such as 4003 or 1008; by default 4401 and 4403. */
+  /**
+   * The close code for 401 and 403 at the handshake, such as 4003 or 1008; by default 4401 and 4403. An open
+   * socket that loses its access is always closed with 4401 or 4403.
+   */
   readonly refuse?: { readonly code: number }
 }
 

@@ -4,7 +4,7 @@ import type { Address } from './address.ts'
 import { Bucket } from '../runtime/token-bucket.ts'
 import { MemberTable, pageOf, type ShownMember, shownMember } from './member-table.ts'
 import { inParts, type PresenceMessage, type MembersRequest, type SnapshotPart } from './presence-message.ts'
-import { type PeersOwner, PresenceNodes } from './presence-nodes.ts'
+import { type PresenceNodesOwner, PresenceNodes } from './presence-nodes.ts'
 import { PresenceTeller, type TellerContext, type TellerGroup } from './presence-teller.ts'
 
 /** A user with a socket here, or with one that has just left. */
@@ -50,7 +50,7 @@ const highestVersion = 2 ** 51
  * The presence of one group on this node: its own users, those of other nodes, and the exchange between the
  * nodes. Most groups are small, so the parts that few groups need are made on demand.
  */
-export class PresenceGroup implements PeersOwner, TellerGroup {
+export class PresenceGroup implements PresenceNodesOwner, TellerGroup {
   readonly address: Address
   readonly upTo: number
   readonly table: MemberTable
@@ -64,7 +64,7 @@ export class PresenceGroup implements PeersOwner, TellerGroup {
   readonly #here = new Map<string, Here>()
   readonly #pace: Bucket
   /** The presence on other nodes. */
-  #peers: PresenceNodes | null = null
+  #nodes: PresenceNodes | null = null
   /** The users of this node whose change was not yet sent to other nodes. */
   #untold: Set<string> | null = null
   /** How many changes were sent to other nodes. */
@@ -152,12 +152,12 @@ export class PresenceGroup implements PeersOwner, TellerGroup {
 
   /** Removes the entries of a node that has left. */
   forget(node: string): void {
-    this.#peers?.forget(node)
+    this.#nodes?.forget(node)
   }
 
   /** Sends a sign by which other nodes notice a missed change, and checks the signs of the others. */
   giveSign(): void {
-    this.#peers?.sweep()
+    this.#nodes?.sweep()
     if (this.#n > 0) this.#publish({ kind: 'g', ...this.#standpoint(this.#n) })
   }
 
@@ -220,7 +220,7 @@ export class PresenceGroup implements PeersOwner, TellerGroup {
   }
 
   get #others(): PresenceNodes {
-    return (this.#peers ??= new PresenceNodes(this))
+    return (this.#nodes ??= new PresenceNodes(this))
   }
 
   /**

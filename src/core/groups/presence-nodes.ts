@@ -19,7 +19,7 @@ interface PresenceNode {
 }
 
 /** The group for which the other nodes are followed. */
-export interface PeersOwner {
+export interface PresenceNodesOwner {
   readonly table: MemberTable
   readonly clock: Pick<Clock, 'monotonic'>
   /** The id of the request to all nodes, sent when the group began to be watched. */
@@ -52,54 +52,54 @@ const mostWaiting = 256
  * next one, or at the next sign. Then the node is asked for all its entries.
  */
 export class PresenceNodes {
-  readonly #owner: PeersOwner
-  readonly #peers = new Map<string, PresenceNode>()
+  readonly #owner: PresenceNodesOwner
+  readonly #states = new Map<string, PresenceNode>()
 
-  constructor(owner: PeersOwner) {
+  constructor(owner: PresenceNodesOwner) {
     this.#owner = owner
   }
 
   delta(delta: Delta): void {
-    const peer = this.#peer(delta)
-    if (peer === null || delta.n <= peer.n) return
-    if (!peer.isAsked && delta.n === peer.n + 1) return this.#apply(peer, delta)
-    if (peer.waiting.push(delta) > mostWaiting) peer.waiting = []
-    this.#ask(delta.node, peer)
+    const state = this.#stateOf(delta)
+    if (state === null || delta.n <= state.n) return
+    if (!state.isAsked && delta.n === state.n + 1) return this.#apply(state, delta)
+    if (state.waiting.push(delta) > mostWaiting) state.waiting = []
+    this.#ask(delta.node, state)
   }
 
   snapshot(part: SnapshotPart): void {
     const { node, re, n } = part
     // the answer to an earlier request may be older than what is known
-    if (re !== this.#owner.firstQuestion && re !== this.#peers.get(node)?.question) return
-    const peer = this.#peer(part)
-    if (peer === null || n < peer.n) return
-    const members = peer.parts.add(part)
+    if (re !== this.#owner.firstQuestion && re !== this.#states.get(node)?.question) return
+    const state = this.#stateOf(part)
+    if (state === null || n < state.n) return
+    const members = state.parts.add(part)
     if (members === null) return
-    peer.n = n
-    peer.isAsked = false
+    state.n = n
+    state.isAsked = false
     this.#owner.table.replace(node, members)
     if (re === this.#owner.firstQuestion) this.#owner.introduced(members)
     this.#owner.changed()
-    for (const delta of peer.waiting.splice(0)) this.delta(delta)
+    for (const delta of state.waiting.splice(0)) this.delta(delta)
   }
 
   sign(sign: Sign): void {
-    const peer = this.#peer(sign)
-    if (peer !== null && (peer.isAsked || sign.n > peer.n)) this.#ask(sign.node, peer)
+    const state = this.#stateOf(sign)
+    if (state !== null && (state.isAsked || sign.n > state.n)) this.#ask(sign.node, state)
   }
 
   /** Removes the members of a node that has left. */
   forget(node: string): void {
-    if (!this.#peers.delete(node)) return
+    if (!this.#states.delete(node)) return
     this.#owner.table.replace(node, [])
     this.#owner.changed()
   }
 
   /** Forgets nodes that were silent for long, and asks again where no answer came. */
   sweep(): void {
-    for (const [node, peer] of this.#peers) {
-      if (this.#now - peer.heardAt > silentMs) this.forget(node)
-      else if (peer.isAsked) this.#ask(node, peer)
+    for (const [node, state] of this.#states) {
+      if (this.#now - state.heardAt > silentMs) this.forget(node)
+      else if (state.isAsked) this.#ask(node, state)
     }
   }
 
@@ -111,8 +111,8 @@ export class PresenceNodes {
    * The current state of the node. After a new beginning it has no entries yet. `null` for a message from
    * before its last beginning.
    */
-  #peer({ node, life, n }: Standpoint): PresenceNode | null {
-    const known = this.#peers.get(node)
+  #stateOf({ node, life, n }: Standpoint): PresenceNode | null {
+    const known = this.#states.get(node)
     if (known?.life === life) {
       known.heardAt = this.#now
       return known
@@ -122,7 +122,7 @@ export class PresenceNodes {
     const { askedAt } = this.#owner
     // a node that began before the request to all nodes answers that request
     const isAsked = n > 1
-    const peer: PresenceNode = {
+    const state: PresenceNode = {
       life,
       n: 0,
       heardAt: this.#now,
@@ -132,24 +132,24 @@ export class PresenceNodes {
       waiting: [],
       parts: new SnapshotParts(),
     }
-    this.#peers.set(node, peer)
-    return peer
+    this.#states.set(node, state)
+    return state
   }
 
-  #apply(peer: PresenceNode, { node, n, join, leave }: Delta): void {
+  #apply(state: PresenceNode, { node, n, join, leave }: Delta): void {
     const { table } = this.#owner
-    peer.n = n
+    state.n = n
     for (const user of leave) table.delete(node, user)
     for (const member of join) table.set(node, member)
     this.#owner.changed()
   }
 
-  #ask(node: string, peer: PresenceNode): void {
-    peer.isAsked = true
-    if (this.#now - peer.askedAt < askAgainMs) return
-    peer.askedAt = this.#now
-    peer.question = newId()
-    this.#owner.ask(peer.question, node)
+  #ask(node: string, state: PresenceNode): void {
+    state.isAsked = true
+    if (this.#now - state.askedAt < askAgainMs) return
+    state.askedAt = this.#now
+    state.question = newId()
+    this.#owner.ask(state.question, node)
   }
 }
 
