@@ -262,4 +262,8 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     'src/core/socket/message-limiter.ts: sharedLimits: without limits[shared] !== null &&',
     'For speed: an account without that limit has no bucket to take from.',
   ],
+  [
+    'src/core/groups/history-feed.ts: HistoryFeed: #from: if (this.#last === null) never',
+    'For the types: what follows nothing is the first message, and is not read again.',
+  ],
 ])

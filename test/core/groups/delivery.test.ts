@@ -127,7 +127,7 @@ test('a message of the layer that is malformed is reported, and those after it a
 
 test('a message for a subscription that has ended reaches no member of the next one', async () => {
   const heard: ((bytes: Uint8Array) => void)[] = []
-  const { groups, member } = await groupsOn(() => ({
+  const { groups, faults, member } = await groupsOn(() => ({
     subscribe: async (_topic, hear) => {
       heard.push((bytes) => hear({ bytes, placed: null, lost: true }))
       return () => {}
@@ -138,7 +138,7 @@ test('a message for a subscription that has ended reaches no member of the next 
   const membership = await groups.reserve(room)
   membership.take(ada.member)
   heard[0]?.(new Uint8Array([1]))
-  expect(ada.sent).toEqual([])
+  expect([ada.sent, faults]).toEqual([[], []])
 })
 
 test('a history whose end cannot be read, and one that cannot be read again, are reported', async () => {
