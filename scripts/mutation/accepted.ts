@@ -266,4 +266,12 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     'src/core/groups/history-feed.ts: HistoryFeed: #from: if (this.#last === null) never',
     'For the types: what follows nothing is the first message, and is not read again.',
   ],
+  [
+    'src/core/groups/history-feed.ts: HistoryFeed: #read: if (!this.#isBehind(at)) never',
+    'For speed: an entry that cannot be decoded is read once more.',
+  ],
+  [
+    'src/core/socket/codec.ts: plainCodec: without isSchema(server) &&',
+    'For the types: a table of events is no raw schema.',
+  ],
 ])

@@ -147,6 +147,9 @@ test('beyond 64 waiting messages the log is read; messages that are not kept are
   unkept.hears(2)
   for (const offset of offsets) unkept.hearsUnkept(`unkept ${offset}`)
   expect(unkept.lost).toEqual([[false, null]])
+  await unkept.answers([1])
+  await unkept.answers([1, 2])
+  expect([unkept.lost.length, unkept.delivered.slice(0, 2)]).toEqual([1, ['read 1', 'read 2']])
 })
 
 test('an entry of the log that cannot be decoded is passed over, and not read again', async () => {
