@@ -546,3 +546,19 @@ describe('of a user whose credential is dated after the command', () => {
     expect([here.told.length, there.told.length]).toEqual([1, 1])
   })
 })
+
+test('a kick that a node reads later than it is remembered closes no socket', async () => {
+  const clock = testClock()
+  const layer = memory({ clock })
+  const deaf = changedLinks(layer, (link) => ({ subscribe: (topic) => link.subscribe(topic, () => {}) }))
+  const here = testServer({ layer, clock, node: 'here', remember: '2s' })
+  const there = nodeOn(deaf, clock, 'there')
+  const alice = await visit(room, {}, { user: ada, server: there.server })
+  // between two reads of the log
+  await clock.advance(5_500)
+  const receipt = here.revoke({ user: ada.id, at: [lines], reason: 'kicked' })
+  await clock.advance(20_000)
+  expect(await receipt).toMatchObject({ closed: 0, silent: ['there'] })
+  expect([there.server.connections, there.told]).toEqual([1, []])
+  alice.leave()
+})

@@ -123,6 +123,21 @@ describe('a node that is cut off from its layer for longer than 30 s', () => {
     expect(there.connections).toBe(0)
   })
 
+  test('closes no socket that was not asked about yet once the layer is back', async () => {
+    const { clock, layer, database, there, bySessionOf } = twoNodesWithDatabase()
+    for (let count = 0; count < 1_000; count++) await bySessionOf(`user-${count}`)
+    layer.cut('there')
+    database.hangs = true
+    await clock.advance(40_000)
+    layer.restore('there')
+    for (let count = 0; count < 50; count++) await clock.advance(1_000)
+    const asked = there.connections
+    expect(asked).toBeGreaterThan(0)
+    database.hangs = false
+    for (let count = 0; count < 50; count++) await clock.advance(1_000)
+    expect(there.connections).toBeGreaterThan(asked - 128)
+  })
+
   // proves: node-cut-off
   test('asks again every 30 s, for a ban that comes later, and no more once the layer is back', async () => {
     const { clock, layer, database, bySessionOf } = twoNodesWithDatabase()

@@ -89,6 +89,14 @@ test('a fault of one place is reported beside 40 a minute of another whose texts
   expect(reports.filter((report) => report.includes('the database is gone'))).toHaveLength(3)
 })
 
+test('an error that is known is counted with its cause, also when there are many causes', () => {
+  const { server, reports } = serverWithFaults()
+  const { repeatedFaults } = server[serverContext]
+  for (let count = 0; count < 32; count++) repeatedFaults.tell(new Error(`${count}`), 'one place')
+  repeatedFaults.tell(new Error('0'), 'one place')
+  expect([reports.length, repeatedFaults.size]).toEqual([32, 32])
+})
+
 test('errors of 1,000 places are told of as 65', () => {
   const { server, reports } = serverWithFaults()
   const { repeatedFaults } = server[serverContext]
