@@ -526,7 +526,7 @@ describe('of a user whose credential is dated after the command', () => {
     const dated = consumer(lines, { auth: async () => ({ user: ada, issuedAt, ...named }) }, () => ({
       message: () => {},
     }))
-    return { here, there, visitHere: () => visit(dated, {}, { user: ada, server: here.server }) }
+    return { here, there, visitHere: () => visit(dated, {}, { headers: {}, server: here.server }) }
   }
 
   test('a kick refuses no token elsewhere', async () => {
