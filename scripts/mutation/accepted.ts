@@ -138,10 +138,6 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     'For the types: the address of a group with presence has a path.',
   ],
   [
-    'src/layers/memory.ts: Values: #hold: if (ttlMs === 0) never',
-    'For memory: what is kept for no time is found by no caller.',
-  ],
-  [
     'src/layers/memory-logs.ts: Logs: placed: without log === undefined ||',
     'For the types: a log that does not exist has no offset of an id.',
   ],
@@ -230,10 +226,6 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     'For the types: a router without a listener is not called.',
   ],
   ['src/layers/memory-logs.ts: Log: range: without null', 'For the types: a text is no position of a log.'],
-  [
-    'src/layers/memory-logs.ts: Log: #offset: without && offset <= this.last',
-    'For speed: nothing follows a position that is still to come, and a range after it is not complete.',
-  ],
   [
     'src/layers/memory-logs.ts: Log: #offset: without && offset >= 0',
     'For speed: everything follows a position before the first, and a range after it is not complete.',

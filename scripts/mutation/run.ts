@@ -99,7 +99,11 @@ interface Score {
 
 const { values, positionals: asked } = parseArgs({
   allowPositionals: true,
-  options: { each: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
+  options: {
+    each: { type: 'boolean', default: false },
+    accepted: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
 })
 const survivors: string[] = []
 const scores = new Map<string, Score>()
@@ -114,7 +118,8 @@ async function tryFile(copy: Copy, one: Guarded): Promise<void> {
   }
   const all = mutantsOf(source)
   assertKnown(file, all)
-  const mutants = all.filter(({ what }) => !accepted.has(`${file}: ${what}`))
+  const isAccepted = ({ what }: Mutant): boolean => accepted.has(`${file}: ${what}`)
+  const mutants = all.filter((mutant) => !isAccepted(mutant))
   let survived = 0
   for (const mutant of mutants) {
     const failed = await copy.failure(one, mutated(source, mutant))
@@ -123,6 +128,11 @@ async function tryFile(copy: Copy, one: Guarded): Promise<void> {
     survived++
     survive(`${file}: ${mutant.what}`, mutant.line)
   }
+  if (values.accepted)
+    for (const mutant of all.filter(isAccepted)) {
+      const failed = await copy.failure(one, mutated(source, mutant))
+      if (failed !== null) survive(`${file}: ${mutant.what} is accepted, but noticed: ${failed}`, mutant.line)
+    }
   const noticed = mutants.length - survived
   console.log(`${file}: ${noticed} of ${mutants.length} noticed`)
   score(file, { files: 1, noticed, survived, accepted: all.length - mutants.length })
@@ -175,6 +185,7 @@ const usage = `npm run mutate -- [parts of the names of files]
   npm run mutate                           all ${guarded.length} files that guard a door
   npm run mutate -- src/auth core/gate     those whose name contains one of these parts, in this order
   npm run mutate -- --each core/gate       the same, and says of every check which test noticed
+  npm run mutate -- --accepted core/gate   the same, and tries those that are accepted: a test that notices one refutes its reason
   npm run mutate -- --help                 this text`
 if (values.help) {
   console.log(usage)

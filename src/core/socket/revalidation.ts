@@ -20,6 +20,17 @@ import { isSameGrant } from '../access/grant-equality.ts'
 interface QueuedRecheck {
   readonly why: AskReason
   readonly rechecks: SharedRechecks
+  /** What the client is told when its identity is gone. */
+  readonly goneReason: string
+}
+
+/**
+ * What runs next when two rechecks wait. The shared rechecks of a lease may have begun before the access
+ * command that asks now. A command without a reason does not take away the reason of the one before it.
+ */
+function replaced(waiting: QueuedRecheck, asked: QueuedRecheck): QueuedRecheck {
+  if (asked.why !== 'recheck') return waiting
+  return asked.goneReason === signedOutReason ? { ...asked, goneReason: waiting.goneReason } : asked
 }
 
 /** One question to authentication and authorization. */
@@ -51,19 +62,19 @@ export class Revalidator {
    * another recheck follows it, one for all calls that arrive meanwhile. It never rejects.
    */
   recheck(why: AskReason, rechecks: SharedRechecks): Promise<RecheckOutcome> {
-    if (this.#asking === null) return this.#ask(this.#reconsider(why, rechecks))
-    // the shared rechecks of a lease may have begun before the access command that asks now
-    if (this.#wanted === null || why === 'recheck') this.#wanted = { why, rechecks }
+    const asked = { why, rechecks, goneReason: rechecks.goneReason }
+    if (this.#asking === null) return this.#ask(this.#reconsider(asked))
+    this.#wanted = this.#wanted === null ? asked : replaced(this.#wanted, asked)
     return (this.#next ??= this.#recheckNext(this.#wanted))
   }
 
   async #recheckNext(first: QueuedRecheck): Promise<RecheckOutcome> {
     let before: RecheckOutcome = 'kept'
     while (this.#asking !== null) before = await this.#asking.catch(asBefore)
-    const { why, rechecks } = this.#wanted ?? first
+    const wanted = this.#wanted ?? first
     this.#next = this.#wanted = null
     if (this.#channel.over) return 'closed'
-    const outcome = await this.#ask(this.#reconsider(why, rechecks))
+    const outcome = await this.#ask(this.#reconsider(wanted))
     return outcome === 'kept' ? before : outcome
   }
 
@@ -87,8 +98,9 @@ export class Revalidator {
   }
 
   /** Renews the identity as far as that is possible without the raw credential, and authorizes again. */
-  async #reconsider(why: AskReason, rechecks: SharedRechecks): Promise<RecheckOutcome> {
-    const result = await this.#shared(why, rechecks)
+  async #reconsider(wanted: QueuedRecheck): Promise<RecheckOutcome> {
+    const { why } = wanted
+    const result = await this.#shared(wanted)
     const channel = this.#channel
     if (channel.over) return 'closed'
     if (!(result instanceof Denial)) {
@@ -134,10 +146,10 @@ export class Revalidator {
    * The result that all sockets share that would ask the same at this moment. A result that was lost because
    * its asker has ended is asked for again.
    */
-  async #shared(why: AskReason, rechecks: SharedRechecks): Promise<RevalidationResult | Denial> {
+  async #shared({ why, rechecks, goneReason }: QueuedRecheck): Promise<RevalidationResult | Denial> {
     const channel = this.#channel
     const what = this.#sameness()
-    const ask = (): Promise<SharedAnswer> => this.#result(why, rechecks.goneReason)
+    const ask = (): Promise<SharedAnswer> => this.#result(why, goneReason)
     for (;;) {
       const { isLost, result } = await (what === null ? ask() : rechecks.once(channel.options, what, ask))
       if (!isLost || channel.over) return result

@@ -123,6 +123,9 @@ test('a message of the layer that is malformed is reported, and those after it a
   await other.publish(room.key, () => new Uint8Array([1, 2]))
   await settled()
   expect(faults).toEqual(['TypeError: a message from the layer is malformed'])
+  await other.publish(room.key, () => packGroupMessage(message('well formed')))
+  await settled()
+  expect(ada.sent).toEqual([expect.stringContaining('well formed')])
 })
 
 test('a message for a subscription that has ended reaches no member of the next one', async () => {

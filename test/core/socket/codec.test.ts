@@ -69,5 +69,9 @@ test('on the plain wire a denial reaches a reader of JSON, and no reader of bare
 })
 
 test('on the plain wire a payload that cannot be read is invalid, and names why', () => {
-  expect(plainCodec({ say: z.string() }, text).read('{', 1_000)).toMatchObject({ do: 'invalid', id: null })
+  expect(plainCodec({ say: z.string() }, text).read('{', 1_000)).toMatchObject({
+    do: 'invalid',
+    id: null,
+    issue: expect.stringMatching(/JSON/),
+  })
 })

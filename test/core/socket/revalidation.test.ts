@@ -372,12 +372,12 @@ test.for([
   ['signed out everywhere', 'revoked: signed out everywhere'],
 ] as const)(
   'a recheck with the reason %s tells it to a client whose identity is gone',
-  async ([given, eventTypes]) => {
+  async ([given, told]) => {
     const { visitRoom, server } = serverWithPendingAuthorize({ session: 's1', renew: async () => null })
     const alice = await visitRoom()
     const reason = given === undefined ? {} : { reason: given }
     expect(await server.recheck({ user: ada.id, ...reason })).toMatchObject({ closed: 1 })
-    expect(await alice.closed).toEqual({ code: 4401, reason: eventTypes })
+    expect(await alice.closed).toEqual({ code: 4401, reason: told })
   },
 )
 
@@ -407,4 +407,24 @@ test('a handler may act during a recheck, and not after the recheck has ended it
   expect(allowed).toEqual([true])
   resolve(false)
   expect(await receipt).toMatchObject({ closed: 1 })
+})
+
+test('a recheck without a reason keeps the reason of a recheck that waits for its turn', async () => {
+  const answers: ((identity: Identity<User> | null) => void)[] = []
+  const renew = (): Promise<Identity<User> | null> => new Promise((answer) => answers.push(answer))
+  const { visitRoom, server, answers: rights } = serverWithPendingAuthorize({ session: 's1', renew })
+  const alice = await visitRoom()
+  const receipts = [
+    server.recheck({ user: ada.id }),
+    server.recheck({ user: ada.id, reason: 'signed out everywhere' }),
+    server.recheck({ user: ada.id }),
+  ]
+  await settled()
+  answers[0]?.({ user: ada, session: 's1', renew })
+  await settled()
+  rights[0]?.resolve(true)
+  await settled()
+  answers[1]?.(null)
+  await Promise.all(receipts)
+  expect((await alice.closed).reason).toBe('revoked: signed out everywhere')
 })

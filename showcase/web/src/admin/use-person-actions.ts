@@ -1,3 +1,4 @@
+import { useState } from 'react'
 import { type Receipt, receiptWords } from '../http/receipt.ts'
 import { type ActionState, useAction } from '../http/use-action.ts'
 
@@ -12,18 +13,20 @@ export interface PersonActions extends ActionState {
 /** @param reload reads again what the action has changed */
 export function usePersonActions(reload: () => Promise<void>): PersonActions {
   const { run, ...state } = useAction()
-  const finish = async (words: string, receipt: Receipt): Promise<string> => {
+  // the receipt is shown before the reload, and also when the reload fails
+  const [done, setDone] = useState<string | null>(null)
+  const attempt = async (words: string, action: () => Promise<Receipt>): Promise<void> => {
+    setDone(null)
+    const receipt = await action()
+    setDone(`${words} ${receiptWords(receipt)}`)
     await reload()
-    return `${words} ${receiptWords(receipt)}`
   }
   return {
     ...state,
+    done,
+    attempt,
     async run(words, action) {
-      await run(async () => finish(words, await action()))
-    },
-    async attempt(words, action) {
-      const receipt = await action()
-      await run(() => finish(words, receipt))
+      await run(() => attempt(words, action))
     },
   }
 }
