@@ -15,15 +15,10 @@ export function honoSite(): Site {
   const key = Buffer.from(secret, 'base64url')
   const open = (token: string) => jwtDecrypt<{ sid: string }>(token, key).catch(() => null)
   const load = async (token: string) => kept.get((await open(token))?.payload.sid ?? '')
-  const authenticator = sessions({
-    cookie: 'sid',
-    load,
-    id: ({ name }) => name,
-    user: ({ userId }) => find(userId),
-  })
+  const auth = sessions({ cookie: 'sid', load, id: ({ name }) => name, user: ({ userId }) => find(userId) })
   const app = new Hono<SessionEnv<StoredSession>>().use(bodyLimit({ maxSize: 16_384 }))
   app.use(useSessionStorage({ ...kept, delete: (sid) => void kept.end(sid) }), useSession({ secret: key }))
-  const site = attachRoom(createAdaptorServer(app) as Server, authenticator) // of node:http, without options for TLS
+  const site = attachRoom(createAdaptorServer(app) as Server, auth) // of node:http, without options for TLS
   app.post('/login', async ({ req, body, var: { session } }) => {
     const person = verify(await req.json().catch(() => null))
     if (person === null) return body(null, 401)
