@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import { randomBytes } from 'node:crypto'
 
-/** A client that reads at a bounded pace and sends nothing. */
+/** A client that reads at a bounded pace, and sends only that it is still there. */
 export interface Reader extends Disposable {
   /** The close code that came, if one has. */
   readonly code: number | null
@@ -9,6 +9,10 @@ export interface Reader extends Disposable {
 }
 
 const tickMs = 20
+/** More often than the server pings, because no ping is looked for in what is read. */
+const pongMs = 10_000
+/** A pong without content, whose mask is zero (RFC 6455 section 5.5.3 allows one that was not asked for). */
+const pong = Buffer.from([0x8a, 0x80, 0, 0, 0, 0])
 
 /** Opens a socket and reads so many bytes a second from it. */
 export function reader(number: number, path: string, user: string, bytesPerSecond: number): Reader {
@@ -30,6 +34,7 @@ export function reader(number: number, path: string, user: string, bytesPerSecon
     allowed = Math.max(allowed, bytes) + (bytesPerSecond * tickMs) / 1_000
     socket.resume()
   }, tickMs)
+  const signs = setInterval(() => socket.write(pong), pongMs)
   return {
     get code() {
       return code
@@ -39,6 +44,7 @@ export function reader(number: number, path: string, user: string, bytesPerSecon
     },
     [Symbol.dispose]() {
       clearInterval(pace)
+      clearInterval(signs)
       socket.destroy()
     },
   }
