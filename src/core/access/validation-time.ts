@@ -12,14 +12,18 @@ const betweenMs = 1
  * costly message is slow again.
  */
 const pardonMs = 10_000
+/** The highest price of a millisecond. A machine that stands still must not silence a user for minutes. */
+const mostPrice = 20
 /** The most debt, as a multiple of the burst. */
 const owedBursts = 10
 
 /**
  * The budget of an account for reading and validating messages, in milliseconds. All other peers wait while
- * the process is blocked, so one long block costs more than many short ones: beyond 5 ms the price is the
- * square of the time divided by 5 ms, which is 80 ms for 20 ms. A price beyond the budget becomes debt: a
- * message of 300 ms that is sent again is refused for 40 s.
+ * the process is blocked, so one long block costs more than many short ones. Beyond 5 ms the price of a
+ * millisecond is the square of the block divided by 5 ms, and at most 20: a block of 10 ms costs 40, and one
+ * of 100 ms costs 2,000. At the default rate beside the one that is pardoned, other peers then wait for more than
+ * 10 ms in at most 0.5 % of the time, however long each validation is. A price beyond the budget becomes debt: a message of 300 ms that is
+ * sent again is refused for 40 s.
  */
 export class ValidationTime {
   readonly #bucket: Bucket
@@ -65,5 +69,5 @@ export function freshMsOfValidation({ most, eachMs, burst }: Rate): number {
 }
 
 function priceOf(heldMs: number): number {
-  return heldMs <= shortMs ? heldMs : heldMs ** 2 / shortMs
+  return heldMs * Math.min(mostPrice, Math.max(1, (heldMs / shortMs) ** 2))
 }

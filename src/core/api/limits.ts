@@ -78,8 +78,8 @@ export interface Limits {
   /**
    * Milliseconds of reading and validating the messages of one identity, over all its sockets and reconnects;
    * 100 a second, burst 400. The guests of one network share one such limit. A validation that holds the
-   * process for more than 5 ms without a break counts for its square divided by 5 ms, except one message in
-   * 10 s: see `ValidationTime`. A message over the limit is refused, and closes nothing. `null` switches it
+   * process for more than 5 ms without a break counts for more, up to 20 times its time, except one message in 10 s:
+   * see `ValidationTime`. A message over the limit is refused, and closes nothing. `null` switches it
    * off.
    */
   readonly validation: Rate | null

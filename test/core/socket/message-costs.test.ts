@@ -194,16 +194,16 @@ test('the time of validating is charged to the identity, over sockets, reconnect
     const tab = await visit(application, {}, { user: ada, server })
     tab.raw(pay(100))
     await clock.advance(10)
-    tab.raw(pay(30, 'call'))
+    tab.raw(pay(10, 'call'))
     await clock.advance(10)
     tab.leave()
     await tab.closed
   }
-  // the first for its time, the others for their squares by 5: 100, 180, 2,000, and what 270 ms have brought
+  // the first for its time, the others for more: 100, 40, 2,000, and what 230 ms have brought
   const tab = await visit(application, {}, { user: ada, server })
   tab.raw(pay(1))
   expect(await tab.next()).toMatchObject(tooCostly)
-  expect([costs, events]).toEqual([[100, 30, 100], ['validation of identity']])
+  expect([costs, events]).toEqual([[100, 10, 100], ['validation of identity']])
   await (await visit(application, {}, { user: grace, server })).send(1)
   await clock.advance(19_000)
   await tab.send(1)
