@@ -21,9 +21,9 @@ const owedBursts = 10
  * The budget of an account for reading and validating messages, in milliseconds. All other peers wait while
  * the process is blocked, so one long block costs more than many short ones. Beyond 5 ms the price of a
  * millisecond is the square of the block divided by 5 ms, and at most 20: a block of 10 ms costs 40, and one
- * of 100 ms costs 2,000. At the default rate beside the one that is pardoned, other peers then wait for more than
- * 10 ms in at most 0.5 % of the time, however long each validation is. A price beyond the budget becomes debt: a message of 300 ms that is
- * sent again is refused for 40 s.
+ * of 100 ms costs 2,000. At the default rate other peers then wait for more than 10 ms in at most 0.5 % of the
+ * time, however long each validation is; one long validation in ten seconds comes on top. A price beyond the
+ * budget becomes debt: a message of 300 ms that is sent again is refused for 40 s.
  */
 export class ValidationTime {
   readonly #bucket: Bucket
