@@ -266,4 +266,16 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     'src/core/socket/codec.ts: plainCodec: without isSchema(server) &&',
     'For the types: a table of events is no raw schema.',
   ],
+  [
+    'src/core/socket/peer.ts: Peer: #hear: without null',
+    'For speed: on the plain wire a denial names no message.',
+  ],
+  [
+    'src/core/socket/peer.ts: Peer: #restFor: without || this.#rest !== null',
+    'For memory: each message that is refused pauses the reading by itself then, and each pause ends.',
+  ],
+  [
+    'src/core/socket/channel.ts: ServerChannel: #cutOff: if (this.#over) never',
+    'A channel that is over is in no registry any more, so that nothing ends it again.',
+  ],
 ])
