@@ -278,4 +278,28 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     'src/core/socket/channel.ts: ServerChannel: #cutOff: if (this.#over) never',
     'A channel that is over is in no registry any more, so that nothing ends it again.',
   ],
+  [
+    'src/transports/node/outbound-queue.ts: OutboundQueue: whenDrained: if (this.#closed) never',
+    'For speed: a queue that is closed tells no drain.',
+  ],
+  [
+    'src/transports/node/outbound-queue.ts: OutboundQueue: #fits: without && !this.#isBehind',
+    'For speed: frames for a reader that is behind wait in the queue as they wait in their turn.',
+  ],
+  [
+    'src/transports/node/outbound-queue.ts: OutboundQueue: #fits: without this.#batch !== null &&',
+    'For speed: where no frame was sent in this turn no frame is written.',
+  ],
+  [
+    'src/transports/node/outbound-queue.ts: OutboundQueue: #take: without || batch.bytes === 0',
+    'For speed: nothing is joined to the head, or written.',
+  ],
+  [
+    'src/transports/node/outbound-queue.ts: OutboundQueue: #slice: without && bytes < sliceBytes',
+    'For speed: all that waits is joined for each slice.',
+  ],
+  [
+    'src/transports/node/outbound-queue.ts: OutboundQueue: #slice: without first !== undefined &&',
+    'For the types: a list of one has a first.',
+  ],
 ])

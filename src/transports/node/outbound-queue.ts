@@ -125,7 +125,6 @@ export class OutboundQueue implements Flushable {
   flush(): void {
     const bytes = this.#take()
     if (bytes !== null) this.#write(bytes)
-    if (this.#latest !== null && !this.#isBehind) this.#release()
     this.#tellDrained()
   }
 

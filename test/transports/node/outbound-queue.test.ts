@@ -1,7 +1,7 @@
 import { Duplex } from 'node:stream'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { Packet } from '../../../src/core/api/connection.ts'
 import { frameOf, pongFrame } from '../../../src/transports/node/frame.ts'
 import { OutboundQueue } from '../../../src/transports/node/outbound-queue.ts'
@@ -378,4 +378,38 @@ test('frames of two bytes that wait for a reader take little of the heap', async
   await wire.catchUp()
   const taken = Buffer.concat(wire.written).subarray(200)
   expect(taken.equals(Buffer.alloc(100_000, pongFrame(new Uint8Array())))).toBe(true)
+})
+
+test('latest: a burst above the bound in one turn leaves the last of each key, and ends no reader', async () => {
+  const { out, wire } = await open(new TurnWriter(), 100)
+  const latest = (content: string): boolean => out.send(new Packet(content.repeat(60), 'latest', 'key'))
+  expect([latest('a'), latest('b'), latest('c')]).toEqual([true, true, true])
+  await turn()
+  await wire.catchUp()
+  await turn()
+  await wire.catchUp()
+  expect(text(wire)).toBe('a'.repeat(60) + 'c'.repeat(60))
+})
+
+test('latest: one message larger than the bound waits for a reader that is behind', async () => {
+  const { out } = await behind(60, 100)
+  expect(out.send(new Packet('a'.repeat(120), 'latest', 'key'))).toBe(true)
+})
+
+test('a second last frame is not sent', async () => {
+  const { out, wire } = await open(new TurnWriter())
+  out.last(frameOf(new Packet('first')), false)
+  out.last(frameOf(new Packet('second')), false)
+  await turn()
+  expect(text(wire)).toBe('first')
+})
+
+test('a socket that can be written no more is neither written nor ended', async () => {
+  const { out, wire } = await open(new TurnWriter())
+  wire.destroy()
+  const [write, end] = [vi.spyOn(wire, 'write'), vi.spyOn(wire, 'end')]
+  out.send(new Packet('a'))
+  await turn()
+  out.end()
+  expect([write.mock.calls, end.mock.calls]).toEqual([[], []])
 })
