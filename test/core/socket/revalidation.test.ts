@@ -428,3 +428,32 @@ test('a recheck without a reason keeps the reason of a recheck that waits for it
   await Promise.all(receipts)
   expect((await alice.closed).reason).toBe('revoked: signed out everywhere')
 })
+
+test('a lease that is due does not take the place of a recheck that waits', async () => {
+  const clock = testClock()
+  const server = testServer({ clock, limits: { handshakeMs: 600_000 } })
+  const asked: string[] = []
+  const answers: (() => void)[] = []
+  const leased = consumer(
+    lines,
+    {
+      auth: async () => ({ user: ada, token: 't1' }),
+      lease: '60s',
+      authorize: ({ why }) => {
+        asked.push(why)
+        return why === 'open' ? true : new Promise<boolean>((answer) => answers.push(() => answer(true)))
+      },
+    },
+    () => ({ message: () => {} }),
+  )
+  await visit(leased, {}, { headers: {}, server })
+  const receipts = [server.recheck({ user: ada.id }), server.recheck({ user: ada.id })]
+  await settled()
+  // the lease asks between 45 and 54 s
+  await clock.advance(55_000)
+  answers[0]?.()
+  await settled()
+  answers[1]?.()
+  await Promise.all(receipts)
+  expect(asked).toEqual(['open', 'recheck', 'recheck'])
+})

@@ -380,7 +380,7 @@ test('frames of two bytes that wait for a reader take little of the heap', async
   expect(taken.equals(Buffer.alloc(100_000, pongFrame(new Uint8Array())))).toBe(true)
 })
 
-test('latest: a burst above the bound in one turn leaves the last of each key, and ends no reader', async () => {
+test('latest: a burst above the bound in one turn leaves the last of each key, ends no reader', async () => {
   const { out, wire } = await open(new TurnWriter(), 100)
   const latest = (content: string): boolean => out.send(new Packet(content.repeat(60), 'latest', 'key'))
   expect([latest('a'), latest('b'), latest('c')]).toEqual([true, true, true])
