@@ -302,4 +302,12 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     'src/transports/node/outbound-queue.ts: OutboundQueue: #slice: without first !== undefined &&',
     'For the types: a list of one has a first.',
   ],
+  [
+    'src/core/socket/revalidation.ts: Revalidator: #adopt: if (channel.ended) never',
+    'Handlers that still run go on under the newer credential then, which was authenticated and authorized; the peer has left and is told nothing.',
+  ],
+  [
+    'src/core/access/revocations.ts: RevocationKind: #open: without last !== undefined && (2)',
+    'For the types: where there are too many filters there is a last one.',
+  ],
 ])

@@ -3,8 +3,8 @@ import { Inbox } from '../../../src/core/socket/inbox.ts'
 import { defaultLimits } from '../../../src/core/api/limits.ts'
 import { settled } from '../../../src/testing/clock.ts'
 
-/** An inbox whose handler works for as long as it is told to, and what waits in its account. */
-function busy({ room = Number.POSITIVE_INFINITY } = {}) {
+/** An inbox that is not started yet, and what waits in its account. */
+function waitingInbox({ room = Number.POSITIVE_INFINITY } = {}) {
   const flow: string[] = []
   const account = { bytes: 0 }
   const inbox = new Inbox({
@@ -15,6 +15,12 @@ function busy({ room = Number.POSITIVE_INFINITY } = {}) {
       give: (bytes) => void (account.bytes -= bytes),
     },
   })
+  return { inbox, flow, account }
+}
+
+/** An inbox whose handler works for as long as it is told to, and what waits in its account. */
+function busy(options: { readonly room?: number } = {}) {
+  const { inbox, flow, account } = waitingInbox(options)
   const ends: (() => void)[] = []
   inbox.start()
   const add = (count: number, bytes = 1): void => {
@@ -91,4 +97,45 @@ test('what is forgotten at the end is counted, and its account has room again', 
   expect(inbox.close()).toBe(0)
   add(2, 10)
   expect(account.bytes).toBe(0)
+})
+
+/** Whether a promise has settled by the end of this turn. */
+async function isSettled(promise: Promise<void>): Promise<boolean> {
+  let done = false
+  void promise.then(() => (done = true))
+  await settled()
+  return done
+}
+
+test('a task that a handler adds within its own turn runs after it', () => {
+  const { inbox } = busy()
+  const ran: string[] = []
+  const second = { bytes: 1, run: () => void ran.push('second') }
+  inbox.add({
+    bytes: 1,
+    run: () => {
+      inbox.add(second)
+      ran.push('first')
+    },
+  })
+  expect(ran).toEqual(['first', 'second'])
+})
+
+test('a handler that asks within its own turn whether all is done hears it at its end', async () => {
+  const { inbox } = busy()
+  let drained: Promise<void> = Promise.reject(new Error('not asked'))
+  drained.catch(() => {})
+  inbox.add({ bytes: 1, run: () => void (drained = inbox.drained()) })
+  expect(await isSettled(drained)).toBe(true)
+})
+
+test('what waits for the start is not done before it has run, or is forgotten', async () => {
+  for (const end of ['start', 'close'] as const) {
+    const { inbox } = waitingInbox()
+    inbox.add({ bytes: 1, run: () => undefined })
+    const drained = inbox.drained()
+    expect(await isSettled(drained)).toBe(false)
+    inbox[end]()
+    expect(await isSettled(drained)).toBe(true)
+  }
 })
