@@ -50,6 +50,7 @@ const socketTests: readonly string[] = [
 export const guarded: readonly Guarded[] = [
   core(
     'admission/admit',
+    'core/endpoint/open',
     'core/admission/admit',
     'core/access/authorize',
     'core/access/handshake-queue',
@@ -106,6 +107,7 @@ export const guarded: readonly Guarded[] = [
   core('access/limit-lookup', 'security/credential-guessing', 'surface'),
   core(
     'admission/authorize-peer',
+    'core/access/access-command-delivery',
     'core/access/authorize',
     'core/endpoint/endpoint',
     'core/endpoint/open',

@@ -118,6 +118,37 @@ test('a handshake while the server drains costs the layer nothing', async () => 
   await closed
 })
 
+test('while the server drains no authenticator is asked, and the answer of one is not acted on', async () => {
+  const { promise: handled, resolve: finish } = Promise.withResolvers<void>()
+  const { promise: found, resolve: answer } = Promise.withResolvers<void>()
+  const topics: string[] = []
+  let asked = 0
+  const server = testServer({ layer: changed(memory(), (topic) => (topics.push(topic), null)) })
+  const busy = consumer(contract('/ws/busy', {}), { auth: byName }, () => ({ open: () => handled }))
+  const slow = consumer(
+    contract('/ws/slow', {}),
+    {
+      auth: async () => {
+        asked++
+        await found
+        return { user: ada }
+      },
+    },
+    () => ({}),
+  )
+  await visit(busy, {}, { user: grace, server })
+  const late = visit(slow, {}, { headers: {}, server })
+  await settled()
+  const closed = server.close({ drain: '5s' })
+  const before = [...topics]
+  answer()
+  for (const coming of [late, visit(slow, {}, { headers: {}, server })])
+    await expect(coming).rejects.toMatchObject({ status: 503, code: 'restart' })
+  expect([asked, topics]).toEqual([1, before])
+  finish()
+  await closed
+})
+
 test('a socket that ends while the layer is asked is neither inside nor refused', async () => {
   const { promise: layerAnswers, resolve: answer } = Promise.withResolvers<void>()
   const events: SallyportEvent[] = []
