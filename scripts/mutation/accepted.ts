@@ -310,4 +310,12 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     'src/core/access/revocations.ts: RevocationKind: #open: without last !== undefined && (2)',
     'For the types: where there are too many filters there is a last one.',
   ],
+  [
+    'src/core/admission/first-message.ts: FirstMessage: message: if (this.#got) never',
+    'A connection that is paused delivers nothing more, so that there is no second message.',
+  ],
+  [
+    "src/core/admission/first-message.ts: assertNoCredential: if (typeof payload !== 'string') never",
+    'For the types: bytes are no JSON, and no credential.',
+  ],
 ])

@@ -140,3 +140,16 @@ test.each([
   await expect.poll(() => heard, { interval: 5 }).toEqual([line])
   ws.terminate()
 })
+
+test.each(['{ braces', '{"auth" without its end', '{"token":1', '{"auth":1,"token":2}'])(
+  'a first message %j, which is no credential, reaches its handler',
+  async (line) => {
+    const { heard, number } = await serving()
+    const ws = new WebSocket(`ws://127.0.0.1:${number}/ws/lines`)
+    await once(ws, 'open')
+    ws.send(line)
+    await once(ws, 'message')
+    expect(heard).toEqual([line])
+    ws.terminate()
+  },
+)
