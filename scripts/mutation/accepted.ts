@@ -318,4 +318,8 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     "src/core/admission/first-message.ts: assertNoCredential: if (typeof payload !== 'string') never",
     'For the types: bytes are no JSON, and no credential.',
   ],
+  [
+    'src/core/admission/first-message.ts: tokenOf: without null (2)',
+    'For the types: what has no value holds no token.',
+  ],
 ])

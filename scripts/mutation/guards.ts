@@ -404,6 +404,7 @@ export const guarded: readonly Guarded[] = [
   ),
   node(
     'pending-upgrade',
+    'transports/node/two-servers',
     'transports/node/handshake',
     'transports/node/attach',
     'security/handshake-slow',
