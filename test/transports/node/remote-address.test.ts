@@ -4,6 +4,7 @@ import { createServer } from 'node:http'
 import { connect, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { TLSSocket } from 'node:tls'
 import { expect, onTestFinished, test } from 'vitest'
 import {
   deny,
@@ -257,4 +258,47 @@ test.each([
   ['unknown', 'unknown'],
 ])("the one text of '%s' is '%s'", (text, canonical) => {
   expect(canonicalAddress(text)).toBe(canonical)
+})
+
+/** What is made of a socket of which no more is asked than this. */
+function read(
+  proxies: readonly string[],
+  socket: { readonly remoteAddress?: string; readonly localAddress?: string; readonly isTls?: boolean },
+  headers: Readonly<Record<string, string>> = {},
+) {
+  const { remoteAddress, localAddress, isTls = false } = socket
+  const asked = Object.create((isTls ? TLSSocket : Socket).prototype, {
+    destroyed: { value: false },
+    remoteAddress: { value: remoteAddress },
+    localAddress: { value: localAddress },
+  }) as Socket
+  return remoteAddressesBehind(proxies)(asked, (name) => headers[name] ?? null)
+}
+
+test.each([
+  ['http', false],
+  ['ws', false],
+  ['https', true],
+  ['wss', true],
+  ['neither', true],
+])('behind a trusted proxy over TLS the scheme %s makes a peer secure: %s', (scheme, secure) => {
+  const socket = { remoteAddress: '127.0.0.1', isTls: true }
+  expect(read(['127.0.0.1'], socket, { 'x-forwarded-proto': scheme }).secure).toBe(secure)
+})
+
+test('a trusted proxy that names its client is no shared address, and an unlisted one is', () => {
+  const named = { 'x-forwarded-for': '192.0.2.7' }
+  const socket = { remoteAddress: '127.0.0.1' }
+  expect(read(['127.0.0.1'], socket, named)).toMatchObject({ address: '192.0.2.7', shared: null })
+  expect(read([], socket, named)).toMatchObject({ address: '127.0.0.1', shared: { kind: 'private' } })
+})
+
+test('a unix socket that is not trusted is a shared address, though a client is named', () => {
+  expect(read([], {}, { 'x-forwarded-for': '192.0.2.7' }).shared).toMatchObject({ kind: 'unix' })
+  expect(read(['unix'], {}, { 'x-forwarded-for': '192.0.2.7' }).shared).toBeNull()
+})
+
+test('a peer over TCP that has gone is not taken for a trusted unix socket', () => {
+  const { address } = read(['unix'], { localAddress: '127.0.0.1' }, { 'x-forwarded-for': '192.0.2.7' })
+  expect(address).toBe('')
 })
