@@ -322,4 +322,12 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     'src/core/admission/first-message.ts: tokenOf: without null (2)',
     'For the types: what has no value holds no token.',
   ],
+  [
+    'src/auth/jwks.ts: remoteKeys: without header.kid !== null &&',
+    'For the types: the name of no key was seen.',
+  ],
+  [
+    'src/auth/jwks.ts: remember: if (kid === null) never',
+    'For the types: a key without a name is asked for by no name.',
+  ],
 ])

@@ -259,3 +259,12 @@ test('sessions in a secondary storage alone are read and renewed by id', async (
   await post('/sign-out', {}, { Cookie: cookie })
   expect(await identity?.renew?.()).toBeNull()
 })
+
+test.each([[undefined], [null], ['auth'], [{}], [{ api: {} }], [{ $context: {} }]])(
+  'an authenticator of %o, which is no better-auth, is a TypeError at its definition',
+  (auth) => {
+    // what a program without types could write
+    for (const make of [sessionCookie, sessionToken] as readonly ((auth: unknown) => unknown)[])
+      expect(() => make(auth)).toThrow(/the instance of .* is the result of betterAuth\(\)/)
+  },
+)

@@ -187,6 +187,16 @@ describe('a new key within 30 seconds of the last fetch', () => {
   })
 })
 
+test('a key that was dropped and is published again is found once the set may be fetched', async () => {
+  await asked('old')
+  answer = await publishing({ next: next.publicKey })
+  await asked('next', next)
+  expect(await asked('old')).toBe('401 invalid-token')
+  answer = await publishing({ old: old.publicKey, next: next.publicKey })
+  await clock.advance(30_000)
+  expect(await asked('old')).toMatchObject(alice)
+})
+
 test('a key that vanished is dropped within ten minutes', async () => {
   await asked('old')
   answer = await publishing({ next: next.publicKey })
