@@ -125,6 +125,8 @@ export class OutboundQueue implements Flushable {
   flush(): void {
     const bytes = this.#take()
     if (bytes !== null) this.#write(bytes)
+    // a sender that is told of room may fill it within that call: then frames wait though the reader is not behind
+    if (this.#latest !== null && !this.#isBehind) this.#release()
     this.#tellDrained()
   }
 

@@ -40,6 +40,19 @@ class SlowWire extends Duplex {
   }
 }
 
+/** A wire whose reader takes at once what it is given. */
+function fastWire(): { readonly wire: Duplex; readonly got: Buffer[] } {
+  const got: Buffer[] = []
+  const wire = new Duplex({
+    write: (chunk: Buffer, _encoding, taken) => {
+      got.push(chunk)
+      taken()
+    },
+    read: () => {},
+  })
+  return { wire, got }
+}
+
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 const text = (wire: SlowWire): string =>
   Buffer.concat(wire.written)
@@ -243,14 +256,7 @@ test('a large write is handed over in slices, and each that a slow reader takes 
 })
 
 test('a fast reader gets a large write in the turn in which it was sent', async () => {
-  const got: Buffer[] = []
-  const wire = new Duplex({
-    write: (chunk: Buffer, _encoding, taken) => {
-      got.push(chunk)
-      taken()
-    },
-    read: () => {},
-  })
+  const { wire, got } = fastWire()
   const out = new OutboundQueue(wire, new TurnWriter(), Buffer.from('HEAD'), 1_000_000)
   out.send(new Packet('x'.repeat(500_000)))
   await turn()
@@ -412,4 +418,18 @@ test('a socket that can be written no more is neither written nor ended', async 
   await turn()
   out.end()
   expect([write.mock.calls, end.mock.calls]).toEqual([[], []])
+})
+
+test('latest: a fast reader gets the last message when its sender fills the queue at once', async () => {
+  const { wire, got } = fastWire()
+  const out = new OutboundQueue(wire, new TurnWriter(), Buffer.from('HEAD'), 100)
+  await turn()
+  const sends = (content: string, slow: 'close' | 'latest'): boolean =>
+    out.send(new Packet(content.repeat(60), slow, 'key'))
+  sends('a', 'close')
+  out.whenDrained(() => void sends('b', 'close'))
+  expect(sends('c', 'latest')).toBe(true)
+  await turn()
+  await turn()
+  expect(Buffer.concat(got).toString('latin1')).toContain('c'.repeat(60))
 })
