@@ -330,4 +330,8 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     'src/auth/jwks.ts: remember: if (kid === null) never',
     'For the types: a key without a name is asked for by no name.',
   ],
+  [
+    'src/transports/node/outbound-queue.ts: OutboundQueue: flush: without this.#latest !== null &&',
+    'For speed: where no such frame waits none is released.',
+  ],
 ])

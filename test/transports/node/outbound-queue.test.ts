@@ -433,3 +433,15 @@ test('latest: a fast reader gets the last message when its sender fills the queu
   await turn()
   expect(Buffer.concat(got).toString('latin1')).toContain('c'.repeat(60))
 })
+
+test('latest: a message for a reader that is behind waits, also when others are sent', async () => {
+  const { out, wire } = await behind(200, 10_000)
+  out.send(new Packet('older', 'latest', 'key'))
+  out.send(new Packet('between'))
+  await turn()
+  out.send(new Packet('newer', 'latest', 'key'))
+  await wire.catchUp()
+  await turn()
+  await wire.catchUp()
+  expect(text(wire)).toBe(`${'y'.repeat(196)}betweennewer`)
+})
