@@ -11,6 +11,7 @@ import type { AskReason, LeaveReason, SocketEvent } from '../api/events.ts'
 import { isGuest } from '../api/identity.ts'
 import type { Leave } from '../api/socket.ts'
 import type { GroupMember } from '../groups/groups.ts'
+import { isThenable } from '../runtime/awaitable.ts'
 import { networkOf } from '../runtime/ip-network.ts'
 import { bodyFor, sendingOf } from '../server-messenger.ts'
 import { Dispatcher } from './dispatch.ts'
@@ -20,7 +21,6 @@ import type { Memberships } from './memberships.ts'
 import type { ChannelHandler, NewIdentity, OpenChannel, OpenPeer, Registration } from './interfaces.ts'
 import type { ResolvedOptions } from './resolved-options.ts'
 import { Revalidator } from './revalidation.ts'
-import { isThenable } from './task.ts'
 
 /**
  * One opened endpoint on a connection: its params and grant, its memberships, its lease, and its handlers. A

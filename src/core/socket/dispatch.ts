@@ -5,11 +5,12 @@ import { check } from '../../wire/schema.ts'
 import { traceOf } from '../../wire/trace.ts'
 import { denialReason } from '../access/denial-response.ts'
 import { Packet } from '../api/connection.ts'
+import { isThenable } from '../runtime/awaitable.ts'
 import type { PeerCommand } from './codec.ts'
 import { Inbox } from './inbox.ts'
 import type { Verdict } from './message-limiter.ts'
 import type { ChannelHandler, MessageDispatcher, OpenChannel } from './interfaces.ts'
-import { isThenable, Task } from './task.ts'
+import { Task } from './task.ts'
 
 /** A validation that takes longer than this is reported, once for each message type. */
 const slowMs = 50

@@ -1,4 +1,3 @@
-import { isRecord } from '../../wire/json.ts'
 import type { TraceContext } from '../../wire/trace.ts'
 import { heapBytes } from '../runtime/heap-bytes.ts'
 import type { InboxTask } from './inbox.ts'
@@ -74,12 +73,4 @@ export class Task implements InboxTask {
   run(): void | Promise<void> {
     return this.#runner.run(this)
   }
-}
-
-/**
- * Whether a value is a promise of any kind. Query builders return promises of their own, which run only when
- * they are awaited.
- */
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return isRecord(value) && typeof value['then'] === 'function'
 }

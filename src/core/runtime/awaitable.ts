@@ -1,0 +1,15 @@
+import { isRecord } from '../../wire/json.ts'
+
+/**
+ * A value now, or later by a promise. Every seam of the engine may answer in both ways. The engine awaits
+ * promises alone, so that what is known at once is done at once, in the same turn.
+ */
+export type Awaitable<T> = T | Promise<T>
+
+/**
+ * Whether a value is a promise of any kind. Query builders return promises of their own, which run only when
+ * they are awaited.
+ */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return isRecord(value) && typeof value['then'] === 'function'
+}
