@@ -5,6 +5,7 @@ import type { TimerQueue } from '../runtime/timer-queue.ts'
 import type { Clock, Timer } from '../../wire/clock.ts'
 import type { LogRules, Unsubscribe } from '../api/layer.ts'
 import type { LayerConnection } from '../groups/layer-connection.ts'
+import type { Awaitable } from '../runtime/awaitable.ts'
 import { newId } from '../runtime/id.ts'
 import { answerIn, type CommandResult, type AccessCommand, commandIn, packed } from './access-command.ts'
 import { AccessCommandLog } from './access-command-log.ts'
@@ -157,11 +158,16 @@ export class AccessCommands {
 
   /**
    * Asserts, before authentication, that this node knows the revocations of the other nodes, up to 30 s ago
-   * at worst.
+   * at worst. Answers at once where it does.
    *
-   * @throws the error of the layer, or `ERR_LAYER` when the layer has not answered for that long
+   * @throws (rejects with) the error of the layer, or `ERR_LAYER` when the layer has not answered for that
+   * long
    */
-  async current(): Promise<void> {
+  current(): Awaitable<void> {
+    if (this.#isStale(this.#readAt)) return this.#assertCurrent()
+  }
+
+  async #assertCurrent(): Promise<void> {
     await this.ready()
     if (!this.#isStale(this.#readAt)) return
     throw new SallyportError('ERR_LAYER', `no access command could be read for ${maxStaleMs} ms`)

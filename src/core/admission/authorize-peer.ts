@@ -7,6 +7,7 @@ import { type AuthenticatedPeer, noteDenied, peerInfoOf } from './peer-info.ts'
 import { type AccessOptions, type AuthorizedPeer, callAuthorize, withCode } from '../access/authorize.ts'
 import { networkOf } from '../runtime/ip-network.ts'
 import { setLookupLimit } from '../access/limit-lookup.ts'
+import { isThenable } from '../runtime/awaitable.ts'
 
 /** The params of a contract in the path of a handshake. @throws Denial 404 when the path is another one */
 export function paramsOf(contract: Contract, handshake: Handshake): Readonly<Record<string, string>> {
@@ -37,7 +38,8 @@ export async function authenticateAndAuthorize(
 ): Promise<AuthorizedPeer> {
   let known: AuthenticatedPeer | null = null
   try {
-    await assertRevocationsKnown(context)
+    const current = context.accessCommands.current()
+    if (isThenable(current)) await revocationsKnown(current)
     const accessVersion = context.accessCommands.version
     const identity = await countingFailures(handshake, request, () => authenticate(options.auth, request))
     const subject = subjectOf(identity, handshake.id)
@@ -57,13 +59,10 @@ export async function authenticateAndAuthorize(
   }
 }
 
-/**
- * Asserts that the revocations of other nodes are known before authentication begins, so that what it looks
- * up is newer. @throws Denial 503 when they cannot be known
- */
-async function assertRevocationsKnown({ accessCommands }: ServerContext): Promise<void> {
+/** Waits until the revocations of other nodes are known. @throws Denial 503 when they cannot be known */
+async function revocationsKnown(current: PromiseLike<unknown>): Promise<void> {
   try {
-    await accessCommands.current()
+    await current
   } catch {
     // the cause is reported at each attempt, and not for each handshake
     throw new Denial(503, 'unavailable', 'the server receives no revocations: come back later', {

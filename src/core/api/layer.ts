@@ -1,4 +1,5 @@
 import type { Position } from '../../wire/frame.ts'
+import { type Awaitable, isThenable } from '../runtime/awaitable.ts'
 
 /** Carries groups, presence, history, revocations and tickets: memory, or a server that all nodes reach. */
 export interface Layer {
@@ -36,13 +37,19 @@ export type Unsubscribe = () => void
  * Ends a subscription as soon as it has begun. An error in that is passed to `failed`. A subscription that
  * failed to begin needs no end.
  */
-export function leaveTopic(ready: Promise<Unsubscribe>, failed: (error: unknown) => void): void {
-  ready
-    .then(
-      (unsubscribe) => unsubscribe(),
+export function leaveTopic(ready: Awaitable<Unsubscribe>, failed: (error: unknown) => void): void {
+  if (isThenable(ready)) {
+    ready.then(
+      (unsubscribe) => leaveTopic(unsubscribe, failed),
       () => {},
     )
-    .catch(failed)
+    return
+  }
+  try {
+    ready()
+  } catch (error) {
+    failed(error)
+  }
 }
 
 /**

@@ -18,6 +18,7 @@ import { answeredProtocol } from '../access/denial-response.ts'
 import type { ChannelHandler } from '../socket/interfaces.ts'
 import type { ResolvedOptions } from '../socket/resolved-options.ts'
 import { handshakeSpan, traced } from '../api/tracer.ts'
+import { isThenable } from '../runtime/awaitable.ts'
 
 /** An endpoint as the engine opens it: a contract, the options, and what runs in each channel. */
 export interface EndpointDefinition {
@@ -110,7 +111,8 @@ async function register(
   const { handshake, context, contract, options, run } = arrival
   assertServing(context)
   const id = newId()
-  const memberships = await reserveMemberships({ context, contract, options, socket: id }, authorized)
+  const reserving = reserveMemberships({ context, contract, options, socket: id }, authorized)
+  const memberships = isThenable(reserving) ? await reserving : reserving
   try {
     if (handshake.signal.aborted) return memberships.release()
     assertServing(context)

@@ -15,6 +15,7 @@ import {
   type Placing,
   type Unsubscribe,
 } from '../api/layer.ts'
+import { type Awaitable, isThenable } from '../runtime/awaitable.ts'
 import { newId } from '../runtime/id.ts'
 import type { ServerEvent, Reporter } from '../api/events.ts'
 
@@ -45,7 +46,8 @@ interface LocalGroup {
   readonly feed: HistoryFeed | null
   /** When each member joined, on the monotonic clock; `null` without a history. */
   readonly since: Map<GroupMember, number> | null
-  readonly ready: Promise<Unsubscribe>
+  /** Ends the subscription, as soon as that has begun. */
+  ready: Awaitable<Unsubscribe>
 }
 
 /**
@@ -92,20 +94,15 @@ export class Groups {
   }
 
   /**
-   * Subscribes to a group if this node has not yet, so that a member misses no message from now on.
+   * Subscribes to a group if this node has not yet, so that a member misses no message from now on. Answers
+   * at once where it has.
    *
-   * @throws the error of the layer
+   * @throws (rejects with) the error of the layer
    */
-  async reserve(address: Address): Promise<GroupMembership> {
+  reserve(address: Address): Awaitable<GroupMembership> {
     const room = this.#room(address)
     room.holders++
-    try {
-      await room.ready
-    } catch (error) {
-      this.#release(room)
-      throw error
-    }
-    return new ReservedMembership(room, this.#parts.clock, this.#release)
+    return isThenable(room.ready) ? this.#subscribed(room, room.ready) : this.#membership(room)
   }
 
   /**
@@ -155,6 +152,20 @@ export class Groups {
   /** How many groups have members on this node. */
   get size(): number {
     return this.#rooms.size
+  }
+
+  async #subscribed(room: LocalGroup, ready: Promise<Unsubscribe>): Promise<GroupMembership> {
+    try {
+      room.ready = await ready
+    } catch (error) {
+      this.#release(room)
+      throw error
+    }
+    return this.#membership(room)
+  }
+
+  #membership(room: LocalGroup): GroupMembership {
+    return new ReservedMembership(room, this.#parts.clock, this.#release)
   }
 
   async #inTurn(before: Promise<void> | undefined, send: () => Promise<number>): Promise<number> {

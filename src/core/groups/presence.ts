@@ -7,6 +7,7 @@ import { type Delivery, leaveTopic, type Unsubscribe } from '../api/layer.ts'
 import type { LayerConnection } from './layer-connection.ts'
 import type { Limits } from '../api/limits.ts'
 import { memberOf, MemberTable, type Page, pageOf, type ShownMember } from './member-table.ts'
+import { type Awaitable, isThenable } from '../runtime/awaitable.ts'
 import { newId } from '../runtime/id.ts'
 import { type PresenceContext, PresenceGroup } from './presence-group.ts'
 import { packPresence, type PresenceMessage, type SnapshotPart, unpackPresence } from './presence-message.ts'
@@ -43,7 +44,8 @@ export interface PresenceParts {
 /** A group that this node watches. */
 interface PresenceWatch {
   readonly group: PresenceGroup
-  readonly ready: Promise<Unsubscribe>
+  /** Ends the subscription, as soon as that has begun. */
+  ready: Awaitable<Unsubscribe>
 }
 
 /** A request to all nodes for the members of one group. */
@@ -81,6 +83,7 @@ export class Presence {
   readonly #process = newId()
   #beginnings = 0
   #listening: Promise<void> | null = null
+  #isListening = false
   #tick: Timer | null = null
   /** The groups that have not sent their sign in this round. */
   #unsigned: Iterator<PresenceWatch> = [].values()
@@ -113,14 +116,20 @@ export class Presence {
   }
 
   /**
-   * Reserves the presence of a socket: the group is watched from then on.
+   * Reserves the presence of a socket: the group is watched from then on. Answers at once where it is watched
+   * already.
    * @param upTo up to how many members clients get a list; the first socket of a group on this node decides
    * it for all
-   * @throws the error of the layer
+   * @throws (rejects with) the error of the layer
    */
-  async reserve(address: Address, socket: string, upTo?: number): Promise<PresenceEntry> {
+  reserve(address: Address, socket: string, upTo?: number): Awaitable<PresenceEntry> {
     const watch = this.#watch(address, upTo)
     watch.group.holders++
+    const isReady = this.#isListening && !isThenable(watch.ready)
+    return isReady ? this.#spot(watch, socket) : this.#watched(watch, socket)
+  }
+
+  async #watched(watch: PresenceWatch, socket: string): Promise<PresenceEntry> {
     try {
       await this.listen()
       await watch.ready
@@ -184,6 +193,7 @@ export class Presence {
     ]
     try {
       await Promise.all(begun)
+      this.#isListening = true
     } catch (error) {
       // it begins again, and no message is received twice
       this.#listening = null
@@ -206,7 +216,7 @@ export class Presence {
 
   async #begin(watch: PresenceWatch): Promise<void> {
     try {
-      await watch.ready
+      watch.ready = await watch.ready
     } catch {
       // the callers that wait for it are told
       return this.#forget(watch)
@@ -351,7 +361,7 @@ export class Presence {
     this.#leave(watch.ready)
   }
 
-  #leave(ready: Promise<Unsubscribe>): void {
+  #leave(ready: Awaitable<Unsubscribe>): void {
     leaveTopic(ready, (error) => this.#parts.report(error, 'leaving presence'))
   }
 

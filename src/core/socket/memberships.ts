@@ -7,6 +7,7 @@ import type { GroupMember, GroupMembership } from '../groups/groups.ts'
 import type { ServerContext } from '../server-context.ts'
 import { type Address, groupAddress, subjectAddress } from '../groups/address.ts'
 import type { PresenceEntry } from '../groups/presence.ts'
+import { type Awaitable, isThenable } from '../runtime/awaitable.ts'
 
 /** The options of an endpoint that decide groups and presence. */
 export interface MembershipOptions {
@@ -28,27 +29,45 @@ export interface MembershipsParts {
 }
 
 /**
- * Reserves the memberships of an authorized peer: its room, its audiences, its subject, and presence.
+ * Reserves the memberships of an authorized peer: its room, its audiences, its subject, and presence. Answers
+ * at once where this node has them all already, or the layer answers at once.
  *
- * @throws Denial 503 when the layer is away, or the result of an option of the endpoint does not fit its
- * contract
+ * @throws (or rejects with) Denial 503 when the layer is away, or the result of an option of the endpoint
+ * does not fit its contract
  */
-export async function reserveMemberships(
+export function reserveMemberships(
   parts: MembershipsParts,
   authorized: AuthorizedPeer,
-): Promise<Memberships> {
+): Awaitable<Memberships> {
   const memberships = new Memberships(parts, authorized)
   try {
-    await memberships.reserve(authorized)
+    const reserving = memberships.reserve(authorized)
+    return isThenable(reserving) ? reservedLater(memberships, reserving) : memberships
+  } catch (error) {
+    throw unprepared(memberships, error)
+  }
+}
+
+async function reservedLater(
+  memberships: Memberships,
+  reserving: PromiseLike<unknown>,
+): Promise<Memberships> {
+  try {
+    await reserving
     return memberships
   } catch (error) {
-    memberships.release()
-    if (error instanceof Denial) throw error
-    throw new Denial(503, 'unavailable', 'your memberships could not be prepared: come back later', {
-      cause: error,
-      detail: 'reserving memberships',
-    })
+    throw unprepared(memberships, error)
   }
+}
+
+/** Gives up what was reserved. @returns the denial for the peer */
+function unprepared(memberships: Memberships, error: unknown): Denial {
+  memberships.release()
+  if (error instanceof Denial) return error
+  return new Denial(503, 'unavailable', 'your memberships could not be prepared: come back later', {
+    cause: error,
+    detail: 'reserving memberships',
+  })
 }
 
 const none: readonly GroupMembership[] = []
@@ -84,17 +103,21 @@ export class Memberships {
     return this.#room
   }
 
-  async reserve(authorized: AuthorizedPeer): Promise<void> {
-    const { context, contract, options, socket } = this.#parts
+  /** Asks for all memberships at once, and waits only for those that this node does not have yet. */
+  reserve(authorized: AuthorizedPeer): Awaitable<unknown> {
+    const { contract, options } = this.#parts
     this.#grant = visibleGrant(contract, authorized.grant)
-    // from here on, use the addresses that all members share: the keys are most of the memory of a membership
-    this.#room = await this.#joinGroup(this.#room)
-    this.#subject = await this.#joinGroup(this.#subject)
-    for (const address of this.#audiences(authorized)) await this.#joinGroup(address)
-    if (options.presence === undefined) return
-    this.#presence = this.#presenceOf(authorized)
-    // also for a peer that is hidden: it sees the others, and may be shown later
-    this.#entry = await context.presence.reserve(this.room, socket, options.limits.members)
+    const audiences = this.#audiences(authorized)
+    if (options.presence !== undefined) this.#presence = this.#presenceOf(authorized)
+    const waiting: Promise<void>[] = []
+    const wait = (joining: Awaitable<void>): void => {
+      if (isThenable(joining)) waiting.push(joining)
+    }
+    wait(this.#joinGroup(this.#room))
+    wait(this.#joinGroup(this.#subject))
+    for (const address of audiences) wait(this.#joinGroup(address))
+    if (options.presence !== undefined) wait(this.#reservePresence())
+    return waiting.length > 0 ? Promise.all(waiting) : undefined
   }
 
   /** Shows the peer to the other members, once the handshake is accepted. */
@@ -154,15 +177,34 @@ export class Memberships {
       : encodeFrame({ ...frame, count: now.count })
   }
 
-  async #joinGroup(address: Address): Promise<Address> {
-    const membership = await this.#parts.context.groups.reserve(address)
-    if (this.#released) membership.leave()
-    else {
-      // `concat`, because an array built by spreading keeps room for 16 more
-      this.#memberships = this.#memberships.concat(membership)
-      if (this.#member !== null) membership.take(this.#member)
-    }
-    return membership.address
+  #joinGroup(address: Address): Awaitable<void> {
+    const membership = this.#parts.context.groups.reserve(address)
+    if (!isThenable(membership)) return this.#joined(membership)
+    return membership.then((joined) => this.#joined(joined))
+  }
+
+  #joined(membership: GroupMembership): void {
+    if (this.#released) return membership.leave()
+    // `concat`, because an array built by spreading keeps room for 16 more
+    this.#memberships = this.#memberships.concat(membership)
+    if (this.#member !== null) membership.take(this.#member)
+    // from here on, use the addresses that all members share: the keys are most of the memory of a membership
+    const { address } = membership
+    if (address.key === this.#room.key) this.#room = address
+    else if (address.key === this.#subject.key) this.#subject = address
+  }
+
+  /** Also for a peer that is hidden: it sees the others, and may be shown later. */
+  #reservePresence(): Awaitable<void> {
+    const { context, options, socket } = this.#parts
+    const entry = context.presence.reserve(this.room, socket, options.limits.members)
+    if (!isThenable(entry)) return this.#entered(entry)
+    return entry.then((taken) => this.#entered(taken))
+  }
+
+  #entered(entry: PresenceEntry): void {
+    if (this.#released) entry.leave()
+    else this.#entry = entry
   }
 
   #show(presence: Present | null): void {
