@@ -71,7 +71,7 @@ export function assembleContext(options: ServerOptions, runtime: Runtime): Assem
     repeatedFaults: new RepeatedFaults(report, timers),
     carriers: checkedCarriers(options.carriers ?? {}),
     origins,
-    handshakeQueue: new HandshakeQueue(limits, clock),
+    handshakeQueue: new HandshakeQueue(limits, timers),
     accounts: accountsUnder(limits, { clock, timers }),
     backlog: new HandlerBacklog(limits.waitingBytes),
     toldSlow: new Set(),

@@ -1,11 +1,33 @@
 import { Denial } from '../../wire/errors.ts'
-import type { Clock } from '../../wire/clock.ts'
 import type { Limits } from '../api/limits.ts'
 import { networkOf } from '../runtime/ip-network.ts'
+import { ListedTimer, type TimerList } from '../runtime/timer-list.ts'
+import type { TimerQueue } from '../runtime/timer-queue.ts'
 
 interface AddressQueue {
   working: number
   readonly waiting: Set<() => void>
+}
+
+/** A slot of a queue. It is freed once: when the work is done, or when its time is over. */
+class Slot extends ListedTimer {
+  readonly #free: () => void
+  #isFree = false
+
+  constructor(free: () => void) {
+    super()
+    this.#free = free
+  }
+
+  override timeIsUp(): void {
+    this.leave()
+  }
+
+  leave(): void {
+    this.stopTimer()
+    if (!this.#isFree) this.#free()
+    this.#isFree = true
+  }
 }
 
 /**
@@ -15,11 +37,11 @@ interface AddressQueue {
 export class HandshakeQueue {
   readonly #lines = new Map<string, AddressQueue>()
   readonly #limits: Limits
-  readonly #clock: Clock
+  readonly #overdue: TimerList
 
-  constructor(limits: Limits, clock: Clock) {
+  constructor(limits: Limits, timers: TimerQueue) {
     this.#limits = limits
-    this.#clock = clock
+    this.#overdue = timers.list(limits.handshakeMs)
   }
 
   /**
@@ -34,14 +56,9 @@ export class HandshakeQueue {
     const line = this.#line(network)
     if (line.working < this.#limits.handshakesAtOnce) line.working++
     else await this.#wait(line, signal)
-    let open = true
-    const leave = (): void => {
-      overdue.cancel()
-      if (open) this.#leave(network, line)
-      open = false
-    }
-    const overdue = this.#clock.after(this.#limits.handshakeMs, leave)
-    return leave
+    const slot = new Slot(() => this.#leave(network, line))
+    slot.startTimer(this.#overdue)
+    return () => slot.leave()
   }
 
   /** How many networks have handshakes at the moment; 0 when there are no handshakes. */

@@ -1,4 +1,20 @@
+import { ListedTimer } from './timer-list.ts'
 import type { TimerQueue } from './timer-queue.ts'
+
+/** Aborts a call when its time is over. */
+class Deadline extends ListedTimer {
+  readonly asking = new AbortController()
+  readonly #ms: number
+
+  constructor(ms: number) {
+    super()
+    this.#ms = ms
+  }
+
+  override timeIsUp(): void {
+    this.asking.abort(new TypeError(`no answer within ${this.#ms} ms`))
+  }
+}
 
 /**
  * Runs `ask` for no longer than the time of a handshake, so that a call that never settles does not hold up
@@ -15,16 +31,16 @@ export async function withDeadline<T>(
   ask: (signal: AbortSignal) => Promise<T>,
   asker?: AbortSignal,
 ): Promise<T> {
-  const asking = new AbortController()
+  const deadline = new Deadline(handshakeMs)
+  const { asking } = deadline
   // not `AbortSignal.any`: Node 22 keeps some memory of each for as long as `asker` lives
   const gone = (): void => asking.abort(asker?.reason)
   asker?.addEventListener('abort', gone)
-  const late = (): void => asking.abort(new TypeError(`no answer within ${handshakeMs} ms`))
-  const timer = timers.after(handshakeMs, late)
+  deadline.startTimer(timers.list(handshakeMs))
   try {
     return await Promise.race([ask(asking.signal), aborted(asking.signal)])
   } finally {
-    timer.cancel()
+    deadline.stopTimer()
     asker?.removeEventListener('abort', gone)
   }
 }

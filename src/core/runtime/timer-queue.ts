@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../../wire/clock.ts'
 import { heaped, pop, push } from './heap.ts'
+import { TimerList } from './timer-list.ts'
 
 /**
  * One timer of the queue. The object is its own handle, because a socket has two or three timers for as long
@@ -68,6 +69,7 @@ export class TimerQueue {
   #ahead = Number.POSITIVE_INFINITY
   /** The same at the last move of the timers: some may be due too soon since. */
   #moved = Number.NEGATIVE_INFINITY
+  readonly #lists = new Map<number, TimerList>()
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -80,6 +82,18 @@ export class TimerQueue {
     return this.#add(wallMs - ahead, wallMs, run)
   }
 
+  /**
+   * The timers of a duration that many objects have in common, such as a limit of the server. They are cheaper than those of
+   * {@link after}. A list is kept for good, so its duration must be none that a peer or chance decides.
+   */
+  list(ms: number): TimerList {
+    const known = this.#lists.get(ms)
+    if (known !== undefined) return known
+    const made = new TimerList(this.#clock, ms)
+    this.#lists.set(ms, made)
+    return made
+  }
+
   /** Runs a function after a span of time. */
   after(ms: number, run: () => void): Timer {
     return this.#add(this.#clock.monotonic() + ms, null, run)
@@ -90,6 +104,7 @@ export class TimerQueue {
     return this.#heap.length
   }
 
+  /** Forgets every timer that is in no list: the listed ones are stopped by the objects that they are. */
   close(): void {
     this.#timer?.cancel()
     this.#heap = []

@@ -1,5 +1,6 @@
+import { ListedTimer } from '../runtime/timer-list.ts'
 import type { TimerQueue } from '../runtime/timer-queue.ts'
-import type { Clock, Timer } from '../../wire/clock.ts'
+import type { Clock } from '../../wire/clock.ts'
 
 /** The parts of a connection that a heartbeat needs. */
 export interface HeartbeatTarget {
@@ -19,13 +20,10 @@ export interface HeartbeatTarget {
   stuck(): void
 }
 
-/**
- * What all heartbeats of a server share. Their timers are in the heap of the server, which needs less memory
- * than one timer of the runtime for each socket.
- */
+/** What all heartbeats of a server share. */
 export interface HeartbeatParts {
   readonly clock: Clock
-  readonly timers: Pick<TimerQueue, 'after'>
+  readonly timers: Pick<TimerQueue, 'list'>
   readonly limits: { readonly pingMs: number; readonly pongMs: number; readonly outboundMs: number }
 }
 
@@ -41,7 +39,7 @@ const lastCheckMs = 50
  * after a ping, and the peer has read nothing of its queue since the check before. The peer is stuck when it
  * has read nothing of its queue for `outboundMs`, even if it sends.
  */
-export class Heartbeat {
+export class Heartbeat extends ListedTimer {
   #hasHeard = true
   #due = 0
   #progress = 0
@@ -50,14 +48,16 @@ export class Heartbeat {
    * is empty.
    */
   #stillSince: number | null = null
-  #timer: Timer
+  /** What is to be done when the timer is due. */
+  #next: 'ping' | 'check' | 'last check' = 'ping'
   readonly #parts: HeartbeatParts
   readonly #target: HeartbeatTarget
 
   constructor(parts: HeartbeatParts, target: HeartbeatTarget) {
+    super()
     this.#parts = parts
     this.#target = target
-    this.#timer = this.#pingAfter(parts.limits.pingMs)
+    this.#set('ping', parts.limits.pingMs)
   }
 
   /** Notes that something has arrived. */
@@ -66,11 +66,17 @@ export class Heartbeat {
   }
 
   stop(): void {
-    this.#timer.cancel()
+    this.stopTimer()
   }
 
-  #pingAfter(ms: number): Timer {
-    return this.#parts.timers.after(ms, () => this.#ping())
+  override timeIsUp(): void {
+    if (this.#next === 'ping') this.#ping()
+    else this.#check(this.#next === 'check')
+  }
+
+  #set(next: 'ping' | 'check' | 'last check', ms: number): void {
+    this.#next = next
+    this.startTimer(this.#parts.timers.list(ms))
   }
 
   #ping(): void {
@@ -78,11 +84,7 @@ export class Heartbeat {
     this.#hasHeard = false
     this.#target.ping()
     this.#due = clock.monotonic() + limits.pongMs
-    this.#checkAfter(limits.pongMs, true)
-  }
-
-  #checkAfter(ms: number, checkAgain: boolean): void {
-    this.#timer = this.#parts.timers.after(ms, () => this.#check(checkAgain))
+    this.#set('check', limits.pongMs)
   }
 
   #check(checkAgain: boolean): void {
@@ -92,9 +94,9 @@ export class Heartbeat {
     this.#progress = progress
     if (this.#isStuck(isReading)) this.#target.stuck()
     else if (this.#hasHeard || paused || isReading)
-      this.#timer = this.#pingAfter(Math.max(1, limits.pingMs - limits.pongMs))
+      this.#set('ping', Math.max(1, limits.pingMs - limits.pongMs))
     else if (checkAgain && clock.monotonic() - this.#due > lastCheckMs) this.#ping()
-    else if (checkAgain) this.#checkAfter(lastCheckMs, false)
+    else if (checkAgain) this.#set('last check', lastCheckMs)
     else this.#target.lost()
   }
 

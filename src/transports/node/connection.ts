@@ -1,4 +1,4 @@
-import type { Timer } from '../../wire/clock.ts'
+import { ListedTimer } from '../../core/runtime/timer-list.ts'
 import type { Connection, Packet, Receiver } from '../../core/api/connection.ts'
 import type { ServerContext } from '../../core/server-context.ts'
 import type { Payload } from '../../wire/body.ts'
@@ -40,6 +40,20 @@ interface IncomingFrame {
   readonly bytes: number
 }
 
+/** Cuts a connection that does not end in time. */
+class CloseTimer extends ListedTimer {
+  readonly #connection: NodeConnection
+
+  constructor(connection: NodeConnection) {
+    super()
+    this.#connection = connection
+  }
+
+  override timeIsUp(): void {
+    this.#connection.gone()
+  }
+}
+
 /**
  * A WebSocket on a socket of node:http (RFC 6455). It is open; or closing: our close frame is sent, and messages are not delivered any
  * more; or discarding: both close frames are sent, and all that still comes is discarded; or ended.
@@ -59,7 +73,7 @@ export class NodeConnection implements Connection, SocketOwner, FrameListener {
    * What arrived in one piece with the message at which the receiver paused: at most one chunk of the socket.
    */
   #held: IncomingFrame[] | null = null
-  #timer: Timer | null = null
+  #timer: CloseTimer | null = null
   #code = 1006
   #reason = ''
   #controls = 0
@@ -282,8 +296,8 @@ export class NodeConnection implements Connection, SocketOwner, FrameListener {
   }
 
   #endAfter(ms: number): void {
-    this.#timer?.cancel()
-    this.#timer = this.#transport.context.clock.after(ms, () => this.gone())
+    this.#timer ??= new CloseTimer(this)
+    this.#timer.startTimer(this.#transport.context.timers.list(ms))
   }
 
   #end(): void {
@@ -292,7 +306,7 @@ export class NodeConnection implements Connection, SocketOwner, FrameListener {
     this.#reader = null
     this.#held = null
     this.#writer.stop()
-    this.#timer?.cancel()
+    this.#timer?.stopTimer()
     this.#socket.destroy()
     const { connections } = this.#transport
     connections.delete(this)

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { anyone, consumer, contract } from '../../../src/index.ts'
 import { HandshakeQueue } from '../../../src/core/access/handshake-queue.ts'
 import { limitsWith } from '../../../src/core/api/limits.ts'
+import { TimerQueue } from '../../../src/core/runtime/timer-queue.ts'
 import { serverContext } from '../../../src/core/server-context.ts'
 import { settled, testClock } from '../../../src/testing/clock.ts'
 import { testServer, visit } from '../../../src/testing.ts'
@@ -10,7 +11,7 @@ const small = limitsWith({ handshakesAtOnce: 2, handshakesWaiting: 1, handshakeM
 
 function handshakeQueue(): { queue: HandshakeQueue; clock: ReturnType<typeof testClock> } {
   const clock = testClock()
-  return { queue: new HandshakeQueue(small, clock), clock }
+  return { queue: new HandshakeQueue(small, new TimerQueue(clock)), clock }
 }
 
 const never = (): AbortSignal => new AbortController().signal

@@ -13,6 +13,7 @@ import {
   sallyport,
 } from '../../../src/index.ts'
 import { HandshakeQueue } from '../../../src/core/access/handshake-queue.ts'
+import { TimerQueue } from '../../../src/core/runtime/timer-queue.ts'
 import { defaultLimits } from '../../../src/core/api/limits.ts'
 import { settled, testClock } from '../../../src/testing/clock.ts'
 import { testServer, visit } from '../../../src/testing.ts'
@@ -53,7 +54,7 @@ async function serving(options: ServerOptions = {}): Promise<Serving> {
 
 describe('a handshake', () => {
   test('is one of 64 of its address that are worked on, or of 1,024 that wait, or answered 503', async () => {
-    const gate = new HandshakeQueue(defaultLimits, testClock())
+    const gate = new HandshakeQueue(defaultLimits, new TimerQueue(testClock()))
     let working = 0
     const enter = (): Promise<unknown> =>
       gate.enter('192.0.2.1', new AbortController().signal).then(() => working++)
