@@ -74,8 +74,8 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     'For the types: where too many are kept there is a first one.',
   ],
   [
-    'src/core/admission/authorize-peer.ts: countingFailures: without error instanceof Denial &&',
-    'For the types: whatever an authenticator throws is a Denial by then.',
+    'src/core/admission/authorize-peer.ts: countingFailures: without result instanceof Denial &&',
+    'For the types: an identity has no status.',
   ],
   [
     'src/core/admission/connection-cap.ts: evictOldest: if (registry.countOf(holder) <= most) never',

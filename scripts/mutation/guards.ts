@@ -61,6 +61,7 @@ export const guarded: readonly Guarded[] = [
   ),
   core(
     'access/authenticate',
+    'core/access/authenticator',
     'core/access/authorize',
     'core/access/origin',
     'core/endpoint/endpoint',
@@ -78,8 +79,10 @@ export const guarded: readonly Guarded[] = [
     'auth/basic',
     'surface',
   ),
+  core('access/authenticator', 'core/access/authenticator'),
   core(
     'access/authorize',
+    'core/access/authenticator',
     'core/access/authorize',
     'core/endpoint/endpoint',
     'core/endpoint/open',

@@ -59,10 +59,11 @@ export async function verdict<U>(
   }
 }
 
-/** The denial that something ends with. */
+/** The denial that something ends with, or answers. */
 export async function denialOf(asked: () => unknown): Promise<Denial> {
   try {
-    await asked()
+    const answer = await asked()
+    if (answer instanceof Denial) return answer
   } catch (error) {
     if (error instanceof Denial) return error
     throw error

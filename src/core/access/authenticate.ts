@@ -1,9 +1,16 @@
-import { Denial, deny } from '../../wire/errors.ts'
+import { Denial } from '../../wire/errors.ts'
 import { isRecord } from '../../wire/json.ts'
 import { aFunction, assertKind, type OptionKind } from '../../wire/options.ts'
-import type { Authenticator, AuthRequest, SecurityScheme, UserOf } from '../api/handshake.ts'
-import { limitLookup } from './limit-lookup.ts'
+import type { Authenticator, AuthRequest, UserOf } from '../api/handshake.ts'
 import { dated, type Identity } from '../api/identity.ts'
+import { type Awaitable, isThenable } from '../runtime/awaitable.ts'
+import {
+  type AuthenticatorAnswer,
+  type AuthenticatorFunction,
+  authenticatorOf,
+  madeAuthenticator,
+} from './authenticator.ts'
+import { limitLookup } from './limit-lookup.ts'
 import { tellsOrigin } from './origin.ts'
 
 /** Authentication schemes that are named in events. */
@@ -15,75 +22,114 @@ const plainSchemes: readonly string[] = ['bearer', 'basic', 'digest', 'negotiate
  */
 const anAuthenticator: OptionKind = { wanted: 'an authenticator', is: aFunction.is }
 
-/** Marks an authenticator that calls other authenticators: each of those goes through `ask` itself. */
-const composite: unique symbol = Symbol('sallyport.composite')
-
 /**
- * Calls one authenticator. An error that is no denial (its database is away) is answered 503 and never taken
- * for an answer. An identity that rests on a cookie needs an Origin: a browser always sends one, and a script
- * can send a token instead.
+ * Authentication: finds the identity of a handshake, at once where the authenticator answers at once. It
+ * never throws or rejects.
+ *
+ * @returns the identity, or the refusal: 401 when there is no credential, or an explicit one that no
+ * authenticator knows; the denial of an authenticator; 503 when it fails
  */
-async function ask<U>(authenticator: Authenticator<U>, request: AuthRequest): Promise<Identity<U> | null> {
-  if (composite in authenticator) return authenticator(request)
-  // what the authenticator does with the credential is not known: it may be a look-up
-  if (authenticator.limitsLookups !== true) limitLookup(request)
-  const { cookieReads } = request.credentials
-  const identity = await answer(authenticator, request)
-  if (identity !== null && request.credentials.cookieReads > cookieReads) assertOriginTold(request.origin)
-  return identity
+export function authenticate<U>(
+  authenticator: Authenticator<U>,
+  request: AuthRequest,
+): Awaitable<Identity<U> | Denial> {
+  // only the in-process transport of tests sets `known`, and the type of its visit() comes from this
+  // authenticator
+  const known = request.known as Identity<U> | undefined
+  return known ?? orNext(ask(authenticator, request), request, signInFirst)
 }
 
 /**
- * A cookie proves nothing when the Origin is one that any page can have, even if that Origin is allowed.
- *
- * @throws Denial 403, which a page of an allowed origin can read
+ * Asks one authenticator. An error that is no denial (its database is away) is answered 503 and never taken
+ * for an answer. An identity that rests on a cookie needs an Origin: a browser always sends one, and a script
+ * can send a token instead.
  */
-function assertOriginTold(origin: string | null): void {
-  if (tellsOrigin(origin)) return
+function ask<U>(authenticator: Authenticator<U>, request: AuthRequest): Awaitable<AuthenticatorAnswer<U>> {
+  const made = madeAuthenticator(authenticator)
+  if (made?.isComposite === true) return made.ask(request)
+  const { cookieReads } = request.credentials
+  try {
+    // what the authenticator does with the credential is not known: it may be a look-up
+    if (authenticator.limitsLookups !== true) limitLookup(request)
+    const answer = made === undefined ? authenticator(request) : made.ask(request)
+    return isThenable(answer) ? later(answer, request, cookieReads) : checked(answer, request, cookieReads)
+  } catch (error) {
+    return refusalBy(error)
+  }
+}
+
+async function later<U>(
+  pending: PromiseLike<unknown>,
+  request: AuthRequest,
+  cookieReads: number,
+): Promise<AuthenticatorAnswer<U>> {
+  try {
+    return checked(await pending, request, cookieReads)
+  } catch (error) {
+    return refusalBy(error)
+  }
+}
+
+/** @throws TypeError when it is no answer of an authenticator */
+function checked<U>(answer: unknown, request: AuthRequest, cookieReads: number): AuthenticatorAnswer<U> {
+  if (answer === null || answer instanceof Denial) return answer
+  if (!isRecord(answer) || answer instanceof Error)
+    throw new TypeError('an authenticator answers an identity or null')
+  // it comes from an authenticator of U
+  const identity = dated(answer as unknown as Identity<U>)
+  const isByCookie = request.credentials.cookieReads > cookieReads
+  return isByCookie && !tellsOrigin(request.origin) ? originUntold(request.origin) : identity
+}
+
+/**
+ * A cookie proves nothing when the Origin is one that any page can have, even if that Origin is allowed. A
+ * page of an allowed origin can read this 403.
+ */
+function originUntold(origin: string | null): Denial {
   const message =
     origin === null
       ? 'a session cookie without an Origin is refused: send Origin or a bearer token'
       : `a session cookie from the origin '${origin}' is refused, because pages of other sites have it too: send a token or a ticket`
-  deny(403, 'origin-required', message, { httpOnly: origin === null })
+  return new Denial(403, 'origin-required', message, { httpOnly: origin === null })
 }
 
-async function answer<U>(authenticator: Authenticator<U>, request: AuthRequest): Promise<Identity<U> | null> {
-  try {
-    return dated(await authenticator(request))
-  } catch (error) {
-    if (error instanceof Denial) throw error
-    throw new Denial(503, 'unavailable', 'your identity could not be checked: come back later', {
-      cause: error,
-      detail: 'an authenticator threw',
-    })
-  }
+function refusalBy(error: unknown): Denial {
+  if (error instanceof Denial) return error
+  return new Denial(503, 'unavailable', 'your identity could not be checked: come back later', {
+    cause: error,
+    detail: 'an authenticator threw',
+  })
 }
 
-/**
- * Authentication: finds the identity of a handshake.
- *
- * @throws Denial 401 when there is no credential, or an explicit one that no authenticator knows; the denial
- * of an authenticator; 503 when it fails
- */
-export async function authenticate<U>(
-  authenticator: Authenticator<U>,
+/** The answer, or that of the next where the credential was of another kind. */
+function orNext<A extends object, B>(
+  answer: Awaitable<A | null>,
   request: AuthRequest,
-): Promise<Identity<U>> {
-  // only the in-process transport of tests sets `known`, and the type of its visit() comes from this
-  // authenticator
-  const identity = (request.known as Identity<U> | undefined) ?? (await ask(authenticator, request))
-  if (identity !== null) return identity
-  refuseUnclaimed(request)
-  return deny(401, 'unauthenticated', 'sign in first')
+  next: (request: AuthRequest) => Awaitable<B>,
+): Awaitable<A | B> {
+  return answer instanceof Promise ? orNextLater(answer, request, next) : (answer ?? next(request))
 }
 
-function refuseUnclaimed(request: AuthRequest): void {
-  const { explicit } = request.credentials
-  if (explicit === null) return
+async function orNextLater<A extends object, B>(
+  pending: Promise<A | null>,
+  request: AuthRequest,
+  next: (request: AuthRequest) => Awaitable<B>,
+): Promise<A | B> {
+  return (await pending) ?? next(request)
+}
+
+function signInFirst(request: AuthRequest): Denial {
+  return unclaimed(request) ?? new Denial(401, 'unauthenticated', 'sign in first')
+}
+
+/** The refusal of an explicit credential that no authenticator knows; `null` when there is none. */
+function unclaimed({ credentials }: AuthRequest): Denial | null {
+  const { explicit } = credentials
+  if (explicit === null) return null
   // a key that was sent in the place of a scheme is read as a scheme: only names that are no secret are
   // repeated
   const kind = plainSchemes.includes(explicit.scheme) ? explicit.scheme : 'another scheme'
-  deny(401, 'unknown-credential', 'this kind of credential is not accepted here', {
+  return new Denial(401, 'unknown-credential', 'this kind of credential is not accepted here', {
     detail: `${kind} in ${explicit.carrier}`,
   })
 }
@@ -99,15 +145,12 @@ export function anyOf<A extends readonly Authenticator<unknown>[]>(
   ...authenticators: A
 ): Authenticator<UserOf<A[number]>> {
   for (const one of authenticators) assertKind('the argument of anyOf()', one, anAuthenticator)
-  const first = async (request: AuthRequest): Promise<Identity<unknown> | null> => {
-    for (const one of authenticators) {
-      const identity = await ask(one, request)
-      if (identity !== null) return identity
-    }
-    return null
-  }
+  const first = authenticators.reduceRight<AuthenticatorFunction<unknown>>(
+    (next, one) => (request) => orNext(ask(one, request), request, next),
+    () => null,
+  )
   // an identity of one of them
-  return withSchemes(first, authenticators) as Authenticator<UserOf<A[number]>>
+  return composite(first, authenticators) as Authenticator<UserOf<A[number]>>
 }
 
 /**
@@ -121,31 +164,27 @@ export function optional<A extends Authenticator<unknown>>(
   authenticator: A,
 ): Authenticator<UserOf<A> | null> {
   assertKind('the argument of optional()', authenticator, anAuthenticator)
-  const orGuest = async (request: AuthRequest): Promise<Identity<unknown>> => {
-    const identity = await ask(authenticator, request)
-    if (identity !== null) return identity
-    refuseUnclaimed(request)
-    return { user: null }
-  }
+  const orGuest: AuthenticatorFunction<unknown> = (request) =>
+    orNext(ask(authenticator, request), request, guest)
   // an identity of A, or a guest
-  return withSchemes(orGuest, [authenticator]) as Authenticator<UserOf<A> | null>
+  return composite(orGuest, [authenticator]) as Authenticator<UserOf<A> | null>
 }
 
 /**
  * Asks for no identity: every peer is a guest. A credential that no authenticator knows is refused all the
  * same.
  */
-export const anyone: Authenticator<null> = async (request) => {
-  refuseUnclaimed(request)
-  return { user: null }
+export const anyone: Authenticator<null> = authenticatorOf(guest, {})
+
+function guest(request: AuthRequest): Identity<null> | Denial {
+  return unclaimed(request) ?? { user: null }
 }
 
-function withSchemes<U>(
-  authenticator: (request: AuthRequest) => Promise<Identity<U> | null>,
+function composite<U>(
+  asked: AuthenticatorFunction<U>,
   parts: readonly Authenticator<unknown>[],
 ): Authenticator<U> {
-  const schemes: readonly SecurityScheme[] = parts.flatMap((part) => part.schemes ?? [])
-  return Object.assign(authenticator, { schemes, [composite]: true })
+  return authenticatorOf(asked, { schemes: parts.flatMap((part) => part.schemes ?? []) }, true)
 }
 
 /**

@@ -1,6 +1,7 @@
-import { Denial, deny, withCloseCode } from '../../wire/errors.ts'
+import { Denial, withCloseCode } from '../../wire/errors.ts'
 import type { Authenticator } from '../api/handshake.ts'
 import type { Identity } from '../api/identity.ts'
+import { type Awaitable, isThenable } from '../runtime/awaitable.ts'
 
 /**
  * The options of an endpoint that decide access, without their types: `endpoint` and `consumer` have checked
@@ -34,29 +35,45 @@ export function withCode(error: unknown, { refuse }: AccessOptions): unknown {
 }
 
 /**
- * Authorization: the grant of the endpoint for an identity.
+ * Authorization: the grant of the endpoint for an identity, at once where the rule answers at once. It never
+ * throws or rejects.
  *
- * @throws Denial the refusal of the endpoint; 503 when it fails, because then the answer is not known
+ * @returns the grant, or a {@link Denial}, which is never a grant: the refusal of the endpoint, whether its rule
+ * throws or returns it, or 503 when the rule fails, because then the answer is not known
  */
-export async function callAuthorize({ authorize: rule }: AccessOptions, question: object): Promise<unknown> {
+export function callAuthorize({ authorize: rule }: AccessOptions, question: object): Awaitable<unknown> {
   if (rule === undefined) return true
-  const grant = await grantOf(rule, question)
+  try {
+    const grant = rule(question)
+    return isThenable(grant) ? later(grant) : granted(grant)
+  } catch (error) {
+    return refusalBy(error)
+  }
+}
+
+async function later(pending: PromiseLike<unknown>): Promise<unknown> {
+  try {
+    return granted(await pending)
+  } catch (error) {
+    return refusalBy(error)
+  }
+}
+
+/** @throws TypeError when it is neither a grant nor a refusal: it would accept every peer */
+function granted(grant: unknown): unknown {
   if (grant === false || grant === null || grant === undefined)
-    deny(403, 'forbidden', 'you may not come in here')
+    return new Denial(403, 'forbidden', 'you may not come in here')
+  // a rule that makes rules and was not called
+  if (typeof grant === 'function') throw new TypeError('authorize answered a function, which is no grant')
+  if (grant instanceof Error && !(grant instanceof Denial))
+    throw new TypeError('authorize answered an error, which is no grant', { cause: grant })
   return grant
 }
 
-async function grantOf(rule: (question: object) => unknown, question: object): Promise<unknown> {
-  try {
-    const grant = await rule(question)
-    // a rule that makes rules and was not called: it would accept every peer
-    if (typeof grant === 'function') throw new TypeError('authorize answered a function, which is no grant')
-    return grant
-  } catch (error) {
-    if (error instanceof Denial) throw error
-    throw new Denial(503, 'unavailable', 'your access could not be checked: come back later', {
-      cause: error,
-      detail: 'authorize threw',
-    })
-  }
+function refusalBy(error: unknown): Denial {
+  if (error instanceof Denial) return error
+  return new Denial(503, 'unavailable', 'your access could not be checked: come back later', {
+    cause: error,
+    detail: 'authorize threw',
+  })
 }

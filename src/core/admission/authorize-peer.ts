@@ -3,8 +3,10 @@ import { Denial, deny } from '../../wire/errors.ts'
 import { type AuthRequest, authRequest, type Handshake } from '../api/handshake.ts'
 import { contextOf, type ServerContext } from '../server-context.ts'
 import { authenticate, subjectOf } from '../access/authenticate.ts'
+import { orThrow } from '../access/authenticator.ts'
 import { type AuthenticatedPeer, noteDenied, peerInfoOf } from './peer-info.ts'
 import { type AccessOptions, type AuthorizedPeer, callAuthorize, withCode } from '../access/authorize.ts'
+import type { Awaitable } from '../runtime/awaitable.ts'
 import { networkOf } from '../runtime/ip-network.ts'
 import { setLookupLimit } from '../access/limit-lookup.ts'
 import { isThenable } from '../runtime/awaitable.ts'
@@ -41,17 +43,21 @@ export async function authenticateAndAuthorize(
     const current = context.accessCommands.current()
     if (isThenable(current)) await revocationsKnown(current)
     const accessVersion = context.accessCommands.version
-    const identity = await countingFailures(handshake, request, () => authenticate(options.auth, request))
+    const identity = orThrow(
+      await countingFailures(handshake, request, () => authenticate(options.auth, request)),
+    )
     const subject = subjectOf(identity, handshake.id)
     known = { identity, subject }
-    const grant = await callAuthorize(options, {
-      user: identity.user,
-      subject,
-      scopes: identity.scopes ?? [],
-      params,
-      why: 'open',
-      signal: request.signal,
-    })
+    const grant = orThrow(
+      await callAuthorize(options, {
+        user: identity.user,
+        subject,
+        scopes: identity.scopes ?? [],
+        params,
+        why: 'open',
+        signal: request.signal,
+      }),
+    )
     return { identity, subject, params, path: contract.template.build(params), grant, accessVersion }
   } catch (error) {
     noteDenied(handshake, contract, known)
@@ -76,21 +82,18 @@ async function revocationsKnown(current: PromiseLike<unknown>): Promise<void> {
  * Authenticates under the budget of the network: look-ups are limited, and an explicit credential that turns
  * out to be bad is counted. A genuine credential, such as an expired token, is not counted.
  */
-export async function countingFailures<T>(
+async function countingFailures<T>(
   handshake: Handshake,
   { credentials: held }: AuthRequest,
-  identify: () => Promise<T>,
-): Promise<T> {
+  identify: () => Awaitable<T | Denial>,
+): Promise<T | Denial> {
   const { explicit } = held
   if (explicit === null) return identify()
   setLookupLimit(held, () => assertBudget(handshake))
-  try {
-    return await identify()
-  } catch (error) {
-    if (error instanceof Denial && error.status === 401 && !error.genuine)
-      contextOf(handshake).failedAttempts.count(networkOf(handshake.address), explicit)
-    throw error
-  }
+  const result = await identify()
+  if (result instanceof Denial && result.status === 401 && !result.genuine)
+    contextOf(handshake).failedAttempts.count(networkOf(handshake.address), explicit)
+  return result
 }
 
 function assertBudget(handshake: Handshake): void {

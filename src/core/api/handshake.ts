@@ -62,7 +62,7 @@ export interface SecurityScheme {
 }
 
 /** The properties of an authenticator beside its function. */
-interface AuthenticatorTraits {
+export interface AuthenticatorTraits {
   readonly schemes?: readonly SecurityScheme[]
   /**
    * Set by an authenticator that calls `limitLookup` before each look-up of an explicit credential. Without

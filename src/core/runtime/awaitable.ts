@@ -11,5 +11,6 @@ export type Awaitable<T> = T | Promise<T>
  * they are awaited.
  */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  if (typeof value === 'function') return 'then' in value && typeof value.then === 'function'
   return isRecord(value) && typeof value['then'] === 'function'
 }

@@ -2,6 +2,7 @@ import { Denial } from '../../wire/errors.ts'
 import { asDenial } from '../admission/admit.ts'
 import type { AuthRequest, Handshake } from '../api/handshake.ts'
 import { authenticate } from '../access/authenticate.ts'
+import { orThrow } from '../access/authenticator.ts'
 import type { NewCredential } from './codec.ts'
 import { explicitCredentials } from '../access/credentials.ts'
 import type { Identity } from '../api/identity.ts'
@@ -76,10 +77,12 @@ export class CredentialRefresh {
     this.#bound(0)
     const accessVersion = context.accessCommands.version
     const credentials = explicitCredentials({ scheme, value, carrier: 'refresh' })
-    const identity = await withDeadline(
-      context,
-      (signal) => authenticate(options.auth, { ...this.#authRequest(signal), credentials }),
-      gone,
+    const identity = orThrow(
+      await withDeadline(
+        context,
+        async (signal) => authenticate(options.auth, { ...this.#authRequest(signal), credentials }),
+        gone,
+      ),
     )
     assertSamePerson(context, authorized, identity)
     assertLater(this.#peer.identity, identity)

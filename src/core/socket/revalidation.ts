@@ -8,6 +8,7 @@ import {
   signedOutReason,
 } from '../access/revalidation-result.ts'
 import { subjectOf } from '../access/authenticate.ts'
+import { orThrow } from '../access/authenticator.ts'
 import { callAuthorize, type AuthorizedPeer } from '../access/authorize.ts'
 import type { ServerContext } from '../server-context.ts'
 import { withDeadline } from '../runtime/deadline.ts'
@@ -205,7 +206,8 @@ export class Revalidator {
       : this.#upToDate(fresh, goneReason))
     const { user, scopes = [] } = identity
     const { subject, params } = authorized
-    const grant = await callAuthorize(channel.options, { user, subject, scopes, params, why, signal })
+    const question = { user, subject, scopes, params, why, signal }
+    const grant = orThrow(await callAuthorize(channel.options, question))
     return { identity, grant, accessVersion }
   }
 
@@ -226,7 +228,7 @@ export class Revalidator {
   async #renewed(authorized: AuthorizedPeer, goneReason: string): Promise<Identity<unknown>> {
     const { identity } = authorized
     if (identity.renew === undefined) return identity
-    const now = dated(await identity.renew())
+    const now = dated(orThrow<Identity<unknown> | null>(await identity.renew()))
     if (now === null) throw new Denial(401, 'revoked', goneReason)
     assertSamePerson(this.#channel.peer.context, authorized, now)
     // an identity that could be renewed once can be renewed again
