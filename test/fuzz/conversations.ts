@@ -72,6 +72,7 @@ function oddFrames(frames: readonly ClientFrame[], random: Random): readonly Cli
     { fin: one.fin === false },
     { claimed: random.pick([0n, 1n, 125n, 126n, 65_535n, 65_536n, 2n ** 31n, 2n ** 53n, 2n ** 63n - 1n]) },
     { payload: random.bytes(random.pick([1, 126, 200])) },
+    { extended: 8 },
   ]
   if (random.percent(20)) return frames.toSpliced(at, random.below(2), one, one)
   return frames.with(at, { ...one, ...random.pick(changes) })

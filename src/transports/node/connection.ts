@@ -62,9 +62,9 @@ export class NodeConnection implements Connection, SocketOwner, FrameListener {
   readonly protocol: string | null
   readonly #transport: TransportContext
   readonly #socket: OwnedSocket
-  #messageBytes: number
+  messageBytes: number
   readonly #writer: OutboundQueue
-  /** Made when the first bytes come: most connections of a big room only listen. */
+  /** Kept while a message has come in part: most connections of a big room only listen. */
   #reader: FrameReader | null = null
   #receiver: Receiver | null = null
   #phase: 'open' | 'closing' | 'discarding' | 'ended' = 'open'
@@ -83,7 +83,7 @@ export class NodeConnection implements Connection, SocketOwner, FrameListener {
     this.protocol = protocol
     this.#transport = transport
     this.#socket = socket
-    this.#messageBytes = messageBytes
+    this.messageBytes = messageBytes
     this.#writer = new OutboundQueue(
       socket,
       transport.turnWriter,
@@ -92,6 +92,10 @@ export class NodeConnection implements Connection, SocketOwner, FrameListener {
     )
     own(socket, this)
     transport.connections.add(this)
+  }
+
+  get fragments(): number {
+    return this.#transport.context.limits.fragments
   }
 
   get queued(): number {
@@ -129,8 +133,7 @@ export class NodeConnection implements Connection, SocketOwner, FrameListener {
   }
 
   bound(messageBytes: number): void {
-    this.#messageBytes = messageBytes
-    this.#reader?.bound(messageBytes)
+    this.messageBytes = messageBytes
   }
 
   pause(): void {
@@ -143,7 +146,7 @@ export class NodeConnection implements Connection, SocketOwner, FrameListener {
     if (!this.#paused) return
     this.#paused = false
     this.#deliverHeld(() => this.#paused)
-    if (!this.#paused && this.#reader?.writableNeedDrain !== true) this.#socket.resume()
+    if (!this.#paused) this.#socket.resume()
   }
 
   close(code: number, reason: string): void {
@@ -157,22 +160,15 @@ export class NodeConnection implements Connection, SocketOwner, FrameListener {
 
   received(chunk: Uint8Array): void {
     if (this.#phase === 'discarding' || this.#phase === 'ended') return
-    const { limits, report } = this.#transport.context
     try {
-      this.#reader ??= new FrameReader(this, {
-        messageBytes: this.#messageBytes,
-        fragments: limits.fragments,
-      })
-      if (!this.#reader.write(chunk)) this.#socket.pause()
+      const reader = (this.#reader ??= new FrameReader(this))
+      reader.read(chunk)
+      if (reader.isIdle) this.#reader = null
     } catch (error) {
       // one bad input ends one connection, never the process
-      report(error, 'reading a connection')
+      this.#transport.context.report(error, 'reading a connection')
       this.broken(1011)
     }
-  }
-
-  ready(): void {
-    if (!this.#paused) this.#socket.resume()
   }
 
   gone(): void {
@@ -184,7 +180,7 @@ export class NodeConnection implements Connection, SocketOwner, FrameListener {
   message(payload: Payload, bytes: number): void {
     if (this.#phase !== 'open') return
     if (this.#paused) (this.#held ??= []).push({ payload, bytes })
-    else this.#deliver({ payload, bytes })
+    else this.#deliver(payload, bytes)
   }
 
   pinged(data: Uint8Array): void {
@@ -228,11 +224,11 @@ export class NodeConnection implements Connection, SocketOwner, FrameListener {
     while (this.#held !== null && this.#phase === 'open' && !stops()) {
       const frame = this.#held.shift()
       if (frame === undefined) this.#held = null
-      else this.#deliver(frame)
+      else this.#deliver(frame.payload, frame.bytes)
     }
   }
 
-  #deliver({ payload, bytes }: IncomingFrame): void {
+  #deliver(payload: Payload, bytes: number): void {
     try {
       this.#receiver?.message(payload, bytes)
     } catch (error) {

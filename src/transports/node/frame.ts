@@ -2,7 +2,7 @@ import type { Packet } from '../../core/api/connection.ts'
 import { closeReason } from '../../wire/close.ts'
 
 /** Opcodes of RFC 6455 section 5.2. */
-const opcodes = { text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const
+export const opcodes = { text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const
 
 /** A frame of the server: final, unmasked (RFC 6455 section 5.1), its length in the shortest form. */
 function framed(opcode: number, length: number): { readonly frame: Buffer; readonly start: number } {
@@ -44,9 +44,10 @@ export function closeFrame(code: number, reason: string): Uint8Array {
   return frame
 }
 
-function mayTravel(code: number): boolean {
+/** Whether a close code may be in a close frame (RFC 6455 section 7.4). */
+export function mayTravel(code: number): boolean {
   if (!Number.isInteger(code)) return false
-  return (code >= 3000 && code <= 4999) || (code >= 1000 && code <= 1014 && code !== 1004 && code !== 1006)
+  return (code >= 3000 && code <= 4999) || (code >= 1000 && code <= 1014 && (code < 1004 || code > 1006))
 }
 
 /** A ping without data. */

@@ -12,6 +12,8 @@ export interface ClientFrame {
   readonly masked?: boolean
   /** The length that the header claims, where it lies. */
   readonly claimed?: bigint
+  /** The bytes of the length beyond its first seven bits: 0, 2 or 8; as few as are needed by default. */
+  readonly extended?: 0 | 2 | 8
 }
 
 /** Encodes a frame (RFC 6455 section 5.2), masked unless told otherwise. */
@@ -22,9 +24,9 @@ export function frame({
   rsv = 0,
   masked = true,
   claimed,
+  extended = shortest(claimed ?? BigInt(payload.length)),
 }: ClientFrame): Buffer {
   const length = claimed ?? BigInt(payload.length)
-  const extended = length < 126n ? 0 : length < 65_536n ? 2 : 8
   const head = Buffer.alloc(2 + extended + (masked ? 4 : 0))
   head[0] = (fin ? 0x80 : 0) | (rsv << 4) | opcode
   head[1] = (masked ? 0x80 : 0) | (extended === 0 ? Number(length) : extended === 2 ? 126 : 127)
@@ -37,6 +39,11 @@ export function frame({
     for (let index = 0; index < data.length; index++)
       data[index] = (data[index] ?? 0) ^ (mask[index % 4] ?? 0)
   return Buffer.concat([head, data])
+}
+
+function shortest(length: bigint): 0 | 2 | 8 {
+  if (length < 126n) return 0
+  return length < 65_536n ? 2 : 8
 }
 
 /** A text frame. */

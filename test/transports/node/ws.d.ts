@@ -1,7 +1,4 @@
-/**
- * The frame parser of ws 8.23, which its own type package leaves out. test/transports/node/frame-reader.test.ts pins what
- * is relied on.
- */
+/** The frame parser of ws 8.23, which its own type package leaves out. Our parser is held against it. */
 import type { Writable } from 'node:stream'
 
 // beside what @types/ws declares, not instead of it
@@ -21,12 +18,9 @@ declare module 'ws' {
     pong: [data: Buffer]
     conclude: [code: number, reason: Buffer]
     error: [error: Error & { readonly code?: string }]
-    drain: []
   }
 
   export class Receiver extends Writable {
-    _maxPayload: number
-    _maxBufferedChunks: number
     constructor(options: ReceiverOptions)
     on<E extends keyof ReceiverEvents>(event: E, listener: (...args: ReceiverEvents[E]) => void): this
   }
