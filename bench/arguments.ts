@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
-import { type Peer, peers } from './peer.ts'
+import { hasBun, installBun } from './bun.ts'
+import { type Peer, peers, peersHere } from './peer.ts'
 import { type WorkloadId, workloadIds } from './workloads.ts'
 
 /** What the command line asks for. */
@@ -13,6 +14,9 @@ export interface Arguments {
   /** Seconds of one window, and of the warm-up before it. */
   readonly seconds: number
   readonly warm: number
+  /** Handshakes: the seconds of a fresh process that count as cold, and the seconds of load after which it is warm. */
+  readonly coldSeconds: number
+  readonly warmAfterSeconds: number
   /** Whether servers and generator get a raised priority. */
   readonly priority: boolean
 }
@@ -22,7 +26,7 @@ export const usage = `npm run bench -- [options]
 
   --quick            one window of half a second, small rooms: shows that everything works
   --only A,F,B1      these workloads alone: ${workloadIds.join(' ')}
-  --peers ws,...     these servers alone: ${peers.map(({ name }) => name).join(' ')}
+  --peers ws,...     these servers alone: ${peers.map(nameOf).join(' ')} (where Bun is installed)
   --windows N        windows for each figure; 3
   --seconds S        length of a window; 1.2
   --priority         raise the priority of servers and generator (needs root)
@@ -51,25 +55,30 @@ export function readArguments(args: readonly string[]): Arguments | null {
   return {
     quick,
     priority,
-    only: chosen('only', values.only, workloadIds, (id) => id),
-    peers: chosen('peers', values.peers, peers, ({ name }) => name),
+    only: values.only === undefined ? workloadIds : chosen('only', values.only, workloadIds, (id) => id),
+    peers: values.peers === undefined ? peersHere() : installed(chosen('peers', values.peers, peers, nameOf)),
     windows: number('windows', values.windows, { fallback: quick ? 1 : 3, least: 1, most: 99, whole: true }),
     seconds: number('seconds', values.seconds, { fallback: quick ? 0.5 : 1.2, least: 0.1, most: 60 }),
     warm: quick ? 0.2 : 0.6,
+    coldSeconds: quick ? 0.5 : 3,
+    warmAfterSeconds: quick ? 0.5 : 10,
   }
 }
 
-function chosen<T>(
-  option: string,
-  text: string | undefined,
-  all: readonly T[],
-  nameOf: (one: T) => string,
-): readonly T[] {
-  if (text === undefined) return all
+function nameOf({ name }: Peer): string {
+  return name
+}
+
+function installed(asked: readonly Peer[]): readonly Peer[] {
+  if (hasBun() || asked.every(({ runtime }) => runtime !== 'bun')) return asked
+  throw new Error(`Bun is not installed here: ${installBun}`)
+}
+
+function chosen<T>(option: string, text: string, all: readonly T[], named: (one: T) => string): readonly T[] {
   const names = text.split(',')
-  const unknown = names.find((name) => !all.some((one) => nameOf(one) === name))
-  if (unknown === undefined) return all.filter((one) => names.includes(nameOf(one)))
-  throw new Error(`--${option} knows ${all.map(nameOf).join(', ')}, not '${unknown}'`)
+  const unknown = names.find((name) => !all.some((one) => named(one) === name))
+  if (unknown === undefined) return all.filter((one) => names.includes(named(one)))
+  throw new Error(`--${option} knows ${all.map(named).join(', ')}, not '${unknown}'`)
 }
 
 interface Bounds {

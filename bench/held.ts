@@ -1,11 +1,13 @@
 import type { Bench } from './bench.ts'
+import { staying, withFresh } from './fresh.ts'
 import { generate, type Window } from './generator.ts'
 import type { Peer } from './peer.ts'
 import { serverSeconds } from './rounds.ts'
-import { type Server, startServer } from './server.ts'
+import type { Held } from './server.ts'
 
-/** What idle connections cost (D). */
+/** What idle connections cost (D, Ds). */
 export interface Memory {
+  readonly id: 'D' | 'Ds'
   readonly peer: string
   readonly connections: number
   readonly baselineKb: number
@@ -13,6 +15,8 @@ export interface Memory {
   /** KB of each connection: over all, and of those after the first fifth, which is the steadier figure. */
   readonly kbEach: number
   readonly kbEachLater: number
+  /** Bytes of objects in the JavaScript heap, of each connection of the second half; `null` where V8 is not. */
+  readonly heapBytesEach: number | null
   readonly rampPerSecond: number
 }
 
@@ -32,31 +36,39 @@ export interface GrowthStep {
   readonly lost: number
 }
 
-/**
- * Measures memory on a fresh server: empty, with a fifth of the connections, with all; garbage collected
- * first.
- */
-export async function measureMemory(peer: Peer, bench: Bench): Promise<Memory> {
-  return await withFresh(peer, bench, async (server) => {
+/** What limits V8's young generation in Ds, in MiB: it then holds no more than three times that. */
+export const semiSpaceMiB = 16
+
+/** Measures the memory of idle connections; in Ds Node runs with a small young generation. */
+export async function measureMemory(id: Memory['id'], peer: Peer, bench: Bench): Promise<Memory> {
+  const flags = id === 'Ds' ? [`--max-semi-space-size=${semiSpaceMiB}`] : []
+  return await withFresh(peer, { bench, flags }, async (server) => {
     const connections = bench.sizes.idle
-    const first = Math.round(connections / 5)
-    const residents: number[] = [await server.memoryKb()]
+    const [first, half] = [Math.round(connections / 5), Math.round(connections / 2)]
+    const empty = await server.memory()
+    const held: Held[] = []
+    const steps = `${first},${half},${connections}`
     const windows = await generate(server, {
-      ...plain(bench),
+      ...staying(bench),
       mode: 'hold',
-      settings: { n: connections, steps: `${first},${connections}`, ctl: 1, settle: 1, climit: 120 },
+      settings: { n: connections, steps, ctl: 1, settle: bench.sizes.settleSeconds, climit: 120 },
       onWindow: async ({ mode }) => {
-        if (mode === 'idle') residents.push(await server.memoryKb())
+        if (mode === 'idle') held.push(await server.memory())
       },
     })
-    const [baselineKb = Number.NaN, firstKb = Number.NaN, residentKb = Number.NaN] = residents
+    const [atFirst, atHalf, atAll] = held
+    if (atFirst === undefined || atHalf === undefined || atAll === undefined)
+      throw new Error(`the generator left a step of ${steps} connections out`)
     return {
+      id,
       peer: peer.name,
       connections,
-      baselineKb,
-      residentKb,
-      kbEach: (residentKb - baselineKb) / connections,
-      kbEachLater: (residentKb - firstKb) / (connections - first),
+      baselineKb: empty.residentKb,
+      residentKb: atAll.residentKb,
+      kbEach: (atAll.residentKb - empty.residentKb) / connections,
+      kbEachLater: (atAll.residentKb - atFirst.residentKb) / (connections - first),
+      heapBytesEach:
+        peer.runtime === 'node' ? (atAll.heapBytes - atHalf.heapBytes) / (connections - half) : null,
       rampPerSecond: windows.findLast(({ mode }) => mode === 'ramp')?.rate ?? Number.NaN,
     }
   })
@@ -65,10 +77,10 @@ export async function measureMemory(peer: Peer, bench: Bench): Promise<Memory> {
 /** Measures growth: one room that grows in steps, a broadcast with two messages in flight at each. */
 export async function measureGrowth(peer: Peer, bench: Bench): Promise<Growth> {
   const { warm, seconds } = bench.arguments
-  return await withFresh(peer, bench, async (server) => {
+  return await withFresh(peer, { bench }, async (server) => {
     const steps = bench.sizes.growth
     const windows = await generate(server, {
-      ...plain(bench),
+      ...staying(bench),
       mode: 'grow',
       settings: { n: Math.max(...steps), steps: steps.join(','), window: 2, warm, dur: seconds, climit: 120 },
     })
@@ -89,20 +101,5 @@ function stepOf(members: number, [ramp, broadcast]: readonly Window[], bench: Be
     handshakesPerSecond: ramp.rate,
     microseconds: (serverSeconds(broadcast, bench) * 1e6) / broadcast.count,
     lost: broadcast.lost,
-  }
-}
-
-function plain(bench: Bench): { binary: string; tokens: string; origin: boolean; priority: boolean } {
-  const { priority } = bench.arguments
-  return { binary: bench.binary, tokens: bench.tokens.valid, origin: true, priority }
-}
-
-async function withFresh<T>(peer: Peer, bench: Bench, use: (server: Server) => Promise<T>): Promise<T> {
-  const { priority } = bench.arguments
-  const server = await startServer(peer, { secret: bench.tokens.secret, priority, collects: true })
-  try {
-    return await use(server)
-  } finally {
-    await server.stop()
   }
 }

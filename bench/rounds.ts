@@ -1,9 +1,9 @@
 import type { Bench } from './bench.ts'
-import { generate, type Window } from './generator.ts'
+import { generate, type Request, type Window } from './generator.ts'
 import { referencePeer } from './peer.ts'
 import type { Server } from './server.ts'
 import { type Spread, spread } from './statistics.ts'
-import type { Workload } from './workloads.ts'
+import type { RoundsId, Workload } from './workloads.ts'
 
 /** What a workload came to with one peer. */
 export interface Result {
@@ -31,51 +31,92 @@ export interface Result {
 }
 
 export interface RoundsResult {
-  readonly id: Workload['id']
+  readonly id: RoundsId
   readonly title: string
   readonly unit: string
   readonly results: readonly Result[]
 }
 
+/** The windows of each peer, round by round. */
+export type Windows = ReadonlyMap<string, Window[]>
+
 /** Measures one workload: peers take turns, round after round, each round beginning with another one. */
 export async function measureRounds(
-  workload: Workload,
+  workload: Workload<RoundsId>,
   servers: readonly Server[],
   bench: Bench,
 ): Promise<RoundsResult> {
-  const windows = new Map<string, Window[]>(servers.map(({ peer }) => [peer.name, []]))
-  for (let round = 0; round < bench.arguments.windows; round++) {
-    for (const server of rotated(servers, round)) {
-      const window = await measureWindow(workload, server, bench)
-      windows.get(server.peer.name)?.push(window)
-      const rate = Math.round(window.rate).toLocaleString('en')
-      bench.progress(`${workload.id} round ${round + 1}: ${server.peer.name} ${rate} ${workload.unit}`)
-    }
-  }
   const { id, title, unit } = workload
-  return { id, title, unit, results: [...windows].map(([peer]) => resultOf(peer, windows, workload, bench)) }
+  const windows = await measureWindows(workload, servers, bench)
+  return { id, title, unit, results: resultsOf(windows, workload, bench) }
 }
 
-function rotated<T>(list: readonly T[], by: number): readonly T[] {
+/** The windows of such rounds. */
+export async function measureWindows(
+  workload: Workload,
+  servers: readonly Server[],
+  bench: Bench,
+): Promise<Windows> {
+  const windows = new Map<string, Window[]>(servers.map(({ peer }) => [peer.name, []]))
+  const { warm, seconds } = bench.arguments
+  const times = { warm, dur: Math.max(seconds, workload.leastSeconds ?? 0) }
+  for (let round = 0; round < bench.arguments.windows; round++) {
+    for (const server of rotated(servers, round)) {
+      const window = await measureWindow(workload, server, { bench, times })
+      windows.get(server.peer.name)?.push(window)
+      bench.progress(`${workload.id} round ${round + 1}: ${saidOf(window, workload, server)}`)
+    }
+  }
+  return windows
+}
+
+/** A window as one is told of it meanwhile. */
+export function saidOf({ rate }: Window, { unit }: Workload, { peer }: Server): string {
+  return `${peer.name} ${Math.round(rate).toLocaleString('en')} ${unit}`
+}
+
+/** What windows come to, for each peer. */
+export function resultsOf(windows: Windows, workload: Workload, bench: Bench): readonly Result[] {
+  return [...windows].map(([peer]) => resultOf(peer, windows, workload, bench))
+}
+
+/** A list that begins at another place; each round begins with another peer. */
+export function rotated<T>(list: readonly T[], by: number): readonly T[] {
   const start = by % list.length
   return [...list.slice(start), ...list.slice(0, start)]
 }
 
-async function measureWindow(workload: Workload, server: Server, bench: Bench): Promise<Window> {
-  const { seconds, warm, priority } = bench.arguments
-  const [window] = await generate(server, {
-    binary: bench.binary,
-    mode: workload.mode,
-    settings: { ...workload.settings, warm, dur: Math.max(seconds, workload.leastSeconds ?? 0) },
-    tokens: bench.tokens[workload.tokens],
-    origin: workload.origin,
-    priority,
-  })
+/** One window, after `warm` seconds of the same load. */
+export async function measureWindow(
+  workload: Workload,
+  server: Server,
+  {
+    bench,
+    times,
+  }: { readonly bench: Bench; readonly times: { readonly warm: number; readonly dur: number } },
+): Promise<Window> {
+  const [window] = await generate(server, requestOf(workload, bench, times))
   if (window === undefined) throw new Error(`the generator measured nothing on ${server.peer.name}`)
   if (window.count > 0) return window
   throw new Error(
     `${server.peer.name} did nothing in ${workload.id}: ${problemsOf([window], workload).join('; ')}`,
   )
+}
+
+/** What the generator is asked for a workload; `settings` are added to those of the workload. */
+export function requestOf(
+  { mode, settings, tokens, origin }: Workload,
+  bench: Bench,
+  added: Readonly<Record<string, number>>,
+): Request {
+  return {
+    binary: bench.binary,
+    mode,
+    settings: { ...settings, ...added },
+    tokens: bench.tokens[tokens],
+    origin,
+    priority: bench.arguments.priority,
+  }
 }
 
 function resultOf(

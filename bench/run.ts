@@ -3,17 +3,15 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Arguments, readArguments, usage } from './arguments.ts'
 import type { Bench } from './bench.ts'
+import { hasBun, installBun } from './bun.ts'
 import { loadGenerator } from './compile.ts'
-import { checkCorrectness } from './correctness.ts'
-import { measureGrowth, measureMemory } from './held.ts'
 import { describeMachine, loadAverages } from './machine.ts'
-import { peers } from './peer.ts'
+import { measureAll } from './measurements.ts'
+import { peersHere } from './peer.ts'
 import { assertMachine } from './placement.ts'
-import { markdown, type Report } from './report.ts'
-import { measureRounds, type RoundsResult } from './rounds.ts'
-import { type Server, startServer } from './server.ts'
+import { markdown, type Report } from './report/report.ts'
 import { mintTokens, type Tokens } from './tokens.ts'
-import { sizesOf, workloadIds, workloads } from './workloads.ts'
+import { sizesOf, workloadIds } from './workloads.ts'
 
 const began = performance.now()
 
@@ -52,61 +50,21 @@ async function measured(
     progress,
   }
   const before = loadAverages()
-  const taken = await inTurns(bench)
-  const memory = asked.only.includes('D') ? await oneByOne(bench, 'D', measureMemory) : []
-  const growth = asked.only.includes('E') ? await oneByOne(bench, 'E', measureGrowth) : []
+  const found = await measureAll(bench)
   return {
     date: new Date().toISOString(),
     command: ['npm run bench', ...(args.length > 0 ? ['--', ...args] : [])].join(' '),
     quick: asked.quick,
-    partial: asked.only.length < workloadIds.length || asked.peers.length < peers.length,
+    partial: asked.only.length < workloadIds.length || asked.peers.length < peersHere().length,
     windows: asked.windows,
     seconds: asked.seconds,
     priority: asked.priority,
     machine,
     load: { before, after: loadAverages() },
     peers: asked.peers,
-    ...taken,
-    memory,
-    growth,
+    absent: hasBun() ? [] : [`bun: not installed here, so it is not beside the others: \`${installBun}\``],
+    ...found,
   }
-}
-
-/** All servers are up at once and take turns, so that a ratio is of figures from the same minute. */
-async function inTurns(bench: Bench): Promise<Pick<Report, 'correctness' | 'rounds'>> {
-  const servers: Server[] = []
-  try {
-    for (const peer of bench.arguments.peers) servers.push(await start(peer, bench))
-    const correctness: Report['correctness'][number][] = []
-    for (const server of servers) correctness.push(await checkCorrectness(server, bench.tokens.secret))
-    progress('all peers do what is measured')
-    const rounds: RoundsResult[] = []
-    const chosen = workloads(bench.sizes).filter(({ id }) => bench.arguments.only.includes(id))
-    for (const workload of chosen) rounds.push(await measureRounds(workload, servers, bench))
-    return { correctness, rounds }
-  } finally {
-    await Promise.all(servers.map((server) => server.stop()))
-  }
-}
-
-async function start(peer: Arguments['peers'][number], bench: Bench): Promise<Server> {
-  const { priority } = bench.arguments
-  const server = await startServer(peer, { secret: bench.tokens.secret, priority })
-  progress(`${peer.name} listens after ${Math.round(server.startMs)} ms`)
-  return server
-}
-
-async function oneByOne<T>(
-  bench: Bench,
-  name: string,
-  measure: (peer: Arguments['peers'][number], bench: Bench) => Promise<T>,
-): Promise<readonly T[]> {
-  const results: T[] = []
-  for (const peer of bench.arguments.peers) {
-    progress(`${name}: ${peer.name}, on a fresh server`)
-    results.push(await measure(peer, bench))
-  }
-  return results
 }
 
 /** Neither a smoke run nor one of a few workloads or peers replaces a measurement of all. */

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as wait } from 'node:timers/promises'
+import { bunProgram } from './bun.ts'
 import type { Peer } from './peer.ts'
 import { placedOn, raisePriority, serverCore } from './placement.ts'
 
@@ -19,9 +20,20 @@ export interface Server {
   readonly startMs: number
   /** Rejects when the server ends before it is stopped; never resolves. */
   readonly died: Promise<never>
-  /** Its resident memory in KB, garbage collected first where it was started for that. */
-  memoryKb(): Promise<number>
+  /** What it holds; garbage is collected first where it was started for that. */
+  memory(): Promise<Held>
+  /**
+   * Bytes that it allocates in its heap while this is done, exactly: V8 tells at each collection what the heap holds
+   * before and after. Only for peers that run on Node.
+   */
+  allocated(work: () => Promise<unknown>): Promise<number>
   stop(): Promise<void>
+}
+
+/** What a process holds: resident memory, and objects of the JavaScript heap. */
+export interface Held {
+  readonly residentKb: number
+  readonly heapBytes: number
 }
 
 /** How a server is started. */
@@ -30,6 +42,8 @@ export interface StartOptions {
   readonly priority: boolean
   /** Whether garbage is collected before memory is read. */
   readonly collects?: boolean
+  /** Options for Node itself; a peer that runs on something else takes none. */
+  readonly flags?: readonly string[]
 }
 
 /**
@@ -46,28 +60,35 @@ export async function startServer(peer: Peer, options: StartOptions): Promise<Se
   const died = death(peer, child, life)
   // whoever needs to know races with it; a death that nobody waits for is heard of at the next use
   died.catch(() => {})
-  const port = await Promise.race([announced(child), died, late(peer)])
+  const answers = linesOf(child)
+  const { port } = await Promise.race([answerOf<{ port: number }>(answers), died, late(peer)])
   if (options.priority) raisePriority(pid)
+  const ask = async <T>(word: string): Promise<T> => {
+    child.stdin?.write(`${word}\n`)
+    return await Promise.race([answerOf<T>(answers), died])
+  }
   return {
     peer,
     port,
     pid,
     startMs: performance.now() - began,
     died,
-    memoryKb: () => Promise.race([memory(pid), died]),
+    memory: async () => {
+      const { heapBytes } = await ask<{ heapBytes: number }>('collect')
+      return { residentKb: residentKb(pid), heapBytes }
+    },
+    allocated: async (work) => {
+      await ask('count')
+      await work()
+      const { allocatedBytes } = await ask<{ allocatedBytes: number }>('counted')
+      return allocatedBytes
+    },
     stop: () => stop(child, life),
   }
 }
 
 function launch(peer: Peer, options: StartOptions): ChildProcess {
-  const program = join(import.meta.dirname, 'peers', peer.file)
-  const node = [
-    process.execPath,
-    '--conditions=sallyport-src',
-    ...(options.collects ? ['--expose-gc'] : []),
-    program,
-  ]
-  const [command, ...args] = [...placedOn(serverCore), ...node]
+  const [command, ...args] = [...placedOn(serverCore), ...commandOf(peer, options)]
   return spawn(command, args, {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { ...process.env, BENCH_SECRET: options.secret, NODE_ENV: 'production' },
@@ -76,13 +97,31 @@ function launch(peer: Peer, options: StartOptions): ChildProcess {
   })
 }
 
-async function announced(child: ChildProcess): Promise<number> {
+function commandOf(peer: Peer, { collects, flags = [] }: StartOptions): readonly string[] {
+  const program = join(import.meta.dirname, 'peers', peer.file)
+  if (peer.runtime === 'bun') return [bunProgram(), program]
+  return [
+    process.execPath,
+    '--conditions=sallyport-src',
+    ...(collects ? ['--expose-gc'] : []),
+    ...flags,
+    program,
+  ]
+}
+
+function linesOf(child: ChildProcess): AsyncIterator<string> {
   if (child.stdout === null) throw new TypeError('the server was started without a pipe')
-  for await (const line of createInterface({ input: child.stdout })) {
-    const port = /^\{"port":(\d+)\}$/.exec(line)?.[1]
-    if (port !== undefined) return Number(port)
+  return createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+}
+
+/** The next line of JSON; a peer prints its answers as such, and they are what is asked for. */
+async function answerOf<T>(lines: AsyncIterator<string>): Promise<T> {
+  for (;;) {
+    const { value, done } = await lines.next()
+    // its death is told elsewhere
+    if (done === true) return await new Promise<never>(() => {})
+    if (value.startsWith('{')) return JSON.parse(value) as T
   }
-  return await new Promise<never>(() => {})
 }
 
 async function late(peer: Peer): Promise<never> {
@@ -100,12 +139,7 @@ async function death(peer: Peer, child: ChildProcess, life: { readonly stopping:
   )
 }
 
-/** Two collections, because the first may only find what the second can free; then time for both. */
-async function memory(pid: number): Promise<number> {
-  for (const _ of [1, 2]) {
-    process.kill(pid, 'SIGUSR2')
-    await wait(300)
-  }
+function residentKb(pid: number): number {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? Number.NaN)
 }

@@ -3,6 +3,7 @@ export const workloadIds = [
   'A',
   'F',
   'Fb',
+  'G',
   'B1',
   'B16',
   'C100',
@@ -10,16 +11,22 @@ export const workloadIds = [
   'C5000',
   'W',
   'P',
+  'Q',
   'D',
+  'Ds',
   'E',
+  'H',
+  'S',
 ] as const
 export type WorkloadId = (typeof workloadIds)[number]
-/** Those that are measured in rounds; D and E have servers of their own. */
-export type RoundsId = Exclude<WorkloadId, 'D' | 'E'>
+/** Those that are measured cold and warm. */
+export type HandshakeId = 'A' | 'F' | 'Fb'
+/** Those that are measured in rounds, by servers that take turns; all others have servers of their own. */
+export type RoundsId = 'B1' | 'B16' | 'C100' | 'C1000' | 'C5000' | 'W' | 'P'
 
 /** A workload that is measured in windows, peer after peer. */
-export interface Workload {
-  readonly id: RoundsId
+export interface Workload<Id extends WorkloadId = WorkloadId> {
+  readonly id: Id
   readonly title: string
   /** What is counted. */
   readonly unit: string
@@ -38,6 +45,13 @@ export interface Sizes {
   readonly rooms: { readonly C100: number; readonly C1000: number; readonly C5000: number }
   readonly idle: number
   readonly growth: readonly number[]
+  /** Handshakes, and seconds of echo, while allocated bytes are counted. */
+  readonly counted: { readonly handshakes: number; readonly seconds: number }
+  /** The least seconds of a window with a fixed load, and how long open connections are left alone before they are read. */
+  readonly fixedSeconds: number
+  readonly settleSeconds: number
+  /** Messages of one sender that are on their way to a slow handler at once. */
+  readonly waiting: readonly number[]
 }
 
 /** How large everything is. */
@@ -49,6 +63,10 @@ export function sizesOf(quick: boolean): Sizes {
       rooms: { C100: 100, C1000: 1_000, C5000: 5_000 },
       idle: 10_000,
       growth: [1_000, 2_000, 5_000, 10_000],
+      counted: { handshakes: 4_000, seconds: 1 },
+      fixedSeconds: 2.5,
+      settleSeconds: 1,
+      waiting: [1, 4, 16, 64, 256],
     }
   return {
     handshakes: 32,
@@ -56,37 +74,50 @@ export function sizesOf(quick: boolean): Sizes {
     rooms: { C100: 50, C1000: 200, C5000: 500 },
     idle: 500,
     growth: [100, 500],
+    counted: { handshakes: 300, seconds: 0.2 },
+    fixedSeconds: 1,
+    settleSeconds: 0,
+    waiting: [1, 16, 256],
   }
 }
 
 /** The workloads that are measured in rounds. */
-export function workloads(sizes: Sizes): readonly Workload[] {
-  return [...handshakes(sizes), ...echoes(sizes), ...broadcasts(sizes)]
+export function roundsWorkloads(sizes: Sizes): readonly Workload<RoundsId>[] {
+  return [...echoes(sizes), ...broadcasts(sizes)]
 }
 
-function handshakes({ handshakes: n }: Sizes): readonly Workload[] {
-  const common = { mode: 'handshake', unit: 'handshakes/s', settings: { n } } as const
+/** Connect, hear the welcome, close; over and over. */
+export function acceptedHandshakes({ handshakes: n }: Sizes): Workload<HandshakeId> {
+  return {
+    id: 'A',
+    title: `accepted handshakes, ${n} at a time`,
+    unit: 'handshakes/s',
+    mode: 'handshake',
+    settings: { n },
+    tokens: 'valid',
+    origin: true,
+  }
+}
+
+/** The workloads that are measured cold and warm. */
+export function handshakes(sizes: Sizes): readonly Workload<HandshakeId>[] {
+  const accepted = acceptedHandshakes(sizes)
   return [
-    { ...common, id: 'A', title: `accepted handshakes, ${n} at a time`, tokens: 'valid', origin: true },
+    accepted,
     {
-      ...common,
+      ...accepted,
       id: 'F',
-      title: `rejected handshakes (forged token), ${n} at a time`,
+      title: `rejected handshakes (forged token), ${sizes.handshakes} at a time`,
       tokens: 'forged',
       origin: false,
     },
-    {
-      ...common,
-      id: 'Fb',
-      title: `the same from a browser, which sends Origin`,
-      tokens: 'forged',
-      origin: true,
-    },
+    { ...accepted, id: 'Fb', title: 'the same from a browser, which sends Origin', tokens: 'forged' },
   ]
 }
 
-function echoes({ echo: n }: Sizes): readonly Workload[] {
-  const one = (id: 'B1' | 'B16', window: number): Workload => ({
+/** Each connection alone in its room. */
+export function echoes({ echo: n }: Sizes): readonly Workload<'B1' | 'B16'>[] {
+  const one = (id: 'B1' | 'B16', window: number): Workload<'B1' | 'B16'> => ({
     id,
     title: `echo, ${n} connections in rooms of their own, ${window} in flight each`,
     unit: 'round trips/s',
@@ -98,9 +129,22 @@ function echoes({ echo: n }: Sizes): readonly Workload[] {
   return [one('B1', 1), one('B16', 16)]
 }
 
-function broadcasts({ rooms }: Sizes): readonly Workload[] {
+/** One sender that keeps so many messages on their way. */
+export function toSlowHandler(waiting: number): Workload<'Q'> {
+  return {
+    id: 'Q',
+    title: `${waiting} messages of one sender on their way to a slow handler`,
+    unit: 'messages/s',
+    mode: 'echo',
+    settings: { n: 1, window: waiting },
+    tokens: 'valid',
+    origin: true,
+  }
+}
+
+function broadcasts({ rooms, fixedSeconds }: Sizes): readonly Workload<RoundsId>[] {
   const common = { mode: 'bcast', unit: 'deliveries/s', tokens: 'valid', origin: true } as const
-  const inFlight = (id: RoundsId, n: number, window: number): Workload => ({
+  const inFlight = (id: RoundsId, n: number, window: number): Workload<RoundsId> => ({
     ...common,
     id,
     title: `broadcast to ${n} members, ${window} in flight`,
@@ -116,7 +160,7 @@ function broadcasts({ rooms }: Sizes): readonly Workload[] {
       id: 'P',
       title: `fixed load, 10 messages/s to ${rooms.C1000} members`,
       settings: { n: rooms.C1000, rate: 10 },
-      leastSeconds: 2.5,
+      leastSeconds: fixedSeconds,
     },
   ]
 }

@@ -31,10 +31,15 @@ static void count_gone(struct load *load, const struct connection *connection, e
   histogram_add(&load->latency, now_ns() - connection->since_ns);
 }
 
+static void start_next(struct load *load, struct connection *connection) {
+  int total = load->options.total;
+  if (!load->stopping && (total == 0 || load->attempts < total)) connection_start(load, connection);
+}
+
 static void gone(struct load *load, struct connection *connection, enum why why) {
   count_gone(load, connection, why);
   connection_drop(load, connection);
-  if (!load->stopping) connection_start(load, connection);
+  start_next(load, connection);
 }
 
 // True when a connection waits for too long: for its welcome, or for the end of its Close exchange.
@@ -44,8 +49,9 @@ static bool is_stale(struct load *load, const struct connection *connection, uin
     load->counters.slow_closes++;
     return true;
   }
-  if (connection->fd >= 0 && age < MAX_OPEN_S * NS_PER_S) return false;
-  if (connection->fd >= 0) load->counters.errors++;
+  if (connection->fd < 0) return true;
+  if (age < MAX_OPEN_S * NS_PER_S) return false;
+  load->counters.errors++;
   return true;
 }
 
@@ -58,9 +64,22 @@ static int sweep(struct load *load, void *state) {
     struct connection *connection = &load->connections[i];
     if (!is_stale(load, connection, now)) continue;
     connection_drop(load, connection);
-    connection_start(load, connection);
+    start_next(load, connection);
   }
   return 20;
+}
+
+// Runs so many handshakes to their end: what the server did meanwhile it did for them alone.
+static void run_total(struct load *load, struct window *window, uint64_t *last_sweep) {
+  window_open(load, window);
+  for (int i = 0; i < load->options.connections; i++) start_next(load, &load->connections[i]);
+  while (any_open(load)) pump(load, sweep(load, last_sweep));
+  window_close(load, window);
+}
+
+static void run_timed(struct load *load, struct window *window, uint64_t *last_sweep) {
+  for (int i = 0; i < load->options.connections; i++) start_next(load, &load->connections[i]);
+  run_window(load, window, sweep, last_sweep);
 }
 
 int run_handshake(struct load *load) {
@@ -68,8 +87,8 @@ int run_handshake(struct load *load) {
   struct window window;
   uint64_t last_sweep = now_ns();
   load->behaviour = &behaviour;
-  for (int i = 0; i < load->options.connections; i++) connection_start(load, &load->connections[i]);
-  run_window(load, &window, sweep, &last_sweep);
+  if (load->options.total > 0) run_total(load, &window, &last_sweep);
+  else run_timed(load, &window, &last_sweep);
   print_report(load, "handshake", &window,
                (struct extras){.count = load->counters.accepted + load->counters.refused});
   close_all(load);

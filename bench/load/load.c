@@ -60,7 +60,7 @@ bool connect_up_to(struct load *load, int count) {
   return true;
 }
 
-static bool any_open(const struct load *load) {
+bool any_open(const struct load *load) {
   for (int i = 0; i < load->options.connections; i++)
     if (load->connections[i].fd >= 0) return true;
   return false;

@@ -77,6 +77,9 @@ void pump_for(struct load *load, double seconds);
 // seconds.
 bool connect_up_to(struct load *load, int count);
 
+// Whether a connection is on its way, in, or closing.
+bool any_open(const struct load *load);
+
 // Closes every connection with a Close frame and waits up to 1.5 s for the answers.
 void close_all(struct load *load);
 

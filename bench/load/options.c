@@ -30,6 +30,7 @@ static const struct rule rules[] = {
     {"srcs", WHOLE, AT(sources), 1, 64, 0},
     {"window", WHOLE, AT(in_flight), 1, 1024, 0},
     {"cc", WHOLE, AT(at_once), 1, 1024, 0},
+    {"total", WHOLE, AT(total), 0, 1000000, 0},
     {"size", WHOLE, AT(size), 32, 1024, 0},
     {"senders", WHOLE, AT(senders), 1, MAX_CONNECTIONS, 0},
     {"core", WHOLE, AT(core), 0, 1023, 0},

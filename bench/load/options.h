@@ -21,6 +21,8 @@ struct options {
   int sources;
   int in_flight;
   int at_once;
+  // How many handshakes there are, for a run that ends with the last of them; 0 for one that ends by the clock.
+  int total;
   int size;
   int senders;
   int core;

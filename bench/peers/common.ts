@@ -1,4 +1,5 @@
 // What all peers share: whom they know, what they are told at start, and how they say that they are up.
+import { answerQuestions } from './questions.ts'
 
 /** Who signs this run's tokens and for whom; made up, as nobody is asked. */
 export const issuer = 'https://bench.example'
@@ -55,11 +56,8 @@ export function messageText(data: unknown): string | null {
   return typeof data.message === 'string' ? data.message : null
 }
 
-/** Says where the peer listens, and ends it with whoever started it. */
+/** Says where the peer listens; from then on it answers questions, and ends when its stdin does. */
 export function announce(port: number): void {
-  process.stdin.on('end', () => process.exit(0)).resume()
-  // before memory is read, garbage must not count as memory that connections hold
-  process.on('SIGUSR2', () => globalThis.gc?.())
-  // last: whoever reads it may send that signal at once
+  answerQuestions()
   console.log(JSON.stringify({ port }))
 }
