@@ -194,7 +194,7 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     'For the types: a connection has a channel for as long as it hears.',
   ],
   [
-    'src/core/groups/groups.ts: Groups: #keep: without || placed === null',
+    'src/core/groups/groups.ts: Groups: #kept: without || placed === null',
     'For the types: a layer says where it has placed a message that is kept.',
   ],
   [

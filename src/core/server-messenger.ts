@@ -1,4 +1,5 @@
 import { SallyportError } from '../wire/errors.ts'
+import { type Awaitable, isThenable } from './runtime/awaitable.ts'
 import { newId } from './runtime/id.ts'
 import { assertValid, type Body, bodyOf } from '../wire/body.ts'
 import { aContract, type Contract, type Direction, type EventShape, shapeOf } from '../wire/contract.ts'
@@ -124,16 +125,30 @@ function reported<T>(context: ServerContext, done: Promise<T>, doing: string): P
   return done
 }
 
+/** The promise of all messages that were sent without a wait. */
+const sent: Promise<void> = Promise.resolve()
+
 /**
- * Reports the error of a message. When a server that stops sends nothing any more, that is no fault; a lost
- * access command is one.
+ * The promise of a message, whose error is reported too. When a server that stops sends nothing any more,
+ * that is no fault; a lost access command is one.
  */
-function reportedSend(context: ServerContext, done: Promise<void>, path: string): Promise<void> {
-  done.catch((error: unknown) => {
+function reportedSend(context: ServerContext, path: string, run: () => Awaitable<void>): Promise<void> {
+  const sending = begun(run)
+  if (!isThenable(sending)) return sent
+  sending.catch((error: unknown) => {
     const isOver = context.draining && error instanceof SallyportError && error.code === 'ERR_CLOSED'
     if (!isRefusal(error) && !isOver) context.report(error, `sending to ${path}`)
   })
-  return done
+  return sending
+}
+
+/** Runs a call. What it throws becomes a rejected promise. */
+function begun<T>(run: () => Awaitable<T>): Awaitable<T> {
+  try {
+    return run()
+  } catch (error) {
+    return Promise.reject(error)
+  }
 }
 
 /** A denial is no fault. */
@@ -217,7 +232,7 @@ export function groupOf(
 ): Group<Direction> {
   return {
     send: (...args: readonly unknown[]) =>
-      reportedSend(context, send(context, { address, assertAllowed }, args), address.contract.path),
+      reportedSend(context, address.contract.path, () => send(context, { address, assertAllowed }, args)),
     members: async (page?: MembersPage) =>
       context.presence.find(address, page === undefined ? null : pageOf(page)),
     history: (after: Position | null = null) => history(context, address, after),
@@ -237,11 +252,11 @@ interface GroupSender {
   assertAllowed(): void
 }
 
-async function send(
+function send(
   context: ServerContext,
   { address, assertAllowed }: GroupSender,
   args: readonly unknown[],
-): Promise<void> {
+): Awaitable<void> {
   const { contract } = address
   assertAllowed()
   const sending = sendingOf(contract, args, context.checkOutgoing)
@@ -249,12 +264,13 @@ async function send(
   const { slow = shape.rules.slow ?? 'close', keep = shape.rules.keep ?? true, key = '', except } = options
   const body = bodyFor(sending)
   const message = { type, body, slow, key, except: except?.id ?? null, at: null }
-  const receivers = await traced(
+  const delivered = traced(
     context.tracer,
     () => sendWork(address, type),
     (trace) => context.groups.send(address, trace === null ? message : { ...message, trace }, keep),
   )
-  context.emit({ type: 'sent', contract: contract.path, receivers })
+  const tell = (receivers: number): void => context.emit({ type: 'sent', contract: contract.path, receivers })
+  return isThenable(delivered) ? delivered.then(tell) : tell(delivered)
 }
 
 function sendWork({ contract, path }: Address, type: string | null): TracedWork {

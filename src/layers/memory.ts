@@ -179,14 +179,14 @@ class MemoryLink implements Link {
     this.#hooks.health({ state: 'up', nodes, detail: 'in this process' })
   }
 
-  async publish(topic: string, pack: () => Uint8Array, keep?: Keep): Promise<Placed | null> {
+  publish(topic: string, pack: () => Uint8Array, keep?: Keep): Placed | null {
     this.#assertReaches()
     if (keep !== undefined) return this.#keep(topic, pack, keep)
     this.#layer.deliver(topic, this.node, () => ({ bytes: pack(), placed: null, lost: false }))
     return null
   }
 
-  async subscribe(topic: string, hear: (delivery: Delivery) => void): Promise<Unsubscribe> {
+  subscribe(topic: string, hear: (delivery: Delivery) => void): Unsubscribe {
     this.#assertReaches()
     const { topics } = this.#layer
     const subscriber: Subscriber = { link: this, hear, ended: false, hasMissed: false }
@@ -202,7 +202,7 @@ class MemoryLink implements Link {
     return end
   }
 
-  async range(topic: string, rules: LogRules, after: Position | 'all' | 'head'): Promise<LogRange> {
+  range(topic: string, rules: LogRules, after: Position | 'all' | 'head'): LogRange {
     this.#assertReaches()
     return this.#layer.logs[rules.space].range(topic, rules, after)
   }
@@ -222,7 +222,7 @@ class MemoryLink implements Link {
     return this.#layer.values.claim(key, owner, ttlMs)
   }
 
-  async close(): Promise<void> {
+  close(): void {
     if (!this.#layer.links.delete(this)) return
     for (const end of this.#ends) end()
     this.#layer.tellRoster()

@@ -107,7 +107,7 @@ export function layerConformance(name: string, make: () => Promise<LayerUnderTes
   })
 
   afterEach(async () => {
-    await Promise.all(open.map((link) => link.close()))
+    await Promise.all(open.map(async (link) => link.close()))
     await under.stop()
   })
 
@@ -123,7 +123,7 @@ export function layerConformance(name: string, make: () => Promise<LayerUnderTes
 
     test('keep the order of messages that are not waited for one by one', async () => {
       const ear = await listening(b, run)
-      await Promise.all(upTo(200).map((message) => a.publish(run, () => bytes(message))))
+      await Promise.all(upTo(200).map(async (message) => a.publish(run, () => bytes(message))))
       await expect.poll(() => ear.heard.length).toBe(200)
       expect(ear.texts).toEqual(upTo(200))
     })
@@ -187,9 +187,9 @@ export function layerConformance(name: string, make: () => Promise<LayerUnderTes
       await a.publish(run, () => bytes('late'))
       await expect.poll(() => witness.texts).toEqual(['late'])
       expect(ear.texts).toEqual([])
-      await expect(b.publish(run, () => bytes('x'))).rejects.toThrow()
-      await expect(b.subscribe(run, () => {})).rejects.toThrow()
-      await expect(b.range(run, rules, 'all')).rejects.toThrow()
+      await expect(async () => b.publish(run, () => bytes('x'))).rejects.toThrow()
+      await expect(async () => b.subscribe(run, () => {})).rejects.toThrow()
+      await expect(async () => b.range(run, rules, 'all')).rejects.toThrow()
       await expect(b.put(run, bytes('x'), 1_000)).rejects.toThrow()
       await expect(b.take(run)).rejects.toThrow()
       await expect(b.claim(run, 'b', 1_000)).rejects.toThrow()
@@ -483,10 +483,10 @@ export function layerConformance(name: string, make: () => Promise<LayerUnderTes
       await a.put(run, bytes('value'), 60_000)
       await cutOff(a)
       const away = { code: 'ERR_LAYER' }
-      await expect(a.publish(run, () => bytes('unkept'))).rejects.toMatchObject(away)
+      await expect(async () => a.publish(run, () => bytes('unkept'))).rejects.toMatchObject(away)
       await expect(keep(a, 'kept', { id: 'away' })).rejects.toMatchObject(away)
-      await expect(a.range(run, rules, 'all')).rejects.toMatchObject(away)
-      await expect(a.subscribe(run, () => {})).rejects.toMatchObject(away)
+      await expect(async () => a.range(run, rules, 'all')).rejects.toMatchObject(away)
+      await expect(async () => a.subscribe(run, () => {})).rejects.toMatchObject(away)
       await expect(a.put(run, bytes('other'), 60_000)).rejects.toMatchObject(away)
       await expect(a.take(run)).rejects.toMatchObject(away)
       await expect(a.claim(run, 'a', 60_000)).rejects.toMatchObject(away)

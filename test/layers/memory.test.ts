@@ -326,8 +326,10 @@ describe('histories in memory', () => {
     'are not kept for %s milliseconds',
     async (forMs) => {
       const { link } = await layerWithOneNode()
-      await expect(link.publish('t', () => bytes(1), keep('1', { forMs }))).rejects.toThrow(TypeError)
-      await expect(link.range('t', { ...rules, forMs }, 'all')).rejects.toThrow(TypeError)
+      await expect(async () => link.publish('t', () => bytes(1), keep('1', { forMs }))).rejects.toThrow(
+        TypeError,
+      )
+      await expect(async () => link.range('t', { ...rules, forMs }, 'all')).rejects.toThrow(TypeError)
     },
   )
 

@@ -52,12 +52,13 @@ export class AccessCommandLog {
    * throws
    */
   async start(): Promise<void> {
-    this.#subscription ??= this.#parts.link
-      .subscribe(this.#parts.topic, (delivery) => this.#heard(delivery))
-      .catch((error: unknown) => {
+    const { link, topic } = this.#parts
+    this.#subscription ??= Promise.resolve(link.subscribe(topic, (delivery) => this.#heard(delivery))).catch(
+      (error: unknown) => {
         this.#subscription = null
         throw error
-      })
+      },
+    )
     await this.#subscription
     await this.read()
   }

@@ -227,7 +227,7 @@ export class AccessCommands {
     } catch (error) {
       // a command that the log cannot keep can still be delivered: it takes effect now where it arrives,
       // though a node that starts later does not know it
-      await link.publish(topic, () => packed(command)).catch(() => {})
+      await Promise.resolve(link.publish(topic, () => packed(command))).catch(() => {})
       throw error
     }
   }
@@ -248,12 +248,12 @@ export class AccessCommands {
   async #listen(): Promise<void> {
     const { link, node } = this.#parts
     // each subscription is made once, also when another one, or a log, has to be tried again
-    this.#answers ??= link
-      .subscribe(answersTopic(node), ({ bytes }) => this.#answered(bytes))
-      .catch((error: unknown) => {
-        this.#answers = null
-        throw error
-      })
+    const answers = (): Awaitable<Unsubscribe> =>
+      link.subscribe(answersTopic(node), ({ bytes }) => this.#answered(bytes))
+    this.#answers ??= Promise.resolve(answers()).catch((error: unknown) => {
+      this.#answers = null
+      throw error
+    })
     await this.#answers
     await this.#all((log) => log.start())
   }

@@ -146,25 +146,26 @@ export interface Store {
 }
 
 /**
- * The connection of a node to a layer. It reconnects by itself. Every method settles within 2 seconds, and
- * the publishing of a kept message within 5. A message or value is refused while the layer does not answer,
+ * The connection of a node to a layer. It reconnects by itself. A method answers at once what it knows at
+ * once, and a promise otherwise; it fails by throwing, or by rejecting the promise. Every promise settles
+ * within 2 seconds, and that of publishing a kept message within 5. A message or value is refused while the layer does not answer,
  * and never arrives later. The outcome is unknown only when an answer was lost; then the same id may be
  * published again.
  */
 export interface Link extends Store {
   /**
    * Sends a message to all other nodes that subscribe to the topic, in order for one publisher and topic.
-   * Resolves with `null` when the layer has accepted it. `pack` is called at most once, and not at all when
+   * Answers `null` when the layer has accepted it. `pack` is called at most once, and not at all when
    * the layer knows that no node needs the message. The bytes then belong to the layer.
    *
    * With `keep` the message is appended to the log of the topic and delivered in one step; then its own node
    * gets it as well.
    */
-  publish(topic: string, pack: () => Uint8Array, keep?: Keep): Promise<Placed | null>
-  /** Subscribes to a topic. Resolves when no message published from now on is missed. */
-  subscribe(topic: string, hear: (delivery: Delivery) => void): Promise<Unsubscribe>
+  publish(topic: string, pack: () => Uint8Array, keep?: Keep): Awaitable<Placed | null>
+  /** Subscribes to a topic. Answers when no message published from now on is missed. */
+  subscribe(topic: string, hear: (delivery: Delivery) => void): Awaitable<Unsubscribe>
   /** The content of the log of a topic: after a position, all of it, or only its head. */
-  range(topic: string, rules: LogRules, after: Position | 'all' | 'head'): Promise<LogRange>
+  range(topic: string, rules: LogRules, after: Position | 'all' | 'head'): Awaitable<LogRange>
   /** Leaves the layer: all subscriptions end, and the other nodes no longer count this node. */
-  close(): Promise<void>
+  close(): Awaitable<void>
 }

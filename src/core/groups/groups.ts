@@ -12,6 +12,7 @@ import {
   leaveTopic,
   type Link,
   type LogRules,
+  type Placed,
   type Placing,
   type Unsubscribe,
 } from '../api/layer.ts'
@@ -106,27 +107,27 @@ export class Groups {
   }
 
   /**
-   * Sends to all members: to local ones at once, to the others through the layer. Resolves when the layer has
-   * accepted it.
+   * Sends to all members: to local ones at once, to the others through the layer. Answers how many members it
+   * has here when the layer has accepted it.
+   *
+   * @throws (rejects with) the error of the layer
    */
-  async send(address: Address, message: GroupMessage, kept: boolean): Promise<number> {
+  send(address: Address, message: GroupMessage, kept: boolean): Awaitable<number> {
     const { history } = address.contract
-    const { key } = address
-    const queue = this.#queues.get(key)
-    if (history === undefined || (!kept && queue === undefined)) return this.#deliver(address, message)
-    const before = kept && queue?.isKept === true ? queue.before : queue?.through
-    const sending = this.#inTurn(before, () =>
+    if (history === undefined) return this.#deliver(address, message)
+    const queue = this.#queues.get(address.key)
+    const send = (): Awaitable<number> =>
       kept
         ? this.#keep(address, message, { ...rulesOf(history), id: newId() })
-        : this.#deliver(address, message),
-    )
-    const through = settledAfter(queue?.through, sending)
-    this.#queues.set(key, { isKept: kept, before, through })
-    try {
-      return await sending
-    } finally {
-      void through.then(() => this.#queues.get(key)?.through === through && this.#queues.delete(key))
+        : this.#deliver(address, message)
+    if (queue !== undefined) {
+      const before = kept && queue.isKept ? queue.before : queue.through
+      const sending = sentAfter(before, send)
+      return this.#queue(address.key, sending, { isKept: kept, before, earlier: queue.through })
     }
+    const sending = send()
+    if (!kept || !isThenable(sending)) return sending
+    return this.#queue(address.key, sending, { isKept: true, before: undefined, earlier: undefined })
   }
 
   /** The kept messages of a group after a position, oldest first. */
@@ -168,29 +169,44 @@ export class Groups {
     return new ReservedMembership(room, this.#parts.clock, this.#release)
   }
 
-  async #inTurn(before: Promise<void> | undefined, send: () => Promise<number>): Promise<number> {
-    await before
-    return send()
+  /** Notes a send that is under way, so that later ones can wait for it. */
+  async #queue(
+    key: string,
+    sending: Promise<number>,
+    { isKept, before, earlier }: Omit<SendQueue, 'through'> & { readonly earlier: Promise<void> | undefined },
+  ): Promise<number> {
+    const through = settledAfter(earlier, sending)
+    this.#queues.set(key, { isKept, before, through })
+    try {
+      return await sending
+    } finally {
+      void through.then(() => this.#queues.get(key)?.through === through && this.#queues.delete(key))
+    }
   }
 
   /**
    * Appends and publishes in one step. Members here get the message when the layer delivers it, or when its
-   * publication resolves, whichever comes first.
+   * publication is answered, whichever comes first.
    */
-  async #keep(address: Address, message: GroupMessage, keep: Keep): Promise<number> {
-    const placed = await this.#link.publish(address.key, () => packGroupMessage(message), keep)
-    const room = this.#rooms.get(address.key)
+  #keep(address: Address, message: GroupMessage, keep: Keep): Awaitable<number> {
+    const placed = this.#link.publish(address.key, () => packGroupMessage(message), keep)
+    if (isThenable(placed)) return placed.then((at) => this.#kept(address, message, at))
+    return this.#kept(address, message, placed)
+  }
+
+  #kept({ key }: Address, message: GroupMessage, placed: Placed | null): number {
+    const room = this.#rooms.get(key)
     if (room === undefined || placed === null) return 0
     hear(room, message, placed)
     return receiversOf(room, message)
   }
 
-  async #deliver(address: Address, message: GroupMessage): Promise<number> {
-    const room = this.#rooms.get(address.key)
+  #deliver({ key }: Address, message: GroupMessage): Awaitable<number> {
+    const room = this.#rooms.get(key)
     const receivers = room === undefined ? 0 : receiversOf(room, message)
     if (room !== undefined) hear(room, message, null)
-    await this.#link.publish(address.key, () => packGroupMessage(message))
-    return receivers
+    const published = this.#link.publish(key, () => packGroupMessage(message))
+    return isThenable(published) ? published.then(() => receivers) : receivers
   }
 
   #room(address: Address): LocalGroup {
@@ -212,15 +228,16 @@ export class Groups {
   }
 
   /** A group with a history is ready when it is known where that ends: the first message may be missed. */
-  async #begun(
+  #begun(
     { contract }: Address,
-    { subscribed, feed }: { readonly subscribed: Promise<Unsubscribe>; readonly feed: HistoryFeed },
-  ): Promise<Unsubscribe> {
-    const beginning = feed.begin().catch((error: unknown) => {
+    { subscribed, feed }: { readonly subscribed: Awaitable<Unsubscribe>; readonly feed: HistoryFeed },
+  ): Awaitable<Unsubscribe> {
+    const beginning = feed.begin()
+    if (!isThenable(beginning)) return subscribed
+    const begun = beginning.catch((error: unknown) => {
       this.#report(error, `reading where the history of ${contract.path} ends`)
     })
-    const [unsubscribe] = await Promise.all([subscribed, beginning])
-    return unsubscribe
+    return Promise.all([subscribed, begun]).then(([unsubscribe]) => unsubscribe)
   }
 
   #feed(address: Address, hand: (message: GroupMessage, sentAt: number) => void): HistoryFeed | null {
@@ -296,6 +313,11 @@ class ReservedMembership implements GroupMembership {
     }
     this.#release(this.#room)
   }
+}
+
+async function sentAfter(before: Promise<void> | undefined, send: () => Awaitable<number>): Promise<number> {
+  await before
+  return send()
 }
 
 /** Resolves without a value, so that a group with sends at all times does not keep their results. */

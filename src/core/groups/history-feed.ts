@@ -1,7 +1,8 @@
 import type { Position } from '../../wire/frame.ts'
 import type { Clock } from '../../wire/clock.ts'
+import { type Awaitable, isThenable } from '../runtime/awaitable.ts'
 import { type GroupMessage, unpackGroupMessage } from './group-message.ts'
-import type { Link, LogRules, Placing } from '../api/layer.ts'
+import type { Link, LogRange, LogRules, Placing } from '../api/layer.ts'
 
 /** What a feed needs. */
 export interface HistoryFeedParts {
@@ -50,16 +51,20 @@ export class HistoryFeed {
    * Notes the head of the log, so that a missed first message is noticed. When the head cannot be read, the
    * first message that arrives counts as the first.
    *
-   * @throws the error of the layer
+   * @throws (or rejects with) the error of the layer
    */
-  async begin(): Promise<void> {
+  begin(): Awaitable<void> {
     const { link, topic, rules } = this.#parts
-    const { head } = await link.range(topic, rules, 'head')
-    if (this.#last === null) this.#reach(head, this.#parts.clock.monotonic())
+    const range = link.range(topic, rules, 'head')
+    return isThenable(range) ? range.then((read) => this.#begun(read)) : this.#begun(range)
   }
 
   hear(message: GroupMessage, placing: Placing | null): void {
     this.#offer({ message, placing, sentAt: this.#parts.clock.monotonic() })
+  }
+
+  #begun({ head }: LogRange): void {
+    if (this.#last === null) this.#reach(head, this.#parts.clock.monotonic())
   }
 
   #offer(heard: HeardMessage): void {

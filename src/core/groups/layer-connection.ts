@@ -1,6 +1,7 @@
 import { SallyportError } from '../../wire/errors.ts'
 import type { Position } from '../../wire/frame.ts'
 import type { Clock, Timer } from '../../wire/clock.ts'
+import { type Awaitable, isThenable } from '../runtime/awaitable.ts'
 import {
   type Delivery,
   type Health,
@@ -34,12 +35,17 @@ const publishMs = 5_000
 /**
  * The link of a node to its layer, before and after it is connected. It connects at once, and tries again
  * until it is closed. Calls wait for the attempt under way. They fail with `ERR_LAYER` when no attempt is
- * under way, or when their time is over. Every error of a layer becomes a `SallyportError`.
+ * under way, or when their time is over. When it is connected, what the layer answers at once is answered at
+ * once. A failure is a rejected promise in any case, and every error of a layer becomes a `SallyportError`.
  */
 export class LayerConnection implements Link {
   readonly #parts: LayerConnectionParts
   #health: Health
   #link: Promise<Link>
+  /** The same link, once it is there. */
+  #connected: Link | null = null
+  /** How many calls wait for the link. */
+  #waiting = 0
   #retry: Timer | null = null
   #closed = false
 
@@ -59,38 +65,36 @@ export class LayerConnection implements Link {
     return this.#health.nodes
   }
 
-  publish(topic: string, pack: () => Uint8Array, keep?: Keep): Promise<Placed | null> {
+  publish(topic: string, pack: () => Uint8Array, keep?: Keep): Awaitable<Placed | null> {
     return this.#call('publish', publishMs, (link) => link.publish(topic, pack, keep))
   }
 
-  async subscribe(topic: string, hear: (delivery: Delivery) => void): Promise<Unsubscribe> {
-    let begun: Promise<Unsubscribe> | undefined
-    try {
-      return await this.#call('subscribe', callMs, (link) => {
-        begun = link.subscribe(topic, (delivery) => this.#hear(hear, delivery))
-        return begun
-      })
-    } catch (error) {
+  subscribe(topic: string, hear: (delivery: Delivery) => void): Awaitable<Unsubscribe> {
+    const guarded = (delivery: Delivery): void => this.#hear(hear, delivery)
+    let begun: Awaitable<Unsubscribe> | undefined
+    const subscribing = this.#call('subscribe', callMs, (link) => (begun = link.subscribe(topic, guarded)))
+    if (!isThenable(subscribing)) return subscribing
+    return subscribing.catch((error: unknown) => {
       // the caller was told of a failure and will not end the subscription, so a subscription that begins too
       // late is ended here
       if (begun !== undefined) leaveTopic(begun, this.#failed)
       throw error
-    }
+    })
   }
 
-  range(topic: string, rules: LogRules, after: Position | 'all' | 'head'): Promise<LogRange> {
+  range(topic: string, rules: LogRules, after: Position | 'all' | 'head'): Awaitable<LogRange> {
     return this.#call('read a log', callMs, (link) => link.range(topic, rules, after))
   }
 
-  put(key: string, value: Uint8Array, ttlMs: number): Promise<void> {
+  async put(key: string, value: Uint8Array, ttlMs: number): Promise<void> {
     return this.#call('keep a value', callMs, (link) => link.put(key, value, ttlMs))
   }
 
-  take(key: string): Promise<Uint8Array | null> {
+  async take(key: string): Promise<Uint8Array | null> {
     return this.#call('take a value', callMs, (link) => link.take(key))
   }
 
-  claim(key: string, owner: string, ttlMs: number): Promise<{ readonly token: number } | null> {
+  async claim(key: string, owner: string, ttlMs: number): Promise<{ readonly token: number } | null> {
     return this.#call('claim', callMs, (link) => link.claim(key, owner, ttlMs))
   }
 
@@ -99,9 +103,15 @@ export class LayerConnection implements Link {
     this.#closed = true
     this.#retry?.cancel()
     const connecting = this.#link
+    this.#connected = null
     this.#link = rejected(new SallyportError('ERR_CLOSED', 'the server has left the layer'))
     const link = await connecting.catch(() => null)
-    if (link !== null) await this.#inTime('leave', callMs, link.close())
+    if (link !== null)
+      await this.#inTime(
+        'leave',
+        callMs,
+        begin(() => link.close()),
+      )
   }
 
   #connect(retryMs: number): Promise<Link> {
@@ -112,7 +122,10 @@ export class LayerConnection implements Link {
     }
     const connecting = begin(() => layer.connect(node, { health }))
     const linked = this.#inTime('connect', connectMs, connecting)
-    linked.catch((error: unknown) => {
+    const keep = (link: Link): void => {
+      if (!this.#closed) this.#connected = link
+    }
+    linked.then(keep, (error: unknown) => {
       // a link that comes too late is not used: the next attempt has another one
       isOver = true
       connecting.then((late) => late.close()).catch(() => {})
@@ -136,12 +149,32 @@ export class LayerConnection implements Link {
   }
 
   /**
-   * Runs a call when there is a link. Every call waits for it, also when it is connected: calls reach the
-   * layer in the order in which they were made.
+   * Runs a call at once when there is a link and no earlier call waits for it: calls reach the layer in the
+   * order in which they were made.
    */
-  async #call<T>(what: string, ms: number, run: (link: Link) => Promise<T>): Promise<T> {
+  #call<T>(what: string, ms: number, run: (link: Link) => Awaitable<T>): Awaitable<T> {
+    if (this.#connected === null || this.#waiting > 0) return this.#callLater(what, ms, run)
+    try {
+      const answer = run(this.#connected)
+      return isThenable(answer) ? this.#inTime(what, ms, answer) : answer
+    } catch (error) {
+      return Promise.reject(asLayerError(what, error))
+    }
+  }
+
+  async #callLater<T>(what: string, ms: number, run: (link: Link) => Awaitable<T>): Promise<T> {
     let isOver = false
-    const inOrder = this.#link.then((link) => (isOver ? never<T>() : run(link)))
+    this.#waiting++
+    const inOrder = this.#link.then(
+      (link) => {
+        this.#waiting--
+        return isOver ? never<T>() : run(link)
+      },
+      (error: unknown) => {
+        this.#waiting--
+        throw error
+      },
+    )
     try {
       return await this.#inTime(what, ms, inOrder)
     } finally {
@@ -150,7 +183,7 @@ export class LayerConnection implements Link {
     }
   }
 
-  async #inTime<T>(what: string, ms: number, done: Promise<T>): Promise<T> {
+  async #inTime<T>(what: string, ms: number, done: PromiseLike<T>): Promise<T> {
     const late = Promise.withResolvers<never>()
     const timer = this.#parts.clock.after(ms, () =>
       late.reject(new SallyportError('ERR_LAYER', `the layer did not ${what} within ${ms} ms`)),
@@ -175,7 +208,7 @@ export class LayerConnection implements Link {
   readonly #failed = (error: unknown): void => this.#parts.report(error, 'leaving a topic')
 }
 
-async function begin<T>(run: () => Promise<T>): Promise<T> {
+async function begin<T>(run: () => Awaitable<T>): Promise<T> {
   return run()
 }
 

@@ -174,7 +174,7 @@ export class Presence {
     this.#askings.set(id, { unheard: new Set(others), found, parts: new Map(), answered: done.resolve })
     const late = clock.after(askMs, done.resolve)
     try {
-      await this.#send(questions, { kind: '?', node, id, group, to: null, page })
+      await link.publish(questions, () => packPresence({ kind: '?', node, id, group, to: null, page }))
       await done.promise
     } finally {
       late.cancel()
@@ -188,8 +188,8 @@ export class Presence {
   async #subscribe(): Promise<void> {
     const { link, node } = this.#parts
     const begun = [
-      link.subscribe(questions, (delivery) => this.#hearQuestion(delivery)),
-      link.subscribe(answersTo(node), (delivery) => this.#hearAnswer(delivery)),
+      Promise.resolve(link.subscribe(questions, (delivery) => this.#hearQuestion(delivery))),
+      Promise.resolve(link.subscribe(answersTo(node), (delivery) => this.#hearAnswer(delivery))),
     ]
     try {
       await Promise.all(begun)
@@ -214,9 +214,9 @@ export class Presence {
     })
   }
 
-  async #begin(watch: PresenceWatch): Promise<void> {
+  async #begin(watch: PresenceWatch, ready: Promise<Unsubscribe>): Promise<void> {
     try {
-      watch.ready = await watch.ready
+      watch.ready = await ready
     } catch {
       // the callers that wait for it are told
       return this.#forget(watch)
@@ -231,7 +231,8 @@ export class Presence {
     const life = `${this.#process}.${++this.#beginnings}`
     const watch: PresenceWatch = { group: new PresenceGroup(this.#context, { address, life, upTo }), ready }
     this.#watches.set(address.key, watch)
-    void this.#begin(watch)
+    if (isThenable(ready)) void this.#begin(watch, ready)
+    else watch.group.begin()
     this.#tickLater()
     return watch
   }
@@ -310,13 +311,9 @@ export class Presence {
 
   #tell(topic: string, message: PresenceMessage): void {
     if (this.#closed) return
-    this.#send(topic, message).catch((error: unknown) =>
-      this.#parts.report(error, 'sending presence to other nodes'),
-    )
-  }
-
-  async #send(topic: string, message: PresenceMessage): Promise<void> {
-    await this.#parts.link.publish(topic, () => packPresence(message))
+    const { link, report } = this.#parts
+    const sent = link.publish(topic, () => packPresence(message))
+    if (isThenable(sent)) sent.catch((error: unknown) => report(error, 'sending presence to other nodes'))
   }
 
   #tickLater(): void {

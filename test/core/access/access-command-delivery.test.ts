@@ -205,10 +205,12 @@ test('the answer of a node that leaves as it answers counts', async () => {
   }))
   const { server } = nodeOn(held, clock, 'here')
   const two = await linkOf(layer, 'two')
-  await two.subscribe(users, ({ bytes }) => {
+  const answered = async (bytes: Uint8Array): Promise<void> => {
     const answer = encoded({ id: idOf(bytes), node: 'two', closed: 3, changed: 0 })
-    void two.publish('sallyport/answers/here', () => answer).then(() => two.close())
-  })
+    await two.publish('sallyport/answers/here', () => answer)
+    await two.close()
+  }
+  await two.subscribe(users, ({ bytes }) => void answered(bytes))
   const receipt = server.revoke({ user: ada.id, reason: 'banned' })
   await clock.advance(2_000)
   expect(await receipt).toMatchObject({ closed: 3, nodes: ['here', 'two'], silent: [] })

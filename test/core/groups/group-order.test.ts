@@ -27,6 +27,18 @@ test('a message that is not kept does not overtake a kept one', async () => {
   expect(got.map((one) => (one as { n: number }).n)).toEqual([1, 2, 3, 4])
 })
 
+test.each([true, false])(
+  'a message of one process has reached its members when send returns; kept: %s',
+  async (keep) => {
+    const sent: unknown[] = []
+    const server = testServer({ on: (event) => void (event.type === 'sent' && sent.push(event.receivers)) })
+    await visit(reader, {}, { ...guest, server })
+    const sending = server.group(news).send('loose', { n: 1 }, { keep })
+    expect(sent).toEqual([1])
+    await sending
+  },
+)
+
 test('a send that fails holds up nothing that follows it', async () => {
   let away = true
   const server = testServer({

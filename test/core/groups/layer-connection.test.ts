@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { LayerConnection } from '../../../src/core/groups/layer-connection.ts'
 import type { Health, Layer, Link } from '../../../src/core/api/layer.ts'
+import type { Awaitable } from '../../../src/core/runtime/awaitable.ts'
 import { anyone, consumer, contract, memory, text } from '../../../src/index.ts'
 import { settled, testClock } from '../../../src/testing/clock.ts'
 import { testLayer, testServer, visit } from '../../../src/testing.ts'
@@ -30,9 +31,9 @@ function unreliableLayer(connect: (attempt: number, joined: () => Promise<Link>)
 const connected = (parts: ReturnType<typeof unreliableLayer>): LayerConnection =>
   new LayerConnection({ ...parts, node: 'one' })
 /** What becomes of a call, as soon as it is known. */
-function outcome(call: Promise<unknown>): { readonly code: string } {
+function outcome(call: Awaitable<unknown>): { readonly code: string } {
   const told = { code: 'pending' }
-  call.then(
+  Promise.resolve(call).then(
     () => (told.code = 'done'),
     (error: unknown) => (told.code = (error as { code: string }).code),
   )
@@ -111,13 +112,51 @@ test('calls that were made before the layer is there reach it in their order', a
   const other = await linkOf(parts.real, 'other')
   const heard: string[] = []
   await other.subscribe('topic', ({ bytes }) => void heard.push(new TextDecoder().decode(bytes)))
-  const send = (message: string) => connection.publish('topic', () => new TextEncoder().encode(message))
+  const send = async (message: string) => connection.publish('topic', () => new TextEncoder().encode(message))
   const sending = [send('1'), send('2')]
   connect()
   await sending[0]
   await Promise.all([...sending, send('3')])
   await settled()
   expect(heard).toEqual(['1', '2', '3'])
+})
+
+test('a call that could be made at once waits for the calls before it that wait for the layer', async () => {
+  const { promise: ready, resolve: connect } = Promise.withResolvers<void>()
+  const parts = unreliableLayer(async (_, joined) => (await ready, joined()))
+  const published: string[] = []
+  const layer = changedLinks(parts.layer, () => ({
+    publish: (topic) => {
+      published.push(topic)
+      if (topic === 'first') void connection.publish('last', () => new Uint8Array(1))
+      return null
+    },
+  }))
+  const connection = connected({ ...parts, layer })
+  const send = async (topic: string) => connection.publish(topic, () => new Uint8Array(1))
+  const sending = [send('first'), send('second'), send('third')]
+  connect()
+  await Promise.all(sending)
+  await settled()
+  expect(published).toEqual(['first', 'second', 'third', 'last'])
+})
+
+test('what a connected layer answers at once is answered at once, and what it throws rejects', async () => {
+  const cause = new Error('READONLY')
+  const layer = changedLinks(memory(), () => ({
+    range: () => {
+      throw cause
+    },
+  }))
+  const connection = new LayerConnection({ layer, node: 'one', clock: testClock(), report: () => {} })
+  await settled()
+  expect(connection.publish('topic', () => new Uint8Array(1))).toBeNull()
+  expect(connection.subscribe('topic', () => {})).toBeTypeOf('function')
+  await expect(connection.range('topic', rules, 'all')).rejects.toMatchObject({ code: 'ERR_LAYER', cause })
+  await connection.close()
+  await expect(connection.publish('topic', () => new Uint8Array(1))).rejects.toMatchObject({
+    code: 'ERR_CLOSED',
+  })
 })
 
 test('a call whose time is over before the layer is there is not made when it is', async () => {
