@@ -41,10 +41,6 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     'For speed: what is no promise is waited for then, too, a turn more than it takes.',
   ],
   [
-    'src/core/socket/credential-refresh.ts: hrefFor: without null',
-    'For speed: a peer that is never asked for another credential needs no parsed address.',
-  ],
-  [
     'src/core/runtime/timer-queue.ts: TimerQueue: #compareClocks: if (ahead - this.#ahead < apartMs && this.#moved - ahead < apartMs) never',
     'For speed: all alarms are looked through then, and none is moved.',
   ],
@@ -74,7 +70,7 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     'For the types: where too many are kept there is a first one.',
   ],
   [
-    'src/core/admission/authorize-peer.ts: countingFailures: without result instanceof Denial &&',
+    'src/core/admission/authorize-peer.ts: identify: without result instanceof Denial &&',
     'For the types: an identity has no status.',
   ],
   [

@@ -8,7 +8,7 @@ import { originRules } from '../core/access/origin.ts'
 import { Registry } from '../core/access/registry.ts'
 import { Revocations } from '../core/access/revocations.ts'
 import { debugOutput } from '../core/admission/debug-output.ts'
-import { warnings } from '../core/admission/warnings.ts'
+import { isWarned, warnings } from '../core/admission/warnings.ts'
 import { type Reporter, safely } from '../core/api/events.ts'
 import type { Identity } from '../core/api/identity.ts'
 import { limitsWith } from '../core/api/limits.ts'
@@ -58,7 +58,7 @@ export function assembleContext(options: ServerOptions, runtime: Runtime): Assem
   const { fingerprint, environment } = runtime
   const revocations = new Revocations({ clock, report, fingerprint })
   const origins = originRules(options.origins, options.hosts)
-  const emit = emitterOf(options, { node, clock, report, origins, environment })
+  const { emit, isHeard } = emitterOf(options, { node, clock, report, origins, environment })
   const groups = new Groups({ link, clock, report, emit })
   const rememberMs = milliseconds(options.remember ?? '24h')
   let draining = false
@@ -107,6 +107,7 @@ export function assembleContext(options: ServerOptions, runtime: Runtime): Assem
     messenger: perTenant((tenant) => messengerOf(context, tenant)),
     tracer: options.tracer ?? null,
     emit,
+    isHeard,
     fingerprint,
   }
   const drain = async (ms: number): Promise<void> => {
@@ -126,19 +127,24 @@ export function assembleContext(options: ServerOptions, runtime: Runtime): Assem
 }
 
 /** Adds time and node to each event, and hands it to the sinks; without a sink, only the warnings look at it. */
-function emitterOf({ on, warn }: ServerOptions, parts: EmitterParts): ServerContext['emit'] {
+function emitterOf(
+  { on, warn }: ServerOptions,
+  parts: EmitterParts,
+): Pick<ServerContext, 'emit' | 'isHeard'> {
   const { node, clock, report, environment } = parts
+  const isDevelopment = environment['NODE_ENV'] !== 'production'
   const failed = (error: unknown): void => report(error, 'handling an event')
-  const warned = safely(warnerOf(warn, parts), failed)
+  const warned = safely(warnerOf(warn, isDevelopment, parts), failed)
   const debug = debugOutput(environment['DEBUG'], (line) => console.error(line))
   const sinks = [on, debug].filter((sink) => sink !== undefined && sink !== null)
-  if (sinks.length === 0) return warned
+  if (sinks.length === 0) return { emit: warned, isHeard: (type) => isWarned(type, isDevelopment) }
   const safeSinks = sinks.map((sink) => safely(sink, failed))
-  return (serverEvent) => {
+  const emit: ServerContext['emit'] = (serverEvent) => {
     warned(serverEvent)
     const event = { ...serverEvent, at: clock.now(), node }
     for (const sink of safeSinks) sink(event)
   }
+  return { emit, isHeard: () => true }
 }
 
 interface EmitterParts extends Pick<ServerContext, 'node' | 'clock' | 'report' | 'origins'> {
@@ -148,11 +154,12 @@ interface EmitterParts extends Pick<ServerContext, 'node' | 'clock' | 'report' |
 /** Prints the warnings that a developer sees in this environment. */
 function warnerOf(
   warn: ServerOptions['warn'],
-  { environment: { NODE_ENV: mode }, origins }: EmitterParts,
+  isDevelopment: boolean,
+  { environment, origins }: EmitterParts,
 ): ServerContext['emit'] {
-  if (!(warn ?? mode !== 'test')) return () => {}
+  if (!(warn ?? environment['NODE_ENV'] !== 'test')) return () => {}
   const print = typeof warn === 'function' ? warn : (message: string) => console.warn(message)
-  return warnings({ print, isDevelopment: mode !== 'production', origins })
+  return warnings({ print, isDevelopment, origins })
 }
 
 function reporter(

@@ -17,7 +17,7 @@ import type { Presence } from './groups/presence.ts'
 import type { Registry } from './access/registry.ts'
 import type { RepeatedFaults } from './runtime/repeated-faults.ts'
 import type { Revocations } from './access/revocations.ts'
-import type { Reporter, ServerEvent } from './api/events.ts'
+import type { DeniedPeerInfo, Reporter, ServerEvent } from './api/events.ts'
 import type { Tracer } from './api/tracer.ts'
 
 /** What all sockets of a server share. Endpoints reach it through the handshake. */
@@ -63,6 +63,8 @@ export interface ServerContext {
   /** Follows work in a trace; `null` when there is no tracer. */
   readonly tracer: Tracer | null
   readonly emit: (event: ServerEvent) => void
+  /** Whether an event of this type reaches a sink or a warning; otherwise it need not be made. */
+  readonly isHeard: (type: ServerEvent['type']) => boolean
   /**
    * A short name for the id of a session or token that does not reveal it: the first 16 hex digits of its
    * SHA-256.
@@ -79,19 +81,26 @@ export const serverContext: unique symbol = Symbol('sallyport.context')
 /** A handshake as transports make it. Applications see a {@link Handshake}. */
 export interface ServerHandshake extends Handshake {
   readonly [serverContext]: ServerContext
+  /** Whether the peer has gone or the time is over: `signal.aborted`, without making the signal. */
+  readonly isOver: boolean
+  /** The text of `url`, as it came: it is not parsed before it is needed. */
+  readonly href: string
+  /** What the event of a denial tells of the peer. The endpoint sets it before it refuses. */
+  denied: DeniedPeerInfo
 }
 
 /**
- * The context of the server that a handshake belongs to.
+ * A handshake as its transport has made it.
  *
  * @throws TypeError when the handshake was not made by a transport of this package
  */
-export function contextOf(handshake: Handshake): ServerContext {
-  // every transport makes a ServerHandshake; any other object has no such property
-  const { [serverContext]: context } = handshake as Partial<ServerHandshake>
-  if (context === undefined)
-    throw new TypeError(
-      'this is no handshake of a server: pass on the handshake that the application was called with',
-    )
-  return context
+export function serverHandshakeOf(handshake: Handshake): ServerHandshake {
+  if (isOfServer(handshake)) return handshake
+  throw new TypeError(
+    'this is no handshake of a server: pass on the handshake that the application was called with',
+  )
+}
+
+function isOfServer(handshake: Handshake): handshake is ServerHandshake {
+  return serverContext in handshake
 }

@@ -111,6 +111,10 @@ class MemoryPipe implements HandshakeAnswer {
     return this.#abort.signal
   }
 
+  get isOver(): boolean {
+    return this.#abort.signal.aborted
+  }
+
   connect(protocol: string | null, messageBytes: number): Connection {
     if (this.#accepted || this.#closed) deny(499, 'gone', 'the peer has gone, or was answered before')
     this.#accepted = true

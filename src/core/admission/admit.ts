@@ -1,15 +1,15 @@
 import { Denial } from '../../wire/errors.ts'
-import { type Application, type Handshake } from '../api/handshake.ts'
-import { contextOf, type ServerContext } from '../server-context.ts'
+import type { Application, Handshake } from '../api/handshake.ts'
+import { type ServerContext, type ServerHandshake, serverContext } from '../server-context.ts'
 import { withDeadline } from '../runtime/deadline.ts'
 import { assertOrigin } from '../access/origin.ts'
-import { peerInfoOf, deniedInfoOf } from './peer-info.ts'
+import { peerInfoOf } from './peer-info.ts'
 import { type HttpRefusal, httpFace, readsCodes, refuseByCode } from '../access/denial-response.ts'
 import { deniedEvent } from '../api/events.ts'
 
 /** A handshake as a transport makes it, with the members that only admission may use. */
 export interface AdmissionRequest {
-  readonly handshake: Handshake
+  readonly handshake: ServerHandshake
   /** The `Host` header. */
   readonly host: string
   /**
@@ -29,14 +29,14 @@ export async function runAdmission(
   application: Application,
   { handshake, host }: Omit<AdmissionRequest, 'reject'>,
 ): Promise<Denial | null> {
-  const server = contextOf(handshake)
+  const context = handshake[serverContext]
   let leave = (): void => {}
   try {
-    leave = await waitInQueue(handshake)
-    await assertOrigin(server.origins, originRequestOf(handshake, host), (ask) =>
-      withDeadline(server, ask, handshake.signal),
+    leave = await waitInQueue(context, handshake)
+    await assertOrigin(context.origins, originRequestOf(handshake, host), (ask) =>
+      withDeadline(context, ask, handshake.signal),
     )
-    assertServing(server)
+    assertServing(context)
     await application(handshake)
     return null
   } catch (error) {
@@ -64,10 +64,12 @@ export function assertServing({ draining }: ServerContext): void {
   if (draining) throw restarting
 }
 
-async function waitInQueue(handshake: Handshake): Promise<() => void> {
-  const { handshakeQueue: gate, emit } = contextOf(handshake)
+async function waitInQueue(
+  { handshakeQueue, emit }: ServerContext,
+  handshake: Handshake,
+): Promise<() => void> {
   try {
-    return await gate.enter(handshake.address, handshake.signal)
+    return await handshakeQueue.enter(handshake.address, handshake.signal)
   } catch (error) {
     // a peer that went away while it waited has exceeded no limit
     if (!handshake.signal.aborted)
@@ -85,11 +87,10 @@ export async function admit(application: Application, entrance: AdmissionRequest
 }
 
 /** Tells operators of a denied handshake. */
-export function emitDenied(handshake: Handshake, denial: Denial): void {
-  const server = contextOf(handshake)
-  server.emit(deniedEvent(denial, peerInfoOf(handshake), deniedInfoOf(handshake)))
-  if (denial.cause !== undefined)
-    server.repeatedFaults.tell(denial.cause, denial.detail ?? 'answering a handshake')
+export function emitDenied(handshake: ServerHandshake, denial: Denial): void {
+  const { emit, repeatedFaults, isHeard } = handshake[serverContext]
+  if (isHeard('denied')) emit(deniedEvent(denial, peerInfoOf(handshake), handshake.denied))
+  if (denial.cause !== undefined) repeatedFaults.tell(denial.cause, denial.detail ?? 'answering a handshake')
 }
 
 /**
@@ -108,6 +109,6 @@ function refuse({ handshake, reject }: AdmissionRequest, denial: Denial): void {
   } catch (error) {
     // the peer has gone, or was accepted before the application threw: the denial reaches no peer, so the
     // error is reported
-    if (!(error instanceof Denial)) contextOf(handshake).report(error, 'refusing a handshake')
+    if (!(error instanceof Denial)) handshake[serverContext].report(error, 'refusing a handshake')
   }
 }

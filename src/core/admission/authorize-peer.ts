@@ -1,68 +1,95 @@
 import type { Contract } from '../../wire/contract.ts'
 import { Denial, deny } from '../../wire/errors.ts'
-import { type AuthRequest, authRequest, type Handshake } from '../api/handshake.ts'
-import { contextOf, type ServerContext } from '../server-context.ts'
+import type { AuthRequest, Handshake } from '../api/handshake.ts'
+import type { Identity } from '../api/identity.ts'
+import type { EndpointLimits } from '../api/limits.ts'
+import { type ServerContext, type ServerHandshake, serverContext } from '../server-context.ts'
 import { authenticate, subjectOf } from '../access/authenticate.ts'
-import { orThrow } from '../access/authenticator.ts'
-import { type AuthenticatedPeer, noteDenied, peerInfoOf } from './peer-info.ts'
+import { identityInfoOf, peerInfoOf } from './peer-info.ts'
 import { type AccessOptions, type AuthorizedPeer, callAuthorize, withCode } from '../access/authorize.ts'
-import type { Awaitable } from '../runtime/awaitable.ts'
+import { isThenable } from '../runtime/awaitable.ts'
 import { networkOf } from '../runtime/ip-network.ts'
 import { setLookupLimit } from '../access/limit-lookup.ts'
-import { isThenable } from '../runtime/awaitable.ts'
 
 /** The params of a contract in the path of a handshake. @throws Denial 404 when the path is another one */
-export function paramsOf(contract: Contract, handshake: Handshake): Readonly<Record<string, string>> {
-  const detail = `served: ${contract.path}`
+export function paramsOf(contract: Contract, { path }: Handshake): Readonly<Record<string, string>> {
   return (
-    contract.template.match(handshake.path) ?? deny(404, 'not-found', 'there is no such endpoint', { detail })
+    contract.template.match(path) ??
+    deny(404, 'not-found', 'there is no such endpoint', { detail: `served: ${contract.path}` })
   )
 }
 
-/** A handshake for an endpoint. */
-export interface Arrival {
-  readonly handshake: Handshake
-  readonly context: ServerContext
+/** What an endpoint asks of a peer that comes in. */
+export interface Entrance {
   readonly contract: Contract
-  readonly options: AccessOptions
+  readonly options: AccessOptions & { readonly limits: Pick<EndpointLimits, 'message'> }
+}
+
+/** A handshake on its way through an endpoint, and what is known of its peer so far. */
+export class Arrival<E extends Entrance = Entrance> {
+  readonly handshake: ServerHandshake
+  readonly context: ServerContext
+  readonly endpoint: E
   /** The params of the contract in the path. */
   readonly params: Readonly<Record<string, string>>
+  /** Set when the peer was authenticated. */
+  identity: Identity<unknown> | null = null
+  subject = ''
+
+  /** @throws Denial 404 when the path is another one */
+  constructor(handshake: ServerHandshake, endpoint: E) {
+    this.handshake = handshake
+    this.context = handshake[serverContext]
+    this.endpoint = endpoint
+    this.params = paramsOf(endpoint.contract, handshake)
+  }
+
+  /** An error on this way as the answer. It also notes what the event of a denial tells of the peer. */
+  refusal(error: unknown): unknown {
+    const { handshake, context, endpoint, identity, subject } = this
+    const known = identity === null ? {} : identityInfoOf(context, subject, identity)
+    handshake.denied = { contract: endpoint.contract.path, ...known }
+    return withCode(error, endpoint.options)
+  }
 }
 
 /**
- * Authenticates and authorizes a handshake.
+ * Authenticates and authorizes a handshake. It awaits promises alone.
  *
- * @throws Denial with the endpoint's own close code for 401 and 403
+ * @returns the peer, or the refusal of authentication or authorization
+ * @throws Denial 503 when revocations cannot be known
  */
 export async function authenticateAndAuthorize(
-  { handshake, context, contract, options, params }: Arrival,
-  request: AuthRequest = handshake[authRequest],
-): Promise<AuthorizedPeer> {
-  let known: AuthenticatedPeer | null = null
-  try {
-    const current = context.accessCommands.current()
-    if (isThenable(current)) await revocationsKnown(current)
-    const accessVersion = context.accessCommands.version
-    const identity = orThrow(
-      await countingFailures(handshake, request, () => authenticate(options.auth, request)),
-    )
-    const subject = subjectOf(identity, handshake.id)
-    known = { identity, subject }
-    const grant = orThrow(
-      await callAuthorize(options, {
-        user: identity.user,
-        subject,
-        scopes: identity.scopes ?? [],
-        params,
-        why: 'open',
-        signal: request.signal,
-      }),
-    )
-    return { identity, subject, params, path: contract.template.build(params), grant, accessVersion }
-  } catch (error) {
-    noteDenied(handshake, contract, known)
-    throw withCode(error, options)
-  }
+  arrival: Arrival,
+  request: AuthRequest,
+): Promise<AuthorizedPeer | Denial> {
+  const { handshake, context, endpoint, params } = arrival
+  const { contract, options } = endpoint
+  const current = context.accessCommands.current()
+  if (isThenable(current)) await revocationsKnown(current)
+  const accessVersion = context.accessCommands.version
+  limitLookups(arrival, request)
+  const found = authenticate(options.auth, request)
+  const identity = isThenable(found) ? await found : found
+  if (identity instanceof Denial) return countFailure(arrival, request, identity)
+  const subject = subjectOf(identity, handshake.id)
+  arrival.identity = identity
+  arrival.subject = subject
+  const { user, scopes = [] } = identity
+  const granted = callAuthorize(options, {
+    user,
+    subject,
+    scopes,
+    params,
+    why: 'open',
+    // made when the rule reads it: most rules need no signal
+    get signal() {
+      return request.signal
+    },
+  })
+  const grant = isThenable(granted) ? await granted : granted
+  if (grant instanceof Denial) return grant
+  return { identity, subject, params, path: contract.template.build(params), grant, accessVersion }
 }
 
 /** Waits until the revocations of other nodes are known. @throws Denial 503 when they cannot be known */
@@ -78,27 +105,24 @@ async function revocationsKnown(current: PromiseLike<unknown>): Promise<void> {
   }
 }
 
-/**
- * Authenticates under the budget of the network: look-ups are limited, and an explicit credential that turns
- * out to be bad is counted. A genuine credential, such as an expired token, is not counted.
- */
-async function countingFailures<T>(
-  handshake: Handshake,
-  { credentials: held }: AuthRequest,
-  identify: () => Awaitable<T | Denial>,
-): Promise<T | Denial> {
-  const { explicit } = held
-  if (explicit === null) return identify()
-  setLookupLimit(held, () => assertBudget(handshake))
-  const result = await identify()
-  if (result instanceof Denial && result.status === 401 && !result.genuine)
-    contextOf(handshake).failedAttempts.count(networkOf(handshake.address), explicit)
-  return result
+/** Puts look-ups of an explicit credential under the budget of the network. */
+function limitLookups({ handshake, context }: Arrival, { credentials }: AuthRequest): void {
+  if (credentials.explicit !== null) setLookupLimit(credentials, () => assertBudget(context, handshake))
 }
 
-function assertBudget(handshake: Handshake): void {
-  const { failedAttempts: failures, emit } = contextOf(handshake)
-  const shortMs = failures.shortMs(networkOf(handshake.address))
+/**
+ * Counts an explicit credential that turned out to be bad. A genuine credential, such as an expired token, is
+ * not counted.
+ */
+function countFailure({ handshake, context }: Arrival, request: AuthRequest, denial: Denial): Denial {
+  const { explicit } = request.credentials
+  if (explicit !== null && denial.status === 401 && !denial.genuine)
+    context.failedAttempts.count(networkOf(handshake.address), explicit)
+  return denial
+}
+
+function assertBudget({ failedAttempts, emit }: ServerContext, handshake: Handshake): void {
+  const shortMs = failedAttempts.shortMs(networkOf(handshake.address))
   if (shortMs === 0) return
   emit({ type: 'limited', limit: 'failedHandshakes', scope: 'address', ...peerInfoOf(handshake) })
   throw new Denial(429, 'too-many-failures', 'too many bad credentials came from your address', {

@@ -2,6 +2,7 @@ import { keyHeaderNames, separate } from '../access/credentials.ts'
 import type { Connection } from '../api/connection.ts'
 import type { Credentials } from '../api/credentials.ts'
 import { type AuthRequest, authRequest } from '../api/handshake.ts'
+import type { DeniedPeerInfo } from '../api/events.ts'
 import type { Identity } from '../api/identity.ts'
 import { type ServerContext, serverContext, type ServerHandshake } from '../server-context.ts'
 import { Denial } from '../../wire/errors.ts'
@@ -41,6 +42,8 @@ export interface ReadRequest {
 export interface HandshakeAnswer {
   /** Aborted, with a {@link Denial} as the reason, when the peer has gone or the time is over before the answer. */
   readonly signal: AbortSignal
+  /** Whether the signal is aborted, or would be if it had been made. */
+  readonly isOver: boolean
   /** Makes the connection. @throws Denial 499 when the peer has gone, or was answered before */
   connect(protocol: string | null, messageBytes: number): Connection
 }
@@ -59,6 +62,8 @@ export function buildHandshake(
   return new TransportHandshake(server, request, answer)
 }
 
+const unknownPeer: DeniedPeerInfo = {}
+
 class TransportHandshake implements ServerHandshake {
   readonly id: string
   readonly path: string
@@ -67,6 +72,7 @@ class TransportHandshake implements ServerHandshake {
   /** The subprotocols offered, without credentials. */
   readonly protocols: readonly string[]
   readonly [serverContext]: ServerContext
+  denied: DeniedPeerInfo = unknownPeer
   readonly #request: ReadRequest
   readonly #answer: HandshakeAnswer
   readonly #credentials: Credentials
@@ -94,8 +100,18 @@ class TransportHandshake implements ServerHandshake {
     return this.#answer.signal
   }
 
+  get isOver(): boolean {
+    return this.#answer.isOver
+  }
+
   get url(): URL {
-    return (this.#url ??= this.#makeUrl())
+    return (this.#url ??= new URL(this.href))
+  }
+
+  get href(): string {
+    const { secure, host, path } = this.#request
+    const query = this.#query === '' ? '' : `?${this.#query}`
+    return `${secure ? 'wss' : 'ws'}://${host}${path}${query}`
   }
 
   get headers(): Headers {
@@ -112,12 +128,6 @@ class TransportHandshake implements ServerHandshake {
     if (protocol !== null && !this.protocols.includes(protocol))
       throw new TypeError('only a subprotocol that was offered can be answered')
     return this.#answer.connect(protocol, messageBytes ?? this[serverContext].limits.messageBytes)
-  }
-
-  #makeUrl(): URL {
-    const { secure, host, path } = this.#request
-    const query = this.#query === '' ? '' : `?${this.#query}`
-    return new URL(`${secure ? 'wss' : 'ws'}://${host}${path}${query}`)
   }
 
   #makeHeaders(): Headers {

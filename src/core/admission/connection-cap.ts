@@ -1,9 +1,8 @@
-import type { Contract } from '../../wire/contract.ts'
 import { deny } from '../../wire/errors.ts'
-import { type Handshake } from '../api/handshake.ts'
-import { contextOf } from '../server-context.ts'
+import type { ServerContext } from '../server-context.ts'
 import { accountKey } from '../groups/address.ts'
 import type { Limits } from '../api/limits.ts'
+import type { Arrival } from './authorize-peer.ts'
 import { peerInfoOf } from './peer-info.ts'
 import type { SocketKeys } from '../access/registry.ts'
 
@@ -19,58 +18,45 @@ const settledAfterMs = 5_000
  * @throws Denial 429 when the identity has all its connections and new ones are refused; when the guests of
  * the network have all theirs; when the handlers of too many ended sockets still run
  */
-export function assertRoom(handshake: Handshake, contract: Contract, holder: SocketKeys): void {
-  assertSettled(handshake, contract, holder)
-  const { registry, whenFull } = contextOf(handshake)
+export function assertRoom(arrival: Arrival, holder: SocketKeys): void {
+  assertSettled(arrival, holder)
+  const { context } = arrival
+  const { registry, whenFull } = context
   const evicts = whenFull === 'evict' && holder.network === undefined
-  if (evicts || registry.countOf(holder) < capOf(handshake, holder)) return
+  if (evicts || registry.countOf(holder) < capOf(context, holder)) return
   // a socket that has left makes room, even while its handlers run
-  if (!registry.of(holder).some(({ ended }) => ended)) refuse(handshake, contract, holder)
+  if (!registry.of(holder).some(({ ended }) => ended)) refuse(arrival, holder)
 }
 
 /**
  * Each socket has one running handler. So an account has at most as many as its connections and its orphans
  * together.
  */
-function assertSettled(handshake: Handshake, contract: Contract, holder: SocketKeys): void {
-  const { backlog, limits } = contextOf(handshake)
+function assertSettled(arrival: Arrival, holder: SocketKeys): void {
+  const { backlog, limits } = arrival.context
   const limit = holder.network === undefined ? 'orphanedHandlers' : 'guestOrphanedHandlers'
   if (backlog.orphansOf(accountKey(holder)) < limits[limit]) return
-  tell(handshake, contract, { limit, holder })
+  tell(arrival, limit, holder)
   deny(429, 'too-much-waiting', 'the server is still at work on what you sent before: come back later', {
     retryAfterMs: settledAfterMs,
   })
 }
 
-function capOf(handshake: Handshake, { network }: SocketKeys): number {
-  const { connectionsPerIdentity, guestConnections } = contextOf(handshake).limits
-  return network === undefined ? connectionsPerIdentity : guestConnections
+function capOf({ limits }: ServerContext, { network }: SocketKeys): number {
+  return network === undefined ? limits.connectionsPerIdentity : limits.guestConnections
 }
 
-function tell(
-  handshake: Handshake,
-  contract: Contract,
-  { limit, holder }: { readonly limit: keyof Limits; readonly holder: SocketKeys },
-): void {
+function tell({ handshake, context, endpoint }: Arrival, limit: keyof Limits, holder: SocketKeys): void {
   const { network, subject } = holder
   const scope = network === undefined ? 'identity' : 'address'
-  contextOf(handshake).emit({
-    type: 'limited',
-    limit,
-    scope,
-    contract: contract.path,
-    ...peerInfoOf(handshake),
-    subject,
-  })
+  const contract = endpoint.contract.path
+  context.emit({ type: 'limited', limit, scope, contract, ...peerInfoOf(handshake), subject })
 }
 
-function refuse(handshake: Handshake, contract: Contract, holder: SocketKeys): never {
-  const { limits } = contextOf(handshake)
+function refuse(arrival: Arrival, holder: SocketKeys): never {
+  const { limits } = arrival.context
   const { network } = holder
-  tell(handshake, contract, {
-    limit: network === undefined ? 'connectionsPerIdentity' : 'guestConnections',
-    holder,
-  })
+  tell(arrival, network === undefined ? 'connectionsPerIdentity' : 'guestConnections', holder)
   const whose = network === undefined ? 'you have' : 'guests of your network have'
   deny(429, 'too-many-connections', `${whose} too many connections open: close one of them`, {
     // within this time a connection that was cut has been noticed
@@ -84,9 +70,9 @@ function refuse(handshake: Handshake, contract: Contract, holder: SocketKeys): n
  * handlers have no effect any more. The close code makes the client stop. If clients came back, two of them
  * would evict each other for ever.
  */
-export function evictOldest(handshake: Handshake, holder: SocketKeys): void {
-  const { registry } = contextOf(handshake)
-  const most = capOf(handshake, holder)
+export function evictOldest({ handshake, context }: Arrival, holder: SocketKeys): void {
+  const { registry } = context
+  const most = capOf(context, holder)
   if (registry.countOf(holder) <= most) return
   // for guests of a network, this ends only sockets that have left; otherwise the new guest would have been
   // refused

@@ -1,22 +1,91 @@
 import type { Payload } from '../../wire/body.ts'
 import { Denial } from '../../wire/errors.ts'
 import { isRecord, parseJson } from '../../wire/json.ts'
-import { type AuthRequest, authRequest, type Handshake } from '../api/handshake.ts'
-import { contextOf } from '../server-context.ts'
+import type { Awaitable } from '../runtime/awaitable.ts'
+import { type AuthRequest, authRequest } from '../api/handshake.ts'
+import { type ServerHandshake, serverContext } from '../server-context.ts'
 import type { Timer } from '../../wire/clock.ts'
 import type { Connection, Receiver } from '../api/connection.ts'
+import type { AuthorizedPeer } from '../access/authorize.ts'
 import { explicitCredentials } from '../access/credentials.ts'
 import { answeredProtocol, sayDenied } from '../access/denial-response.ts'
+import { protocolName } from '../../wire/carrier.ts'
+import { asDenial, emitDenied } from './admit.ts'
+import { type Arrival, authenticateAndAuthorize } from './authorize-peer.ts'
+
+/** A connection that was accepted, and how it gets its final receiver. */
+export interface AcceptedConnection {
+  readonly connection: Connection
+  listen(peer: FirstReceiver): void
+}
+
+/** A receiver that can have its first message checked before the message is decoded. */
+export type FirstReceiver = Receiver & { first: Heard }
+
+/** How an endpoint goes on with a peer that was authorized. */
+export interface Registering {
+  /** Registers an authorized peer, and runs the endpoint. @throws the refusal, if the peer may not come in */
+  register(authorized: AuthorizedPeer | Denial, accept: () => AcceptedConnection): Awaitable<void>
+  /** Follows the work in a trace. */
+  trace(work: () => Promise<void>): Promise<void>
+}
 
 /**
  * Whether this peer may authenticate by its first message: first messages are switched on, and the peer has
  * sent no credential of another kind.
  */
-export function mayAuthenticateLate(handshake: Handshake): boolean {
+export function mayAuthenticateLate({ context, handshake }: Arrival): boolean {
+  if (context.carriers.message !== true) return false
   const { credentials, known } = handshake[authRequest]
-  return (
-    contextOf(handshake).carriers.message === true && credentials.explicit === null && known === undefined
-  )
+  return credentials.explicit === null && known === undefined
+}
+
+/**
+ * Opens an endpoint for a peer that may send its credential as the first message. Cookies are tried first.
+ *
+ * @throws Denial when the cookies are refused, except for the want of a credential; a first message is refused here
+ */
+export async function openAfterFirstMessage(arrival: Arrival, { register, trace }: Registering): Promise<void> {
+  const { handshake, context, endpoint } = arrival
+  const { message: messageBytes } = endpoint.options.limits
+  const authorized = await authenticateAndAuthorize(arrival, handshake[authRequest])
+  if (!(authorized instanceof Denial && authorized.status === 401))
+    return trace(async () => register(authorized, () => acceptedWatchingFirst(handshake, messageBytes)))
+  const first = new FirstMessage(handshake)
+  const openLate = async (): Promise<void> => {
+    const late = await authenticateAndAuthorize(arrival, await first.authRequest())
+    await register(late, () => first.accept(messageBytes ?? context.limits.messageBytes))
+  }
+  try {
+    await trace(() => first.waitFor(openLate()))
+  } catch (error) {
+    const denial = asDenial(arrival.refusal(error))
+    emitDenied(handshake, denial)
+    first.refuse(denial)
+  }
+}
+
+/** Accepts a peer for an endpoint, whose messages may have another size than those of the server. */
+export function accepted(handshake: ServerHandshake, messageBytes: number | undefined): AcceptedConnection {
+  const connection = handshake.accept(answeredProtocol(handshake.protocols), messageBytes)
+  return { connection, listen: (receiver) => connection.listen(receiver) }
+}
+
+/**
+ * Accepts a peer that was authenticated without the first message that it may send: a credential in that
+ * message must not reach a handler.
+ */
+function acceptedWatchingFirst(
+  handshake: ServerHandshake,
+  messageBytes: number | undefined,
+): AcceptedConnection {
+  const { connection } = accepted(handshake, messageBytes)
+  // in a frame a credential has its own op, so it is no message
+  const isFramed = connection.protocol === protocolName
+  return {
+    connection,
+    listen: (peer) => connection.listen(isFramed ? peer : refusingCredential(peer)),
+  }
 }
 
 /**
@@ -25,7 +94,7 @@ export function mayAuthenticateLate(handshake: Handshake): boolean {
  * and authorization have settled. The message has one time limit, authentication and authorization another.
  */
 export class FirstMessage implements Receiver {
-  readonly #handshake: Handshake
+  readonly #handshake: ServerHandshake
   readonly #connection: Connection
   readonly #first = Promise.withResolvers<Payload>()
   readonly #over = Promise.withResolvers<never>()
@@ -38,8 +107,8 @@ export class FirstMessage implements Receiver {
   #target: Receiver | null = null
 
   /** Accepts the handshake. @throws Denial 499 when the peer has gone */
-  constructor(handshake: Handshake) {
-    const { limits } = contextOf(handshake)
+  constructor(handshake: ServerHandshake) {
+    const { limits } = handshake[serverContext]
     this.#handshake = handshake
     this.#connection = handshake.accept(answeredProtocol(handshake.protocols), limits.firstMessageBytes)
     this.#over.promise.catch(() => {})
@@ -52,7 +121,7 @@ export class FirstMessage implements Receiver {
    * message holds no credential
    */
   async authRequest(): Promise<AuthRequest> {
-    const token = tokenOf(await this.#first.promise, contextOf(this.#handshake).limits.messageValues)
+    const token = tokenOf(await this.#first.promise, this.#handshake[serverContext].limits.messageValues)
     if (token === null) throw new Denial(401, 'unauthenticated', 'the first message must be a credential')
     // the request of a transport may compute its fields on demand, so they are copied by name
     const { id, url, path, headers, origin, address } = this.#handshake[authRequest]
@@ -70,7 +139,7 @@ export class FirstMessage implements Receiver {
   }
 
   /** The connection, for its final receiver. @throws Denial 408 or 499 when it is too late */
-  accept(messageBytes: number): { readonly connection: Connection; listen(receiver: Receiver): void } {
+  accept(messageBytes: number): AcceptedConnection {
     if (this.#isOver !== null) throw this.#isOver
     this.#connection.bound(messageBytes)
     return { connection: this.#connection, listen: (receiver) => this.#hand(receiver) }
@@ -88,7 +157,10 @@ export class FirstMessage implements Receiver {
     this.#got = true
     this.#connection.pause()
     this.#time.cancel()
-    this.#time = this.#within(contextOf(this.#handshake).limits.handshakeMs, 'the handshake took too long')
+    this.#time = this.#within(
+      this.#handshake[serverContext].limits.handshakeMs,
+      'the handshake took too long',
+    )
     this.#first.resolve(payload)
   }
 
@@ -103,7 +175,9 @@ export class FirstMessage implements Receiver {
   }
 
   #within(ms: number, message: string): Timer {
-    return contextOf(this.#handshake).clock.after(ms, () => this.#giveUp(new Denial(408, 'timeout', message)))
+    return this.#handshake[serverContext].clock.after(ms, () =>
+      this.#giveUp(new Denial(408, 'timeout', message)),
+    )
   }
 
   #giveUp(denial: Denial): void {
@@ -127,7 +201,7 @@ export class FirstMessage implements Receiver {
  * credential then comes too late to authenticate. It must not reach a handler, which might send it to other
  * peers, so it ends the socket.
  */
-export function refusingCredential(receiver: Receiver & { first: Heard }): Receiver {
+function refusingCredential(receiver: FirstReceiver): Receiver {
   let isFirst = true
   return {
     message(payload, bytes) {

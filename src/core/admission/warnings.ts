@@ -7,6 +7,11 @@ const mostCauses = 8
 
 type DeniedWarning = Extract<ServerEvent, { readonly type: 'denied' }>
 
+/** Whether {@link warnings} may print something about events of this type. */
+export function isWarned(type: ServerEvent['type'], isDevelopment: boolean): boolean {
+  return type === 'misconfigured' || (type === 'denied' && isDevelopment)
+}
+
 /** What {@link warnings} needs. */
 export interface WarningParts {
   readonly print: (message: string) => void

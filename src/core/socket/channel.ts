@@ -12,12 +12,11 @@ import { isGuest } from '../api/identity.ts'
 import type { Leave } from '../api/socket.ts'
 import type { GroupMember } from '../groups/groups.ts'
 import { isThenable } from '../runtime/awaitable.ts'
-import { networkOf } from '../runtime/ip-network.ts'
 import { bodyFor, sendingOf } from '../server-messenger.ts'
 import { Dispatcher } from './dispatch.ts'
 import { DrainWaiters } from './drain-waiters.ts'
 import { Lease } from './lease.ts'
-import type { Memberships } from './memberships.ts'
+import { keysOf, type Memberships } from './memberships.ts'
 import type { ChannelHandler, NewIdentity, OpenChannel, OpenPeer, Registration } from './interfaces.ts'
 import type { ResolvedOptions } from './resolved-options.ts'
 import { Revalidator } from './revalidation.ts'
@@ -134,7 +133,7 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
   }
 
   isOvertaken(authorized: AuthorizedPeer): boolean {
-    const keys = keysOf(authorized, this.memberships, this.peer.info.address)
+    const keys = keysOf(authorized, this.memberships, this.peer.address)
     return this.peer.context.accessCommands.hasOvertaken(keys, authorized.accessVersion)
   }
 
@@ -152,8 +151,9 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
   }
 
   tell(event: SocketEvent): void {
-    const { context, info } = this.peer
-    context.emit({ ...event, contract: this.contract.path, ...info })
+    const { context } = this.peer
+    if (context.isHeard(event.type))
+      context.emit({ ...event, contract: this.contract.path, ...this.peer.info })
   }
 
   /** Runs `open`, then everything that has arrived meanwhile. */
@@ -232,7 +232,7 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
   become(authorized: AuthorizedPeer): void {
     this.#authorized = authorized
     this.peer.become(authorized.identity)
-    const keys = keysOf(authorized, this.memberships, this.peer.info.address)
+    const keys = keysOf(authorized, this.memberships, this.peer.address)
     this.peer.context.registry.move(this, keys)
   }
 
@@ -428,17 +428,6 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
       this.#forget()
     }
   }
-}
-
-/** The keys under which the registry finds the socket of a peer. */
-export function keysOf(
-  { subject, identity }: AuthorizedPeer,
-  { tenant, room }: Pick<Memberships, 'tenant' | 'room'>,
-  address: string,
-): SocketKeys {
-  const { session, token } = identity
-  const network = isGuest(identity) ? networkOf(address) : undefined
-  return { tenant, subject, session, token, room: room.key, network }
 }
 
 /** Whether the socket ended because the peer lost access, or because access could not be checked. */

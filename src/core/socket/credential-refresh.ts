@@ -1,6 +1,6 @@
 import { Denial } from '../../wire/errors.ts'
 import { asDenial } from '../admission/admit.ts'
-import type { AuthRequest, Handshake } from '../api/handshake.ts'
+import type { AuthRequest } from '../api/handshake.ts'
 import { authenticate } from '../access/authenticate.ts'
 import { orThrow } from '../access/authenticator.ts'
 import type { NewCredential } from './codec.ts'
@@ -11,15 +11,6 @@ import { newId } from '../runtime/id.ts'
 import { refusalOf } from '../access/denial-response.ts'
 import type { NewIdentity, OpenPeer } from './interfaces.ts'
 import { assertSamePerson } from './revalidation.ts'
-
-/**
- * The URL with which a later credential is authenticated. It is computed and kept only for a peer that may be
- * asked for one, because computing it parses the URL.
- */
-export function hrefFor({ expires, renew }: Identity<unknown>, handshake: Handshake): string | null {
-  // an identity without an end may be renewed into one that ends
-  return expires === undefined && renew === undefined ? null : handshake.url.href
-}
 
 /**
  * Asks a peer on its open connection for a new credential, and takes the answer. Every request has a nonce
@@ -39,7 +30,7 @@ export class CredentialRefresh {
   /** Asks the peer, if it can be asked and no answer is being checked. */
   ask(withinMs: number): void {
     const peer = this.#peer
-    if (this.#looking > 0 || peer.href === null) return
+    if (this.#looking > 0 || !peer.codec.framed) return
     this.#nonce = newId()
     this.#bound(peer.context.limits.firstMessageBytes)
     peer.frame({ op: 'ask', nonce: this.#nonce, withinMs: Math.floor(withinMs) })
@@ -90,9 +81,8 @@ export class CredentialRefresh {
   }
 
   #authRequest(signal: AbortSignal): Omit<AuthRequest, 'credentials'> {
-    const { info, href } = this.#peer
-    const { id, path, origin, address } = info
-    const url = new URL(href ?? unasked())
+    const { id, path, origin, address } = this.#peer.info
+    const url = new URL(this.#peer.href)
     return { id, path, origin, address, url, headers: new Headers(), signal }
   }
 
@@ -125,8 +115,4 @@ function assertLater(before: Identity<unknown>, { expires }: Identity<unknown>):
   const end = before.expires?.getTime() ?? Number.POSITIVE_INFINITY
   if (expires !== undefined && expires.getTime() <= end)
     throw new Denial(401, 'not-later', 'this credential ends no later than the one in use')
-}
-
-function unasked(): never {
-  throw new TypeError('a socket without a URL was asked for a credential')
 }

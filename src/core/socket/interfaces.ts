@@ -52,11 +52,13 @@ export interface OpenPeer {
    */
   readonly contract: Contract
   readonly options: ResolvedOptions
+  /** The id of the handshake. */
+  readonly id: string
+  readonly address: string
+  /** The peer of the handshake, for events. */
   readonly info: PeerInfo
-  /**
-   * The URL of the handshake without credentials; `null` where the peer is never asked for a new credential.
-   */
-  readonly href: string | null
+  /** The URL of the handshake without credentials; empty on the plain wire, which asks for no credential. */
+  readonly href: string
   /** The account that is charged for this connection; see `accountKey`. */
   readonly account: string
   /** The channels that are open, or whose handlers still run. */

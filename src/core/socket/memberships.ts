@@ -3,6 +3,9 @@ import { Denial } from '../../wire/errors.ts'
 import { encodeFrame, encodeWithList, type PresentMember as Present } from '../../wire/frame.ts'
 import { check, type Schema } from '../../wire/schema.ts'
 import type { AuthorizedPeer } from '../access/authorize.ts'
+import type { SocketKeys } from '../access/registry.ts'
+import { isGuest } from '../api/identity.ts'
+import { networkOf } from '../runtime/ip-network.ts'
 import type { GroupMember, GroupMembership } from '../groups/groups.ts'
 import type { ServerContext } from '../server-context.ts'
 import { type Address, groupAddress, subjectAddress } from '../groups/address.ts'
@@ -236,6 +239,17 @@ export class Memberships {
     const names = options.audience?.(peerOf(authorized)) ?? []
     return names.map((name) => groupAddress(contract, this.tenant, authorized.params, name))
   }
+}
+
+/** The keys under which the registry finds the socket of a peer. */
+export function keysOf(
+  { subject, identity }: AuthorizedPeer,
+  { tenant, room }: Pick<Memberships, 'tenant' | 'room'>,
+  address: string,
+): SocketKeys {
+  const { session, token } = identity
+  const network = isGuest(identity) ? networkOf(address) : undefined
+  return { tenant, subject, session, token, room: room.key, network }
 }
 
 function peerOf({ identity, grant }: AuthorizedPeer): object {

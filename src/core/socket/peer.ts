@@ -7,20 +7,20 @@ import type { Denial } from '../../wire/errors.ts'
 import { encodeFrame, glimpseId, type ServerFrame } from '../../wire/frame.ts'
 import type { AuthorizedPeer } from '../access/authorize.ts'
 import type { SocketKeys } from '../access/registry.ts'
-import { peerInfoOf } from '../admission/peer-info.ts'
+import type { Arrival } from '../admission/authorize-peer.ts'
+import { identityInfoOf } from '../admission/peer-info.ts'
 import { type Connection, Packet, type Receiver } from '../api/connection.ts'
 import type { LeaveReason, PeerInfo, SocketEvent } from '../api/events.ts'
-import type { Handshake } from '../api/handshake.ts'
 import { type Identity, isGuest } from '../api/identity.ts'
 import type { Limits } from '../api/limits.ts'
 import { accountKey } from '../groups/address.ts'
 import type { ServerContext } from '../server-context.ts'
 import { type Codec, frameCodec, type PeerCommand } from './codec.ts'
-import { CredentialRefresh, hrefFor } from './credential-refresh.ts'
+import { CredentialRefresh } from './credential-refresh.ts'
 import { Heartbeat, type HeartbeatTarget } from './heartbeat.ts'
 import { type ExpiringPeer, IdentityExpiry } from './identity-expiry.ts'
 import { MessageLimiter, type Verdict } from './message-limiter.ts'
-import type { EncodedFrame, OpenChannel, OpenPeer, Registration } from './interfaces.ts'
+import type { EncodedFrame, OpenChannel, Registration } from './interfaces.ts'
 import type { ResolvedOptions } from './resolved-options.ts'
 
 /**
@@ -30,15 +30,13 @@ import type { ResolvedOptions } from './resolved-options.ts'
 type PayloadCheck = (payload: Payload, maxValues: number) => void
 
 /** A handshake for the endpoint with which the peer comes in. */
-interface PeerArrival extends Pick<OpenPeer, 'context' | 'contract' | 'options'> {
-  readonly handshake: Handshake
-}
+type PeerArrival = Arrival<{ readonly contract: Contract; readonly options: ResolvedOptions }>
 
 /**
  * One connection and the identity behind it. It reads and limits messages, and passes each one to its
- * channel. It renews the identity until the identity expires, and notices when the peer has gone. It keeps
- * {@link PeerInfo} of the handshake. It also keeps the URL without credentials where the peer may be asked
- * for a new credential.
+ * channel. It renews the identity until the identity expires, and notices when the peer has gone. It keeps what events
+ * tell of the handshake. It also keeps the URL without credentials for a peer that may be asked for a new
+ * credential.
  */
 export class Peer implements ExpiringPeer, Receiver, HeartbeatTarget {
   readonly context: ServerContext
@@ -46,9 +44,14 @@ export class Peer implements ExpiringPeer, Receiver, HeartbeatTarget {
   readonly codec: Codec
   readonly contract: Contract
   readonly options: ResolvedOptions
-  readonly info: PeerInfo
-  readonly href: string | null
+  readonly id: string
+  readonly address: string
+  readonly href: string
   readonly account: string
+  readonly #path: string
+  readonly #origin: string | null
+  readonly #subject: string
+  #info: PeerInfo | null = null
   readonly #keys: SocketKeys
   /** The channels by their canonical path. */
   readonly #channels = new Map<string, OpenChannel>()
@@ -68,21 +71,29 @@ export class Peer implements ExpiringPeer, Receiver, HeartbeatTarget {
   /** Set while nothing is read because too many bytes came. */
   #rest: Timer | null = null
 
-  constructor({ handshake, context, contract, options }: PeerArrival, registration: Registration) {
-    const { authorized, keys, connection } = registration
-    const { identity } = authorized
+  constructor({ handshake, context, endpoint }: PeerArrival, { authorized, keys, connection }: Registration) {
+    const { contract, options } = endpoint
     this.context = context
     this.connection = connection
     this.codec = connection.protocol === protocolName ? frameCodec : options.plainCodec
     this.contract = contract
     this.options = options
-    this.info = peerInfoOf(handshake, authorized)
-    this.href = this.codec.framed ? hrefFor(identity, handshake) : null
+    this.id = handshake.id
+    this.address = handshake.address
+    this.href = this.codec.framed ? handshake.href : ''
     this.account = accountKey(keys)
+    this.#path = handshake.path
+    this.#origin = handshake.origin
+    this.#subject = authorized.subject
     this.#keys = keys
-    this.#identity = identity
-    this.#since = this.context.clock.monotonic()
-    this.#heartbeat = new Heartbeat(this.context, this)
+    this.#identity = authorized.identity
+    this.#since = context.clock.monotonic()
+    this.#heartbeat = new Heartbeat(context, this)
+  }
+
+  /** The peer of the handshake, for events. Made on demand: it hashes the ids that may be secrets. */
+  get info(): PeerInfo {
+    return (this.#info ??= this.#makeInfo())
   }
 
   get channels(): Iterable<OpenChannel> {
@@ -132,6 +143,8 @@ export class Peer implements ExpiringPeer, Receiver, HeartbeatTarget {
   }
 
   become(identity: Identity<unknown>): void {
+    // events keep the names of the identity of the handshake
+    this.#info = this.info
     this.#identity = identity
   }
 
@@ -144,12 +157,20 @@ export class Peer implements ExpiringPeer, Receiver, HeartbeatTarget {
   }
 
   tell(event: SocketEvent): void {
-    this.context.emit({ ...event, contract: this.contract.path, ...this.info })
+    const { context } = this
+    if (context.isHeard(event.type)) context.emit({ ...event, contract: this.contract.path, ...this.info })
   }
 
   tellLimit(limit: keyof Limits): void {
-    const { context, contract, info, isGuest: guest } = this
-    context.emit({ type: 'limited', limit, scope: scopeOf(limit, guest), contract: contract.path, ...info })
+    const { context, contract, isGuest: guest } = this
+    if (context.isHeard('limited'))
+      context.emit({
+        type: 'limited',
+        limit,
+        scope: scopeOf(limit, guest),
+        contract: contract.path,
+        ...this.info,
+      })
   }
 
   frame(frame: ServerFrame | EncodedFrame): void {
@@ -327,6 +348,12 @@ export class Peer implements ExpiringPeer, Receiver, HeartbeatTarget {
 
   get #identityExpiry(): IdentityExpiry {
     return (this.#expiry ??= new IdentityExpiry(this))
+  }
+
+  #makeInfo(): PeerInfo {
+    const { id, address, context } = this
+    const known = identityInfoOf(context, this.#subject, this.#identity)
+    return { id, path: this.#path, address, origin: this.#origin, ...known }
   }
 
   #makeLimiter(): MessageLimiter {

@@ -66,6 +66,11 @@ export class PendingUpgrade implements SocketOwner {
     return this.#abort.signal
   }
 
+  /** Whether the peer has gone or the time is over, before it was answered. */
+  get isOver(): boolean {
+    return this.#why !== null
+  }
+
   /** Whether it was neither accepted nor refused, and the peer is still there. */
   get isOpen(): boolean {
     return this.#state === 'waiting' || this.#state === 'late'
@@ -141,6 +146,10 @@ export class UpgradeAnswer implements HandshakeAnswer {
 
   get signal(): AbortSignal {
     return this.#pending.signal
+  }
+
+  get isOver(): boolean {
+    return this.#pending.isOver
   }
 
   /** Nothing is written before the end of the turn: the answer and the first frames leave in one write. */

@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest'
 import type { AuthorizedPeer } from '../../../src/core/access/authorize.ts'
 import { accountKey } from '../../../src/core/groups/address.ts'
-import { keysOf } from '../../../src/core/socket/channel.ts'
-import type { Memberships } from '../../../src/core/socket/memberships.ts'
+import { keysOf, type Memberships } from '../../../src/core/socket/memberships.ts'
 
 const guest = { user: null }
 
