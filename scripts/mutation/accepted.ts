@@ -70,10 +70,6 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     'For the types: where too many are kept there is a first one.',
   ],
   [
-    'src/core/admission/authorize-peer.ts: identify: without result instanceof Denial &&',
-    'For the types: an identity has no status.',
-  ],
-  [
     'src/core/admission/connection-cap.ts: evictOldest: if (registry.countOf(holder) <= most) never',
     'For speed: of so many as it may have none is beyond them.',
   ],

@@ -45,7 +45,10 @@ export function mayAuthenticateLate({ context, handshake }: Arrival): boolean {
  *
  * @throws Denial when the cookies are refused, except for the want of a credential; a first message is refused here
  */
-export async function openAfterFirstMessage(arrival: Arrival, { register, trace }: Registering): Promise<void> {
+export async function openAfterFirstMessage(
+  arrival: Arrival,
+  { register, trace }: Registering,
+): Promise<void> {
   const { handshake, context, endpoint } = arrival
   const { message: messageBytes } = endpoint.options.limits
   const authorized = await authenticateAndAuthorize(arrival, handshake[authRequest])

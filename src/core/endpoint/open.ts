@@ -1,5 +1,5 @@
 import { newId } from '../runtime/id.ts'
-import { isThenable } from '../runtime/awaitable.ts'
+import { type Awaitable, isThenable } from '../runtime/awaitable.ts'
 import type { Contract } from '../../wire/contract.ts'
 import { Denial } from '../../wire/errors.ts'
 import { assertServing } from '../admission/admit.ts'
@@ -57,28 +57,30 @@ export async function openEndpoint(given: Handshake, definition: EndpointDefinit
 async function enter(arrival: EndpointArrival): Promise<void> {
   const { handshake, endpoint } = arrival
   const authorized = await authenticateAndAuthorize(arrival, handshake[authRequest])
-  await register(arrival, authorized, () => accepted(handshake, endpoint.options.limits.message))
+  const registering = register(arrival, authorized, () =>
+    accepted(handshake, endpoint.options.limits.message),
+  )
+  if (isThenable(registering)) await registering
 }
 
-/** Runs after authentication and authorization. A peer that has gone during a wait leaves nothing behind. */
-async function register(
+/**
+ * Reserves the memberships of an authorized peer, and brings it in: at once where nothing has to be waited for.
+ *
+ * @throws the refusal of a peer that is not authorized, or may not come in for another reason
+ */
+function register(
   arrival: EndpointArrival,
   authorized: AuthorizedPeer | Denial,
   accept: () => AcceptedConnection,
-): Promise<void> {
+): Awaitable<void> {
   if (authorized instanceof Denial) throw authorized
-  const { handshake, context, endpoint } = arrival
+  const { context, endpoint } = arrival
   assertServing(context)
   const id = newId()
   const reserved = reserveMemberships({ context, ...endpoint, socket: id }, authorized)
-  const memberships = isThenable(reserved) ? await reserved : reserved
-  try {
-    if (handshake.isOver) return memberships.release()
-    begin(arrival, { id, authorized, memberships }, accept)
-  } catch (error) {
-    memberships.release()
-    throw error
-  }
+  return isThenable(reserved)
+    ? reserved.then((memberships) => bringIn({ id, authorized, memberships }, arrival, accept))
+    : bringIn({ id, authorized, memberships: reserved }, arrival, accept)
 }
 
 /** The parts of a socket before it is accepted. */
@@ -88,8 +90,20 @@ interface Reserved {
   readonly memberships: Memberships
 }
 
+/** Brings a peer in, or gives up its memberships. A peer that has gone during a wait leaves nothing behind. */
+function bringIn(reserved: Reserved, arrival: EndpointArrival, accept: () => AcceptedConnection): void {
+  const { memberships } = reserved
+  try {
+    if (arrival.handshake.isOver) memberships.release()
+    else begin(reserved, arrival, accept)
+  } catch (error) {
+    memberships.release()
+    throw error
+  }
+}
+
 /** Accepts the connection, enters it in the registry, and starts its handlers. Nothing is awaited here. */
-function begin(arrival: EndpointArrival, reserved: Reserved, accept: () => AcceptedConnection): void {
+function begin(reserved: Reserved, arrival: EndpointArrival, accept: () => AcceptedConnection): void {
   const { handshake, context, endpoint } = arrival
   const { authorized, memberships } = reserved
   assertServing(context)
