@@ -162,8 +162,8 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     'For the types: an account has a bucket for each limit that is asked for.',
   ],
   [
-    'src/core/socket/dispatch.ts: Dispatcher: #parent: without null',
-    'For speed: without a tracer no trace context is used.',
+    'src/core/socket/dispatch.ts: Dispatcher: run: without result !== settled &&',
+    'For speed: a promise that has resolved is awaited like others.',
   ],
   [
     'src/core/socket/channel.ts: ServerChannel: dispatcher: without && this.#handler !== null',

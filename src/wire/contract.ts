@@ -193,12 +193,14 @@ export function event<S extends Schema>(schema: S, rules: EventRules): EventShap
 
 /** The schema and the rules of one message of a direction, or `null` where the contract has no such message. */
 export function shapeOf(direction: Direction, type: string | null): EventShape | null {
-  if (isSchema(direction)) return type === null ? { schema: direction, rules: {} } : null
+  if (isSchema(direction)) return type === null ? { schema: direction, rules: noRules } : null
   if (type === null || !Object.hasOwn(direction, type)) return null
   const entry = direction[type]
   if (entry === undefined) return null
-  return isSchema(entry) ? { schema: entry, rules: {} } : entry
+  return isSchema(entry) ? { schema: entry, rules: noRules } : entry
 }
+
+const noRules: EventRules = {}
 
 /**
  * A contract: path, messages in both directions, calls, audiences, what travels of a grant, presence and history.

@@ -12,8 +12,7 @@ export interface Received {
 }
 
 /** A message, or why the payload is none. `mismatch`: text came where binary belongs, or the reverse. */
-export type Reading =
-  { readonly ok: true; readonly message: Received } | (RefusedJson & { readonly mismatch: boolean })
+export type Reading = ({ readonly ok: true } & Received) | (RefusedJson & { readonly mismatch: boolean })
 
 const wrong = (issue: string, mismatch = false): Reading => ({
   ok: false,
@@ -21,7 +20,7 @@ const wrong = (issue: string, mismatch = false): Reading => ({
   issue,
   mismatch,
 })
-const read = (type: string | null, data: unknown): Reading => ({ ok: true, message: { type, data } })
+const read = (type: string | null, data: unknown): Reading => ({ ok: true, type, data })
 
 /**
  * A message on the plain wire: bare JSON, flat and tagged with `type`, so that wscat or a bare `new WebSocket` can read

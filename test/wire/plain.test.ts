@@ -30,7 +30,7 @@ describe('a named message on the plain wire', () => {
         const json = JSON.stringify(value)
         const reading = decodePlain(named, encodePlain('say', { kind: 'json', json }))
         if (parseJson(json).ok)
-          expect(reading).toEqual({ ok: true, message: { type: 'say', data: JSON.parse(json) as unknown } })
+          expect(reading).toEqual({ ok: true, type: 'say', data: JSON.parse(json) as unknown })
         else expect(reading.ok).toBe(false)
       }),
     )
@@ -40,7 +40,7 @@ describe('a named message on the plain wire', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (value) => {
         const payload = encodePlain('note', bodyOf(text, value))
-        expect(decodePlain(named, payload)).toEqual({ ok: true, message: { type: 'note', data: value } })
+        expect(decodePlain(named, payload)).toEqual({ ok: true, type: 'note', data: value })
       }),
     )
   })
@@ -49,7 +49,7 @@ describe('a named message on the plain wire', () => {
     fc.assert(
       fc.property(fc.constantFrom('chunk', 'frame'), fc.uint8Array(), (type, bytes) => {
         const payload = encodePlain(type, bodyOf(binary, bytes))
-        expect(decodePlain(named, payload)).toEqual({ ok: true, message: { type, data: bytes } })
+        expect(decodePlain(named, payload)).toEqual({ ok: true, type, data: bytes })
       }),
     )
   })
@@ -85,7 +85,7 @@ describe('an unnamed shape on the plain wire', () => {
       [binary, Uint8Array.of(1, 2)],
     ] as const) {
       const payload = encodePlain(null, bodyOf(schema, data))
-      expect(decodePlain(schema, payload)).toEqual({ ok: true, message: { type: null, data } })
+      expect(decodePlain(schema, payload)).toEqual({ ok: true, type: null, data })
     }
   })
 

@@ -94,7 +94,9 @@ export function plainCodec(client: Direction, server: Direction): Codec {
         const { code, issue, mismatch } = reading
         return { do: 'invalid', code, issue, id: null, mismatch }
       }
-      return { do: 'message', in: null, ...reading.message, id: null }
+      const { type, data } = reading
+      // of the same fields as a message in a frame
+      return { do: 'message', in: null, type, data, id: null, trace: undefined }
     },
   }
 }

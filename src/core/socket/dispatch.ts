@@ -1,11 +1,11 @@
 import { assertValid } from '../../wire/body.ts'
 import { type Contract, shapeOf } from '../../wire/contract.ts'
 import { Denial } from '../../wire/errors.ts'
-import { check } from '../../wire/schema.ts'
+import { check, type Checked, type Schema } from '../../wire/schema.ts'
 import { traceOf } from '../../wire/trace.ts'
 import { denialReason } from '../access/denial-response.ts'
 import { Packet } from '../api/connection.ts'
-import { isThenable } from '../runtime/awaitable.ts'
+import { isThenable, settled } from '../runtime/awaitable.ts'
 import type { PeerCommand } from './codec.ts'
 import { Inbox } from './inbox.ts'
 import type { Verdict } from './message-limiter.ts'
@@ -67,7 +67,7 @@ export class Dispatcher implements MessageDispatcher {
     return this.#inbox.close()
   }
 
-  take(command: Taken, { bytes, at }: { readonly bytes: number; readonly at: number }): void {
+  take(command: Taken, bytes: number, at: number): void {
     this.#heardAt = at
     if (this.#draining) return
     if (command.do === 'call') this.#takeCall(command, bytes)
@@ -98,34 +98,34 @@ export class Dispatcher implements MessageDispatcher {
   run(task: Task): void | Promise<void> {
     try {
       const result = task.isCancelled ? undefined : this.#traced(task)
-      if (isThenable(result)) return this.#await(task, result)
-      this.#answer(task, result)
+      if (result !== settled && isThenable(result)) return this.#later(task, result)
+      this.#finish(task, result === settled ? undefined : result)
     } catch (error) {
       this.#failed(task, error)
+      this.#done(task)
     }
-    this.#done(task)
   }
 
-  #takeMessage({ type, data, id, trace }: Taken, bytes: number): void {
+  #takeMessage(command: Taken, bytes: number): void {
+    const { type, id } = command
     const shape = shapeOf(this.#channel.contract.client, type)
     if (shape === null)
       return this.#invalid(type === null ? "a message of this endpoint has a 'type'" : 'no such message', id)
-    const checked = this.#checked(type, () => check(shape.schema, data))
+    const checked = this.#checked(shape.schema, command)
     if (checked === null) return
     if (!checked.ok) return this.#invalid(checked.issue, id)
-    const parent = this.#parent(trace)
-    this.#enqueue(new Task(this, { kind: 'message', type, id, data: checked.value, parent, bytes }))
+    this.#enqueue(this.#task(command, checked.value, bytes))
   }
 
-  #takeCall({ type, data, id, trace }: Taken & { readonly do: 'call' }, bytes: number): void {
+  #takeCall(command: Taken & { readonly do: 'call' }, bytes: number): void {
+    const { type, id } = command
     const call = this.#callNamed(type)
     if (call === undefined) return this.#invalid('no such call', id)
     if (this.#calls?.has(id) === true) return this.#invalid('a call with this id is under way', id)
-    const checked = this.#checked(type, () => check(call.input, data))
+    const checked = this.#checked(call.input, command)
     if (checked === null) return
     if (!checked.ok) return this.#invalid(checked.issue, id)
-    const parent = this.#parent(trace)
-    const task = new Task(this, { kind: 'call', type, id, data: checked.value, parent, bytes })
+    const task = this.#task(command, checked.value, bytes)
     ;(this.#calls ??= new Map()).set(id, task)
     if (!this.#enqueue(task)) this.#calls.delete(id)
   }
@@ -135,16 +135,19 @@ export class Dispatcher implements MessageDispatcher {
     return name !== null && Object.hasOwn(calls, name) ? calls[name] : undefined
   }
 
-  /** The trace context of a peer is read only when there is a tracer. */
-  #parent(trace: unknown): Task['parent'] {
-    return this.#channel.peer.context.tracer === null ? null : traceOf(trace)
+  #task(command: Taken, data: unknown, bytes: number): Task {
+    const task = new Task(this, command, data)
+    task.wireBytes = bytes
+    // the trace context of a peer is read only when there is a tracer
+    if (this.#channel.peer.context.tracer !== null) task.parent = traceOf(command.trace)
+    return task
   }
 
   /** A validator that throws is a mistake of the programmer: this socket ends, and the error is reported. */
-  #checked<T>(type: string | null, validate: () => T): T | null {
+  #checked(schema: Schema, { type, data }: Taken): Checked<unknown> | null {
     const { peer } = this.#channel
     try {
-      return validate()
+      return check(schema, data)
     } catch (error) {
       this.#channel.fail(error)
       return null
@@ -198,9 +201,19 @@ export class Dispatcher implements MessageDispatcher {
       : handler?.message(type, data)
   }
 
-  async #await(task: Task, result: PromiseLike<unknown>): Promise<void> {
+  #later(task: Task, result: PromiseLike<unknown>): Promise<void> {
+    return Promise.resolve(result).then(
+      (value) => this.#finish(task, value),
+      (error: unknown) => {
+        this.#failed(task, error)
+        this.#done(task)
+      },
+    )
+  }
+
+  #finish(task: Task, value: unknown): void {
     try {
-      this.#answer(task, await result)
+      this.#answer(task, value)
     } catch (error) {
       this.#failed(task, error)
     }

@@ -112,10 +112,10 @@ export class Inbox {
     this.#busy = true
     const done = task.run()
     if (done === undefined) this.#busy = false
-    else void done.then(() => this.#settled())
+    else void done.then(this.#settled)
   }
 
-  #settled(): void {
+  readonly #settled = (): void => {
     this.#busy = false
     this.#next()
   }

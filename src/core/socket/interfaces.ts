@@ -171,10 +171,7 @@ export interface OpenChannel {
 /** Leads the messages of a peer to the handlers of a channel. */
 export interface MessageDispatcher {
   /** Takes a message or a call, so many bytes that came at this moment of the monotonic clock. */
-  take(
-    command: PeerCommand & { readonly do: 'message' | 'call' },
-    from: { readonly bytes: number; readonly at: number },
-  ): void
+  take(command: PeerCommand & { readonly do: 'message' | 'call' }, bytes: number, at: number): void
   /** Cancels a call whose answer the peer does not want any more. */
   cancel(id: string): void
   /** Refuses a message that is over a limit, or ends the socket because of it. */

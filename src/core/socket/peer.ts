@@ -324,7 +324,7 @@ export class Peer implements ExpiringPeer, Receiver, HeartbeatTarget {
     const channel = command.in === null ? this.#main : this.#channelAt(command.in)
     if (channel === undefined) return this.#main.dispatcher.refuseInvalid(notOpen(command.id))
     if (command.do === 'cancel') channel.dispatcher.cancel(command.id)
-    else channel.dispatcher.take(command, { bytes, at: this.#began })
+    else channel.dispatcher.take(command, bytes, this.#began)
   }
 
   #channelAt(path: unknown): OpenChannel | undefined {

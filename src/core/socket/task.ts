@@ -8,17 +8,12 @@ export interface TaskRunner {
   run(task: Task): void | Promise<void>
 }
 
-/** The facts about a message or a call when it arrives. */
-export interface TaskParts {
-  readonly kind: 'message' | 'call'
+/** What a peer has asked for: a message or a call. */
+export interface TaskCommand {
+  readonly do: 'message' | 'call'
   readonly type: string | null
   /** The id that its sender gave it; `null` when the sender wants no answer. */
   readonly id: string | null
-  /** The validated value. */
-  readonly data: unknown
-  readonly parent: TraceContext | null
-  /** The size of its payload on the wire. */
-  readonly bytes: number
 }
 
 /** The memory of a task beside its data: the object, the id, and the trace context. */
@@ -35,28 +30,28 @@ export class Task implements InboxTask {
   readonly kind: 'message' | 'call'
   readonly type: string | null
   readonly id: string | null
-  readonly parent: TraceContext | null
+  /** The trace context of its sender, where there is a tracer. */
+  parent: TraceContext | null = null
+  /** The size of its payload on the wire. */
+  wireBytes = 0
   readonly #runner: TaskRunner
-  readonly #wireBytes: number
   /** The validated value; nothing once a handler has it. */
   data: unknown
   isCancelled = false
   /** Made when a handler asks for the signal: a call that waits needs none. */
   #abort: AbortController | null = null
 
-  constructor(runner: TaskRunner, { kind, type, id, data, parent, bytes }: TaskParts) {
+  constructor(runner: TaskRunner, command: TaskCommand, data: unknown) {
     this.#runner = runner
-    this.kind = kind
-    this.type = type
-    this.id = id
-    this.parent = parent
-    this.#wireBytes = bytes
+    this.kind = command.do
+    this.type = command.type
+    this.id = command.id
     this.data = data
   }
 
   /** The size on the wire, or a quarter of the size in the heap if that is larger. */
   get bytes(): number {
-    return Math.max(this.#wireBytes, Math.ceil((recordBytes + heapBytes(this.data)) / heapShare))
+    return Math.max(this.wireBytes, Math.ceil((recordBytes + heapBytes(this.data)) / heapShare))
   }
 
   /** Aborted when the call is cancelled. */

@@ -200,7 +200,8 @@ export class OutboundQueue implements Flushable {
   }
 
   #take(): Uint8Array | null {
-    const [batch, head] = [this.#batch, this.#head]
+    const batch = this.#batch
+    const head = this.#head
     this.#batch = null
     this.#head = null
     if (batch === null || batch.bytes === 0) return head

@@ -7,9 +7,12 @@ export class WriteBatch {
   readonly bytes: number
   readonly #frame: Uint8Array | null
   readonly #parent: WriteBatch | null
-  /** The branch that was taken last. In a group, the next connection nearly always takes it too. */
+  /**
+   * The two branches that were taken last. In a group the next connection takes one of them too: one is of the members
+   * that speak the plain wire, one of the others. Any other branch is not shared.
+   */
   #last: WriteBatch | null = null
-  #branches: Map<Uint8Array | null, WriteBatch> | null = null
+  #other: WriteBatch | null = null
   #joined: Uint8Array | null = null
 
   constructor(parent: WriteBatch | null = null, frame: Uint8Array | null = null) {
@@ -18,14 +21,14 @@ export class WriteBatch {
     this.bytes = (parent?.bytes ?? 0) + (frame?.length ?? 0)
   }
 
-  /** The batch with one more frame: the same batch for every connection that adds this frame here. */
+  /** The batch with one more frame: the same batch for the connections that add this frame here one after another. */
   with(frame: Uint8Array): WriteBatch {
     const last = this.#last
-    if (last === null) return (this.#last = new WriteBatch(this, frame))
-    if (last.#frame === frame) return last
-    this.#branches ??= new Map()
-    this.#branches.set(last.#frame, last)
-    return (this.#last = this.#branches.get(frame) ?? new WriteBatch(this, frame))
+    if (last !== null && last.#frame === frame) return last
+    const other = this.#other
+    this.#other = last
+    this.#last = other !== null && other.#frame === frame ? other : new WriteBatch(this, frame)
+    return this.#last
   }
 
   /** All frames in one buffer, joined once for all connections of this batch. */
