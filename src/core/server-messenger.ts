@@ -1,5 +1,5 @@
 import { SallyportError } from '../wire/errors.ts'
-import { type Awaitable, isThenable } from './runtime/awaitable.ts'
+import { type Awaitable, isThenable, settled } from './runtime/awaitable.ts'
 import { newId } from './runtime/id.ts'
 import { assertValid, type Body, bodyOf } from '../wire/body.ts'
 import { aContract, type Contract, type Direction, type EventShape, shapeOf } from '../wire/contract.ts'
@@ -35,7 +35,7 @@ import type {
 import type { Receipt } from './api/receipt.ts'
 import { signedOutReason } from './access/revalidation-result.ts'
 import type { SocketFilter } from './access/registry.ts'
-import { traced, type TracedWork } from './api/tracer.ts'
+import type { TracedWork } from './api/tracer.ts'
 
 /**
  * The arguments of `send`, parsed: `send(type, data, options)`, or `send(data, options)` for an unnamed
@@ -56,9 +56,12 @@ export interface Sending {
  */
 export function sendingOf(contract: Contract, args: readonly unknown[], checked: boolean): Sending {
   const unnamed = isSchema(contract.server)
-  const [type, data, options] = unnamed ? [null, args[0], args[1]] : args
+  const type = unnamed ? null : args[0]
+  const data = unnamed ? args[0] : args[1]
+  const options = unnamed ? args[1] : args[2]
   // `checkedOptions` has checked these kinds
-  const chosen = options === undefined ? {} : checkedOptions('send()', options as GroupSendOptions, sendKinds)
+  const chosen =
+    options === undefined ? noOptions : checkedOptions('send()', options as GroupSendOptions, sendKinds)
   const shape = shapeOf(contract.server, typeof type === 'string' ? type : null)
   if (shape === null)
     throw new TypeError(`the contract '${contract.path}' has no server message '${String(type)}'`)
@@ -74,6 +77,8 @@ export function sendingOf(contract: Contract, args: readonly unknown[], checked:
     options: chosen,
   }
 }
+
+const noOptions: GroupSendOptions = {}
 
 const sendKinds: OptionKinds<GroupSendOptions> = {
   except: orUndefined({ wanted: 'a socket', is: (value) => isRecord(value) && aString.is(value['id']) }),
@@ -125,27 +130,24 @@ function reported<T>(context: ServerContext, done: Promise<T>, doing: string): P
   return done
 }
 
-/** The promise of all messages that were sent without a wait. */
-const sent: Promise<void> = Promise.resolve()
-
 /**
- * The promise of a message, whose error is reported too. When a server that stops sends nothing any more,
+ * Sends a message to a group. Its error is reported, too. When a server that stops sends nothing any more,
  * that is no fault; a lost access command is one.
  */
-function reportedSend(context: ServerContext, path: string, run: () => Awaitable<void>): Promise<void> {
-  const sending = begun(run)
-  if (!isThenable(sending)) return sent
+function sendReported(context: ServerContext, sender: GroupSender, args: readonly unknown[]): Promise<void> {
+  const sending = begunSend(context, sender, args)
+  if (!isThenable(sending)) return settled
   sending.catch((error: unknown) => {
     const isOver = context.draining && error instanceof SallyportError && error.code === 'ERR_CLOSED'
-    if (!isRefusal(error) && !isOver) context.report(error, `sending to ${path}`)
+    if (!isRefusal(error) && !isOver) context.report(error, `sending to ${sender.address.contract.path}`)
   })
   return sending
 }
 
-/** Runs a call. What it throws becomes a rejected promise. */
-function begun<T>(run: () => Awaitable<T>): Awaitable<T> {
+/** Begins to send. What is thrown becomes a rejected promise. */
+function begunSend(context: ServerContext, sender: GroupSender, args: readonly unknown[]): Awaitable<void> {
   try {
-    return run()
+    return send(context, sender, args)
   } catch (error) {
     return Promise.reject(error)
   }
@@ -230,9 +232,9 @@ export function groupOf(
   address: Address,
   assertAllowed = (): void => {},
 ): Group<Direction> {
+  const sender = { address, assertAllowed }
   return {
-    send: (...args: readonly unknown[]) =>
-      reportedSend(context, address.contract.path, () => send(context, { address, assertAllowed }, args)),
+    send: (...args: readonly unknown[]) => sendReported(context, sender, args),
     members: async (page?: MembersPage) =>
       context.presence.find(address, page === undefined ? null : pageOf(page)),
     history: (after: Position | null = null) => history(context, address, after),
@@ -264,13 +266,19 @@ function send(
   const { slow = shape.rules.slow ?? 'close', keep = shape.rules.keep ?? true, key = '', except } = options
   const body = bodyFor(sending)
   const message = { type, body, slow, key, except: except?.id ?? null, at: null }
-  const delivered = traced(
-    context.tracer,
-    () => sendWork(address, type),
-    (trace) => context.groups.send(address, trace === null ? message : { ...message, trace }, keep),
-  )
-  const tell = (receivers: number): void => context.emit({ type: 'sent', contract: contract.path, receivers })
-  return isThenable(delivered) ? delivered.then(tell) : tell(delivered)
+  const { tracer, groups } = context
+  const delivered =
+    tracer === null
+      ? groups.send(address, message, keep)
+      : tracer.run(sendWork(address, type), (trace) =>
+          groups.send(address, trace === null ? message : { ...message, trace }, keep),
+        )
+  if (isThenable(delivered)) return delivered.then((receivers) => tellSent(context, contract, receivers))
+  tellSent(context, contract, delivered)
+}
+
+function tellSent(context: ServerContext, { path }: Contract, receivers: number): void {
+  context.emit({ type: 'sent', contract: path, receivers })
 }
 
 function sendWork({ contract, path }: Address, type: string | null): TracedWork {

@@ -53,8 +53,8 @@ export class Peer implements ExpiringPeer, Receiver, HeartbeatTarget {
   readonly #subject: string
   #info: PeerInfo | null = null
   readonly #keys: SocketKeys
-  /** The channels by their canonical path. */
-  readonly #channels = new Map<string, OpenChannel>()
+  /** The channels, that of the handshake first. The list is replaced, not changed: a channel that ends leaves it. */
+  #channels: readonly OpenChannel[] = []
   readonly #heartbeat: Heartbeat
   /** When the connection was accepted, on the monotonic clock. */
   readonly #since: number
@@ -97,7 +97,7 @@ export class Peer implements ExpiringPeer, Receiver, HeartbeatTarget {
   }
 
   get channels(): Iterable<OpenChannel> {
-    return this.#channels.values()
+    return this.#channels
   }
 
   get authorized(): AuthorizedPeer {
@@ -134,12 +134,12 @@ export class Peer implements ExpiringPeer, Receiver, HeartbeatTarget {
   }
 
   add(channel: OpenChannel): void {
-    this.#channels.set(channel.path, channel)
+    this.#channels = [...this.#channels, channel]
   }
 
   delete(channel: OpenChannel): void {
-    this.#channels.delete(channel.path)
-    if (this.#channels.size === 0) this.#expiry?.stop()
+    this.#channels = this.#channels.filter((other) => other !== channel)
+    if (this.#channels.length === 0) this.#expiry?.stop()
   }
 
   become(identity: Identity<unknown>): void {
@@ -257,7 +257,7 @@ export class Peer implements ExpiringPeer, Receiver, HeartbeatTarget {
     const limit = limitOf(code)
     if (limit !== null) this.tellLimit(limit)
     const leave = { why: whyOf(code), code, mayReturn: retryAfterClose(code) === 'retry' }
-    for (const channel of this.#channels.values()) channel.leave(leave)
+    for (const channel of this.#channels) channel.leave(leave)
   }
 
   invalid(denial: Denial): Verdict {
@@ -328,12 +328,12 @@ export class Peer implements ExpiringPeer, Receiver, HeartbeatTarget {
   }
 
   #channelAt(path: unknown): OpenChannel | undefined {
-    return typeof path === 'string' ? this.#channels.get(path) : undefined
+    return this.#channels.find((channel) => channel.path === path)
   }
 
   /** The channel of the handshake. It answers for payloads that name no channel. */
   get #main(): OpenChannel {
-    const [channel] = this.#channels.values()
+    const channel = this.#channels[0]
     if (channel === undefined) throw new TypeError('nothing is open on this connection')
     return channel
   }
@@ -373,7 +373,7 @@ export class Peer implements ExpiringPeer, Receiver, HeartbeatTarget {
   }
 
   #endAll(why: LeaveReason, code: number, reason: string): void {
-    for (const channel of this.#channels.values()) channel.end(why, code, reason)
+    for (const channel of this.#channels) channel.end(why, code, reason)
   }
 }
 
