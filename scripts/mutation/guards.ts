@@ -167,7 +167,7 @@ export const guarded: readonly Guarded[] = [
     'core/access/handler-backlog',
   ),
   core('socket/inbox', 'core/socket/inbox', 'core/socket/waiting-messages', 'core/socket/departed-peer'),
-  core('runtime/awaitable', 'core/socket/calls', 'core/socket/departed-peer'),
+  core('runtime/awaitable', 'core/runtime/awaitable', 'core/socket/calls', 'core/socket/departed-peer'),
   core('socket/task', 'core/socket/calls', 'core/socket/waiting-messages', 'core/socket/departed-peer'),
   core('api/identity', 'core/endpoint/open', 'core/socket/lifetime', 'core/access/authorize'),
   core(

@@ -1,12 +1,12 @@
 import type { SecurityScheme } from '../core/api/handshake.ts'
 import type { Identity } from '../core/api/identity.ts'
-import { deny } from '../wire/errors.ts'
+import { andThen, type Awaitable } from '../core/runtime/awaitable.ts'
+import { Denial } from '../wire/errors.ts'
 import { scopesOf, type Statement } from './claims.ts'
 import { fingerprint } from './fingerprint.ts'
 import type { Found } from './found.ts'
-import { invalid, InvalidToken } from './invalid-token.ts'
+import { InvalidToken } from './invalid-token.ts'
 import { issuerScoped } from './issuer-scoped.ts'
-import type { TokenRules, VerifiedToken } from './signed-token.ts'
 
 /** How documentation describes signed tokens. */
 export const signedTokens: SecurityScheme = {
@@ -23,41 +23,36 @@ export interface Holders<U, C> {
   readonly subject?: ((claims: C) => Found<string>) | undefined
 }
 
-/** The fields that an identity takes from its token. */
-export type TokenFacts = Omit<Identity<unknown>, 'user' | 'subject' | 'renew'>
+/** The fields that an identity takes from its token, while they are put together. */
+export type TokenFacts = Writable<Omit<Identity<unknown>, 'user' | 'subject' | 'renew'>>
 
-/** How a bearer token becomes an identity. */
-export interface BearerReading<T, U> {
-  /** Verifies the token. @throws InvalidToken when it is not genuine */
-  verify(): Promise<T>
-  /**
-   * The identity of its holder; `null` when there is no holder any more. @throws InvalidToken when the
-   * genuine token is refused all the same
-   */
-  identify(genuine: T): Identity<U> | null | Promise<Identity<U> | null>
-}
+type Writable<T> = { -readonly [K in keyof T]: T[K] }
 
 /**
- * The identity of a bearer token. A bad token is 401 `invalid-token`, with the same text for every reason. A
- * genuine token does not count as a failed attempt.
+ * The identity of a bearer token, or its refusal. A bad token is 401 `invalid-token`, with the same text for
+ * every reason. A genuine token does not count as a failed attempt.
  *
- * @throws Denial 401 in place of InvalidToken; any other error says nothing about the token
+ * @param fault why the token is not genuine, if it is not
+ * @param identify finds the identity of its holder, or why the genuine token is refused all the same; `null`
+ * when there is no holder any more
  */
-export async function refusingBad<T, U>({ verify, identify }: BearerReading<T, U>): Promise<Identity<U>> {
-  let genuine = false
-  try {
-    const token = await verify()
-    genuine = true
-    return (await identify(token)) ?? invalid('the user of this token is gone')
-  } catch (error) {
-    if (!(error instanceof InvalidToken)) throw error
-    return refuseToken(error.message, genuine)
-  }
+export function bearerIdentity<U>(
+  fault: Awaitable<InvalidToken | null>,
+  identify: () => Awaitable<Identity<U> | InvalidToken | null>,
+): Awaitable<Identity<U> | Denial> {
+  return andThen(fault, (found) =>
+    found === null ? andThen(identify(), orRefused) : refusedToken(found.why, false),
+  )
 }
 
-/** @throws Denial 401 always; `why` is for operators */
-export function refuseToken(why: string, genuine: boolean): never {
-  return deny(401, 'invalid-token', 'the token is not valid', {
+function orRefused<U>(holder: Identity<U> | InvalidToken | null): Identity<U> | Denial {
+  if (holder === null) return refusedToken('the user of this token is gone', true)
+  return holder instanceof InvalidToken ? refusedToken(holder.why, true) : holder
+}
+
+/** A 401; `why` is for operators. */
+export function refusedToken(why: string, genuine: boolean): Denial {
+  return new Denial(401, 'invalid-token', 'the token is not valid', {
     challenge: 'Bearer error="invalid_token"',
     detail: why,
     genuine,
@@ -68,56 +63,45 @@ export function refuseToken(why: string, genuine: boolean): never {
  * The identity of the holder of a token, who is looked up again at each renewal; `null` when there is no
  * holder any more.
  */
-export async function heldBy<U, C>(
+export function heldBy<U, C>(
   holders: Holders<U, C>,
   claims: C,
   facts: TokenFacts,
-): Promise<Identity<U> | null> {
-  const user = await holders.user(claims)
-  if (user === null || user === undefined) return null
-  const subject = (await holders.subject?.(claims)) ?? null
-  if (holders.subject !== undefined && subject === null) return null
-  return {
-    ...facts,
-    ...(subject === null ? {} : { subject }),
-    user,
-    renew: () => heldBy(holders, claims, facts),
-  }
+): Awaitable<Identity<U> | null> {
+  return andThen(holders.user(claims), (user) => {
+    if (user === null || user === undefined) return null
+    const identity = { ...facts, user, renew: () => heldBy(holders, claims, facts) }
+    if (holders.subject === undefined) return identity
+    return andThen(holders.subject(claims), (subject) =>
+      subject === null || subject === undefined ? null : { ...identity, subject },
+    )
+  })
 }
 
 /**
- * The fields of an identity. The token is named by its `jti`, or by the hash of what is signed. The signature
- * is not part of that name: anyone can rewrite an ECDSA signature so that it stays valid.
+ * The token, session, age and scopes of an identity, from the claims of its token. Token and session are
+ * named within their issuer, if there is one. A token without `jti` is named by the hash of its text.
+ *
+ * @param text what of the token nobody can write in another way
  */
-export function factsOf({ token, claims }: VerifiedToken, { claims: rules, clock }: TokenRules): TokenFacts {
-  // without a configured issuer the tokens are the application's own, and `iss` could hold any text
-  const issuer = rules.issuers === null ? null : (claims.iss ?? null)
-  return {
-    token: fingerprint(token.signed),
-    expires: endOf(claims.exp, rules.toleranceMs, clock.now()),
+export function factsOf(claims: Statement, issuer: string | null, text: string): TokenFacts {
+  const { jti, sid, iat } = claims
+  const facts: TokenFacts = {
+    token: jti === undefined ? fingerprint(text) : nameWithin(issuer, jti),
     // a renewal calls `user` alone: without `iat` the token counts as older than any revocation
-    issuedAt: new Date(0),
-    ...statedFacts(claims, issuer),
+    issuedAt: new Date(iat === undefined ? 0 : iat * 1000),
   }
+  if (sid !== undefined) facts.session = nameWithin(issuer, sid)
+  const scopes = scopesOf(claims)
+  if (scopes !== null) facts.scopes = scopes
+  return facts
+}
+
+function nameWithin(issuer: string | null, id: string): string {
+  return issuer === null ? id : issuerScoped(issuer, id)
 }
 
 /** When a token ends. A token that was accepted within the tolerance is also valid to the end of it. */
 export function endOf(exp: number, toleranceMs: number, nowMs: number): Date {
   return new Date(exp * 1000 > nowMs ? exp * 1000 : exp * 1000 + toleranceMs)
-}
-
-/**
- * The token, session, age and scopes in claims. Token and session are named within their issuer, if there is
- * one.
- */
-export function statedFacts(claims: Statement, issuer: string | null): Partial<Omit<TokenFacts, 'expires'>> {
-  const { jti, sid, iat } = claims
-  const scopes = scopesOf(claims)
-  const named = (id: string): string => (issuer === null ? id : issuerScoped(issuer, id))
-  return {
-    ...(jti === undefined ? {} : { token: named(jti) }),
-    ...(sid === undefined ? {} : { session: named(sid) }),
-    ...(iat === undefined ? {} : { issuedAt: new Date(iat * 1000) }),
-    ...(scopes === null ? {} : { scopes }),
-  }
 }

@@ -1,9 +1,11 @@
+import { authenticatorOf } from '../core/access/authenticator.ts'
 import type { Authenticator, AuthRequest } from '../core/api/handshake.ts'
 import type { Identity } from '../core/api/identity.ts'
 import { limitLookup } from '../core/access/limit-lookup.ts'
+import type { Denial } from '../wire/errors.ts'
 import { checkedOptions, type OptionKinds, needed, oneOrMore, strings } from '../wire/options.ts'
 import { cookieAuthenticator } from './cookie-authenticator.ts'
-import { refuseToken } from './bearer.ts'
+import { refusedToken } from './bearer.ts'
 import {
   handshakeAddress,
   type SessionRequest,
@@ -86,19 +88,23 @@ export function sessionToken<S extends SignedIn, U = S['user']>(
 ): Authenticator<U> {
   assertInstance('sessionToken()', auth)
   options = checkedOptions('sessionToken()', options, signedInKinds)
-  const authenticator = async (request: AuthRequest): Promise<Identity<U> | null> => {
-    const value = request.credentials.of('bearer') ?? ''
-    if (!signedShape.test(value)) return null
+  const authenticate = async (request: AuthRequest, value: string): Promise<Identity<U> | Denial> => {
     const context = await auth.$context
     const genuine = isSigned(context, value)
     if (!genuine) limitLookup(request)
     const identity = await bySignedToken({ auth, options, at: handshakeAddress(context, request) }, value)
-    return identity ?? refuseToken('the session is unknown or has ended', genuine)
+    return identity ?? refusedToken('the session is unknown or has ended', genuine)
   }
-  return Object.assign(authenticator, {
-    schemes: [{ type: 'http', scheme: 'bearer', description: 'A signed session token.' }],
-    limitsLookups: true,
-  } as const)
+  return authenticatorOf(
+    (request) => {
+      const value = request.credentials.of('bearer') ?? ''
+      return signedShape.test(value) ? authenticate(request, value) : null
+    },
+    {
+      schemes: [{ type: 'http', scheme: 'bearer', description: 'A signed session token.' }],
+      limitsLookups: true,
+    },
+  )
 }
 
 /** An instance of better-auth with its `jwt` plugin. */
@@ -159,13 +165,16 @@ export function accessToken<S extends SignedIn, U = S['user']>(
     user: (claims: Claims) => claims,
     session: ({ sid }) => sid,
   })
-  const authenticator = async (request: AuthRequest): Promise<Identity<U> | null> => {
+  const authenticate = async (request: AuthRequest): Promise<Identity<U> | Denial | null> => {
     const token = await tokens(request)
     if (token === null) return null
+    const { sid } = token.user
+    if (sid === undefined) return refusedToken('the token names no session as sid', true)
     const at = handshakeAddress(await auth.$context, request)
-    return (await withSession(token, { auth, options, at })) ?? refuseToken('its session has ended', true)
+    const identity = await withSession(token, sid, { auth, options, at })
+    return identity ?? refusedToken('its session has ended', true)
   }
-  return Object.assign(authenticator, { schemes: tokens.schemes ?? [], limitsLookups: true } as const)
+  return authenticatorOf(authenticate, { schemes: tokens.schemes ?? [], limitsLookups: true })
 }
 
 /**
@@ -174,17 +183,17 @@ export function accessToken<S extends SignedIn, U = S['user']>(
  */
 async function withSession<S extends SignedIn, U>(
   { user: claims, ...facts }: Identity<Claims>,
+  sid: string,
   asking: SessionRequest<S, U>,
 ): Promise<Identity<U> | null> {
-  const { sub, sid = refuseToken('the token names no session as sid', true) } = claims
-  const session = await bySessionId(asking, { userId: sub, id: sid })
+  const session = await bySessionId(asking, { userId: claims.sub, id: sid })
   if (session === null) return null
   return {
     ...facts,
     user: session.user,
     ...(session.subject === undefined ? {} : { subject: session.subject }),
     ...earlier(facts.expires, session.expires),
-    renew: () => withSession({ user: claims, ...facts }, asking),
+    renew: () => withSession({ user: claims, ...facts }, sid, asking),
   }
 }
 

@@ -1,5 +1,4 @@
-import { jsonObject } from './compact-token.ts'
-import { invalid } from './invalid-token.ts'
+import { InvalidToken } from './invalid-token.ts'
 
 /**
  * The fields of an issuer's statement about a token that are checked here (RFC 7519 section 4.1, RFC 7662
@@ -43,39 +42,45 @@ export interface ClaimRules {
 const maxSeconds = 8.64e12
 
 /**
- * The claims of a payload whose signature was verified.
+ * The claims of a token whose signature was verified, or why they are refused: the payload is no JSON object,
+ * has no `exp`, is outside its time, or is of another issuer or for another audience. A token with an
+ * audience is refused too when none is configured (RFC 7519 section 4.1.3).
  *
- * @throws InvalidToken when it is no JSON object, has no `exp`, is outside its time, or is of another issuer
- * or for another audience; a token with an audience is refused too when none is configured (RFC 7519 section
- * 4.1.3)
+ * @param payload the JSON object in its payload, if there is one
  */
-export function checkedClaims(payload: Uint8Array, rules: ClaimRules, nowMs: number): CheckedClaims {
-  const claims = jsonObject(payload) ?? invalid('the payload is no JSON object')
-  const { exp } = checkedStatement(claims, rules, nowMs)
-  return exp === undefined ? invalid('the claim exp is missing') : { ...claims, exp }
+export function checkedClaims(
+  payload: Readonly<Record<string, unknown>> | null,
+  rules: ClaimRules,
+  nowMs: number,
+): CheckedClaims | InvalidToken {
+  if (payload === null) return new InvalidToken('the payload is no JSON object')
+  const claims = checkedStatement(payload, rules, nowMs)
+  if (claims instanceof InvalidToken || hasEnd(claims)) return claims
+  return new InvalidToken('the claim exp is missing')
+}
+
+function hasEnd(claims: Statement): claims is CheckedClaims {
+  return claims.exp !== undefined
 }
 
 /**
  * An issuer's statement about a token, in its payload or in a response: claims, of which `exp` may be
- * missing.
- *
- * @throws InvalidToken as {@link checkedClaims} does
+ * missing. Or why it is refused, as {@link checkedClaims} does.
  */
 export function checkedStatement(
   claims: Readonly<Record<string, unknown>>,
   rules: ClaimRules,
   nowMs: number,
-): Statement {
-  checkTimes(claims, rules.toleranceMs, nowMs)
-  checkIssuer(claims['iss'], rules.issuers)
-  checkAudience(claims['aud'], rules.audiences)
-  for (const name of ['jti', 'sid']) checkText(claims, name)
-  if (rules.anySubject !== true) checkText(claims, 'sub')
-  else if (typeof claims['sub'] === 'number' && !Number.isSafeInteger(claims['sub']))
-    // JSON.parse has rounded it: it may be the number of another user
-    invalid('the claim sub is a number that is not exact')
+): Statement | InvalidToken {
+  const fault =
+    faultOfTimes(claims, rules.toleranceMs, nowMs) ??
+    faultOfIssuer(claims['iss'], rules.issuers) ??
+    faultOfAudience(claims['aud'], rules.audiences) ??
+    faultOfText(claims, 'jti') ??
+    faultOfText(claims, 'sid') ??
+    (rules.anySubject === true ? faultOfAnySubject(claims['sub']) : faultOfText(claims, 'sub'))
   // each field that a statement names has been checked, or is checked by the given schema
-  return claims
+  return fault === null ? claims : new InvalidToken(fault)
 }
 
 /** A list of one text, of several, or of none. */
@@ -94,41 +99,58 @@ export function scopesOf(claims: Readonly<Record<string, unknown>>): readonly st
   return Array.isArray(stated) ? stated.filter((one) => typeof one === 'string') : null
 }
 
-function checkTimes(claims: Readonly<Record<string, unknown>>, toleranceMs: number, nowMs: number): void {
+function faultOfTimes(
+  claims: Readonly<Record<string, unknown>>,
+  toleranceMs: number,
+  nowMs: number,
+): string | null {
   const exp = seconds(claims, 'exp', Number.POSITIVE_INFINITY)
-  if (exp * 1000 <= nowMs - toleranceMs) invalid('the token has expired')
-  if (seconds(claims, 'nbf', 0) * 1000 > nowMs + toleranceMs) invalid('the token is not valid yet')
+  if (exp === null) return 'the claim exp is no number of seconds'
+  if (exp * 1000 <= nowMs - toleranceMs) return 'the token has expired'
+  const nbf = seconds(claims, 'nbf', 0)
+  if (nbf === null) return 'the claim nbf is no number of seconds'
+  if (nbf * 1000 > nowMs + toleranceMs) return 'the token is not valid yet'
+  const iat = seconds(claims, 'iat', 0)
+  if (iat === null) return 'the claim iat is no number of seconds'
   // a token from the future would outlive a revocation, which refuses what was issued before it
-  if (seconds(claims, 'iat', 0) * 1000 > nowMs + toleranceMs) invalid('the token was issued in the future')
+  return iat * 1000 > nowMs + toleranceMs ? 'the token was issued in the future' : null
 }
 
-/** @param missing the value when the claim is missing */
-function seconds(claims: Readonly<Record<string, unknown>>, name: string, missing: number): number {
+/**
+ * The seconds that a claim holds, or `null` when it holds something else. @param missing the value when the
+ * claim is missing
+ */
+function seconds(claims: Readonly<Record<string, unknown>>, name: string, missing: number): number | null {
   const value = Object.hasOwn(claims, name) ? claims[name] : undefined
   if (value === undefined) return missing
-  if (typeof value === 'number' && value >= 0 && value <= maxSeconds) return value
-  return invalid(`the claim ${name} is no number of seconds`)
+  return typeof value === 'number' && value >= 0 && value <= maxSeconds ? value : null
 }
 
-function checkIssuer(iss: unknown, issuers: readonly string[] | null): void {
-  if (iss !== undefined && typeof iss !== 'string') invalid('the claim iss is no text')
-  if (issuers !== null && (iss === undefined || !issuers.includes(iss)))
-    invalid('the token is from another issuer')
+function faultOfIssuer(iss: unknown, issuers: readonly string[] | null): string | null {
+  if (iss !== undefined && typeof iss !== 'string') return 'the claim iss is no text'
+  if (issuers === null || (iss !== undefined && issuers.includes(iss))) return null
+  return 'the token is from another issuer'
 }
 
-function checkAudience(aud: unknown, audiences: readonly string[] | null): void {
-  if (aud === undefined && audiences === null) return
-  if (aud === undefined) return invalid('the claim aud is missing')
+function faultOfAudience(aud: unknown, audiences: readonly string[] | null): string | null {
+  if (aud === undefined) return audiences === null ? null : 'the claim aud is missing'
   const named: readonly unknown[] = Array.isArray(aud) ? aud : [aud]
   if (!named.every((one) => typeof one === 'string'))
-    return invalid('the claim aud is neither a text nor a list of texts')
-  if (audiences === null)
-    return invalid("the token is meant for an audience, but no 'audience' was configured")
-  if (!audiences.some((one) => named.includes(one))) invalid('the token is for another audience')
+    return 'the claim aud is neither a text nor a list of texts'
+  if (audiences === null) return "the token is meant for an audience, but no 'audience' was configured"
+  return audiences.some((one) => named.includes(one)) ? null : 'the token is for another audience'
 }
 
-function checkText(claims: Readonly<Record<string, unknown>>, name: string): void {
+function faultOfText(claims: Readonly<Record<string, unknown>>, name: string): string | null {
   const value = claims[name]
-  if (value !== undefined && (typeof value !== 'string' || value === ''))
-    invalid(`the claim ${name} is no text`)
+  return value === undefined || (typeof value === 'string' && value !== '')
+    ? null
+    : `the claim ${name} is no text`
+}
+
+/** JSON.parse has rounded such a number: it may be the number of another user. */
+function faultOfAnySubject(sub: unknown): string | null {
+  return typeof sub === 'number' && !Number.isSafeInteger(sub)
+    ? 'the claim sub is a number that is not exact'
+    : null
 }

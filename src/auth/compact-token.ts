@@ -1,26 +1,18 @@
-import { fromBase64url } from '../wire/from-base64url.ts'
+import { isUtf8 } from 'node:buffer'
 import { maxJsonValues, parseRecord } from '../wire/json.ts'
-import { invalid } from './invalid-token.ts'
+import { InvalidToken } from './invalid-token.ts'
 
-/**
- * A signed token in compact form (RFC 7515 section 7.1), split into its parts; its signature is not verified.
- */
-export interface CompactToken {
-  /** The whole token, for the library that verifies it. */
-  readonly text: string
-  /** What the signature covers: header and payload as they were sent. */
-  readonly signed: string
+/** What the header of a token says, as far as it is used. */
+export interface TokenHeader {
   readonly alg: string
   readonly kid: string | null
-  /** The media type of the token, from its header. */
+  /** The media type of the token, as {@link mediaType} writes it. */
   readonly typ: string | null
-  readonly payload: Uint8Array
-  readonly signature: Uint8Array
 }
 
 const shape = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*$/
+const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 const maxLength = 16_384
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
  * Header parameters that carry a key or change how the token is read. Keys come from the configuration alone
@@ -33,61 +25,126 @@ export function looksLikeToken(value: string): boolean {
   return shape.test(value)
 }
 
+/** A credential as a token, if it has the form of one. */
+export function compactToken(value: string): CompactToken | null {
+  return looksLikeToken(value) ? new CompactToken(value) : null
+}
+
+export type { CompactToken }
+
 /**
- * Splits a token into its parts.
- *
- * Each part must be base64url in its one canonical form: a token with two spellings could be revoked under
- * one of them only.
- *
- * @throws InvalidToken when it is malformed, longer than 16,384 characters, or has a refused header
+ * A signed token in compact form (RFC 7515 section 7.1): its parts as they were sent. Nothing of it is
+ * verified.
  */
-export function compactToken(text: string): CompactToken {
-  if (text.length > maxLength) invalid(`the token is longer than ${maxLength} characters`)
-  const [head = '', body = '', tail = ''] = text.split('.')
-  const header = headerOf(part('header', head))
-  const { alg, kid, typ } = header
-  if (typeof alg !== 'string') return invalid('the header has no alg')
-  return {
-    text,
-    signed: `${head}.${body}`,
-    alg,
-    kid: optionalText('kid', kid),
-    typ: optionalText('typ', typ),
-    payload: part('payload', body),
-    signature: part('signature', tail),
+class CompactToken {
+  /** The whole token, for the library that verifies it. */
+  readonly text: string
+  /** What the signature covers: header and payload as they were sent. */
+  readonly signed: string
+  /** The three parts in base64url. */
+  readonly header: string
+  readonly payload: string
+  readonly signature: string
+  #claims: Readonly<Record<string, unknown>> | null | undefined
+
+  /** @param text what looks like a token */
+  constructor(text: string) {
+    const first = text.indexOf('.')
+    const last = text.lastIndexOf('.')
+    this.text = text
+    this.signed = text.slice(0, last)
+    this.header = text.slice(0, first)
+    this.payload = text.slice(first + 1, last)
+    this.signature = text.slice(last + 1)
+  }
+
+  /**
+   * The JSON object in the payload, which is parsed once; `null` when there is none, or the token is longer
+   * than a token may be.
+   */
+  get claims(): Readonly<Record<string, unknown>> | null {
+    if (this.#claims === undefined) this.#claims = this.isTooLong ? null : jsonOfPart(this.payload)
+    return this.#claims
+  }
+
+  get isTooLong(): boolean {
+    return this.text.length > maxLength
   }
 }
 
 /**
- * The issuer that a token names, before it is verified: only to choose an authenticator. It may be any value;
- * `undefined` when the token names none, cannot be read or is longer than a token may be.
+ * The header of a token, or why the token is malformed: longer than 16,384 characters, or with a refused
+ * header.
+ *
+ * Each part must be base64url in its one canonical form: a token with two spellings could be revoked under
+ * one of them only.
  */
-export function unverifiedIssuer(text: string): unknown {
-  if (text.length > maxLength) return undefined
-  const bytes = fromBase64url(text.split('.')[1] ?? '') ?? new Uint8Array()
-  return jsonObject(bytes)?.['iss']
+export function headerOf(token: CompactToken): TokenHeader | InvalidToken {
+  if (token.isTooLong) return new InvalidToken(`the token is longer than ${maxLength} characters`)
+  const header = token.header === lastText ? lastHeader : readHeader(token.header)
+  if (header instanceof InvalidToken) return header
+  if (!isCanonical(token.payload)) return notCanonical('payload')
+  return isCanonical(token.signature) ? header : notCanonical('signature')
+}
+
+/**
+ * The header that was read last, because the tokens of an issuer begin alike. It decides nothing: each token
+ * is verified.
+ */
+let lastText = ''
+let lastHeader: TokenHeader | InvalidToken = notCanonical('header')
+
+function readHeader(text: string): TokenHeader | InvalidToken {
+  if (!isCanonical(text)) return notCanonical('header')
+  const json = jsonOfPart(text)
+  if (json === null) return new InvalidToken('the header is no JSON object')
+  const header = checkedHeader(json)
+  // copied, because a part of a token's text would keep the whole token in memory
+  lastText = Buffer.from(text, 'latin1').toString('latin1')
+  lastHeader = header
+  return header
+}
+
+function checkedHeader(header: Readonly<Record<string, unknown>>): TokenHeader | InvalidToken {
+  const refused = refusedHeaders.find((name) => Object.hasOwn(header, name))
+  if (refused !== undefined) return new InvalidToken(`the header parameter ${refused} is refused`)
+  const { alg, kid, typ } = header
+  if (typeof alg !== 'string') return new InvalidToken('the header has no alg')
+  if (!isTextOrMissing(kid)) return new InvalidToken('the header parameter kid is no text')
+  if (!isTextOrMissing(typ)) return new InvalidToken('the header parameter typ is no text')
+  return { alg, kid: kid ?? null, typ: typ === undefined ? null : mediaType(typ) }
+}
+
+/** A `typ` in full (RFC 7515 section 4.1.9): `application/` may be left out, and case does not count. */
+export function mediaType(typ: string): string {
+  const lower = typ.toLowerCase()
+  return lower.includes('/') ? lower : `application/${lower}`
 }
 
 /** The JSON object in these UTF-8 bytes, or `null`. */
 export function jsonObject(bytes: Uint8Array): Readonly<Record<string, unknown>> | null {
-  try {
-    return parseRecord(utf8.decode(bytes), maxJsonValues)
-  } catch {
-    return null
-  }
+  if (!isUtf8(bytes)) return null
+  const buffer = bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  return parseRecord(buffer.toString('utf8'), maxJsonValues)
 }
 
-function part(name: string, encoded: string): Uint8Array {
-  return fromBase64url(encoded) ?? invalid(`the ${name} is not canonical base64url`)
+/** The JSON object in a part of a token, or `null` when the part is not canonical or holds none. */
+function jsonOfPart(part: string): Readonly<Record<string, unknown>> | null {
+  return isCanonical(part) ? jsonObject(Buffer.from(part, 'base64url')) : null
 }
 
-function headerOf(bytes: Uint8Array): Readonly<Record<string, unknown>> {
-  const header = jsonObject(bytes) ?? invalid('the header is no JSON object')
-  const refused = refusedHeaders.find((name) => Object.hasOwn(header, name))
-  return refused === undefined ? header : invalid(`the header parameter ${refused} is refused`)
+/** Whether base64url without padding, of characters of its alphabet alone, is the one spelling of its bytes. */
+function isCanonical(part: string): boolean {
+  const extra = part.length % 4
+  if (extra < 2) return extra === 0
+  // the bits of the last character that are no part of a byte are zero
+  return (alphabet.indexOf(part.charAt(part.length - 1)) & (extra === 2 ? 15 : 3)) === 0
 }
 
-function optionalText(name: string, value: unknown): string | null {
-  if (value === undefined) return null
-  return typeof value === 'string' ? value : invalid(`the header parameter ${name} is no text`)
+function notCanonical(name: string): InvalidToken {
+  return new InvalidToken(`the ${name} is not canonical base64url`)
+}
+
+function isTextOrMissing(value: unknown): value is string | undefined {
+  return value === undefined || typeof value === 'string'
 }

@@ -1,7 +1,7 @@
 import { createHmac, createSecretKey, KeyObject, timingSafeEqual } from 'node:crypto'
 import { SallyportError } from '../wire/errors.ts'
-import type { CompactToken } from './compact-token.ts'
-import { invalid } from './invalid-token.ts'
+import type { CompactToken, TokenHeader } from './compact-token.ts'
+import { InvalidToken } from './invalid-token.ts'
 
 /** A secret that both sides share. A text stands for its UTF-8 bytes. */
 export type Secret = string | Uint8Array | KeyObject
@@ -22,24 +22,25 @@ const hashes: ReadonlyMap<string, Hash> = new Map([
  * Verifies HMAC signatures in the same turn, by `node:crypto` with keys that are made once; WebCrypto would
  * use a thread pool for each token. Any of several secrets is accepted, so that one can be replaced.
  *
- * @returns a function that throws InvalidToken unless one of the secrets has signed the token
+ * @returns a function that tells why a token is refused, and `null` when one of the secrets has signed it
  * @throws SallyportError ERR_CONFIGURATION when a secret is shorter than the hash (RFC 7518 section 3.2) or
  * is a key of another kind, or an algorithm is unknown
  */
 export function hmacVerifier(
   secrets: readonly Secret[],
   algorithms: readonly string[],
-): (token: CompactToken) => void {
-  const allowed = new Map(algorithms.map((alg) => [alg, hashOf(alg)]))
-  const longest = Math.max(...[...allowed.values()].map(({ bytes }) => bytes))
+): (token: CompactToken, header: TokenHeader) => InvalidToken | null {
+  const allowed = new Map(algorithms.map((alg) => [alg, hashOf(alg).hash]))
+  const longest = Math.max(...algorithms.map((alg) => hashOf(alg).bytes))
   const keys = secrets.map((secret) => secretKey(secret, longest))
   if (keys.length === 0 || allowed.size === 0)
     throw wrong('jwt() needs at least one secret and one algorithm')
-  return ({ alg, signed, signature }) => {
-    const { hash } = allowed.get(alg) ?? invalid('the algorithm is not allowed for a shared secret')
-    const signs = (key: KeyObject): boolean =>
-      isSame(createHmac(hash, key).update(signed).digest(), signature)
-    if (!keys.some(signs)) invalid('the signature is wrong')
+  return ({ signed, signature }, { alg }) => {
+    const hash = allowed.get(alg)
+    if (hash === undefined) return new InvalidToken('the algorithm is not allowed for a shared secret')
+    const given = Buffer.from(signature, 'base64url')
+    for (const key of keys) if (isSame(createHmac(hash, key).update(signed).digest(), given)) return null
+    return new InvalidToken('the signature is wrong')
   }
 }
 

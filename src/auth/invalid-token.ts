@@ -1,24 +1,11 @@
 /**
  * The reason why a token is refused, for operators: it becomes the denial's `detail`. It never holds a part
- * of the token.
+ * of the token. It is a value and no exception, because attackers cause these by the thousand.
  */
-export class InvalidToken extends Error {
-  override readonly name = 'InvalidToken'
+export class InvalidToken {
+  readonly why: string
 
   constructor(why: string) {
-    // attackers cause these by the thousand, and the stack is never read
-    const { stackTraceLimit } = Error
-    Error.stackTraceLimit = 0
-    super(why)
-    Error.stackTraceLimit = stackTraceLimit
+    this.why = why
   }
-}
-
-/**
- * Refuses a token.
- *
- * @throws InvalidToken always
- */
-export function invalid(why: string): never {
-  throw new InvalidToken(why)
 }

@@ -1,7 +1,8 @@
-import type { Authenticator, AuthRequest } from '../core/api/handshake.ts'
+import { authenticatorOf } from '../core/access/authenticator.ts'
+import type { Authenticator } from '../core/api/handshake.ts'
 import { aClock, type Clock, systemClock } from '../wire/clock.ts'
-import { limitLookup } from '../core/access/limit-lookup.ts'
 import type { Identity } from '../core/api/identity.ts'
+import type { Awaitable } from '../core/runtime/awaitable.ts'
 import { type Duration, milliseconds } from '../wire/duration.ts'
 import { SallyportError } from '../wire/errors.ts'
 import { aSchema, check, type Schema } from '../wire/schema.ts'
@@ -18,21 +19,15 @@ import {
   strings,
   oneOrMore,
 } from '../wire/options.ts'
-import { factsOf, heldBy, refusingBad, signedTokens } from './bearer.ts'
+import { bearerIdentity, heldBy, signedTokens } from './bearer.ts'
 import { type CheckedClaims, type Claims, listed } from './claims.ts'
 import type { Found } from './found.ts'
 import { hmacVerifier, type Secret } from './hmac.ts'
-import { invalid } from './invalid-token.ts'
+import { type CompactToken, mediaType } from './compact-token.ts'
+import { InvalidToken } from './invalid-token.ts'
 import { fixedKeys, remoteKeys } from './jwks.ts'
 import { signatureVerifier, type Verify } from './signature.ts'
-import {
-  genuineToken,
-  isTokenOf,
-  mediaType,
-  type TokenRules,
-  verified,
-  type VerifiedToken,
-} from './signed-token.ts'
+import { claimsOf, faultOf, tokenFacts, tokenOf, type TokenRules } from './signed-token.ts'
 import { keysOfSet, type PublicKey, verificationKey } from './verification-key.ts'
 
 export type { Claims } from './claims.ts'
@@ -131,29 +126,32 @@ const usualTypes: readonly (string | null)[] = [null, 'application/jwt', 'applic
 export function jwt<U, C = Claims>(options: JwtOptions<U, C>): Authenticator<U> {
   options = checkedOptions('jwt()', options, kinds)
   const rules = rulesOf(options)
-  const authenticator = async (request: AuthRequest): Promise<Identity<U> | null> => {
-    const value = request.credentials.of('bearer') ?? ''
-    if (!isTokenOf(rules.claims.issuers, value)) return null
-    return refusingBad({
-      verify: () => genuineToken(value, rules, () => limitLookup(request)),
-      identify: (token) => identityOf(options, verified(token, rules), rules),
-    })
-  }
-  return Object.assign(authenticator, { schemes: [signedTokens], limitsLookups: true } as const)
+  return authenticatorOf(
+    (request) => {
+      const token = tokenOf(rules.claims.issuers, request.credentials.of('bearer') ?? '')
+      if (token === null) return null
+      return bearerIdentity(faultOf(token, rules, request), () => identityOf(options, token, rules))
+    },
+    { schemes: [signedTokens], limitsLookups: true },
+  )
 }
 
 function identityOf<U, C>(
   options: JwtOptions<U, C>,
-  token: VerifiedToken,
+  token: CompactToken,
   rules: TokenRules,
-): Promise<Identity<U> | null> {
-  const claims = shaped(options, token.claims)
-  const { session, ...facts } = factsOf(token, rules)
-  const name = options.session === undefined ? session : options.session(claims)
-  return heldBy(options, claims, {
-    ...facts,
-    ...(name === undefined || name === null ? {} : { session: name }),
-  })
+): Awaitable<Identity<U> | InvalidToken | null> {
+  const checked = claimsOf(token, rules)
+  if (checked instanceof InvalidToken) return checked
+  const claims = shaped(options, checked)
+  if (claims instanceof InvalidToken) return claims
+  const facts = tokenFacts(token, checked, rules)
+  if (options.session !== undefined) {
+    const session = options.session(claims) ?? null
+    if (session === null) delete facts.session
+    else facts.session = session
+  }
+  return heldBy(options, claims, facts)
 }
 
 function rulesOf<U, C>(options: JwtOptions<U, C>): TokenRules {
@@ -189,15 +187,17 @@ function isList(secret: Secret | readonly Secret[]): secret is readonly Secret[]
   return Array.isArray(secret)
 }
 
-function shaped<U, C>(options: JwtOptions<U, C>, claims: CheckedClaims): C {
+function shaped<U, C>(options: JwtOptions<U, C>, claims: CheckedClaims): C | InvalidToken {
   if (options.claims === undefined) {
     if (claims['sub'] === undefined)
-      invalid("the claim sub is missing: give jwt() a schema as 'claims' for tokens without it")
+      return new InvalidToken(
+        "the claim sub is missing: give jwt() a schema as 'claims' for tokens without it",
+      )
     // without a schema C is Claims, whose `sub` was just checked
     return claims as C
   }
   const checked = check(options.claims, claims)
-  return checked.ok ? checked.value : invalid(`the claims do not fit their schema: ${checked.issue}`)
+  return checked.ok ? checked.value : new InvalidToken(`the claims do not fit their schema: ${checked.issue}`)
 }
 
 function wrong(message: string): SallyportError {

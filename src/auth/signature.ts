@@ -1,33 +1,48 @@
 import { compactVerify, errors } from 'jose'
-import type { CompactToken } from './compact-token.ts'
-import { invalid } from './invalid-token.ts'
+import { limitLookup } from '../core/access/limit-lookup.ts'
+import type { AuthRequest } from '../core/api/handshake.ts'
+import type { Awaitable } from '../core/runtime/awaitable.ts'
+import type { CompactToken, TokenHeader } from './compact-token.ts'
+import { InvalidToken } from './invalid-token.ts'
 import type { KeySource } from './jwks.ts'
 
 /**
- * Verifies that a configured key has signed the token, in this turn if it can.
+ * Tells whether a configured key has signed a token, in this turn if it can: `null` when one has, otherwise
+ * why the token is refused.
  *
- * @param beforeLookup called before keys are fetched that are not at hand; its error is passed on
- * @throws InvalidToken when no key has
+ * @param request whose lookups are limited: keys that are not at hand may be fetched for it; `null` where no
+ * handshake asks
+ * @throws the error of the source of keys, which says nothing about the token
  */
-export type Verify = (token: CompactToken, beforeLookup: () => void) => void | Promise<void>
+export interface Verify {
+  (token: CompactToken, header: TokenHeader, request: AuthRequest | null): Awaitable<InvalidToken | null>
+}
 
 /** How many keys are tried for a token that does not name its key. */
 const maxCandidates = 8
 
 /** Verifies with the public keys of a source. The header only chooses among them. */
 export function signatureVerifier(source: KeySource): Verify {
-  return async (token, beforeLookup) => {
-    const keys = await source.find(token, beforeLookup)
+  return async (token, header, request) => {
+    const keys = await source.find(header, () => {
+      if (request !== null) limitLookup(request)
+    })
     if (keys.length > maxCandidates)
-      invalid('the token does not name its key, and too many keys are possible')
-    for (const { key } of keys) if (await isSignedBy(token, key)) return
-    invalid(keys.length === 0 ? 'no configured key has this name and algorithm' : 'the signature is wrong')
+      return new InvalidToken('the token does not name its key, and too many keys are possible')
+    for (const { key } of keys) if (await isSignedBy(token, header, key)) return null
+    return new InvalidToken(
+      keys.length === 0 ? 'no configured key has this name and algorithm' : 'the signature is wrong',
+    )
   }
 }
 
-async function isSignedBy(token: CompactToken, key: Parameters<typeof compactVerify>[1]): Promise<boolean> {
+async function isSignedBy(
+  { text }: CompactToken,
+  { alg }: TokenHeader,
+  key: Parameters<typeof compactVerify>[1],
+): Promise<boolean> {
   try {
-    await compactVerify(token.text, key, { algorithms: [token.alg] })
+    await compactVerify(text, key, { algorithms: [alg] })
     return true
   } catch (error) {
     if (error instanceof errors.JOSEError) return false

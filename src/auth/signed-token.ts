@@ -1,67 +1,69 @@
+import type { AuthRequest } from '../core/api/handshake.ts'
+import type { Awaitable } from '../core/runtime/awaitable.ts'
 import type { Clock } from '../wire/clock.ts'
+import { endOf, factsOf, type TokenFacts } from './bearer.ts'
 import { type CheckedClaims, checkedClaims, type ClaimRules } from './claims.ts'
-import { type CompactToken, compactToken, looksLikeToken, unverifiedIssuer } from './compact-token.ts'
-import { invalid } from './invalid-token.ts'
+import { type CompactToken, compactToken, headerOf } from './compact-token.ts'
+import { InvalidToken } from './invalid-token.ts'
 import type { Verify } from './signature.ts'
 
 /** The rules that a signed token must satisfy. */
 export interface TokenRules {
   readonly verify: Verify
   readonly claims: ClaimRules
-  /**
-   * The media types that its header may have, as {@link mediaType} writes them; `null` for a header without
-   * one.
-   */
+  /** The media types that its header may have, in full; `null` for a header without one. */
   readonly types: readonly (string | null)[]
   readonly clock: Clock
 }
 
-/** A token whose signature was verified, and its claims. */
-export interface VerifiedToken {
-  readonly token: CompactToken
-  readonly claims: CheckedClaims
-}
-
 /**
- * Whether a credential has the form of a signed token of one of these issuers; of any issuer when they are
- * `null`.
+ * A credential that has the form of a signed token of one of these issuers, otherwise `null`; of any issuer
+ * when they are `null`. The issuer is not verified here: it only chooses an authenticator.
  */
-export function isTokenOf(issuers: readonly string[] | null, value: string): boolean {
-  if (!looksLikeToken(value)) return false
-  if (issuers === null) return true
-  const issuer = unverifiedIssuer(value) ?? ''
-  return issuers.some((one) => one === issuer)
+export function tokenOf(issuers: readonly string[] | null, value: string): CompactToken | null {
+  const token = compactToken(value)
+  if (token === null || issuers === null) return token
+  const issuer = token.claims?.['iss']
+  return typeof issuer === 'string' && issuers.includes(issuer) ? token : null
 }
 
 /**
- * Verifies that a token is genuine: its type, then its signature. Its claims are not checked.
+ * Why a token is not genuine, of its form, its type and its signature; `null` when it is genuine. Its claims
+ * are not checked.
  *
- * @param beforeLookup called before keys are fetched that are not at hand; its error is passed on
- * @throws InvalidToken when it is not; any other error of the source of keys says nothing about the token
+ * @param request whose lookups are limited; `null` where no handshake asks
+ * @throws the error of the source of keys, which says nothing about the token
  */
-export async function genuineToken(
-  text: string,
-  rules: TokenRules,
-  beforeLookup: () => void,
-): Promise<CompactToken> {
-  const token = compactToken(text)
-  if (!rules.types.includes(token.typ === null ? null : mediaType(token.typ)))
-    invalid('the token is of another type')
-  const pending = rules.verify(token, beforeLookup)
-  if (pending !== undefined) await pending
-  return token
+export function faultOf(
+  token: CompactToken,
+  { types, verify }: TokenRules,
+  request: AuthRequest | null,
+): Awaitable<InvalidToken | null> {
+  const header = headerOf(token)
+  if (header instanceof InvalidToken) return header
+  return types.includes(header.typ)
+    ? verify(token, header, request)
+    : new InvalidToken('the token is of another type')
+}
+
+/** The claims of a genuine token, or why they are refused by the rules. */
+export function claimsOf(token: CompactToken, { claims, clock }: TokenRules): CheckedClaims | InvalidToken {
+  return checkedClaims(token.claims, claims, clock.now())
 }
 
 /**
- * The claims of a genuine token. @throws InvalidToken when they are refused by the rules: wrong in time,
- * issuer or audience
+ * The fields of the identity of a verified token. The token is named by its `jti`, or by the hash of what is
+ * signed. The signature is not part of that name: anyone can rewrite an ECDSA signature so that it stays
+ * valid.
  */
-export function verified(token: CompactToken, rules: TokenRules): VerifiedToken {
-  return { token, claims: checkedClaims(token.payload, rules.claims, rules.clock.now()) }
-}
-
-/** A `typ` in full (RFC 7515 section 4.1.9): `application/` may be left out, and case does not count. */
-export function mediaType(typ: string): string {
-  const lower = typ.toLowerCase()
-  return lower.includes('/') ? lower : `application/${lower}`
+export function tokenFacts(
+  { signed }: CompactToken,
+  claims: CheckedClaims,
+  { claims: rules, clock }: TokenRules,
+): TokenFacts {
+  // without a configured issuer the tokens are the application's own, and `iss` could hold any text
+  const issuer = rules.issuers === null ? null : (claims.iss ?? null)
+  const facts = factsOf(claims, issuer, signed)
+  facts.expires = endOf(claims.exp, rules.toleranceMs, clock.now())
+  return facts
 }

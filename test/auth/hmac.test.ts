@@ -1,7 +1,7 @@
 import { jwtVerify } from 'jose'
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { compactToken, looksLikeToken } from '../../src/auth/compact-token.ts'
+import { compactToken, headerOf, looksLikeToken } from '../../src/auth/compact-token.ts'
 import { hmacVerifier } from '../../src/auth/hmac.ts'
 import { jwt } from '../../src/auth/jwt.ts'
 import { testClock } from '../../src/testing/clock.ts'
@@ -173,15 +173,10 @@ test('a signature is valid here exactly when it is valid for jose', async () => 
     fc.asyncProperty(fc.uint8Array({ maxLength: 40 }), fc.boolean(), async (bytes, isRight) => {
       const tail = isRight ? token.split('.')[2] : Buffer.from(bytes).toString('base64url')
       const one = `${token.split('.').slice(0, 2).join('.')}.${tail}`
-      const isGood = (): boolean => {
-        try {
-          verify(compactToken(one))
-          return true
-        } catch {
-          return false
-        }
-      }
-      expect(isGood()).toBe(await joseAccepts(one))
+      const parsed = compactToken(one)
+      const header = parsed === null ? null : headerOf(parsed)
+      const isGood = parsed !== null && header !== null && 'alg' in header && verify(parsed, header) === null
+      expect(isGood).toBe(await joseAccepts(one))
     }),
     { numRuns: 1_000 },
   )

@@ -3,7 +3,7 @@ import { basicPair, separate } from '../../src/core/access/credentials.ts'
 import { assertOrigin, type OriginRules, originRules } from '../../src/core/access/origin.ts'
 import { readUpgrade } from '../../src/transports/node/upgrade-request.ts'
 import { canonicalAddress, remoteAddressesBehind } from '../../src/transports/node/remote-address.ts'
-import { looksLikeToken, unverifiedIssuer } from '../../src/auth/compact-token.ts'
+import { compactToken } from '../../src/auth/compact-token.ts'
 import { subprotocols } from '../../src/wire/carrier.ts'
 import { parseJson } from '../../src/wire/json.ts'
 import { pathTemplate } from '../../src/wire/path.ts'
@@ -92,7 +92,7 @@ const parsers: Readonly<Record<string, (text: string) => unknown>> = {
   'a key': (text) => readUpgrade(request(['Host', 'a', 'Sec-WebSocket-Key', text]), 100_000, {}),
   'a forwarded address': (text) => peerOf(socket, () => text),
   'an address': (text) => canonicalAddress(text),
-  'a token': (text) => [looksLikeToken(text), unverifiedIssuer(text)],
+  'a token': (text) => [compactToken(text)?.claims, compactToken(`a.${text}.b`)?.claims],
   JSON: (text) => parseJson(text),
   'a duration': (text) => milliseconds(text as '1s'),
 }

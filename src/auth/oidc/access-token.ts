@@ -1,6 +1,5 @@
-import type { Authenticator, AuthRequest } from '../../core/api/handshake.ts'
-import { limitLookup } from '../../core/access/limit-lookup.ts'
-import type { Identity } from '../../core/api/identity.ts'
+import { authenticatorOf } from '../../core/access/authenticator.ts'
+import type { Authenticator } from '../../core/api/handshake.ts'
 import { type Duration, milliseconds } from '../../wire/duration.ts'
 import {
   aDuration,
@@ -10,12 +9,12 @@ import {
   needed,
   oneOrMore,
 } from '../../wire/options.ts'
-import { factsOf, heldBy, refusingBad, signedTokens } from '../bearer.ts'
+import { bearerIdentity, heldBy, signedTokens } from '../bearer.ts'
 import { type CheckedClaims, listed } from '../claims.ts'
 import type { Found } from '../found.ts'
-import { invalid } from '../invalid-token.ts'
+import { InvalidToken } from '../invalid-token.ts'
 import { signatureVerifier } from '../signature.ts'
-import { genuineToken, isTokenOf, type TokenRules, verified } from '../signed-token.ts'
+import { claimsOf, faultOf, tokenFacts, tokenOf, type TokenRules } from '../signed-token.ts'
 import { aProvider, type Provider } from './provider.ts'
 
 /** The claims of an access token (RFC 9068 section 2.2). */
@@ -73,18 +72,19 @@ export function oidc<U>(options: OidcOptions<U>): Authenticator<U> {
     user: (claims: AccessClaims) => options.user(claims),
     subject: (claims: AccessClaims) => provider.subject(claims),
   }
-  const authenticator = async (request: AuthRequest): Promise<Identity<U> | null> => {
-    const value = request.credentials.of('bearer') ?? ''
-    if (!isTokenOf(rules.claims.issuers, value)) return null
-    return refusingBad({
-      verify: () => genuineToken(value, rules, () => limitLookup(request)),
-      identify: (genuine) => {
-        const token = verified(genuine, rules)
-        return heldBy(holders, accessClaims(token.claims), factsOf(token, rules))
-      },
-    })
-  }
-  return Object.assign(authenticator, { schemes: [signedTokens], limitsLookups: true } as const)
+  return authenticatorOf(
+    (request) => {
+      const token = tokenOf(rules.claims.issuers, request.credentials.of('bearer') ?? '')
+      if (token === null) return null
+      return bearerIdentity(faultOf(token, rules, request), () => {
+        const claims = accessClaims(claimsOf(token, rules))
+        return claims instanceof InvalidToken
+          ? claims
+          : heldBy(holders, claims, tokenFacts(token, claims, rules))
+      })
+    },
+    { schemes: [signedTokens], limitsLookups: true },
+  )
 }
 
 function rulesOf<U>({ provider, audience, clockTolerance = '5s' }: OidcOptions<U>): TokenRules {
@@ -97,23 +97,23 @@ function rulesOf<U>({ provider, audience, clockTolerance = '5s' }: OidcOptions<U
   }
 }
 
-function accessClaims(claims: CheckedClaims): AccessClaims {
+function accessClaims(claims: CheckedClaims | InvalidToken): AccessClaims | InvalidToken {
+  if (claims instanceof InvalidToken) return claims
   const missing = required.find((name) => claims[name] === undefined)
-  if (missing !== undefined) invalid(`the claim ${missing} is missing`)
+  if (missing !== undefined) return new InvalidToken(`the claim ${missing} is missing`)
   const { client_id: client } = claims
-  if (typeof client !== 'string' || client === '') invalid('the claim client_id is no text')
-  refuseBound(claims)
+  if (typeof client !== 'string' || client === '') return new InvalidToken('the claim client_id is no text')
   // all of them were checked, with their types
-  return claims as AccessClaims
+  return faultOfBinding(claims) ?? (claims as AccessClaims)
 }
 
 /**
- * Refuses a token that requires a proof of a key (RFC 7800): to accept it without the proof would undo that
- * protection.
+ * Why a token is refused that requires a proof of a key (RFC 7800): to accept it without the proof would undo
+ * that protection.
  */
-export function refuseBound(claims: Readonly<Record<string, unknown>>): void {
-  if (claims['cnf'] !== undefined)
-    invalid(
-      'the token is bound to a key of its holder (cnf), and this server does not check the proof of that key',
-    )
+export function faultOfBinding(claims: Readonly<Record<string, unknown>>): InvalidToken | null {
+  if (claims['cnf'] === undefined) return null
+  return new InvalidToken(
+    'the token is bound to a key of its holder (cnf), and this server does not check the proof of that key',
+  )
 }

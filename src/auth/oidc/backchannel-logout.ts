@@ -15,7 +15,7 @@ import {
 import { boundedBytes } from '../bounded-fetch.ts'
 import { listed } from '../claims.ts'
 import { sha256Hex } from '../fingerprint.ts'
-import { invalid, InvalidToken } from '../invalid-token.ts'
+import { InvalidToken } from '../invalid-token.ts'
 import { issuerScoped } from '../issuer-scoped.ts'
 import { signatureVerifier } from '../signature.ts'
 import type { TokenRules } from '../signed-token.ts'
@@ -117,12 +117,12 @@ async function outcome(
   rules: TokenRules,
 ): Promise<LogoutEvent> {
   try {
-    const logout = await readLogoutToken(await tokenIn(request, rules), rules)
-    return await once(options, logout, () => end(options, logout))
+    const token = await tokenIn(request, rules)
+    const logout = token instanceof InvalidToken ? token : await readLogoutToken(token, rules)
+    const event = logout instanceof InvalidToken ? logout : await once(options, logout)
+    return event instanceof InvalidToken ? { type: 'refused', detail: event.why } : event
   } catch (error) {
-    return error instanceof InvalidToken
-      ? { type: 'refused', detail: error.message }
-      : { type: 'failed', error }
+    return { type: 'failed', error }
   }
 }
 
@@ -136,17 +136,19 @@ function rulesOf({ provider, client, clockTolerance = '5s' }: BackchannelLogoutO
   }
 }
 
-/** The token of a form (section 2.5). @throws InvalidToken when there is not exactly one */
-async function tokenIn({ headers, body }: Request, { clock }: TokenRules): Promise<string> {
+/** The token of a form (section 2.5), or why the form is refused: it does not have exactly one. */
+async function tokenIn({ headers, body }: Request, { clock }: TokenRules): Promise<string | InvalidToken> {
   const type = headers.get('content-type')?.split(';', 1)[0]?.trim().toLowerCase()
-  if (type !== 'application/x-www-form-urlencoded') return invalid('the request is no form')
+  if (type !== 'application/x-www-form-urlencoded') return new InvalidToken('the request is no form')
   const late = Promise.withResolvers<null>()
   const timer = clock.after(bodyMs, () => late.resolve(null))
   try {
     const bytes = await Promise.race([boundedBytes(body, maxBytes), late.promise])
     const tokens = new URLSearchParams(bytes?.toString('utf8')).getAll('logout_token')
-    const [token = invalid('the form has no logout_token, is too large or came too slowly')] = tokens
-    return tokens.length === 1 ? token : invalid('the form has more than one logout_token')
+    const [token] = tokens
+    if (token === undefined)
+      return new InvalidToken('the form has no logout_token, is too large or came too slowly')
+    return tokens.length === 1 ? token : new InvalidToken('the form has more than one logout_token')
   } finally {
     timer.cancel()
   }
@@ -156,19 +158,17 @@ async function tokenIn({ headers, body }: Request, { clock }: TokenRules): Promi
  * Carries a logout out, unless its token was used before: a replayed token would end sessions that its user
  * has begun since. A logout that has failed may be sent again.
  *
- * @throws InvalidToken when it was used before; the error of the layer
+ * @throws the error of the layer
  */
-async function once<T>(
-  { store }: BackchannelLogoutOptions,
-  logout: Logout,
-  run: () => Promise<T>,
-): Promise<T> {
+async function once(options: BackchannelLogoutOptions, logout: Logout): Promise<LogoutEvent | InvalidToken> {
+  const { store } = options
   const { claims, leftMs } = logout
   const key = `oidc/logout/${sha256Hex(JSON.stringify([claims.iss, claims.jti]))}`
   const owner = randomUUID()
-  if ((await store.claim(key, owner, Math.ceil(leftMs) + 1_000)) === null) invalid('it was used before')
+  if ((await store.claim(key, owner, Math.ceil(leftMs) + 1_000)) === null)
+    return new InvalidToken('it was used before')
   try {
-    return await run()
+    return await end(options, logout)
   } catch (error) {
     // the owner gives the claim up at once
     await store.claim(key, owner, 1)

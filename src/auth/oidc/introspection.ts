@@ -1,8 +1,10 @@
-import type { Authenticator, AuthRequest, SecurityScheme } from '../../core/api/handshake.ts'
+import { authenticatorOf, orThrow } from '../../core/access/authenticator.ts'
+import type { Authenticator, SecurityScheme } from '../../core/api/handshake.ts'
 import { limitLookup } from '../../core/access/limit-lookup.ts'
 import type { Identity } from '../../core/api/identity.ts'
+import type { Awaitable } from '../../core/runtime/awaitable.ts'
 import { type Duration, milliseconds } from '../../wire/duration.ts'
-import { SallyportError } from '../../wire/errors.ts'
+import { type Denial, SallyportError } from '../../wire/errors.ts'
 import {
   aBoolean,
   aDuration,
@@ -15,15 +17,14 @@ import {
   oneOf,
   oneOrMore,
 } from '../../wire/options.ts'
-import { endOf, type Holders, heldBy, refusingBad, statedFacts, type TokenFacts } from '../bearer.ts'
+import { bearerIdentity, endOf, factsOf, type Holders, heldBy, type TokenFacts } from '../bearer.ts'
 import { checkedStatement, type ClaimRules, listed, type Statement } from '../claims.ts'
 import { looksLikeToken } from '../compact-token.ts'
-import { fingerprint } from '../fingerprint.ts'
 import type { Found } from '../found.ts'
-import { invalid } from '../invalid-token.ts'
+import { InvalidToken } from '../invalid-token.ts'
 import { secureUrl } from '../secure-url.ts'
-import { isTokenOf } from '../signed-token.ts'
-import { refuseBound } from './access-token.ts'
+import { tokenOf } from '../signed-token.ts'
+import { faultOfBinding } from './access-token.ts'
 import { type CachedAnswer, AnswerCache } from './answers.ts'
 import { type ClientCredentials, IntrospectionEndpoint } from './introspection-endpoint.ts'
 import { aProvider, type Provider, type SubjectStatement } from './provider.ts'
@@ -108,24 +109,29 @@ export function introspection<U>(options: IntrospectionOptions<U>): Authenticato
   }
   const answers = answersOf(options)
   const reading = readingOf(options)
-  const read = (token: string, answered: Promise<CachedAnswer>): Promise<Identity<U>> =>
-    refusingBad({
-      verify: async () => (await answered) ?? invalid('the provider says that the token is not active'),
-      identify: async (answer) => {
-        const held = await holderOf(token, answer, reading)
-        return held && { ...held, renew: () => read(token, answers.fresh(token)) }
-      },
+  const read = async (token: string, answered: Promise<CachedAnswer>): Promise<Identity<U> | Denial> => {
+    const answer = await answered
+    if (answer === null) return bearerIdentity<U>(notActive, () => null)
+    return bearerIdentity(null, async () => {
+      const holder = await holderOf(token, answer, reading)
+      if (holder === null || holder instanceof InvalidToken) return holder
+      return { ...holder, renew: async () => orThrow(await read(token, answers.fresh(token))) }
     })
-  const authenticator = async (request: AuthRequest): Promise<Identity<U> | null> => {
-    const token = request.credentials.of('bearer')
-    if (token === null || !isTaken(token, options)) return null
-    return read(
-      token,
-      answers.known(token, () => limitLookup(request)),
-    )
   }
-  return Object.assign(authenticator, { schemes: [scheme], limitsLookups: true } as const)
+  return authenticatorOf(
+    (request) => {
+      const token = request.credentials.of('bearer')
+      if (token === null || !isTaken(token, options)) return null
+      return read(
+        token,
+        answers.known(token, () => limitLookup(request)),
+      )
+    },
+    { schemes: [scheme], limitsLookups: true },
+  )
 }
+
+const notActive = new InvalidToken('the provider says that the token is not active')
 
 const scheme: SecurityScheme = {
   type: 'http',
@@ -144,7 +150,7 @@ function answersOf<U>({ provider, client, endpoint, keep = '30s' }: Introspectio
 
 function isTaken<U>(token: string, { provider, takes = 'opaque' }: IntrospectionOptions<U>): boolean {
   if (token.length > maxLength) return false
-  return !looksLikeToken(token) || (takes === 'all' && isTokenOf([provider.issuer], token))
+  return !looksLikeToken(token) || (takes === 'all' && tokenOf([provider.issuer], token) !== null)
 }
 
 /** How an answer is read. */
@@ -168,39 +174,45 @@ function readingOf<U>(options: IntrospectionOptions<U>): IntrospectionResult<U> 
   }
 }
 
-async function holderOf<U>(
+function holderOf<U>(
   token: string,
   answer: Statement,
   reading: IntrospectionResult<U>,
-): Promise<Identity<U> | null> {
+): Awaitable<Identity<U> | InvalidToken | null> {
   const statement = statementIn(answer, reading)
-  return heldBy(reading.holders, statement, factsOf(token, statement, reading))
+  if (statement instanceof InvalidToken) return statement
+  return heldBy(reading.holders, statement, factsIn(token, statement, reading))
 }
 
-/** The statement in an answer. @throws InvalidToken when it has no subject, or is not about such a token */
+/** The statement in an answer, or why it is refused: it has no subject, or is not about such a token. */
 function statementIn<U>(
   answer: Statement,
   { provider, rules, untyped }: IntrospectionResult<U>,
-): SubjectStatement {
+): SubjectStatement | InvalidToken {
   const { issuer, clock } = provider
   // an answer need not name its issuer, but must not name another
   const issuers = answer.iss === undefined ? null : [issuer]
-  const { sub, ...statement } = checkedStatement(answer, { ...rules, issuers }, clock.now())
-  refuseOtherKinds(statement, untyped)
-  refuseBound(statement)
-  return { ...statement, iss: issuer, sub: sub ?? invalid('the answer does not name the user of the token') }
+  const statement = checkedStatement(answer, { ...rules, issuers }, clock.now())
+  if (statement instanceof InvalidToken) return statement
+  const fault = faultOfKind(statement, untyped) ?? faultOfBinding(statement)
+  if (fault !== null) return fault
+  const { sub } = statement
+  if (sub === undefined) return new InvalidToken('the answer does not name the user of the token')
+  return { ...statement, iss: issuer, sub }
 }
 
 /**
- * Refuses other kinds of tokens. At least one field must say that it is an access token, and no field may say
- * otherwise.
+ * Why a token of another kind is refused. At least one field must say that it is an access token, and no
+ * field may say otherwise.
  */
-function refuseOtherKinds(statement: Readonly<Record<string, unknown>>, untyped: boolean): void {
+function faultOfKind(statement: Readonly<Record<string, unknown>>, untyped: boolean): InvalidToken | null {
   const stated = Object.entries(accessKinds).filter(([name]) => statement[name] !== undefined)
   if (stated.length === 0 && !untyped)
-    invalid("the answer does not say of which kind the token is: it may be a refresh token (see 'untyped')")
+    return new InvalidToken(
+      "the answer does not say of which kind the token is: it may be a refresh token (see 'untyped')",
+    )
   const isAccess = stated.every(([name, kinds]) => kinds.includes(String(statement[name]).toLowerCase()))
-  if (!isAccess) invalid('the token is no bearer access token')
+  return isAccess ? null : new InvalidToken('the token is no bearer access token')
 }
 
 /** The values of each field that mean an access token: in the standard, in Hydra and in Keycloak. */
@@ -210,18 +222,14 @@ const accessKinds: Readonly<Record<string, readonly string[]>> = {
   typ: ['bearer', 'at+jwt'],
 }
 
-function factsOf<U>(
+function factsIn<U>(
   token: string,
   statement: Statement,
   { provider, rules }: IntrospectionResult<U>,
 ): TokenFacts {
   const { jti, exp, ...others } = statement
-  return {
-    token: fingerprint(token),
-    // a statement without a date must not count as younger than a revocation
-    issuedAt: new Date(0),
-    ...(exp === undefined ? {} : { expires: endOf(exp, rules.toleranceMs, provider.clock.now()) }),
-    // some providers name an opaque token after itself
-    ...statedFacts(jti === undefined || jti === token ? others : statement, provider.issuer),
-  }
+  // some providers name an opaque token after itself
+  const facts = factsOf(jti === token ? others : statement, provider.issuer, token)
+  if (exp !== undefined) facts.expires = endOf(exp, rules.toleranceMs, provider.clock.now())
+  return facts
 }

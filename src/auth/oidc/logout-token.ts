@@ -1,7 +1,8 @@
 import { isRecord } from '../../wire/json.ts'
 import type { CheckedClaims } from '../claims.ts'
-import { invalid } from '../invalid-token.ts'
-import { genuineToken, type TokenRules, verified } from '../signed-token.ts'
+import { compactToken } from '../compact-token.ts'
+import { InvalidToken } from '../invalid-token.ts'
+import { claimsOf, faultOf, type TokenRules } from '../signed-token.ts'
 
 /** A logout token: the subject or the session that has ended. */
 export interface Logout {
@@ -22,16 +23,27 @@ const maxAgeMs = 120_000
 /**
  * Validates a logout token (OpenID Connect Back-Channel Logout 1.0 section 2.6), except that it is new.
  *
- * @throws InvalidToken when it is refused
+ * @returns what it says, or why it is refused
  */
-export async function readLogoutToken(text: string, rules: TokenRules): Promise<Logout> {
-  const { claims } = verified(await genuineToken(text, rules, () => {}), rules)
-  const { iss = invalid('the claim iss is missing'), jti = invalid('the claim jti is missing') } = claims
-  const { iat = invalid('the claim iat is missing'), exp, sub = null, sid = null } = claims
-  if (Object.hasOwn(claims, 'nonce')) invalid('it has a nonce, as ID tokens have')
-  if (!isRecord(claims['events']) || !isRecord(claims['events'][event])) invalid('its events name no logout')
-  if (sub === null && sid === null) invalid('it names neither a session nor a user')
-  const leftMs = Math.min(exp * 1000, iat * 1000 + maxAgeMs) + rules.claims.toleranceMs - rules.clock.now()
-  if (leftMs <= 0) invalid('it was made too long ago')
+export async function readLogoutToken(text: string, rules: TokenRules): Promise<Logout | InvalidToken> {
+  const token = compactToken(text)
+  if (token === null) return new InvalidToken('it does not have the form of a signed token')
+  const fault = await faultOf(token, rules, null)
+  if (fault !== null) return fault
+  const claims = claimsOf(token, rules)
+  return claims instanceof InvalidToken ? claims : logoutIn(claims, rules)
+}
+
+function logoutIn(claims: CheckedClaims, { claims: rules, clock }: TokenRules): Logout | InvalidToken {
+  const { iss, jti, iat, exp, sub = null, sid = null } = claims
+  if (iss === undefined) return new InvalidToken('the claim iss is missing')
+  if (jti === undefined) return new InvalidToken('the claim jti is missing')
+  if (iat === undefined) return new InvalidToken('the claim iat is missing')
+  if (Object.hasOwn(claims, 'nonce')) return new InvalidToken('it has a nonce, as ID tokens have')
+  if (!isRecord(claims['events']) || !isRecord(claims['events'][event]))
+    return new InvalidToken('its events name no logout')
+  if (sub === null && sid === null) return new InvalidToken('it names neither a session nor a user')
+  const leftMs = Math.min(exp * 1000, iat * 1000 + maxAgeMs) + rules.toleranceMs - clock.now()
+  if (leftMs <= 0) return new InvalidToken('it was made too long ago')
   return { claims: { ...claims, iss, jti }, sub, sid, leftMs }
 }

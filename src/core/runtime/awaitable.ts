@@ -20,3 +20,13 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
   if (typeof value === 'function') return 'then' in value && typeof value.then === 'function'
   return isRecord(value) && typeof value['then'] === 'function'
 }
+
+/** What follows from a value: at once where the value is there, otherwise when its promise has it. */
+export function andThen<T, R>(value: Awaitable<T>, next: (value: T) => Awaitable<R>): Awaitable<R> {
+  // of all that T may be, only a promise of some kind has a `then`
+  return isThenable(value) ? later(value as PromiseLike<T>, next) : next(value)
+}
+
+async function later<T, R>(pending: PromiseLike<T>, next: (value: T) => Awaitable<R>): Promise<R> {
+  return next(await pending)
+}
