@@ -24,7 +24,7 @@ export interface Arguments {
 /** What `--help` prints. */
 export const usage = `npm run bench -- [options]
 
-  --quick            one window of half a second, small rooms: shows that everything works
+  --quick            one short window, small rooms: shows that everything works
   --only A,F,B1      these workloads alone: ${workloadIds.join(' ')}
   --peers ws,...     these servers alone: ${peers.map(nameOf).join(' ')} (where Bun is installed)
   --windows N        windows for each figure; 3
@@ -58,10 +58,10 @@ export function readArguments(args: readonly string[]): Arguments | null {
     only: values.only === undefined ? workloadIds : chosen('only', values.only, workloadIds, (id) => id),
     peers: values.peers === undefined ? peersHere() : installed(chosen('peers', values.peers, peers, nameOf)),
     windows: number('windows', values.windows, { fallback: quick ? 1 : 3, least: 1, most: 99, whole: true }),
-    seconds: number('seconds', values.seconds, { fallback: quick ? 0.5 : 1.2, least: 0.1, most: 60 }),
-    warm: quick ? 0.2 : 0.6,
-    coldSeconds: quick ? 0.5 : 3,
-    warmAfterSeconds: quick ? 0.5 : 10,
+    seconds: number('seconds', values.seconds, { fallback: quick ? 0.2 : 1.2, least: 0.1, most: 60 }),
+    warm: quick ? 0.1 : 0.6,
+    coldSeconds: quick ? 0.2 : 3,
+    warmAfterSeconds: quick ? 0.2 : 10,
   }
 }
 

@@ -31,9 +31,7 @@ export async function measureCrowded(peer: Peer, bench: Bench): Promise<Crowded>
     let beside: Handshakes = { perSecond: Number.NaN, microseconds: Number.NaN }
     const open = bench.sizes.idle
     await generate(server, {
-      ...staying(bench),
-      mode: 'hold',
-      settings: { n: open, steps: String(open), ctl: 1, settle: bench.sizes.settleSeconds, climit: 120 },
+      ...staying('hold', [open], { bench, settings: { ctl: 1 } }),
       onWindow: async ({ mode }) => {
         if (mode === 'idle') beside = await measure(accepted, server, bench)
       },

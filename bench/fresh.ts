@@ -1,4 +1,5 @@
 import type { Bench } from './bench.ts'
+import type { Request } from './generator.ts'
 import type { Peer } from './peer.ts'
 import { type Server, startServer } from './server.ts'
 
@@ -18,13 +19,20 @@ export async function withFresh<T>(
   }
 }
 
-/** What the generator is asked for connections that come in with valid tokens and stay. */
-export function staying(bench: Bench): {
-  readonly binary: string
-  readonly tokens: string
-  readonly origin: boolean
-  readonly priority: boolean
-} {
-  const { priority } = bench.arguments
-  return { binary: bench.binary, tokens: bench.tokens.valid, origin: true, priority }
+/** What the generator is asked for connections that come in with valid tokens, step by step, and stay. */
+export function staying(
+  mode: 'hold' | 'grow',
+  steps: readonly number[],
+  { bench, settings }: { readonly bench: Bench; readonly settings: Readonly<Record<string, number>> },
+): Request {
+  const n = Math.max(...steps)
+  const settle = bench.sizes.settleSeconds
+  return {
+    binary: bench.binary,
+    mode,
+    settings: { n, steps: steps.join(','), settle, climit: 120, ...settings },
+    tokens: bench.tokens.valid,
+    origin: true,
+    priority: bench.arguments.priority,
+  }
 }

@@ -45,20 +45,18 @@ export async function measureMemory(id: Memory['id'], peer: Peer, bench: Bench):
   return await withFresh(peer, { bench, flags }, async (server) => {
     const connections = bench.sizes.idle
     const [first, half] = [Math.round(connections / 5), Math.round(connections / 2)]
-    const empty = await server.memory()
+    const empty = await server.memory(bench.sizes.settleSeconds)
     const held: Held[] = []
-    const steps = `${first},${half},${connections}`
+    const steps = [first, half, connections]
     const windows = await generate(server, {
-      ...staying(bench),
-      mode: 'hold',
-      settings: { n: connections, steps, ctl: 1, settle: bench.sizes.settleSeconds, climit: 120 },
+      ...staying('hold', steps, { bench, settings: { ctl: 1 } }),
       onWindow: async ({ mode }) => {
-        if (mode === 'idle') held.push(await server.memory())
+        if (mode === 'idle') held.push(await server.memory(bench.sizes.settleSeconds))
       },
     })
     const [atFirst, atHalf, atAll] = held
     if (atFirst === undefined || atHalf === undefined || atAll === undefined)
-      throw new Error(`the generator left a step of ${steps} connections out`)
+      throw new Error(`the generator left a step of ${steps.join(', ')} connections out`)
     return {
       id,
       peer: peer.name,
@@ -79,11 +77,8 @@ export async function measureGrowth(peer: Peer, bench: Bench): Promise<Growth> {
   const { warm, seconds } = bench.arguments
   return await withFresh(peer, { bench }, async (server) => {
     const steps = bench.sizes.growth
-    const windows = await generate(server, {
-      ...staying(bench),
-      mode: 'grow',
-      settings: { n: Math.max(...steps), steps: steps.join(','), window: 2, warm, dur: seconds, climit: 120 },
-    })
+    const settings = { window: 2, warm, dur: seconds }
+    const windows = await generate(server, staying('grow', steps, { bench, settings }))
     return {
       peer: peer.name,
       steps: steps.map((members, index) => stepOf(members, windows.slice(index * 3), bench)),

@@ -112,7 +112,7 @@ export function requestOf(
   return {
     binary: bench.binary,
     mode,
-    settings: { ...settings, ...added },
+    settings: { ...settings, settle: bench.sizes.settleSeconds, ...added },
     tokens: bench.tokens[tokens],
     origin,
     priority: bench.arguments.priority,

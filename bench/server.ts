@@ -20,8 +20,8 @@ export interface Server {
   readonly startMs: number
   /** Rejects when the server ends before it is stopped; never resolves. */
   readonly died: Promise<never>
-  /** What it holds; garbage is collected first where it was started for that. */
-  memory(): Promise<Held>
+  /** What it holds; garbage is collected first where it was started for that, and so many seconds go by after it. */
+  memory(settleSeconds: number): Promise<Held>
   /**
    * Bytes that it allocates in its heap while this is done, exactly: V8 tells at each collection what the heap holds
    * before and after. Only for peers that run on Node.
@@ -63,8 +63,8 @@ export async function startServer(peer: Peer, options: StartOptions): Promise<Se
   const answers = linesOf(child)
   const { port } = await Promise.race([answerOf<{ port: number }>(answers), died, late(peer)])
   if (options.priority) raisePriority(pid)
-  const ask = async <T>(word: string): Promise<T> => {
-    child.stdin?.write(`${word}\n`)
+  const ask = async <T>(...words: readonly (string | number)[]): Promise<T> => {
+    child.stdin?.write(`${words.join(' ')}\n`)
     return await Promise.race([answerOf<T>(answers), died])
   }
   return {
@@ -73,8 +73,8 @@ export async function startServer(peer: Peer, options: StartOptions): Promise<Se
     pid,
     startMs: performance.now() - began,
     died,
-    memory: async () => {
-      const { heapBytes } = await ask<{ heapBytes: number }>('collect')
+    memory: async (settleSeconds) => {
+      const { heapBytes } = await ask<{ heapBytes: number }>('collect', settleSeconds)
       return { residentKb: residentKb(pid), heapBytes }
     },
     allocated: async (work) => {

@@ -45,11 +45,7 @@ export async function measureStorms(bench: Bench): Promise<readonly Storm[]> {
 async function measureStorm(peer: Peer, bench: Bench): Promise<Return> {
   return await withFresh(peer, { bench }, async (server) => {
     const n = bench.sizes.idle
-    const windows = await generate(server, {
-      ...staying(bench),
-      mode: 'hold',
-      settings: { n, steps: String(n), cc: atOnce, climit: 120 },
-    })
+    const windows = await generate(server, staying('hold', [n], { bench, settings: { cc: atOnce } }))
     const ramp = windows.find(({ mode }) => mode === 'ramp')
     if (ramp === undefined) throw new Error(`the generator brought nobody back to ${peer.name}`)
     bench.progress(`S: ${peer.name} has ${n.toLocaleString('en')} back after ${ramp.ramp_s.toFixed(1)} s`)

@@ -47,8 +47,9 @@ export interface Sizes {
   readonly growth: readonly number[]
   /** Handshakes, and seconds of echo, while allocated bytes are counted. */
   readonly counted: { readonly handshakes: number; readonly seconds: number }
-  /** The least seconds of a window with a fixed load, and how long open connections are left alone before they are read. */
+  /** The least seconds of a window with a fixed load. */
   readonly fixedSeconds: number
+  /** How long connections that have come in are left alone, and how long a server has for its memory after a collection. */
   readonly settleSeconds: number
   /** Messages of one sender that are on their way to a slow handler at once. */
   readonly waiting: readonly number[]
@@ -65,7 +66,7 @@ export function sizesOf(quick: boolean): Sizes {
       growth: [1_000, 2_000, 5_000, 10_000],
       counted: { handshakes: 4_000, seconds: 1 },
       fixedSeconds: 2.5,
-      settleSeconds: 1,
+      settleSeconds: 0.5,
       waiting: [1, 4, 16, 64, 256],
     }
   return {
@@ -74,9 +75,9 @@ export function sizesOf(quick: boolean): Sizes {
     rooms: { C100: 50, C1000: 200, C5000: 500 },
     idle: 500,
     growth: [100, 500],
-    counted: { handshakes: 300, seconds: 0.2 },
+    counted: { handshakes: 150, seconds: 0.1 },
     fixedSeconds: 1,
-    settleSeconds: 0,
+    settleSeconds: 0.05,
     waiting: [1, 16, 256],
   }
 }

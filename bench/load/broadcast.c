@@ -93,7 +93,7 @@ void measure_broadcast(struct load *load, int members) {
 int run_broadcast(struct load *load) {
   load->behaviour = &listening;
   if (!connect_up_to(load, load->options.connections)) return 3;
-  pump_for(load, 0.3);
+  pump_for(load, load->options.settle);
   measure_broadcast(load, load->options.connections);
   close_all(load);
   return 0;

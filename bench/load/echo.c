@@ -19,7 +19,7 @@ int run_echo(struct load *load) {
   load->behaviour = &behaviour;
   load->options.rooms = load->options.connections;
   if (!connect_up_to(load, load->options.connections)) return 3;
-  pump_for(load, 0.2);
+  pump_for(load, load->options.settle);
   for (int i = 0; i < load->options.connections; i++)
     for (int k = 0; k < load->options.in_flight; k++) connection_say(load, &load->connections[i]);
   run_window(load, &window, no_turn, NULL);

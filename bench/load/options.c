@@ -59,6 +59,7 @@ static const struct options defaults = {
     .life = 300,
     .warm = 1,
     .seconds = 3,
+    .settle = 0.3,
     .connect_limit = 60,
 };
 

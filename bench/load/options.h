@@ -30,6 +30,7 @@ struct options {
   int life;
   double warm;
   double seconds;
+  // Seconds in which connections that have come in are left alone, and of an idle window.
   double settle;
   double rate;
   double connect_limit;

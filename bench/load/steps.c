@@ -42,7 +42,7 @@ int run_steps(struct load *load, bool with_broadcast) {
   load->behaviour = &listening;
   for (int i = 0; i < options->step_count; i++) {
     if (!ramp(load, options->steps[i])) return 3;
-    pump_for(load, 0.5);
+    pump_for(load, options->settle);
     if (with_broadcast) measure_broadcast(load, options->steps[i]);
     idle(load);
     if (options->interactive && !await_line(load)) break;

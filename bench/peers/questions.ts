@@ -1,12 +1,10 @@
-// What the benchmark asks a peer about its own process: a word on a line of stdin, answered by a line of JSON on
-// stdout. What each word means is told where it is asked: ../server.ts.
+// What the benchmark asks a peer about its own process: a line of stdin, answered by a line of JSON on stdout. A line is
+// a word, with a number behind it where it takes one. What each word means is told where it is asked: ../server.ts.
 import { createInterface } from 'node:readline'
 import { setTimeout as wait } from 'node:timers/promises'
 import v8 from 'node:v8'
 
-const settleMs = 300
-
-const answers: Readonly<Record<string, () => object | Promise<object>>> = {
+const answers: Readonly<Record<string, (argument: number) => object | Promise<object>>> = {
   collect,
   count: startCounting,
   counted: stopCounting,
@@ -19,17 +17,18 @@ export function answerQuestions(): void {
     .on('close', () => process.exit(0))
 }
 
-async function answer(word: string): Promise<void> {
-  console.log(JSON.stringify((await answers[word]?.()) ?? { unknown: word }))
+async function answer(line: string): Promise<void> {
+  const [word = '', argument] = line.split(' ')
+  console.log(JSON.stringify((await answers[word]?.(Number(argument))) ?? { unknown: word }))
 }
 
 /** Two collections, because the first may only find what the second can free; then time to hand memory back. */
-async function collect(): Promise<object> {
+async function collect(settleSeconds: number): Promise<object> {
   globalThis.gc?.()
-  await wait(settleMs)
+  await wait(settleSeconds * 1_000)
   globalThis.gc?.()
   const heapBytes = v8.getHeapStatistics().used_heap_size
-  await wait(settleMs)
+  await wait(settleSeconds * 1_000)
   return { heapBytes }
 }
 
