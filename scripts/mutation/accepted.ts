@@ -1,10 +1,6 @@
 /** AccessOptions whose absence changes nothing that can be seen, each with the reason. */
 export const accepted: ReadonlyMap<string, string> = new Map([
   [
-    "src/core/access/credentials.ts: queryCredentials: if (query === '') never",
-    'For speed: most handshakes have no query, and in an empty one nothing is found.',
-  ],
-  [
     'src/core/access/credentials.ts: basicPair: if (bytes === null) never',
     'For the types: decoding `null` throws, which is caught, and is no pair either.',
   ],
@@ -112,10 +108,6 @@ export const accepted: ReadonlyMap<string, string> = new Map([
   [
     'src/core/socket/message-limiter.ts: MessageLimiter: spent: if (this.#parts.limits.validation === null) never',
     'For speed: an account without that limit has nothing that could be charged.',
-  ],
-  [
-    "src/core/access/origin.ts: assertOrigin: without typeof origins === 'function' &&",
-    'For speed: a text that is no origin is in no list, and is not the same origin: it is refused in the same words.',
   ],
   [
     'src/core/socket/message-limiter.ts: MessageLimiter: #limitOver: if (this.#isAlone) never',

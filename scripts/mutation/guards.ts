@@ -219,6 +219,7 @@ export const guarded: readonly Guarded[] = [
     'model/',
   ),
   core('runtime/timer-queue', 'core/runtime/timer-queue', 'core/socket/lifetime'),
+  core('runtime/remembered', 'core/runtime/remembered'),
   core('runtime/timer-list', 'core/runtime/timer-list', 'core/socket/heartbeat'),
   core('runtime/heap', 'core/runtime/timer-queue', 'core/access/revocations'),
   core(

@@ -81,6 +81,8 @@ export const serverContext: unique symbol = Symbol('sallyport.context')
 /** A handshake as transports make it. Applications see a {@link Handshake}. */
 export interface ServerHandshake extends Handshake {
   readonly [serverContext]: ServerContext
+  /** Whether the peer asks for `application/problem+json`: a true status in place of a close code. */
+  readonly wantsProblem: boolean
   /** Whether the peer has gone or the time is over: `signal.aborted`, without making the signal. */
   readonly isOver: boolean
   /** The text of `url`, as it came: it is not parsed before it is needed. */

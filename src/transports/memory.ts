@@ -9,7 +9,7 @@ import { newId } from '../core/runtime/id.ts'
 import type { Identity } from '../core/api/identity.ts'
 import type { Reporter } from '../core/api/events.ts'
 import type { Connection, Packet, Receiver } from '../core/api/connection.ts'
-import { listItems } from '../core/access/credentials.ts'
+import { keyHeaderNames, listItems } from '../core/access/credentials.ts'
 import type { Payload } from '../wire/body.ts'
 import { deny } from '../wire/errors.ts'
 
@@ -57,7 +57,7 @@ export function memoryHandshake(
   receiver: ClientReceiver,
 ): MemoryHandshake {
   const pipe = new MemoryPipe(newId(), { client: receiver, report: server.report })
-  const handshake = buildHandshake(server, readRequest(request, pipe.id), pipe)
+  const handshake = buildHandshake(server, readRequest(server, request), pipe)
   return { handshake, host: hostOf(request), clientSide: pipe.clientSide() }
 }
 
@@ -65,11 +65,10 @@ function hostOf({ headers }: MemoryRequest): string {
   return headers.get('host') ?? 'localhost'
 }
 
-function readRequest(request: MemoryRequest, id: string): ReadRequest {
+function readRequest({ carriers }: ServerContext, request: MemoryRequest): ReadRequest {
   const { path, query, headers, address, known } = request
   const host = hostOf(request)
   return {
-    id,
     path,
     query,
     // the origin rule refuses a malformed one later
@@ -78,7 +77,10 @@ function readRequest(request: MemoryRequest, id: string): ReadRequest {
     origin: headers.get('origin'),
     address,
     known: known ?? undefined,
-    headers: new Map(Array.from(headers, ([name, value]) => [name, [value]])),
+    authorization: headers.get('authorization'),
+    cookies: headers.get('cookie'),
+    keys: keyHeaderNames(carriers).flatMap((name) => headers.get(name) ?? []),
+    lines: [...headers].flat(),
     offered: listItems(headers.get('sec-websocket-protocol') ?? ''),
   }
 }

@@ -71,12 +71,14 @@ function schemeOf(entry: string): SubprotocolScheme | null {
   return entry.startsWith(prefixes.ticket) ? 'ticket' : null
 }
 
+/** It keeps a byte order mark: without it there would be a second spelling of the same secret. */
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
 function carried(encoded: string): string | null {
   const bytes = fromBase64url(encoded)
   if (bytes === null || bytes.length === 0) return null
   try {
-    // without the byte order mark there would be a second spelling of the same secret
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+    return strictUtf8.decode(bytes)
   } catch {
     return null
   }

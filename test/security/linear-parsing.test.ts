@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { basicPair, separate } from '../../src/core/access/credentials.ts'
 import { assertOrigin, type OriginRules, originRules } from '../../src/core/access/origin.ts'
-import { readUpgrade } from '../../src/transports/node/upgrade-request.ts'
+import { readUpgrade, upgradeRules } from '../../src/transports/node/upgrade-request.ts'
+import { TimerQueue } from '../../src/core/runtime/timer-queue.ts'
+import { testClock } from '../../src/testing/clock.ts'
 import { canonicalAddress, remoteAddressesBehind } from '../../src/transports/node/remote-address.ts'
 import { compactToken } from '../../src/auth/compact-token.ts'
 import { subprotocols } from '../../src/wire/carrier.ts'
@@ -55,7 +57,9 @@ const hostile = units.flatMap((unit) => {
   ]
 })
 
-const nothing = { headers: new Map<string, string[]>(), offered: [], query: '' }
+const nothing = { authorization: null, cookies: null, keys: [], offered: [], query: '' }
+const upgrade = upgradeRules(100_000, {})
+const timers = new TimerQueue(testClock())
 const peerOf = remoteAddressesBehind(['127.0.0.1'])
 const template = pathTemplate('/ws/chat/:room')
 const rules = originRules(['https://app.example'], undefined)
@@ -67,17 +71,15 @@ const socket = { remoteAddress: '127.0.0.1' } as Parameters<typeof peerOf>[0]
 /** With a list nothing is waited for: all that costs something is over when it answers. */
 function checkOrigin(allowed: OriginRules, host: string, origin: string | null): void {
   const { signal } = new AbortController()
-  const page = { origin, host, path: '/', address: '127.0.0.1', signal }
-  assertOrigin(allowed, page, (ask) => ask(signal)).catch(() => {})
+  const page = { origin, path: '/', address: '127.0.0.1', signal }
+  void assertOrigin({ origins: allowed, timers, limits: { handshakeMs: 5_000 } }, page, host)
 }
 
 const parsers: Readonly<Record<string, (text: string) => unknown>> = {
-  'an Authorization header': (text) =>
-    separate({ ...nothing, headers: new Map([['authorization', [text]]]) }, {}),
-  'a Cookie header': (text) =>
-    separate({ ...nothing, headers: new Map([['cookie', [text]]]) }, {}).credentials.cookie('sid'),
+  'an Authorization header': (text) => separate({ ...nothing, authorization: text }, {}),
+  'a Cookie header': (text) => separate({ ...nothing, cookies: text }, {}).credentials.cookie('sid'),
   'Basic credentials': (text) => basicPair(text),
-  'an API key': (text) => separate({ ...nothing, headers: new Map([['x-api-key', [text]]]) }, {}),
+  'an API key': (text) => separate({ ...nothing, keys: [text] }, {}),
   'a query': (text) => separate({ ...nothing, query: text }, { query: { bearer: 'token' } }),
   'a list of subprotocols': (text) => subprotocols(text.split(',').map((one) => one.trim())),
   'one subprotocol': (text) => subprotocols([text, 'chat']),
@@ -87,10 +89,10 @@ const parsers: Readonly<Record<string, (text: string) => unknown>> = {
   'an entry of origins': (text) => originRules([text], undefined),
   'an app scheme': (text) => originRules([`${text}://localhost`], undefined),
   'a path': (text) => template.match(text),
-  'a request target': (text) => readUpgrade(request(['Host', 'a'], text), 100_000, {}),
-  'a Connection header': (text) => readUpgrade(request(['Host', 'a', 'Connection', text]), 100_000, {}),
-  'a key': (text) => readUpgrade(request(['Host', 'a', 'Sec-WebSocket-Key', text]), 100_000, {}),
-  'a forwarded address': (text) => peerOf(socket, () => text),
+  'a request target': (text) => readUpgrade(request(['Host', 'a'], text), upgrade),
+  'a Connection header': (text) => readUpgrade(request(['Host', 'a', 'Connection', text]), upgrade),
+  'a key': (text) => readUpgrade(request(['Host', 'a', 'Sec-WebSocket-Key', text]), upgrade),
+  'a forwarded address': (text) => peerOf(socket, { forwardedFor: text, forwardedProto: text }),
   'an address': (text) => canonicalAddress(text),
   'a token': (text) => [compactToken(text)?.claims, compactToken(`a.${text}.b`)?.claims],
   JSON: (text) => parseJson(text),

@@ -1,7 +1,7 @@
 import type { Authenticator, AuthRequest } from '../../src/core/api/handshake.ts'
 import type { Identity } from '../../src/core/api/identity.ts'
 import { type Carriers } from '../../src/core/api/credentials.ts'
-import { type CredentialSources, separate } from '../../src/core/access/credentials.ts'
+import { type CredentialSources, keyHeaderNames, separate } from '../../src/core/access/credentials.ts'
 import { Denial } from '../../src/wire/errors.ts'
 
 /** A request to be authenticated, as a transport would have read it. */
@@ -13,11 +13,13 @@ export interface Request {
 }
 
 /** What a request's headers and query hold of credentials. */
-export function sourcesOf({ headers = {}, query = '' }: Request): CredentialSources {
+export function sourcesOf({ headers = {}, query = '', carriers = {} }: Request): CredentialSources {
   const all = new Headers(headers)
   const offered = all.get('sec-websocket-protocol')
   return {
-    headers: new Map(Array.from(all, ([name, value]) => [name, [value]])),
+    authorization: all.get('authorization'),
+    cookies: all.get('cookie'),
+    keys: keyHeaderNames(carriers).flatMap((name) => all.get(name) ?? []),
     offered: offered === null ? [] : offered.split(',').map((one) => one.trim()),
     query,
   }

@@ -1,5 +1,5 @@
 import { fromBase64url } from '../../wire/from-base64url.ts'
-import { subprotocols } from '../../wire/carrier.ts'
+import { type SubprotocolList, subprotocols } from '../../wire/carrier.ts'
 import { deny } from '../../wire/errors.ts'
 import { aBoolean, anObject, aString, checkedOptions, type OptionKinds, strings } from '../../wire/options.ts'
 import type { Carriers, Credentials, ExplicitCredential } from '../api/credentials.ts'
@@ -21,8 +21,12 @@ export function checkedCarriers(carriers: Carriers): Carriers {
 
 /** The parts of a request that can hold credentials, as the transport read them. */
 export interface CredentialSources {
-  /** Every header by its name in lower case, with the value of each line. */
-  readonly headers: ReadonlyMap<string, readonly string[]>
+  /** The `Authorization` header. */
+  readonly authorization: string | null
+  /** The `Cookie` header. HTTP/2 sends each cookie in a line of its own (RFC 9113 section 8.2.3): they are joined by `; `. */
+  readonly cookies: string | null
+  /** The values of the headers that carry an API key, see {@link keyHeaderNames}. */
+  readonly keys: readonly string[]
   /** The offered subprotocols, split at commas and trimmed. */
   readonly offered: readonly string[]
   /** The query string without its `?`. */
@@ -53,25 +57,25 @@ export interface SeparatedRequest {
  * credentials disagree
  */
 export function separate(sources: CredentialSources, carriers: Carriers): SeparatedRequest {
-  const list =
-    subprotocols(sources.offered) ?? deny(400, 'bad-subprotocol', malformedProtocols, { httpOnly: true })
+  const list = offeredIn(sources.offered)
   const query = queryCredentials(sources.query, carriers)
-  const found: ExplicitCredential[] = [
-    ...authorization(sources.headers.get('authorization')?.[0]),
-    ...list.credentials.map(({ scheme, value }) => ({
-      scheme,
-      value,
-      carrier: scheme === 'ticket' ? ('ticket' as const) : ('subprotocol' as const),
-    })),
-    ...keyHeaders(sources, carriers),
-    ...query.found,
-  ]
+  let found = sources.authorization === null ? null : authorization(sources.authorization)
+  for (const { scheme, value } of list.credentials)
+    found = agreed(found, { scheme, value, carrier: scheme === 'ticket' ? 'ticket' : 'subprotocol' })
+  for (const value of sources.keys) found = agreed(found, { scheme: 'key', value, carrier: 'header' })
+  for (const one of query.found) found = agreed(found, one)
   return {
-    // HTTP/2 sends a cookie in a line of its own (RFC 9113 section 8.2.3)
-    credentials: credentials(onlyOne(found), sources.headers.get('cookie')?.join('; ')),
+    credentials: credentials(found, sources.cookies ?? ''),
     protocols: list.names,
     query: query.rest,
   }
+}
+
+const noList: SubprotocolList = { names: Object.freeze([]), credentials: [] }
+
+function offeredIn(offered: readonly string[]): SubprotocolList {
+  if (offered.length === 0) return noList
+  return subprotocols(offered) ?? deny(400, 'bad-subprotocol', malformedProtocols, { httpOnly: true })
 }
 
 const malformedProtocols =
@@ -84,7 +88,9 @@ export function explicitCredentials(explicit: ExplicitCredential): Credentials {
 
 /** The items of a header that holds a list, trimmed; an empty item stays, so that it can be refused. */
 export function listItems(header: string): readonly string[] {
-  return header.trim() === '' ? [] : header.split(',').map((part) => part.trim())
+  const trimmed = header.trim()
+  if (trimmed === '') return []
+  return trimmed.includes(',') ? trimmed.split(',').map((part) => part.trim()) : [trimmed]
 }
 
 /** The headers that carry an API key, in lower case. */
@@ -92,39 +98,46 @@ export function keyHeaderNames(carriers: Carriers): readonly string[] {
   return (carriers.headers ?? defaultKeyHeaders).map((name) => name.toLowerCase())
 }
 
-function onlyOne(found: readonly ExplicitCredential[]): ExplicitCredential | null {
-  const [first] = found
-  if (first === undefined) return null
-  if (found.some((one) => one.scheme !== first.scheme || one.value !== first.value)) {
-    deny(400, 'conflicting-credentials', 'the request holds two different credentials: send one', {
-      httpOnly: true,
-    })
-  }
-  return first
-}
-
-function authorization(header: string | undefined): readonly ExplicitCredential[] {
-  if (header === undefined) return []
-  const [, scheme = '', value = ''] = /^([A-Za-z][A-Za-z0-9-]*) +(\S(?:.*\S)?) *$/.exec(header) ?? []
-  if (value === '') return refuse('authorization', 'is malformed: send "Authorization: Bearer <token>"')
-  // RFC 6750 section 2.1: b64token; any other text in a bearer token is two headers joined, or no token
-  if (scheme.toLowerCase() === 'bearer' && !/^[A-Za-z0-9\-._~+/]+=*$/.test(value))
-    return refuse('authorization', 'holds a malformed bearer token')
-  return [{ scheme: scheme.toLowerCase(), value, carrier: 'authorization' }]
-}
-
-function keyHeaders(sources: CredentialSources, carriers: Carriers): readonly ExplicitCredential[] {
-  return keyHeaderNames(carriers).flatMap((name) => {
-    const [value] = sources.headers.get(name) ?? []
-    return value === undefined ? [] : [{ scheme: 'key', value, carrier: 'header' as const }]
+/** The first of two credentials. @throws Denial 400 when they are different */
+function agreed(first: ExplicitCredential | null, other: ExplicitCredential): ExplicitCredential {
+  if (first === null) return other
+  if (first.scheme === other.scheme && first.value === other.value) return first
+  return deny(400, 'conflicting-credentials', 'the request holds two different credentials: send one', {
+    httpOnly: true,
   })
+}
+
+const schemeName = /^[A-Za-z][A-Za-z0-9-]*$/
+const schemeValue = /^\S(?:.*\S)?$/
+/** RFC 6750 section 2.1: any other text in a bearer token is two headers joined, or no token. */
+const bearerToken = /^[A-Za-z0-9\-._~+/]+=*$/
+
+/** A scheme, spaces, and a value that has no space at its ends. */
+function authorization(header: string): ExplicitCredential {
+  const space = header.indexOf(' ')
+  const name = space === -1 ? header : header.slice(0, space)
+  const value = space === -1 ? '' : withoutSpaces(header, space)
+  if (!schemeName.test(name) || !schemeValue.test(value))
+    return refuse('authorization', 'is malformed: send "Authorization: Bearer <token>"')
+  const scheme = name === 'Bearer' ? 'bearer' : name.toLowerCase()
+  if (scheme === 'bearer' && !bearerToken.test(value))
+    return refuse('authorization', 'holds a malformed bearer token')
+  return { scheme, value, carrier: 'authorization' }
+}
+
+/** The text from a place on, without the spaces at both ends. */
+function withoutSpaces(text: string, from: number): string {
+  let [start, end] = [from, text.length]
+  while (text[start] === ' ') start++
+  while (end > start && text[end - 1] === ' ') end--
+  return text.slice(start, end)
 }
 
 function queryCredentials(
   query: string,
   carriers: Carriers,
 ): { found: readonly ExplicitCredential[]; rest: string } {
-  if (query === '') return { found: [], rest: '' }
+  if (!mayHoldCredential(query, carriers)) return { found: none, rest: query }
   const open = new Map(Object.entries(carriers.query ?? {}).map(([scheme, name]) => [name, scheme]))
   const params = new URLSearchParams(query)
   const found: ExplicitCredential[] = []
@@ -141,15 +154,38 @@ function queryCredentials(
     found.push({ scheme, value: queryValue(name, values), carrier: 'query' })
     params.delete(name)
   }
-  return { found, rest: found.length === 0 ? query : params.toString() }
+  return { found, rest: params.toString() }
+}
+
+const none: readonly ExplicitCredential[] = []
+
+/** Whether a query has a parameter of a name that is treated as a credential: most have none. */
+function mayHoldCredential(query: string, carriers: Carriers): boolean {
+  for (let start = 0; start < query.length;) {
+    const mark = query.indexOf('&', start)
+    const end = mark === -1 ? query.length : mark
+    if (isCredentialName(nameIn(query.slice(start, end)), carriers)) return true
+    start = end + 1
+  }
+  return false
+}
+
+function isCredentialName(name: string | null, { query }: Carriers): boolean {
+  if (name === null) return false
+  return queryNames.includes(name) || (query !== undefined && Object.values(query).includes(name))
 }
 
 function queryValues(query: string, name: string): readonly string[] {
   return query.split('&').flatMap((pair) => {
     const equals = pair.indexOf('=')
-    const key = equals === -1 ? pair : pair.slice(0, equals)
-    return percentDecoded(key) === name ? [equals === -1 ? '' : pair.slice(equals + 1)] : []
+    return nameIn(pair) === name ? [equals === -1 ? '' : pair.slice(equals + 1)] : []
   })
+}
+
+/** The name of a parameter, percent-decoded; `null` when it is malformed. */
+function nameIn(pair: string): string | null {
+  const equals = pair.indexOf('=')
+  return percentDecoded(equals === -1 ? pair : pair.slice(0, equals))
 }
 
 /**
@@ -164,6 +200,7 @@ function queryValue(name: string, values: readonly string[]): string {
 }
 
 function percentDecoded(part: string): string | null {
+  if (!part.includes('%')) return part
   try {
     return decodeURIComponent(part)
   } catch {

@@ -83,8 +83,8 @@ export function denialReason(denial: Denial): string {
  * client. (Node's own WebSocket sends Sec-Fetch headers too, so they say nothing.) `Accept:
  * application/problem+json` asks for HTTP.
  */
-export function readsCodes(handshake: Handshake): boolean {
-  if (handshake.headers.get('accept')?.includes('application/problem+json') === true) return false
+export function readsCodes(handshake: Handshake, wantsProblem: boolean): boolean {
+  if (wantsProblem) return false
   return handshake.origin !== null || handshake.protocols.includes(protocolName)
 }
 

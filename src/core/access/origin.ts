@@ -1,4 +1,8 @@
 import { Denial, deny } from '../../wire/errors.ts'
+import type { Awaitable } from '../runtime/awaitable.ts'
+import { withDeadline } from '../runtime/deadline.ts'
+import { Remembered } from '../runtime/remembered.ts'
+import type { TimerQueue } from '../runtime/timer-queue.ts'
 
 /** What an origin rule gets beside the origin. */
 export interface OriginRequest {
@@ -34,7 +38,14 @@ export interface OriginRules {
    * The allowed host names of `Host`, in lower case; `null` means any, where no http origin is listed either.
    */
   readonly hosts: ReadonlySet<string> | null
+  /** Values of `Host` that were allowed. */
+  readonly allowedHosts: Remembered
+  /** Origins with a `Host` of the same origin. */
+  readonly sameOrigins: Remembered
 }
+
+/** So many hosts, and so many origins, are remembered for a server: at most a megabyte each. */
+const mostRemembered = 1_000
 
 /**
  * Origins that do not tell which site made a page: a sandboxed frame of any site sends `null`, and a file on
@@ -58,30 +69,68 @@ export function originRules(origins: Origins | undefined, hosts: readonly string
   return {
     origins: origins === undefined || typeof origins === 'function' ? (origins ?? null) : new Set(origins),
     hosts: hosts === undefined && listed.length === 0 ? null : new Set([...listed, ...named]),
+    allowedHosts: new Remembered(mostRemembered),
+    sameOrigins: new Remembered(mostRemembered),
   }
 }
 
+/** The parts of a server that decide about host and origin. */
+export interface OriginServer {
+  readonly origins: OriginRules
+  readonly timers: TimerQueue
+  readonly limits: { readonly handshakeMs: number }
+}
+
 /**
- * Checks Host and Origin, before anything else is done (RFC 6455 section 10.2; OWASP ASVS 5.0 4.4.2).
- * @param inTime runs a rule, no longer than the handshake lasts
+ * Checks Host and Origin, before anything else is done (RFC 6455 section 10.2; OWASP ASVS 5.0 4.4.2). A rule is asked for no
+ * longer than a handshake lasts; a list is asked at once.
+ *
  * @throws Denial 400 when Host is malformed, 403 when Host or Origin is not allowed, 503 when a rule fails
  */
-export async function assertOrigin(
-  { origins, hosts }: OriginRules,
-  { origin, ...request }: OriginRequest & { readonly origin: string | null },
-  inTime: (ask: (signal: AbortSignal) => Promise<unknown>) => Promise<unknown>,
-): Promise<void> {
-  const { host, signal: asker } = request
+export function assertOrigin(
+  server: OriginServer,
+  request: Omit<OriginRequest, 'host'> & { readonly origin: string | null },
+  host: string,
+): Awaitable<void> {
+  const { origins } = server
+  assertHost(origins, host)
+  if (request.origin === null) return
+  if (typeof origins.origins === 'function') return askRule(server, origins.origins, { request, host })
+  const isAllowed = origins.origins?.has(request.origin) ?? isKnownSameOrigin(origins, request.origin, host)
+  if (!isAllowed) refuse(...notAllowed)
+}
+
+function assertHost({ hosts, allowedHosts }: OriginRules, host: string): void {
+  if (allowedHosts.has(host)) return
   const name = hostName(host) ?? deny(400, 'bad-host', 'the Host header is malformed', { httpOnly: true })
   if (hosts !== null && !isLoopback(name) && !hosts.has(name))
     refuse('host-not-allowed', 'this server does not answer under that host name', name)
-  if (origin === null) return
+  allowedHosts.add(host)
+}
+
+/** No origin and no host that passes holds a space: so the text of a pair is that of no other pair. */
+function isKnownSameOrigin({ sameOrigins }: OriginRules, origin: string, host: string): boolean {
+  const pair = `${origin} ${host}`
+  if (sameOrigins.has(pair)) return true
+  const isSame = isSameOrigin(origin, host)
+  if (isSame) sameOrigins.add(pair)
+  return isSame
+}
+
+/** The answer of a rule is never remembered: it may change, or depend on the path. */
+async function askRule(
+  server: OriginServer,
+  rule: OriginRule,
+  { request, host }: { readonly request: Parameters<typeof assertOrigin>[1]; readonly host: string },
+): Promise<void> {
+  const { origin, path, address, signal: asker } = request
   // a rule is called for origins alone: a rule that parses its origin would throw at any other text
-  if (typeof origins === 'function' && !isOrigin(origin)) refuse(...notAllowed)
-  const isAllowed: unknown =
-    typeof origins === 'function'
-      ? await inTime(async (signal) => origins(origin, { ...request, signal })).catch(unanswered(asker))
-      : (origins?.has(origin) ?? isSameOrigin(origin, host))
+  if (origin === null || !isOrigin(origin)) return refuse(...notAllowed)
+  const isAllowed: unknown = await withDeadline(
+    server,
+    async (signal) => rule(origin, { host, path, address, signal }),
+    asker,
+  ).catch(unanswered(asker))
   // any result that is not `true` is no permission
   if (isAllowed !== true) refuse(...notAllowed)
 }

@@ -1,7 +1,7 @@
 import { Denial } from '../../wire/errors.ts'
-import type { Application, Handshake } from '../api/handshake.ts'
+import type { Application } from '../api/handshake.ts'
 import { type ServerContext, type ServerHandshake, serverContext } from '../server-context.ts'
-import { withDeadline } from '../runtime/deadline.ts'
+import { isThenable } from '../runtime/awaitable.ts'
 import { assertOrigin } from '../access/origin.ts'
 import { peerInfoOf } from './peer-info.ts'
 import { type HttpRefusal, httpFace, readsCodes, refuseByCode } from '../access/denial-response.ts'
@@ -33,9 +33,8 @@ export async function runAdmission(
   let leave = (): void => {}
   try {
     leave = await waitInQueue(context, handshake)
-    await assertOrigin(context.origins, originRequestOf(handshake, host), (ask) =>
-      withDeadline(context, ask, handshake.signal),
-    )
+    const checking = assertOrigin(context, handshake, host)
+    if (isThenable(checking)) await checking
     assertServing(context)
     await application(handshake)
     return null
@@ -44,14 +43,6 @@ export async function runAdmission(
   } finally {
     leave()
   }
-}
-
-/** What an origin rule gets. */
-function originRequestOf(
-  { origin, path, address, signal }: Handshake,
-  host: string,
-): Parameters<typeof assertOrigin>[1] {
-  return { origin, host, path, address, signal }
 }
 
 /** The answer to a handshake while the server drains, and after it has closed. */
@@ -66,13 +57,13 @@ export function assertServing({ draining }: ServerContext): void {
 
 async function waitInQueue(
   { handshakeQueue, emit }: ServerContext,
-  handshake: Handshake,
+  handshake: ServerHandshake,
 ): Promise<() => void> {
   try {
     return await handshakeQueue.enter(handshake.address, handshake.signal)
   } catch (error) {
     // a peer that went away while it waited has exceeded no limit
-    if (!handshake.signal.aborted)
+    if (!handshake.isOver)
       emit({ type: 'limited', limit: 'handshakesWaiting', scope: 'address', ...peerInfoOf(handshake) })
     throw error
   }
@@ -104,7 +95,7 @@ export function asDenial(error: unknown): Denial {
 
 function refuse({ handshake, reject }: AdmissionRequest, denial: Denial): void {
   try {
-    if (!denial.httpOnly && readsCodes(handshake)) refuseByCode(handshake, denial)
+    if (!denial.httpOnly && readsCodes(handshake, handshake.wantsProblem)) refuseByCode(handshake, denial)
     else reject(httpFace(denial, handshake.id))
   } catch (error) {
     // the peer has gone, or was accepted before the application threw: the denial reaches no peer, so the

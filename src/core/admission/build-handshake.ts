@@ -1,4 +1,4 @@
-import { keyHeaderNames, separate } from '../access/credentials.ts'
+import { type CredentialSources, keyHeaderNames, separate } from '../access/credentials.ts'
 import type { Connection } from '../api/connection.ts'
 import type { Credentials } from '../api/credentials.ts'
 import { type AuthRequest, authRequest } from '../api/handshake.ts'
@@ -16,13 +16,9 @@ const secretHeaders: readonly string[] = ['authorization', 'proxy-authorization'
  * An upgrade request as a transport has read it. A transport checks `path` and `host` before: the URL is put together from
  * them as they are.
  */
-export interface ReadRequest {
-  /** The id of the handshake. */
-  readonly id: string
+export interface ReadRequest extends CredentialSources {
   /** The path as it came, still percent-encoded. */
   readonly path: string
-  /** The query string without its `?`. */
-  readonly query: string
   /** The `Host` header. */
   readonly host: string
   /** Whether the peer's own wire is encrypted. */
@@ -30,16 +26,16 @@ export interface ReadRequest {
   readonly origin: string | null
   /** The address of the peer, behind the trusted proxies. */
   readonly address: string
-  /** The offered subprotocols, split at commas and trimmed. */
-  readonly offered: readonly string[]
   /** The identity, which only the in-process transport of tests sets. */
   readonly known?: Identity<unknown> | undefined
-  /** Every header by its name in lower case, in the order of arrival; a header that came in several lines has several values. */
-  readonly headers: ReadonlyMap<string, readonly string[]>
+  /** Every header line as it came: a name and a value, and the next name. */
+  readonly lines: readonly string[]
 }
 
 /** The part of a handshake that is the transport's own: the end of the wait, and the connection. */
 export interface HandshakeAnswer {
+  /** The id of the handshake. */
+  readonly id: string
   /** Aborted, with a {@link Denial} as the reason, when the peer has gone or the time is over before the answer. */
   readonly signal: AbortSignal
   /** Whether the signal is aborted, or would be if it had been made. */
@@ -84,7 +80,7 @@ class TransportHandshake implements ServerHandshake {
 
   constructor(server: ServerContext, request: ReadRequest, answer: HandshakeAnswer) {
     const { credentials, protocols, query } = separate(request, server.carriers)
-    this.id = request.id
+    this.id = answer.id
     this.path = request.path
     this.origin = request.origin
     this.address = request.address
@@ -102,6 +98,10 @@ class TransportHandshake implements ServerHandshake {
 
   get isOver(): boolean {
     return this.#answer.isOver
+  }
+
+  get wantsProblem(): boolean {
+    return valuesOf(this.#request.lines, 'accept').some((value) => value.includes('application/problem+json'))
   }
 
   get url(): URL {
@@ -152,7 +152,7 @@ class TransportAuthRequest implements AuthRequest {
   #headers: Headers | null = null
 
   constructor(handshake: ServerHandshake, request: ReadRequest, credentials: Credentials) {
-    this.id = request.id
+    this.id = handshake.id
     this.path = request.path
     this.origin = request.origin
     this.address = request.address
@@ -175,9 +175,16 @@ class TransportAuthRequest implements AuthRequest {
   }
 }
 
-function headersWithout(request: ReadRequest, names: readonly string[]): Headers {
+function headersWithout({ lines }: ReadRequest, names: readonly string[]): Headers {
   const headers = new Headers()
-  for (const [name, values] of request.headers)
-    if (!names.includes(name)) for (const value of values) headers.append(name, value)
+  for (let index = 0; index < lines.length; index += 2) {
+    const name = lines[index] ?? ''
+    if (!names.includes(name.toLowerCase())) headers.append(name, lines[index + 1] ?? '')
+  }
   return headers
+}
+
+/** The values of the lines of a header. */
+function valuesOf(lines: readonly string[], header: string): readonly string[] {
+  return lines.filter((_, index) => index % 2 === 1 && lines[index - 1]?.toLowerCase() === header)
 }

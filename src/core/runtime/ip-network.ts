@@ -6,6 +6,8 @@
  * @example networkOf('2001:DB8:0::7%eth0') // '2001:db8:0:0'
  */
 export function networkOf(address: string): string {
+  // only IPv6 has colons, and every other text is its own network
+  if (!address.includes(':')) return address
   const groups = groupsOf(address.toLowerCase().replace(/%.*$/, ''))
   if (groups === null) return address
   const [high = 0, low = 0] = groups.slice(6)

@@ -53,8 +53,9 @@ export class IdleConnections {
   /** How much of the time of its handshake is left to a socket whose request has been read. */
   timeFor(socket: Duplex): number {
     const { clock, limits } = this.#context
-    const firstByteAt = this.#open.get(socket)?.firstByteAt ?? clock.monotonic()
+    const firstByteAt = this.#open.get(socket)?.firstByteAt ?? null
     this.#open.delete(socket)
+    if (firstByteAt === null) return limits.handshakeMs
     return Math.max(1, limits.handshakeMs - (clock.monotonic() - firstByteAt))
   }
 

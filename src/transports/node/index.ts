@@ -1,5 +1,4 @@
-import { newId } from '../../core/runtime/id.ts'
-import type { IncomingMessage, Server as HttpServer } from 'node:http'
+import type { Server as HttpServer } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Duration } from '../../wire/duration.ts'
@@ -13,24 +12,24 @@ import {
   type OptionKinds,
   needed,
 } from '../../wire/options.ts'
-import { restarting } from '../../core/admission/admit.ts'
+import { type AdmissionRequest, restarting } from '../../core/admission/admit.ts'
 import { buildHandshake, peerGone } from '../../core/admission/build-handshake.ts'
 import type { Transport, TransportParts } from '../../core/admission/transport.ts'
 import type { ServerContext } from '../../core/server-context.ts'
-import { httpFace } from '../../core/access/denial-response.ts'
 import { deniedEvent } from '../../core/api/events.ts'
 import { Denial } from '../../wire/errors.ts'
 import { whenToldToClose } from './close-together.ts'
 import type { TransportContext, NodeConnection } from './connection.ts'
 import { listening, IdleConnections, webSocketServer } from './http-server.ts'
-import { PendingUpgrade, UpgradeAnswer } from './pending-upgrade.ts'
+import { PendingUpgrade, type UpgradeHost } from './pending-upgrade.ts'
 import {
   hasVanished,
+  nothingForwarded,
   type RemoteAddressOf,
   remoteAddressesBehind,
   type SharedAddress,
 } from './remote-address.ts'
-import { assertWhole, pathOf, readUpgrade } from './upgrade-request.ts'
+import { assertWhole, pathOf, readUpgrade, type UpgradeRules, upgradeRules } from './upgrade-request.ts'
 import { type UpgradeListener, isAnswering, type Upgrade, upgradesOf } from './upgrade-router.ts'
 import { TurnWriter } from './turn-writer.ts'
 
@@ -85,19 +84,20 @@ export function nodeTransport(parts: TransportParts): NodeTransport {
   return new HttpTransport(parts)
 }
 
-class HttpTransport implements NodeTransport {
+class HttpTransport implements NodeTransport, UpgradeHost {
   readonly #context: ServerContext
   readonly #admit: TransportParts['admit']
   readonly #remoteAddressOf: RemoteAddressOf
-  readonly #transport: TransportContext
+  readonly transport: TransportContext
+  readonly #upgradeRules: UpgradeRules
   readonly #attached = new Set<HttpServer | HttpsServer>()
   /** Restores the methods that were replaced. */
   readonly #restores: (() => void)[] = []
   readonly #close: TransportParts['close']
   readonly #ownServers = new Set<HttpServer>()
   readonly #idleConnections: IdleConnections
-  /** Refuses the upgrades that have no answer yet, by the id of the handshake. */
-  readonly #pending = new Map<string, (denial: Denial) => void>()
+  /** The upgrades that have no answer yet. */
+  readonly #pending = new Set<PendingUpgrade>()
   #emptied: () => void = () => {}
   #isClosed = false
   readonly #emittedShared = new Set<SharedAddress['kind']>()
@@ -109,7 +109,8 @@ class HttpTransport implements NodeTransport {
     this.#admit = admit
     this.#idleConnections = new IdleConnections(context)
     this.#remoteAddressOf = remoteAddressesBehind(proxies)
-    this.#transport = {
+    this.#upgradeRules = upgradeRules(context.limits.headerBytes, context.carriers)
+    this.transport = {
       context,
       turnWriter: new TurnWriter(),
       connections: new Set<NodeConnection>(),
@@ -152,7 +153,8 @@ class HttpTransport implements NodeTransport {
       leftToOthersMs: 2 * limits.handshakeMs,
       clock,
       accepts: (path) => accepts === undefined || this.#isAccepted(accepts, path),
-      answer: (upgrade) => this.#answer(upgrade, server.maxHeadersCount ?? 0),
+      answer: (upgrade, isAccepted) =>
+        this.#answer(upgrade, { isAccepted, headers: server.maxHeadersCount ?? 0 }),
       overlapped: () => this.#reportFault('overlap'),
     }
   }
@@ -170,7 +172,7 @@ class HttpTransport implements NodeTransport {
     this.#isClosed = true
     for (const restore of this.#restores.splice(0)) restore()
     const stopped = [...this.#ownServers].map((server) => new Promise((resolve) => server.close(resolve)))
-    for (const refuse of this.#pending.values()) refuse(restarting)
+    for (const pending of this.#pending) pending.refuse(restarting)
     await this.#allGone()
     for (const server of this.#ownServers) server.closeAllConnections()
     this.#ownServers.clear()
@@ -189,51 +191,46 @@ class HttpTransport implements NodeTransport {
     }
   }
 
-  #answer({ request, socket, head, isAccepted }: Upgrade, headers: number): void {
-    const id = newId()
-    const { clock } = this.#context
-    const refuse = (denial: Denial): void => {
-      if (!pending.isOpen) return
-      this.#emitDenied(denial, request, id)
-      pending.reject(httpFace(denial, id))
-    }
-    // an authenticator may answer the end of the wait itself: it is first
-    const late = (denial: Denial): void => void setImmediate(() => refuse(denial))
-    const done = (): void => void this.#pending.delete(id)
-    this.#pending.set(id, refuse)
-    const ms = this.#idleConnections.timeFor(socket)
-    const answeredElsewhere = (): void => this.#reportFault('answered')
-    const pending = new PendingUpgrade(socket, { clock, ms, late, done, answeredElsewhere })
+  #answer(
+    upgrade: Upgrade,
+    { isAccepted, headers }: { readonly isAccepted: boolean; readonly headers: number },
+  ): void {
+    const { request, socket, head } = upgrade
+    const pending = new PendingUpgrade(this, upgrade)
+    this.#pending.add(pending)
+    pending.begin(this.#idleConnections.timeFor(socket))
     const hopeless = hasVanished(request.socket) ? peerGone : isAnswering(socket) ? pipelined : null
     if (hopeless !== null) {
-      this.#emitDenied(hopeless, request, id)
+      this.denied(pending, hopeless)
       return pending.gone()
     }
     if (head.length > 0) socket.unshift(head)
-    if (this.#isClosed) return refuse(restarting)
-    if (!isAccepted) return refuse(turnedDown)
-    this.#admitUpgrade(id, { request, headers }, pending).catch((error: unknown) =>
-      refuse(this.#asDenial(error)),
-    )
+    if (this.#isClosed) return pending.refuse(restarting)
+    if (!isAccepted) return pending.refuse(turnedDown)
+    void this.#admitUpgrade(pending, headers)
   }
 
-  /** @throws Denial when the request is malformed; TypeError when the application has answered nothing */
-  async #admitUpgrade(
-    id: string,
-    { request, headers }: { readonly request: IncomingMessage; readonly headers: number },
-    pending: PendingUpgrade,
-  ): Promise<void> {
-    const { limits, carriers } = this.#context
+  async #admitUpgrade(pending: PendingUpgrade, headers: number): Promise<void> {
+    try {
+      await this.#admit(this.#read(pending, headers))
+      if (pending.isOpen) throw new TypeError('an application neither accepted nor denied a handshake')
+    } catch (error) {
+      pending.refuse(this.#asDenial(error))
+    }
+  }
+
+  /** @throws Denial when the request is malformed */
+  #read(pending: PendingUpgrade, headers: number): AdmissionRequest {
+    const { request } = pending
     assertWhole(request, headers)
-    const upgrade = readUpgrade(request, limits.headerBytes, carriers)
-    const header = (name: string): string | null => upgrade.headers.get(name)?.join(',') ?? null
-    const remote = this.#remoteAddressOf(request.socket, header)
+    const upgrade = readUpgrade(request, this.#upgradeRules)
+    const remote = this.#remoteAddressOf(request.socket, upgrade)
     if (remote.shared !== null) this.#emitShared(remote.shared)
-    const { address, secure } = remote
-    const answer = new UpgradeAnswer(this.#transport, pending, upgrade.key)
-    const handshake = buildHandshake(this.#context, { ...upgrade, id, address, secure }, answer)
-    await this.#admit({ handshake, host: upgrade.host, reject: (refusal) => pending.reject(refusal) })
-    if (pending.isOpen) throw new TypeError('an application neither accepted nor denied a handshake')
+    upgrade.address = remote.address
+    upgrade.secure = remote.secure
+    pending.key = upgrade.key
+    const handshake = buildHandshake(this.#context, upgrade, pending)
+    return { handshake, host: upgrade.host, reject: (refusal) => pending.reject(refusal) }
   }
 
   #asDenial(error: unknown): Denial {
@@ -242,9 +239,17 @@ class HttpTransport implements NodeTransport {
     return new Denial(503, 'unavailable', 'the server could not answer: come back later')
   }
 
-  #emitDenied(denial: Denial, request: IncomingMessage, id: string): void {
-    const { address } = this.#remoteAddressOf(request.socket, () => null)
+  denied({ id, request }: PendingUpgrade, denial: Denial): void {
+    const { address } = this.#remoteAddressOf(request.socket, nothingForwarded)
     this.#context.emit(deniedEvent(denial, { id, path: pathOf(request), address, origin: null }))
+  }
+
+  settled(pending: PendingUpgrade): void {
+    this.#pending.delete(pending)
+  }
+
+  answeredElsewhere(): void {
+    this.#reportFault('answered')
   }
 
   /** Reports once what is wrong with the way in which this server is attached. */
@@ -263,7 +268,7 @@ class HttpTransport implements NodeTransport {
 
   /** Waits until every peer has answered the close, or has been cut. */
   #allGone(): Promise<void> {
-    const { connections } = this.#transport
+    const { connections } = this.transport
     if (connections.size === 0) return Promise.resolve()
     for (const connection of connections) connection.close(1001, 'going away')
     return new Promise((resolve) => {

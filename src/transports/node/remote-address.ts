@@ -20,11 +20,19 @@ export interface SharedAddress {
   readonly detail: string
 }
 
-/**
- * Finds the address of a socket. `header` returns the forwarded headers; several lines of one header are
- * joined with commas.
- */
-export type RemoteAddressOf = (socket: Socket, header: (name: string) => string | null) => RemoteAddress
+/** The forwarded headers of a request. Several lines of one header are joined with commas. */
+export interface ForwardedHeaders {
+  /** `X-Forwarded-For`. */
+  readonly forwardedFor: string | null
+  /** `X-Forwarded-Proto`. */
+  readonly forwardedProto: string | null
+}
+
+/** A request whose headers are not looked at. */
+export const nothingForwarded: ForwardedHeaders = { forwardedFor: null, forwardedProto: null }
+
+/** Finds the address of a socket. */
+export type RemoteAddressOf = (socket: Socket, headers: ForwardedHeaders) => RemoteAddress
 
 /**
  * Reads forwarded headers from these proxies alone (addresses, CIDR ranges, or `unix` for a proxy that
@@ -36,17 +44,20 @@ export function remoteAddressesBehind(proxies: readonly string[]): RemoteAddress
   const trusted = new BlockList()
   for (const proxy of proxies) if (proxy !== unix) add(trusted, proxy)
   const trustsUnix = proxies.includes(unix)
+  // a block list costs as much as the rest of a handshake's address
+  const trustsAddresses = proxies.some((proxy) => proxy !== unix)
   const isTrusted = (address: string): boolean =>
-    address === unix ? trustsUnix : trusted.check(address, familyOf(address))
-  return (socket, header) => {
+    address === unix ? trustsUnix : trustsAddresses && trusted.check(address, familyOf(address))
+  return (socket, headers) => {
     const direct = directOf(socket)
     const secure = socket instanceof TLSSocket
-    const forwarded = header('x-forwarded-for')
-    const shared = sharedOf(direct, forwarded, isTrusted(direct))
-    if (!isTrusted(direct)) return { address: direct, secure, shared }
+    const { forwardedFor: forwarded } = headers
+    const isProxy = isTrusted(direct)
+    const shared = sharedOf(direct, forwarded, isProxy)
+    if (!isProxy) return { address: direct, secure, shared }
     return {
       address: firstStranger(direct, forwarded ?? '', isTrusted),
-      secure: forwardedSecure(header('x-forwarded-proto')) ?? secure,
+      secure: forwardedSecure(headers.forwardedProto) ?? secure,
       shared,
     }
   }
@@ -155,11 +166,18 @@ function add(list: BlockList, proxy: string): void {
  * is unchanged.
  */
 export function canonicalAddress(text: string): string {
-  if (isIPv4(text) || isIP(text) === 0) return text
+  // only IPv6 has colons
+  if (!text.includes(':')) return text
+  if (text.startsWith(mappedStart) && isIPv4(text.slice(mappedStart.length)))
+    return text.slice(mappedStart.length)
+  if (isIP(text) === 0) return text
   const { address } = new SocketAddress({ address: text.replace(/%.*$/, ''), family: 'ipv6' })
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(address)?.[1]
   return mapped ?? address
 }
+
+/** How the kernel shows a peer over IPv4 to a server that listens on both. */
+const mappedStart = '::ffff:'
 
 function familyOf(address: string): 'ipv4' | 'ipv6' {
   return isIPv4(address) ? 'ipv4' : 'ipv6'

@@ -2,21 +2,14 @@ import type { IncomingMessage } from 'node:http'
 import { type Carriers } from '../../core/api/credentials.ts'
 import { keyHeaderNames, listItems } from '../../core/access/credentials.ts'
 import type { ReadRequest } from '../../core/admission/build-handshake.ts'
+import { Remembered } from '../../core/runtime/remembered.ts'
 import { Denial } from '../../wire/errors.ts'
-
-/** The parts of an upgrade request, read once and strictly. Router, guard and handler all see its path. */
-export interface UpgradeRequest extends Omit<ReadRequest, 'id' | 'address' | 'secure' | 'known'> {
-  /** The `Sec-WebSocket-Key` header. */
-  readonly key: string
-}
-
-type HeaderLines = ReadRequest['headers']
 
 /**
  * Headers that decide something here. A second one could contradict the first (request smuggling, RFC 9112
  * section 11.2).
  */
-const single: readonly string[] = [
+const single = [
   'host',
   'origin',
   'authorization',
@@ -26,10 +19,142 @@ const single: readonly string[] = [
   'upgrade',
   'content-length',
   'transfer-encoding',
-]
+] as const
+
+/** Headers that may come in several lines, and how the values of two lines become one. */
+const joints: Readonly<Record<string, (first: string, next: string) => string>> = {
+  connection: withComma,
+  // HTTP/2 sends a cookie in a line of its own (RFC 9113 section 8.2.3)
+  cookie: (first, next) => `${first}; ${next}`,
+  // a blank line is no list, and no empty item of one
+  'sec-websocket-protocol': (first, next) =>
+    isBlank(first) ? next : isBlank(next) ? first : withComma(first, next),
+  'x-forwarded-for': withComma,
+  'x-forwarded-proto': withComma,
+}
+
+/** The headers that are read for every server, in the order of their slots. */
+const names: readonly string[] = [...single, ...Object.keys(joints)]
+const slot = {
+  host: names.indexOf('host'),
+  origin: names.indexOf('origin'),
+  authorization: names.indexOf('authorization'),
+  key: names.indexOf('sec-websocket-key'),
+  version: names.indexOf('sec-websocket-version'),
+  upgrade: names.indexOf('upgrade'),
+  contentLength: names.indexOf('content-length'),
+  transferEncoding: names.indexOf('transfer-encoding'),
+  connection: names.indexOf('connection'),
+  cookie: names.indexOf('cookie'),
+  protocol: names.indexOf('sec-websocket-protocol'),
+  forwardedFor: names.indexOf('x-forwarded-for'),
+  forwardedProto: names.indexOf('x-forwarded-proto'),
+} as const
 
 /** More header lines than browser and proxies together send. Node keeps 2,000 and silently drops the rest. */
 const maxHeaderLines = 100
+
+/** A header that is read here. */
+interface KnownHeader {
+  readonly name: string
+  readonly slot: number
+  /** Whether it may hold ASCII alone. */
+  readonly isStrict: boolean
+  /** Joins the values of two lines; `null` where a second line is refused. */
+  readonly join: ((first: string, next: string) => string) | null
+}
+
+/** What the upgrade requests of a server are read with. */
+export interface UpgradeRules {
+  readonly headerBytes: number
+  /** The headers that are read, in the order of their slots. */
+  readonly known: readonly KnownHeader[]
+  /** The same by the length of their names: of most other headers that is all that is looked at. */
+  readonly byLength: readonly (readonly KnownHeader[] | undefined)[]
+  /** The slots of the headers that carry an API key. */
+  readonly keySlots: readonly number[]
+}
+
+/** The rules for the largest size of all headers in bytes, and for the carriers of credentials. */
+export function upgradeRules(headerBytes: number, carriers: Carriers): UpgradeRules {
+  const keys = keyHeaderNames(carriers)
+  const all = [...new Set([...names, ...keys])]
+  const known = all.map((name, index): KnownHeader => {
+    const isSingle = single.some((one) => one === name)
+    const join = isSingle || keys.includes(name) ? null : (joints[name] ?? null)
+    return { name, slot: index, isStrict: isSingle || webSocketHeader.test(name), join }
+  })
+  const byLength: KnownHeader[][] = []
+  for (const header of known) (byLength[header.name.length] ??= []).push(header)
+  return { headerBytes, known, byLength, keySlots: keys.map((name) => all.indexOf(name)) }
+}
+
+/** The value of each header that is read, by its slot. */
+type Values = readonly (string | undefined)[]
+
+/** An upgrade request, read once and strictly. Router, guard and handler all see its path. */
+export class UpgradeRequest implements ReadRequest {
+  readonly path: string
+  readonly query: string
+  readonly host: string
+  /** The `Sec-WebSocket-Key` header. */
+  readonly key: string
+  readonly offered: readonly string[]
+  readonly lines: readonly string[]
+  /** The address of the peer, behind the trusted proxies: empty until the transport has found it. */
+  address = ''
+  /** Whether the peer's own wire is encrypted: the transport finds it with the address. */
+  secure = false
+  readonly #values: Values
+  readonly #keySlots: readonly number[]
+
+  /** @throws Denial 400 when target, host or key are malformed */
+  constructor({ url = '', rawHeaders }: IncomingMessage, values: Values, keySlots: readonly number[]) {
+    const mark = url.indexOf('?')
+    this.path = mark === -1 ? url : copied(url.slice(0, mark))
+    this.query = mark === -1 ? '' : url.slice(mark + 1)
+    assertTarget(this.path, this.query)
+    this.host = hostIn(values[slot.host])
+    this.key = keyIn(values[slot.key])
+    const protocol = values[slot.protocol]
+    this.offered = protocol === undefined ? none : listItems(protocol)
+    this.lines = rawHeaders
+    this.#values = values
+    this.#keySlots = keySlots
+  }
+
+  get origin(): string | null {
+    return this.#values[slot.origin] ?? null
+  }
+
+  get authorization(): string | null {
+    return this.#values[slot.authorization] ?? null
+  }
+
+  get cookies(): string | null {
+    return this.#values[slot.cookie] ?? null
+  }
+
+  get keys(): readonly string[] {
+    let keys = none
+    for (const at of this.#keySlots) {
+      const value = this.#values[at]
+      if (value !== undefined) keys = [...keys, value]
+    }
+    return keys
+  }
+
+  /** The header `X-Forwarded-For`; several lines are joined with commas, as those of {@link forwardedProto}. */
+  get forwardedFor(): string | null {
+    return this.#values[slot.forwardedFor] ?? null
+  }
+
+  get forwardedProto(): string | null {
+    return this.#values[slot.forwardedProto] ?? null
+  }
+}
+
+const none: readonly string[] = Object.freeze([])
 
 /**
  * Reads an upgrade request (RFC 6455 section 4.2.1). It reads the raw headers, because Node joins some
@@ -38,29 +163,16 @@ const maxHeaderLines = 100
  * @throws Denial 400 when it is malformed or ambiguous; 426 when it asks for another version or protocol; 431
  * when its headers are too large or too many
  */
-export function readUpgrade(
-  request: IncomingMessage,
-  headerBytes: number,
-  carriers: Carriers,
-): UpgradeRequest {
-  const headers = headersOf(request.rawHeaders, headerBytes)
-  assertSingle(headers, [...single, ...keyHeaderNames(carriers)])
-  const one = (name: string): string | null => headers.get(name)?.[0] ?? null
+export function readUpgrade(request: IncomingMessage, rules: UpgradeRules): UpgradeRequest {
+  const values = valuesIn(request.rawHeaders, rules)
   if (request.method !== 'GET' || request.httpVersion !== '1.1')
     bad('a WebSocket begins with GET over HTTP/1.1')
-  if (one('transfer-encoding') !== null || (one('content-length') ?? '0') !== '0')
+  if (values[slot.transferEncoding] !== undefined || (values[slot.contentLength] ?? '0') !== '0')
     bad('an upgrade request has no body')
-  if (one('upgrade')?.toLowerCase() !== 'websocket' || !connectionUpgrades(headers))
+  if (values[slot.upgrade]?.toLowerCase() !== 'websocket' || !upgrades(values[slot.connection] ?? ''))
     mustUpgrade('this address accepts WebSocket alone')
-  if (one('sec-websocket-version') !== '13') mustUpgrade('only version 13 is supported')
-  return {
-    ...target(request.url ?? ''),
-    host: hostOf(one('host')),
-    origin: one('origin'),
-    key: keyOf(one('sec-websocket-key') ?? ''),
-    offered: (headers.get('sec-websocket-protocol') ?? []).flatMap(listItems),
-    headers,
-  }
+  if (values[slot.version] !== '13') mustUpgrade('only version 13 is supported')
+  return new UpgradeRequest(request, values, rules.keySlots)
 }
 
 /**
@@ -84,60 +196,80 @@ export function assertWhole({ rawHeaders }: IncomingMessage, most: number): void
   if (most > 0 && rawHeaders.length >= 2 * most) tooLarge(`there are ${most} header lines or more`)
 }
 
-function headersOf(raw: readonly string[], headerBytes: number): HeaderLines {
-  if (raw.length > 2 * maxHeaderLines) tooLarge(`there are more than ${maxHeaderLines} header lines`)
-  const headers = new Map<string, string[]>()
+/** One pass over all header lines. */
+function valuesIn(lines: readonly string[], { headerBytes, known, byLength }: UpgradeRules): Values {
+  if (lines.length > 2 * maxHeaderLines) tooLarge(`there are more than ${maxHeaderLines} header lines`)
+  const values: (string | undefined)[] = known.map(nothing)
   let bytes = 0
-  for (let index = 0; index < raw.length; index += 2) {
-    const [name = '', value = ''] = [raw[index]?.toLowerCase(), raw[index + 1]]
+  let twice: KnownHeader | null = null
+  for (let index = 0; index < lines.length; index += 2) {
+    const name = lines[index] ?? ''
+    const value = lines[index + 1] ?? ''
     bytes += name.length + value.length + 4
-    assertPlain(name, value)
-    const values = headers.get(name)
-    if (values === undefined) headers.set(name, [value])
-    else values.push(value)
+    const header = headerNamed(name, byLength[name.length])
+    assertPlain(value, header?.isStrict ?? webSocketHeader.test(name))
+    if (header === undefined) continue
+    const first = values[header.slot]
+    if (first === undefined) values[header.slot] = value
+    else if (header.join !== null) values[header.slot] = header.join(first, value)
+    else if (twice === null || header.slot < twice.slot) twice = header
   }
   if (bytes > headerBytes)
     tooLarge(
       `the headers are larger than ${headerBytes} bytes`,
       `limits: { headerBytes: ${2 * headerBytes} }`,
     )
-  return headers
+  if (twice !== null) bad(`the header '${twice.name}' appears twice`)
+  return values
 }
 
-function assertSingle(headers: HeaderLines, names: readonly string[]): void {
-  for (const name of names)
-    if ((headers.get(name)?.length ?? 0) > 1) bad(`the header '${name}' appears twice`)
+function nothing(): undefined {}
+
+function headerNamed(name: string, known: readonly KnownHeader[] | undefined): KnownHeader | undefined {
+  if (known === undefined) return undefined
+  const lower = name.toLowerCase()
+  for (const header of known) if (header.name === lower) return header
+  return undefined
 }
+
+const webSocketHeader = /^sec-websocket-/i
+const ascii = /^[\t\x20-\x7e]*$/
+const control = /[\x00-\x08\x0a-\x1f\x7f]/
 
 /**
  * Refuses non-ASCII in the headers that are read here, and control characters in all of them: another parser
  * might take one for a line end (CVE-2026-44546). Other bytes in other headers and cookies are allowed: a
  * script of the site may set a cookie in UTF-8, a proxy may add the name of a city.
  */
-function assertPlain(name: string, value: string): void {
-  const strict = name.startsWith('sec-websocket-') || single.includes(name)
-  const fits = strict ? /^[\t\x20-\x7e]*$/.test(value) : !/[\x00-\x08\x0a-\x1f\x7f]/.test(value)
-  if (!fits) bad('a header holds a character that is not allowed')
+function assertPlain(value: string, isStrict: boolean): void {
+  if (isStrict ? !ascii.test(value) : control.test(value))
+    bad('a header holds a character that is not allowed')
 }
 
-function connectionUpgrades(headers: HeaderLines): boolean {
-  return (headers.get('connection') ?? [])
-    .flatMap(listItems)
-    .some((token) => token.toLowerCase() === 'upgrade')
+function withComma(first: string, next: string): string {
+  return `${first},${next}`
 }
+
+function isBlank(value: string): boolean {
+  return value.trim() === ''
+}
+
+function upgrades(connection: string): boolean {
+  return listItems(connection).some((token) => token.toLowerCase() === 'upgrade')
+}
+
+const pathCharacters = /^\/[\w\-.~!$&'()*+,;=:@%/]*$/
+const queryCharacters = /^[!"$-~]*$/
+const dotSegment = /\/(?:\.|%2e){1,2}(?:\/|$)/i
 
 /**
  * The target in origin form (RFC 9112 section 3.2.1). A path that a URL parser would change is refused (dot
  * segments, backslashes, characters outside RFC 3986). So a reader of `url` and the router see the same path.
  */
-function target(url: string): { readonly path: string; readonly query: string } {
-  const mark = url.indexOf('?')
-  const path = mark === -1 ? url : copied(url.slice(0, mark))
-  const query = mark === -1 ? '' : url.slice(mark + 1)
-  if (!/^\/[\w\-.~!$&'()*+,;=:@%/]*$/.test(path) || path.startsWith('//') || !/^[!"$-~]*$/.test(query))
+function assertTarget(path: string, query: string): void {
+  if (!pathCharacters.test(path) || path.startsWith('//') || !queryCharacters.test(query))
     bad('the request target is malformed')
-  if (/\/(?:\.|%2e){1,2}(?:\/|$)/i.test(path)) bad('the request target holds a dot segment')
-  return { path, query }
+  if (dotSegment.test(path)) bad('the request target holds a dot segment')
 }
 
 /**
@@ -148,15 +280,23 @@ function copied(text: string): string {
   return Buffer.from(text).toString()
 }
 
-function hostOf(host: string | null): string {
-  if (host === null) return bad('the Host header is missing')
-  const isPlain = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?$/.test(host)
-  return isPlain && URL.canParse(`ws://${host}`) ? host : bad('the Host header is malformed')
+const hostForm = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?$/
+/** Hosts that are well-formed. Servers have few. */
+const wellFormed = new Remembered(100)
+
+function hostIn(host: string | undefined): string {
+  if (host === undefined) return bad('the Host header is missing')
+  if (wellFormed.has(host)) return host
+  if (!hostForm.test(host) || !URL.canParse(`ws://${host}`)) bad('the Host header is malformed')
+  wellFormed.add(host)
+  return host
 }
 
+const keyForm = /^[A-Za-z0-9+/]{21}[AQgw]==$/
+
 /** The key is 16 bytes of base64 (RFC 6455 section 4.1). */
-function keyOf(key: string): string {
-  return /^[A-Za-z0-9+/]{21}[AQgw]==$/.test(key) ? key : bad('the Sec-WebSocket-Key is missing or malformed')
+function keyIn(key: string | undefined): string {
+  return key !== undefined && keyForm.test(key) ? key : bad('the Sec-WebSocket-Key is missing or malformed')
 }
 
 function bad(message: string): never {

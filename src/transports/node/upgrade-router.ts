@@ -11,8 +11,6 @@ export interface Upgrade {
   readonly request: IncomingMessage
   readonly socket: Duplex
   readonly head: Buffer
-  /** Whether its path is accepted. */
-  readonly isAccepted: boolean
 }
 
 /** A listener that answers upgrades of an HTTP server. */
@@ -25,7 +23,8 @@ export interface UpgradeListener {
   readonly leftToOthersMs: number
   readonly clock: Clock
   accepts(path: string): boolean
-  answer(upgrade: Upgrade): void
+  /** Answers an upgrade, whose path it accepts or not. */
+  answer(upgrade: Upgrade, isAccepted: boolean): void
   /** Called when another listener accepts the same path. */
   overlapped(): void
 }
@@ -65,7 +64,7 @@ class UpgradeRouter {
     this.#listeners = [...open, listener]
   }
 
-  #route(upgrade: Omit<Upgrade, 'isAccepted'>): void {
+  #route(upgrade: Upgrade): void {
     const { socket } = upgrade
     if (this.#server.listenerCount('upgrade') === 1) {
       if (!isOwned(socket)) this.#dispatch(upgrade, false)
@@ -81,17 +80,27 @@ class UpgradeRouter {
     })
   }
 
-  #dispatch(upgrade: Omit<Upgrade, 'isAccepted'>, hasOthers: boolean): void {
-    const path = pathOf(upgrade.request)
-    const [first, second] = this.#listeners.filter((listener) => listener.accepts(path))
-    if (first !== undefined) {
-      if (second !== undefined) first.overlapped()
-      return first.answer({ ...upgrade, isAccepted: true })
-    }
+  #dispatch(upgrade: Upgrade, hasOthers: boolean): void {
+    const first = this.#accepting(pathOf(upgrade.request))
+    if (first !== null) return first.answer(upgrade, true)
     const [any] = this.#listeners
     // there is no other listener, so we answer
     if (any !== undefined && hasOthers) leaveToOthers(upgrade.socket, any.clock, any.leftToOthersMs)
-    else any?.answer({ ...upgrade, isAccepted: false })
+    else any?.answer(upgrade, false)
+  }
+
+  /** The first listener that accepts a path. It is told when there is a second one. */
+  #accepting(path: string): UpgradeListener | null {
+    let first: UpgradeListener | null = null
+    for (const listener of this.#listeners) {
+      if (!listener.accepts(path)) continue
+      if (first !== null) {
+        first.overlapped()
+        break
+      }
+      first = listener
+    }
+    return first
   }
 }
 

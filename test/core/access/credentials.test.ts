@@ -224,11 +224,10 @@ test('any request is taken apart or refused with 400, and no credential is left 
   })
   fc.assert(
     fc.property(requests, ({ query: text = '', ...all }) => {
-      const headers = new Map(
-        Object.entries(all).flatMap(([name, value]) => (value === undefined ? [] : [[name, [value]]])),
-      )
-      const [list = ''] = headers.get('sec-websocket-protocol') ?? []
-      const sources = { headers, offered: listItems(list), query: text }
+      const { authorization = null, cookie = null, 'x-api-key': key = null } = all
+      const { 'sec-websocket-protocol': list = '' } = all
+      const keys = key === null ? [] : [key]
+      const sources = { authorization, cookies: cookie, keys, offered: listItems(list), query: text }
       try {
         const { protocols, query: rest } = separate(sources, { query: { bearer: 'token' } })
         expect(`${protocols.join()} ${rest}`).not.toContain(secret)

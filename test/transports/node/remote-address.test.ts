@@ -13,7 +13,11 @@ import {
   type SallyportEvent,
   sallyport,
 } from '../../../src/index.ts'
-import { canonicalAddress, remoteAddressesBehind } from '../../../src/transports/node/remote-address.ts'
+import {
+  canonicalAddress,
+  nothingForwarded,
+  remoteAddressesBehind,
+} from '../../../src/transports/node/remote-address.ts'
 import { answerTo, statusOf, upgradeHead } from './upgrade-head.ts'
 import { closeAfterTest } from '../../support/close-after-test.ts'
 
@@ -179,7 +183,9 @@ test('a unix socket that is trusted makes no proxy of a peer over TCP', async ()
 test('a peer that has gone before its address was asked for is not taken for a unix socket', () => {
   const gone = new Socket()
   gone.destroy()
-  expect(remoteAddressesBehind(['unix'])(gone, () => '192.0.2.7')).toEqual({
+  expect(
+    remoteAddressesBehind(['unix'])(gone, { forwardedFor: '192.0.2.7', forwardedProto: '192.0.2.7' }),
+  ).toEqual({
     address: '',
     secure: false,
     shared: null,
@@ -217,13 +223,14 @@ test.each([
   (remoteAddress, kind) => {
     // all that is looked at is what stands here
     const socket = { remoteAddress } as Socket
-    const { address, shared } = remoteAddressesBehind([])(socket, (name) =>
-      name === 'x-forwarded-for' ? '192.0.2.7' : null,
-    )
+    const { address, shared } = remoteAddressesBehind([])(socket, {
+      forwardedFor: '192.0.2.7',
+      forwardedProto: null,
+    })
     expect(shared).toMatchObject({ kind, cause: 'unlisted-proxy' })
     expect(shared?.detail.includes('strangers send that header too')).toBe(kind === 'public')
     expect(shared?.detail).toContain(`proxies: ['${address}']`)
-    expect(remoteAddressesBehind([])(socket, () => null).shared).toBeNull()
+    expect(remoteAddressesBehind([])(socket, nothingForwarded).shared).toBeNull()
   },
 )
 
@@ -272,7 +279,10 @@ function read(
     remoteAddress: { value: remoteAddress },
     localAddress: { value: localAddress },
   }) as Socket
-  return remoteAddressesBehind(proxies)(asked, (name) => headers[name] ?? null)
+  return remoteAddressesBehind(proxies)(asked, {
+    forwardedFor: headers['x-forwarded-for'] ?? null,
+    forwardedProto: headers['x-forwarded-proto'] ?? null,
+  })
 }
 
 test.each([

@@ -1,7 +1,11 @@
 import { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
 import { describe, expect, test } from 'vitest'
-import { readUpgrade, type UpgradeRequest } from '../../../src/transports/node/upgrade-request.ts'
+import {
+  readUpgrade,
+  type UpgradeRequest,
+  upgradeRules,
+} from '../../../src/transports/node/upgrade-request.ts'
 
 // Node's parser refuses some of these by itself, unless a server was told to be lenient or another Node stands before us:
 // here they come as it would hand them over
@@ -28,7 +32,7 @@ function read(changes: Changes = {}): UpgradeRequest {
   const kept = good.filter(([name]) => name !== without)
   const request = Object.assign(new IncomingMessage(new Socket()), { method, url, httpVersion })
   request.rawHeaders = [...kept, ...headers].flat()
-  return readUpgrade(request, headerBytes ?? 16_384, { headers: ['X-Api-Key'] })
+  return readUpgrade(request, upgradeRules(headerBytes ?? 16_384, { headers: ['X-Api-Key'] }))
 }
 
 /** A change of one header. */
@@ -53,7 +57,7 @@ test('an upgrade request is read as it came', () => {
     key: 'dGhlIHNhbXBsZSBub25jZQ==',
     offered: ['chat', 'superchat', 'v2'],
   })
-  expect(request.headers.get('x-name')).toEqual(['caf\xe9'])
+  expect(request.lines).toContain('caf\xe9')
 })
 
 test('a list of subprotocols keeps its empty, malformed entries; an empty line is no list', () => {
