@@ -279,11 +279,11 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     'For speed: nothing is joined to the head, or written.',
   ],
   [
-    'src/transports/node/outbound-queue.ts: OutboundQueue: #slice: without && bytes < sliceBytes',
+    'src/transports/node/held-frames.ts: HeldFrames: slice: without && bytes < sliceBytes',
     'For speed: all that waits is joined for each slice.',
   ],
   [
-    'src/transports/node/outbound-queue.ts: OutboundQueue: #slice: without first !== undefined &&',
+    'src/transports/node/held-frames.ts: HeldFrames: slice: without first !== undefined &&',
     'For the types: a list of one has a first.',
   ],
   [
@@ -315,7 +315,7 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     'For the types: a key without a name is asked for by no name.',
   ],
   [
-    'src/transports/node/outbound-queue.ts: OutboundQueue: flush: without this.#latest !== null &&',
-    'For speed: where no such frame waits none is released.',
+    'src/transports/node/connection.ts: NodeConnection: received: if (reader.isIdle) never',
+    'For memory: a connection keeps its reader between two messages.',
   ],
 ])

@@ -1,6 +1,6 @@
-import { ListedTimer } from '../../core/runtime/timer-list.ts'
 import type { Connection, Packet, Receiver } from '../../core/api/connection.ts'
 import type { ServerContext } from '../../core/server-context.ts'
+import { ListedTimer } from '../../core/runtime/timer-list.ts'
 import type { Payload } from '../../wire/body.ts'
 import { closeFrame, pingFrame, pongFrame } from './frame.ts'
 import {
@@ -40,18 +40,28 @@ interface IncomingFrame {
   readonly bytes: number
 }
 
-/** Cuts a connection that does not end in time. */
-class CloseTimer extends ListedTimer {
-  readonly #connection: NodeConnection
+/** How a connection ends, and the timer that cuts it when its peer does not hang up. */
+class Ending extends ListedTimer {
+  readonly code: number
+  reason: string
+  readonly #connection: SocketOwner
 
-  constructor(connection: NodeConnection) {
+  constructor(connection: SocketOwner, code: number, reason: string) {
     super()
     this.#connection = connection
+    this.code = code
+    this.reason = reason
   }
 
   override timeIsUp(): void {
     this.#connection.gone()
   }
+}
+
+/** The pings and pongs of a peer within one second. */
+interface ControlFrames {
+  count: number
+  readonly since: number
 }
 
 /**
@@ -73,11 +83,10 @@ export class NodeConnection implements Connection, SocketOwner, FrameListener {
    * What arrived in one piece with the message at which the receiver paused: at most one chunk of the socket.
    */
   #held: IncomingFrame[] | null = null
-  #timer: CloseTimer | null = null
-  #code = 1006
-  #reason = ''
-  #controls = 0
-  #controlsSince = -1_000
+  /** Made when our close frame is sent. */
+  #ending: Ending | null = null
+  /** Made when the first one comes. */
+  #controls: ControlFrames | null = null
 
   constructor(transport: TransportContext, { protocol, socket, messageBytes, head }: ConnectionParts) {
     this.protocol = protocol
@@ -201,8 +210,9 @@ export class NodeConnection implements Connection, SocketOwner, FrameListener {
     const { closeMs } = this.#transport.context.limits
     this.#deliverHeld(() => false)
     this.#sendClose(code, '', { discard: false, withinMs: closeMs })
-    if (!this.#discardInput(closeMs)) return
-    if (this.#reason === '') this.#reason = reason
+    const ending = this.#discardInput(closeMs)
+    if (ending === null) return
+    if (ending.reason === '') ending.reason = reason
     hangUpWhenFlushed(this.#socket)
     this.#writer.end()
     this.#notifyClosed()
@@ -214,7 +224,7 @@ export class NodeConnection implements Connection, SocketOwner, FrameListener {
    */
   broken(code: number): void {
     this.#sendClose(code, '', { discard: false, withinMs: lastWordMs })
-    if (!this.#discardInput(lastWordMs)) return
+    if (this.#discardInput(lastWordMs) === null) return
     this.#writer.end()
     this.#notifyClosed()
   }
@@ -251,11 +261,9 @@ export class NodeConnection implements Connection, SocketOwner, FrameListener {
   #isFlooding(): boolean {
     const { clock, limits } = this.#transport.context
     const now = clock.monotonic()
-    if (now - this.#controlsSince >= 1_000) {
-      this.#controlsSince = now
-      this.#controls = 0
-    }
-    return ++this.#controls > limits.pingsPerSecond
+    if (this.#controls === null || now - this.#controls.since >= 1_000)
+      this.#controls = { count: 0, since: now }
+    return ++this.#controls.count > limits.pingsPerSecond
   }
 
   #sendClose(
@@ -268,21 +276,20 @@ export class NodeConnection implements Connection, SocketOwner, FrameListener {
     const frame = closeFrame(code, reason)
     this.#phase = 'closing'
     this.#held = null
-    this.#code = code
-    this.#reason = reason
+    this.#ending = new Ending(this, code, reason)
     this.#writer.last(frame, how.discard)
     this.#resumeReading()
     this.#endAfter(how.withinMs)
   }
 
-  /** False when input was discarded before. */
-  #discardInput(withinMs: number): boolean {
-    if (this.#phase !== 'closing') return false
+  /** Discards what still comes. @returns how the connection ends; `null` when input was discarded before */
+  #discardInput(withinMs: number): Ending | null {
+    if (this.#phase !== 'closing') return null
     this.#phase = 'discarding'
     this.#reader = null
     this.#resumeReading()
     this.#endAfter(withinMs)
-    return true
+    return this.#ending
   }
 
   /** Without reading, the peer's close frame and its end would never arrive. */
@@ -292,8 +299,7 @@ export class NodeConnection implements Connection, SocketOwner, FrameListener {
   }
 
   #endAfter(ms: number): void {
-    this.#timer ??= new CloseTimer(this)
-    this.#timer.startTimer(this.#transport.context.timers.list(ms))
+    this.#ending?.startTimer(this.#transport.context.timers.list(ms))
   }
 
   #end(): void {
@@ -302,7 +308,7 @@ export class NodeConnection implements Connection, SocketOwner, FrameListener {
     this.#reader = null
     this.#held = null
     this.#writer.stop()
-    this.#timer?.stopTimer()
+    this.#ending?.stopTimer()
     this.#socket.destroy()
     const { connections } = this.#transport
     connections.delete(this)
@@ -314,7 +320,7 @@ export class NodeConnection implements Connection, SocketOwner, FrameListener {
     const receiver = this.#receiver
     this.#receiver = null
     try {
-      receiver?.closed(this.#code, this.#reason)
+      receiver?.closed(this.#ending?.code ?? 1006, this.#ending?.reason ?? '')
     } catch (error) {
       this.#transport.context.report(error, 'ending a connection')
     }

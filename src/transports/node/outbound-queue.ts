@@ -1,20 +1,9 @@
 import type { Packet } from '../../core/api/connection.ts'
+import { HeldFrames, sliceBytes } from './held-frames.ts'
 import type { WriteBatch } from './write-batch.ts'
 import { frameOf } from './frame.ts'
 import type { OwnedSocket } from './socket-owner.ts'
 import type { Flushable, TurnWriter } from './turn-writer.ts'
-
-/**
- * How much is handed to the kernel at once. The kernel reports nothing before it has taken all of these
- * bytes. With fewer bytes, a reader that reads a little at a time does not look like a reader that reads
- * nothing.
- */
-const sliceBytes = 65_536
-/**
- * This many waiting pieces become one: a piece takes 100 bytes of the heap beside its own, and the smallest
- * frames have two bytes.
- */
-const mostPieces = 64
 
 /**
  * Writes the frames of one connection. It holds what waits for the end of the turn and what waits for a slow reader. The
@@ -27,14 +16,8 @@ export class OutboundQueue implements Flushable {
   #batch: WriteBatch | null
   /** What is sent before the first frame, in the same write: the answer of the handshake. */
   #head: Uint8Array | null
-  /** The frames of whole turns, or the rest of one, that wait until the kernel takes more. */
-  #held: Uint8Array[] = []
-  #heldBytes = 0
-  /** How many frames have been added since pieces were joined. */
-  #pieces = 0
-  /** Under `latest`: the frames that wait for the reader to catch up, by key. */
-  #latest: Map<string, Uint8Array> | null = null
-  #latestBytes = 0
+  /** What waits for a slow reader. Made when its first frame has to wait. */
+  #held: HeldFrames | null = null
   /** Whether the kernel has not taken the last write yet. */
   #isBehind = false
   #progress = 0
@@ -52,7 +35,7 @@ export class OutboundQueue implements Flushable {
 
   /** Bytes that the kernel has not taken yet. */
   get queued(): number {
-    return this.#socket.writableLength + this.#heldBytes + (this.#batch?.bytes ?? 0)
+    return this.#socket.writableLength + (this.#held?.bytes ?? 0) + (this.#batch?.bytes ?? 0)
   }
 
   /** Whether the kernel has not taken the last write yet. */
@@ -116,9 +99,7 @@ export class OutboundQueue implements Flushable {
   end(): void {
     this.flush()
     if (!this.#socket.writable) return
-    for (const bytes of this.#held) this.#socket.write(bytes)
-    this.#held = []
-    this.#heldBytes = 0
+    for (const bytes of this.#held?.takeAll() ?? []) this.#socket.write(bytes)
     this.#socket.end()
   }
 
@@ -126,7 +107,7 @@ export class OutboundQueue implements Flushable {
     const bytes = this.#take()
     if (bytes !== null) this.#write(bytes)
     // a sender that is told of room may fill it within that call: then frames wait though the reader is not behind
-    if (this.#latest !== null && !this.#isBehind) this.#release()
+    if (!this.#isBehind) this.#release()
     this.#tellDrained()
   }
 
@@ -134,7 +115,7 @@ export class OutboundQueue implements Flushable {
   #caughtUp(): void {
     this.#isBehind = false
     this.#progress++
-    this.#writeHeld()
+    if (this.#held !== null) this.#writeHeld(this.#held)
     if (!this.#isBehind) this.#release()
     this.#tellDrained()
   }
@@ -147,7 +128,7 @@ export class OutboundQueue implements Flushable {
   }
 
   get #waiting(): number {
-    return this.queued + this.#latestBytes
+    return this.queued + (this.#held?.latestBytes ?? 0)
   }
 
   /**
@@ -176,26 +157,18 @@ export class OutboundQueue implements Flushable {
    * queue.
    */
   #replace(key: string, frame: Uint8Array): boolean {
-    this.#latest ??= new Map()
-    this.#latestBytes += frame.length - (this.#latest.get(key)?.length ?? 0)
-    this.#latest.delete(key)
-    this.#latest.set(key, frame)
-    return this.#latestBytes <= this.#bound || this.#latest.size === 1
+    const held = (this.#held ??= new HeldFrames())
+    const keys = held.replace(key, frame)
+    return held.latestBytes <= this.#bound || keys === 1
   }
 
   #release(): void {
-    const latest = this.#latest
-    if (latest === null) return
-    this.#latest = null
-    this.#latestBytes = 0
-    for (const frame of latest.values()) this.#put(frame)
+    const latest = this.#held?.takeLatest() ?? null
+    if (latest !== null) for (const frame of latest) this.#put(frame)
   }
 
   #discard(): void {
-    this.#held = []
-    this.#heldBytes = 0
-    this.#latest = null
-    this.#latestBytes = 0
+    this.#held = null
     if (this.#batch !== null) this.#batch = this.#writer.begin(this)
   }
 
@@ -210,37 +183,13 @@ export class OutboundQueue implements Flushable {
 
   #write(bytes: Uint8Array): void {
     if (!this.#isBehind && bytes.length <= sliceBytes) return this.#offer(bytes)
-    this.#hold(bytes)
-    this.#writeHeld()
+    this.#held ??= new HeldFrames()
+    this.#held.hold(bytes)
+    this.#writeHeld(this.#held)
   }
 
-  #hold(bytes: Uint8Array): void {
-    this.#held.push(bytes)
-    this.#heldBytes += bytes.length
-    if (++this.#pieces < mostPieces) return
-    this.#pieces = 0
-    const pieces = this.#held.splice(-mostPieces)
-    const size = pieces.reduce((total, { length }) => total + length, 0)
-    // large frames are not joined: many readers may share them
-    this.#held.push(...(size > sliceBytes ? pieces : [Buffer.concat(pieces, size)]))
-  }
-
-  #writeHeld(): void {
-    while (this.#held.length > 0 && !this.#isBehind) this.#offer(this.#slice())
-  }
-
-  /** The next waiting frames, in one buffer. */
-  #slice(): Uint8Array {
-    let count = 0
-    let bytes = 0
-    while (count < this.#held.length && bytes < sliceBytes) bytes += this.#held[count++]?.length ?? 0
-    const taken = this.#held.splice(0, count)
-    const [first] = taken
-    const all = first !== undefined && taken.length === 1 ? first : Buffer.concat(taken, bytes)
-    const slice = all.subarray(0, sliceBytes)
-    if (slice.length < all.length) this.#held.unshift(all.subarray(sliceBytes))
-    this.#heldBytes -= slice.length
-    return slice
+  #writeHeld(held: HeldFrames): void {
+    while (held.bytes > 0 && !this.#isBehind) this.#offer(held.slice())
   }
 
   #offer(bytes: Uint8Array): void {
