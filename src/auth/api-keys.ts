@@ -1,8 +1,10 @@
+import { authenticatorOf } from '../core/access/authenticator.ts'
 import type { Authenticator, AuthRequest, SecurityScheme } from '../core/api/handshake.ts'
 import { aClock, type Clock, systemClock } from '../wire/clock.ts'
 import { limitLookup } from '../core/access/limit-lookup.ts'
 import type { Identity } from '../core/api/identity.ts'
-import { deny } from '../wire/errors.ts'
+import { andThen, type Awaitable } from '../core/runtime/awaitable.ts'
+import { Denial } from '../wire/errors.ts'
 import { aFunction, aString, checkedOptions, type OptionKinds, needed } from '../wire/options.ts'
 import { sha256Hex } from './fingerprint.ts'
 import type { Found } from './found.ts'
@@ -49,16 +51,21 @@ const maxLength = 512
  */
 export function apiKeys<U>(options: ApiKeyOptions<U>): Authenticator<U> {
   options = checkedOptions('apiKeys()', options, kinds)
-  const authenticator = async (request: AuthRequest): Promise<Identity<U> | null> => {
-    const key = keyOf(request, options.prefix)
-    if (key === null) return null
-    if (key.length > maxLength) return refuse(`longer than ${maxLength} characters`, false)
-    limitLookup(request)
-    const hash = sha256Hex(key)
-    const identity = (await options.find(hash)) ?? refuse('unknown', false)
-    return living(options, hash, identity) ?? refuse('over', true)
-  }
-  return Object.assign(authenticator, { schemes: schemesOf(options), limitsLookups: true } as const)
+  return authenticatorOf(
+    (request) => {
+      const key = keyOf(request, options.prefix)
+      if (key === null) return null
+      if (key.length > maxLength) return refused(`longer than ${maxLength} characters`, false)
+      limitLookup(request)
+      const hash = sha256Hex(key)
+      return andThen(options.find(hash), (identity) =>
+        identity === null || identity === undefined
+          ? refused('unknown', false)
+          : (living(options, hash, identity) ?? refused('over', true)),
+      )
+    },
+    { schemes: schemesOf(options), limitsLookups: true },
+  )
 }
 
 /** The key of a handshake, if there is one with our prefix. */
@@ -76,13 +83,14 @@ function living<U>(options: ApiKeyOptions<U>, hash: string, identity: Identity<U
   return { token: hash.slice(0, 32), ...identity, renew: () => again(options, hash) }
 }
 
-async function again<U>(options: ApiKeyOptions<U>, hash: string): Promise<Identity<U> | null> {
-  const identity = (await options.find(hash)) ?? null
-  return identity === null ? null : living(options, hash, identity)
+function again<U>(options: ApiKeyOptions<U>, hash: string): Awaitable<Identity<U> | null> {
+  return andThen(options.find(hash), (identity) =>
+    identity === null || identity === undefined ? null : living(options, hash, identity),
+  )
 }
 
-function refuse(why: string, genuine: boolean): never {
-  return deny(401, 'invalid-key', 'the API key is not valid', {
+function refused(why: string, genuine: boolean): Denial {
+  return new Denial(401, 'invalid-key', 'the API key is not valid', {
     challenge: 'Bearer error="invalid_token"',
     detail: `the key is ${why}`,
     genuine,

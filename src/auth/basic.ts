@@ -1,8 +1,10 @@
+import { authenticatorOf } from '../core/access/authenticator.ts'
 import type { Authenticator, AuthRequest } from '../core/api/handshake.ts'
 import { basicPair } from '../core/access/credentials.ts'
 import { limitLookup } from '../core/access/limit-lookup.ts'
 import type { Identity } from '../core/api/identity.ts'
-import { deny, SallyportError } from '../wire/errors.ts'
+import { isThenable } from '../core/runtime/awaitable.ts'
+import { Denial, SallyportError } from '../wire/errors.ts'
 import { aFunction, checkedOptions, aText, type OptionKinds, needed, wholeFrom } from '../wire/options.ts'
 import type { Found } from './found.ts'
 
@@ -46,24 +48,36 @@ export function basic<U>(options: BasicOptions<U>): Authenticator<U> {
   if (!/^[ !#-[\]-~]+$/.test(realm))
     throw new SallyportError('ERR_CONFIGURATION', "basic() needs a 'realm' of printable ASCII without quotes")
   const challenge = `Basic realm="${realm}", charset="UTF-8"`
+  const refused = (why: string): Denial =>
+    new Denial(401, 'bad-credentials', 'user name or password is wrong', {
+      challenge,
+      detail: `the pair is ${why}`,
+    })
+  const identityOf = (user: U | null | undefined): Identity<U> | Denial =>
+    user === null || user === undefined ? refused('not that of a user') : { user }
   let running = 0
-  const authenticator = async (request: AuthRequest): Promise<Identity<U> | null> => {
-    const value = request.credentials.of('basic')
-    if (value === null) return null
-    const { user, password } = pairOf(value) ?? refuse(challenge, 'malformed or too long')
-    limitLookup(request)
-    if (running >= atOnce)
-      return deny(503, 'busy', 'too many sign-ins at once: come back later', { retryAfterMs: 1000 })
+  const later = async (found: Found<U>): Promise<Identity<U> | Denial> => {
     running++
     try {
-      return {
-        user: (await options.check(user, password, request)) ?? refuse(challenge, 'not that of a user'),
-      }
+      return identityOf(await found)
     } finally {
       running--
     }
   }
-  return Object.assign(authenticator, { schemes: [scheme], limitsLookups: true } as const)
+  return authenticatorOf(
+    (request) => {
+      const value = request.credentials.of('basic')
+      if (value === null) return null
+      const pair = pairOf(value)
+      if (pair === null) return refused('malformed or too long')
+      limitLookup(request)
+      if (running >= atOnce)
+        return new Denial(503, 'busy', 'too many sign-ins at once: come back later', { retryAfterMs: 1000 })
+      const found = options.check(pair.user, pair.password, request)
+      return isThenable(found) ? later(found) : identityOf(found)
+    },
+    { schemes: [scheme], limitsLookups: true },
+  )
 }
 
 const scheme = {
@@ -78,11 +92,4 @@ function pairOf(value: string): { readonly user: string; readonly password: stri
   const parts = [pair.user, pair.password]
   // RFC 7617 section 2 forbids control characters; in a log they could forge lines
   return parts.some((one) => one.length > maxLength || /\p{Cc}/u.test(one)) ? null : pair
-}
-
-function refuse(challenge: string, why: string): never {
-  return deny(401, 'bad-credentials', 'user name or password is wrong', {
-    challenge,
-    detail: `the pair is ${why}`,
-  })
 }

@@ -1,5 +1,5 @@
-import type { Authenticator, AuthRequest } from '../core/api/handshake.ts'
-import type { Identity } from '../core/api/identity.ts'
+import { type AuthenticatorFunction, authenticatorOf } from '../core/access/authenticator.ts'
+import type { Authenticator } from '../core/api/handshake.ts'
 
 /**
  * Makes an authenticator of a function that reads a session cookie of the site. The function ignores explicit
@@ -8,7 +8,7 @@ import type { Identity } from '../core/api/identity.ts'
  * @param name the name of the cookie, where it is known before the first request
  */
 export function cookieAuthenticator<U>(
-  authenticate: (request: AuthRequest) => Promise<Identity<U> | null>,
+  authenticate: AuthenticatorFunction<U>,
   name?: string,
 ): Authenticator<U> {
   const description =
@@ -19,5 +19,5 @@ export function cookieAuthenticator<U>(
     ...(name === undefined ? {} : { name }),
     description,
   } as const
-  return Object.assign(authenticate, { schemes: [scheme], limitsLookups: true } as const)
+  return authenticatorOf(authenticate, { schemes: [scheme], limitsLookups: true })
 }

@@ -1,6 +1,7 @@
 import type { Authenticator, AuthRequest } from '../core/api/handshake.ts'
 import { aClock, type Clock, systemClock } from '../wire/clock.ts'
 import type { Identity } from '../core/api/identity.ts'
+import { andThen, type Awaitable } from '../core/runtime/awaitable.ts'
 import { type Duration, milliseconds } from '../wire/duration.ts'
 import {
   aDuration,
@@ -136,7 +137,7 @@ export function django<U>(options: DjangoOptions<U>): Authenticator<U> {
     cookieAgeMs: milliseconds(options.cookieAge ?? '14d'),
     clock: options.clock ?? systemClock,
   }
-  const authenticate = async (request: AuthRequest): Promise<Identity<U> | null> => {
+  const authenticate = (request: AuthRequest): Awaitable<Identity<U> | null> => {
     const value = request.credentials.cookie(cookie)
     if (value === null || value.length > maxCookie) return null
     if (backend === 'signed_cookies') return byCookie(site, value)
@@ -153,30 +154,33 @@ interface DjangoSite<U> {
 }
 
 type Session = DjangoCachedSession | null
-type Read = () => Session | Promise<Session>
+type Read = () => Awaitable<Session>
 
 /** A signed cookie does not change, so a renewal calls `user` alone, and the cookie is not kept. */
-function byCookie<U>(site: DjangoSite<U>, cookie: string): Promise<Identity<U> | null> {
+function byCookie<U>(site: DjangoSite<U>, cookie: string): Awaitable<Identity<U> | null> {
   const session = fromCookie(site, cookie)
   return identify(site, fingerprint(cookie), () => session)
 }
 
-function byKey<U>(site: DjangoSite<U>, key: string, store: DjangoStore): Promise<Identity<U> | null> {
-  return identify(site, fingerprint(key), async () => fromStore(site, (await store.load(key)) ?? null))
+function byKey<U>(site: DjangoSite<U>, key: string, store: DjangoStore): Awaitable<Identity<U> | null> {
+  const read = (): Awaitable<Session> => andThen(store.load(key), (stored) => fromStore(site, stored ?? null))
+  return identify(site, fingerprint(key), read)
 }
 
-async function identify<U>(site: DjangoSite<U>, name: string, read: Read): Promise<Identity<U> | null> {
-  const session = await read()
-  if (session === null || isOver(site, session)) return null
-  const user = await userOf(site, session.data)
-  if (user === null) return null
-  return {
-    user,
-    session: name,
-    ...(session.expires === null ? {} : { expires: session.expires }),
-    ...(session.issuedAt === undefined ? {} : { issuedAt: session.issuedAt }),
-    renew: () => identify(site, name, read),
-  }
+function identify<U>(site: DjangoSite<U>, name: string, read: Read): Awaitable<Identity<U> | null> {
+  return andThen(read(), (session) => {
+    if (session === null || isOver(site, session)) return null
+    return andThen(userOf(site, session.data), (user) => {
+      if (user === null) return null
+      return {
+        user,
+        session: name,
+        ...(session.expires === null ? {} : { expires: session.expires }),
+        ...(session.issuedAt === undefined ? {} : { issuedAt: session.issuedAt }),
+        renew: () => identify(site, name, read),
+      }
+    })
+  })
 }
 
 /** An invalid date must end the session, so the comparison is negated. */
@@ -213,17 +217,18 @@ function fromStore<U>({ secrets }: DjangoSite<U>, stored: DjangoSessionRow | Ses
   return signed === null ? null : { data: signed.value, expires: stored.expire_date }
 }
 
-async function userOf<U>(site: DjangoSite<U>, data: Readonly<Record<string, unknown>>): Promise<U | null> {
+function userOf<U>(site: DjangoSite<U>, data: Readonly<Record<string, unknown>>): Awaitable<U | null> {
   const { options, secrets } = site
   const { authenticationBackends = [modelBackend], sessionAuthHash = authHash } = options
   const userId = ownText(data, '_auth_user_id')
   const backend = ownText(data, '_auth_user_backend')
   const hash = ownText(data, '_auth_user_hash')
   if (userId === '' || hash === '' || !authenticationBackends.includes(backend)) return null
-  const account = (await options.user({ userId, backend, data })) ?? null
-  if (account === null) return null
-  const { user, password } = account
-  return secrets.some((secret) => isSameText(sessionAuthHash(password, secret), hash)) ? user : null
+  return andThen(options.user({ userId, backend, data }), (account) => {
+    if (account === null || account === undefined) return null
+    const { user, password } = account
+    return secrets.some((secret) => isSameText(sessionAuthHash(password, secret), hash)) ? user : null
+  })
 }
 
 /** A text that is an own member of the session; empty when there is none. */

@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto'
 import type { Authenticator, AuthRequest } from '../core/api/handshake.ts'
 import { aClock, type Clock, systemClock } from '../wire/clock.ts'
 import type { Identity } from '../core/api/identity.ts'
+import { andThen, type Awaitable } from '../core/runtime/awaitable.ts'
 import { fingerprint } from './fingerprint.ts'
 import { cookieAuthenticator } from './cookie-authenticator.ts'
 import type { Found } from './found.ts'
@@ -65,7 +66,7 @@ const maxLength = 4096
 export function sessions<S, U>(options: SessionOptions<S, U>): Authenticator<U> {
   options = checkedOptions('sessions()', options, kinds)
   const secrets = listed(options.secret)
-  const authenticate = async (request: AuthRequest): Promise<Identity<U> | null> => {
+  const authenticate = (request: AuthRequest): Awaitable<Identity<U> | null> => {
     const cookie = request.credentials.cookie(options.cookie)
     if (cookie === null || cookie === '' || cookie.length > maxLength) return null
     const id = secrets === null ? cookie : unsigned(cookie, secrets)
@@ -74,23 +75,32 @@ export function sessions<S, U>(options: SessionOptions<S, U>): Authenticator<U> 
   return cookieAuthenticator(authenticate, options.cookie)
 }
 
-async function find<S, U>(options: SessionOptions<S, U>, id: string): Promise<Identity<U> | null> {
-  const session = await options.load(id)
-  if (session === null || session === undefined) return null
+function find<S, U>(options: SessionOptions<S, U>, id: string): Awaitable<Identity<U> | null> {
+  return andThen(options.load(id), (session) =>
+    session === null || session === undefined ? null : identityOf(options, id, session),
+  )
+}
+
+function identityOf<S, U>(
+  options: SessionOptions<S, U>,
+  id: string,
+  session: S,
+): Awaitable<Identity<U> | null> {
   const expires = options.expires?.(session) ?? null
   const now = (options.clock ?? systemClock).now()
   // an invalid date must end the session, so the comparison is negated
   if (expires !== null && !(expires.getTime() > now)) return null
-  const user = await options.user(session)
-  if (user === null || user === undefined) return null
-  const issuedAt = options.issuedAt?.(session) ?? null
-  return {
-    user,
-    session: options.id?.(session) ?? fingerprint(id),
-    ...(expires === null ? {} : { expires }),
-    ...(issuedAt === null ? {} : { issuedAt }),
-    renew: () => find(options, id),
-  }
+  return andThen(options.user(session), (user) => {
+    if (user === null || user === undefined) return null
+    const issuedAt = options.issuedAt?.(session) ?? null
+    return {
+      user,
+      session: options.id?.(session) ?? fingerprint(id),
+      ...(expires === null ? {} : { expires }),
+      ...(issuedAt === null ? {} : { issuedAt }),
+      renew: () => find(options, id),
+    }
+  })
 }
 
 /**

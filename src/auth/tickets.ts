@@ -1,14 +1,16 @@
 import { randomBytes } from 'node:crypto'
+import { authenticatorOf } from '../core/access/authenticator.ts'
 import type { Authenticator, AuthRequest } from '../core/api/handshake.ts'
 import { aClock, type Clock, systemClock } from '../wire/clock.ts'
 import { limitLookup } from '../core/access/limit-lookup.ts'
 import type { Identity } from '../core/api/identity.ts'
+import { andThen, type Awaitable } from '../core/runtime/awaitable.ts'
 import type { Store } from '../core/api/layer.ts'
 import { aBound } from '../core/api/limits.ts'
 import { isOrigin } from '../core/access/origin.ts'
 import { toBase64url } from '../wire/to-base64url.ts'
 import { type Duration, milliseconds } from '../wire/duration.ts'
-import { deny, SallyportError } from '../wire/errors.ts'
+import { Denial, deny, SallyportError } from '../wire/errors.ts'
 import {
   aDate,
   aDuration,
@@ -158,12 +160,14 @@ export function tickets<U>(options: TicketOptions<U>): Tickets<U> {
     throw new SallyportError('ERR_CONFIGURATION', "a ticket's ttl is above 0 and at most 5 minutes")
   const { clock = systemClock, perSubject = 100 } = options
   const office: Office<U> = { options, clock, ttlMs, waiting: new TicketQuota(perSubject, clock) }
-  const authenticator = async (request: AuthRequest): Promise<Identity<U> | null> => {
-    const ticket = request.credentials.of('ticket')
-    return ticket === null ? null : redeem(office, ticket, request)
-  }
   const mint = (request: TicketRequest): Promise<Ticket> => issue(office, request)
-  return Object.assign(authenticator, { mint, schemes: [scheme], limitsLookups: true } as const)
+  return authenticatorOf(
+    (request) => {
+      const ticket = request.credentials.of('ticket')
+      return ticket === null ? null : redeem(office, ticket, request)
+    },
+    { mint, schemes: [scheme], limitsLookups: true },
+  )
 }
 
 interface Office<U> {
@@ -205,42 +209,44 @@ async function redeem<U>(
   { options, clock, waiting }: Office<U>,
   ticket: string,
   request: AuthRequest,
-): Promise<Identity<U>> {
-  if (!shape.test(ticket)) return refuse('malformed', false)
+): Promise<Identity<U> | Denial> {
+  if (!shape.test(ticket)) return refused('malformed', false)
   limitLookup(request)
   // taken before anything is awaited: of several concurrent attempts, one gets it
   const bytes = await options.store.take(keyOf(ticket))
-  const found = (bytes === null ? null : unpacked(bytes)) ?? refuse('unknown, used or expired', false)
+  const found = bytes === null ? null : unpacked(bytes)
+  if (found === null) return refused('unknown, used or expired', false)
   const { record, until } = found
   waiting.remove(record.subject)
-  if (until <= clock.now()) refuse('expired', true)
-  if (record.origin !== request.origin) refuse('made for another origin', true)
-  if (record.path !== request.path) refuse('made for another path', true)
-  return (await identityOf(options, record, fingerprint(ticket))) ?? refuse('its user is gone', true)
+  if (until <= clock.now()) return refused('expired', true)
+  if (record.origin !== request.origin) return refused('made for another origin', true)
+  if (record.path !== request.path) return refused('made for another path', true)
+  return (await identityOf(options, record, fingerprint(ticket))) ?? refused('its user is gone', true)
 }
 
-async function identityOf<U>(
+function identityOf<U>(
   options: TicketOptions<U>,
   record: TicketRecord,
   id: string,
-): Promise<Identity<U> | null> {
+): Awaitable<Identity<U> | null> {
   const { subject, session, token, scopes, issuedAt, expires } = record
-  const user = await options.user(record)
-  if (user === null || user === undefined) return null
-  return {
-    user,
-    subject,
-    issuedAt,
-    token: token ?? id,
-    ...(session === null ? {} : { session }),
-    ...(scopes === null ? {} : { scopes }),
-    ...(expires === null ? {} : { expires }),
-    renew: () => identityOf(options, record, id),
-  }
+  return andThen(options.user(record), (user) => {
+    if (user === null || user === undefined) return null
+    return {
+      user,
+      subject,
+      issuedAt,
+      token: token ?? id,
+      ...(session === null ? {} : { session }),
+      ...(scopes === null ? {} : { scopes }),
+      ...(expires === null ? {} : { expires }),
+      renew: () => identityOf(options, record, id),
+    }
+  })
 }
 
-function refuse(why: string, genuine: boolean): never {
-  return deny(401, 'invalid-ticket', 'the ticket is not valid', {
+function refused(why: string, genuine: boolean): Denial {
+  return new Denial(401, 'invalid-ticket', 'the ticket is not valid', {
     challenge: 'Bearer error="invalid_token"',
     detail: `the ticket is ${why}`,
     genuine,

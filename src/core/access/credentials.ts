@@ -215,6 +215,19 @@ function refuse(carrier: string, fault: string, detail?: string): never {
   })
 }
 
+/** Sets what `limitLookup` does for the credentials of a handshake: it throws when the budget is used up. */
+export function setLookupLimit(held: Credentials, assertBudget: () => void): void {
+  ConsumedCredentials.setLookupLimit(held, assertBudget)
+}
+
+/**
+ * What `limitLookup` does for these credentials. It is `null` for those of a refresh, which come from an
+ * authenticated peer.
+ */
+export function lookupLimitOf(held: Credentials): (() => void) | null {
+  return ConsumedCredentials.lookupLimitOf(held)
+}
+
 function credentials(explicit: ExplicitCredential | null, cookies = ''): Credentials {
   return new ConsumedCredentials(explicit, explicit === null ? cookies : '')
 }
@@ -224,10 +237,19 @@ class ConsumedCredentials implements Credentials {
   readonly #explicit: ExplicitCredential | null
   readonly #cookies: string
   #reads = 0
+  #lookupLimit: (() => void) | null = null
 
   constructor(explicit: ExplicitCredential | null, cookies: string) {
     this.#explicit = explicit
     this.#cookies = cookies
+  }
+
+  static setLookupLimit(held: Credentials, assertBudget: () => void): void {
+    if (#lookupLimit in held) held.#lookupLimit = assertBudget
+  }
+
+  static lookupLimitOf(held: Credentials): (() => void) | null {
+    return #lookupLimit in held ? held.#lookupLimit : null
   }
 
   get explicit(): ExplicitCredential | null {

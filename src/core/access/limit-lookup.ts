@@ -1,5 +1,5 @@
 import type { AuthRequest } from '../api/handshake.ts'
-import type { Credentials } from '../api/credentials.ts'
+import { lookupLimitOf } from './credentials.ts'
 import { isRecord } from '../../wire/json.ts'
 import { assertKind, type OptionKind } from '../../wire/options.ts'
 
@@ -7,12 +7,6 @@ const authRequestKind: OptionKind = {
   wanted: 'the request of an authenticator',
   is: (value) => isRecord(value) && isRecord(value['credentials']),
 }
-
-/**
- * What `limitLookup` does for the credentials of a handshake. There is no entry for the credentials of a
- * refresh, which come from an authenticated peer.
- */
-const lookupLimits = new WeakMap<Credentials, () => void>()
 
 /**
  * For an authenticator with the mark `limitsLookups`. Call it before the look-up of an explicit credential
@@ -31,10 +25,5 @@ const lookupLimits = new WeakMap<Credentials, () => void>()
  */
 export function limitLookup(request: Pick<AuthRequest, 'credentials'>): void {
   assertKind('the argument of limitLookup()', request, authRequestKind)
-  lookupLimits.get(request.credentials)?.()
-}
-
-/** Sets what {@link limitLookup} does for these credentials: it throws when the budget is used up. */
-export function setLookupLimit(credentials: Credentials, assertBudget: () => void): void {
-  lookupLimits.set(credentials, assertBudget)
+  lookupLimitOf(request.credentials)?.()
 }

@@ -9,7 +9,7 @@ import { identityInfoOf, peerInfoOf } from './peer-info.ts'
 import { type AccessOptions, type AuthorizedPeer, callAuthorize, withCode } from '../access/authorize.ts'
 import { isThenable } from '../runtime/awaitable.ts'
 import { networkOf } from '../runtime/ip-network.ts'
-import { setLookupLimit } from '../access/limit-lookup.ts'
+import { setLookupLimit } from '../access/credentials.ts'
 
 /** The params of a contract in the path of a handshake. @throws Denial 404 when the path is another one */
 export function paramsOf(contract: Contract, { path }: Handshake): Readonly<Record<string, string>> {
