@@ -56,6 +56,7 @@ export const aRefusalStatus: OptionKind = {
   wanted: 'an HTTP status, 400 to 599',
   is: (value) => Number.isInteger(value) && Number(value) >= 400 && Number(value) <= 599,
 }
+const aMessage = orUndefined(aText)
 const anything: OptionKind = { wanted: 'anything', is: () => true }
 const someMs: OptionKind = {
   wanted: 'milliseconds',
@@ -95,7 +96,7 @@ export class Denial extends SallyportError {
   constructor(status: number, reason: string, message?: string, options: DenialOptions = {}) {
     assertKind("a denial's status", status, aRefusalStatus)
     assertKind("a denial's code", reason, aString)
-    assertKind("a denial's message", message, orUndefined(aText))
+    assertKind("a denial's message", message, aMessage)
     options = checkedOptions('a denial', options, optionKinds)
     // a refusal is an answer and no fault: where it was thrown is of no use, and walking the stack costs more than refusing
     const { stackTraceLimit } = walking

@@ -112,12 +112,13 @@ export function checkedOptions<T>(
     if (!Object.hasOwn(kinds, name))
       throw new TypeError(`${where} has no option '${name}': ${hint(name, kinds)}`)
   const copy: Record<string, unknown> = {}
-  for (const [name, kind] of Object.entries(kinds)) {
+  for (const name of Object.keys(kinds)) {
+    const kind = kinds[name]
     // what an instance of a class inherits is there, too
-    if (!(name in options) && !('isNeeded' in kind)) continue
+    if (kind === undefined || (!(name in options) && !('isNeeded' in kind))) continue
     const given = options[name]
     const value: unknown = Array.isArray(given) ? [...given] : given
-    assertKind(`${where}: the option '${name}'`, value, kind)
+    if (!kind.is(value)) throw wrongKind(`${where}: the option '${name}'`, value, kind)
     copy[name] = value
   }
   // all that `options` has of T was copied, and each option is of its kind
@@ -130,10 +131,13 @@ export function checkedOptions<T>(
  * @param what the value's name, for the error
  * @throws TypeError when the value is of another kind
  */
-export function assertKind(what: string, value: unknown, { wanted, is, isTold }: OptionKind): void {
-  if (is(value)) return
+export function assertKind(what: string, value: unknown, kind: OptionKind): void {
+  if (!kind.is(value)) throw wrongKind(what, value, kind)
+}
+
+function wrongKind(what: string, value: unknown, { wanted, isTold }: OptionKind): TypeError {
   const told = isTold === true && typeof value === 'string' ? `'${value}'` : toldOf(value)
-  throw new TypeError(`${what} is ${wanted}, not ${told}`)
+  return new TypeError(`${what} is ${wanted}, not ${told}`)
 }
 
 function isDuration(value: unknown): boolean {
