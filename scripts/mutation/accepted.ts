@@ -182,8 +182,16 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     'For the types: a layer says where it has placed a message that is kept.',
   ],
   [
-    'src/core/groups/groups.ts: Groups: #room: without null',
+    'src/core/groups/local-group.ts: LocalGroup: constructor: without null',
     'For memory: a group without a history keeps no times of its members.',
+  ],
+  [
+    'src/core/groups/local-group.ts: LocalGroup: receivers: if (except === null) never',
+    'For speed: no member has the id `null`, so all of them are counted one by one then.',
+  ],
+  [
+    'src/core/socket/memberships.ts: Memberships: room: if (this.#room === null) never',
+    'For the types: the room is reserved before a socket has memberships.',
   ],
   [
     'src/core/groups/history-feed.ts: HistoryFeed: #isBehind: without last !== null &&',

@@ -265,6 +265,7 @@ export const guarded: readonly Guarded[] = [
   ),
   core(
     'socket/memberships',
+    'core/socket/memberships',
     'core/groups/groups',
     'core/groups/presence',
     'core/groups/presence-follows',
@@ -302,6 +303,8 @@ export const guarded: readonly Guarded[] = [
   core('runtime/repeated-faults', 'core/runtime/repeated-faults'),
   core('runtime/token-bucket', 'core/runtime/', 'core/socket/message-limiter', 'core/socket/identity-rate'),
   core('groups/history-feed', 'core/groups/', 'layers/'),
+  core('groups/local-group', 'core/groups/', 'core/socket/sending'),
+  core('runtime/few', 'core/groups/delivery', 'core/access/registry', 'core/socket/memberships', 'layers/'),
   core('groups/groups', 'core/groups/', 'core/socket/sending'),
   core('access/grant-equality', 'core/access/grant-equality'),
   auth(

@@ -12,6 +12,7 @@ import type {
   Space,
   Unsubscribe,
 } from '../core/api/layer.ts'
+import { each, FewByKey } from '../core/runtime/few.ts'
 import { newId } from '../core/runtime/id.ts'
 import { SallyportError } from '../wire/errors.ts'
 import type { Position } from '../wire/frame.ts'
@@ -60,6 +61,7 @@ export function memory(options: MemoryOptions = {}): Layer {
 /** A subscription to a topic. */
 interface Subscriber {
   readonly link: MemoryLink
+  readonly topic: string
   readonly hear: (delivery: Delivery) => void
   ended: boolean
   /** Whether a message that is not kept was lost since the last delivery. */
@@ -69,7 +71,7 @@ interface Subscriber {
 /** The layer of {@link memory}, from which a test can cut nodes off. */
 export class MemoryLayer implements Layer {
   readonly links: Set<MemoryLink> = new Set()
-  readonly topics: Map<string, Set<Subscriber>> = new Map()
+  readonly topics: FewByKey<Subscriber> = new FewByKey()
   readonly values: Values
   readonly logs: Readonly<Record<Space, Logs>>
   readonly #clock: Clock
@@ -132,13 +134,25 @@ export class MemoryLayer implements Layer {
     for (const link of this.links) link.tell(nodes)
   }
 
+  /** Ends a subscription: it hears nothing from now on, also of what was published before. */
+  end(subscriber: Subscriber): void {
+    subscriber.ended = true
+    this.topics.delete(subscriber.topic, subscriber)
+  }
+
+  /** Ends all subscriptions of a link. */
+  endAll(link: MemoryLink): void {
+    const own = [...this.topics.values()].filter((subscriber) => subscriber.link === link)
+    for (const subscriber of own) this.end(subscriber)
+  }
+
   /**
    * Microtasks run in the order in which they were queued, so each subscriber gets messages in the order of
    * publication.
    */
   deliver(topic: string, from: string | null, make: () => Delivery): void {
     let made: Delivery | undefined
-    for (const subscriber of this.topics.get(topic) ?? []) {
+    for (const subscriber of each(this.topics.get(topic))) {
       if (subscriber.link.node === from) continue
       const delivery = (made ??= make())
       if (!this.isAway(subscriber.link.node)) queueMicrotask(() => hand(subscriber, delivery))
@@ -162,7 +176,6 @@ class MemoryLink implements Link {
   readonly node: string
   readonly #hooks: LinkHooks
   readonly #layer: MemoryLayer
-  readonly #ends = new Set<Unsubscribe>()
   #known: readonly string[] = []
 
   constructor(layer: MemoryLayer, node: string, hooks: LinkHooks) {
@@ -188,18 +201,9 @@ class MemoryLink implements Link {
 
   subscribe(topic: string, hear: (delivery: Delivery) => void): Unsubscribe {
     this.#assertReaches()
-    const { topics } = this.#layer
-    const subscriber: Subscriber = { link: this, hear, ended: false, hasMissed: false }
-    const subscribers = topics.get(topic) ?? new Set()
-    topics.set(topic, subscribers.add(subscriber))
-    const end = (): void => {
-      subscriber.ended = true
-      this.#ends.delete(end)
-      subscribers.delete(subscriber)
-      if (subscribers.size === 0 && topics.get(topic) === subscribers) topics.delete(topic)
-    }
-    this.#ends.add(end)
-    return end
+    const subscriber: Subscriber = { link: this, topic, hear, ended: false, hasMissed: false }
+    this.#layer.topics.add(topic, subscriber)
+    return () => this.#layer.end(subscriber)
   }
 
   range(topic: string, rules: LogRules, after: Position | 'all' | 'head'): LogRange {
@@ -224,7 +228,7 @@ class MemoryLink implements Link {
 
   close(): void {
     if (!this.#layer.links.delete(this)) return
-    for (const end of this.#ends) end()
+    this.#layer.endAll(this)
     this.#layer.tellRoster()
   }
 

@@ -26,8 +26,12 @@ export function groupAddress(
   if (audience !== undefined && !contract.audiences.includes(audience)) {
     throw new TypeError(`the contract '${contract.path}' has no audience '${audience}'`)
   }
-  const path = contract.template.build(params)
-  return { key: joined('group', tenant, contract.path, path, audience ?? ''), path, contract }
+  return addressAt(contract, tenant, contract.template.build(params), audience)
+}
+
+/** The address of the group of an endpoint at this canonical path: all its sockets, or one audience. */
+export function addressAt(contract: Contract, tenant: string, path: string, audience = ''): Address {
+  return { key: joined('group', tenant, contract.path, path, audience), path, contract }
 }
 
 /** Every socket of one subject on a contract, whatever its params. */
@@ -58,5 +62,7 @@ export function accountKey({ tenant, subject, network }: Payer): string {
 
 /** Joins texts with their lengths, so that no text can imitate a separator. */
 function joined(...parts: readonly string[]): string {
-  return parts.map((part) => `${part.length}:${part}`).join('')
+  let text = ''
+  for (const part of parts) text += `${part.length}:${part}`
+  return text
 }

@@ -1,11 +1,9 @@
-import { type Payload } from '../../wire/body.ts'
-import { encodeMessage, type Position } from '../../wire/frame.ts'
-import { encodePlain } from '../../wire/plain.ts'
-import { type Connection, Packet } from '../api/connection.ts'
+import type { Position } from '../../wire/frame.ts'
 import type { Clock } from '../../wire/clock.ts'
 import { type GroupMessage, packGroupMessage, unpackGroupMessage } from './group-message.ts'
 import { HistoryFeed } from './history-feed.ts'
 import type { Address } from './address.ts'
+import { type GroupBeginning, type GroupMember, LocalGroup } from './local-group.ts'
 import {
   type Delivery,
   type Keep,
@@ -13,43 +11,11 @@ import {
   type Link,
   type LogRules,
   type Placed,
-  type Placing,
   type Unsubscribe,
 } from '../api/layer.ts'
 import { type Awaitable, isThenable } from '../runtime/awaitable.ts'
 import { newId } from '../runtime/id.ts'
 import type { ServerEvent, Reporter } from '../api/events.ts'
-
-/** A member of a group: a socket that gets its messages. */
-export interface GroupMember {
-  /** The id of the socket. */
-  readonly id: string
-  /** The canonical path of the socket, for frames of groups that have no path. */
-  readonly path: string
-  /** Whether the socket speaks `sallyport.v1`; otherwise it gets bare messages. */
-  readonly framed: boolean
-  readonly connection: Pick<Connection, 'send'>
-}
-
-/** A membership in a group: reserved before the handshake is accepted, taken after it. */
-export interface GroupMembership {
-  /** The address of the group; one object for all its members. */
-  readonly address: Address
-  take(member: GroupMember): void
-  leave(): void
-}
-
-interface LocalGroup {
-  readonly address: Address
-  readonly members: Set<GroupMember>
-  holders: number
-  /** The kept messages of the group, in order; `null` without a history. */
-  readonly feed: HistoryFeed | null
-  /** When each member joined, on the monotonic clock; `null` without a history. */
-  readonly since: Map<GroupMember, number> | null
-  /** Ends the subscription, as soon as that has begun. */
-  ready: Awaitable<Unsubscribe>
-}
 
 /**
  * The sends of a group under way, so that positions and delivery keep the order of `send`. Kept messages need
@@ -81,12 +47,16 @@ export interface GroupsParts {
 
 /** The groups of a server: delivers to members on this node, and through the layer to those on all others. */
 export class Groups {
-  readonly #rooms = new Map<string, LocalGroup>()
+  readonly #groups = new Map<string, LocalGroup>()
   /** The sends under way in each group with a history. */
   readonly #queues = new Map<string, SendQueue>()
   readonly #parts: GroupsParts
   readonly #link: Link
   readonly #report: Reporter
+  readonly #beginning: GroupBeginning = {
+    feed: (group) => this.#feed(group),
+    subscribe: (group, feed) => this.#subscribe(group, feed),
+  }
 
   constructor(parts: GroupsParts) {
     this.#parts = parts
@@ -96,14 +66,27 @@ export class Groups {
 
   /**
    * Subscribes to a group if this node has not yet, so that a member misses no message from now on. Answers
-   * at once where it has.
+   * at once where it has. Each call needs one call of `leave`, also where no member has joined.
    *
    * @throws (rejects with) the error of the layer
    */
-  reserve(address: Address): Awaitable<GroupMembership> {
-    const room = this.#room(address)
-    room.holders++
-    return isThenable(room.ready) ? this.#subscribed(room, room.ready) : this.#membership(room)
+  reserve(address: Address): Awaitable<LocalGroup> {
+    const group = this.#groups.get(address.key) ?? this.#begin(address)
+    group.holders++
+    return isThenable(group.ready) ? this.#subscribed(group, group.ready) : group
+  }
+
+  /** Adds a member to a group that was reserved for it. */
+  join(group: LocalGroup, member: GroupMember): void {
+    group.add(member, this.#parts.clock.monotonic())
+  }
+
+  /** Gives a group back, and takes the member out of it. The last one ends the subscription. */
+  leave(group: LocalGroup, member: GroupMember | null): void {
+    if (member !== null) group.delete(member)
+    if (--group.holders > 0) return
+    this.#groups.delete(group.key)
+    leaveTopic(group.ready, (error) => this.#report(error, `leaving ${group.contract.path}`))
   }
 
   /**
@@ -146,27 +129,23 @@ export class Groups {
   }
 
   /** The members of a group on this node. */
-  local(key: string): ReadonlySet<GroupMember> {
-    return this.#rooms.get(key)?.members ?? new Set()
+  local(key: string): Iterable<GroupMember> {
+    return this.#groups.get(key)?.members ?? []
   }
 
   /** How many groups have members on this node. */
   get size(): number {
-    return this.#rooms.size
+    return this.#groups.size
   }
 
-  async #subscribed(room: LocalGroup, ready: Promise<Unsubscribe>): Promise<GroupMembership> {
+  async #subscribed(group: LocalGroup, ready: Promise<Unsubscribe>): Promise<LocalGroup> {
     try {
-      room.ready = await ready
+      group.ready = await ready
+      return group
     } catch (error) {
-      this.#release(room)
+      this.leave(group, null)
       throw error
     }
-    return this.#membership(room)
-  }
-
-  #membership(room: LocalGroup): GroupMembership {
-    return new ReservedMembership(room, this.#parts.clock, this.#release)
   }
 
   /** Notes a send that is under way, so that later ones can wait for it. */
@@ -195,123 +174,63 @@ export class Groups {
   }
 
   #kept({ key }: Address, message: GroupMessage, placed: Placed | null): number {
-    const room = this.#rooms.get(key)
-    if (room === undefined || placed === null) return 0
-    hear(room, message, placed)
-    return receiversOf(room, message)
+    const group = this.#groups.get(key)
+    if (group === undefined || placed === null) return 0
+    group.hear(message, placed)
+    return group.receivers(message)
   }
 
   #deliver({ key }: Address, message: GroupMessage): Awaitable<number> {
-    const room = this.#rooms.get(key)
-    const receivers = room === undefined ? 0 : receiversOf(room, message)
-    if (room !== undefined) hear(room, message, null)
+    const group = this.#groups.get(key)
+    const receivers = group?.receivers(message) ?? 0
+    group?.hear(message, null)
     const published = this.#link.publish(key, () => packGroupMessage(message))
     return isThenable(published) ? published.then(() => receivers) : receivers
   }
 
-  #room(address: Address): LocalGroup {
-    const known = this.#rooms.get(address.key)
-    if (known !== undefined) return known
-    const feed = this.#feed(address, (message, sentAt) => deliver(room, message, sentAt))
-    const subscribed = this.#link.subscribe(address.key, (delivery) => this.#hear(room, delivery))
-    const ready = feed === null ? subscribed : this.#begun(address, { subscribed, feed })
-    const room: LocalGroup = {
-      address,
-      members: new Set(),
-      holders: 0,
-      feed,
-      since: feed === null ? null : new Map(),
-      ready,
-    }
-    this.#rooms.set(address.key, room)
-    return room
+  #begin(address: Address): LocalGroup {
+    const group = new LocalGroup(address, this.#beginning)
+    this.#groups.set(group.key, group)
+    return group
   }
 
   /** A group with a history is ready when it is known where that ends: the first message may be missed. */
-  #begun(
-    { contract }: Address,
-    { subscribed, feed }: { readonly subscribed: Awaitable<Unsubscribe>; readonly feed: HistoryFeed },
-  ): Awaitable<Unsubscribe> {
-    const beginning = feed.begin()
+  #subscribe(group: LocalGroup, feed: HistoryFeed | null): Awaitable<Unsubscribe> {
+    const subscribed = this.#link.subscribe(group.key, (delivery) => this.#hear(group, delivery))
+    const beginning = feed?.begin()
     if (!isThenable(beginning)) return subscribed
-    const begun = beginning.catch((error: unknown) => {
-      this.#report(error, `reading where the history of ${contract.path} ends`)
-    })
+    const begun = beginning.catch((error: unknown) =>
+      this.#report(error, `reading where the history of ${group.contract.path} ends`),
+    )
     return Promise.all([subscribed, begun]).then(([unsubscribe]) => unsubscribe)
   }
 
-  #feed(address: Address, hand: (message: GroupMessage, sentAt: number) => void): HistoryFeed | null {
-    const { contract, key } = address
+  #feed(group: LocalGroup): HistoryFeed | null {
+    const { contract, key } = group
     if (contract.history === undefined) return null
     const { link, clock } = this.#parts
+    const deliver = (message: GroupMessage, sentAt: number): void => group.deliver(message, sentAt)
     const lost = (kept: boolean, error: unknown): void => {
       if (error !== null) this.#report(error, `reading messages of ${contract.path} that were lost`)
-      this.#missed(address, kept)
+      this.#missed(group, kept)
     }
-    return new HistoryFeed({ link, clock, topic: key, rules: rulesOf(contract.history), deliver: hand, lost })
+    return new HistoryFeed({ link, clock, topic: key, rules: rulesOf(contract.history), deliver, lost })
   }
 
   #missed({ contract }: Address, kept: boolean): void {
     this.#parts.emit({ type: 'missed', contract: contract.path, kept })
   }
 
-  #hear(room: LocalGroup, { bytes, placed, lost }: Delivery): void {
-    const { address } = room
+  #hear(group: LocalGroup, { bytes, placed, lost }: Delivery): void {
     // a subscription may end after the next one to the same group has begun
-    if (this.#rooms.get(address.key) !== room) return
-    if (lost) this.#missed(address, false)
+    if (this.#groups.get(group.key) !== group) return
+    if (lost) this.#missed(group, false)
     const message = unpackGroupMessage(bytes)
-    if (message === null)
-      this.#report(
-        new TypeError('a message from the layer is malformed'),
-        `receiving for ${address.contract.path}`,
-      )
-    else hear(room, message, placed)
-  }
-
-  readonly #release = (room: LocalGroup): void => {
-    if (--room.holders > 0) return
-    this.#rooms.delete(room.address.key)
-    leaveTopic(room.ready, (error) => this.#report(error, `leaving ${room.address.contract.path}`))
-  }
-}
-
-/**
- * A class, because each socket has at least two memberships, and closures with their shared context are
- * larger.
- */
-class ReservedMembership implements GroupMembership {
-  readonly #room: LocalGroup
-  readonly #clock: Clock
-  readonly #release: (room: LocalGroup) => void
-  #member: GroupMember | null = null
-  #held = true
-
-  constructor(room: LocalGroup, clock: Clock, release: (room: LocalGroup) => void) {
-    this.#room = room
-    this.#clock = clock
-    this.#release = release
-  }
-
-  get address(): Address {
-    return this.#room.address
-  }
-
-  take(member: GroupMember): void {
-    if (!this.#held) return
-    this.#member = member
-    this.#room.members.add(member)
-    this.#room.since?.set(member, this.#clock.monotonic())
-  }
-
-  leave(): void {
-    if (!this.#held) return
-    this.#held = false
-    if (this.#member !== null) {
-      this.#room.members.delete(this.#member)
-      this.#room.since?.delete(this.#member)
-    }
-    this.#release(this.#room)
+    if (message !== null) return group.hear(message, placed)
+    this.#report(
+      new TypeError('a message from the layer is malformed'),
+      `receiving for ${group.contract.path}`,
+    )
   }
 }
 
@@ -329,56 +248,4 @@ async function settledAfter(before: Promise<void> | undefined, sending: Promise<
 
 function rulesOf({ size, forMs }: { readonly size: number; readonly forMs: number }): LogRules {
   return { space: 'history', size, forMs }
-}
-
-function hear(room: LocalGroup, message: GroupMessage, placing: Placing | null): void {
-  if (room.feed === null) deliver(room, message, Number.POSITIVE_INFINITY)
-  else room.feed.hear(message, placing)
-}
-
-function receiversOf({ members }: LocalGroup, { except }: GroupMessage): number {
-  let count = 0
-  for (const { id } of members) if (id !== except) count++
-  return count
-}
-
-/**
- * Delivers a message to the members that had joined before it was sent: encoded at most once for each wire,
- * the same packet for all.
- */
-function deliver(room: LocalGroup, message: GroupMessage, sentAt: number): void {
-  const { address, members, since } = room
-  const { except } = message
-  const plain = lazily(() => packet(address, message, encodePlain(message.type, message.body)))
-  const framed = byPath((path) => packet(address, message, framePayload(path, message)))
-  for (const member of members) {
-    if (member.id === except || (since?.get(member) ?? 0) > sentAt) continue
-    member.connection.send(member.framed ? framed(address.path ?? member.path) : plain())
-  }
-}
-
-function framePayload(path: string, { type, body, at, trace }: GroupMessage): Payload {
-  const extras = { ...(at === null ? {} : { at }), ...(trace === undefined ? {} : { trace }) }
-  return encodeMessage({ in: path, type, ...extras }, body)
-}
-
-function packet(address: Address, { slow, type, key }: GroupMessage, payload: Payload): Packet {
-  return new Packet(payload, slow, slow === 'latest' ? `${address.key}/${type ?? ''}/${key}` : '')
-}
-
-function lazily<T>(make: () => T): () => T {
-  let made: T | undefined
-  return () => (made ??= make())
-}
-
-/**
- * Makes a value once for each run of members with the same path. The members of most groups share one path;
- * only those of a subject may differ.
- */
-function byPath<T>(make: (path: string) => T): (path: string) => T {
-  let last: { readonly path: string; readonly made: T } | undefined
-  return (path) => {
-    if (last?.path !== path) last = { path, made: make(path) }
-    return last.made
-  }
 }

@@ -70,7 +70,7 @@ export class LayerConnection implements Link {
   }
 
   subscribe(topic: string, hear: (delivery: Delivery) => void): Awaitable<Unsubscribe> {
-    const guarded = (delivery: Delivery): void => this.#hear(hear, delivery)
+    const guarded = this.#guarded(hear)
     let begun: Awaitable<Unsubscribe> | undefined
     const subscribing = this.#call('subscribe', callMs, (link) => (begun = link.subscribe(topic, guarded)))
     if (!isThenable(subscribing)) return subscribing
@@ -197,11 +197,14 @@ export class LayerConnection implements Link {
     }
   }
 
-  #hear(hear: (delivery: Delivery) => void, delivery: Delivery): void {
-    try {
-      hear(delivery)
-    } catch (error) {
-      this.#parts.report(error, 'receiving from the layer')
+  /** A method of its own, because the closure lives long, and would keep all variables of its maker. */
+  #guarded(hear: (delivery: Delivery) => void): (delivery: Delivery) => void {
+    return (delivery) => {
+      try {
+        hear(delivery)
+      } catch (error) {
+        this.#parts.report(error, 'receiving from the layer')
+      }
     }
   }
 

@@ -2,7 +2,7 @@ import { encodeFrame, encodeWithList } from '../../wire/frame.ts'
 import type { TimerQueue } from '../runtime/timer-queue.ts'
 import type { Clock, Timer } from '../../wire/clock.ts'
 import { Packet } from '../api/connection.ts'
-import type { GroupMember } from './groups.ts'
+import type { GroupMember } from './local-group.ts'
 import type { Address } from './address.ts'
 import type { MemberTable } from './member-table.ts'
 

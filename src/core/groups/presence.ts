@@ -126,7 +126,7 @@ export class Presence {
     const watch = this.#watch(address, upTo)
     watch.group.holders++
     const isReady = this.#isListening && !isThenable(watch.ready)
-    return isReady ? this.#spot(watch, socket) : this.#watched(watch, socket)
+    return isReady ? new ReservedPresence(watch.group, socket, this.#release) : this.#watched(watch, socket)
   }
 
   async #watched(watch: PresenceWatch, socket: string): Promise<PresenceEntry> {
@@ -134,10 +134,10 @@ export class Presence {
       await this.listen()
       await watch.ready
     } catch (error) {
-      this.#release(watch)
+      this.#release(watch.group)
       throw error
     }
-    return this.#spot(watch, socket)
+    return new ReservedPresence(watch.group, socket, this.#release)
   }
 
   /**
@@ -237,30 +237,6 @@ export class Presence {
     return watch
   }
 
-  #spot(watch: PresenceWatch, socket: string): PresenceEntry {
-    const { group } = watch
-    let user: string | null = null
-    let held = true
-    return {
-      take: (member) => {
-        if (!held) return
-        user = member.user
-        group.enter(socket, member)
-      },
-      hide: () => {
-        if (user !== null) group.hide(socket, user)
-        user = null
-      },
-      now: () => group.teller.now(socket),
-      leave: () => {
-        if (!held) return
-        held = false
-        if (user !== null) group.leave(socket, user)
-        this.#release(watch)
-      },
-    }
-  }
-
   #hear({ key, contract }: Address, bytes: Uint8Array): void {
     const message = this.#read(bytes, contract.path)
     if (message !== null) this.#watches.get(key)?.group.hear(message)
@@ -345,9 +321,9 @@ export class Presence {
     }
   }
 
-  #release(watch: PresenceWatch): void {
-    watch.group.holders--
-    this.#dropIfIdle(watch.group)
+  readonly #release = (group: PresenceGroup): void => {
+    group.holders--
+    this.#dropIfIdle(group)
   }
 
   #dropIfIdle(group: PresenceGroup): void {
@@ -366,6 +342,43 @@ export class Presence {
     watch.group.stop()
     const { key } = watch.group.address
     if (this.#watches.get(key) === watch) this.#watches.delete(key)
+  }
+}
+
+/** A class, because closures with their shared context are larger. */
+class ReservedPresence implements PresenceEntry {
+  readonly #group: PresenceGroup
+  readonly #socket: string
+  readonly #release: (group: PresenceGroup) => void
+  #user: string | null = null
+  #held = true
+
+  constructor(group: PresenceGroup, socket: string, release: (group: PresenceGroup) => void) {
+    this.#group = group
+    this.#socket = socket
+    this.#release = release
+  }
+
+  take(member: PresentMember): void {
+    if (!this.#held) return
+    this.#user = member.user
+    this.#group.enter(this.#socket, member)
+  }
+
+  hide(): void {
+    if (this.#user !== null) this.#group.hide(this.#socket, this.#user)
+    this.#user = null
+  }
+
+  now(): PresenceNow {
+    return this.#group.teller.now(this.#socket)
+  }
+
+  leave(): void {
+    if (!this.#held) return
+    this.#held = false
+    if (this.#user !== null) this.#group.leave(this.#socket, this.#user)
+    this.#release(this.#group)
   }
 }
 

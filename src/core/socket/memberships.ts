@@ -6,9 +6,9 @@ import type { AuthorizedPeer } from '../access/authorize.ts'
 import type { SocketKeys } from '../access/registry.ts'
 import { isGuest } from '../api/identity.ts'
 import { networkOf } from '../runtime/ip-network.ts'
-import type { GroupMember, GroupMembership } from '../groups/groups.ts'
+import type { GroupMember, LocalGroup } from '../groups/local-group.ts'
 import type { ServerContext } from '../server-context.ts'
-import { type Address, groupAddress, subjectAddress } from '../groups/address.ts'
+import { type Address, addressAt, groupAddress, subjectAddress } from '../groups/address.ts'
 import type { PresenceEntry } from '../groups/presence.ts'
 import { type Awaitable, isThenable } from '../runtime/awaitable.ts'
 
@@ -73,7 +73,11 @@ function unprepared(memberships: Memberships, error: unknown): Denial {
   })
 }
 
-const none: readonly GroupMembership[] = []
+/** The groups of a socket: one room, one subject, and an audience for each name of the endpoint. */
+type Seat = 'room' | 'subject' | 'audience'
+
+const noAudiences: readonly LocalGroup[] = []
+const noNames: readonly string[] = []
 
 /**
  * The memberships of one socket. They are reserved before the handshake is accepted, so that the socket
@@ -82,11 +86,13 @@ const none: readonly GroupMembership[] = []
 export class Memberships {
   /** The tenant of the room, where several tenants share a server. */
   readonly tenant: string
-  readonly #parts: MembershipsParts
-  /** The room, the subject, and one for each audience. */
-  #memberships: readonly GroupMembership[] = none
-  #room: Address
-  #subject: Address
+  readonly #context: ServerContext
+  readonly #contract: Contract
+  readonly #options: MembershipOptions
+  readonly #socket: string
+  #room: LocalGroup | null = null
+  #subject: LocalGroup | null = null
+  #audiences: readonly LocalGroup[] = noAudiences
   #entry: PresenceEntry | null = null
   /** The presence that the other members see; `null` for none. */
   #presence: Present | null = null
@@ -94,32 +100,35 @@ export class Memberships {
   #released = false
   #grant: unknown
 
-  constructor(parts: MembershipsParts, { identity, params, subject }: AuthorizedPeer) {
-    this.#parts = parts
-    this.tenant = parts.context.tenant(identity)
-    this.#room = groupAddress(parts.contract, this.tenant, params)
-    this.#subject = subjectAddress(parts.contract, this.tenant, subject)
+  constructor({ context, contract, options, socket }: MembershipsParts, { identity }: AuthorizedPeer) {
+    this.tenant = context.tenant(identity)
+    this.#context = context
+    this.#contract = contract
+    this.#options = options
+    this.#socket = socket
   }
 
-  /** The address of the room. */
+  /** The address of the room, once it is reserved. */
   get room(): Address {
+    if (this.#room === null) throw new TypeError('the room of this socket is not reserved')
     return this.#room
   }
 
   /** Asks for all memberships at once, and waits only for those that this node does not have yet. */
   reserve(authorized: AuthorizedPeer): Awaitable<unknown> {
-    const { contract, options } = this.#parts
-    this.#grant = visibleGrant(contract, authorized.grant)
-    const audiences = this.#audiences(authorized)
-    if (options.presence !== undefined) this.#presence = this.#presenceOf(authorized)
+    const { path, subject } = authorized
+    const audiences = this.#audiencesOf(authorized)
+    this.#grant = visibleGrant(this.#contract, authorized.grant)
+    if (this.#options.presence !== undefined) this.#presence = this.#presenceOf(authorized)
+    const room = addressAt(this.#contract, this.tenant, path)
+    const joining = [
+      this.#reserve('room', room),
+      this.#reserve('subject', subjectAddress(this.#contract, this.tenant, subject)),
+    ]
+    for (const address of audiences) joining.push(this.#reserve('audience', address))
+    if (this.#options.presence !== undefined) joining.push(this.#reservePresence(room))
     const waiting: Promise<void>[] = []
-    const wait = (joining: Awaitable<void>): void => {
-      if (isThenable(joining)) waiting.push(joining)
-    }
-    wait(this.#joinGroup(this.#room))
-    wait(this.#joinGroup(this.#subject))
-    for (const address of audiences) wait(this.#joinGroup(address))
-    if (options.presence !== undefined) wait(this.#reservePresence())
+    for (const one of joining) if (isThenable(one)) waiting.push(one)
     return waiting.length > 0 ? Promise.all(waiting) : undefined
   }
 
@@ -128,9 +137,14 @@ export class Memberships {
     if (this.#presence !== null) this.#entry?.take(this.#presence)
   }
 
+  /** Joins the groups, unless the peer has left them already: what it is greeted with may have ended it. */
   join(member: GroupMember): void {
+    if (this.#released) return
     this.#member = member
-    for (const membership of this.#memberships) membership.take(member)
+    const { groups } = this.#context
+    if (this.#room !== null) groups.join(this.#room, member)
+    if (this.#subject !== null) groups.join(this.#subject, member)
+    for (const audience of this.#audiences) groups.join(audience, member)
   }
 
   /**
@@ -141,13 +155,13 @@ export class Memberships {
    * fit its contract
    */
   async move(authorized: AuthorizedPeer): Promise<void> {
-    const wanted = this.#audiences(authorized)
+    const wanted = this.#audiencesOf(authorized)
     const presence = this.#presenceOf(authorized)
-    const keys = new Set([this.room, this.#subject, ...wanted].map(({ key }) => key))
-    this.#leaveGroups(this.#memberships.filter(({ address }) => !keys.has(address.key)))
+    const keys = new Set(wanted.map(({ key }) => key))
+    this.#leave(this.#audiences.filter(({ key }) => !keys.has(key)))
     this.#show(presence)
-    this.#grant = visibleGrant(this.#parts.contract, authorized.grant)
-    for (const address of wanted) if (!this.#has(address)) await this.#joinGroup(address)
+    this.#grant = visibleGrant(this.#contract, authorized.grant)
+    for (const address of wanted) if (!this.#has(address)) await this.#reserve('audience', address)
   }
 
   /** Hides the peer from the other members at once. */
@@ -157,8 +171,12 @@ export class Memberships {
 
   /** Leaves all groups, also those that are still being reserved. A second call does nothing. */
   release(): void {
+    if (this.#released) return
     this.#released = true
-    this.#leaveGroups(this.#memberships)
+    const { groups } = this.#context
+    if (this.#room !== null) groups.leave(this.#room, this.#member)
+    if (this.#subject !== null) groups.leave(this.#subject, this.#member)
+    this.#leave(this.#audiences)
     this.#entry?.leave()
     this.#entry = null
   }
@@ -170,9 +188,8 @@ export class Memberships {
 
   /** The `opened` frame: the grant as the contract lets the client see it, and the members. */
   opened(path: string): string {
-    const { contract, socket } = this.#parts
-    const grant = contract.grant === undefined ? {} : { grant: this.#grant }
-    const frame = { op: 'opened', in: path, id: socket, ...grant } as const
+    const grant = this.#contract.grant === undefined ? {} : { grant: this.#grant }
+    const frame = { op: 'opened', in: path, id: this.#socket, ...grant } as const
     const now = this.#entry?.now()
     if (now === undefined) return encodeFrame(frame)
     return 'list' in now
@@ -180,32 +197,29 @@ export class Memberships {
       : encodeFrame({ ...frame, count: now.count })
   }
 
-  #joinGroup(address: Address): Awaitable<void> {
-    const membership = this.#parts.context.groups.reserve(address)
-    if (!isThenable(membership)) return this.#joined(membership)
-    return membership.then((joined) => this.#joined(joined))
+  #reserve(seat: Seat, address: Address): Awaitable<void> {
+    const group = this.#context.groups.reserve(address)
+    return isThenable(group) ? group.then((reserved) => this.#take(seat, reserved)) : this.#take(seat, group)
   }
 
-  #joined(membership: GroupMembership): void {
-    if (this.#released) return membership.leave()
+  #take(seat: Seat, group: LocalGroup): void {
+    const { groups } = this.#context
+    if (this.#released) return groups.leave(group, null)
+    if (seat === 'room') this.#room = group
+    else if (seat === 'subject') this.#subject = group
     // `concat`, because an array built by spreading keeps room for 16 more
-    this.#memberships = this.#memberships.concat(membership)
-    if (this.#member !== null) membership.take(this.#member)
-    // from here on, use the addresses that all members share: the keys are most of the memory of a membership
-    const { address } = membership
-    if (address.key === this.#room.key) this.#room = address
-    else if (address.key === this.#subject.key) this.#subject = address
+    else this.#audiences = this.#audiences.concat(group)
+    if (this.#member !== null) groups.join(group, this.#member)
   }
 
   /** Also for a peer that is hidden: it sees the others, and may be shown later. */
-  #reservePresence(): Awaitable<void> {
-    const { context, options, socket } = this.#parts
-    const entry = context.presence.reserve(this.room, socket, options.limits.members)
-    if (!isThenable(entry)) return this.#entered(entry)
-    return entry.then((taken) => this.#entered(taken))
+  #reservePresence(room: Address): Awaitable<void> {
+    const { presence } = this.#context
+    const entry = presence.reserve(room, this.#socket, this.#options.limits.members)
+    return isThenable(entry) ? entry.then((taken) => this.#enter(taken)) : this.#enter(entry)
   }
 
-  #entered(entry: PresenceEntry): void {
+  #enter(entry: PresenceEntry): void {
     if (this.#released) entry.leave()
     else this.#entry = entry
   }
@@ -220,24 +234,22 @@ export class Memberships {
 
   /** The presence that the other members are to see; `null` for none. */
   #presenceOf(authorized: AuthorizedPeer): Present | null {
-    const { contract, options } = this.#parts
-    const info = options.presence?.(peerOf(authorized)) ?? null
-    return info === null ? null : { user: authorized.subject, info: checkedPresence(contract, info) }
+    const info = this.#options.presence?.(peerOf(authorized)) ?? null
+    return info === null ? null : { user: authorized.subject, info: checkedPresence(this.#contract, info) }
   }
 
   #has({ key }: Address): boolean {
-    return this.#memberships.some(({ address }) => address.key === key)
+    return this.#audiences.some((audience) => audience.key === key)
   }
 
-  #leaveGroups(left: readonly GroupMembership[]): void {
-    this.#memberships = this.#memberships.filter((one) => !left.includes(one))
-    for (const membership of left) membership.leave()
+  #leave(left: readonly LocalGroup[]): void {
+    this.#audiences = this.#audiences.filter((one) => !left.includes(one))
+    for (const audience of left) this.#context.groups.leave(audience, this.#member)
   }
 
-  #audiences(authorized: AuthorizedPeer): readonly Address[] {
-    const { contract, options } = this.#parts
-    const names = options.audience?.(peerOf(authorized)) ?? []
-    return names.map((name) => groupAddress(contract, this.tenant, authorized.params, name))
+  #audiencesOf(authorized: AuthorizedPeer): readonly Address[] {
+    const names = this.#options.audience?.(peerOf(authorized)) ?? noNames
+    return names.map((name) => groupAddress(this.#contract, this.tenant, authorized.params, name))
   }
 }
 

@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest'
+import { contract, text } from '../../../src/index.ts'
+import { serverContext } from '../../../src/core/server-context.ts'
+import { reserveMemberships } from '../../../src/core/socket/memberships.ts'
+import { testServer } from '../../../src/testing.ts'
+
+const lines = contract('/ws/lines', { server: text })
+const options = { presence: undefined, audience: undefined, limits: { members: undefined } }
+const ada = {
+  identity: { user: { id: 'ada' } },
+  subject: 'ada',
+  params: {},
+  path: '/ws/lines',
+  grant: true,
+  accessVersion: 0,
+}
+
+/** The memberships of one socket after another, on one server. */
+function memberships() {
+  const context = testServer()[serverContext]
+  const reserve = (id: string) => reserveMemberships({ context, contract: lines, options, socket: id }, ada)
+  const memberOf = (id: string) => ({ id, path: ada.path, framed: true, connection: { send: () => {} } })
+  const membersOf = (key: string) => [...context.groups.local(key)].map(({ id }) => id)
+  return { context, reserve, memberOf, membersOf }
+}
+
+test('memberships that were released before the socket joined take no member', async () => {
+  const { context, reserve, memberOf, membersOf } = memberships()
+  const [first, other] = [await reserve('first'), await reserve('other')]
+  first.release()
+  first.join(memberOf('first'))
+  expect([membersOf(other.room.key), context.groups.size]).toEqual([[], 2])
+})
+
+test('memberships that are released twice leave the groups of other sockets as they are', async () => {
+  const { context, reserve, memberOf, membersOf } = memberships()
+  const [first, other] = [await reserve('first'), await reserve('other')]
+  first.join(memberOf('first'))
+  other.join(memberOf('other'))
+  expect(membersOf(other.room.key)).toEqual(['first', 'other'])
+  first.release()
+  first.release()
+  expect([membersOf(other.room.key), context.groups.size]).toEqual([['other'], 2])
+  other.release()
+  expect([membersOf(other.room.key), context.groups.size]).toEqual([[], 0])
+})
+
+test('memberships of a connected process are reserved without a wait, also those of its first socket', async () => {
+  const { context, reserve } = memberships()
+  await context.accessCommands.ready()
+  expect(reserve('first')).not.toBeInstanceOf(Promise)
+})
