@@ -1,4 +1,4 @@
-import { hasBun } from './bun.ts'
+import { hasBun, installBun } from './bun.ts'
 
 /** A server that is measured. */
 export interface Peer {
@@ -59,6 +59,14 @@ export const slowPeer: Peer = {
 /** The peers that can run here: Bun is there only where it was installed. */
 export function peersHere(): readonly Peer[] {
   return peers.filter(({ runtime }) => runtime !== 'bun' || hasBun())
+}
+
+/** Who is not beside the others here, and why. */
+export function absentPeers(): readonly string[] {
+  return [
+    'uWebSockets.js: absent, because its binary for this Node needs a newer C library than Debian 12 has',
+    ...(hasBun() ? [] : [`bun: absent, because it is not installed: \`${installBun}\``]),
+  ]
 }
 
 /** The request target by which a room of a peer is reached; `{room}` is left for the generator to fill in. */

@@ -3,11 +3,10 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Arguments, readArguments, usage } from './arguments.ts'
 import type { Bench } from './bench.ts'
-import { hasBun, installBun } from './bun.ts'
 import { loadGenerator } from './compile.ts'
 import { describeMachine, loadAverages } from './machine.ts'
 import { measureAll } from './measurements.ts'
-import { peersHere } from './peer.ts'
+import { absentPeers, peersHere } from './peer.ts'
 import { assertMachine } from './placement.ts'
 import { markdown, type Report } from './report/report.ts'
 import { mintTokens, type Tokens } from './tokens.ts'
@@ -62,7 +61,7 @@ async function measured(
     machine,
     load: { before, after: loadAverages() },
     peers: asked.peers,
-    absent: hasBun() ? [] : [`bun: not installed here, so it is not beside the others: \`${installBun}\``],
+    absent: absentPeers(),
     ...found,
   }
 }
