@@ -72,6 +72,7 @@ export const guarded: readonly Guarded[] = [
   core(
     'access/credentials',
     'core/access/credentials',
+    'core/access/credential-reading',
     'security/duplicate',
     'security/cookie',
     'security/foreign-cookies',
@@ -408,6 +409,7 @@ export const guarded: readonly Guarded[] = [
   node(
     'upgrade-request',
     'transports/node/upgrade-request',
+    'transports/node/upgrade-reading',
     'transports/node/attach',
     'security/header-smuggling',
   ),

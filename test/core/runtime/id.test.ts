@@ -4,7 +4,11 @@ import { newId } from '../../../src/core/runtime/id.ts'
 test('an id is 128 bits of base64url, and no two of many are the same', () => {
   const ids = Array.from({ length: 2_000 }, newId)
   expect(new Set(ids).size).toBe(2_000)
-  for (const id of ids) expect(id).toMatch(/^[\w-]{22}$/)
+  for (const id of ids) {
+    expect(id).toMatch(/^[\w-]{22}$/)
+    // the one spelling of its bytes
+    expect(Buffer.from(id, 'base64url').toString('base64url')).toBe(id)
+  }
 })
 
 test('every bit of an id is as often 1 as 0, however many are drawn in a row', () => {

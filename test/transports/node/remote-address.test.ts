@@ -1,10 +1,11 @@
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
-import { connect, Socket } from 'node:net'
+import { connect, isIP, isIPv4, Socket, SocketAddress } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { TLSSocket } from 'node:tls'
+import fc from 'fast-check'
 import { expect, onTestFinished, test } from 'vitest'
 import {
   deny,
@@ -311,4 +312,39 @@ test('a unix socket that is not trusted is a shared address, though a client is 
 test('a peer over TCP that has gone is not taken for a trusted unix socket', () => {
   const { address } = read(['unix'], { localAddress: '127.0.0.1' }, { 'x-forwarded-for': '192.0.2.7' })
   expect(address).toBe('')
+})
+
+test('any address is spelt as the runtime spells it', () => {
+  const plainly = (text: string): string => {
+    if (isIPv4(text) || isIP(text) === 0) return text
+    const { address } = new SocketAddress({ address: text.replace(/%.*$/, ''), family: 'ipv6' })
+    return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(address)?.[1] ?? address
+  }
+  const parts = [
+    '::ffff:',
+    '::FFFF:',
+    '::',
+    ':',
+    '.',
+    '0',
+    '1',
+    '01',
+    '192',
+    '256',
+    'ffff',
+    'DB8',
+    '%eth0',
+    '192.0.2.7',
+    ' ',
+  ]
+  let addresses = 0
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom(...parts), { maxLength: 10 }), (all) => {
+      const text = all.join('')
+      if (isIP(text) !== 0) addresses++
+      expect(canonicalAddress(text)).toBe(plainly(text))
+    }),
+    { numRuns: 30_000 },
+  )
+  expect(addresses).toBeGreaterThan(300)
 })
