@@ -61,15 +61,36 @@ function segment(text: string): Segment {
 }
 
 function match(segments: readonly Segment[], path: string): Readonly<Record<string, string>> | null {
-  const parts = path.split('/')
-  if (parts.length !== segments.length + 1 || parts[0] !== '') return null
-  const found: [string, string][] = []
-  for (const [index, one] of segments.entries()) {
-    const part = parts[index + 1] ?? ''
-    if ('name' in one) found.push([one.name, part])
-    else if (one.literal !== part) return null
+  if (!isOfSegments(segments, path)) return null
+  let params: Readonly<Record<string, string>> = {}
+  let start = 1
+  for (const one of segments) {
+    const end = endOfPart(path, start)
+    // a computed name, for one such as `__proto__`
+    if ('name' in one) params = { ...params, [one.name]: decoded(one.name, path.slice(start, end)) }
+    start = end + 1
   }
-  return Object.fromEntries(found.map(([name, part]) => [name, decoded(name, part)]))
+  return params
+}
+
+/** Whether a path has as many parts as there are segments, and the literals are where they belong. */
+function isOfSegments(segments: readonly Segment[], path: string): boolean {
+  if (!path.startsWith('/')) return false
+  let start = 1
+  for (const one of segments) {
+    if (start > path.length) return false
+    const end = endOfPart(path, start)
+    if ('literal' in one && (end - start !== one.literal.length || !path.startsWith(one.literal, start)))
+      return false
+    start = end + 1
+  }
+  return start > path.length
+}
+
+/** The end of the part of a path that begins at a place. */
+function endOfPart(path: string, start: number): number {
+  const slash = path.indexOf('/', start)
+  return slash === -1 ? path.length : slash
 }
 
 function decoded(name: string, part: string): string {
@@ -80,6 +101,7 @@ function decoded(name: string, part: string): string {
 }
 
 function percentDecoded(name: string, part: string): string {
+  if (!part.includes('%')) return part
   try {
     return decodeURIComponent(part)
   } catch {
@@ -96,18 +118,21 @@ function paramFault(value: string): string | null {
   if (value.length > maxParamLength) return `is longer than ${maxParamLength} characters`
   if (value === '.' || value === '..') return `may not be '.' or '..'`
   if (!value.isWellFormed()) return 'is not well-formed Unicode'
-  // C0, DEL and C1: they forge log lines and split headers
-  return /\p{Cc}/u.test(value) ? 'holds a control character' : null
+  return control.test(value) ? 'holds a control character' : null
 }
+
+/** C0, DEL and C1: they forge log lines and split headers. */
+const control = /\p{Cc}/u
 
 function build(
   source: string,
   segments: readonly Segment[],
   params: Readonly<Record<string, string>>,
 ): string {
-  return segments
-    .map((one) => `/${'name' in one ? encoded(source, one.name, params[one.name]) : one.literal}`)
-    .join('')
+  let path = ''
+  for (const one of segments)
+    path += `/${'name' in one ? encoded(source, one.name, params[one.name]) : one.literal}`
+  return path
 }
 
 function encoded(source: string, name: string, value: string | undefined): string {

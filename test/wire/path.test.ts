@@ -159,3 +159,61 @@ describe('a path template', () => {
     expect(() => chat.build({})).toThrow(TypeError)
   })
 })
+
+/** The parameters of a path, found by splitting it. */
+function plainlyMatched(source: string, path: string): unknown {
+  const [names, parts] = [source.split('/'), path.split('/')]
+  const found: [string, string][] = []
+  if (parts.length !== names.length) return null
+  for (const [index, name] of names.entries()) {
+    if (name.startsWith(':')) found.push([name.slice(1), parts[index] ?? ''])
+    else if (name !== parts[index]) return null
+  }
+  try {
+    const values = found.map(([name, part]) => [name, decodeURIComponent(part)] as const)
+    const isFit = values.every(([, value]) => /^(?!\.{1,2}$)[^\p{Cc}]{1,128}$/u.test(value))
+    return isFit ? Object.fromEntries(values) : 'refused'
+  } catch {
+    return 'refused'
+  }
+}
+
+test('any path is matched as when it is split', () => {
+  const sources = ['/', '/ws', '/ws/', '/ws/:room', '/:a/x/:b', '/:__proto__/:constructor', '/ws/:room/']
+  const parts = fc.constantFrom(
+    '/',
+    '/',
+    '/',
+    'ws',
+    'x',
+    'a',
+    '%',
+    '%41',
+    '%00',
+    '%2F',
+    '.',
+    '..',
+    'é',
+    'a'.repeat(128),
+  )
+  const seen = new Set<string>()
+  fc.assert(
+    fc.property(fc.constantFrom(...sources), fc.array(parts, { maxLength: 7 }), (source, all) => {
+      const path = all.join('')
+      let matched: unknown
+      try {
+        matched = pathTemplate(source).match(path)
+      } catch (error) {
+        if (!(error instanceof Denial)) throw error
+        matched = 'refused'
+      }
+      const plain = plainlyMatched(source, path)
+      seen.add(JSON.stringify(plain))
+      expect(matched).toEqual(plain)
+      if (plain !== null && plain !== 'refused')
+        expect(Object.keys(matched ?? {})).toEqual(Object.keys(plain ?? {}))
+    }),
+    { numRuns: 20_000 },
+  )
+  expect(seen.size).toBeGreaterThan(15)
+})

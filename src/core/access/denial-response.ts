@@ -83,8 +83,7 @@ export function denialReason(denial: Denial): string {
  * client. (Node's own WebSocket sends Sec-Fetch headers too, so they say nothing.) `Accept:
  * application/problem+json` asks for HTTP.
  */
-export function readsCodes(handshake: Handshake, wantsProblem: boolean): boolean {
-  if (wantsProblem) return false
+export function readsCodes(handshake: Handshake): boolean {
   return handshake.origin !== null || handshake.protocols.includes(protocolName)
 }
 

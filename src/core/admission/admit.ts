@@ -95,7 +95,7 @@ export function asDenial(error: unknown): Denial {
 
 function refuse({ handshake, reject }: AdmissionRequest, denial: Denial): void {
   try {
-    if (!denial.httpOnly && readsCodes(handshake, handshake.wantsProblem)) refuseByCode(handshake, denial)
+    if (!denial.httpOnly && readsCodes(handshake) && !handshake.wantsProblem) refuseByCode(handshake, denial)
     else reject(httpFace(denial, handshake.id))
   } catch (error) {
     // the peer has gone, or was accepted before the application threw: the denial reaches no peer, so the

@@ -27,7 +27,8 @@ export function pop(heap: Due[]): void {
 function sink<T extends Due>(heap: T[], entry: T, place: number): void {
   let index = place
   for (;;) {
-    const [left, right] = [heap[2 * index + 1], heap[2 * index + 2]]
+    const left = heap[2 * index + 1]
+    const right = heap[2 * index + 2]
     const isRight = left !== undefined && right !== undefined && right.due < left.due
     const child = isRight ? right : left
     if (child === undefined || child.due >= entry.due) break

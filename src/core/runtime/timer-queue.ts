@@ -14,25 +14,20 @@ class QueuedTimer implements Timer {
   /** When it is due at the latest: as it was set. */
   readonly latest: number
   /** `null` when it was cancelled or has run: then it holds no memory of its owner. */
-  run: (() => void) | null
-  readonly #calledOff: () => void
+  run: (() => void) | null = null
+  readonly #queue: TimerQueue
 
-  constructor(
-    due: number,
-    at: number | null,
-    how: { readonly run: () => void; readonly calledOff: () => void },
-  ) {
+  constructor(queue: TimerQueue, due: number, at: number | null) {
+    this.#queue = queue
     this.due = due
     this.latest = due
     this.at = at
-    this.run = how.run
-    this.#calledOff = how.calledOff
   }
 
   cancel(): void {
     if (this.run === null) return
     this.run = null
-    this.#calledOff()
+    this.#queue.cancelled()
   }
 }
 
@@ -112,17 +107,19 @@ export class TimerQueue {
   }
 
   #add(due: number, at: number | null, run: () => void): Timer {
-    const alarm = new QueuedTimer(due, at, { run, calledOff: this.#calledOff })
-    push(this.#heap, alarm)
+    // in whole milliseconds, which take no memory of their own
+    const timer = new QueuedTimer(this, Math.ceil(due), at)
+    timer.run = run
+    push(this.#heap, timer)
     this.#arm()
-    return alarm
+    return timer
   }
 
   /**
    * A timer may be set for days ahead and cancelled at once, with each socket that comes and goes. It must
-   * not keep the memory of the socket, nor its entry, until then.
+   * not keep the memory of the socket, nor its entry, until then. A timer calls this once, when it is cancelled.
    */
-  readonly #calledOff = (): void => {
+  cancelled(): void {
     this.#rest++
     if (this.#rest > restMost && 2 * this.#rest > this.#heap.length) this.#sweep()
   }
@@ -133,16 +130,16 @@ export class TimerQueue {
   }
 
   #arm(): void {
-    const [first] = this.#heap
+    const first = this.#heap[0]
     if (first === undefined) return
     const due = Math.min(first.due, this.#clock.monotonic() + checkMs)
     if (this.#armed <= due) return
     this.#timer?.cancel()
     this.#armed = due
-    this.#timer = this.#clock.after(Math.max(0, Math.ceil(due - this.#clock.monotonic())), () => this.#fire())
+    this.#timer = this.#clock.after(Math.max(0, Math.ceil(due - this.#clock.monotonic())), this.#fire)
   }
 
-  #fire(): void {
+  readonly #fire = (): void => {
     this.#timer = null
     this.#armed = Number.POSITIVE_INFINITY
     this.#compareClocks()
@@ -156,7 +153,7 @@ export class TimerQueue {
 
   #ringUntil(now: number): void {
     // read again each time: a function that runs may set and cancel timers
-    for (let [first] = this.#heap; first !== undefined && first.due <= now; [first] = this.#heap) {
+    for (let first = this.#heap[0]; first !== undefined && first.due <= now; first = this.#heap[0]) {
       pop(this.#heap)
       const { run } = first
       first.run = null
@@ -171,7 +168,7 @@ export class TimerQueue {
     if (ahead - this.#ahead < apartMs && this.#moved - ahead < apartMs) return
     this.#ahead = this.#moved = ahead
     for (const entry of this.#heap)
-      if (entry.at !== null) entry.due = Math.min(entry.latest, entry.at - ahead)
+      if (entry.at !== null) entry.due = Math.min(entry.latest, Math.ceil(entry.at - ahead))
     this.#sweep()
   }
 }

@@ -12,14 +12,12 @@ export function switchingProtocols(key: string, protocol: string | null): Uint8A
   return Buffer.from(`${switching}${hash('sha1', key + guid, 'base64')}\r\n${chosen}\r\n`, 'latin1')
 }
 
-/** A response without an upgrade: status, headers and body. The connection ends with it. */
-export function httpAnswer({ status, headers, body }: HttpRefusal): Uint8Array {
+/** A response without an upgrade: status, headers and body, to be sent in UTF-8. The connection ends with it. */
+export function httpAnswer({ status, headers, body }: HttpRefusal): string {
   let head = `HTTP/1.1 ${status} ${titleOf(status)}\r\nDate: ${dateOf(Date.now())}\r\n`
   for (const name of Object.keys(headers)) head += `${name}: ${oneLine(headers[name] ?? '')}\r\n`
   const { Connection: connection } = connectionHeader(headers)
-  return Buffer.from(
-    `${head}Connection: ${connection}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  )
+  return `${head}Connection: ${connection}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
 }
 
 /** The text of the last second for which a date was asked. */

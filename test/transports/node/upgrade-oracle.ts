@@ -47,7 +47,10 @@ export function plainlyRead(
   if (one('transfer-encoding') !== null || (one('content-length') ?? '0') !== '0')
     bad('an upgrade request has no body')
   const tokens = all('connection').flatMap(items)
-  if (one('upgrade')?.toLowerCase() !== 'websocket' || !tokens.some((token) => token.toLowerCase() === 'upgrade'))
+  if (
+    one('upgrade')?.toLowerCase() !== 'websocket' ||
+    !tokens.some((token) => token.toLowerCase() === 'upgrade')
+  )
     throw new Denial(426, 'upgrade-required', 'this address accepts WebSocket alone')
   if (one('sec-websocket-version') !== '13')
     throw new Denial(426, 'upgrade-required', 'only version 13 is supported')
