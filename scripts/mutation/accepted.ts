@@ -13,14 +13,6 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     'For the types: what a parser makes of bytes is no record.',
   ],
   [
-    'src/core/access/registry.ts: SocketIndex: add: if (key === undefined) never',
-    'For memory: no socket is looked up by a key that it does not have.',
-  ],
-  [
-    'src/core/access/registry.ts: SocketIndex: delete: if (key === undefined) never',
-    'For memory: no socket is looked up by a key that it does not have.',
-  ],
-  [
     'src/core/runtime/heap.ts: push: without parent === undefined ||',
     'For the types: above an entry of a heap there is one.',
   ],
@@ -41,11 +33,11 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     'For speed: all alarms are looked through then, and none is moved.',
   ],
   [
-    'src/core/access/revocations.ts: RevocationKind: find: if (name === undefined || (this.#kept.size === 0 && this.#forgotten.length === 0)) never',
+    'src/core/access/revocations.ts: RevocationKind: find: if (name === undefined || this.isEmpty) never',
     'For speed: nothing is found among none.',
   ],
   [
-    'src/core/access/revocations.ts: RevocationKind: find: without || this.#kept.size === 0 && this.#forgotten.length === 0',
+    'src/core/access/revocations.ts: RevocationKind: find: without || this.isEmpty',
     'For speed: nothing is found among none.',
   ],
   [
@@ -98,11 +90,15 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     'For the types: no text is less than `null`.',
   ],
   [
-    "src/core/access/registry.ts: Registry: #forget: without tenant === '' ||",
+    "src/core/access/registry.ts: Registry: #place: without && before.tenant !== ''",
     'For speed: a subject of no tenant is not among those that are found in several tenants.',
   ],
   [
-    'src/core/access/registry.ts: Registry: #forget: if (named?.size === 0) never',
+    "src/core/access/registry.ts: Registry: #place: without && after.tenant !== ''",
+    'For memory: a subject of no tenant is looked for without that.',
+  ],
+  [
+    'src/core/access/registry.ts: Registry: #forgetTenant: if (named?.size === 0) never',
     'For memory: a subject of no tenant any more is found in none.',
   ],
   [

@@ -209,6 +209,7 @@ export class AccessCommands {
    * Whether a change of rights about this peer has arrived since it was authenticated, at the given version.
    */
   hasOvertaken(holder: SocketKeys, accessVersion: number): boolean {
+    if (accessVersion === this.#given) return false
     if (accessVersion < this.#forgotten) return true
     const since = this.#changes.findLastIndex(({ number }) => number <= accessVersion) + 1
     return this.#changes.slice(since).some(({ who }) => matches(who, holder))

@@ -1,9 +1,12 @@
 import type { RecheckOutcome, SharedRechecks } from './revalidation-result.ts'
 import { identityKey, type Payer } from '../groups/address.ts'
+import { each, type Few, FewByKey, sizeOf } from '../runtime/few.ts'
 import type { LeaveReason } from '../api/events.ts'
 
 /** The keys under which the registry finds an open socket. */
 export interface SocketKeys extends Payer {
+  /** The key of the account that is charged for the socket: see `accountKey`. */
+  readonly account: string
   readonly session: string | undefined
   readonly token: string | undefined
   /** The key of its room. */
@@ -50,25 +53,20 @@ export interface SocketFilter {
   readonly tenant?: string
 }
 
-const fields = { user: 'subject', session: 'session', token: 'token', room: 'room' } as const
-
 /**
  * Whether a filter selects these keys. @returns false for a filter without keys, so that no socket is
  * selected by mistake
  */
-export function matches(filter: SocketFilter, keys: SocketKeys): boolean {
-  const named = namesIn(filter)
-  const isOfTenant = filter.tenant === undefined || filter.tenant === keys.tenant
-  return isOfTenant && named.length > 0 && named.every(([name, value]) => keys[fields[name]] === value)
+export function matches({ user, session, token, room, tenant }: SocketFilter, keys: SocketKeys): boolean {
+  const isNamed = user !== undefined || session !== undefined || token !== undefined || room !== undefined
+  const isSubject = fits(tenant, keys.tenant) && fits(user, keys.subject)
+  return (
+    isNamed && isSubject && fits(session, keys.session) && fits(token, keys.token) && fits(room, keys.room)
+  )
 }
 
-function namesIn(filter: SocketFilter): readonly (readonly [keyof typeof fields, string])[] {
-  // the keys of `fields` are the keys of a filter
-  const names = Object.keys(fields) as (keyof typeof fields)[]
-  return names.flatMap((name) => {
-    const value = filter[name]
-    return value === undefined ? [] : [[name, value] as const]
-  })
+function fits(wanted: string | undefined, key: string | undefined): boolean {
+  return wanted === undefined || wanted === key
 }
 
 /**
@@ -80,11 +78,12 @@ export class Registry<S extends { keys: SocketKeys } = OpenSocket> {
   /** The sockets that have ended. */
   readonly #left = new Set<S>()
   readonly #by = {
-    identity: new SocketIndex<S>(),
-    session: new SocketIndex<S>(),
-    token: new SocketIndex<S>(),
-    room: new SocketIndex<S>(),
-    network: new SocketIndex<S>(),
+    account: new FewByKey<S>(),
+    /** The guests by their identity, because their account is that of their network. */
+    guest: new FewByKey<S>(),
+    session: new FewByKey<S>(),
+    token: new FewByKey<S>(),
+    room: new FewByKey<S>(),
   }
 
   /** The tenants in which a subject has sockets, without the unnamed tenant: most servers have no other. */
@@ -101,7 +100,7 @@ export class Registry<S extends { keys: SocketKeys } = OpenSocket> {
 
   add(socket: S): void {
     this.#all.add(socket)
-    this.#index(socket)
+    this.#place(socket, null, socket.keys)
   }
 
   /** Marks a socket as ended. It can still be found. */
@@ -111,106 +110,95 @@ export class Registry<S extends { keys: SocketKeys } = OpenSocket> {
 
   delete(socket: S): void {
     this.#left.delete(socket)
-    if (this.#all.delete(socket)) this.#forget(socket)
+    if (this.#all.delete(socket)) this.#place(socket, socket.keys, null)
   }
 
   /** Moves an open socket to new keys. It keeps its age in the order of sockets. */
   move(socket: S, keys: SocketKeys): void {
     if (!this.#all.has(socket)) return
-    const changed = indexes.filter((name) => keyOf(socket.keys, name) !== keyOf(keys, name))
-    this.#forget(socket, changed)
+    this.#place(socket, socket.keys, keys)
     socket.keys = keys
-    this.#index(socket, changed)
   }
 
   /**
-   * The sockets of one identity, or of the guests of one network: first those that have ended, then those
-   * that are open, each group with the oldest first.
+   * The sockets of one account: those of an identity, or of the guests of one network. First come those that
+   * have ended, then those that are open, each group with the oldest first.
    */
-  of(keys: Payer): readonly S[] {
-    const all = [...this.#accountOf(keys)]
+  of({ account }: Pick<SocketKeys, 'account'>): readonly S[] {
+    const all = [...each(this.#by.account.get(account))]
     return [true, false].flatMap((has) => all.filter((one) => this.#left.has(one) === has))
   }
 
   /** How many sockets `of` would return, counted without a list. */
-  countOf(keys: Payer): number {
-    return this.#accountOf(keys).size
+  countOf({ account }: Pick<SocketKeys, 'account'>): number {
+    return sizeOf(this.#by.account.get(account))
   }
 
   /** The sockets that a filter selects. The list does not change while its sockets are ended. */
   find(filter: SocketFilter): readonly S[] {
-    const candidates = namesIn(filter).map(([name, value]) =>
-      name === 'user' ? this.#ofSubject(value, filter.tenant) : this.#by[name].get(value),
-    )
-    const [smallest] = candidates.sort((one, other) => one.size - other.size)
-    return smallest === undefined ? [] : [...smallest].filter((socket) => matches(filter, socket.keys))
-  }
-
-  #accountOf({ tenant, subject, network }: Payer): ReadonlySet<S> {
-    return network === undefined
-      ? this.#by.identity.get(identityKey(tenant, subject))
-      : this.#by.network.get(network)
+    const { user, session, token, room, tenant } = filter
+    const candidates: Few<S>[] = []
+    if (user !== undefined) candidates.push(this.#ofSubject(user, tenant))
+    if (session !== undefined) candidates.push(this.#by.session.get(session))
+    if (token !== undefined) candidates.push(this.#by.token.get(token))
+    if (room !== undefined) candidates.push(this.#by.room.get(room))
+    return [...each(smallestOf(candidates))].filter((socket) => matches(filter, socket.keys))
   }
 
   /** The sockets of a subject in one tenant, or in all of them. */
-  #ofSubject(subject: string, tenant: string | undefined): ReadonlySet<S> {
+  #ofSubject(subject: string, tenant: string | undefined): Few<S> {
     const named = tenant === undefined ? this.#tenants.get(subject) : undefined
-    if (named === undefined) return this.#by.identity.get(identityKey(tenant ?? '', subject))
-    return new Set(['', ...named].flatMap((one) => [...this.#by.identity.get(identityKey(one, subject))]))
+    if (named === undefined) return this.#ofIdentity(identityKey(tenant ?? '', subject))
+    return new Set(['', ...named].flatMap((one) => [...each(this.#ofIdentity(identityKey(one, subject)))]))
   }
 
-  #index(socket: S, names = indexes): void {
-    const { tenant, subject } = socket.keys
-    if (tenant !== '') this.#tenants.set(subject, (this.#tenants.get(subject) ?? new Set()).add(tenant))
-    for (const name of names) this.#by[name].add(keyOf(socket.keys, name), socket)
+  /** The sockets of an identity, whose key is also that of its account, and of a guest of the same name. */
+  #ofIdentity(key: string): Few<S> {
+    const own = this.#by.account.get(key)
+    const guests = this.#by.guest.get(key)
+    if (own === undefined || guests === undefined) return own ?? guests
+    return new Set([...each(own), ...each(guests)])
   }
 
-  #forget(socket: S, names = indexes): void {
-    const { tenant, subject } = socket.keys
-    for (const name of names) this.#by[name].delete(keyOf(socket.keys, name), socket)
-    if (tenant === '' || this.#by.identity.get(identityKey(tenant, subject)).size > 0) return
+  /** Moves a socket from some keys to others; `null` stands for none. */
+  #place(socket: S, before: SocketKeys | null, after: SocketKeys | null): void {
+    const { account, guest, session, token, room } = this.#by
+    move(account, socket, before?.account, after?.account)
+    move(guest, socket, guestKey(before), guestKey(after))
+    move(session, socket, before?.session, after?.session)
+    move(token, socket, before?.token, after?.token)
+    move(room, socket, before?.room, after?.room)
+    if (before !== null && before.tenant !== '') this.#forgetTenant(before)
+    if (after !== null && after.tenant !== '') this.#noteTenant(after)
+  }
+
+  #noteTenant({ tenant, subject }: SocketKeys): void {
+    this.#tenants.set(subject, (this.#tenants.get(subject) ?? new Set()).add(tenant))
+  }
+
+  #forgetTenant({ tenant, subject }: SocketKeys): void {
+    if (this.#ofIdentity(identityKey(tenant, subject)) !== undefined) return
     const named = this.#tenants.get(subject)
     named?.delete(tenant)
     if (named?.size === 0) this.#tenants.delete(subject)
   }
 }
 
-type IndexName = 'identity' | 'session' | 'token' | 'room' | 'network'
-const indexes: readonly IndexName[] = ['identity', 'session', 'token', 'room', 'network']
-
-function keyOf(keys: SocketKeys, name: IndexName): string | undefined {
-  return name === 'identity' ? identityKey(keys.tenant, keys.subject) : keys[name]
+function move<S extends object>(
+  index: FewByKey<S>,
+  socket: S,
+  before: string | undefined,
+  after: string | undefined,
+): void {
+  if (before === after) return
+  if (before !== undefined) index.delete(before, socket)
+  if (after !== undefined) index.add(after, socket)
 }
 
-const noSockets: ReadonlySet<never> = new Set()
+function guestKey(keys: SocketKeys | null): string | undefined {
+  return keys?.network === undefined ? undefined : identityKey(keys.tenant, keys.subject)
+}
 
-/** Sockets by one kind of key. Most keys have one socket, which is stored without a set. */
-class SocketIndex<S> {
-  readonly #one = new Map<string, S>()
-  readonly #many = new Map<string, Set<S>>()
-
-  add(key: string | undefined, socket: S): void {
-    if (key === undefined) return
-    const many = this.#many.get(key)
-    const one = this.#one.get(key)
-    if (many !== undefined) many.add(socket)
-    else if (one === undefined) this.#one.set(key, socket)
-    else {
-      this.#one.delete(key)
-      this.#many.set(key, new Set([one, socket]))
-    }
-  }
-
-  delete(key: string | undefined, socket: S): void {
-    if (key === undefined) return
-    if (this.#one.get(key) === socket) this.#one.delete(key)
-    const many = this.#many.get(key)
-    many?.delete(socket)
-    if (many?.size === 0) this.#many.delete(key)
-  }
-
-  get(key: string): ReadonlySet<S> {
-    const one = this.#one.get(key)
-    return one === undefined ? (this.#many.get(key) ?? noSockets) : new Set([one])
-  }
+function smallestOf<S extends object>(candidates: readonly Few<S>[]): Few<S> {
+  return candidates.reduce((least, few) => (sizeOf(few) < sizeOf(least) ? few : least), candidates[0])
 }

@@ -107,6 +107,7 @@ export class Revocations {
   /** The denial for an identity of this tenant; `null` when it is not revoked. */
   against({ identity, subject, accessVersion }: RevocationQuestion, tenant: string): Denial | null {
     this.#steps.look()
+    if (this.#tokens.isEmpty && this.#sessions.isEmpty && this.#users.isEmpty) return null
     const { session, token } = identity
     const ended = this.#tokens.find(token, [session, subject]) ?? this.#sessions.find(session, [subject])
     if (ended !== null)
@@ -197,6 +198,10 @@ class RevocationKind {
     return this.#kept.size
   }
 
+  get isEmpty(): boolean {
+    return this.#kept.size === 0 && this.#forgotten.length === 0
+  }
+
   get bytes(): number {
     return this.#bytes
   }
@@ -226,7 +231,7 @@ class RevocationKind {
     beside: readonly (string | undefined)[],
     ends: (command: RevocationTime) => boolean = () => true,
   ): string | null {
-    if (name === undefined || (this.#kept.size === 0 && this.#forgotten.length === 0)) return null
+    if (name === undefined || this.isEmpty) return null
     const now = this.#parts.clock.monotonic()
     for (const key of keysOf(name, beside)) {
       const known = this.#kept.get(key)

@@ -1,6 +1,5 @@
 import { deny } from '../../wire/errors.ts'
 import type { ServerContext } from '../server-context.ts'
-import { accountKey } from '../groups/address.ts'
 import type { Limits } from '../api/limits.ts'
 import type { Arrival } from './authorize-peer.ts'
 import { peerInfoOf } from './peer-info.ts'
@@ -35,7 +34,7 @@ export function assertRoom(arrival: Arrival, holder: SocketKeys): void {
 function assertSettled(arrival: Arrival, holder: SocketKeys): void {
   const { backlog, limits } = arrival.context
   const limit = holder.network === undefined ? 'orphanedHandlers' : 'guestOrphanedHandlers'
-  if (backlog.orphansOf(accountKey(holder)) < limits[limit]) return
+  if (backlog.orphansOf(holder.account) < limits[limit]) return
   tell(arrival, limit, holder)
   deny(429, 'too-much-waiting', 'the server is still at work on what you sent before: come back later', {
     retryAfterMs: settledAfterMs,

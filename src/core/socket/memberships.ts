@@ -8,7 +8,7 @@ import { isGuest } from '../api/identity.ts'
 import { networkOf } from '../runtime/ip-network.ts'
 import type { GroupMember, LocalGroup } from '../groups/local-group.ts'
 import type { ServerContext } from '../server-context.ts'
-import { type Address, addressAt, groupAddress, subjectAddress } from '../groups/address.ts'
+import { accountKey, type Address, addressAt, groupAddress, subjectAddress } from '../groups/address.ts'
 import type { PresenceEntry } from '../groups/presence.ts'
 import { type Awaitable, isThenable } from '../runtime/awaitable.ts'
 
@@ -261,7 +261,8 @@ export function keysOf(
 ): SocketKeys {
   const { session, token } = identity
   const network = isGuest(identity) ? networkOf(address) : undefined
-  return { tenant, subject, session, token, room: room.key, network }
+  const account = accountKey({ tenant, subject, network })
+  return { tenant, subject, session, token, room: room.key, network, account }
 }
 
 function peerOf({ identity, grant }: AuthorizedPeer): object {

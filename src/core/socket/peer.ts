@@ -13,7 +13,6 @@ import { type Connection, Packet, type Receiver } from '../api/connection.ts'
 import type { LeaveReason, PeerInfo, SocketEvent } from '../api/events.ts'
 import { type Identity, isGuest } from '../api/identity.ts'
 import type { Limits } from '../api/limits.ts'
-import { accountKey } from '../groups/address.ts'
 import type { ServerContext } from '../server-context.ts'
 import { type Codec, frameCodec, type PeerCommand } from './codec.ts'
 import { CredentialRefresh } from './credential-refresh.ts'
@@ -81,7 +80,7 @@ export class Peer implements ExpiringPeer, Receiver, HeartbeatTarget {
     this.id = handshake.id
     this.address = handshake.address
     this.href = this.codec.framed ? handshake.href : ''
-    this.account = accountKey(keys)
+    this.account = keys.account
     this.#path = handshake.path
     this.#origin = handshake.origin
     this.#subject = authorized.subject
