@@ -1,4 +1,3 @@
-import type { SecurityScheme } from '../core/api/handshake.ts'
 import type { Identity } from '../core/api/identity.ts'
 import { andThen, type Awaitable } from '../core/runtime/awaitable.ts'
 import { Denial } from '../wire/errors.ts'
@@ -8,14 +7,6 @@ import type { Found } from './found.ts'
 import { InvalidToken } from './invalid-token.ts'
 import { issuerScoped } from './issuer-scoped.ts'
 
-/** How documentation describes signed tokens. */
-export const signedTokens: SecurityScheme = {
-  type: 'http',
-  scheme: 'bearer',
-  bearerFormat: 'JWT',
-  description: 'A signed token in the Authorization header, or in the subprotocol list of browsers.',
-}
-
 /** Finds the holder of a token with these claims. */
 export interface Holders<U, C> {
   user(claims: C): Found<U>
@@ -23,40 +14,31 @@ export interface Holders<U, C> {
   readonly subject?: ((claims: C) => Found<string>) | undefined
 }
 
-/** The fields that an identity takes from its token, while they are put together. */
-export type TokenFacts = Writable<Omit<Identity<unknown>, 'user' | 'subject' | 'renew'>>
-
-type Writable<T> = { -readonly [K in keyof T]: T[K] }
-
-/**
- * The identity of a bearer token, or its refusal. A bad token is 401 `invalid-token`, with the same text for
- * every reason. A genuine token does not count as a failed attempt.
- *
- * @param fault why the token is not genuine, if it is not
- * @param identify finds the identity of its holder, or why the genuine token is refused all the same; `null`
- * when there is no holder any more
- */
-export function bearerIdentity<U>(
-  fault: Awaitable<InvalidToken | null>,
-  identify: () => Awaitable<Identity<U> | InvalidToken | null>,
-): Awaitable<Identity<U> | Denial> {
-  return andThen(fault, (found) =>
-    found === null ? andThen(identify(), orRefused) : refusedToken(found.why, false),
-  )
+/** The fields that an identity takes from its token. */
+export interface TokenFacts {
+  token?: string | undefined
+  session?: string | undefined
+  scopes?: readonly string[] | undefined
+  issuedAt?: Date | undefined
+  expires?: Date | undefined
 }
 
-function orRefused<U>(holder: Identity<U> | InvalidToken | null): Identity<U> | Denial {
-  if (holder === null) return refusedToken('the user of this token is gone', true)
-  return holder instanceof InvalidToken ? refusedToken(holder.why, true) : holder
-}
-
-/** A 401; `why` is for operators. */
+/** A 401 `invalid-token`, with the same text for every reason; `why` is for operators. */
 export function refusedToken(why: string, genuine: boolean): Denial {
   return new Denial(401, 'invalid-token', 'the token is not valid', {
     challenge: 'Bearer error="invalid_token"',
     detail: why,
     genuine,
   })
+}
+
+/**
+ * The holder of a genuine token, or the refusal: why the token is refused all the same, or `null` when there
+ * is no holder any more. It does not count as a failed attempt.
+ */
+export function orRefused<U>(holder: Identity<U> | InvalidToken | null): Identity<U> | Denial {
+  if (holder === null) return refusedToken('the user of this token is gone', true)
+  return holder instanceof InvalidToken ? refusedToken(holder.why, true) : holder
 }
 
 /**
@@ -70,12 +52,37 @@ export function heldBy<U, C>(
 ): Awaitable<Identity<U> | null> {
   return andThen(holders.user(claims), (user) => {
     if (user === null || user === undefined) return null
-    const identity = { ...facts, user, renew: () => heldBy(holders, claims, facts) }
+    const identity = new HeldIdentity<U>(user, facts)
+    // the identity is its own source of the facts: none is kept twice
+    identity.renew = () => heldBy(holders, claims, identity)
     if (holders.subject === undefined) return identity
-    return andThen(holders.subject(claims), (subject) =>
-      subject === null || subject === undefined ? null : { ...identity, subject },
-    )
+    return andThen(holders.subject(claims), (subject) => {
+      if (subject === null || subject === undefined) return null
+      identity.subject = subject
+      return identity
+    })
   })
+}
+
+/** The identity of a holder. Each field is the object's own, so that a copy has it too. */
+class HeldIdentity<U> implements Identity<U> {
+  readonly user: U
+  declare readonly token?: string
+  declare readonly session?: string
+  declare readonly scopes?: readonly string[]
+  declare readonly issuedAt?: Date
+  declare readonly expires?: Date
+  declare renew?: () => Awaitable<Identity<U> | null>
+  declare subject?: string
+
+  constructor(user: U, { token, session, scopes, issuedAt, expires }: TokenFacts) {
+    this.user = user
+    if (token !== undefined) this.token = token
+    if (session !== undefined) this.session = session
+    if (scopes !== undefined) this.scopes = scopes
+    if (issuedAt !== undefined) this.issuedAt = issuedAt
+    if (expires !== undefined) this.expires = expires
+  }
 }
 
 /**
@@ -86,15 +93,14 @@ export function heldBy<U, C>(
  */
 export function factsOf(claims: Statement, issuer: string | null, text: string): TokenFacts {
   const { jti, sid, iat } = claims
-  const facts: TokenFacts = {
+  return {
     token: jti === undefined ? fingerprint(text) : nameWithin(issuer, jti),
+    session: sid === undefined ? undefined : nameWithin(issuer, sid),
+    scopes: scopesOf(claims) ?? undefined,
     // a renewal calls `user` alone: without `iat` the token counts as older than any revocation
     issuedAt: new Date(iat === undefined ? 0 : iat * 1000),
+    expires: undefined,
   }
-  if (sid !== undefined) facts.session = nameWithin(issuer, sid)
-  const scopes = scopesOf(claims)
-  if (scopes !== null) facts.scopes = scopes
-  return facts
 }
 
 function nameWithin(issuer: string | null, id: string): string {

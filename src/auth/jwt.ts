@@ -1,4 +1,3 @@
-import { authenticatorOf } from '../core/access/authenticator.ts'
 import type { Authenticator } from '../core/api/handshake.ts'
 import { aClock, type Clock, systemClock } from '../wire/clock.ts'
 import type { Identity } from '../core/api/identity.ts'
@@ -19,7 +18,7 @@ import {
   strings,
   oneOrMore,
 } from '../wire/options.ts'
-import { bearerIdentity, heldBy, signedTokens } from './bearer.ts'
+import { heldBy } from './bearer.ts'
 import { type CheckedClaims, type Claims, listed } from './claims.ts'
 import type { Found } from './found.ts'
 import { hmacVerifier, type Secret } from './hmac.ts'
@@ -27,7 +26,7 @@ import { type CompactToken, mediaType } from './compact-token.ts'
 import { InvalidToken } from './invalid-token.ts'
 import { fixedKeys, remoteKeys } from './jwks.ts'
 import { signatureVerifier, type Verify } from './signature.ts'
-import { claimsOf, faultOf, tokenFacts, tokenOf, type TokenRules } from './signed-token.ts'
+import { claimsOf, tokenAuthenticator, tokenFacts, type TokenRules } from './signed-token.ts'
 import { keysOfSet, type PublicKey, verificationKey } from './verification-key.ts'
 
 export type { Claims } from './claims.ts'
@@ -126,14 +125,7 @@ const usualTypes: readonly (string | null)[] = [null, 'application/jwt', 'applic
 export function jwt<U, C = Claims>(options: JwtOptions<U, C>): Authenticator<U> {
   options = checkedOptions('jwt()', options, kinds)
   const rules = rulesOf(options)
-  return authenticatorOf(
-    (request) => {
-      const token = tokenOf(rules.claims.issuers, request.credentials.of('bearer') ?? '')
-      if (token === null) return null
-      return bearerIdentity(faultOf(token, rules, request), () => identityOf(options, token, rules))
-    },
-    { schemes: [signedTokens], limitsLookups: true },
-  )
+  return tokenAuthenticator(rules, (token) => identityOf(options, token, rules))
 }
 
 function identityOf<U, C>(
@@ -146,11 +138,7 @@ function identityOf<U, C>(
   const claims = shaped(options, checked)
   if (claims instanceof InvalidToken) return claims
   const facts = tokenFacts(token, checked, rules)
-  if (options.session !== undefined) {
-    const session = options.session(claims) ?? null
-    if (session === null) delete facts.session
-    else facts.session = session
-  }
+  if (options.session !== undefined) facts.session = options.session(claims) ?? undefined
   return heldBy(options, claims, facts)
 }
 

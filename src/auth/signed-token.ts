@@ -1,7 +1,10 @@
-import type { AuthRequest } from '../core/api/handshake.ts'
-import type { Awaitable } from '../core/runtime/awaitable.ts'
+import { authenticatorOf } from '../core/access/authenticator.ts'
+import type { Authenticator, AuthRequest, SecurityScheme } from '../core/api/handshake.ts'
+import type { Identity } from '../core/api/identity.ts'
+import { andThen, type Awaitable } from '../core/runtime/awaitable.ts'
 import type { Clock } from '../wire/clock.ts'
-import { endOf, factsOf, type TokenFacts } from './bearer.ts'
+import type { Denial } from '../wire/errors.ts'
+import { endOf, factsOf, orRefused, refusedToken, type TokenFacts } from './bearer.ts'
 import { type CheckedClaims, checkedClaims, type ClaimRules } from './claims.ts'
 import { type CompactToken, compactToken, headerOf } from './compact-token.ts'
 import { InvalidToken } from './invalid-token.ts'
@@ -14,6 +17,41 @@ export interface TokenRules {
   /** The media types that its header may have, in full; `null` for a header without one. */
   readonly types: readonly (string | null)[]
   readonly clock: Clock
+}
+
+/**
+ * Makes an authenticator of signed tokens as bearer credentials. Credentials of another form or issuer are left to others. A
+ * bad token is 401 `invalid-token`, with the same text for every reason.
+ *
+ * @param identify finds the holder of a genuine token, or why the token is refused all the same
+ */
+export function tokenAuthenticator<U>(
+  rules: TokenRules,
+  identify: (token: CompactToken) => Awaitable<Identity<U> | InvalidToken | null>,
+): Authenticator<U> {
+  const identified = (token: CompactToken, fault: InvalidToken | null): Awaitable<Identity<U> | Denial> =>
+    fault === null ? andThen(identify(token), orRefused) : refusedToken(fault.why, false)
+  const later = async (
+    token: CompactToken,
+    pending: Promise<InvalidToken | null>,
+  ): Promise<Identity<U> | Denial> => identified(token, await pending)
+  return authenticatorOf(
+    (request) => {
+      const token = tokenOf(rules.claims.issuers, request.credentials.of('bearer') ?? '')
+      if (token === null) return null
+      const fault = faultOf(token, rules, request)
+      return fault instanceof Promise ? later(token, fault) : identified(token, fault)
+    },
+    { schemes: [signedTokens], limitsLookups: true },
+  )
+}
+
+/** How documentation describes signed tokens. */
+const signedTokens: SecurityScheme = {
+  type: 'http',
+  scheme: 'bearer',
+  bearerFormat: 'JWT',
+  description: 'A signed token in the Authorization header, or in the subprotocol list of browsers.',
 }
 
 /**

@@ -1,4 +1,3 @@
-import { authenticatorOf } from '../../core/access/authenticator.ts'
 import type { Authenticator } from '../../core/api/handshake.ts'
 import { type Duration, milliseconds } from '../../wire/duration.ts'
 import {
@@ -9,12 +8,12 @@ import {
   needed,
   oneOrMore,
 } from '../../wire/options.ts'
-import { bearerIdentity, heldBy, signedTokens } from '../bearer.ts'
+import { heldBy } from '../bearer.ts'
 import { type CheckedClaims, listed } from '../claims.ts'
 import type { Found } from '../found.ts'
 import { InvalidToken } from '../invalid-token.ts'
 import { signatureVerifier } from '../signature.ts'
-import { claimsOf, faultOf, tokenFacts, tokenOf, type TokenRules } from '../signed-token.ts'
+import { claimsOf, tokenAuthenticator, tokenFacts, type TokenRules } from '../signed-token.ts'
 import { aProvider, type Provider } from './provider.ts'
 
 /** The claims of an access token (RFC 9068 section 2.2). */
@@ -72,19 +71,10 @@ export function oidc<U>(options: OidcOptions<U>): Authenticator<U> {
     user: (claims: AccessClaims) => options.user(claims),
     subject: (claims: AccessClaims) => provider.subject(claims),
   }
-  return authenticatorOf(
-    (request) => {
-      const token = tokenOf(rules.claims.issuers, request.credentials.of('bearer') ?? '')
-      if (token === null) return null
-      return bearerIdentity(faultOf(token, rules, request), () => {
-        const claims = accessClaims(claimsOf(token, rules))
-        return claims instanceof InvalidToken
-          ? claims
-          : heldBy(holders, claims, tokenFacts(token, claims, rules))
-      })
-    },
-    { schemes: [signedTokens], limitsLookups: true },
-  )
+  return tokenAuthenticator(rules, (token) => {
+    const claims = accessClaims(claimsOf(token, rules))
+    return claims instanceof InvalidToken ? claims : heldBy(holders, claims, tokenFacts(token, claims, rules))
+  })
 }
 
 function rulesOf<U>({ provider, audience, clockTolerance = '5s' }: OidcOptions<U>): TokenRules {

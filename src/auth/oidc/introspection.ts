@@ -4,7 +4,7 @@ import { limitLookup } from '../../core/access/limit-lookup.ts'
 import type { Identity } from '../../core/api/identity.ts'
 import type { Awaitable } from '../../core/runtime/awaitable.ts'
 import { type Duration, milliseconds } from '../../wire/duration.ts'
-import { type Denial, SallyportError } from '../../wire/errors.ts'
+import { Denial, SallyportError } from '../../wire/errors.ts'
 import {
   aBoolean,
   aDuration,
@@ -17,7 +17,7 @@ import {
   oneOf,
   oneOrMore,
 } from '../../wire/options.ts'
-import { bearerIdentity, endOf, factsOf, type Holders, heldBy, type TokenFacts } from '../bearer.ts'
+import { endOf, factsOf, type Holders, heldBy, orRefused, refusedToken, type TokenFacts } from '../bearer.ts'
 import { checkedStatement, type ClaimRules, listed, type Statement } from '../claims.ts'
 import { looksLikeToken } from '../compact-token.ts'
 import type { Found } from '../found.ts'
@@ -111,12 +111,10 @@ export function introspection<U>(options: IntrospectionOptions<U>): Authenticato
   const reading = readingOf(options)
   const read = async (token: string, answered: Promise<CachedAnswer>): Promise<Identity<U> | Denial> => {
     const answer = await answered
-    if (answer === null) return bearerIdentity<U>(notActive, () => null)
-    return bearerIdentity(null, async () => {
-      const holder = await holderOf(token, answer, reading)
-      if (holder === null || holder instanceof InvalidToken) return holder
-      return { ...holder, renew: async () => orThrow(await read(token, answers.fresh(token))) }
-    })
+    if (answer === null) return refusedToken('the provider says that the token is not active', false)
+    const holder = orRefused(await holderOf(token, answer, reading))
+    if (holder instanceof Denial) return holder
+    return { ...holder, renew: async () => orThrow(await read(token, answers.fresh(token))) }
   }
   return authenticatorOf(
     (request) => {
@@ -130,8 +128,6 @@ export function introspection<U>(options: IntrospectionOptions<U>): Authenticato
     { schemes: [scheme], limitsLookups: true },
   )
 }
-
-const notActive = new InvalidToken('the provider says that the token is not active')
 
 const scheme: SecurityScheme = {
   type: 'http',
