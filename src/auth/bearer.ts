@@ -53,8 +53,7 @@ export function heldBy<U, C>(
   return andThen(holders.user(claims), (user) => {
     if (user === null || user === undefined) return null
     const identity = new HeldIdentity<U>(user, facts)
-    // the identity is its own source of the facts: none is kept twice
-    identity.renew = () => heldBy(holders, claims, identity)
+    identity.renew = renewalOf(holders, claims, identity)
     if (holders.subject === undefined) return identity
     return andThen(holders.subject(claims), (subject) => {
       if (subject === null || subject === undefined) return null
@@ -62,6 +61,18 @@ export function heldBy<U, C>(
       return identity
     })
   })
+}
+
+/**
+ * A renewal, which takes the facts from the identity itself. It is made here so that it keeps nothing else in
+ * memory.
+ */
+function renewalOf<U, C>(
+  holders: Holders<U, C>,
+  claims: C,
+  facts: TokenFacts,
+): () => Awaitable<Identity<U> | null> {
+  return () => heldBy(holders, claims, facts)
 }
 
 /** The identity of a holder. Each field is the object's own, so that a copy has it too. */
