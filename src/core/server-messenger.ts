@@ -278,7 +278,7 @@ function send(
 }
 
 function tellSent(context: ServerContext, { path }: Contract, receivers: number): void {
-  context.emit({ type: 'sent', contract: path, receivers })
+  if (context.isHeard('sent')) context.emit({ type: 'sent', contract: path, receivers })
 }
 
 function sendWork({ contract, path }: Address, type: string | null): TracedWork {

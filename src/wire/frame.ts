@@ -124,10 +124,18 @@ export interface MessageHead {
  * addressed by canonical path, never by an id of one connection.
  */
 export function encodeMessage(head: MessageHead, body: Body): Payload {
-  const { type, ...rest } = head
-  const fields = JSON.stringify({ op: 'msg', ...rest, ...(type === null ? {} : { type }) })
-  if (body.kind === 'binary') return binaryFrame(fields, body.bytes)
-  return `${fields.slice(0, -1)},"data":${body.kind === 'json' ? body.json : JSON.stringify(body.text)}}`
+  const fields = fieldsOf(head)
+  if (body.kind === 'binary') return binaryFrame(`${fields}}`, body.bytes)
+  return `${fields},"data":${body.kind === 'json' ? body.json : JSON.stringify(body.text)}}`
+}
+
+/** The fields of a message beside its data, as JSON without the last brace. */
+function fieldsOf({ in: path, type, id, at, trace }: MessageHead): string {
+  let fields = `{"op":"msg","in":${JSON.stringify(path)}`
+  if (id !== undefined) fields += `,"id":${JSON.stringify(id)}`
+  if (at !== undefined) fields += `,"at":${JSON.stringify(at)}`
+  if (trace !== undefined) fields += `,"trace":${JSON.stringify(trace)}`
+  return type === null ? fields : `${fields},"type":${JSON.stringify(type)}`
 }
 
 /** Any other frame, as text. */

@@ -188,9 +188,9 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
     const sending = sendingOf(this.contract, args, context.checkOutgoing)
     const { type, shape, options } = sending
     const payload = codec.message(this.path, type, bodyFor(sending))
-    this.peer.write(
-      new Packet(payload, options.slow ?? shape.rules.slow, `${type ?? ''}/${options.key ?? ''}`),
-    )
+    const slow = options.slow ?? shape.rules.slow
+    const key = slow === 'latest' ? `${type ?? ''}/${options.key ?? ''}` : ''
+    this.peer.write(new Packet(payload, slow, key))
     return !this.#ended && !connection.isFull
   }
 

@@ -15,12 +15,12 @@ export class TurnWriter {
 
   /** The batch with which a connection begins its turn; it is flushed at the end of the turn. */
   begin(connection: Flushable): WriteBatch {
-    if (this.#waiting.length === 0) setImmediate(() => this.#flush())
+    if (this.#waiting.length === 0) setImmediate(this.#flush)
     this.#waiting.push(connection)
     return this.#root
   }
 
-  #flush(): void {
+  readonly #flush = (): void => {
     const waiting = this.#waiting
     this.#waiting = []
     this.#root = new WriteBatch()
