@@ -319,6 +319,10 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     'For the types: a key without a name is asked for by no name.',
   ],
   [
+    'src/transports/node/frame-reader.ts: FrameReader: #take: if (first === wholeBinary) never',
+    'For speed: a message in one frame is copied as one in fragments is.',
+  ],
+  [
     'src/transports/node/connection.ts: NodeConnection: received: if (reader.isIdle) never',
     'For memory: a connection keeps its reader between two messages.',
   ],

@@ -203,6 +203,19 @@ test('the bounds hold at the bound, and one above', () => {
   expect(events([halves(301)])).toEqual([['broken', 1009]])
 })
 
+test('a ping between fragments does not count as a part of the message', () => {
+  const fragments = [200, 100].map((length, index) =>
+    frame({ opcode: index === 0 ? 1 : 0, payload: Buffer.alloc(length, 'x'), fin: index === 1 }),
+  )
+  const ping = frame({ opcode: 9, payload: Buffer.alloc(125) })
+  const [one = ping, other = ping] = fragments
+  expect(events([one, ping, other])).toEqual([
+    ['ping', '00'.repeat(125)],
+    ['message', 'x'.repeat(300)],
+  ])
+  expect(events([ping], { messageBytes: 124, fragments: 1 })).toEqual([['ping', '00'.repeat(125)]])
+})
+
 test('a message above the bound is refused by its header, before its data has come', () => {
   expect(events([frame({ opcode: 2, claimed: 301n }).subarray(0, 4)])).toEqual([['broken', 1009]])
 })
