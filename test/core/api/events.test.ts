@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import {
@@ -66,6 +67,7 @@ function serverWithEvents(options: ServerOptions = {}, identity: Partial<Identit
       on: {
         write: ({ text }) => {
           if (text === 'refuse') deny(403, 'read-only')
+          if (text === 'at work') return once(socket.signal, 'abort')
           return socket.group().send('wrote', { text })
         },
       },
