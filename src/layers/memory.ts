@@ -146,6 +146,11 @@ export class MemoryLayer implements Layer {
     for (const subscriber of own) this.end(subscriber)
   }
 
+  /** Delivers a message that is not kept to all nodes but its own. */
+  deliverUnkept(topic: string, from: string, pack: () => Uint8Array): void {
+    this.deliver(topic, from, () => ({ bytes: pack(), placed: null, lost: false }))
+  }
+
   /**
    * Microtasks run in the order in which they were queued, so each subscriber gets messages in the order of
    * publication.
@@ -195,7 +200,8 @@ class MemoryLink implements Link {
   publish(topic: string, pack: () => Uint8Array, keep?: Keep): Placed | null {
     this.#assertReaches()
     if (keep !== undefined) return this.#keep(topic, pack, keep)
-    this.#layer.deliver(topic, this.node, () => ({ bytes: pack(), placed: null, lost: false }))
+    // a layer with one node has no other subscriber
+    if (this.#layer.links.size > 1) this.#layer.deliverUnkept(topic, this.node, pack)
     return null
   }
 

@@ -1,6 +1,6 @@
 import type { RecheckOutcome, SharedRechecks } from './revalidation-result.ts'
 import { identityKey, type Payer } from '../groups/address.ts'
-import { each, type Few, FewByKey, sizeOf } from '../runtime/few.ts'
+import { each, type Few, FewByKey, includes, minus, plus, sizeOf } from '../runtime/few.ts'
 import type { LeaveReason } from '../api/events.ts'
 
 /** The keys under which the registry finds an open socket. */
@@ -76,7 +76,7 @@ function fits(wanted: string | undefined, key: string | undefined): boolean {
 export class Registry<S extends { keys: SocketKeys } = OpenSocket> {
   readonly #all = new Set<S>()
   /** The sockets that have ended. */
-  readonly #left = new Set<S>()
+  #left: Few<S>
   readonly #by = {
     account: new FewByKey<S>(),
     /** The guests by their identity, because their account is that of their network. */
@@ -91,7 +91,7 @@ export class Registry<S extends { keys: SocketKeys } = OpenSocket> {
 
   /** How many sockets are open. */
   get size(): number {
-    return this.#all.size - this.#left.size
+    return this.#all.size - sizeOf(this.#left)
   }
 
   [Symbol.iterator](): IterableIterator<S> {
@@ -105,11 +105,11 @@ export class Registry<S extends { keys: SocketKeys } = OpenSocket> {
 
   /** Marks a socket as ended. It can still be found. */
   leave(socket: S): void {
-    if (this.#all.has(socket)) this.#left.add(socket)
+    if (this.#all.has(socket)) this.#left = plus(this.#left, socket)
   }
 
   delete(socket: S): void {
-    this.#left.delete(socket)
+    this.#left = minus(this.#left, socket)
     if (this.#all.delete(socket)) this.#place(socket, socket.keys, null)
   }
 
@@ -126,7 +126,7 @@ export class Registry<S extends { keys: SocketKeys } = OpenSocket> {
    */
   of({ account }: Pick<SocketKeys, 'account'>): readonly S[] {
     const all = [...each(this.#by.account.get(account))]
-    return [true, false].flatMap((has) => all.filter((one) => this.#left.has(one) === has))
+    return [true, false].flatMap((has) => all.filter((one) => includes(this.#left, one) === has))
   }
 
   /** How many sockets `of` would return, counted without a list. */

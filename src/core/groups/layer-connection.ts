@@ -66,7 +66,13 @@ export class LayerConnection implements Link {
   }
 
   publish(topic: string, pack: () => Uint8Array, keep?: Keep): Awaitable<Placed | null> {
-    return this.#call('publish', publishMs, (link) => link.publish(topic, pack, keep))
+    const link = this.#direct
+    if (link === null) return this.#publishLater(topic, pack, keep)
+    try {
+      return this.#answered('publish', publishMs, link.publish(topic, pack, keep))
+    } catch (error) {
+      return Promise.reject(asLayerError('publish', error))
+    }
   }
 
   subscribe(topic: string, hear: (delivery: Delivery) => void): Awaitable<Unsubscribe> {
@@ -149,14 +155,27 @@ export class LayerConnection implements Link {
   }
 
   /**
-   * Runs a call at once when there is a link and no earlier call waits for it: calls reach the layer in the
-   * order in which they were made.
+   * The link, when it is there and no earlier call waits for it: calls reach the layer in the order in which
+   * they were made.
    */
+  get #direct(): Link | null {
+    return this.#waiting === 0 ? this.#connected : null
+  }
+
+  #answered<T>(what: string, ms: number, answer: Awaitable<T>): Awaitable<T> {
+    return isThenable(answer) ? this.#inTime(what, ms, answer) : answer
+  }
+
+  /** Messages are published without a closure for each. This is for those that wait for the link. */
+  #publishLater(topic: string, pack: () => Uint8Array, keep: Keep | undefined): Promise<Placed | null> {
+    return this.#callLater('publish', publishMs, (link) => link.publish(topic, pack, keep))
+  }
+
   #call<T>(what: string, ms: number, run: (link: Link) => Awaitable<T>): Awaitable<T> {
-    if (this.#connected === null || this.#waiting > 0) return this.#callLater(what, ms, run)
+    const link = this.#direct
+    if (link === null) return this.#callLater(what, ms, run)
     try {
-      const answer = run(this.#connected)
-      return isThenable(answer) ? this.#inTime(what, ms, answer) : answer
+      return this.#answered(what, ms, run(link))
     } catch (error) {
       return Promise.reject(asLayerError(what, error))
     }

@@ -38,7 +38,8 @@ export class ClockSteps {
 
   /** Compares the clocks. A change that was undone between two readings is not noticed. */
   look(): void {
-    const [now, monotonic] = [this.#clock.now(), this.#clock.monotonic()]
+    const now = this.#clock.now()
+    const monotonic = this.#clock.monotonic()
     const ahead = now - monotonic
     if (Math.abs(ahead - this.#ahead) >= apartMs) {
       this.#end({ from: this.#from, to: monotonic + this.#ahead })

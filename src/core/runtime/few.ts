@@ -14,6 +14,11 @@ export function minus<T extends object>(few: Few<T>, value: T): Few<T> {
   return few.size === 0 ? undefined : few
 }
 
+/** Whether a value is among these. */
+export function includes<T extends object>(few: Few<T>, value: T): boolean {
+  return few instanceof Set ? few.has(value) : few === value
+}
+
 /** How many these are. */
 export function sizeOf(few: Few<object>): number {
   if (few === undefined) return 0

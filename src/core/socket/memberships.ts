@@ -77,7 +77,7 @@ function unprepared(memberships: Memberships, error: unknown): Denial {
 type Seat = 'room' | 'subject' | 'audience'
 
 const noAudiences: readonly LocalGroup[] = []
-const noNames: readonly string[] = []
+const noAddresses: readonly Address[] = []
 
 /**
  * The memberships of one socket. They are reserved before the handshake is accepted, so that the socket
@@ -121,14 +121,11 @@ export class Memberships {
     this.#grant = visibleGrant(this.#contract, authorized.grant)
     if (this.#options.presence !== undefined) this.#presence = this.#presenceOf(authorized)
     const room = addressAt(this.#contract, this.tenant, path)
-    const joining = [
-      this.#reserve('room', room),
-      this.#reserve('subject', subjectAddress(this.#contract, this.tenant, subject)),
-    ]
-    for (const address of audiences) joining.push(this.#reserve('audience', address))
-    if (this.#options.presence !== undefined) joining.push(this.#reservePresence(room))
     const waiting: Promise<void>[] = []
-    for (const one of joining) if (isThenable(one)) waiting.push(one)
+    wait(waiting, this.#reserve('room', room))
+    wait(waiting, this.#reserve('subject', subjectAddress(this.#contract, this.tenant, subject)))
+    for (const address of audiences) wait(waiting, this.#reserve('audience', address))
+    if (this.#options.presence !== undefined) wait(waiting, this.#reservePresence(room))
     return waiting.length > 0 ? Promise.all(waiting) : undefined
   }
 
@@ -176,7 +173,7 @@ export class Memberships {
     const { groups } = this.#context
     if (this.#room !== null) groups.leave(this.#room, this.#member)
     if (this.#subject !== null) groups.leave(this.#subject, this.#member)
-    this.#leave(this.#audiences)
+    if (this.#audiences.length > 0) this.#leave(this.#audiences)
     this.#entry?.leave()
     this.#entry = null
   }
@@ -248,9 +245,14 @@ export class Memberships {
   }
 
   #audiencesOf(authorized: AuthorizedPeer): readonly Address[] {
-    const names = this.#options.audience?.(peerOf(authorized)) ?? noNames
+    const names = this.#options.audience?.(peerOf(authorized))
+    if (names === undefined) return noAddresses
     return names.map((name) => groupAddress(this.#contract, this.tenant, authorized.params, name))
   }
+}
+
+function wait(waiting: Promise<void>[], joining: Awaitable<void>): void {
+  if (isThenable(joining)) waiting.push(joining)
 }
 
 /** The keys under which the registry finds the socket of a peer. */
