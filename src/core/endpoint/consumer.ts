@@ -13,6 +13,7 @@ import type {
 } from '../api/endpoint-options.ts'
 import type { CheckedTable, MissingHandlers, UnreadTable } from '../api/handlers.ts'
 import type { Leave, Socket } from '../api/socket.ts'
+import { isThenable } from '../runtime/awaitable.ts'
 import { openEndpoint } from './open.ts'
 import type { ServerChannel } from '../socket/channel.ts'
 import type { ChannelHandler } from '../socket/interfaces.ts'
@@ -108,10 +109,22 @@ class TableHandler implements ChannelHandler {
     return 0
   }
 
-  async close(leave: Leave): Promise<void> {
+  close(leave: Leave): unknown {
     this.isParting = true
     try {
-      await this.#table.close?.(leave)
+      const closing = this.#table.close?.(leave)
+      if (isThenable(closing)) return this.#parted(closing)
+    } catch (error) {
+      this.isParting = false
+      throw error
+    }
+    this.isParting = false
+    return undefined
+  }
+
+  async #parted(closing: PromiseLike<unknown>): Promise<void> {
+    try {
+      await closing
     } finally {
       this.isParting = false
     }
