@@ -136,7 +136,7 @@ function startChannel(channel: ServerChannel, run: EndpointDefinition['run']): v
     memberships.appear()
     greet(channel)
     memberships.join(channel)
-    void channel.start(run(channel))
+    channel.start(run(channel))
     if (!channel.over) channel.startTimers()
   } catch (error) {
     channel.fail(error)

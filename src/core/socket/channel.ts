@@ -11,7 +11,7 @@ import type { AskReason, LeaveReason, SocketEvent } from '../api/events.ts'
 import { isGuest } from '../api/identity.ts'
 import type { Leave } from '../api/socket.ts'
 import type { GroupMember } from '../groups/local-group.ts'
-import { isThenable } from '../runtime/awaitable.ts'
+import { type Awaitable, isThenable } from '../runtime/awaitable.ts'
 import { bodyFor, sendingOf } from '../server-messenger.ts'
 import { Dispatcher } from './dispatch.ts'
 import { DrainWaiters } from './drain-waiters.ts'
@@ -43,7 +43,8 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
   #drains: DrainWaiters | null = null
   #turned: PromiseWithResolvers<void> | null = null
   #handler: ChannelHandler | null = null
-  #opened: Promise<unknown> | null = null
+  /** Settles when `open` has; `null` when it does not run. */
+  #opening: Promise<void> | null = null
   #started = false
   #draining = false
   #ended = false
@@ -56,8 +57,8 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
   #dropped = 0
   /** How the channel ended, if it ended before its handlers started. */
   #left: Leave | null = null
-  /** Settles when the last handler has settled. */
-  #gone: Promise<void> | null = null
+  /** Settles when `close` has, and all handlers before it; `null` where nothing has to be waited for. */
+  #closing: Promise<void> | null = null
   /** `null` until access was confirmed first, and where the endpoint has no lease. */
   #lease: Lease | null = null
   #absolute: Timer | null = null
@@ -157,21 +158,39 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
   }
 
   /** Runs `open`, then everything that has arrived meanwhile. */
-  async start(handler: ChannelHandler): Promise<void> {
+  start(handler: ChannelHandler): void {
     this.#handler = handler
-    if (this.#left !== null) return (this.#gone = this.#settle(this.#left))
+    if (this.#left !== null) return this.#settle(this.#left)
     try {
       const opened = handler.open()
-      if (isThenable(opened)) await (this.#opened = Promise.resolve(opened))
+      if (isThenable(opened)) this.#opening = this.#startAfter(opened, handler)
+      else this.#begin(handler)
     } catch (error) {
-      this.fail(error)
-      // no handler will take the messages that waited for `open`, also when the peer has left and `open` was
-      // cancelled
-      if (this.#ended) this.#cutOff('peer')
-      return
+      this.#failToOpen(error)
     }
+  }
+
+  async #startAfter(opened: PromiseLike<unknown>, handler: ChannelHandler): Promise<void> {
+    try {
+      await opened
+      this.#begin(handler)
+    } catch (error) {
+      this.#failToOpen(error)
+    } finally {
+      this.#opening = null
+    }
+  }
+
+  #begin(handler: ChannelHandler): void {
     this.#started = true
     this.#dispatcher?.start(handler)
+  }
+
+  #failToOpen(error: unknown): void {
+    this.fail(error)
+    // no handler will take the messages that waited for `open`, also when the peer has left and `open` was
+    // cancelled
+    if (this.#ended) this.#cutOff('peer')
   }
 
   /** Forgets a channel whose handlers could not be made. */
@@ -322,11 +341,13 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
     this.#draining = true
     const drained = this.#dispatcher?.drain()
     this.peer.frame({ op: 'bye', retryAfterMs })
-    await this.#opened?.catch(() => {})
+    await this.#opening
     await drained
     await this.#handler?.rested()
     this.end('drain', 1012, 'restart')
-    await this.#gone
+    // a turn later it is known whether the end has to wait
+    await Promise.resolve()
+    await this.#closing
   }
 
   leave(leave: Leave): void {
@@ -346,7 +367,7 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
     this.tell({ type: 'left', why, code, ms: Math.round(context.clock.monotonic() - since) })
     if (dropped > 0) this.tell({ type: 'dropped', why, messages: dropped })
     if (this.#handler === null) this.#left = leave
-    else this.#gone = this.#settle(leave)
+    else this.#settle(leave)
   }
 
   get #revalidation(): Revalidator {
@@ -411,22 +432,53 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
     this.peer.context.registry.delete(this)
   }
 
-  /** Waits for the running handlers, then calls `close`. */
-  async #settle(leave: Leave): Promise<void> {
+  /**
+   * Calls `close` when no handler runs any more: in a later turn at the earliest, because the handler that ended the
+   * socket may still run.
+   */
+  #settle(leave: Leave): void {
     const { context, account } = this.peer
     context.backlog.orphan(account)
+    queueMicrotask(() => {
+      const isIdle = this.#opening === null && this.#dispatcher?.isIdle !== false
+      const closing = isIdle ? this.#close(leave) : this.#closeAfterHandlers(leave)
+      if (isThenable(closing)) this.#closing = closing
+    })
+  }
+
+  async #closeAfterHandlers(leave: Leave): Promise<void> {
+    await this.#opening
+    await this.#dispatcher?.drained()
+    await this.#close(leave)
+  }
+
+  #close(leave: Leave): Awaitable<void> {
     try {
-      // `open` may have ended the socket itself; one turn later `#opened` shows whether `open` still runs
-      await Promise.resolve()
-      await this.#opened?.catch(() => {})
-      await this.#dispatcher?.drained()
-      await this.#handler?.close(leave)
+      const closing = this.#handler?.close(leave)
+      if (isThenable(closing)) return this.#closeLater(closing)
     } catch (error) {
-      context.report(error, `closing ${this.contract.path}`)
-    } finally {
-      context.backlog.settle(account)
-      this.#forget()
+      this.#failToClose(error)
     }
+    this.#settled()
+  }
+
+  async #closeLater(closing: PromiseLike<unknown>): Promise<void> {
+    try {
+      await closing
+    } catch (error) {
+      this.#failToClose(error)
+    }
+    this.#settled()
+  }
+
+  #failToClose(error: unknown): void {
+    this.peer.context.report(error, `closing ${this.contract.path}`)
+  }
+
+  #settled(): void {
+    const { context, account } = this.peer
+    context.backlog.settle(account)
+    this.#forget()
   }
 }
 

@@ -53,6 +53,11 @@ export class Dispatcher implements MessageDispatcher {
     return this.#inbox.drained()
   }
 
+  /** Whether no handler runs and no message waits. */
+  get isIdle(): boolean {
+    return this.#inbox.isIdle
+  }
+
   /** Settles when no handler runs and no message waits. */
   drained(): Promise<void> {
     return this.#inbox.drained()

@@ -75,9 +75,14 @@ export class Inbox {
     this.#next()
   }
 
+  /** Whether no task runs and no task waits. */
+  get isIdle(): boolean {
+    return !this.#busy && this.#waiting.length === 0
+  }
+
   /** Settles when no task runs and no task waits. */
   drained(): Promise<void> {
-    if (!this.#busy && this.#waiting.length === 0) return Promise.resolve()
+    if (this.isIdle) return Promise.resolve()
     return new Promise((resolve) => this.#drained.push(resolve))
   }
 
