@@ -1,6 +1,7 @@
 import { Denial } from '../../wire/errors.ts'
 import type { Application } from '../api/handshake.ts'
 import { type ServerContext, type ServerHandshake, serverContext } from '../server-context.ts'
+import type { HandshakeSlot } from '../access/handshake-queue.ts'
 import { isThenable } from '../runtime/awaitable.ts'
 import { assertOrigin } from '../access/origin.ts'
 import { peerInfoOf } from './peer-info.ts'
@@ -30,9 +31,10 @@ export async function runAdmission(
   { handshake, host }: Omit<AdmissionRequest, 'reject'>,
 ): Promise<Denial | null> {
   const context = handshake[serverContext]
-  let leave = (): void => {}
+  let slot: HandshakeSlot | null = null
   try {
-    leave = await waitInQueue(context, handshake)
+    const entering = context.handshakeQueue.enter(handshake)
+    slot = isThenable(entering) ? await waitedFor(entering, context, handshake) : entering
     const checking = assertOrigin(context, handshake, host)
     if (isThenable(checking)) await checking
     assertServing(context)
@@ -41,7 +43,7 @@ export async function runAdmission(
   } catch (error) {
     return asDenial(error)
   } finally {
-    leave()
+    slot?.leave()
   }
 }
 
@@ -55,12 +57,13 @@ export function assertServing({ draining }: ServerContext): void {
   if (draining) throw restarting
 }
 
-async function waitInQueue(
-  { handshakeQueue, emit }: ServerContext,
+async function waitedFor(
+  entering: PromiseLike<HandshakeSlot>,
+  { emit }: ServerContext,
   handshake: ServerHandshake,
-): Promise<() => void> {
+): Promise<HandshakeSlot> {
   try {
-    return await handshakeQueue.enter(handshake.address, handshake.signal)
+    return await entering
   } catch (error) {
     // a peer that went away while it waited has exceeded no limit
     if (!handshake.isOver)

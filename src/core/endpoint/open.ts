@@ -13,6 +13,7 @@ import {
   type AcceptedConnection,
   mayAuthenticateLate,
   openAfterFirstMessage,
+  type Registering,
 } from '../admission/first-message.ts'
 import { SharedRechecks } from '../access/revalidation-result.ts'
 import { ServerChannel } from '../socket/channel.ts'
@@ -39,28 +40,31 @@ type EndpointArrival = Arrival<EndpointDefinition>
  */
 export async function openEndpoint(given: Handshake, definition: EndpointDefinition): Promise<void> {
   const arrival: EndpointArrival = new Arrival(serverHandshakeOf(given), definition)
-  const { handshake, context, endpoint } = arrival
-  const trace = (work: () => Promise<void>): Promise<void> =>
-    traced(context.tracer, () => handshakeSpan(handshake, endpoint.contract.path), work)
   try {
-    if (mayAuthenticateLate(arrival))
-      await openAfterFirstMessage(arrival, {
-        register: (authorized, accept) => register(arrival, authorized, accept),
-        trace,
-      })
-    else await trace(() => enter(arrival))
+    if (mayAuthenticateLate(arrival)) await openAfterFirstMessage(arrival, registering(arrival))
+    else if (arrival.context.tracer !== null) await trace(arrival, () => enter(arrival))
+    else await enter(arrival)
   } catch (error) {
     throw arrival.refusal(error)
   }
 }
 
+function registering(arrival: EndpointArrival): Registering {
+  return {
+    register: (authorized, accept) => register(arrival, authorized, accept),
+    trace: (work) => trace(arrival, work),
+  }
+}
+
+function trace({ context, handshake, endpoint }: EndpointArrival, work: () => Promise<void>): Promise<void> {
+  return traced(context.tracer, () => handshakeSpan(handshake, endpoint.contract.path), work)
+}
+
 async function enter(arrival: EndpointArrival): Promise<void> {
   const { handshake, endpoint } = arrival
   const authorized = await authenticateAndAuthorize(arrival, handshake[authRequest])
-  const registering = register(arrival, authorized, () =>
-    accepted(handshake, endpoint.options.limits.message),
-  )
-  if (isThenable(registering)) await registering
+  const entering = register(arrival, authorized, () => accepted(handshake, endpoint.options.limits.message))
+  if (isThenable(entering)) await entering
 }
 
 /**

@@ -56,8 +56,11 @@ describe('a handshake', () => {
   test('is one of 64 of its address that are worked on, or of 1,024 that wait, or answered 503', async () => {
     const gate = new HandshakeQueue(defaultLimits, new TimerQueue(testClock()))
     let working = 0
-    const enter = (): Promise<unknown> =>
-      gate.enter('192.0.2.1', new AbortController().signal).then(() => working++)
+    const { signal } = new AbortController()
+    const enter = async (): Promise<unknown> => {
+      await gate.enter({ address: '192.0.2.1', signal })
+      return working++
+    }
     for (let one = 0; one < 64 + 1_024; one++) void enter()
     await settled()
     expect(working).toBe(64)
