@@ -2,6 +2,12 @@ import type { Clock, Timer } from '../../wire/clock.ts'
 import { heaped, pop, push } from './heap.ts'
 import { TimerList } from './timer-list.ts'
 
+/** An object that timers call: for an object that lives as long as its timers, it takes less memory than functions. */
+export interface TimerTarget {
+  /** Called with the timer whose time is over. */
+  timeIsUp(timer: Timer): void
+}
+
 /**
  * One timer of the queue. The object is its own handle, because a socket has two or three timers for as long
  * as it is open.
@@ -9,12 +15,12 @@ import { TimerList } from './timer-list.ts'
 class QueuedTimer implements Timer {
   /** When it is due, on the monotonic clock. */
   due: number
-  /** The wall time at which it is due; `null` for a span of time. */
+  /** The wall time at which it is due, counted from the start of its queue; `null` for a span of time. */
   readonly at: number | null
   /** When it is due at the latest: as it was set. */
   readonly latest: number
   /** `null` when it was cancelled or has run: then it holds no memory of its owner. */
-  run: (() => void) | null = null
+  run: (() => void) | TimerTarget | null = null
   readonly #queue: TimerQueue
 
   constructor(queue: TimerQueue, due: number, at: number | null) {
@@ -52,6 +58,8 @@ const restMost = 64
  */
 export class TimerQueue {
   readonly #clock: Clock
+  /** The wall time from which those of its timers count: numbers of less than 31 bits take no memory of their own. */
+  readonly #start: number
   #heap: QueuedTimer[] = []
   /** How many cancelled timers are in the heap. */
   #rest = 0
@@ -68,13 +76,14 @@ export class TimerQueue {
 
   constructor(clock: Clock) {
     this.#clock = clock
+    this.#start = clock.now()
   }
 
-  /** Runs a function at a wall time; at once when that is past. */
-  at(wallMs: number, run: () => void): Timer {
+  /** Runs a function, or calls an object, at a wall time; at once when that is past. */
+  at(wallMs: number, run: (() => void) | TimerTarget): Timer {
     const ahead = this.#clock.now() - this.#clock.monotonic()
     this.#ahead = Math.min(this.#ahead, ahead)
-    return this.#add(wallMs - ahead, wallMs, run)
+    return this.#add(wallMs - ahead, Math.ceil(wallMs - this.#start), run)
   }
 
   /**
@@ -89,8 +98,8 @@ export class TimerQueue {
     return made
   }
 
-  /** Runs a function after a span of time. */
-  after(ms: number, run: () => void): Timer {
+  /** Runs a function, or calls an object, after a span of time. */
+  after(ms: number, run: (() => void) | TimerTarget): Timer {
     return this.#add(this.#clock.monotonic() + ms, null, run)
   }
 
@@ -106,8 +115,7 @@ export class TimerQueue {
     this.#rest = 0
   }
 
-  #add(due: number, at: number | null, run: () => void): Timer {
-    // in whole milliseconds, which take no memory of their own
+  #add(due: number, at: number | null, run: (() => void) | TimerTarget): Timer {
     const timer = new QueuedTimer(this, Math.ceil(due), at)
     timer.run = run
     push(this.#heap, timer)
@@ -158,7 +166,8 @@ export class TimerQueue {
       const { run } = first
       first.run = null
       if (run === null) this.#rest--
-      else run()
+      else if (typeof run === 'function') run()
+      else run.timeIsUp(first)
     }
   }
 
@@ -168,7 +177,7 @@ export class TimerQueue {
     if (ahead - this.#ahead < apartMs && this.#moved - ahead < apartMs) return
     this.#ahead = this.#moved = ahead
     for (const entry of this.#heap)
-      if (entry.at !== null) entry.due = Math.min(entry.latest, Math.ceil(entry.at - ahead))
+      if (entry.at !== null) entry.due = Math.min(entry.latest, Math.ceil(this.#start + entry.at - ahead))
     this.#sweep()
   }
 }

@@ -1,5 +1,6 @@
 import type { Timer } from '../../wire/clock.ts'
 import { withDeadline } from '../runtime/deadline.ts'
+import type { TimerTarget } from '../runtime/timer-queue.ts'
 import type { OpenPeer } from './interfaces.ts'
 
 /**
@@ -19,7 +20,7 @@ export interface ExpiringPeer extends OpenPeer {
  * The end of the identity behind a connection. The identity is renewed before its end where that is possible;
  * otherwise the peer is asked for a new credential. At its end every channel is closed with 4401.
  */
-export class IdentityExpiry {
+export class IdentityExpiry implements TimerTarget {
   readonly #peer: ExpiringPeer
   /** The wall time of the end for which the timers are set. */
   #armedFor: number | null = null
@@ -38,7 +39,7 @@ export class IdentityExpiry {
     this.#armedFor = end
     this.stop()
     if (end === null) return
-    this.#end = this.#peer.context.timers.at(end, () => this.expire())
+    this.#end = this.#peer.context.timers.at(end, this)
     this.#armRenewal(end)
   }
 
@@ -46,6 +47,11 @@ export class IdentityExpiry {
   expire(): void {
     for (const channel of this.#peer.channels)
       channel.expire('credential', 4401, 'expired: your credential has expired')
+  }
+
+  timeIsUp(timer: Timer): void {
+    if (timer === this.#end) this.expire()
+    else if (this.#armedFor !== null) void this.#renew(this.#armedFor)
   }
 
   stop(): void {
@@ -58,8 +64,7 @@ export class IdentityExpiry {
     const left = end - clock.now()
     // a recheck may have set a timer while the identity was being renewed
     this.#renewal?.cancel()
-    if (left >= leastRenewMs)
-      this.#renewal = timers.at(end - Math.min(renewBeforeMs, left / 2), () => void this.#renew(end))
+    if (left >= leastRenewMs) this.#renewal = timers.at(end - Math.min(renewBeforeMs, left / 2), this)
   }
 
   /**

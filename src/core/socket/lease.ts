@@ -1,4 +1,5 @@
 import type { Timer } from '../../wire/clock.ts'
+import type { TimerTarget } from '../runtime/timer-queue.ts'
 import type { OpenChannel } from './interfaces.ts'
 
 /**
@@ -18,7 +19,7 @@ const mostRetryMs = 30_000
  * The time for which a grant holds without a new result of authentication and authorization. Before the lease runs out,
  * both are asked again. When the lease has run out without a result, the channel ends with 4503.
  */
-export class Lease {
+export class Lease implements TimerTarget {
   readonly #channel: OpenChannel
   readonly #leaseMs: number
   #renewal: Timer | null = null
@@ -33,9 +34,7 @@ export class Lease {
   begin(): void {
     this.stop()
     this.#renewAfter(this.#leaseMs * (earliest + Math.random() * spread))
-    this.#end = this.#channel.peer.context.timers.after(this.#leaseMs, () =>
-      this.#channel.end('denied', 4503, 'unavailable: the server could not find out whether you may stay'),
-    )
+    this.#end = this.#channel.peer.context.timers.after(this.#leaseMs, this)
   }
 
   /** Asks again soon: there was no result. The lease still runs out at its time. */
@@ -44,12 +43,17 @@ export class Lease {
     this.#renewAfter(Math.min(mostRetryMs, Math.max(leastRetryMs, this.#leaseMs / 20)))
   }
 
+  timeIsUp(timer: Timer): void {
+    if (timer === this.#renewal) return void this.#channel.revalidate('lease')
+    this.#channel.end('denied', 4503, 'unavailable: the server could not find out whether you may stay')
+  }
+
   stop(): void {
     this.#renewal?.cancel()
     this.#end?.cancel()
   }
 
   #renewAfter(ms: number): void {
-    this.#renewal = this.#channel.peer.context.timers.after(ms, () => void this.#channel.revalidate('lease'))
+    this.#renewal = this.#channel.peer.context.timers.after(ms, this)
   }
 }

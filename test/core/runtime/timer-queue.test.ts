@@ -209,3 +209,17 @@ test('a timer that throws does not keep the others from firing', async () => {
   await clock.advance(10)
   expect(rung).toEqual(['the next one'])
 })
+
+test('an object is called with the timer whose time is over, and not when that was cancelled', async () => {
+  const clock = testClock()
+  const queue = new TimerQueue(clock)
+  const rung: unknown[] = []
+  const object = { timeIsUp: (timer: unknown) => rung.push([timer, clock.monotonic()]) }
+  const [wall, span] = [queue.at(clock.now() + 2_000.5, object), queue.after(1_000, object)]
+  queue.after(1_500, object).cancel()
+  await clock.advance(5_000)
+  expect(rung).toEqual([
+    [span, 1_000],
+    [wall, 2_001],
+  ])
+})
