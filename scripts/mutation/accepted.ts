@@ -178,6 +178,14 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     'For the types: a layer says where it has placed a message that is kept.',
   ],
   [
+    'src/core/access/revocations.ts: Revocations: against: if (this.#tokens.isEmpty && this.#sessions.isEmpty && this.#users.isEmpty) never',
+    'For speed: nothing is found among no revocations.',
+  ],
+  [
+    'src/core/access/access-commands.ts: AccessCommands: hasOvertaken: if (accessVersion === this.#given) never',
+    'For speed: no change is later than the latest command.',
+  ],
+  [
     'src/core/groups/local-group.ts: LocalGroup: constructor: without null',
     'For memory: a group without a history keeps no times of its members.',
   ],

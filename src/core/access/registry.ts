@@ -136,28 +136,22 @@ export class Registry<S extends { keys: SocketKeys } = OpenSocket> {
 
   /** The sockets that a filter selects. The list does not change while its sockets are ended. */
   find(filter: SocketFilter): readonly S[] {
-    const { user, session, token, room, tenant } = filter
-    const candidates: Few<S>[] = []
-    if (user !== undefined) candidates.push(this.#ofSubject(user, tenant))
-    if (session !== undefined) candidates.push(this.#by.session.get(session))
-    if (token !== undefined) candidates.push(this.#by.token.get(token))
-    if (room !== undefined) candidates.push(this.#by.room.get(room))
-    return [...each(smallestOf(candidates))].filter((socket) => matches(filter, socket.keys))
+    return this.#candidates(filter).filter((socket) => matches(filter, socket.keys))
   }
 
-  /** The sockets of a subject in one tenant, or in all of them. */
-  #ofSubject(subject: string, tenant: string | undefined): Few<S> {
-    const named = tenant === undefined ? this.#tenants.get(subject) : undefined
-    if (named === undefined) return this.#ofIdentity(identityKey(tenant ?? '', subject))
-    return new Set(['', ...named].flatMap((one) => [...each(this.#ofIdentity(identityKey(one, subject)))]))
+  /** The sockets of the narrowest key of a filter. */
+  #candidates({ user, session, token, room, tenant }: SocketFilter): readonly S[] {
+    if (token !== undefined) return [...each(this.#by.token.get(token))]
+    if (session !== undefined) return [...each(this.#by.session.get(session))]
+    if (user === undefined) return room === undefined ? [] : [...each(this.#by.room.get(room))]
+    const tenants = tenant === undefined ? ['', ...(this.#tenants.get(user) ?? [])] : [tenant]
+    return tenants.flatMap((one) => this.#ofIdentity(one, user))
   }
 
-  /** The sockets of an identity, whose key is also that of its account, and of a guest of the same name. */
-  #ofIdentity(key: string): Few<S> {
-    const own = this.#by.account.get(key)
-    const guests = this.#by.guest.get(key)
-    if (own === undefined || guests === undefined) return own ?? guests
-    return new Set([...each(own), ...each(guests)])
+  /** The sockets of an identity, whose account has its key, and of the guests of the same name. */
+  #ofIdentity(tenant: string, subject: string): readonly S[] {
+    const key = identityKey(tenant, subject)
+    return [...each(this.#by.account.get(key)), ...each(this.#by.guest.get(key))]
   }
 
   /** Moves a socket from some keys to others; `null` stands for none. */
@@ -177,7 +171,7 @@ export class Registry<S extends { keys: SocketKeys } = OpenSocket> {
   }
 
   #forgetTenant({ tenant, subject }: SocketKeys): void {
-    if (this.#ofIdentity(identityKey(tenant, subject)) !== undefined) return
+    if (this.#ofIdentity(tenant, subject).length > 0) return
     const named = this.#tenants.get(subject)
     named?.delete(tenant)
     if (named?.size === 0) this.#tenants.delete(subject)
@@ -197,8 +191,4 @@ function move<S extends object>(
 
 function guestKey(keys: SocketKeys | null): string | undefined {
   return keys?.network === undefined ? undefined : identityKey(keys.tenant, keys.subject)
-}
-
-function smallestOf<S extends object>(candidates: readonly Few<S>[]): Few<S> {
-  return candidates.reduce((least, few) => (sizeOf(few) < sizeOf(least) ? few : least), candidates[0])
 }

@@ -3,7 +3,7 @@ export type Few<T extends object> = T | Set<T> | undefined
 
 /** These values and one more. */
 export function plus<T extends object>(few: Few<T>, value: T): T | Set<T> {
-  if (few === undefined || few === value) return value
+  if (few === undefined) return value
   return few instanceof Set ? few.add(value) : new Set([few, value])
 }
 

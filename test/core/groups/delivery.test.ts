@@ -93,6 +93,22 @@ test('a message that is not kept leaves in its turn again once the kept ones bef
   expect(ada.sent).toHaveLength(2)
 })
 
+test('a message that is not kept does not wait for the layer to accept another such message', async () => {
+  const publishing: (() => void)[] = []
+  const { groups, member } = await groupsOn((link) => ({
+    publish: async (topic, pack, keep) => {
+      await new Promise<void>((resolve) => publishing.push(resolve))
+      return link.publish(topic, pack, keep)
+    },
+  }))
+  const ada = member('ada')
+  groups.join(await groups.reserve(kept), ada.member)
+  const sending = ['one', 'two'].map(async (content) => groups.send(kept, message(content), false))
+  expect(ada.sent).toHaveLength(2)
+  for (const accept of publishing) accept()
+  expect(await Promise.all(sending)).toEqual([1, 1])
+})
+
 test('the end of one kept message does not let an unkept one overtake the next', async () => {
   const publishing: (() => void)[] = []
   const { groups, member } = await groupsOn((link) => ({

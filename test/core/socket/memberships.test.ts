@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest'
-import { contract, text } from '../../../src/index.ts'
+import { contract, memory, text } from '../../../src/index.ts'
 import { serverContext } from '../../../src/core/server-context.ts'
 import { reserveMemberships } from '../../../src/core/socket/memberships.ts'
 import { testServer } from '../../../src/testing.ts'
+import { settled } from '../../../src/testing/clock.ts'
+import { changedLinks } from '../../support/links.ts'
 
 const lines = contract('/ws/lines', { server: text })
 const options = { presence: undefined, audience: undefined, limits: { members: undefined } }
@@ -16,9 +18,10 @@ const ada = {
 }
 
 /** The memberships of one socket after another, on one server. */
-function memberships() {
-  const context = testServer()[serverContext]
-  const reserve = (id: string) => reserveMemberships({ context, contract: lines, options, socket: id }, ada)
+function memberships(layer = memory(), presence?: () => object) {
+  const context = testServer({ layer })[serverContext]
+  const parts = { context, contract: lines, options: { ...options, presence } }
+  const reserve = (id: string) => reserveMemberships({ ...parts, socket: id }, ada)
   const memberOf = (id: string) => ({ id, path: ada.path, framed: true, connection: { send: () => {} } })
   const membersOf = (key: string) => [...context.groups.local(key)].map(({ id }) => id)
   return { context, reserve, memberOf, membersOf }
@@ -49,4 +52,27 @@ test('memberships of a connected process are reserved without a wait, also those
   const { context, reserve } = memberships()
   await context.accessCommands.ready()
   expect(reserve('first')).not.toBeInstanceOf(Promise)
+})
+
+test('of a reservation that failed nothing is kept, also of what the layer answers only then', async () => {
+  const answers: (() => void)[] = []
+  let ended = 0
+  const slow = changedLinks(memory(), (link) => ({
+    subscribe: async (topic, hear) => {
+      if (topic.includes('subject')) throw new Error('full')
+      if (topic.includes('lines')) await new Promise<void>((resolve) => answers.push(resolve))
+      const end = await link.subscribe(topic, hear)
+      return () => {
+        if (topic.includes('lines')) ended++
+        end()
+      }
+    },
+  }))
+  const { context, reserve } = memberships(slow, () => ({ name: 'Ada' }))
+  await context.presence.listen()
+  await expect(reserve('first')).rejects.toMatchObject({ status: 503 })
+  expect([answers.length, context.groups.size]).toEqual([2, 1])
+  for (const answer of answers) answer()
+  await settled()
+  expect([ended, context.groups.size]).toEqual([2, 0])
 })
