@@ -59,11 +59,12 @@ class CompactToken {
   }
 
   /**
-   * The JSON object in the payload, which is parsed once; `null` when there is none, or the token is longer
-   * than a token may be.
+   * The JSON object in the payload, which is parsed once; `null` when there is none, the payload is not
+   * canonical, or the token is longer than a token may be.
    */
   get claims(): Readonly<Record<string, unknown>> | null {
-    if (this.#claims === undefined) this.#claims = this.isTooLong ? null : jsonOfPart(this.payload)
+    if (this.#claims === undefined)
+      this.#claims = this.isTooLong || !isCanonical(this.payload) ? null : jsonOfPart(this.payload)
     return this.#claims
   }
 
@@ -128,9 +129,9 @@ export function jsonObject(bytes: Uint8Array): Readonly<Record<string, unknown>>
   return parseRecord(buffer.toString('utf8'), maxJsonValues)
 }
 
-/** The JSON object in a part of a token, or `null` when the part is not canonical or holds none. */
+/** The JSON object in a canonical part of a token, or `null`. */
 function jsonOfPart(part: string): Readonly<Record<string, unknown>> | null {
-  return isCanonical(part) ? jsonObject(Buffer.from(part, 'base64url')) : null
+  return jsonObject(Buffer.from(part, 'base64url'))
 }
 
 /** Whether base64url without padding, of characters of its alphabet alone, is the one spelling of its bytes. */
