@@ -305,7 +305,14 @@ export const guarded: readonly Guarded[] = [
   core('runtime/token-bucket', 'core/runtime/', 'core/socket/message-limiter', 'core/socket/identity-rate'),
   core('groups/history-feed', 'core/groups/', 'layers/'),
   core('groups/local-group', 'core/groups/', 'core/socket/sending'),
-  core('runtime/few', 'core/groups/delivery', 'core/access/registry', 'core/socket/memberships', 'layers/'),
+  core(
+    'runtime/few',
+    'core/runtime/few',
+    'core/groups/delivery',
+    'core/access/registry',
+    'core/socket/memberships',
+    'layers/',
+  ),
   core('groups/groups', 'core/groups/', 'core/socket/sending'),
   core('access/grant-equality', 'core/access/grant-equality'),
   auth(
