@@ -62,7 +62,7 @@ export function tokenOf(issuers: readonly string[] | null, value: string): Compa
   const token = compactToken(value)
   if (token === null || issuers === null) return token
   const issuer = token.claims?.['iss']
-  return typeof issuer === 'string' && issuers.includes(issuer) ? token : null
+  return issuers.some((one) => one === issuer) ? token : null
 }
 
 /**

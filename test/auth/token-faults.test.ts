@@ -43,6 +43,7 @@ test.each([
   [`eyJ4IjoxfR.${body}.${tail}`, 'the header is not canonical base64url'],
   [`abcde.${body}.${tail}`, 'the header is not canonical base64url'],
   [`abcd.${body}.${tail}`, 'the header is no JSON object'],
+  [`abcd.${respelt(oddBody)}.${tail}`, 'the header is no JSON object'],
   [
     `${Buffer.from('{"alg":"HS256","x":"\xff"}', 'latin1').toString('base64url')}.${body}.${tail}`,
     'the header is no JSON object',
@@ -113,15 +114,17 @@ test('a header that was refused before is refused again, and one that was accept
 })
 
 test('a token whose issuer cannot be read is left to the next authenticator', () => {
-  const own = { ...good, iss: issuer }
+  const own = { ...good, iss: issuer, x: 'xx' }
   const ofOwn = handmade(header, own)
   const [ownHead = '', ownBody = '', ownTail = ''] = ofOwn.split('.')
+  expect(ownBody.length % 4).not.toBe(0)
   expect(authenticate(ofIssuer, bearerRequest(ofOwn))).toMatchObject({ user: { id: '7' } })
   const unreadable = [
+    'opaque',
     token,
     handmade(header, { ...own, iss: [issuer] }),
     handmade(header, 'no JSON'),
-    `${ownHead}.${ownBody}A.${ownTail}`,
+    `${ownHead}.${respelt(ownBody)}.${ownTail}`,
     handmade(header, { ...own, x: 'x'.repeat(16_384) }),
   ]
   for (const value of unreadable)
