@@ -218,6 +218,30 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     'For the types: a server that listens on TCP has no text for an address.',
   ],
   [
+    'src/core/access/origin.ts: assertHost: if (allowedHosts.has(host)) never',
+    'For speed: a host that was allowed is allowed again.',
+  ],
+  [
+    'src/core/access/origin.ts: isKnownSameOrigin: if (sameOrigins.has(pair)) never',
+    'For speed: an origin that was that of its host is so again.',
+  ],
+  [
+    'src/core/access/origin.ts: askRule: without origin === null ||',
+    'For the types: a rule is asked where there is an origin.',
+  ],
+  [
+    'src/transports/node/pending-upgrade.ts: PendingUpgrade: begin: if (ms === limits.handshakeMs) never',
+    'For speed: a timer of the heap ends the wait at the same time.',
+  ],
+  [
+    'src/transports/node/remote-address.ts: remoteAddressesBehind: without trustsAddresses &&',
+    'For speed: a list without an address holds none.',
+  ],
+  [
+    'src/transports/node/upgrade-request.ts: hostIn: if (wellFormed.has(host)) never',
+    'For speed: a host that was well-formed is found so again.',
+  ],
+  [
     'src/transports/node/upgrade-router.ts: UpgradeRouter: #dispatch: without any !== undefined &&',
     'For the types: a router without a listener is not called.',
   ],

@@ -227,6 +227,7 @@ export const guarded: readonly Guarded[] = [
     'access/origin',
     'core/access/authorize',
     'core/access/origin',
+    'core/runtime/remembered',
     'core/admission/limits-at-the-edge',
     'transports/node/handshake',
   ),

@@ -81,7 +81,7 @@ export function upgradeRules(headerBytes: number, carriers: Carriers): UpgradeRu
   const all = [...new Set([...names, ...keys])]
   const known = all.map((name, index): KnownHeader => {
     const isSingle = single.some((one) => one === name)
-    const join = isSingle || keys.includes(name) ? null : (joints[name] ?? null)
+    const join = keys.includes(name) ? null : (joints[name] ?? null)
     return { name, slot: index, isStrict: isSingle || webSocketHeader.test(name), join }
   })
   const byLength: KnownHeader[][] = []
@@ -295,8 +295,8 @@ function hostIn(host: string | undefined): string {
 const keyForm = /^[A-Za-z0-9+/]{21}[AQgw]==$/
 
 /** The key is 16 bytes of base64 (RFC 6455 section 4.1). */
-function keyIn(key: string | undefined): string {
-  return key !== undefined && keyForm.test(key) ? key : bad('the Sec-WebSocket-Key is missing or malformed')
+function keyIn(key = ''): string {
+  return keyForm.test(key) ? key : bad('the Sec-WebSocket-Key is missing or malformed')
 }
 
 function bad(message: string): never {

@@ -37,6 +37,7 @@ function sameOrigin() {
   }
 }
 
+// proves: remembered-hosts
 test('a peer that sends ever new hosts and origins costs the memory of a thousand of them', () => {
   const { origins, check } = sameOrigin()
   const label = 'a'.repeat(60)
@@ -53,6 +54,7 @@ test('a peer that sends ever new hosts and origins costs the memory of a thousan
   expect(process.memoryUsage().heapUsed - before).toBeLessThan(5_000_000)
 })
 
+// proves: remembered-hosts
 test('a host or origin that was refused is refused again, whatever has passed before', () => {
   const { check, origins } = sameOrigin()
   const refused = [
@@ -74,6 +76,18 @@ test('a host or origin that was refused is refused again, whatever has passed be
   expect([origins.allowedHosts.size, origins.sameOrigins.size]).toEqual([2, 1])
 })
 
+test('a peer that goes while a rule is asked is no failure of the rule', async () => {
+  const abort = new AbortController()
+  const origins = originRules(() => new Promise<boolean>(() => {}), undefined)
+  const server = { origins, timers: new TimerQueue(testClock()), limits: { handshakeMs: 5_000 } }
+  const page = { path: '/', address: '192.0.2.1', signal: abort.signal, origin: 'https://app.example' }
+  const checking = assertOrigin(server, page, 'app.example')
+  const gone = new Error('the peer has gone')
+  abort.abort(gone)
+  await expect(checking).rejects.toBe(gone)
+})
+
+// proves: remembered-hosts
 test('the answer of a rule is asked for at each handshake', async () => {
   const { signal } = new AbortController()
   const asked: string[] = []
