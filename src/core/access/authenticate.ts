@@ -3,7 +3,7 @@ import { isRecord } from '../../wire/json.ts'
 import { aFunction, assertKind, type OptionKind } from '../../wire/options.ts'
 import type { Authenticator, AuthRequest, UserOf } from '../api/handshake.ts'
 import { dated, type Identity } from '../api/identity.ts'
-import { type Awaitable, isThenable } from '../runtime/awaitable.ts'
+import { andThen, type Awaitable, isThenable } from '../runtime/awaitable.ts'
 import {
   type AuthenticatorAnswer,
   type AuthenticatorFunction,
@@ -36,38 +36,57 @@ export function authenticate<U>(
   // only the in-process transport of tests sets `known`, and the type of its visit() comes from this
   // authenticator
   const known = request.known as Identity<U> | undefined
-  return known ?? orNext(ask(authenticator, request), request, signInFirst)
+  return known ?? ask(authenticator, request, signInFirst)
 }
 
 /**
- * Asks one authenticator. An error that is no denial (its database is away) is answered 503 and never taken
- * for an answer. An identity that rests on a cookie needs an Origin: a browser always sends one, and a script
- * can send a token instead.
+ * Asks one authenticator, and then the next where the credential was of another kind. An error that is no denial
+ * (its database is away) is answered 503 and never taken for an answer. An identity that rests on a cookie
+ * needs an Origin: a browser always sends one, and a script can send a token instead.
  */
-function ask<U>(authenticator: Authenticator<U>, request: AuthRequest): Awaitable<AuthenticatorAnswer<U>> {
+function ask<U, B>(
+  authenticator: Authenticator<U>,
+  request: AuthRequest,
+  next: (request: AuthRequest) => Awaitable<B>,
+): Awaitable<Identity<U> | Denial | B> {
   const made = madeAuthenticator(authenticator)
-  if (made?.isComposite === true) return made.ask(request)
+  if (made?.isComposite === true)
+    return andThen(
+      made.ask(request),
+      (answer): Awaitable<Identity<U> | Denial | B> => answer ?? next(request),
+    )
   const { cookieReads } = request.credentials
+  let answer: AuthenticatorAnswer<U>
   try {
     // what the authenticator does with the credential is not known: it may be a look-up
     if (authenticator.limitsLookups !== true) limitLookup(request)
-    const answer = made === undefined ? authenticator(request) : made.ask(request)
-    return isThenable(answer) ? later(answer, request, cookieReads) : checked(answer, request, cookieReads)
+    const given = made === undefined ? authenticator(request) : made.ask(request)
+    if (isThenable(given)) return askedLater(given, { request, cookieReads, next })
+    answer = checked(given, request, cookieReads)
   } catch (error) {
     return refusalBy(error)
   }
+  return answer ?? next(request)
 }
 
-async function later<U>(
+/** A question to an authenticator that answers later. */
+interface Asked<B> {
+  readonly request: AuthRequest
+  readonly cookieReads: number
+  readonly next: (request: AuthRequest) => Awaitable<B>
+}
+
+async function askedLater<U, B>(
   pending: PromiseLike<unknown>,
-  request: AuthRequest,
-  cookieReads: number,
-): Promise<AuthenticatorAnswer<U>> {
+  { request, cookieReads, next }: Asked<B>,
+): Promise<Identity<U> | Denial | B> {
+  let answer: AuthenticatorAnswer<U>
   try {
-    return checked(await pending, request, cookieReads)
+    answer = checked(await pending, request, cookieReads)
   } catch (error) {
     return refusalBy(error)
   }
+  return answer ?? next(request)
 }
 
 /** @throws TypeError when it is no answer of an authenticator */
@@ -101,23 +120,6 @@ function refusalBy(error: unknown): Denial {
   })
 }
 
-/** The answer, or that of the next where the credential was of another kind. */
-function orNext<A extends object, B>(
-  answer: Awaitable<A | null>,
-  request: AuthRequest,
-  next: (request: AuthRequest) => Awaitable<B>,
-): Awaitable<A | B> {
-  return answer instanceof Promise ? orNextLater(answer, request, next) : (answer ?? next(request))
-}
-
-async function orNextLater<A extends object, B>(
-  pending: Promise<A | null>,
-  request: AuthRequest,
-  next: (request: AuthRequest) => Awaitable<B>,
-): Promise<A | B> {
-  return (await pending) ?? next(request)
-}
-
 function signInFirst(request: AuthRequest): Denial {
   return unclaimed(request) ?? new Denial(401, 'unauthenticated', 'sign in first')
 }
@@ -146,7 +148,7 @@ export function anyOf<A extends readonly Authenticator<unknown>[]>(
 ): Authenticator<UserOf<A[number]>> {
   for (const one of authenticators) assertKind('the argument of anyOf()', one, anAuthenticator)
   const first = authenticators.reduceRight<AuthenticatorFunction<unknown>>(
-    (next, one) => (request) => orNext(ask(one, request), request, next),
+    (next, one) => (request) => ask(one, request, next),
     () => null,
   )
   // an identity of one of them
@@ -164,8 +166,7 @@ export function optional<A extends Authenticator<unknown>>(
   authenticator: A,
 ): Authenticator<UserOf<A> | null> {
   assertKind('the argument of optional()', authenticator, anAuthenticator)
-  const orGuest: AuthenticatorFunction<unknown> = (request) =>
-    orNext(ask(authenticator, request), request, guest)
+  const orGuest: AuthenticatorFunction<unknown> = (request) => ask(authenticator, request, guest)
   // an identity of A, or a guest
   return composite(orGuest, [authenticator]) as Authenticator<UserOf<A> | null>
 }

@@ -7,7 +7,7 @@ import { type ServerContext, type ServerHandshake, serverContext } from '../serv
 import { authenticate, subjectOf } from '../access/authenticate.ts'
 import { identityInfoOf, peerInfoOf } from './peer-info.ts'
 import { type AccessOptions, type AuthorizedPeer, callAuthorize, withCode } from '../access/authorize.ts'
-import { isThenable } from '../runtime/awaitable.ts'
+import { andThen, type Awaitable, isThenable } from '../runtime/awaitable.ts'
 import { networkOf } from '../runtime/ip-network.ts'
 import { setLookupLimit } from '../access/credentials.ts'
 
@@ -35,6 +35,8 @@ export class Arrival<E extends Entrance = Entrance> {
   /** Set when the peer was authenticated. */
   identity: Identity<unknown> | null = null
   subject = ''
+  /** How many access commands had arrived when authentication began. */
+  accessVersion = 0
 
   /** @throws Denial 404 when the path is another one */
   constructor(handshake: ServerHandshake, endpoint: E) {
@@ -54,24 +56,39 @@ export class Arrival<E extends Entrance = Entrance> {
 }
 
 /**
- * Authenticates and authorizes a handshake. It awaits promises alone.
+ * Authenticates and authorizes a handshake: at once where both answer at once.
  *
  * @returns the peer, or the refusal of authentication or authorization
- * @throws Denial 503 when revocations cannot be known
+ * @throws (or rejects with) Denial 503 when revocations cannot be known
  */
-export async function authenticateAndAuthorize(
+export function authenticateAndAuthorize(
   arrival: Arrival,
   request: AuthRequest,
-): Promise<AuthorizedPeer | Denial> {
-  const { handshake, context, endpoint, params } = arrival
-  const { contract, options } = endpoint
-  const current = context.accessCommands.current()
-  if (isThenable(current)) await revocationsKnown(current)
-  const accessVersion = context.accessCommands.version
+): Awaitable<AuthorizedPeer | Denial> {
+  const current = arrival.context.accessCommands.current()
+  return isThenable(current)
+    ? revocationsKnown(current).then(() => identify(arrival, request))
+    : identify(arrival, request)
+}
+
+function identify(arrival: Arrival, request: AuthRequest): Awaitable<AuthorizedPeer | Denial> {
+  const { context, endpoint } = arrival
+  arrival.accessVersion = context.accessCommands.version
   limitLookups(arrival, request)
-  const found = authenticate(options.auth, request)
-  const identity = isThenable(found) ? await found : found
-  if (identity instanceof Denial) return countFailure(arrival, request, identity)
+  return andThen(authenticate(endpoint.options.auth, request), (identity) =>
+    identity instanceof Denial
+      ? countFailure(arrival, request, identity)
+      : authorize(arrival, request, identity),
+  )
+}
+
+function authorize(
+  arrival: Arrival,
+  request: AuthRequest,
+  identity: Identity<unknown>,
+): Awaitable<AuthorizedPeer | Denial> {
+  const { handshake, endpoint, params, accessVersion } = arrival
+  const { contract, options } = endpoint
   const subject = subjectOf(identity, handshake.id)
   arrival.identity = identity
   arrival.subject = subject
@@ -87,9 +104,11 @@ export async function authenticateAndAuthorize(
       return request.signal
     },
   })
-  const grant = isThenable(granted) ? await granted : granted
-  if (grant instanceof Denial) return grant
-  return { identity, subject, params, path: contract.template.build(params), grant, accessVersion }
+  return andThen(granted, (grant) =>
+    grant instanceof Denial
+      ? grant
+      : { identity, subject, params, path: contract.template.build(params), grant, accessVersion },
+  )
 }
 
 /** Waits until the revocations of other nodes are known. @throws Denial 503 when they cannot be known */

@@ -1,5 +1,5 @@
 import { newId } from '../runtime/id.ts'
-import { type Awaitable, isThenable } from '../runtime/awaitable.ts'
+import { andThen, type Awaitable, isThenable } from '../runtime/awaitable.ts'
 import type { Contract } from '../../wire/contract.ts'
 import { Denial } from '../../wire/errors.ts'
 import { assertServing } from '../admission/admit.ts'
@@ -41,9 +41,10 @@ type EndpointArrival = Arrival<EndpointDefinition>
 export async function openEndpoint(given: Handshake, definition: EndpointDefinition): Promise<void> {
   const arrival: EndpointArrival = new Arrival(serverHandshakeOf(given), definition)
   try {
-    if (mayAuthenticateLate(arrival)) await openAfterFirstMessage(arrival, registering(arrival))
-    else if (arrival.context.tracer !== null) await trace(arrival, () => enter(arrival))
-    else await enter(arrival)
+    const opening = mayAuthenticateLate(arrival)
+      ? openAfterFirstMessage(arrival, registering(arrival))
+      : trace(arrival, () => enter(arrival))
+    if (isThenable(opening)) await opening
   } catch (error) {
     throw arrival.refusal(error)
   }
@@ -56,15 +57,15 @@ function registering(arrival: EndpointArrival): Registering {
   }
 }
 
-function trace({ context, handshake, endpoint }: EndpointArrival, work: () => Promise<void>): Promise<void> {
+function trace<T>({ context, handshake, endpoint }: EndpointArrival, work: () => T): T {
   return traced(context.tracer, () => handshakeSpan(handshake, endpoint.contract.path), work)
 }
 
-async function enter(arrival: EndpointArrival): Promise<void> {
+function enter(arrival: EndpointArrival): Awaitable<void> {
   const { handshake, endpoint } = arrival
-  const authorized = await authenticateAndAuthorize(arrival, handshake[authRequest])
-  const entering = register(arrival, authorized, () => accepted(handshake, endpoint.options.limits.message))
-  if (isThenable(entering)) await entering
+  return andThen(authenticateAndAuthorize(arrival, handshake[authRequest]), (authorized) =>
+    register(arrival, authorized, () => accepted(handshake, endpoint.options.limits.message)),
+  )
 }
 
 /**
@@ -82,9 +83,7 @@ function register(
   assertServing(context)
   const id = newId()
   const reserved = reserveMemberships({ context, ...endpoint, socket: id }, authorized)
-  return isThenable(reserved)
-    ? reserved.then((memberships) => bringIn({ id, authorized, memberships }, arrival, accept))
-    : bringIn({ id, authorized, memberships: reserved }, arrival, accept)
+  return andThen(reserved, (memberships) => bringIn({ id, authorized, memberships }, arrival, accept))
 }
 
 /** The parts of a socket before it is accepted. */

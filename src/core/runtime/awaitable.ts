@@ -22,11 +22,12 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
 }
 
 /** What follows from a value: at once where the value is there, otherwise when its promise has it. */
-export function andThen<T, R>(value: Awaitable<T>, next: (value: T) => Awaitable<R>): Awaitable<R> {
+export function andThen<T, R>(value: Awaitable<T>, follow: (value: T) => Awaitable<R>): Awaitable<R> {
+  if (value instanceof Promise) return value.then(follow)
   // of all that T may be, only a promise of some kind has a `then`
-  return isThenable(value) ? later(value as PromiseLike<T>, next) : next(value)
+  return isThenable(value) ? later(value as PromiseLike<T>, follow) : follow(value)
 }
 
-async function later<T, R>(pending: PromiseLike<T>, next: (value: T) => Awaitable<R>): Promise<R> {
-  return next(await pending)
+async function later<T, R>(pending: PromiseLike<T>, follow: (value: T) => Awaitable<R>): Promise<R> {
+  return follow(await pending)
 }
