@@ -5,11 +5,10 @@ import type { Identity } from '../api/identity.ts'
 import type { EndpointLimits } from '../api/limits.ts'
 import { type ServerContext, type ServerHandshake, serverContext } from '../server-context.ts'
 import { authenticate, subjectOf } from '../access/authenticate.ts'
-import { identityInfoOf, peerInfoOf } from './peer-info.ts'
+import { countFailure, limitLookups } from './credential-budget.ts'
+import { identityInfoOf } from './peer-info.ts'
 import { type AccessOptions, type AuthorizedPeer, callAuthorize, withCode } from '../access/authorize.ts'
 import { andThen, type Awaitable, isThenable } from '../runtime/awaitable.ts'
-import { networkOf } from '../runtime/ip-network.ts'
-import { setLookupLimit } from '../access/credentials.ts'
 
 /** The params of a contract in the path of a handshake. @throws Denial 404 when the path is another one */
 export function paramsOf(contract: Contract, { path }: Handshake): Readonly<Record<string, string>> {
@@ -74,10 +73,10 @@ export function authenticateAndAuthorize(
 function identify(arrival: Arrival, request: AuthRequest): Awaitable<AuthorizedPeer | Denial> {
   const { context, endpoint } = arrival
   arrival.accessVersion = context.accessCommands.version
-  limitLookups(arrival, request)
+  limitLookups(arrival.handshake, request)
   return andThen(authenticate(endpoint.options.auth, request), (identity) =>
     identity instanceof Denial
-      ? countFailure(arrival, request, identity)
+      ? countFailure(arrival.handshake, request, identity)
       : authorize(arrival, request, identity),
   )
 }
@@ -122,29 +121,4 @@ async function revocationsKnown(current: PromiseLike<unknown>): Promise<void> {
       detail: 'listening to the other nodes',
     })
   }
-}
-
-/** Puts look-ups of an explicit credential under the budget of the network. */
-function limitLookups({ handshake, context }: Arrival, { credentials }: AuthRequest): void {
-  if (credentials.explicit !== null) setLookupLimit(credentials, () => assertBudget(context, handshake))
-}
-
-/**
- * Counts an explicit credential that turned out to be bad. A genuine credential, such as an expired token, is
- * not counted.
- */
-function countFailure({ handshake, context }: Arrival, request: AuthRequest, denial: Denial): Denial {
-  const { explicit } = request.credentials
-  if (explicit !== null && denial.status === 401 && !denial.genuine)
-    context.failedAttempts.count(networkOf(handshake.address), explicit)
-  return denial
-}
-
-function assertBudget({ failedAttempts, emit }: ServerContext, handshake: Handshake): void {
-  const shortMs = failedAttempts.shortMs(networkOf(handshake.address))
-  if (shortMs === 0) return
-  emit({ type: 'limited', limit: 'failedHandshakes', scope: 'address', ...peerInfoOf(handshake) })
-  throw new Denial(429, 'too-many-failures', 'too many bad credentials came from your address', {
-    retryAfterMs: Math.ceil(shortMs),
-  })
 }
