@@ -2,7 +2,7 @@ import { Denial } from '../../wire/errors.ts'
 import { isRecord } from '../../wire/json.ts'
 import { aFunction, assertKind, type OptionKind } from '../../wire/options.ts'
 import type { Authenticator, AuthRequest, UserOf } from '../api/handshake.ts'
-import { dated, type Identity } from '../api/identity.ts'
+import { checkedIdentity, type Identity } from '../api/identity.ts'
 import { andThen, type Awaitable, isThenable } from '../runtime/awaitable.ts'
 import {
   type AuthenticatorAnswer,
@@ -95,7 +95,7 @@ function checked<U>(answer: unknown, request: AuthRequest, cookieReads: number):
   if (!isRecord(answer) || answer instanceof Error)
     throw new TypeError('an authenticator answers an identity or null')
   // it comes from an authenticator of U
-  const identity = dated(answer as unknown as Identity<U>)
+  const identity = checkedIdentity(answer as unknown as Identity<U>)
   const isByCookie = request.credentials.cookieReads > cookieReads
   return isByCookie && !tellsOrigin(request.origin) ? originUntold(request.origin) : identity
 }

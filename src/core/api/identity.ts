@@ -21,11 +21,13 @@ export interface Identity<U> {
 }
 
 /**
- * Checks the dates of an identity and returns it: an invalid expiry would never come.
+ * Checks an identity and returns it: an invalid expiry would never come, and an error is no user. A look-up that answers a
+ * denial in the place of the user refuses, as one that throws it.
  *
- * @throws TypeError when a date is invalid, such as a text from a cache
+ * @throws TypeError when a date is invalid, such as a text from a cache; the error in the place of the user
  */
-export function dated<I extends Identity<unknown> | null>(identity: I): I {
+export function checkedIdentity<I extends Identity<unknown> | null>(identity: I): I {
+  if (identity?.user instanceof Error) throw identity.user
   for (const date of [identity?.expires, identity?.issuedAt])
     if (date !== undefined && Number.isNaN(date.getTime()))
       throw new TypeError("the dates of an identity ('expires', 'issuedAt') are valid Date objects")

@@ -12,7 +12,7 @@ import { orThrow } from '../access/authenticator.ts'
 import { callAuthorize, type AuthorizedPeer } from '../access/authorize.ts'
 import type { ServerContext } from '../server-context.ts'
 import { withDeadline } from '../runtime/deadline.ts'
-import { dated, type Identity } from '../api/identity.ts'
+import { checkedIdentity, type Identity } from '../api/identity.ts'
 import type { NewIdentity, OpenChannel } from './interfaces.ts'
 import { denialReason, refusalOf } from '../access/denial-response.ts'
 import { isSameGrant } from '../access/grant-equality.ts'
@@ -228,7 +228,7 @@ export class Revalidator {
   async #renewed(authorized: AuthorizedPeer, goneReason: string): Promise<Identity<unknown>> {
     const { identity } = authorized
     if (identity.renew === undefined) return identity
-    const now = dated(orThrow<Identity<unknown> | null>(await identity.renew()))
+    const now = checkedIdentity(orThrow<Identity<unknown> | null>(await identity.renew()))
     if (now === null) throw new Denial(401, 'revoked', goneReason)
     assertSamePerson(this.#channel.peer.context, authorized, now)
     // an identity that could be renewed once can be renewed again

@@ -1,10 +1,13 @@
 import { describe, expect, test } from 'vitest'
+import { jwt } from '../../../src/auth/jwt.ts'
 import type { Authenticator } from '../../../src/core/api/handshake.ts'
 import { anyOf, anyone, authenticate, optional } from '../../../src/core/access/authenticate.ts'
 import { authenticatorOf } from '../../../src/core/access/authenticator.ts'
 import { callAuthorize } from '../../../src/core/access/authorize.ts'
 import { Denial, deny } from '../../../src/wire/errors.ts'
+import { testClock } from '../../../src/testing/clock.ts'
 import { authRequestOf, bearerRequest } from '../../support/auth-request.ts'
+import { handmade, secret } from '../../support/tokens.ts'
 
 interface User {
   readonly id: string
@@ -153,5 +156,25 @@ describe('a rule of authorize', () => {
       then: (resolve: (grant: boolean) => void) => resolve(false),
     })
     expect(await callAuthorize({ auth, authorize: () => pending }, {})).toMatchObject({ status: 403 })
+  })
+})
+
+describe('an error in the place of the user', () => {
+  const claims = { sub: 'Ada', exp: 2_000_000_000 }
+  const asks = (user: unknown): Authenticator<unknown> =>
+    jwt({ secret, clock: testClock(1_900_000_000_000), user: () => user, subject: ({ sub }) => sub })
+  const holder = bearerRequest(handmade({ alg: 'HS256' }, claims))
+
+  test('refuses as one that is thrown: a denial as it is, any other error with 503', () => {
+    const banned = new Denial(403, 'banned')
+    const fault = new TypeError('the database is away')
+    expect(authenticate(asks(banned), holder)).toBe(banned)
+    expect(authenticate(asks(fault), holder)).toMatchObject({ status: 503, cause: fault })
+  })
+
+  test('refuses where it comes by a promise', async () => {
+    const banned = new Denial(403, 'banned')
+    expect(await authenticate(asks(Promise.resolve(banned)), holder)).toBe(banned)
+    expect(await authenticate(answeringLater({ user: banned, subject: 'Ada' }), noCredential)).toBe(banned)
   })
 })

@@ -5,6 +5,7 @@ import {
   type Authenticator,
   consumer,
   contract,
+  Denial,
   deny,
   type Identity,
   type Layer,
@@ -457,3 +458,20 @@ test('a lease that is due does not take the place of a recheck that waits', asyn
   await Promise.all(receipts)
   expect(asked).toEqual(['open', 'recheck', 'recheck'])
 })
+
+test('a renewal that answers a denial in the place of the user ends the socket with it', async () => {
+  const { closed, recheck } = await renewedInto(new Denial(403, 'banned', 'you are banned'))
+  expect(await recheck()).toMatchObject({ closed: 1 })
+  expect(await closed).toMatchObject({ code: 4403, reason: 'banned: you are banned' })
+})
+
+/** A socket whose identity has this user at its renewal. */
+async function renewedInto(user: unknown) {
+  const server = testServer()
+  const identity = { user: ada, subject: ada.id, token: 't1' }
+  // no type allows an error as the user
+  const renew = async () => ({ ...identity, user: user as User })
+  const room = consumer(lines, { auth: async () => ({ ...identity, renew }) }, () => ({ message: () => {} }))
+  const { closed } = await visit(room, {}, { headers: {}, server })
+  return { closed, recheck: () => server.recheck({ user: ada.id }) }
+}
