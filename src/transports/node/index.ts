@@ -213,7 +213,9 @@ class HttpTransport implements NodeTransport, UpgradeHost {
   async #admitUpgrade(pending: PendingUpgrade, headers: number): Promise<void> {
     try {
       await this.#admit(this.#read(pending, headers))
-      if (pending.isOpen) throw new TypeError('an application neither accepted nor denied a handshake')
+      // one whose time is over is answered 408 a turn later
+      if (pending.isOpen && !pending.isOver)
+        throw new TypeError('an application neither accepted nor denied a handshake')
     } catch (error) {
       pending.refuse(this.#asDenial(error))
     }

@@ -231,6 +231,24 @@ test('a wait that runs out is one event, though its handler refuses too', async 
   expect(faults).toEqual([])
 })
 
+test('an application that returns when the time is over leaves the answer 408, and is no fault', async () => {
+  const clock = testClock()
+  const asked = Promise.withResolvers<void>()
+  const { number, faults, events } = await serving(
+    ({ signal }) => {
+      asked.resolve()
+      return new Promise((resolve) => signal.addEventListener('abort', () => resolve()))
+    },
+    { clock },
+  )
+  const answer = answerTo(number, upgradeHead())
+  await asked.promise
+  await clock.advance(5_000)
+  expect(statusOf(await answer)).toBe(408)
+  expect(faults).toEqual([])
+  expect(events).toMatchObject([{ type: 'denied', status: 408, code: 'timeout' }])
+})
+
 test('a frame in one piece with the request is heard as soon as a listener is there', async () => {
   const { promise, resolve } = Promise.withResolvers<Payload>()
   const { number } = await serving(async (handshake) => {
