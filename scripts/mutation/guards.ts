@@ -437,7 +437,12 @@ export const guarded: readonly Guarded[] = [
     'transports/node/slow-reader',
     'core/socket/drained',
   ),
-  node('held-frames', 'transports/node/outbound-queue', 'transports/node/slow-reader'),
+  node(
+    'held-frames',
+    'transports/node/held-frames',
+    'transports/node/outbound-queue',
+    'transports/node/slow-reader',
+  ),
   node(
     'frame-reader',
     'transports/node/frame-reader',

@@ -125,6 +125,7 @@ test('the shortest form of each length is read', () => {
   }
 })
 
+// proves: huge-message
 test.each([
   [10_000, 1_024],
   [131_072, 2_048],
@@ -173,6 +174,7 @@ async function bufferBytes(): Promise<number> {
   return process.memoryUsage().arrayBuffers
 }
 
+// proves: huge-message
 test.each([
   ['the first byte of a frame', Buffer.of(0x81)],
   ['a fragment of a byte', frame({ opcode: 1, payload: Buffer.from('x'), fin: false })],
