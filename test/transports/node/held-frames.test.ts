@@ -14,6 +14,6 @@ test('64 small frames that wait become one, and come out in order', () => {
   expect(held.bytes).toBe(130)
   const frames = held.takeAll()
   expect(frames.map(({ length }) => length)).toEqual([64, 64, 1, 1])
-  expect([...Buffer.concat(frames)]).toEqual(Array.from({ length: 130 }, (_, index) => index))
+  expect(Array.from(Buffer.concat(frames))).toEqual(Array.from({ length: 130 }, (_, index) => index))
   expect(held.bytes).toBe(0)
 })
