@@ -68,6 +68,7 @@ describe('an authenticator that answers at once', () => {
 })
 
 describe('an answer that is no identity', () => {
+  // proves: refusal-as-answer
   test.each<[string, Authenticator<User>]>([
     ['returned', answering(bad)],
     ['resolved', answeringLater(bad)],
@@ -78,6 +79,7 @@ describe('an answer that is no identity', () => {
       expect(await authenticate(one, noCredential)).toMatchObject({ status: 401, reason: 'bad-token' })
   })
 
+  // proves: refusal-as-answer
   test.each([undefined, true, 'Ada', 7, [], new Error('no'), () => ({ user: ada })])(
     'is a fault of the authenticator, never a guest: %s',
     async (answer) => {
@@ -96,6 +98,7 @@ describe('an answer that is no identity', () => {
 })
 
 describe('a wrapper around an authenticator', () => {
+  // proves: refusal-as-answer
   test('gets a refusal as an exception, so that it makes no identity of it', async () => {
     const wrapper: Authenticator<User> = async (request) => {
       const identity = await byToken(request)
@@ -107,6 +110,7 @@ describe('a wrapper around an authenticator', () => {
     await expect(anyOf(byTokenLater)(bearerRequest('forged'))).rejects.toBe(bad)
   })
 
+  // proves: refusal-as-answer
   test('is asked itself, although it copies or forwards the properties of the other', () => {
     const refusing = (): never => deny(403, 'banned')
     const inner = anyOf(byToken)
@@ -130,6 +134,7 @@ describe('a rule of authorize', () => {
       })
   })
 
+  // proves: refusal-as-answer
   test('refuses with a denial, whether it throws or returns it', async () => {
     const denial = new Denial(403, 'not-yours')
     const rules = [
