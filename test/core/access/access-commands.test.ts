@@ -16,7 +16,7 @@ test('a kick and a change of rights are not kept for nodes that come later: a re
     const logs = ['users', 'sessions', 'tokens'].map((kind) => `sallyport/revocations/${kind}`)
     const link = await linkOf(layer, 'reader')
     const rules = { space: 'system', size: 100_000, forMs: 86_400_000 } as const
-    const ranges = await Promise.all(logs.map((log) => link.range(log, rules, 'all')))
+    const ranges = await Promise.all(logs.map(async (log) => link.range(log, rules, 'all')))
     await link.close()
     return ranges.reduce((sum, { entries }) => sum + entries.length, 0)
   }
