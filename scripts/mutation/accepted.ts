@@ -150,7 +150,7 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     'For the types: an account has a bucket for each limit that is asked for.',
   ],
   [
-    'src/core/socket/dispatch.ts: Dispatcher: run: without result !== settled &&',
+    'src/core/socket/dispatch.ts: Dispatcher: run: without result !== alreadyDone &&',
     'For speed: a promise that has resolved is awaited like others.',
   ],
   [

@@ -308,8 +308,8 @@ export const guarded: readonly Guarded[] = [
   core('groups/history-feed', 'core/groups/', 'layers/'),
   core('groups/local-group', 'core/groups/', 'core/socket/sending'),
   core(
-    'runtime/few',
-    'core/runtime/few',
+    'runtime/one-or-more',
+    'core/runtime/one-or-more',
     'core/groups/delivery',
     'core/access/registry',
     'core/socket/memberships',

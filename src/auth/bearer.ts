@@ -100,7 +100,7 @@ class HeldIdentity<U> implements Identity<U> {
  * The token, session, age and scopes of an identity, from the claims of its token. Token and session are
  * named within their issuer, if there is one. A token without `jti` is named by the hash of its text.
  *
- * @param text what of the token nobody can write in another way
+ * @param text the part of the token that has one spelling: header and payload, without the signature
  */
 export function factsOf(claims: Statement, issuer: string | null, text: string): TokenFacts {
   const { jti, sid, iat } = claims

@@ -1,5 +1,5 @@
 import { SallyportError } from '../wire/errors.ts'
-import { type Awaitable, isThenable, settled } from './runtime/awaitable.ts'
+import { type Awaitable, isThenable, alreadyDone } from './runtime/awaitable.ts'
 import { newId } from './runtime/id.ts'
 import { assertValid, type Body, bodyOf } from '../wire/body.ts'
 import { aContract, type Contract, type Direction, type EventShape, shapeOf } from '../wire/contract.ts'
@@ -136,7 +136,7 @@ function reported<T>(context: ServerContext, done: Promise<T>, doing: string): P
  */
 function sendReported(context: ServerContext, sender: GroupSender, args: readonly unknown[]): Promise<void> {
   const sending = begunSend(context, sender, args)
-  if (!isThenable(sending)) return settled
+  if (!isThenable(sending)) return alreadyDone
   sending.catch((error: unknown) => {
     const isOver = context.draining && error instanceof SallyportError && error.code === 'ERR_CLOSED'
     if (!isRefusal(error) && !isOver) context.report(error, `sending to ${sender.address.contract.path}`)

@@ -12,7 +12,7 @@ import type {
   Space,
   Unsubscribe,
 } from '../core/api/layer.ts'
-import { each, FewByKey } from '../core/runtime/few.ts'
+import { valuesOf, ManyByKey } from '../core/runtime/one-or-more.ts'
 import { newId } from '../core/runtime/id.ts'
 import { SallyportError } from '../wire/errors.ts'
 import type { Position } from '../wire/frame.ts'
@@ -71,7 +71,7 @@ interface Subscriber {
 /** The layer of {@link memory}, from which a test can cut nodes off. */
 export class MemoryLayer implements Layer {
   readonly links: Set<MemoryLink> = new Set()
-  readonly topics: FewByKey<Subscriber> = new FewByKey()
+  readonly topics: ManyByKey<Subscriber> = new ManyByKey()
   readonly values: Values
   readonly logs: Readonly<Record<Space, Logs>>
   readonly #clock: Clock
@@ -157,7 +157,7 @@ export class MemoryLayer implements Layer {
    */
   deliver(topic: string, from: string | null, make: () => Delivery): void {
     let made: Delivery | undefined
-    for (const subscriber of each(this.topics.get(topic))) {
+    for (const subscriber of valuesOf(this.topics.get(topic))) {
       if (subscriber.link.node === from) continue
       const delivery = (made ??= make())
       if (!this.isAway(subscriber.link.node)) queueMicrotask(() => hand(subscriber, delivery))

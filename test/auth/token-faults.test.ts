@@ -103,7 +103,7 @@ test.each([
   })
 })
 
-test('a header that was refused before is refused again, and one that was accepted stays accepted', () => {
+test('a header that was refused is refused again, and one that was accepted stays accepted', () => {
   const refused = handmade({ ...header, crit: ['b64'] }, good)
   for (const value of [refused, refused])
     expect(authenticate(ours, bearerRequest(value))).toMatchObject({

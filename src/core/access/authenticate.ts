@@ -8,7 +8,7 @@ import {
   type AuthenticatorAnswer,
   type AuthenticatorFunction,
   authenticatorOf,
-  madeAuthenticator,
+  ownAuthenticatorOf,
 } from './authenticator.ts'
 import { limitLookup } from './limit-lookup.ts'
 import { tellsOrigin } from './origin.ts'
@@ -49,7 +49,7 @@ function ask<U, B>(
   request: AuthRequest,
   next: (request: AuthRequest) => Awaitable<B>,
 ): Awaitable<Identity<U> | Denial | B> {
-  const made = madeAuthenticator(authenticator)
+  const made = ownAuthenticatorOf(authenticator)
   if (made?.isComposite === true)
     return andThen(
       made.ask(request),

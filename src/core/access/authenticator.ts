@@ -10,14 +10,14 @@ export type AuthenticatorAnswer<U> = Identity<U> | Denial | null
 export type AuthenticatorFunction<U> = (request: AuthRequest) => Awaitable<AuthenticatorAnswer<U>>
 
 /** An authenticator of this package, as the engine asks it. */
-interface Made<U> {
+interface OwnAuthenticator<U> {
   readonly ask: AuthenticatorFunction<U>
   /** Whether it asks other authenticators, which the engine then asks one by one. */
   readonly isComposite: boolean
 }
 
 /** Not a property of the function: a wrapper that copies or forwards properties must be asked itself. */
-const made = new WeakMap<Authenticator<unknown>, Made<unknown>>()
+const ownAuthenticators = new WeakMap<Authenticator<unknown>, OwnAuthenticator<unknown>>()
 
 /**
  * Makes an authenticator of a function whose refusals are values. An application that calls the authenticator
@@ -30,14 +30,14 @@ export function authenticatorOf<U, T extends AuthenticatorTraits>(
   isComposite = false,
 ): Authenticator<U> & T {
   const authenticator = Object.assign((request: AuthRequest) => orThrown(ask(request)), traits)
-  made.set(authenticator, { ask, isComposite })
+  ownAuthenticators.set(authenticator, { ask, isComposite })
   return authenticator
 }
 
 /** An authenticator as {@link authenticatorOf} made it; `undefined` for one of an application. */
-export function madeAuthenticator<U>(authenticator: Authenticator<U>): Made<U> | undefined {
+export function ownAuthenticatorOf<U>(authenticator: Authenticator<U>): OwnAuthenticator<U> | undefined {
   // the entry of an authenticator of U was made with a function of U
-  return made.get(authenticator) as Made<U> | undefined
+  return ownAuthenticators.get(authenticator) as OwnAuthenticator<U> | undefined
 }
 
 function orThrown<U>(answer: Awaitable<AuthenticatorAnswer<U>>): Awaitable<Identity<U> | null> {

@@ -1,6 +1,14 @@
 import type { RecheckOutcome, SharedRechecks } from './revalidation-result.ts'
 import { identityKey, type Payer } from '../groups/address.ts'
-import { each, type Few, FewByKey, includes, minus, plus, sizeOf } from '../runtime/few.ts'
+import {
+  valuesOf,
+  type OneOrMore,
+  ManyByKey,
+  includes,
+  withoutValue,
+  withValue,
+  sizeOf,
+} from '../runtime/one-or-more.ts'
 import type { LeaveReason } from '../api/events.ts'
 
 /** The keys under which the registry finds an open socket. */
@@ -76,14 +84,14 @@ function fits(wanted: string | undefined, key: string | undefined): boolean {
 export class Registry<S extends { keys: SocketKeys } = OpenSocket> {
   readonly #all = new Set<S>()
   /** The sockets that have ended. */
-  #left: Few<S>
+  #left: OneOrMore<S>
   readonly #by = {
-    account: new FewByKey<S>(),
+    account: new ManyByKey<S>(),
     /** The guests by their identity, because their account is that of their network. */
-    guest: new FewByKey<S>(),
-    session: new FewByKey<S>(),
-    token: new FewByKey<S>(),
-    room: new FewByKey<S>(),
+    guest: new ManyByKey<S>(),
+    session: new ManyByKey<S>(),
+    token: new ManyByKey<S>(),
+    room: new ManyByKey<S>(),
   }
 
   /** The tenants in which a subject has sockets, without the unnamed tenant: most servers have no other. */
@@ -105,11 +113,11 @@ export class Registry<S extends { keys: SocketKeys } = OpenSocket> {
 
   /** Marks a socket as ended. It can still be found. */
   leave(socket: S): void {
-    if (this.#all.has(socket)) this.#left = plus(this.#left, socket)
+    if (this.#all.has(socket)) this.#left = withValue(this.#left, socket)
   }
 
   delete(socket: S): void {
-    this.#left = minus(this.#left, socket)
+    this.#left = withoutValue(this.#left, socket)
     if (this.#all.delete(socket)) this.#place(socket, socket.keys, null)
   }
 
@@ -125,7 +133,7 @@ export class Registry<S extends { keys: SocketKeys } = OpenSocket> {
    * have ended, then those that are open, each group with the oldest first.
    */
   of({ account }: Pick<SocketKeys, 'account'>): readonly S[] {
-    const all = [...each(this.#by.account.get(account))]
+    const all = [...valuesOf(this.#by.account.get(account))]
     return [true, false].flatMap((has) => all.filter((one) => includes(this.#left, one) === has))
   }
 
@@ -141,9 +149,9 @@ export class Registry<S extends { keys: SocketKeys } = OpenSocket> {
 
   /** The sockets of the narrowest key of a filter. */
   #candidates({ user, session, token, room, tenant }: SocketFilter): readonly S[] {
-    if (token !== undefined) return [...each(this.#by.token.get(token))]
-    if (session !== undefined) return [...each(this.#by.session.get(session))]
-    if (user === undefined) return room === undefined ? [] : [...each(this.#by.room.get(room))]
+    if (token !== undefined) return [...valuesOf(this.#by.token.get(token))]
+    if (session !== undefined) return [...valuesOf(this.#by.session.get(session))]
+    if (user === undefined) return room === undefined ? [] : [...valuesOf(this.#by.room.get(room))]
     const tenants = tenant === undefined ? ['', ...(this.#tenants.get(user) ?? [])] : [tenant]
     return tenants.flatMap((one) => this.#ofIdentity(one, user))
   }
@@ -151,7 +159,7 @@ export class Registry<S extends { keys: SocketKeys } = OpenSocket> {
   /** The sockets of an identity, whose account has its key, and of the guests of the same name. */
   #ofIdentity(tenant: string, subject: string): readonly S[] {
     const key = identityKey(tenant, subject)
-    return [...each(this.#by.account.get(key)), ...each(this.#by.guest.get(key))]
+    return [...valuesOf(this.#by.account.get(key)), ...valuesOf(this.#by.guest.get(key))]
   }
 
   /** Moves a socket from some keys to others; `null` stands for none. */
@@ -179,7 +187,7 @@ export class Registry<S extends { keys: SocketKeys } = OpenSocket> {
 }
 
 function move<S extends object>(
-  index: FewByKey<S>,
+  index: ManyByKey<S>,
   socket: S,
   before: string | undefined,
   after: string | undefined,

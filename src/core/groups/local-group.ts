@@ -5,7 +5,7 @@ import type { Payload } from '../../wire/body.ts'
 import { type Connection, Packet } from '../api/connection.ts'
 import type { Placing, Unsubscribe } from '../api/layer.ts'
 import type { Awaitable } from '../runtime/awaitable.ts'
-import { each, type Few, minus, plus, sizeOf } from '../runtime/few.ts'
+import { valuesOf, type OneOrMore, withoutValue, withValue, sizeOf } from '../runtime/one-or-more.ts'
 import type { Address } from './address.ts'
 import type { GroupMessage } from './group-message.ts'
 import type { HistoryFeed } from './history-feed.ts'
@@ -40,7 +40,7 @@ export class LocalGroup implements Address {
   ready: Awaitable<Unsubscribe>
   /** The kept messages, in order; `null` without a history. */
   readonly #feed: HistoryFeed | null
-  #members: Few<GroupMember>
+  #members: OneOrMore<GroupMember>
   /** When each member joined, on the monotonic clock; `null` without a history. */
   readonly #since: Map<GroupMember, number> | null
 
@@ -54,17 +54,17 @@ export class LocalGroup implements Address {
   }
 
   get members(): Iterable<GroupMember> {
-    return each(this.#members)
+    return valuesOf(this.#members)
   }
 
   /** @param now the time of the monotonic clock */
   add(member: GroupMember, now: number): void {
-    this.#members = plus(this.#members, member)
+    this.#members = withValue(this.#members, member)
     this.#since?.set(member, now)
   }
 
   delete(member: GroupMember): void {
-    this.#members = minus(this.#members, member)
+    this.#members = withoutValue(this.#members, member)
     this.#since?.delete(member)
   }
 

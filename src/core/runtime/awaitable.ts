@@ -10,7 +10,7 @@ export type Awaitable<T> = T | Promise<T>
  * A promise that has resolved: the answer of a public function that is done when it returns. The engine knows it, and
  * does not wait for it.
  */
-export const settled: Promise<void> = Promise.resolve()
+export const alreadyDone: Promise<void> = Promise.resolve()
 
 /**
  * Whether a value is a promise of any kind. Query builders return promises of their own, which run only when

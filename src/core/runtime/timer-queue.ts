@@ -111,6 +111,8 @@ export class TimerQueue {
   /** Forgets every timer that is in no list: the listed ones are stopped by the objects that they are. */
   close(): void {
     this.#timer?.cancel()
+    // a timer that is set later is armed again
+    this.#armed = Number.POSITIVE_INFINITY
     this.#heap = []
     this.#rest = 0
   }

@@ -5,7 +5,7 @@ import { check, type Checked, type Schema } from '../../wire/schema.ts'
 import { traceOf } from '../../wire/trace.ts'
 import { denialReason } from '../access/denial-response.ts'
 import { Packet } from '../api/connection.ts'
-import { isThenable, settled } from '../runtime/awaitable.ts'
+import { isThenable, alreadyDone } from '../runtime/awaitable.ts'
 import type { PeerCommand } from './codec.ts'
 import { Inbox } from './inbox.ts'
 import type { Verdict } from './message-limiter.ts'
@@ -103,8 +103,8 @@ export class Dispatcher implements MessageDispatcher {
   run(task: Task): void | Promise<void> {
     try {
       const result = task.isCancelled ? undefined : this.#traced(task)
-      if (result !== settled && isThenable(result)) return this.#later(task, result)
-      this.#finish(task, result === settled ? undefined : result)
+      if (result !== alreadyDone && isThenable(result)) return this.#later(task, result)
+      this.#finish(task, result === alreadyDone ? undefined : result)
     } catch (error) {
       this.#failed(task, error)
       this.#done(task)

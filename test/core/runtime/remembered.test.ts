@@ -18,7 +18,7 @@ test('a text is remembered until there are more than so many', () => {
   expect(remembered.size).toBe(1)
 })
 
-test('a text that is too long is not remembered, and another one of the same start is not taken for it', () => {
+test('a text that is too long is not remembered, nor is another text taken for it', () => {
   const remembered = new Remembered(3)
   for (const length of [600, 601]) remembered.add('a'.repeat(length))
   expect([599, 600, 601].map((length) => remembered.has('a'.repeat(length)))).toEqual([false, true, false])

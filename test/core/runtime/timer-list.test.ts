@@ -40,7 +40,7 @@ const command = fc.record({
   thenMs: fc.nat(60),
 })
 
-test('timers that are started, started anew and stopped in any order run once each at their own time', async () => {
+test('timers that are started, restarted and stopped in any order run once at their time', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(command, { maxLength: 60, size: 'max' }), async (commands) => {
       const clock = testClock()
@@ -87,7 +87,7 @@ test('the timers of a list run in the order in which they were started', async (
   expect(rung).toEqual([...Array.from({ length: 98 }, (_, at) => at + 1).filter((index) => index !== 50), 0])
 })
 
-test('ten thousand timers of one duration that are started and stopped set one timer of the runtime', async () => {
+test('ten thousand timers of one duration set one timer of the runtime', async () => {
   const { clock, counted, set } = counting()
   const list = new TimerQueue(counted).list(5_000)
   for (let socket = 0; socket < 10_000; socket++) {

@@ -223,3 +223,14 @@ test('an object is called with the timer whose time is over, and not when that w
     [wall, 2_001],
   ])
 })
+
+test('a timer that is set after the queue was closed runs at its time', async () => {
+  const clock = testClock()
+  const timers = new TimerQueue(clock)
+  timers.after(1_000, () => {})
+  timers.close()
+  let ran = false
+  timers.after(5_000, () => (ran = true))
+  await clock.advance(5_000)
+  expect(ran).toBe(true)
+})

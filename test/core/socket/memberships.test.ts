@@ -48,7 +48,7 @@ test('memberships that are released twice leave the groups of other sockets as t
   expect([membersOf(other.room.key), context.groups.size]).toEqual([[], 0])
 })
 
-test('memberships of a connected process are reserved without a wait, also those of its first socket', async () => {
+test('a connected process reserves memberships without a wait, also those of its first socket', async () => {
   const { context, reserve } = memberships()
   await context.accessCommands.ready()
   expect(reserve('first')).not.toBeInstanceOf(Promise)

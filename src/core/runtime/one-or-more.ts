@@ -1,0 +1,89 @@
+/**
+ * One value, or several: up to eight in a list, more in a set; `undefined` for none. Most have one, and a set
+ * takes many times the memory of a list. A list is replaced when it changes.
+ */
+export type OneOrMore<T extends object> = T | readonly T[] | Set<T> | undefined
+
+/** How many values a list holds at most. */
+const mostListed = 8
+
+/** These values and one more. */
+export function withValue<T extends object>(held: OneOrMore<T>, value: T): OneOrMore<T> {
+  if (held instanceof Set) return held.add(value)
+  const listed = listOf(held)
+  if (listed.includes(value)) return held
+  if (listed.length === 0) return value
+  // `concat`, because an array built by spreading keeps room for 16 more
+  return listed.length < mostListed ? listed.concat(value) : new Set(listed).add(value)
+}
+
+/** These values without one. */
+export function withoutValue<T extends object>(held: OneOrMore<T>, value: T): OneOrMore<T> {
+  if (held instanceof Set) {
+    held.delete(value)
+    return held.size === 0 ? undefined : held
+  }
+  const listed = listOf(held)
+  const at = listed.indexOf(value)
+  if (at === -1) return held
+  const rest = listed.slice(0, at).concat(listed.slice(at + 1))
+  return rest.length > 1 ? rest : rest[0]
+}
+
+/** Whether a value is among these. */
+export function includes<T extends object>(held: OneOrMore<T>, value: T): boolean {
+  return held instanceof Set ? held.has(value) : listOf(held).includes(value)
+}
+
+/** How many these are. */
+export function sizeOf(held: OneOrMore<object>): number {
+  return held instanceof Set ? held.size : listOf(held).length
+}
+
+/** These values, in the order in which they came. */
+export function valuesOf<T extends object>(held: OneOrMore<T>): Iterable<T> {
+  return held instanceof Set ? held : listOf(held)
+}
+
+const none: readonly never[] = []
+
+function listOf<T extends object>(held: T | readonly T[] | undefined): readonly T[] {
+  if (held === undefined) return none
+  return isList(held) ? held : [held]
+}
+
+function isList<T extends object>(held: T | readonly T[]): held is readonly T[] {
+  return Array.isArray(held)
+}
+
+/** Values by their keys. A key may have several. */
+export class ManyByKey<T extends object> {
+  readonly #byKey = new Map<string, NonNullable<OneOrMore<T>>>()
+
+  /** How many keys have a value. */
+  get size(): number {
+    return this.#byKey.size
+  }
+
+  get(key: string): OneOrMore<T> {
+    return this.#byKey.get(key)
+  }
+
+  /** All values of all keys. */
+  *values(): Iterable<T> {
+    for (const held of this.#byKey.values()) yield* valuesOf(held)
+  }
+
+  add(key: string, value: T): void {
+    this.#set(key, withValue(this.#byKey.get(key), value))
+  }
+
+  delete(key: string, value: T): void {
+    this.#set(key, withoutValue(this.#byKey.get(key), value))
+  }
+
+  #set(key: string, held: OneOrMore<T>): void {
+    if (held === undefined) this.#byKey.delete(key)
+    else this.#byKey.set(key, held)
+  }
+}
