@@ -83,7 +83,9 @@ function register(
   assertServing(context)
   const id = newId()
   const reserved = reserveMemberships({ context, ...endpoint, socket: id }, authorized)
-  return andThen(reserved, (memberships) => bringIn({ id, authorized, memberships }, arrival, accept))
+  const enterWith = (memberships: Memberships): void =>
+    bringIn({ id, authorized, memberships }, arrival, accept)
+  return isThenable(reserved) ? reserved.then(enterWith) : enterWith(reserved)
 }
 
 /** The parts of a socket before it is accepted. */
