@@ -134,23 +134,6 @@ export class MemoryLayer implements Layer {
     for (const link of this.links) link.tell(nodes)
   }
 
-  /** Ends a subscription: it hears nothing from now on, also of what was published before. */
-  end(subscriber: Subscriber): void {
-    subscriber.ended = true
-    this.topics.delete(subscriber.topic, subscriber)
-  }
-
-  /** Ends all subscriptions of a link. */
-  endAll(link: MemoryLink): void {
-    const own = [...this.topics.values()].filter((subscriber) => subscriber.link === link)
-    for (const subscriber of own) this.end(subscriber)
-  }
-
-  /** Delivers a message that is not kept to all nodes but its own. */
-  deliverUnkept(topic: string, from: string, pack: () => Uint8Array): void {
-    this.deliver(topic, from, () => ({ bytes: pack(), placed: null, lost: false }))
-  }
-
   /**
    * Microtasks run in the order in which they were queued, so each subscriber gets messages in the order of
    * publication.
@@ -201,7 +184,7 @@ class MemoryLink implements Link {
     this.#assertReaches()
     if (keep !== undefined) return this.#keep(topic, pack, keep)
     // a layer with one node has no other subscriber
-    if (this.#layer.links.size > 1) this.#layer.deliverUnkept(topic, this.node, pack)
+    if (this.#layer.links.size > 1) this.#tellOthers(topic, pack)
     return null
   }
 
@@ -209,7 +192,7 @@ class MemoryLink implements Link {
     this.#assertReaches()
     const subscriber: Subscriber = { link: this, topic, hear, ended: false, hasMissed: false }
     this.#layer.topics.add(topic, subscriber)
-    return () => this.#layer.end(subscriber)
+    return () => this.#end(subscriber)
   }
 
   range(topic: string, rules: LogRules, after: Position | 'all' | 'head'): LogRange {
@@ -234,8 +217,20 @@ class MemoryLink implements Link {
 
   close(): void {
     if (!this.#layer.links.delete(this)) return
-    this.#layer.endAll(this)
+    const own = [...this.#layer.topics.values()].filter(({ link }) => link === this)
+    for (const subscriber of own) this.#end(subscriber)
     this.#layer.tellRoster()
+  }
+
+  /** Ends a subscription: it hears nothing from now on, also of what was published before. */
+  #end(subscriber: Subscriber): void {
+    subscriber.ended = true
+    this.#layer.topics.delete(subscriber.topic, subscriber)
+  }
+
+  /** Delivers a message that is not kept to all nodes but its own. */
+  #tellOthers(topic: string, pack: () => Uint8Array): void {
+    this.#layer.deliver(topic, this.node, () => ({ bytes: pack(), placed: null, lost: false }))
   }
 
   #keep(topic: string, pack: () => Uint8Array, keep: Keep): Placed {

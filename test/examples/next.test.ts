@@ -98,7 +98,7 @@ describe.skipIf(available('next') === null)('Next.js on a custom server', () => 
       moduleResolution: 'bundler',
       typeRoots: [join(root, 'node_modules/@types')],
     }
-    const files = [join(place, 'server.ts'), join(root, 'src/transports/node/ws.d.ts')]
+    const files = [join(place, 'server.ts')]
     writeFileSync(
       join(folder, 'tsconfig.json'),
       JSON.stringify({ extends: join(root, 'tsconfig.base.json'), compilerOptions, files }),
