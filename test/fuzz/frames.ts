@@ -1,5 +1,5 @@
-import { Receiver } from 'ws'
 import { FrameReader } from '../../src/transports/node/frame-reader.ts'
+import { parserOfWs } from '../support/ws-parser.ts'
 import type { Campaign } from './campaign.ts'
 import { conversation } from './conversations.ts'
 import { turn } from './line.ts'
@@ -77,14 +77,7 @@ function heardOf(pieces: readonly Buffer[]): Heard {
 /** The events of the parser of ws, which takes a length that is not in its shortest form. */
 async function heardByWs(bytes: Buffer): Promise<Heard> {
   const heard: string[] = []
-  const receiver = new Receiver({
-    isServer: true,
-    maxPayload: bounds.messageBytes,
-    maxFragments: bounds.fragments,
-    maxBufferedChunks: 1_024,
-    allowSynchronousEvents: true,
-    skipUTF8Validation: false,
-  })
+  const receiver = parserOfWs(bounds)
   receiver
     .on('message', (data, isBinary) => heard.push(heardMessage(isBinary ? data : data.toString())))
     .on('ping', (data) => heard.push(`ping, ${latin1(data)}`))

@@ -73,11 +73,11 @@ async function waitedFor(
 }
 
 /** Admits a handshake, and answers a denial in the form that the peer can read. */
-export async function admit(application: Application, entrance: AdmissionRequest): Promise<void> {
-  const denial = await runAdmission(application, entrance)
+export async function admit(application: Application, request: AdmissionRequest): Promise<void> {
+  const denial = await runAdmission(application, request)
   if (denial === null) return
-  emitDenied(entrance.handshake, denial)
-  refuse(entrance, denial)
+  emitDenied(request.handshake, denial)
+  refuse(request, denial)
 }
 
 /** Tells operators of a denied handshake. */

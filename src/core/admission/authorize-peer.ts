@@ -18,14 +18,14 @@ export function paramsOf(contract: Contract, { path }: Handshake): Readonly<Reco
   )
 }
 
-/** What an endpoint asks of a peer that comes in. */
-export interface Entrance {
+/** An endpoint as admission sees it: its path, who may come in, and how large a message may be. */
+export interface AdmittingEndpoint {
   readonly contract: Contract
   readonly options: AccessOptions & { readonly limits: Pick<EndpointLimits, 'message'> }
 }
 
 /** A handshake on its way through an endpoint, and what is known of its peer so far. */
-export class Arrival<E extends Entrance = Entrance> {
+export class Arrival<E extends AdmittingEndpoint = AdmittingEndpoint> {
   readonly handshake: ServerHandshake
   readonly context: ServerContext
   readonly endpoint: E

@@ -2,9 +2,9 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { Receiver } from 'ws'
 import type { Payload } from '../../../src/wire/body.ts'
 import { type FrameListener, FrameReader } from '../../../src/transports/node/frame-reader.ts'
+import { parserOfWs } from '../../support/ws-parser.ts'
 import { type ClientFrame, frame, goodbye, say } from './raw-client.ts'
 
 type FrameBounds = Pick<FrameListener, 'messageBytes' | 'fragments'>
@@ -91,14 +91,7 @@ test.each<[string, Uint8Array, string, number]>([
   ],
   ['too many fragments', many(5), 'WS_ERR_TOO_MANY_BUFFERED_PARTS', 1008],
 ])('%s is %2$s in ws, and closes with %3$i', async (_, bytes, code, status) => {
-  const receiver = new Receiver({
-    isServer: true,
-    maxPayload: bounds.messageBytes,
-    maxFragments: bounds.fragments,
-    maxBufferedChunks: 1_024,
-    allowSynchronousEvents: true,
-    skipUTF8Validation: false,
-  })
+  const receiver = parserOfWs(bounds)
   const errors: (Error & { readonly code?: string })[] = []
   receiver.on('error', (error) => errors.push(error))
   receiver.write(Uint8Array.from(bytes))
