@@ -102,7 +102,7 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     'For memory: a subject of no tenant any more is found in none.',
   ],
   [
-    'src/core/socket/message-limiter.ts: MessageLimiter: spent: if (this.#parts.limits.validation === null) never',
+    'src/core/socket/message-limiter.ts: MessageLimiter: charge: if (this.#parts.limits.validation === null) never',
     'For speed: an account without that limit has nothing that could be charged.',
   ],
   [

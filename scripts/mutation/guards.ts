@@ -109,7 +109,6 @@ export const guarded: readonly Guarded[] = [
   core('access/handshake-queue', 'core/access/handshake-queue', 'core/admission/limits-at-the-edge'),
   core('access/failed-attempts', 'security/credential-guessing', 'core/runtime/keyed-rate-limiter'),
   core('access/limit-lookup', 'security/credential-guessing', 'surface'),
-  core('admission/credential-budget', 'security/credential-guessing', 'core/access/authorize', 'auth/basic'),
   core(
     'admission/authorize-peer',
     'core/access/access-command-delivery',
@@ -118,6 +117,7 @@ export const guarded: readonly Guarded[] = [
     'core/endpoint/open',
     'core/admission/first-message',
     'security/credential-guessing',
+    'auth/basic',
     'core/api/events',
   ),
   core('runtime/ip-network', 'core/runtime/ip-network'),

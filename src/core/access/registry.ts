@@ -1,5 +1,8 @@
 import type { RecheckOutcome, SharedRechecks } from './revalidation-result.ts'
-import { identityKey, type Payer } from '../groups/address.ts'
+import { accountKey, type Address, identityKey, type Payer } from '../groups/address.ts'
+import { isGuest } from '../api/identity.ts'
+import { networkOf } from '../runtime/ip-network.ts'
+import type { AuthorizedPeer } from './authorize.ts'
 import {
   valuesOf,
   type OneOrMore,
@@ -19,6 +22,18 @@ export interface SocketKeys extends Payer {
   readonly token: string | undefined
   /** The key of its room. */
   readonly room: string
+}
+
+/** The keys of the socket of a peer, with its place: the tenant and the room. */
+export function keysOf(
+  { subject, identity }: AuthorizedPeer,
+  { tenant, room }: { readonly tenant: string; readonly room: Pick<Address, 'key'> },
+  address: string,
+): SocketKeys {
+  const { session, token } = identity
+  const network = isGuest(identity) ? networkOf(address) : undefined
+  const account = accountKey({ tenant, subject, network })
+  return { tenant, subject, session, token, room: room.key, network, account }
 }
 
 /** A socket as its server sees it: open, or ended while its handlers still run. */

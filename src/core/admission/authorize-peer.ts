@@ -5,8 +5,9 @@ import type { Identity } from '../api/identity.ts'
 import type { EndpointLimits } from '../api/limits.ts'
 import { type ServerContext, type ServerHandshake, serverContext } from '../server-context.ts'
 import { authenticate, subjectOf } from '../access/authenticate.ts'
-import { countFailure, limitLookups } from './credential-budget.ts'
-import { identityInfoOf } from './peer-info.ts'
+import { setLookupLimit } from '../access/credentials.ts'
+import { networkOf } from '../runtime/ip-network.ts'
+import { identityInfoOf, peerInfoOf } from './peer-info.ts'
 import { type AccessOptions, type AuthorizedPeer, callAuthorize, withCode } from '../access/authorize.ts'
 import { andThen, type Awaitable, isThenable } from '../runtime/awaitable.ts'
 
@@ -108,6 +109,34 @@ function authorize(
       ? grant
       : { identity, subject, params, path: contract.template.build(params), grant, accessVersion },
   )
+}
+
+/** Puts look-ups of an explicit credential under the budget of the network. */
+function limitLookups(handshake: ServerHandshake, { credentials }: AuthRequest): void {
+  if (credentials.explicit !== null)
+    setLookupLimit(credentials, () => assertBudget(handshake[serverContext], handshake))
+}
+
+/**
+ * Counts an explicit credential that turned out to be bad. A genuine credential, such as an expired token, is
+ * not counted.
+ *
+ * @returns the denial
+ */
+function countFailure(handshake: ServerHandshake, { credentials }: AuthRequest, denial: Denial): Denial {
+  const { explicit } = credentials
+  if (explicit !== null && denial.status === 401 && !denial.genuine)
+    handshake[serverContext].failedAttempts.count(networkOf(handshake.address), explicit)
+  return denial
+}
+
+function assertBudget({ failedAttempts, emit }: ServerContext, handshake: Handshake): void {
+  const shortMs = failedAttempts.shortMs(networkOf(handshake.address))
+  if (shortMs === 0) return
+  emit({ type: 'limited', limit: 'failedHandshakes', scope: 'address', ...peerInfoOf(handshake) })
+  throw new Denial(429, 'too-many-failures', 'too many bad credentials came from your address', {
+    retryAfterMs: Math.ceil(shortMs),
+  })
 }
 
 /** Waits until the revocations of other nodes are known. @throws Denial 503 when they cannot be known */

@@ -68,12 +68,6 @@ export async function openAfterFirstMessage(
   }
 }
 
-/** Accepts a peer for an endpoint, whose messages may have another size than those of the server. */
-export function accepted(handshake: ServerHandshake, messageBytes: number | undefined): AcceptedConnection {
-  const connection = handshake.accept(answeredProtocol(handshake.protocols), messageBytes)
-  return { connection, listen: (receiver) => connection.listen(receiver) }
-}
-
 /**
  * Accepts a peer that was authenticated without the first message that it may send: a credential in that
  * message must not reach a handler.
@@ -82,7 +76,7 @@ function acceptedWatchingFirst(
   handshake: ServerHandshake,
   messageBytes: number | undefined,
 ): AcceptedConnection {
-  const { connection } = accepted(handshake, messageBytes)
+  const connection = handshake.accept(answeredProtocol(handshake.protocols), messageBytes)
   // in a frame a credential has its own op, so it is no message
   const isFramed = connection.protocol === protocolName
   return {

@@ -7,9 +7,10 @@ import { authRequest, type Handshake } from '../api/handshake.ts'
 import { serverHandshakeOf } from '../server-context.ts'
 import { assertRoom, evictOldest } from '../admission/connection-cap.ts'
 import type { AuthorizedPeer } from '../access/authorize.ts'
+import { answeredProtocol } from '../access/denial-response.ts'
+import { keysOf } from '../access/registry.ts'
 import { Arrival, authenticateAndAuthorize } from '../admission/authorize-peer.ts'
 import {
-  accepted,
   type AcceptedConnection,
   mayAuthenticateLate,
   openAfterFirstMessage,
@@ -18,7 +19,7 @@ import {
 import { SharedRechecks } from '../access/revalidation-result.ts'
 import { ServerChannel } from '../socket/channel.ts'
 import { Peer } from '../socket/peer.ts'
-import { keysOf, type Memberships, reserveMemberships } from '../socket/memberships.ts'
+import { type Memberships, reserveMemberships } from '../socket/memberships.ts'
 import type { ChannelHandler } from '../socket/interfaces.ts'
 import type { ResolvedOptions } from '../socket/resolved-options.ts'
 import { handshakeSpan, traced } from '../api/tracer.ts'
@@ -62,10 +63,14 @@ function trace<T>({ context, handshake, endpoint }: EndpointArrival, work: () =>
 }
 
 function enter(arrival: EndpointArrival): Awaitable<void> {
-  const { handshake, endpoint } = arrival
-  return andThen(authenticateAndAuthorize(arrival, handshake[authRequest]), (authorized) =>
-    register(arrival, authorized, () => accepted(handshake, endpoint.options.limits.message)),
+  return andThen(authenticateAndAuthorize(arrival, arrival.handshake[authRequest]), (authorized) =>
+    register(arrival, authorized, () => acceptedAt(arrival)),
   )
+}
+
+function acceptedAt({ handshake, endpoint }: EndpointArrival): AcceptedConnection {
+  const connection = handshake.accept(answeredProtocol(handshake.protocols), endpoint.options.limits.message)
+  return { connection, listen: (peer) => connection.listen(peer) }
 }
 
 /**

@@ -157,7 +157,7 @@ export class Dispatcher implements MessageDispatcher {
       this.#channel.fail(error)
       return null
     } finally {
-      const ms = peer.charge()
+      const ms = peer.limiter.charge(peer.context.clock)
       if (ms > slowMs) this.#tellSlow(type, ms)
     }
   }
@@ -256,7 +256,8 @@ export class Dispatcher implements MessageDispatcher {
   }
 
   #invalid(issue: string, id: string | null, code = 'invalid-message'): void {
-    this.punish(this.#channel.peer.invalid(new Denial(400, code, issue)), id)
+    const { limiter, context } = this.#channel.peer
+    this.punish(limiter.invalid(new Denial(400, code, issue), context.clock.monotonic()), id)
   }
 
   #refuse(denial: Denial, id: string | null, isNews = true): void {

@@ -12,7 +12,7 @@ import type { Leave } from '../api/socket.ts'
 import type { ServerContext } from '../server-context.ts'
 import type { Codec, PeerCommand } from './codec.ts'
 import type { Memberships } from './memberships.ts'
-import type { Verdict } from './message-limiter.ts'
+import type { MessageLimiter, Verdict } from './message-limiter.ts'
 import type { ResolvedOptions } from './resolved-options.ts'
 
 // The interfaces of `Peer` and `ServerChannel`, as the other files of this folder see them.
@@ -61,6 +61,8 @@ export interface OpenPeer {
   readonly href: string
   /** The account that is charged for this connection; see `accountKey`. */
   readonly account: string
+  /** Limits what the peer sends. */
+  readonly limiter: MessageLimiter
   /** The channels that are open, or whose handlers still run. */
   readonly channels: Iterable<OpenChannel>
   /** The identity, with the params and the grant of the first channel. */
@@ -96,14 +98,6 @@ export interface OpenPeer {
   close(code: number, reason: string): void
   /** Notes that the connection has ended: nothing more is read, written or pinged. */
   end(): void
-  /** Counts one more invalid message. */
-  invalid(denial: Denial): Verdict
-  /**
-   * Charges the account for the time since the message arrived, once.
-   *
-   * @returns how many milliseconds were charged
-   */
-  charge(): number
 }
 
 /** One opened endpoint on a connection. */

@@ -3,12 +3,9 @@ import { Denial } from '../../wire/errors.ts'
 import { encodeFrame, encodeWithList, type PresentMember as Present } from '../../wire/frame.ts'
 import { check, type Schema } from '../../wire/schema.ts'
 import type { AuthorizedPeer } from '../access/authorize.ts'
-import type { SocketKeys } from '../access/registry.ts'
-import { isGuest } from '../api/identity.ts'
-import { networkOf } from '../runtime/ip-network.ts'
 import type { GroupMember, LocalGroup } from '../groups/local-group.ts'
 import type { ServerContext } from '../server-context.ts'
-import { accountKey, type Address, addressAt, groupAddress, subjectAddress } from '../groups/address.ts'
+import { type Address, addressAt, groupAddress, subjectAddress } from '../groups/address.ts'
 import type { PresenceEntry } from '../groups/presence.ts'
 import { type Awaitable, isThenable } from '../runtime/awaitable.ts'
 
@@ -253,18 +250,6 @@ export class Memberships {
 
 function wait(waiting: Promise<void>[], joining: Awaitable<void>): void {
   if (isThenable(joining)) waiting.push(joining)
-}
-
-/** The keys under which the registry finds the socket of a peer. */
-export function keysOf(
-  { subject, identity }: AuthorizedPeer,
-  { tenant, room }: Pick<Memberships, 'tenant' | 'room'>,
-  address: string,
-): SocketKeys {
-  const { session, token } = identity
-  const network = isGuest(identity) ? networkOf(address) : undefined
-  const account = accountKey({ tenant, subject, network })
-  return { tenant, subject, session, token, room: room.key, network, account }
 }
 
 function peerOf({ identity, grant }: AuthorizedPeer): object {

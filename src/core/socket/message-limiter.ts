@@ -1,3 +1,4 @@
+import type { Clock } from '../../wire/clock.ts'
 import { Denial } from '../../wire/errors.ts'
 import { ValidationTime } from '../access/validation-time.ts'
 import {
@@ -80,6 +81,8 @@ export class MessageLimiter {
   readonly #isAlone: boolean
   /** The part of the limits that belongs to this guest, not to its network; `null` for an identity. */
   readonly #guest: Guest | null
+  /** When the message arrived that is being read and validated; -1 when its time has been charged. */
+  #began = -1
 
   constructor(parts: MessageLimiterParts) {
     const { limits, own, guests, messageBytes, now } = parts
@@ -96,17 +99,29 @@ export class MessageLimiter {
   /** Counts one message of `bytes` before it is read. `null` when the message is allowed. */
   message(bytes: number, now: number): RateVerdict | null {
     const limit = this.#limitOver(bytes, now)
+    this.#began = limit === null ? now : -1
     if (limit === null) return null
     const denial = tooMuch(limit)
     return { denial, ...this.#lapse(limit, now), restMs: this.#restMs(denial, bytes) }
   }
 
-  /** Charges the milliseconds that were spent on reading and validating a message. */
-  spent(ms: number, now: number): void {
-    if (this.#parts.limits.validation === null) return
+  /**
+   * Charges the account for the time since the message arrived, which its reading and validation took: once,
+   * and before a handler runs.
+   *
+   * @returns how many milliseconds were charged
+   */
+  charge(clock: Pick<Clock, 'monotonic'>): number {
+    const began = this.#began
+    this.#began = -1
+    if (began === -1) return 0
+    const now = clock.monotonic()
+    const ms = now - began
+    if (this.#parts.limits.validation === null) return ms
     const account = this.#account
     account.validation?.spend(ms, now)
     this.#guest?.shares.validation?.spend(ms, now, this.#guest.divisor(account, now))
+    return ms
   }
 
   /**

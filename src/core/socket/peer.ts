@@ -3,7 +3,6 @@ import { protocolName } from '../../wire/carrier.ts'
 import type { Timer } from '../../wire/clock.ts'
 import { retryAfterClose } from '../../wire/close.ts'
 import type { Contract } from '../../wire/contract.ts'
-import type { Denial } from '../../wire/errors.ts'
 import { encodeFrame, glimpseId, type ServerFrame } from '../../wire/frame.ts'
 import type { AuthorizedPeer } from '../access/authorize.ts'
 import type { SocketKeys } from '../access/registry.ts'
@@ -18,7 +17,7 @@ import { type Codec, frameCodec, type PeerCommand } from './codec.ts'
 import { CredentialRefresh } from './credential-refresh.ts'
 import { Heartbeat, type HeartbeatTarget } from './heartbeat.ts'
 import { type ExpiringPeer, IdentityExpiry } from './identity-expiry.ts'
-import { MessageLimiter, type Verdict } from './message-limiter.ts'
+import { MessageLimiter } from './message-limiter.ts'
 import type { EncodedFrame, OpenChannel, Registration } from './interfaces.ts'
 import type { ResolvedOptions } from './resolved-options.ts'
 
@@ -63,8 +62,6 @@ export class Peer implements ExpiringPeer, Receiver, HeartbeatTarget {
   #limiter: MessageLimiter | null = null
   #refresh: CredentialRefresh | null = null
   #expiry: IdentityExpiry | null = null
-  /** When the message arrived that is being read and validated; -1 when its time has been charged. */
-  #began = -1
   /** How many have paused reading. */
   #pauses = 0
   /** Set while nothing is read because too many bytes came. */
@@ -121,6 +118,10 @@ export class Peer implements ExpiringPeer, Receiver, HeartbeatTarget {
 
   get ended(): boolean {
     return this.#ended
+  }
+
+  get limiter(): MessageLimiter {
+    return (this.#limiter ??= this.#makeLimiter())
   }
 
   get messageBytes(): number {
@@ -259,33 +260,15 @@ export class Peer implements ExpiringPeer, Receiver, HeartbeatTarget {
     for (const channel of this.#channels) channel.leave(leave)
   }
 
-  invalid(denial: Denial): Verdict {
-    return this.#limits.invalid(denial, this.context.clock.monotonic())
-  }
-
-  /**
-   * Charges the account for the time since the message arrived: once, and before a handler runs.
-   *
-   * @returns how many milliseconds were charged
-   */
-  charge(): number {
-    const began = this.#began
-    this.#began = -1
-    if (began === -1) return 0
-    const now = this.context.clock.monotonic()
-    this.#limits.spent(now - began, now)
-    return now - began
-  }
-
   #hear(payload: Payload, bytes: number, check: PayloadCheck | null): void {
     if (this.#ended) return
     this.#heartbeat.heard()
     // after the process was stopped, or the clock has jumped, messages may be read before the timer of the
     // expiry has run
     if (this.hasExpired) return this.#identityExpiry.expire()
-    const { codec, context, options } = this
-    this.#began = context.clock.monotonic()
-    const verdict = this.#limits.message(bytes, this.#began)
+    const { codec, context, options, limiter } = this
+    const at = context.clock.monotonic()
+    const verdict = limiter.message(bytes, at)
     if (verdict !== null) {
       this.#restFor(verdict.restMs)
       return this.#main.dispatcher.punish(verdict, codec.framed ? glimpseId(payload) : null)
@@ -294,11 +277,11 @@ export class Peer implements ExpiringPeer, Receiver, HeartbeatTarget {
     try {
       check?.(payload, maxValues)
     } catch (error) {
-      this.charge()
+      limiter.charge(context.clock)
       return this.#main.fail(error)
     }
-    this.#route(codec.read(payload, maxValues), bytes)
-    this.charge()
+    this.#route(codec.read(payload, maxValues), bytes, at)
+    limiter.charge(context.clock)
   }
 
   /**
@@ -315,7 +298,7 @@ export class Peer implements ExpiringPeer, Receiver, HeartbeatTarget {
   }
 
   /** Leads a command to its channel. */
-  #route(command: PeerCommand, bytes: number): void {
+  #route(command: PeerCommand, bytes: number, at: number): void {
     if (command.do === 'ping') return this.frame({ op: 'pong' })
     if (command.do === 'refresh') return void this.#refreshing.take(command)
     if (command.do === 'invalid') return this.#main.dispatcher.refuseInvalid(command)
@@ -323,7 +306,7 @@ export class Peer implements ExpiringPeer, Receiver, HeartbeatTarget {
     const channel = command.in === null ? this.#main : this.#channelAt(command.in)
     if (channel === undefined) return this.#main.dispatcher.refuseInvalid(notOpen(command.id))
     if (command.do === 'cancel') channel.dispatcher.cancel(command.id)
-    else channel.dispatcher.take(command, bytes, this.#began)
+    else channel.dispatcher.take(command, bytes, at)
   }
 
   #channelAt(path: unknown): OpenChannel | undefined {
@@ -335,10 +318,6 @@ export class Peer implements ExpiringPeer, Receiver, HeartbeatTarget {
     const channel = this.#channels[0]
     if (channel === undefined) throw new TypeError('nothing is open on this connection')
     return channel
-  }
-
-  get #limits(): MessageLimiter {
-    return (this.#limiter ??= this.#makeLimiter())
   }
 
   get #refreshing(): CredentialRefresh {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { AuthorizedPeer } from '../../../src/core/access/authorize.ts'
 import { accountKey } from '../../../src/core/groups/address.ts'
-import { keysOf, type Memberships } from '../../../src/core/socket/memberships.ts'
+import { keysOf } from '../../../src/core/access/registry.ts'
 
 const guest = { user: null }
 
@@ -11,9 +11,8 @@ function accountOf(
   who: Pick<AuthorizedPeer, 'identity' | 'subject'>,
   address: string,
 ): string {
-  // of where it is only the tenant counts, and of a visitor only who that is
-  const places = { tenant, room: { key: 'room' } } as Memberships
-  return accountKey(keysOf(who as AuthorizedPeer, places, address))
+  // the grant and the params have no part in it
+  return accountKey(keysOf(who as AuthorizedPeer, { tenant, room: { key: 'room' } }, address))
 }
 
 test('a guest with another handshake id has the same account in the same network', () => {

@@ -50,6 +50,11 @@ function limiter(
   })
 }
 
+/** A clock at this moment. */
+function at(now: number): { monotonic: () => number } {
+  return { monotonic: () => now }
+}
+
 test.each([
   ['identityRate', 'too-many-messages'],
   ['identityByteRate', 'too-many-bytes'],
@@ -57,14 +62,23 @@ test.each([
 ] as const)('%s refuses by itself, where every other limit is off', (limit, code) => {
   const alone = limiter({ [limit]: one })
   expect(alone.message(1, 0)).toBeNull()
-  alone.spent(4, 0)
-  expect(alone.message(1, 0)).toMatchObject({ denial: { status: 429, reason: code } })
+  alone.charge(at(4))
+  expect(alone.message(1, 4)).toMatchObject({ denial: { status: 429, reason: code } })
+})
+
+test('the time of a message is charged once, and that of a refused message never', () => {
+  const socket = limiter({ rate: one })
+  expect([socket.charge(at(5)), socket.message(1, 10)]).toEqual([0, null])
+  expect([socket.charge(at(13)), socket.charge(at(17))]).toEqual([3, 0])
+  expect(socket.message(1, 20)).toMatchObject({ denial: { status: 429 } })
+  expect(socket.charge(at(30))).toBe(0)
 })
 
 test('without limits nothing is refused, and nothing is charged', () => {
   const free = limiter({})
-  free.spent(1_000_000, 0)
   expect([free.message(1_000, 0), free.message(1_000, 0)]).toEqual([null, null])
+  expect(free.charge(at(1_000_000))).toBe(1_000_000)
+  expect([free.message(1_000, 1_000_000), free.message(1_000, 1_000_000)]).toEqual([null, null])
 })
 
 test('a message of the largest size costs its bytes, also above the burst of the byte rate', () => {
@@ -117,13 +131,17 @@ test('a rate of the endpoint is kept where the identity has no rate', () => {
 })
 
 test('a message refused for validation time ends no socket, also long after its grace', () => {
-  const socket = limiter({
+  const limits = {
     rate: { most: 1, eachMs: 12_000, burst: 1 },
     rateGraceMs: 10_000,
     validation: { most: 1, eachMs: 600_000, burst: 1 },
-  })
+  }
+  const accounts = accountsOf(limits)
+  const socket = limiter(limits, { accounts })
   for (let now = 0; now < 12_000; now += 500) expect(socket.message(1, now)?.ends ?? false).toBe(now > 10_000)
-  socket.spent(1_000, 12_300)
+  const other = limiter(limits, { accounts })
+  expect(other.message(1, 11_300)).toBeNull()
+  other.charge(at(12_300))
   expect(socket.message(1, 12_300)).toMatchObject({ ends: false, denial: { reason: 'too-costly' } })
 })
 
