@@ -35,6 +35,12 @@ export function includes<T extends object>(held: OneOrMore<T>, value: T): boolea
   return held instanceof Set ? held.has(value) : listOf(held).includes(value)
 }
 
+/** The first of these; `undefined` when there are none. */
+export function firstOf<T extends object>(held: OneOrMore<T>): T | undefined {
+  if (held instanceof Set) return held.values().next().value
+  return held !== undefined && isList(held) ? held[0] : held
+}
+
 /** How many these are. */
 export function sizeOf(held: OneOrMore<object>): number {
   return held instanceof Set ? held.size : listOf(held).length

@@ -12,10 +12,11 @@ import { type Connection, Packet, type Receiver } from '../api/connection.ts'
 import type { LeaveReason, PeerInfo, SocketEvent } from '../api/events.ts'
 import { type Identity, isGuest } from '../api/identity.ts'
 import type { Limits } from '../api/limits.ts'
+import { firstOf, type OneOrMore, valuesOf, withoutValue, withValue } from '../runtime/one-or-more.ts'
 import type { ServerContext } from '../server-context.ts'
 import { type Codec, frameCodec, type PeerCommand } from './codec.ts'
 import { CredentialRefresh } from './credential-refresh.ts'
-import { Heartbeat, type HeartbeatTarget } from './heartbeat.ts'
+import { Heartbeat } from './heartbeat.ts'
 import { type ExpiringPeer, IdentityExpiry } from './identity-expiry.ts'
 import { MessageLimiter } from './message-limiter.ts'
 import type { EncodedFrame, OpenChannel, Registration } from './interfaces.ts'
@@ -36,24 +37,20 @@ type PeerArrival = Arrival<{ readonly contract: Contract; readonly options: Reso
  * tell of the handshake. It also keeps the URL without credentials for a peer that may be asked for a new
  * credential.
  */
-export class Peer implements ExpiringPeer, Receiver, HeartbeatTarget {
-  readonly context: ServerContext
+export class Peer extends Heartbeat<ServerContext> implements ExpiringPeer, Receiver {
   readonly connection: Connection
   readonly codec: Codec
-  readonly contract: Contract
-  readonly options: ResolvedOptions
   readonly id: string
   readonly address: string
   readonly href: string
-  readonly account: string
   readonly #path: string
   readonly #origin: string | null
-  readonly #subject: string
   #info: PeerInfo | null = null
+  readonly #endpoint: PeerArrival['endpoint']
+  /** The keys of the handshake. */
   readonly #keys: SocketKeys
-  /** The channels, that of the handshake first. The list is replaced, not changed: a channel that ends leaves it. */
-  #channels: readonly OpenChannel[] = []
-  readonly #heartbeat: Heartbeat
+  /** The channels, that of the handshake first. A channel that ends leaves them. */
+  #channels: OneOrMore<OpenChannel>
   /** When the connection was accepted, on the monotonic clock. */
   readonly #since: number
   #identity: Identity<unknown>
@@ -68,23 +65,30 @@ export class Peer implements ExpiringPeer, Receiver, HeartbeatTarget {
   #rest: Timer | null = null
 
   constructor({ handshake, context, endpoint }: PeerArrival, { authorized, keys, connection }: Registration) {
-    const { contract, options } = endpoint
-    this.context = context
+    super(context)
+    this.#endpoint = endpoint
     this.connection = connection
-    this.codec = connection.protocol === protocolName ? frameCodec : options.plainCodec
-    this.contract = contract
-    this.options = options
+    this.codec = connection.protocol === protocolName ? frameCodec : endpoint.options.plainCodec
     this.id = handshake.id
     this.address = handshake.address
     this.href = this.codec.framed ? handshake.href : ''
-    this.account = keys.account
     this.#path = handshake.path
     this.#origin = handshake.origin
-    this.#subject = authorized.subject
     this.#keys = keys
     this.#identity = authorized.identity
     this.#since = context.clock.monotonic()
-    this.#heartbeat = new Heartbeat(context, this)
+  }
+
+  get contract(): Contract {
+    return this.#endpoint.contract
+  }
+
+  get options(): ResolvedOptions {
+    return this.#endpoint.options
+  }
+
+  get account(): string {
+    return this.#keys.account
   }
 
   /** The peer of the handshake, for events. Made on demand: it hashes the ids that may be secrets. */
@@ -93,7 +97,7 @@ export class Peer implements ExpiringPeer, Receiver, HeartbeatTarget {
   }
 
   get channels(): Iterable<OpenChannel> {
-    return this.#channels
+    return valuesOf(this.#channels)
   }
 
   get authorized(): AuthorizedPeer {
@@ -134,12 +138,12 @@ export class Peer implements ExpiringPeer, Receiver, HeartbeatTarget {
   }
 
   add(channel: OpenChannel): void {
-    this.#channels = [...this.#channels, channel]
+    this.#channels = withValue(this.#channels, channel)
   }
 
   delete(channel: OpenChannel): void {
-    this.#channels = this.#channels.filter((other) => other !== channel)
-    if (this.#channels.length === 0) this.#expiry?.stop()
+    this.#channels = withoutValue(this.#channels, channel)
+    if (this.#channels === undefined) this.#expiry?.stop()
   }
 
   become(identity: Identity<unknown>): void {
@@ -197,7 +201,7 @@ export class Peer implements ExpiringPeer, Receiver, HeartbeatTarget {
   end(): void {
     this.#ended = true
     this.#rest?.cancel()
-    this.#heartbeat.stop()
+    this.stopTimer()
   }
 
   message(payload: Payload, bytes: number): void {
@@ -209,18 +213,13 @@ export class Peer implements ExpiringPeer, Receiver, HeartbeatTarget {
     this.#hear(payload, bytes, check)
   }
 
-  alive(): void {
-    this.#heartbeat.heard()
-  }
-
-  /** Sends the peer a ping. */
-  ping(): void {
+  override ping(): void {
     if (this.codec.framed) this.frame({ op: 'ping' })
     else this.connection.ping()
   }
 
-  /** Whether reading is paused: too much waits for handlers, or more bytes came than the rate allows. */
-  get paused(): boolean {
+  /** Reading is paused while too much waits for handlers, or more bytes came than the rate allows. */
+  override get paused(): boolean {
     return this.#pauses > 0
   }
 
@@ -233,22 +232,20 @@ export class Peer implements ExpiringPeer, Receiver, HeartbeatTarget {
     if (--this.#pauses === 0) this.connection.resume()
   }
 
-  get progress(): number {
+  override get progress(): number {
     return this.connection.progress
   }
 
-  get isBehind(): boolean {
+  override get isBehind(): boolean {
     return this.connection.isBehind
   }
 
-  /** Called when the peer has read nothing of its queue for too long. */
-  stuck(): void {
+  override stuck(): void {
     this.tellLimit('outboundMs')
     this.#endAll('slow', 4508, 'too-slow: you read more slowly than the endpoint sends')
   }
 
-  /** Called when nothing has arrived from the peer for too long. */
-  lost(): void {
+  override lost(): void {
     this.#endAll('lost', 4408, 'nothing was received in time')
   }
 
@@ -257,12 +254,12 @@ export class Peer implements ExpiringPeer, Receiver, HeartbeatTarget {
     const limit = limitOf(code)
     if (limit !== null) this.tellLimit(limit)
     const leave = { why: whyOf(code), code, mayReturn: retryAfterClose(code) === 'retry' }
-    for (const channel of this.#channels) channel.leave(leave)
+    for (const channel of this.channels) channel.leave(leave)
   }
 
   #hear(payload: Payload, bytes: number, check: PayloadCheck | null): void {
     if (this.#ended) return
-    this.#heartbeat.heard()
+    this.alive()
     // after the process was stopped, or the clock has jumped, messages may be read before the timer of the
     // expiry has run
     if (this.hasExpired) return this.#identityExpiry.expire()
@@ -310,12 +307,13 @@ export class Peer implements ExpiringPeer, Receiver, HeartbeatTarget {
   }
 
   #channelAt(path: unknown): OpenChannel | undefined {
-    return this.#channels.find((channel) => channel.path === path)
+    for (const channel of this.channels) if (channel.path === path) return channel
+    return undefined
   }
 
   /** The channel of the handshake. It answers for payloads that name no channel. */
   get #main(): OpenChannel {
-    const channel = this.#channels[0]
+    const channel = firstOf(this.#channels)
     if (channel === undefined) throw new TypeError('nothing is open on this connection')
     return channel
   }
@@ -330,7 +328,7 @@ export class Peer implements ExpiringPeer, Receiver, HeartbeatTarget {
 
   #makeInfo(): PeerInfo {
     const { id, address, context } = this
-    const known = identityInfoOf(context, this.#subject, this.#identity)
+    const known = identityInfoOf(context, this.#keys.subject, this.#identity)
     return { id, path: this.#path, address, origin: this.#origin, ...known }
   }
 
@@ -351,7 +349,7 @@ export class Peer implements ExpiringPeer, Receiver, HeartbeatTarget {
   }
 
   #endAll(why: LeaveReason, code: number, reason: string): void {
-    for (const channel of this.#channels) channel.end(why, code, reason)
+    for (const channel of this.channels) channel.end(why, code, reason)
   }
 }
 
