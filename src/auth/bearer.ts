@@ -19,8 +19,10 @@ export interface TokenFacts {
   token?: string | undefined
   session?: string | undefined
   scopes?: readonly string[] | undefined
-  issuedAt?: Date | undefined
-  expires?: Date | undefined
+  /** When it was issued, in milliseconds since 1970. */
+  issuedMs?: number | undefined
+  /** When it ends, in milliseconds since 1970. */
+  endMs?: number | undefined
 }
 
 /** A 401 `invalid-token`, with the same text for every reason; `why` is for operators. */
@@ -52,8 +54,7 @@ export function heldBy<U, C>(
 ): Awaitable<Identity<U> | null> {
   return andThen(holders.user(claims), (user) => {
     if (user === null || user === undefined) return null
-    const identity = new HeldIdentity<U>(user, facts)
-    identity.renew = renewalOf(holders, claims, identity)
+    const identity = new HeldIdentity<U, C>(user, facts, { holders, claims })
     if (holders.subject === undefined) return identity
     return andThen(holders.subject(claims), (subject) => {
       if (subject === null || subject === undefined) return null
@@ -63,37 +64,66 @@ export function heldBy<U, C>(
   })
 }
 
-/**
- * A renewal, which takes the facts from the identity itself. It is made here so that it keeps nothing else in
- * memory.
- */
-function renewalOf<U, C>(
-  holders: Holders<U, C>,
-  claims: C,
-  facts: TokenFacts,
-): () => Awaitable<Identity<U> | null> {
-  return () => heldBy(holders, claims, facts)
+/** What an identity is renewed with. */
+interface Renewal<U, C> {
+  readonly holders: Holders<U, C>
+  readonly claims: C
 }
 
-/** The identity of a holder. Each field is the object's own, so that a copy has it too. */
-class HeldIdentity<U> implements Identity<U> {
+/**
+ * The identity of a holder. Each public field is the object's own, so that a copy has it too. It lives as long as its socket,
+ * so its dates and its renewal, which are seldom read, are made when they are read: see `#made`.
+ */
+class HeldIdentity<U, C> implements Identity<U> {
   readonly user: U
   declare readonly token?: string
   declare readonly session?: string
   declare readonly scopes?: readonly string[]
   declare readonly issuedAt?: Date
   declare readonly expires?: Date
-  declare renew?: () => Awaitable<Identity<U> | null>
+  declare readonly renew: () => Awaitable<Identity<U> | null>
   declare subject?: string
+  readonly #issuedMs: number | undefined
+  readonly #endMs: number | undefined
+  readonly #holders: Holders<U, C>
+  readonly #claims: C
 
-  constructor(user: U, { token, session, scopes, issuedAt, expires }: TokenFacts) {
+  constructor(user: U, facts: TokenFacts, { holders, claims }: Renewal<U, C>) {
+    const { token, session, scopes, issuedMs, endMs } = facts
     this.user = user
+    this.#issuedMs = issuedMs
+    this.#endMs = endMs
+    this.#holders = holders
+    this.#claims = claims
     if (token !== undefined) this.token = token
     if (session !== undefined) this.session = session
     if (scopes !== undefined) this.scopes = scopes
-    if (issuedAt !== undefined) this.issuedAt = issuedAt
-    if (expires !== undefined) this.expires = expires
+    if (issuedMs !== undefined) Object.defineProperty(this, 'issuedAt', HeldIdentity.#made.issuedAt)
+    if (endMs !== undefined) Object.defineProperty(this, 'expires', HeldIdentity.#made.expires)
+    Object.defineProperty(this, 'renew', HeldIdentity.#made.renew)
   }
+
+  /** The same three getters for all identities, so that they take no memory of each. */
+  static readonly #made = {
+    issuedAt: ownGetter(function (this: HeldIdentity<unknown, unknown>) {
+      return new Date(this.#issuedMs ?? 0)
+    }),
+    expires: ownGetter(function (this: HeldIdentity<unknown, unknown>) {
+      return new Date(this.#endMs ?? 0)
+    }),
+    renew: ownGetter(function (this: HeldIdentity<unknown, unknown>) {
+      return () => heldBy(this.#holders, this.#claims, this.#facts)
+    }),
+  }
+
+  get #facts(): TokenFacts {
+    const { token, session, scopes } = this
+    return { token, session, scopes, issuedMs: this.#issuedMs, endMs: this.#endMs }
+  }
+}
+
+function ownGetter(get: () => unknown): PropertyDescriptor {
+  return { get, enumerable: true, configurable: true }
 }
 
 /**
@@ -109,8 +139,8 @@ export function factsOf(claims: Statement, issuer: string | null, text: string):
     session: sid === undefined ? undefined : nameWithin(issuer, sid),
     scopes: scopesOf(claims) ?? undefined,
     // a renewal calls `user` alone: without `iat` the token counts as older than any revocation
-    issuedAt: new Date(iat === undefined ? 0 : iat * 1000),
-    expires: undefined,
+    issuedMs: iat === undefined ? 0 : iat * 1000,
+    endMs: undefined,
   }
 }
 
@@ -118,7 +148,7 @@ function nameWithin(issuer: string | null, id: string): string {
   return issuer === null ? id : issuerScoped(issuer, id)
 }
 
-/** When a token ends. A token that was accepted within the tolerance is also valid to the end of it. */
-export function endOf(exp: number, toleranceMs: number, nowMs: number): Date {
-  return new Date(exp * 1000 > nowMs ? exp * 1000 : exp * 1000 + toleranceMs)
+/** When a token ends, in milliseconds since 1970. A token that was accepted within the tolerance is also valid to the end of it. */
+export function endOf(exp: number, toleranceMs: number, nowMs: number): number {
+  return exp * 1000 > nowMs ? exp * 1000 : exp * 1000 + toleranceMs
 }

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { issuerScoped, jwt } from '../../src/auth/jwt.ts'
 import { anyOf, authenticate } from '../../src/core/access/authenticate.ts'
+import type { Identity } from '../../src/core/api/identity.ts'
 import { testClock } from '../../src/testing/clock.ts'
 import { SallyportError } from '../../src/wire/errors.ts'
 import { bearerRequest, denialOf, authRequestOf, verdict } from '../support/auth-request.ts'
@@ -27,6 +28,20 @@ describe('a token signed with a shared secret', () => {
       expires: new Date((now + 60) * 1000),
     })
     expect(identity).not.toHaveProperty('subject')
+  })
+
+  test('becomes an identity of which a copy keeps the start, the end and the renewal', async () => {
+    const claims = { sub: '7', sid: 's1', iat: now - 10, exp: now + 60 }
+    const identity = await member(bearerRequest(handmade({ alg: 'HS256' }, claims)))
+    const copy = { ...identity, user: { id: '7', name: 'Ada' } }
+    const [issuedAt, expires] = [new Date((now - 10) * 1000), new Date((now + 60) * 1000)]
+    expect(copy).toMatchObject({ session: 's1', issuedAt, expires })
+    expect(await (copy as Identity<unknown>).renew?.()).toMatchObject({
+      user: { id: '7' },
+      session: 's1',
+      issuedAt,
+      expires,
+    })
   })
 
   test('is named by a hash where it has no jti, and never by itself', async () => {

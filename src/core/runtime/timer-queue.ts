@@ -17,16 +17,16 @@ class QueuedTimer implements Timer {
   due: number
   /** The wall time at which it is due, counted from the start of its queue; `null` for a span of time. */
   readonly at: number | null
-  /** When it is due at the latest: as it was set. */
+  /** When it is due at the latest: as it was set, or as it was asked for. */
   readonly latest: number
   /** `null` when it was cancelled or has run: then it holds no memory of its owner. */
   run: (() => void) | TimerTarget | null = null
   readonly #queue: TimerQueue
 
-  constructor(queue: TimerQueue, due: number, at: number | null) {
+  constructor(queue: TimerQueue, { due, at, latest }: Pick<QueuedTimer, 'due' | 'at' | 'latest'>) {
     this.#queue = queue
     this.due = due
-    this.latest = due
+    this.latest = latest
     this.at = at
   }
 
@@ -79,11 +79,18 @@ export class TimerQueue {
     this.#start = clock.now()
   }
 
-  /** Runs a function, or calls an object, at a wall time; at once when that is past. */
-  at(wallMs: number, run: (() => void) | TimerTarget): Timer {
+  /**
+   * Runs a function, or calls an object, at a wall time; at once when that is past.
+   *
+   * @param latest when it runs at the latest, on the monotonic clock; by default as the clocks are now
+   */
+  at(wallMs: number, run: (() => void) | TimerTarget, latest: number | null = null): Timer {
     const ahead = this.#clock.now() - this.#clock.monotonic()
     this.#ahead = Math.min(this.#ahead, ahead)
-    return this.#add(wallMs - ahead, Math.ceil(wallMs - this.#start), run)
+    const due = Math.ceil(wallMs - ahead)
+    const bound = latest === null ? due : Math.ceil(latest)
+    if (due < bound) this.#moved = Math.max(this.#moved, ahead)
+    return this.#add({ due: Math.min(due, bound), latest: bound, at: Math.ceil(wallMs - this.#start) }, run)
   }
 
   /**
@@ -100,7 +107,8 @@ export class TimerQueue {
 
   /** Runs a function, or calls an object, after a span of time. */
   after(ms: number, run: (() => void) | TimerTarget): Timer {
-    return this.#add(this.#clock.monotonic() + ms, null, run)
+    const due = Math.ceil(this.#clock.monotonic() + ms)
+    return this.#add({ due, latest: due, at: null }, run)
   }
 
   /** How many timers are in the heap, including some that were cancelled. */
@@ -117,8 +125,8 @@ export class TimerQueue {
     this.#rest = 0
   }
 
-  #add(due: number, at: number | null, run: (() => void) | TimerTarget): Timer {
-    const timer = new QueuedTimer(this, Math.ceil(due), at)
+  #add(times: Pick<QueuedTimer, 'due' | 'at' | 'latest'>, run: (() => void) | TimerTarget): Timer {
+    const timer = new QueuedTimer(this, times)
     timer.run = run
     push(this.#heap, timer)
     this.#arm()

@@ -12,6 +12,8 @@ const leastRenewMs = 1_000
 
 /** The peer whose identity expires. */
 export interface ExpiringPeer extends OpenPeer {
+  /** The wall time at which its identity ends, in milliseconds; `null` when it has no end. */
+  readonly endMs: number | null
   /** Asks the peer for a new credential; `leftMs` is the time until the end of the one in use. */
   askForCredential(leftMs: number): void
 }
@@ -25,7 +27,10 @@ export class IdentityExpiry implements TimerTarget {
   /** The wall time of the end for which the timers are set. */
   #armedFor: number | null = null
   #end: Timer | null = null
+  /** While it waits for the first renewal, `#end` is not set: most sockets have one timer at a time. */
   #renewal: Timer | null = null
+  /** When the identity ends at the latest, on the monotonic clock: as it was when the timers were set. */
+  #latest = 0
 
   constructor(peer: ExpiringPeer) {
     this.#peer = peer
@@ -33,14 +38,17 @@ export class IdentityExpiry implements TimerTarget {
 
   /** Sets the timers for the end of the identity as it is now. */
   arm(): void {
-    const end = this.#peer.identity.expires?.getTime() ?? null
+    const { context, endMs: end } = this.#peer
     // the timer is set once for each end: set again after the wall clock has jumped back, it would fire later
     if (end === this.#armedFor) return
     this.#armedFor = end
     this.stop()
     if (end === null) return
-    this.#end = this.#peer.context.timers.at(end, this)
+    const { clock } = context
+    // whole numbers of less than 31 bits take no memory of their own
+    this.#latest = Math.ceil(end - clock.now() + clock.monotonic())
     this.#armRenewal(end)
+    if (this.#renewal === null) this.#armEnd(end)
   }
 
   /** Ends every channel: the timer has fired, or a message arrived after the end. */
@@ -50,13 +58,20 @@ export class IdentityExpiry implements TimerTarget {
   }
 
   timeIsUp(timer: Timer): void {
-    if (timer === this.#end) this.expire()
-    else if (this.#armedFor !== null) void this.#renew(this.#armedFor)
+    if (timer === this.#end) return this.expire()
+    if (this.#armedFor === null) return
+    if (this.#end === null) this.#armEnd(this.#armedFor)
+    void this.#renew(this.#armedFor)
   }
 
   stop(): void {
     this.#end?.cancel()
     this.#renewal?.cancel()
+    this.#end = this.#renewal = null
+  }
+
+  #armEnd(end: number): void {
+    this.#end = this.#peer.context.timers.at(end, this, this.#latest)
   }
 
   #armRenewal(end: number): void {
@@ -75,7 +90,7 @@ export class IdentityExpiry implements TimerTarget {
     const peer = this.#peer
     if (await this.#hasSlid(end))
       for (const channel of peer.channels) if (!channel.over) await channel.revalidate('refresh')
-    if (this.#isOver || peer.identity.expires?.getTime() !== end) return
+    if (this.#isOver || peer.endMs !== end) return
     peer.askForCredential(end - peer.context.clock.now())
     this.#armRenewal(end)
   }

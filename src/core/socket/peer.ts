@@ -54,6 +54,7 @@ export class Peer extends Heartbeat<ServerContext> implements ExpiringPeer, Rece
   /** When the connection was accepted, on the monotonic clock. */
   readonly #since: number
   #identity: Identity<unknown>
+  #endMs: number | null
   #ended = false
   /** These are made on demand: many sockets only listen, and many identities have no end. */
   #limiter: MessageLimiter | null = null
@@ -76,6 +77,7 @@ export class Peer extends Heartbeat<ServerContext> implements ExpiringPeer, Rece
     this.#origin = handshake.origin
     this.#keys = keys
     this.#identity = authorized.identity
+    this.#endMs = endOf(authorized.identity)
     this.#since = context.clock.monotonic()
   }
 
@@ -112,6 +114,10 @@ export class Peer extends Heartbeat<ServerContext> implements ExpiringPeer, Rece
     return this.#identity
   }
 
+  get endMs(): number | null {
+    return this.#endMs
+  }
+
   get isGuest(): boolean {
     return isGuest(this.#identity)
   }
@@ -133,8 +139,7 @@ export class Peer extends Heartbeat<ServerContext> implements ExpiringPeer, Rece
   }
 
   get hasExpired(): boolean {
-    const { expires } = this.#identity
-    return expires !== undefined && expires.getTime() <= this.context.clock.now()
+    return this.#endMs !== null && this.#endMs <= this.context.clock.now()
   }
 
   add(channel: OpenChannel): void {
@@ -150,10 +155,11 @@ export class Peer extends Heartbeat<ServerContext> implements ExpiringPeer, Rece
     // events keep the names of the identity of the handshake
     this.#info = this.info
     this.#identity = identity
+    this.#endMs = endOf(identity)
   }
 
   armExpiry(): void {
-    if (this.#expiry !== null || this.#identity.expires !== undefined) this.#identityExpiry.arm()
+    if (this.#expiry !== null || this.#endMs !== null) this.#identityExpiry.arm()
   }
 
   askForCredential(leftMs: number): void {
@@ -356,6 +362,10 @@ export class Peer extends Heartbeat<ServerContext> implements ExpiringPeer, Rece
 function notOpen(id: string | null): PeerCommand & { readonly do: 'invalid' } {
   const issue = `nothing is open at that 'in' on this connection`
   return { do: 'invalid', code: 'invalid-message', issue, id, mismatch: false }
+}
+
+function endOf({ expires }: Identity<unknown>): number | null {
+  return expires?.getTime() ?? null
 }
 
 function whyOf(code: number): LeaveReason {

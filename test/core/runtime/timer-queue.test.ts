@@ -96,6 +96,34 @@ test('a wall clock that goes back slowly from where it was ahead fires no timer 
   expect(rung[0]).toBeGreaterThan(299_900)
 })
 
+test('a timer that is set after the wall clock went back fires at its latest time', async () => {
+  const clock = testClock()
+  const queue = new TimerQueue(clock)
+  const rung: number[] = []
+  const end = clock.now() + 300_000
+  clock.jump(-3_600_000)
+  queue.at(end, () => rung.push(clock.monotonic()), 300_000)
+  await clock.advance(299_999)
+  expect(rung).toEqual([])
+  await clock.advance(1)
+  expect(rung).toEqual([300_000])
+})
+
+test('a timer that is set while the wall clock is ahead fires no sooner than its time', async () => {
+  const clock = testClock()
+  const queue = new TimerQueue(clock)
+  const rung: number[] = []
+  const end = clock.now() + 300_000
+  clock.jump(60_000)
+  queue.at(end, () => rung.push(clock.monotonic()), 300_000)
+  await clock.advance(12_000)
+  clock.jump(-60_000)
+  await clock.advance(287_000)
+  expect(rung).toEqual([])
+  await clock.advance(1_000)
+  expect(rung).toEqual([300_000])
+})
+
 test('a wall clock that runs ahead little by little delays no timer', async () => {
   const clock = testClock()
   const queue = new TimerQueue(clock)
