@@ -82,6 +82,8 @@ export const maxReasonBytes = 123
 
 /** A close reason cut to 123 bytes of UTF-8 without splitting a character. */
 export function closeReason(reason: string): string {
+  // a UTF-16 code unit is at most three bytes
+  if (3 * reason.length <= maxReasonBytes) return reason
   const bytes = new TextEncoder().encode(reason)
   if (bytes.length <= maxReasonBytes) return reason
   return decodeUtf8(bytes.subarray(0, maxReasonBytes)).replace(/\uFFFD+$/u, '')

@@ -65,7 +65,8 @@ function match(segments: readonly Segment[], path: string): Readonly<Record<stri
   let params: Readonly<Record<string, string>> = {}
   let start = 1
   for (const one of segments) {
-    const end = endOfPart(path, start)
+    const slash = path.indexOf('/', start)
+    const end = slash === -1 ? path.length : slash
     // a computed name, for one such as `__proto__`
     if ('name' in one) params = { ...params, [one.name]: decoded(one.name, path.slice(start, end)) }
     start = end + 1
@@ -79,18 +80,13 @@ function isOfSegments(segments: readonly Segment[], path: string): boolean {
   let start = 1
   for (const one of segments) {
     if (start > path.length) return false
-    const end = endOfPart(path, start)
+    const slash = path.indexOf('/', start)
+    const end = slash === -1 ? path.length : slash
     if ('literal' in one && (end - start !== one.literal.length || !path.startsWith(one.literal, start)))
       return false
     start = end + 1
   }
   return start > path.length
-}
-
-/** The end of the part of a path that begins at a place. */
-function endOfPart(path: string, start: number): number {
-  const slash = path.indexOf('/', start)
-  return slash === -1 ? path.length : slash
 }
 
 function decoded(name: string, part: string): string {

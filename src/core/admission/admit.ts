@@ -2,7 +2,6 @@ import { Denial } from '../../wire/errors.ts'
 import type { Application } from '../api/handshake.ts'
 import { type ServerContext, type ServerHandshake, serverContext } from '../server-context.ts'
 import type { HandshakeSlot } from '../access/handshake-queue.ts'
-import { isThenable } from '../runtime/awaitable.ts'
 import { assertOrigin } from '../access/origin.ts'
 import { peerInfoOf } from './peer-info.ts'
 import { type HttpRefusal, httpFace, readsCodes, refuseByCode } from '../access/denial-response.ts'
@@ -34,9 +33,9 @@ export async function runAdmission(
   let slot: HandshakeSlot | null = null
   try {
     const entering = context.handshakeQueue.enter(handshake)
-    slot = isThenable(entering) ? await waitedFor(entering, context, handshake) : entering
+    slot = entering instanceof Promise ? await waitedFor(entering, context, handshake) : entering
     const checking = assertOrigin(context, handshake, host)
-    if (isThenable(checking)) await checking
+    if (checking instanceof Promise) await checking
     assertServing(context)
     await application(handshake)
     return null

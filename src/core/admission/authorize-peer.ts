@@ -9,7 +9,7 @@ import { setLookupLimit } from '../access/credentials.ts'
 import { networkOf } from '../runtime/ip-network.ts'
 import { identityInfoOf, peerInfoOf } from './peer-info.ts'
 import { type AccessOptions, type AuthorizedPeer, callAuthorize, withCode } from '../access/authorize.ts'
-import { andThen, type Awaitable, isThenable } from '../runtime/awaitable.ts'
+import { andThen, type Awaitable } from '../runtime/awaitable.ts'
 
 /** The params of a contract in the path of a handshake. @throws Denial 404 when the path is another one */
 export function paramsOf(contract: Contract, { path }: Handshake): Readonly<Record<string, string>> {
@@ -66,7 +66,7 @@ export function authenticateAndAuthorize(
   request: AuthRequest,
 ): Awaitable<AuthorizedPeer | Denial> {
   const current = arrival.context.accessCommands.current()
-  return isThenable(current)
+  return current instanceof Promise
     ? revocationsKnown(current).then(() => identify(arrival, request))
     : identify(arrival, request)
 }

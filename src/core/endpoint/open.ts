@@ -1,5 +1,5 @@
 import { newId } from '../runtime/id.ts'
-import { andThen, type Awaitable, isThenable } from '../runtime/awaitable.ts'
+import { andThen, type Awaitable } from '../runtime/awaitable.ts'
 import type { Contract } from '../../wire/contract.ts'
 import { Denial } from '../../wire/errors.ts'
 import { assertServing } from '../admission/admit.ts'
@@ -45,7 +45,7 @@ export async function openEndpoint(given: Handshake, definition: EndpointDefinit
     const opening = mayAuthenticateLate(arrival)
       ? openAfterFirstMessage(arrival, registering(arrival))
       : trace(arrival, () => enter(arrival))
-    if (isThenable(opening)) await opening
+    if (opening instanceof Promise) await opening
   } catch (error) {
     throw arrival.refusal(error)
   }
@@ -90,7 +90,7 @@ function register(
   const reserved = reserveMemberships({ context, ...endpoint, socket: id }, authorized)
   const enterWith = (memberships: Memberships): void =>
     bringIn({ id, authorized, memberships }, arrival, accept)
-  return isThenable(reserved) ? reserved.then(enterWith) : enterWith(reserved)
+  return reserved instanceof Promise ? reserved.then(enterWith) : enterWith(reserved)
 }
 
 /** The parts of a socket before it is accepted. */

@@ -1,5 +1,3 @@
-import { isRecord } from '../../wire/json.ts'
-
 /**
  * A value now, or later by a promise. Every seam of the engine may answer in both ways. The engine awaits
  * promises alone, so that what is known at once is done at once, in the same turn.
@@ -14,11 +12,12 @@ export const alreadyDone: Promise<void> = Promise.resolve()
 
 /**
  * Whether a value is a promise of any kind. Query builders return promises of their own, which run only when
- * they are awaited.
+ * they are awaited. It is for the answers of applications and layers; those of the engine are a `Promise` or none.
  */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  if (typeof value === 'function') return 'then' in value && typeof value.then === 'function'
-  return isRecord(value) && typeof value['then'] === 'function'
+  if (value instanceof Promise) return true
+  if (value === null || (typeof value !== 'object' && typeof value !== 'function')) return false
+  return 'then' in value && typeof value.then === 'function'
 }
 
 /** What follows from a value: at once where the value is there, otherwise when its promise has it. */

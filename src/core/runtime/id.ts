@@ -1,9 +1,10 @@
-const idBytes = 16
+/** 128 bits in base64url. */
+const idLength = 22
 /**
- * A call for random bytes costs ten times as much as the rest of an id. So the bytes of 256 ids are fetched
- * at once.
+ * The character codes of the next 256 ids. A call for random bytes costs ten times as much as the rest of an id, so the bytes
+ * of many are fetched at once.
  */
-let pool = new Uint8Array(256 * idBytes)
+let pool = new Uint8Array(256 * idLength)
 let used = pool.length
 
 /** The code of each character of base64url (RFC 4648 section 5), by its value. */
@@ -17,43 +18,33 @@ const codes: Uint8Array = Uint8Array.from(
  * 20 pieces, which stay in memory as long as it does.
  */
 export function newId(): string {
-  if (used === pool.length) {
-    pool = crypto.getRandomValues(pool)
-    used = 0
-  }
+  if (used === pool.length) fill()
   const at = used
-  used += idBytes
-  const id = textAt(at)
-  // used bytes are erased, so that an id cannot be read from this memory
+  used += idLength
+  const id = textAt(pool, at)
+  // used codes are erased, so that an id cannot be read from this memory
   pool.fill(0, at, used)
   return id
 }
 
-/** The text of 16 bytes of the pool. It is made in one piece: an id lives as long as its socket. */
-function textAt(at: number): string {
-  const a = threeAt(at)
-  const b = threeAt(at + 3)
-  const c = threeAt(at + 6)
-  const d = threeAt(at + 9)
-  const e = threeAt(at + 12)
-  const last = pool[at + 15] ?? 0
+/** Draws a random byte for each character, and replaces it by the code for its last six bits. */
+function fill(): void {
+  pool = crypto.getRandomValues(pool)
+  for (let index = 0; index < pool.length; index++) {
+    const byte = pool[index] ?? 0
+    // the last character holds the last two of the 128 bits
+    pool[index] = codes[index % idLength === idLength - 1 ? byte & 48 : byte & 63] ?? 0
+  }
+  used = 0
+}
+
+/** The text of 22 character codes. It is made in one piece: an id lives as long as its socket. */
+function textAt(from: Uint8Array, at: number): string {
   // prettier-ignore
   return String.fromCharCode(
-    code(a >> 18), code(a >> 12), code(a >> 6), code(a),
-    code(b >> 18), code(b >> 12), code(b >> 6), code(b),
-    code(c >> 18), code(c >> 12), code(c >> 6), code(c),
-    code(d >> 18), code(d >> 12), code(d >> 6), code(d),
-    code(e >> 18), code(e >> 12), code(e >> 6), code(e),
-    code(last >> 2), code(last << 4),
+    from[at] ?? 0, from[at + 1] ?? 0, from[at + 2] ?? 0, from[at + 3] ?? 0, from[at + 4] ?? 0, from[at + 5] ?? 0,
+    from[at + 6] ?? 0, from[at + 7] ?? 0, from[at + 8] ?? 0, from[at + 9] ?? 0, from[at + 10] ?? 0, from[at + 11] ?? 0,
+    from[at + 12] ?? 0, from[at + 13] ?? 0, from[at + 14] ?? 0, from[at + 15] ?? 0, from[at + 16] ?? 0, from[at + 17] ?? 0,
+    from[at + 18] ?? 0, from[at + 19] ?? 0, from[at + 20] ?? 0, from[at + 21] ?? 0,
   )
-}
-
-/** Three bytes of the pool as one number. */
-function threeAt(at: number): number {
-  return ((pool[at] ?? 0) << 16) | ((pool[at + 1] ?? 0) << 8) | (pool[at + 2] ?? 0)
-}
-
-/** The code of the character for the last six bits of a number. */
-function code(bits: number): number {
-  return codes[bits & 63] ?? 0
 }

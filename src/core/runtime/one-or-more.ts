@@ -9,16 +9,17 @@ const mostListed = 8
 
 /** These values and one more. */
 export function withValue<T extends object>(held: OneOrMore<T>, value: T): OneOrMore<T> {
+  if (held === undefined) return value
   if (held instanceof Set) return held.add(value)
   const listed = listOf(held)
   if (listed.includes(value)) return held
-  if (listed.length === 0) return value
   // `concat`, because an array built by spreading keeps room for 16 more
   return listed.length < mostListed ? listed.concat(value) : new Set(listed).add(value)
 }
 
 /** These values without one. */
 export function withoutValue<T extends object>(held: OneOrMore<T>, value: T): OneOrMore<T> {
+  if (held === undefined || held === value) return undefined
   if (held instanceof Set) {
     held.delete(value)
     return held.size === 0 ? undefined : held

@@ -7,7 +7,7 @@ import type { GroupMember, LocalGroup } from '../groups/local-group.ts'
 import type { ServerContext } from '../server-context.ts'
 import { type Address, addressAt, groupAddress, subjectAddress } from '../groups/address.ts'
 import type { PresenceEntry } from '../groups/presence.ts'
-import { type Awaitable, isThenable } from '../runtime/awaitable.ts'
+import type { Awaitable } from '../runtime/awaitable.ts'
 
 /** The options of an endpoint that decide groups and presence. */
 export interface MembershipOptions {
@@ -42,7 +42,7 @@ export function reserveMemberships(
   const memberships = new Memberships(parts, authorized)
   try {
     const reserving = memberships.reserve(authorized)
-    return isThenable(reserving) ? reservedLater(memberships, reserving) : memberships
+    return reserving instanceof Promise ? reservedLater(memberships, reserving) : memberships
   } catch (error) {
     throw unprepared(memberships, error)
   }
@@ -193,7 +193,9 @@ export class Memberships {
 
   #reserve(seat: Seat, address: Address): Awaitable<void> {
     const group = this.#context.groups.reserve(address)
-    return isThenable(group) ? group.then((reserved) => this.#take(seat, reserved)) : this.#take(seat, group)
+    return group instanceof Promise
+      ? group.then((reserved) => this.#take(seat, reserved))
+      : this.#take(seat, group)
   }
 
   #take(seat: Seat, group: LocalGroup): void {
@@ -210,7 +212,7 @@ export class Memberships {
   #reservePresence(room: Address): Awaitable<void> {
     const { presence } = this.#context
     const entry = presence.reserve(room, this.#socket, this.#options.limits.members)
-    return isThenable(entry) ? entry.then((taken) => this.#enter(taken)) : this.#enter(entry)
+    return entry instanceof Promise ? entry.then((taken) => this.#enter(taken)) : this.#enter(entry)
   }
 
   #enter(entry: PresenceEntry): void {
@@ -249,7 +251,7 @@ export class Memberships {
 }
 
 function wait(waiting: Promise<void>[], joining: Awaitable<void>): void {
-  if (isThenable(joining)) waiting.push(joining)
+  if (joining instanceof Promise) waiting.push(joining)
 }
 
 function peerOf({ identity, grant }: AuthorizedPeer): object {

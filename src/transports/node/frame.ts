@@ -38,9 +38,11 @@ function encoded(payload: string | Uint8Array): Uint8Array {
 export function closeFrame(code: number, reason: string): Uint8Array {
   if (code === 1005) return framed(opcodes.close, 0).frame
   const text = closeReason(reason)
-  const { frame, start } = framed(opcodes.close, 2 + Buffer.byteLength(text))
-  frame.writeUInt16BE(mayTravel(code) ? code : 1011, start)
-  frame.write(text, start + 2)
+  const { frame, start } = framed(opcodes.close, 2 + (text === '' ? 0 : Buffer.byteLength(text)))
+  const sent = mayTravel(code) ? code : 1011
+  frame[start] = sent >> 8
+  frame[start + 1] = sent & 255
+  if (text !== '') frame.write(text, start + 2)
   return frame
 }
 

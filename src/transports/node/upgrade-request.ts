@@ -67,9 +67,9 @@ interface KnownHeader {
 /** What the upgrade requests of a server are read with. */
 export interface UpgradeRules {
   readonly headerBytes: number
-  /** The headers that are read, in the order of their slots. */
-  readonly known: readonly KnownHeader[]
-  /** The same by the length of their names: of most other headers that is all that is looked at. */
+  /** The values of a request without headers: one for each header that is read, in the order of their slots. */
+  readonly empty: Values
+  /** The headers that are read, by the length of their names: of most other headers that is all that is looked at. */
   readonly byLength: readonly (readonly KnownHeader[] | undefined)[]
   /** The slots of the headers that carry an API key. */
   readonly keySlots: readonly number[]
@@ -86,7 +86,8 @@ export function upgradeRules(headerBytes: number, carriers: Carriers): UpgradeRu
   })
   const byLength: KnownHeader[][] = []
   for (const header of known) (byLength[header.name.length] ??= []).push(header)
-  return { headerBytes, known, byLength, keySlots: keys.map((name) => all.indexOf(name)) }
+  const empty = known.map(() => undefined)
+  return { headerBytes, empty, byLength, keySlots: keys.map((name) => all.indexOf(name)) }
 }
 
 /** The value of each header that is read, by its slot. */
@@ -197,16 +198,17 @@ export function assertWhole({ rawHeaders }: IncomingMessage, most: number): void
 }
 
 /** One pass over all header lines. */
-function valuesIn(lines: readonly string[], { headerBytes, known, byLength }: UpgradeRules): Values {
+function valuesIn(lines: readonly string[], { headerBytes, empty, byLength }: UpgradeRules): Values {
   if (lines.length > 2 * maxHeaderLines) tooLarge(`there are more than ${maxHeaderLines} header lines`)
-  const values: (string | undefined)[] = known.map(nothing)
+  const values = empty.slice()
   let bytes = 0
   let twice: KnownHeader | null = null
   for (let index = 0; index < lines.length; index += 2) {
     const name = lines[index] ?? ''
     const value = lines[index + 1] ?? ''
     bytes += name.length + value.length + 4
-    const header = headerNamed(name, byLength[name.length])
+    const near = byLength[name.length]
+    const header = near === undefined ? undefined : headerNamed(name, near)
     assertPlain(value, header?.isStrict ?? webSocketHeader.test(name))
     if (header === undefined) continue
     const first = values[header.slot]
@@ -223,10 +225,7 @@ function valuesIn(lines: readonly string[], { headerBytes, known, byLength }: Up
   return values
 }
 
-function nothing(): undefined {}
-
-function headerNamed(name: string, known: readonly KnownHeader[] | undefined): KnownHeader | undefined {
-  if (known === undefined) return undefined
+function headerNamed(name: string, known: readonly KnownHeader[]): KnownHeader | undefined {
   const lower = name.toLowerCase()
   for (const header of known) if (header.name === lower) return header
   return undefined
