@@ -49,7 +49,7 @@ const maxSeconds = 8.64e12
  * @param payload the JSON object in its payload, if there is one
  */
 export function checkedClaims(
-  payload: Readonly<Record<string, unknown>> | null,
+  payload: Record<string, unknown> | null,
   rules: ClaimRules,
   nowMs: number,
 ): CheckedClaims | InvalidToken {
@@ -66,9 +66,11 @@ function hasEnd(claims: Statement): claims is CheckedClaims {
 /**
  * An issuer's statement about a token, in its payload or in a response: claims, of which `exp` may be
  * missing. Or why it is refused, as {@link checkedClaims} does.
+ *
+ * @param claims parsed JSON, in which equal texts are replaced
  */
 export function checkedStatement(
-  claims: Readonly<Record<string, unknown>>,
+  claims: Record<string, unknown>,
   rules: ClaimRules,
   nowMs: number,
 ): Statement | InvalidToken {
@@ -79,8 +81,21 @@ export function checkedStatement(
     faultOfText(claims, 'jti') ??
     faultOfText(claims, 'sid') ??
     (rules.anySubject === true ? faultOfAnySubject(claims['sub']) : faultOfText(claims, 'sub'))
+  if (fault !== null) return new InvalidToken(fault)
+  shareTexts(claims, rules)
   // each field that a statement names has been checked, or is checked by the given schema
-  return fault === null ? claims : new InvalidToken(fault)
+  return claims
+}
+
+/**
+ * Replaces issuer and audience by the equal texts of the configuration: the claims of a token live as long as its socket, and
+ * all of them name the same ones.
+ */
+function shareTexts(claims: Record<string, unknown>, { issuers, audiences }: ClaimRules): void {
+  const issuer = issuers?.find((one) => one === claims['iss'])
+  if (issuer !== undefined) claims['iss'] = issuer
+  const audience = audiences?.find((one) => one === claims['aud'])
+  if (audience !== undefined) claims['aud'] = audience
 }
 
 /** A list of one text, of several, or of none. */

@@ -42,6 +42,8 @@ export interface OriginRules {
   readonly allowedHosts: Remembered
   /** Origins with a `Host` of the same origin. */
   readonly sameOrigins: Remembered
+  /** The origins of sockets, which keep them: those of one origin share its text. */
+  readonly ofSockets: Remembered
 }
 
 /** So many hosts, and so many origins, are remembered for a server: at most a megabyte each. */
@@ -71,6 +73,7 @@ export function originRules(origins: Origins | undefined, hosts: readonly string
     hosts: hosts === undefined && listed.length === 0 ? null : new Set([...listed, ...named]),
     allowedHosts: new Remembered(mostRemembered),
     sameOrigins: new Remembered(mostRemembered),
+    ofSockets: new Remembered(mostRemembered),
   }
 }
 

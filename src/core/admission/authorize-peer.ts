@@ -104,11 +104,27 @@ function authorize(
       return request.signal
     },
   })
-  return andThen(granted, (grant) =>
-    grant instanceof Denial
-      ? grant
-      : { identity, subject, params, path: contract.template.build(params), grant, accessVersion },
-  )
+  return andThen(granted, (grant) => {
+    if (grant instanceof Denial) return grant
+    return {
+      identity,
+      subject,
+      params,
+      path: canonicalPath(contract, params, handshake),
+      grant,
+      accessVersion,
+    }
+  })
+}
+
+/** The canonical path. It is the path of the handshake where that is the same: a socket keeps both, and so one text. */
+function canonicalPath(
+  { template }: Contract,
+  params: Readonly<Record<string, string>>,
+  { path: sent }: Handshake,
+): string {
+  const path = template.build(params)
+  return path === sent ? sent : path
 }
 
 /** Puts look-ups of an explicit credential under the budget of the network. */

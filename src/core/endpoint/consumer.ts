@@ -71,15 +71,13 @@ interface LooseTable {
 /** Runs the table of one socket: one object for each socket, without a closure for each handler. */
 class TableHandler implements ChannelHandler {
   readonly #table: LooseTable
-  readonly #on: Readonly<Record<string, MessageHandler>>
-  readonly #calls: Readonly<Record<string, CallHandler>>
   /** No other handler runs while `close` runs. */
   isParting = false
 
   constructor(contract: AnyContract, table: LooseTable) {
     this.#table = table
-    this.#on = complete(contract, 'on', isSchema(contract.client) ? none : contract.client, table.on)
-    this.#calls = complete(contract, 'calls', contract.calls, table.calls)
+    assertComplete(contract, 'on', isSchema(contract.client) ? none : contract.client, table.on)
+    assertComplete(contract, 'calls', contract.calls, table.calls)
   }
 
   open(): unknown {
@@ -87,12 +85,12 @@ class TableHandler implements ChannelHandler {
   }
 
   message(type: string | null, data: unknown): unknown {
-    // the contract knows these names, and `complete` has found an own handler for each
-    return type === null ? this.#table.message?.(data) : this.#on[type]?.(data)
+    // the contract knows these names, and `assertComplete` has found an own handler for each
+    return type === null ? this.#table.message?.(data) : this.#table.on?.[type]?.(data)
   }
 
   call(name: string, input: unknown, signal: AbortSignal): unknown {
-    return this.#calls[name]?.(input, { signal })
+    return this.#table.calls?.[name]?.(input, { signal })
   }
 
   change(grant: unknown, before: unknown): unknown {
@@ -133,15 +131,16 @@ class TableHandler implements ChannelHandler {
 
 const none: Readonly<Record<string, never>> = {}
 
-function complete<F>(
+/** @throws TypeError when a name of the contract has no handler in this part of a table */
+function assertComplete(
   contract: AnyContract,
   part: string,
   names: object,
-  given: Readonly<Record<string, F>> = none,
-): Readonly<Record<string, F>> {
+  given: Readonly<Record<string, unknown>> = none,
+): void {
   const missing = Object.keys(names).find(
     (name) => !Object.hasOwn(given, name) || typeof given[name] !== 'function',
   )
-  if (missing === undefined) return given
-  throw new TypeError(`the consumer of '${contract.path}' has no handler '${missing}' under '${part}'`)
+  if (missing !== undefined)
+    throw new TypeError(`the consumer of '${contract.path}' has no handler '${missing}' under '${part}'`)
 }

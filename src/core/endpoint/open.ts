@@ -1,4 +1,3 @@
-import { newId } from '../runtime/id.ts'
 import { andThen, type Awaitable } from '../runtime/awaitable.ts'
 import type { Contract } from '../../wire/contract.ts'
 import { Denial } from '../../wire/errors.ts'
@@ -86,16 +85,13 @@ function register(
   if (authorized instanceof Denial) throw authorized
   const { context, endpoint } = arrival
   assertServing(context)
-  const id = newId()
-  const reserved = reserveMemberships({ context, ...endpoint, socket: id }, authorized)
-  const enterWith = (memberships: Memberships): void =>
-    bringIn({ id, authorized, memberships }, arrival, accept)
+  const reserved = reserveMemberships({ context, ...endpoint }, authorized)
+  const enterWith = (memberships: Memberships): void => bringIn({ authorized, memberships }, arrival, accept)
   return reserved instanceof Promise ? reserved.then(enterWith) : enterWith(reserved)
 }
 
 /** The parts of a socket before it is accepted. */
 interface Reserved {
-  readonly id: string
   readonly authorized: AuthorizedPeer
   readonly memberships: Memberships
 }
@@ -126,7 +122,7 @@ function begin(reserved: Reserved, arrival: EndpointArrival, accept: () => Accep
   const { connection, listen } = accept()
   const registration = { ...reserved, keys, connection }
   const peer = new Peer(arrival, registration)
-  const channel = new ServerChannel(peer, endpoint.options, registration)
+  const channel = new ServerChannel(peer, registration)
   context.registry.add(channel)
   listen(peer)
   startChannel(channel, endpoint.run)

@@ -14,6 +14,8 @@ import type { HistoryFeed } from './history-feed.ts'
 export interface GroupMember {
   /** The id of the socket. */
   readonly id: string
+  /** Whether that is the id of the socket. */
+  isSocket(id: string): boolean
   /** The canonical path of the socket, for frames of groups that have no path. */
   readonly path: string
   /** Whether the socket speaks `sallyport.v1`; otherwise it gets bare messages. */
@@ -72,7 +74,7 @@ export class LocalGroup implements Address {
   receivers({ except }: GroupMessage): number {
     if (except === null) return sizeOf(this.#members)
     let count = 0
-    for (const { id } of this.members) if (id !== except) count++
+    for (const member of this.members) if (!member.isSocket(except)) count++
     return count
   }
 
@@ -91,8 +93,9 @@ export class LocalGroup implements Address {
     let plain: Packet | null = null
     let framed: Packet | null = null
     let framedPath = ''
+    const { except } = message
     for (const member of this.members) {
-      if (member.id === message.except || !this.#hadJoined(member, sentAt)) continue
+      if ((except !== null && member.isSocket(except)) || !this.#hadJoined(member, sentAt)) continue
       if (!member.framed) {
         member.connection.send((plain ??= this.#packet(message, encodePlain(message.type, message.body))))
         continue

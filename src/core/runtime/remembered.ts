@@ -7,7 +7,7 @@ const longest = 600
  * peers the time of a check.
  */
 export class Remembered {
-  readonly #texts = new Set<string>()
+  readonly #texts = new Map<string, string>()
   readonly #most: number
 
   constructor(most: number) {
@@ -21,7 +21,13 @@ export class Remembered {
   add(text: string): void {
     if (text.length > longest || this.#texts.has(text)) return
     if (this.#texts.size >= this.#most) this.#texts.clear()
-    this.#texts.add(text)
+    this.#texts.set(text, text)
+  }
+
+  /** The text that is remembered and equal to this one. So those that keep it share one text. */
+  shared(text: string): string {
+    this.add(text)
+    return this.#texts.get(text) ?? text
   }
 
   /** How many texts are remembered. */

@@ -28,12 +28,8 @@ import { Revalidator } from './revalidation.ts'
  * it. An error in a handler goes to the sender, or to the reporter.
  */
 export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
-  readonly id: string
   readonly peer: OpenPeer
-  readonly contract: Contract
-  readonly options: ResolvedOptions
   readonly memberships: Memberships
-  readonly path: string
   keys: SocketKeys
   #authorized: AuthorizedPeer
   /** The next five are made on demand: many sockets only listen, and few live longer than their lease. */
@@ -64,20 +60,36 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
   #absolute: Timer | null = null
   #idle: Timer | null = null
 
-  constructor(peer: OpenPeer, options: ResolvedOptions, { id, authorized, memberships, keys }: Registration) {
+  constructor(peer: OpenPeer, { authorized, memberships, keys }: Registration) {
     this.peer = peer
-    this.contract = peer.contract
-    this.options = options
-    this.id = id
     this.memberships = memberships
-    this.path = authorized.path
     this.keys = keys
     this.#authorized = authorized
     peer.add(this)
   }
 
+  get id(): string {
+    return this.memberships.socket
+  }
+
+  get contract(): Contract {
+    return this.peer.contract
+  }
+
+  get options(): ResolvedOptions {
+    return this.peer.options
+  }
+
+  get path(): string {
+    return this.#authorized.path
+  }
+
   get connection(): Connection {
     return this.peer.connection
+  }
+
+  isSocket(id: string): boolean {
+    return this.memberships.isOf(id)
   }
 
   get framed(): boolean {

@@ -19,8 +19,6 @@ import type { ResolvedOptions } from './resolved-options.ts'
 
 /** The facts about an accepted connection. */
 export interface Registration {
-  /** The id of the socket. */
-  readonly id: string
   readonly authorized: AuthorizedPeer
   readonly memberships: Memberships
   readonly keys: SocketKeys

@@ -8,6 +8,7 @@ import type { ServerContext } from '../server-context.ts'
 import { type Address, addressAt, groupAddress, subjectAddress } from '../groups/address.ts'
 import type { PresenceEntry } from '../groups/presence.ts'
 import type { Awaitable } from '../runtime/awaitable.ts'
+import { newId } from '../runtime/id.ts'
 
 /** The options of an endpoint that decide groups and presence. */
 export interface MembershipOptions {
@@ -24,8 +25,6 @@ export interface MembershipsParts {
   readonly context: ServerContext
   readonly contract: Contract
   readonly options: MembershipOptions
-  /** The id of the socket. */
-  readonly socket: string
 }
 
 /**
@@ -86,7 +85,7 @@ export class Memberships {
   readonly #context: ServerContext
   readonly #contract: Contract
   readonly #options: MembershipOptions
-  readonly #socket: string
+  #socket: string | null = null
   #room: LocalGroup | null = null
   #subject: LocalGroup | null = null
   #audiences: readonly LocalGroup[] = noAudiences
@@ -97,12 +96,21 @@ export class Memberships {
   #released = false
   #grant: unknown
 
-  constructor({ context, contract, options, socket }: MembershipsParts, { identity }: AuthorizedPeer) {
+  constructor({ context, contract, options }: MembershipsParts, { identity }: AuthorizedPeer) {
     this.tenant = context.tenant(identity)
     this.#context = context
     this.#contract = contract
     this.#options = options
-    this.#socket = socket
+  }
+
+  /** The id of the socket. It is made when it is asked for first: many sockets are never named. */
+  get socket(): string {
+    return (this.#socket ??= newId())
+  }
+
+  /** Whether this is the id of the socket. An id that was not made yet is known nowhere. */
+  isOf(socket: string): boolean {
+    return this.#socket === socket
   }
 
   /** The address of the room, once it is reserved. */
@@ -183,7 +191,7 @@ export class Memberships {
   /** The `opened` frame: the grant as the contract lets the client see it, and the members. */
   opened(path: string): string {
     const grant = this.#contract.grant === undefined ? {} : { grant: this.#grant }
-    const frame = { op: 'opened', in: path, id: this.#socket, ...grant } as const
+    const frame = { op: 'opened', in: path, id: this.socket, ...grant } as const
     const now = this.#entry?.now()
     if (now === undefined) return encodeFrame(frame)
     return 'list' in now
@@ -211,7 +219,7 @@ export class Memberships {
   /** Also for a peer that is hidden: it sees the others, and may be shown later. */
   #reservePresence(room: Address): Awaitable<void> {
     const { presence } = this.#context
-    const entry = presence.reserve(room, this.#socket, this.#options.limits.members)
+    const entry = presence.reserve(room, this.socket, this.#options.limits.members)
     return entry instanceof Promise ? entry.then((taken) => this.#enter(taken)) : this.#enter(entry)
   }
 

@@ -74,7 +74,7 @@ export class Peer extends Heartbeat<ServerContext> implements ExpiringPeer, Rece
     this.address = handshake.address
     this.href = this.codec.framed ? handshake.href : ''
     this.#path = handshake.path
-    this.#origin = handshake.origin
+    this.#origin = handshake.origin === null ? null : context.origins.ofSockets.shared(handshake.origin)
     this.#keys = keys
     this.#identity = authorized.identity
     this.#endMs = endOf(authorized.identity)

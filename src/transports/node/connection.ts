@@ -12,13 +12,11 @@ import {
   startReading,
 } from './socket-owner.ts'
 import { type FrameListener, FrameReader } from './frame-reader.ts'
-import { OutboundQueue } from './outbound-queue.ts'
-import type { TurnWriter } from './turn-writer.ts'
+import { type OutboundParts, OutboundQueue } from './outbound-queue.ts'
 
 /** What all connections of a server share. */
-export interface TransportContext {
+export interface TransportContext extends OutboundParts {
   readonly context: ServerContext
-  readonly turnWriter: TurnWriter
   /** The connections whose wire has not ended. */
   readonly connections: Set<NodeConnection>
   /** Called when the last of them has gone. */
@@ -68,12 +66,12 @@ interface ControlFrames {
  * A WebSocket on a socket of node:http (RFC 6455). It is open; or closing: our close frame is sent, and messages are not delivered any
  * more; or discarding: both close frames are sent, and all that still comes is discarded; or ended.
  */
-export class NodeConnection implements Connection, SocketOwner, FrameListener {
+export class NodeConnection
+  extends OutboundQueue<TransportContext>
+  implements Connection, SocketOwner, FrameListener
+{
   readonly protocol: string | null
-  readonly #transport: TransportContext
-  readonly #socket: OwnedSocket
   messageBytes: number
-  readonly #writer: OutboundQueue
   /** Kept while a message has come in part: most connections of a big room only listen. */
   #reader: FrameReader | null = null
   #receiver: Receiver | null = null
@@ -89,56 +87,31 @@ export class NodeConnection implements Connection, SocketOwner, FrameListener {
   #controls: ControlFrames | null = null
 
   constructor(transport: TransportContext, { protocol, socket, messageBytes, head }: ConnectionParts) {
+    super(transport, socket, head)
     this.protocol = protocol
-    this.#transport = transport
-    this.#socket = socket
     this.messageBytes = messageBytes
-    this.#writer = new OutboundQueue(
-      socket,
-      transport.turnWriter,
-      head,
-      transport.context.limits.outboundBytes,
-    )
     own(socket, this)
     transport.connections.add(this)
   }
 
   get fragments(): number {
-    return this.#transport.context.limits.fragments
-  }
-
-  get queued(): number {
-    return this.#writer.queued
-  }
-
-  get progress(): number {
-    return this.#writer.progress
-  }
-
-  get isBehind(): boolean {
-    return this.#writer.isBehind
-  }
-
-  get isFull(): boolean {
-    return this.#writer.isFull
-  }
-
-  whenDrained(run: () => void): void {
-    this.#writer.whenDrained(run)
+    return this.transport.context.limits.fragments
   }
 
   listen(receiver: Receiver): void {
     this.#receiver = receiver
     if (this.#phase === 'discarding' || this.#phase === 'ended') queueMicrotask(() => this.#notifyClosed())
-    else startReading(this.#socket)
+    else startReading(this.socket)
   }
 
-  send(packet: Packet): void {
-    if (!this.#writer.send(packet)) this.#closeSlow()
+  override send(packet: Packet): boolean {
+    const isSent = super.send(packet)
+    if (!isSent) this.#closeSlow()
+    return isSent
   }
 
   ping(): void {
-    this.#writer.control(pingFrame)
+    this.control(pingFrame)
   }
 
   bound(messageBytes: number): void {
@@ -148,22 +121,22 @@ export class NodeConnection implements Connection, SocketOwner, FrameListener {
   pause(): void {
     if (this.#phase !== 'open') return
     this.#paused = true
-    this.#socket.pause()
+    this.socket.pause()
   }
 
   resume(): void {
     if (!this.#paused) return
     this.#paused = false
     this.#deliverHeld(() => this.#paused)
-    if (!this.#paused) this.#socket.resume()
+    if (!this.#paused) this.socket.resume()
   }
 
   close(code: number, reason: string): void {
-    this.#sendClose(code, reason, { discard: false, withinMs: this.#transport.context.limits.closeMs })
+    this.#sendClose(code, reason, { discard: false, withinMs: this.transport.context.limits.closeMs })
   }
 
   terminate(): void {
-    this.#end()
+    this.#destroy()
     queueMicrotask(() => this.#notifyClosed())
   }
 
@@ -175,14 +148,14 @@ export class NodeConnection implements Connection, SocketOwner, FrameListener {
       if (reader.isIdle) this.#reader = null
     } catch (error) {
       // one bad input ends one connection, never the process
-      this.#transport.context.report(error, 'reading a connection')
+      this.transport.context.report(error, 'reading a connection')
       this.broken(1011)
     }
   }
 
   gone(): void {
     this.#deliverHeld(() => false)
-    this.#end()
+    this.#destroy()
     this.#notifyClosed()
   }
 
@@ -194,7 +167,7 @@ export class NodeConnection implements Connection, SocketOwner, FrameListener {
 
   pinged(data: Uint8Array): void {
     if (this.#isFlooding()) return this.broken(1008)
-    this.#writer.control(pongFrame(data))
+    this.control(pongFrame(data))
     this.#receiver?.alive()
   }
 
@@ -207,14 +180,14 @@ export class NodeConnection implements Connection, SocketOwner, FrameListener {
    * The peer has sent its close frame: answer it unless ours was first, and hang up (RFC 6455 section 7.1.1).
    */
   concluded(code: number, reason: string): void {
-    const { closeMs } = this.#transport.context.limits
+    const { closeMs } = this.transport.context.limits
     this.#deliverHeld(() => false)
     this.#sendClose(code, '', { discard: false, withinMs: closeMs })
     const ending = this.#discardInput(closeMs)
     if (ending === null) return
     if (ending.reason === '') ending.reason = reason
-    hangUpWhenFlushed(this.#socket)
-    this.#writer.end()
+    hangUpWhenFlushed(this.socket)
+    this.end()
     this.#notifyClosed()
   }
 
@@ -225,7 +198,7 @@ export class NodeConnection implements Connection, SocketOwner, FrameListener {
   broken(code: number): void {
     this.#sendClose(code, '', { discard: false, withinMs: lastWordMs })
     if (this.#discardInput(lastWordMs) === null) return
-    this.#writer.end()
+    this.end()
     this.#notifyClosed()
   }
 
@@ -243,7 +216,7 @@ export class NodeConnection implements Connection, SocketOwner, FrameListener {
       this.#receiver?.message(payload, bytes)
     } catch (error) {
       // one bad input ends one connection, never the process
-      this.#transport.context.report(error, 'delivering a message')
+      this.transport.context.report(error, 'delivering a message')
       this.broken(1011)
     }
   }
@@ -259,7 +232,7 @@ export class NodeConnection implements Connection, SocketOwner, FrameListener {
 
   /** Counts the pings and pongs of one second together: neither costs the peer anything. */
   #isFlooding(): boolean {
-    const { clock, limits } = this.#transport.context
+    const { clock, limits } = this.transport.context
     const now = clock.monotonic()
     if (this.#controls === null || now - this.#controls.since >= 1_000)
       this.#controls = { count: 0, since: now }
@@ -277,7 +250,7 @@ export class NodeConnection implements Connection, SocketOwner, FrameListener {
     this.#phase = 'closing'
     this.#held = null
     this.#ending = new Ending(this, code, reason)
-    this.#writer.last(frame, how.discard)
+    this.last(frame, how.discard)
     this.#resumeReading()
     this.#endAfter(how.withinMs)
   }
@@ -295,24 +268,24 @@ export class NodeConnection implements Connection, SocketOwner, FrameListener {
   /** Without reading, the peer's close frame and its end would never arrive. */
   #resumeReading(): void {
     this.#paused = false
-    this.#socket.resume()
+    this.socket.resume()
   }
 
   #endAfter(ms: number): void {
-    this.#ending?.startTimer(this.#transport.context.timers.list(ms))
+    this.#ending?.startTimer(this.transport.context.timers.list(ms))
   }
 
-  #end(): void {
+  #destroy(): void {
     if (this.#phase === 'ended') return
     this.#phase = 'ended'
     this.#reader = null
     this.#held = null
-    this.#writer.stop()
+    this.stop()
     this.#ending?.stopTimer()
-    this.#socket.destroy()
-    const { connections } = this.#transport
+    this.socket.destroy()
+    const { connections } = this.transport
     connections.delete(this)
-    if (connections.size === 0) this.#transport.emptied()
+    if (connections.size === 0) this.transport.emptied()
   }
 
   /** Tells the receiver once how the connection ended. */
@@ -322,7 +295,7 @@ export class NodeConnection implements Connection, SocketOwner, FrameListener {
     try {
       receiver?.closed(this.#ending?.code ?? 1006, this.#ending?.reason ?? '')
     } catch (error) {
-      this.#transport.context.report(error, 'ending a connection')
+      this.transport.context.report(error, 'ending a connection')
     }
   }
 }

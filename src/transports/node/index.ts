@@ -113,6 +113,7 @@ class HttpTransport implements NodeTransport, UpgradeHost {
     this.transport = {
       context,
       turnWriter: new TurnWriter(),
+      outboundBytes: context.limits.outboundBytes,
       connections: new Set<NodeConnection>(),
       emptied: () => this.#emptied(),
     }

@@ -5,14 +5,21 @@ import { frameOf } from './frame.ts'
 import type { OwnedSocket } from './socket-owner.ts'
 import type { Flushable, TurnWriter } from './turn-writer.ts'
 
+/** What the queues of all connections of a server share. */
+export interface OutboundParts {
+  readonly turnWriter: TurnWriter
+  /** How many bytes may wait for one reader. */
+  readonly outboundBytes: number
+}
+
 /**
  * Writes the frames of one connection. It holds what waits for the end of the turn and what waits for a slow reader. The
- * socket gets no more than it can take, so that the rest can still be discarded.
+ * socket gets no more than it can take, so that the rest can still be discarded. The class of the connection extends it,
+ * because an object of its own would take more memory.
  */
-export class OutboundQueue implements Flushable {
-  readonly #socket: OwnedSocket
-  readonly #writer: TurnWriter
-  readonly #bound: number
+export class OutboundQueue<T extends OutboundParts = OutboundParts> implements Flushable {
+  readonly transport: T
+  readonly socket: OwnedSocket
   #batch: WriteBatch | null
   /** What is sent before the first frame, in the same write: the answer of the handshake. */
   #head: Uint8Array | null
@@ -25,17 +32,16 @@ export class OutboundQueue implements Flushable {
   /** Called once when little waits. */
   #drained: (() => void) | null = null
 
-  constructor(socket: OwnedSocket, writer: TurnWriter, head: Uint8Array, bound: number) {
-    this.#socket = socket
-    this.#writer = writer
+  constructor(transport: T, socket: OwnedSocket, head: Uint8Array) {
+    this.transport = transport
+    this.socket = socket
     this.#head = head
-    this.#bound = bound
-    this.#batch = writer.begin(this)
+    this.#batch = transport.turnWriter.begin(this)
   }
 
   /** Bytes that the kernel has not taken yet. */
   get queued(): number {
-    return this.#socket.writableLength + (this.#held?.bytes ?? 0) + (this.#batch?.bytes ?? 0)
+    return this.socket.writableLength + (this.#held?.bytes ?? 0) + (this.#batch?.bytes ?? 0)
   }
 
   /** Whether the kernel has not taken the last write yet. */
@@ -50,7 +56,7 @@ export class OutboundQueue implements Flushable {
 
   /** Whether half of the bound or more waits, under `latest` too. */
   get isFull(): boolean {
-    return this.#waiting >= this.#bound / 2
+    return this.#waiting >= this.transport.outboundBytes / 2
   }
 
   /** Calls `run` once, at the end of this turn or later, when less than a quarter of the bound waits. */
@@ -58,7 +64,7 @@ export class OutboundQueue implements Flushable {
     if (this.#closed) return
     this.#drained = run
     // the end of the turn is where this is checked
-    this.#batch ??= this.#writer.begin(this)
+    this.#batch ??= this.transport.turnWriter.begin(this)
   }
 
   /**
@@ -98,9 +104,9 @@ export class OutboundQueue implements Flushable {
   /** Writes all frames, then ends the socket. */
   end(): void {
     this.flush()
-    if (!this.#socket.writable) return
-    for (const bytes of this.#held?.takeAll() ?? []) this.#socket.write(bytes)
-    this.#socket.end()
+    if (!this.socket.writable) return
+    for (const bytes of this.#held?.takeAll() ?? []) this.socket.write(bytes)
+    this.socket.end()
   }
 
   flush(): void {
@@ -122,7 +128,7 @@ export class OutboundQueue implements Flushable {
 
   #tellDrained(): void {
     const drained = this.#drained
-    if (drained === null || this.#closed || this.#waiting >= this.#bound / 4) return
+    if (drained === null || this.#closed || this.#waiting >= this.transport.outboundBytes / 4) return
     this.#drained = null
     drained()
   }
@@ -145,11 +151,11 @@ export class OutboundQueue implements Flushable {
 
   #hasRoom(frame: Uint8Array): boolean {
     const { queued } = this
-    return queued < this.#bound / 2 || queued + frame.length <= this.#bound
+    return queued < this.transport.outboundBytes / 2 || queued + frame.length <= this.transport.outboundBytes
   }
 
   #put(frame: Uint8Array): void {
-    this.#batch = (this.#batch ?? this.#writer.begin(this)).with(frame)
+    this.#batch = (this.#batch ?? this.transport.turnWriter.begin(this)).with(frame)
   }
 
   /**
@@ -159,7 +165,7 @@ export class OutboundQueue implements Flushable {
   #replace(key: string, frame: Uint8Array): boolean {
     const held = (this.#held ??= new HeldFrames())
     const keys = held.replace(key, frame)
-    return held.latestBytes <= this.#bound || keys === 1
+    return held.latestBytes <= this.transport.outboundBytes || keys === 1
   }
 
   #release(): void {
@@ -169,7 +175,7 @@ export class OutboundQueue implements Flushable {
 
   #discard(): void {
     this.#held = null
-    if (this.#batch !== null) this.#batch = this.#writer.begin(this)
+    if (this.#batch !== null) this.#batch = this.transport.turnWriter.begin(this)
   }
 
   #take(): Uint8Array | null {
@@ -193,12 +199,12 @@ export class OutboundQueue implements Flushable {
   }
 
   #offer(bytes: Uint8Array): void {
-    if (!this.#socket.writable) return
-    this.#socket.write(bytes)
-    if (this.#socket.writableLength === 0) return
+    if (!this.socket.writable) return
+    this.socket.write(bytes)
+    if (this.socket.writableLength === 0) return
     // 'drain' comes only above 64 KiB; an empty write after this one tells when the kernel has taken it
     this.#isBehind = true
-    this.#socket.write(nothing, () => this.#caughtUp())
+    this.socket.write(nothing, () => this.#caughtUp())
   }
 }
 

@@ -46,7 +46,8 @@ async function groupsOn(change: (link: Link) => Partial<Link> = () => ({})) {
     const connection = {
       send: (packet: { readonly payload: unknown }) => void sent.push(String(packet.payload)),
     }
-    return { sent, member: { id, path: '/ws/room', framed, connection } satisfies GroupMember }
+    const isSocket = (one: string): boolean => one === id
+    return { sent, member: { id, isSocket, path: '/ws/room', framed, connection } satisfies GroupMember }
   }
   return { layer, groups, faults, member }
 }

@@ -12,6 +12,7 @@ function tellerWithTwoClients({ upTo = 4, listBytes = 1_000 } = {}) {
   const sent: Record<string, string[]> = { framed: [], bare: [] }
   const member = (id: 'framed' | 'bare') => ({
     id,
+    isSocket: (one: string) => one === id,
     path: '/ws/hall',
     framed: id === 'framed',
     connection: { send: (packet: { readonly payload: unknown }) => sent[id]?.push(String(packet.payload)) },

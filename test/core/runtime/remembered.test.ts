@@ -102,3 +102,11 @@ test('the answer of a rule is asked for at each handshake', async () => {
   await expect(assertOrigin(server, page, 'app.example')).rejects.toMatchObject({ status: 403 })
   expect(asked).toEqual(['https://app.example', 'https://app.example'])
 })
+
+test('equal texts share the text that was remembered first, and one that is too long stays its own', () => {
+  const remembered = new Remembered(10)
+  expect(remembered.shared('https://app.example')).toBe('https://app.example')
+  expect([remembered.shared('https://app.example'), remembered.size]).toEqual(['https://app.example', 1])
+  const long = 'x'.repeat(601)
+  expect([remembered.shared(long), remembered.size]).toEqual([long, 1])
+})

@@ -21,15 +21,21 @@ const ada = {
 function memberships(layer = memory(), presence?: () => object) {
   const context = testServer({ layer })[serverContext]
   const parts = { context, contract: lines, options: { ...options, presence } }
-  const reserve = (id: string) => reserveMemberships({ ...parts, socket: id }, ada)
-  const memberOf = (id: string) => ({ id, path: ada.path, framed: true, connection: { send: () => {} } })
+  const reserve = () => reserveMemberships(parts, ada)
+  const memberOf = (id: string) => ({
+    id,
+    isSocket: (one: string) => one === id,
+    path: ada.path,
+    framed: true,
+    connection: { send: () => {} },
+  })
   const membersOf = (key: string) => [...context.groups.local(key)].map(({ id }) => id)
   return { context, reserve, memberOf, membersOf }
 }
 
 test('memberships that were released before the socket joined take no member', async () => {
   const { context, reserve, memberOf, membersOf } = memberships()
-  const [first, other] = [await reserve('first'), await reserve('other')]
+  const [first, other] = [await reserve(), await reserve()]
   first.release()
   first.join(memberOf('first'))
   expect([membersOf(other.room.key), context.groups.size]).toEqual([[], 2])
@@ -37,7 +43,7 @@ test('memberships that were released before the socket joined take no member', a
 
 test('memberships that are released twice leave the groups of other sockets as they are', async () => {
   const { context, reserve, memberOf, membersOf } = memberships()
-  const [first, other] = [await reserve('first'), await reserve('other')]
+  const [first, other] = [await reserve(), await reserve()]
   first.join(memberOf('first'))
   other.join(memberOf('other'))
   expect(membersOf(other.room.key)).toEqual(['first', 'other'])
@@ -51,7 +57,7 @@ test('memberships that are released twice leave the groups of other sockets as t
 test('a connected process reserves memberships without a wait, also those of its first socket', async () => {
   const { context, reserve } = memberships()
   await context.accessCommands.ready()
-  expect(reserve('first')).not.toBeInstanceOf(Promise)
+  expect(reserve()).not.toBeInstanceOf(Promise)
 })
 
 test('of a reservation that failed nothing is kept, also of what the layer answers only then', async () => {
@@ -70,7 +76,7 @@ test('of a reservation that failed nothing is kept, also of what the layer answe
   }))
   const { context, reserve } = memberships(slow, () => ({ name: 'Ada' }))
   await context.presence.listen()
-  await expect(reserve('first')).rejects.toMatchObject({ status: 503 })
+  await expect(reserve()).rejects.toMatchObject({ status: 503 })
   expect([answers.length, context.groups.size]).toEqual([2, 1])
   for (const answer of answers) answer()
   await settled()

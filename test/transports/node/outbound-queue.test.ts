@@ -59,10 +59,14 @@ const text = (wire: SlowWire): string =>
     .toString('latin1')
     .replaceAll(/[^a-zA-Z0-9]/g, '')
 
+function queueOn(wire: Duplex, turnWriter: TurnWriter, outboundBytes: number): OutboundQueue {
+  return new OutboundQueue({ turnWriter, outboundBytes }, wire, Buffer.from('HEAD'))
+}
+
 /** A connection's way out, past its handshake. */
 async function open(writer: TurnWriter, bound = 1_000): Promise<{ out: OutboundQueue; wire: SlowWire }> {
   const wire = new SlowWire()
-  const out = new OutboundQueue(wire, writer, Buffer.from('HEAD'), bound)
+  const out = queueOn(wire, writer, bound)
   await turn()
   await wire.catchUp()
   wire.written.length = 0
@@ -80,7 +84,7 @@ async function behind(bytes: number, bound: number): Promise<{ out: OutboundQueu
 
 test('the head and all frames of a turn leave in one write', async () => {
   const wire = new SlowWire()
-  const out = new OutboundQueue(wire, new TurnWriter(), Buffer.from('HEAD'), 1_000)
+  const out = queueOn(wire, new TurnWriter(), 1_000)
   out.send(new Packet('a'))
   out.send(new Packet('b'))
   expect(wire.written).toEqual([])
@@ -91,7 +95,7 @@ test('the head and all frames of a turn leave in one write', async () => {
 
 test('a connection that is sent nothing still gets its head', async () => {
   const wire = new SlowWire()
-  const out = new OutboundQueue(wire, new TurnWriter(), Buffer.from('HEAD'), 1_000)
+  const out = queueOn(wire, new TurnWriter(), 1_000)
   await turn()
   expect([text(wire), out.queued]).toEqual(['HEAD', 4])
 })
@@ -191,7 +195,7 @@ test('latest: more keys than the bound has room for end the reader too', async (
 
 test('a burst above the bound in one turn is no slow reader: the kernel was not offered it yet', async () => {
   const wire = new Duplex({ write: (_chunk, _encoding, taken) => taken(), read: () => {} })
-  const out = new OutboundQueue(wire, new TurnWriter(), Buffer.from('HEAD'), 1_000)
+  const out = queueOn(wire, new TurnWriter(), 1_000)
   for (let count = 0; count < 50; count++) expect(out.send(new Packet('x'.repeat(100)))).toBe(true)
 })
 
@@ -257,7 +261,7 @@ test('a large write is handed over in slices, and each that a slow reader takes 
 
 test('a fast reader gets a large write in the turn in which it was sent', async () => {
   const { wire, got } = fastWire()
-  const out = new OutboundQueue(wire, new TurnWriter(), Buffer.from('HEAD'), 1_000_000)
+  const out = queueOn(wire, new TurnWriter(), 1_000_000)
   out.send(new Packet('x'.repeat(500_000)))
   await turn()
   expect(Buffer.concat(got).length).toBe(4 + 10 + 500_000)
@@ -422,7 +426,7 @@ test('a socket that can be written no more is neither written nor ended', async 
 
 test('latest: a fast reader gets the last message when its sender fills the queue at once', async () => {
   const { wire, got } = fastWire()
-  const out = new OutboundQueue(wire, new TurnWriter(), Buffer.from('HEAD'), 100)
+  const out = queueOn(wire, new TurnWriter(), 100)
   await turn()
   const sends = (content: string, slow: 'close' | 'latest'): boolean =>
     out.send(new Packet(content.repeat(60), slow, 'key'))
