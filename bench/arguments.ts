@@ -59,8 +59,8 @@ export function readArguments(args: readonly string[]): Arguments | null {
     peers: values.peers === undefined ? peersHere() : installed(chosen('peers', values.peers, peers, nameOf)),
     windows: number('windows', values.windows, { fallback: quick ? 1 : 3, least: 1, most: 99, whole: true }),
     seconds: number('seconds', values.seconds, { fallback: quick ? 0.2 : 1.2, least: 0.1, most: 60 }),
-    warm: quick ? 0.1 : 0.6,
-    coldSeconds: quick ? 0.2 : 3,
+    warm: quick ? 0.05 : 0.6,
+    coldSeconds: quick ? 0.4 : 3,
     warmAfterSeconds: quick ? 0.2 : 10,
   }
 }

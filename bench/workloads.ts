@@ -70,15 +70,15 @@ export function sizesOf(quick: boolean): Sizes {
       waiting: [1, 4, 16, 64, 256],
     }
   return {
-    handshakes: 32,
-    echo: 20,
-    rooms: { C100: 50, C1000: 200, C5000: 500 },
-    idle: 500,
-    growth: [100, 500],
-    counted: { handshakes: 150, seconds: 0.1 },
-    fixedSeconds: 1,
-    settleSeconds: 0.05,
-    waiting: [1, 16, 256],
+    handshakes: 8,
+    echo: 10,
+    rooms: { C100: 50, C1000: 50, C5000: 100 },
+    idle: 100,
+    growth: [20, 100],
+    counted: { handshakes: 50, seconds: 0.1 },
+    fixedSeconds: 0.3,
+    settleSeconds: 0.02,
+    waiting: [1, 256],
   }
 }
 
