@@ -85,7 +85,7 @@ function register(
   if (authorized instanceof Denial) throw authorized
   const { context, endpoint } = arrival
   assertServing(context)
-  const reserved = reserveMemberships({ context, ...endpoint }, authorized)
+  const reserved = reserveMemberships({ context, endpoint }, authorized)
   const enterWith = (memberships: Memberships): void => bringIn({ authorized, memberships }, arrival, accept)
   return reserved instanceof Promise ? reserved.then(enterWith) : enterWith(reserved)
 }

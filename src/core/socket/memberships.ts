@@ -23,8 +23,7 @@ export interface MembershipOptions {
 /** What the memberships of a socket are computed from. */
 export interface MembershipsParts {
   readonly context: ServerContext
-  readonly contract: Contract
-  readonly options: MembershipOptions
+  readonly endpoint: { readonly contract: Contract; readonly options: MembershipOptions }
 }
 
 /**
@@ -83,8 +82,7 @@ export class Memberships {
   /** The tenant of the room, where several tenants share a server. */
   readonly tenant: string
   readonly #context: ServerContext
-  readonly #contract: Contract
-  readonly #options: MembershipOptions
+  readonly #endpoint: MembershipsParts['endpoint']
   #socket: string | null = null
   #room: LocalGroup | null = null
   #subject: LocalGroup | null = null
@@ -96,11 +94,10 @@ export class Memberships {
   #released = false
   #grant: unknown
 
-  constructor({ context, contract, options }: MembershipsParts, { identity }: AuthorizedPeer) {
+  constructor({ context, endpoint }: MembershipsParts, { identity }: AuthorizedPeer) {
     this.tenant = context.tenant(identity)
     this.#context = context
-    this.#contract = contract
-    this.#options = options
+    this.#endpoint = endpoint
   }
 
   /** The id of the socket. It is made when it is asked for first: many sockets are never named. */
@@ -123,14 +120,14 @@ export class Memberships {
   reserve(authorized: AuthorizedPeer): Awaitable<unknown> {
     const { path, subject } = authorized
     const audiences = this.#audiencesOf(authorized)
-    this.#grant = visibleGrant(this.#contract, authorized.grant)
-    if (this.#options.presence !== undefined) this.#presence = this.#presenceOf(authorized)
-    const room = addressAt(this.#contract, this.tenant, path)
+    this.#grant = visibleGrant(this.#endpoint.contract, authorized.grant)
+    if (this.#endpoint.options.presence !== undefined) this.#presence = this.#presenceOf(authorized)
+    const room = addressAt(this.#endpoint.contract, this.tenant, path)
     const waiting: Promise<void>[] = []
     wait(waiting, this.#reserve('room', room))
-    wait(waiting, this.#reserve('subject', subjectAddress(this.#contract, this.tenant, subject)))
+    wait(waiting, this.#reserve('subject', subjectAddress(this.#endpoint.contract, this.tenant, subject)))
     for (const address of audiences) wait(waiting, this.#reserve('audience', address))
-    if (this.#options.presence !== undefined) wait(waiting, this.#reservePresence(room))
+    if (this.#endpoint.options.presence !== undefined) wait(waiting, this.#reservePresence(room))
     return waiting.length > 0 ? Promise.all(waiting) : undefined
   }
 
@@ -162,7 +159,7 @@ export class Memberships {
     const keys = new Set(wanted.map(({ key }) => key))
     this.#leave(this.#audiences.filter(({ key }) => !keys.has(key)))
     this.#show(presence)
-    this.#grant = visibleGrant(this.#contract, authorized.grant)
+    this.#grant = visibleGrant(this.#endpoint.contract, authorized.grant)
     for (const address of wanted) if (!this.#has(address)) await this.#reserve('audience', address)
   }
 
@@ -190,7 +187,7 @@ export class Memberships {
 
   /** The `opened` frame: the grant as the contract lets the client see it, and the members. */
   opened(path: string): string {
-    const grant = this.#contract.grant === undefined ? {} : { grant: this.#grant }
+    const grant = this.#endpoint.contract.grant === undefined ? {} : { grant: this.#grant }
     const frame = { op: 'opened', in: path, id: this.socket, ...grant } as const
     const now = this.#entry?.now()
     if (now === undefined) return encodeFrame(frame)
@@ -219,7 +216,7 @@ export class Memberships {
   /** Also for a peer that is hidden: it sees the others, and may be shown later. */
   #reservePresence(room: Address): Awaitable<void> {
     const { presence } = this.#context
-    const entry = presence.reserve(room, this.socket, this.#options.limits.members)
+    const entry = presence.reserve(room, this.socket, this.#endpoint.options.limits.members)
     return entry instanceof Promise ? entry.then((taken) => this.#enter(taken)) : this.#enter(entry)
   }
 
@@ -238,8 +235,10 @@ export class Memberships {
 
   /** The presence that the other members are to see; `null` for none. */
   #presenceOf(authorized: AuthorizedPeer): Present | null {
-    const info = this.#options.presence?.(peerOf(authorized)) ?? null
-    return info === null ? null : { user: authorized.subject, info: checkedPresence(this.#contract, info) }
+    const info = this.#endpoint.options.presence?.(peerOf(authorized)) ?? null
+    return info === null
+      ? null
+      : { user: authorized.subject, info: checkedPresence(this.#endpoint.contract, info) }
   }
 
   #has({ key }: Address): boolean {
@@ -252,9 +251,9 @@ export class Memberships {
   }
 
   #audiencesOf(authorized: AuthorizedPeer): readonly Address[] {
-    const names = this.#options.audience?.(peerOf(authorized))
+    const names = this.#endpoint.options.audience?.(peerOf(authorized))
     if (names === undefined) return noAddresses
-    return names.map((name) => groupAddress(this.#contract, this.tenant, authorized.params, name))
+    return names.map((name) => groupAddress(this.#endpoint.contract, this.tenant, authorized.params, name))
   }
 }
 

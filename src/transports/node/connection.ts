@@ -56,12 +56,6 @@ class Ending extends ListedTimer {
   }
 }
 
-/** The pings and pongs of a peer within one second. */
-interface ControlFrames {
-  count: number
-  readonly since: number
-}
-
 /**
  * A WebSocket on a socket of node:http (RFC 6455). It is open; or closing: our close frame is sent, and messages are not delivered any
  * more; or discarding: both close frames are sent, and all that still comes is discarded; or ended.
@@ -83,8 +77,9 @@ export class NodeConnection
   #held: IncomingFrame[] | null = null
   /** Made when our close frame is sent. */
   #ending: Ending | null = null
-  /** Made when the first one comes. */
-  #controls: ControlFrames | null = null
+  /** How many pings and pongs came within one second, and when that second began, on the monotonic clock. */
+  #controls = 0
+  #controlsSince = 0
 
   constructor(transport: TransportContext, { protocol, socket, messageBytes, head }: ConnectionParts) {
     super(transport, socket, head)
@@ -234,9 +229,11 @@ export class NodeConnection
   #isFlooding(): boolean {
     const { clock, limits } = this.transport.context
     const now = clock.monotonic()
-    if (this.#controls === null || now - this.#controls.since >= 1_000)
-      this.#controls = { count: 0, since: now }
-    return ++this.#controls.count > limits.pingsPerSecond
+    if (now - this.#controlsSince >= 1_000) {
+      this.#controls = 0
+      this.#controlsSince = Math.floor(now)
+    }
+    return ++this.#controls > limits.pingsPerSecond
   }
 
   #sendClose(

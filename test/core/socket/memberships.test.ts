@@ -20,7 +20,7 @@ const ada = {
 /** The memberships of one socket after another, on one server. */
 function memberships(layer = memory(), presence?: () => object) {
   const context = testServer({ layer })[serverContext]
-  const parts = { context, contract: lines, options: { ...options, presence } }
+  const parts = { context, endpoint: { contract: lines, options: { ...options, presence } } }
   const reserve = () => reserveMemberships(parts, ada)
   const memberOf = (id: string) => ({
     id,
