@@ -28,10 +28,10 @@ export interface AuthorizedPeer {
   readonly accessVersion: number
 }
 
-/** A denial with 401 or 403, with the close code that the endpoint chose; any other error unchanged. */
-export function withCode(error: unknown, { refuse }: AccessOptions): unknown {
-  if (refuse === undefined || !(error instanceof Denial)) return error
-  return error.status === 401 || error.status === 403 ? withCloseCode(error, refuse.code) : error
+/** A denial with 401 or 403, with the close code that the endpoint chose; any other denial unchanged. */
+export function withCode(denial: Denial, { refuse }: AccessOptions): Denial {
+  if (refuse === undefined) return denial
+  return denial.status === 401 || denial.status === 403 ? withCloseCode(denial, refuse.code) : denial
 }
 
 /**

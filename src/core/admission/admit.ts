@@ -2,10 +2,12 @@ import { Denial } from '../../wire/errors.ts'
 import type { Application } from '../api/handshake.ts'
 import { type ServerContext, type ServerHandshake, serverContext } from '../server-context.ts'
 import type { HandshakeSlot } from '../access/handshake-queue.ts'
+import { andThen, type Awaitable } from '../runtime/awaitable.ts'
 import { assertOrigin } from '../access/origin.ts'
 import { peerInfoOf } from './peer-info.ts'
 import { type HttpRefusal, httpFace, readsCodes, refuseByCode } from '../access/denial-response.ts'
 import { deniedEvent } from '../api/events.ts'
+import { openingOf } from './opening.ts'
 
 /** A handshake as a transport makes it, with the members that only admission may use. */
 export interface AdmissionRequest {
@@ -20,29 +22,52 @@ export interface AdmissionRequest {
 }
 
 /**
- * Leads a handshake through the limits, host and origin, and then the application. While the server drains,
- * every handshake is denied.
+ * Leads a handshake through the limits, host and origin, and then the application: at once where nothing has to
+ * be waited for. While the server drains, every handshake is denied.
  *
- * @returns `null` when it was accepted, otherwise the denial; it never rejects
+ * @returns `null` when it was accepted, otherwise the denial; it never throws or rejects
  */
-export async function runAdmission(
+export function runAdmission(
+  application: Application,
+  request: Omit<AdmissionRequest, 'reject'>,
+): Awaitable<Denial | null> {
+  const { handshake } = request
+  const context = handshake[serverContext]
+  const entering = context.handshakeQueue.enter(handshake)
+  if (!(entering instanceof Promise)) return openIn(entering, application, request)
+  return waitedFor(entering, context, handshake).then((slot) => openIn(slot, application, request), asDenial)
+}
+
+/** Opens a handshake that has a slot, which is freed when the handshake is answered. */
+function openIn(
+  slot: HandshakeSlot,
   application: Application,
   { handshake, host }: Omit<AdmissionRequest, 'reject'>,
-): Promise<Denial | null> {
-  const context = handshake[serverContext]
-  let slot: HandshakeSlot | null = null
+): Awaitable<Denial | null> {
+  let opening: Awaitable<Denial | null>
   try {
-    const entering = context.handshakeQueue.enter(handshake)
-    slot = entering instanceof Promise ? await waitedFor(entering, context, handshake) : entering
-    const checking = assertOrigin(context, handshake, host)
-    if (checking instanceof Promise) await checking
-    assertServing(context)
-    await application(handshake)
-    return null
+    const checking = assertOrigin(handshake[serverContext], handshake, host)
+    opening = andThen(checking, () => open(application, handshake))
+    if (opening instanceof Promise) return openLater(slot, opening)
+  } catch (error) {
+    opening = asDenial(error)
+  }
+  slot.leave()
+  return opening
+}
+
+function open(application: Application, handshake: ServerHandshake): Awaitable<Denial | null> {
+  assertServing(handshake[serverContext])
+  return openingOf(application)(handshake)
+}
+
+async function openLater(slot: HandshakeSlot, opening: Promise<Denial | null>): Promise<Denial | null> {
+  try {
+    return await opening
   } catch (error) {
     return asDenial(error)
   } finally {
-    slot?.leave()
+    slot.leave()
   }
 }
 
@@ -72,11 +97,12 @@ async function waitedFor(
 }
 
 /** Admits a handshake, and answers a denial in the form that the peer can read. */
-export async function admit(application: Application, request: AdmissionRequest): Promise<void> {
-  const denial = await runAdmission(application, request)
-  if (denial === null) return
-  emitDenied(request.handshake, denial)
-  refuse(request, denial)
+export function admit(application: Application, request: AdmissionRequest): Awaitable<void> {
+  return andThen(runAdmission(application, request), (denial) => {
+    if (denial === null) return
+    emitDenied(request.handshake, denial)
+    refuse(request, denial)
+  })
 }
 
 /** Tells operators of a denied handshake. */

@@ -1,5 +1,5 @@
 import type { Contract } from '../../wire/contract.ts'
-import { Denial, deny } from '../../wire/errors.ts'
+import { Denial } from '../../wire/errors.ts'
 import type { AuthRequest, Handshake } from '../api/handshake.ts'
 import type { Identity } from '../api/identity.ts'
 import type { EndpointLimits } from '../api/limits.ts'
@@ -10,14 +10,6 @@ import { networkOf } from '../runtime/ip-network.ts'
 import { identityInfoOf, peerInfoOf } from './peer-info.ts'
 import { type AccessOptions, type AuthorizedPeer, callAuthorize, withCode } from '../access/authorize.ts'
 import { andThen, type Awaitable } from '../runtime/awaitable.ts'
-
-/** The params of a contract in the path of a handshake. @throws Denial 404 when the path is another one */
-export function paramsOf(contract: Contract, { path }: Handshake): Readonly<Record<string, string>> {
-  return (
-    contract.template.match(path) ??
-    deny(404, 'not-found', 'there is no such endpoint', { detail: `served: ${contract.path}` })
-  )
-}
 
 /** An endpoint as admission sees it: its path, who may come in, and how large a message may be. */
 export interface AdmittingEndpoint {
@@ -38,20 +30,24 @@ export class Arrival<E extends AdmittingEndpoint = AdmittingEndpoint> {
   /** How many access commands had arrived when authentication began. */
   accessVersion = 0
 
-  /** @throws Denial 404 when the path is another one */
-  constructor(handshake: ServerHandshake, endpoint: E) {
+  constructor(handshake: ServerHandshake, endpoint: E, params: Readonly<Record<string, string>>) {
     this.handshake = handshake
     this.context = handshake[serverContext]
     this.endpoint = endpoint
-    this.params = paramsOf(endpoint.contract, handshake)
+    this.params = params
   }
 
-  /** An error on this way as the answer. It also notes what the event of a denial tells of the peer. */
-  refusal(error: unknown): unknown {
+  /**
+   * An error on this way as the answer. It also notes what the event of a denial tells of the peer.
+   *
+   * @throws the error, if it is no denial
+   */
+  refusal(error: unknown): Denial {
     const { handshake, context, endpoint, identity, subject } = this
     const known = identity === null ? {} : identityInfoOf(context, subject, identity)
     handshake.denied = { contract: endpoint.contract.path, ...known }
-    return withCode(error, endpoint.options)
+    if (error instanceof Denial) return withCode(error, endpoint.options)
+    throw error
   }
 }
 

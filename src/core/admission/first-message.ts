@@ -6,6 +6,7 @@ import { type AuthRequest, authRequest } from '../api/handshake.ts'
 import { type ServerHandshake, serverContext } from '../server-context.ts'
 import type { Timer } from '../../wire/clock.ts'
 import type { Connection, Receiver } from '../api/connection.ts'
+import { orThrow } from '../access/authenticator.ts'
 import type { AuthorizedPeer } from '../access/authorize.ts'
 import { explicitCredentials } from '../access/credentials.ts'
 import { answeredProtocol, sayDenied } from '../access/denial-response.ts'
@@ -24,10 +25,10 @@ export type FirstReceiver = Receiver & { first: Heard }
 
 /** How an endpoint goes on with a peer that was authorized. */
 export interface Registering {
-  /** Registers an authorized peer, and runs the endpoint. @throws the refusal, if the peer may not come in */
-  register(authorized: AuthorizedPeer | Denial, accept: () => AcceptedConnection): Awaitable<void>
-  /** Follows the work in a trace. */
-  trace(work: () => Promise<void>): Promise<void>
+  /** Registers an authorized peer, and runs the endpoint. It answers or throws the refusal, if there is one. */
+  register(authorized: AuthorizedPeer | Denial, accept: () => AcceptedConnection): Awaitable<Denial | null>
+  /** Follows the work in a trace. It answers or throws the refusal, if there is one. */
+  trace(work: () => Awaitable<Denial | null>): Awaitable<Denial | null>
 }
 
 /**
@@ -43,29 +44,31 @@ export function mayAuthenticateLate({ context, handshake }: Arrival): boolean {
 /**
  * Opens an endpoint for a peer that may send its credential as the first message. Cookies are tried first.
  *
- * @throws Denial when the cookies are refused, except for the want of a credential; a first message is refused here
+ * @returns the refusal of the cookies, except for the want of a credential; a first message is refused here
  */
 export async function openAfterFirstMessage(
   arrival: Arrival,
   { register, trace }: Registering,
-): Promise<void> {
+): Promise<Denial | null> {
   const { handshake, context, endpoint } = arrival
   const { message: messageBytes } = endpoint.options.limits
   const authorized = await authenticateAndAuthorize(arrival, handshake[authRequest])
   if (!(authorized instanceof Denial && authorized.status === 401))
-    return trace(async () => register(authorized, () => acceptedWatchingFirst(handshake, messageBytes)))
+    return trace(() => register(authorized, () => acceptedWatchingFirst(handshake, messageBytes)))
   const first = new FirstMessage(handshake)
-  const openLate = async (): Promise<void> => {
+  const openLate = async (): Promise<Denial | null> => {
     const late = await authenticateAndAuthorize(arrival, await first.authRequest())
-    await register(late, () => first.accept(messageBytes ?? context.limits.messageBytes))
+    return register(late, () => first.accept(messageBytes ?? context.limits.messageBytes))
   }
   try {
-    await trace(() => first.waitFor(openLate()))
+    orThrow(await trace(() => first.waitFor(openLate())))
   } catch (error) {
-    const denial = asDenial(arrival.refusal(error))
+    const denial = arrival.refusal(asDenial(error))
     emitDenied(handshake, denial)
     first.refuse(denial)
   }
+  // a first message is refused here: the handshake itself was accepted
+  return null
 }
 
 /**

@@ -33,15 +33,6 @@ export interface Tracer {
   run<T>(work: TracedWork, callback: (own: TraceContext | null) => T): T
 }
 
-/** Runs a piece of work under a tracer, if there is one. */
-export function traced<T>(
-  tracer: Tracer | null,
-  work: () => TracedWork,
-  callback: (own: TraceContext | null) => T,
-): T {
-  return tracer === null ? callback(null) : tracer.run(work(), callback)
-}
-
 /** The parts of a handshake that a span needs. */
 interface HandshakeInfo {
   readonly id: string

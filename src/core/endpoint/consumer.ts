@@ -14,6 +14,7 @@ import type {
 import type { CheckedTable, MissingHandlers, UnreadTable } from '../api/handlers.ts'
 import type { Leave, Socket } from '../api/socket.ts'
 import { isThenable } from '../runtime/awaitable.ts'
+import { applicationOf } from '../admission/opening.ts'
 import { openEndpoint } from './open.ts'
 import type { ServerChannel } from '../socket/channel.ts'
 import type { ChannelHandler } from '../socket/interfaces.ts'
@@ -51,8 +52,7 @@ export function consumer<
       run(new EndpointSocket(channel) as unknown as Parameters<typeof run>[0]) as LooseTable,
     )
   const entering = { contract, options: resolved, run: handlerOf }
-  const application: (handshake: Parameters<Endpoint>[0]) => Promise<void> = (handshake) =>
-    openEndpoint(handshake, entering)
+  const application = applicationOf((handshake) => openEndpoint(handshake, entering))
   return Object.assign(application, { contract, auth: resolved.auth })
 }
 

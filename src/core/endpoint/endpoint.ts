@@ -11,6 +11,7 @@ import type {
   UnreadGrant,
 } from '../api/endpoint-options.ts'
 import type { LoopSocket } from '../api/socket.ts'
+import { applicationOf } from '../admission/opening.ts'
 import { openEndpoint } from './open.ts'
 import { MessageStream, tagged } from './message-stream.ts'
 import type { ServerChannel } from '../socket/channel.ts'
@@ -47,8 +48,8 @@ export function endpoint<
   // LoopView is the untyped form of the socket that this contract and these options describe
   const handlerOf = (channel: ServerChannel): ChannelHandler =>
     looping(channel, (view) => run(view as unknown as Parameters<typeof run>[0]))
-  const application: (handshake: Parameters<Endpoint>[0]) => Promise<void> = (handshake) =>
-    openEndpoint(handshake, { contract, options: resolved, run: handlerOf })
+  const entering = { contract, options: resolved, run: handlerOf }
+  const application = applicationOf((handshake) => openEndpoint(handshake, entering))
   return Object.assign(application, { contract, auth: resolved.auth })
 }
 

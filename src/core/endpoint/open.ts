@@ -1,10 +1,11 @@
-import { andThen, type Awaitable } from '../runtime/awaitable.ts'
+import { andThen, type Awaitable, isThenable } from '../runtime/awaitable.ts'
 import type { Contract } from '../../wire/contract.ts'
 import { Denial } from '../../wire/errors.ts'
 import { assertServing } from '../admission/admit.ts'
 import { authRequest, type Handshake } from '../api/handshake.ts'
 import { serverHandshakeOf } from '../server-context.ts'
 import { assertRoom, evictOldest } from '../admission/connection-cap.ts'
+import { orThrow } from '../access/authenticator.ts'
 import type { AuthorizedPeer } from '../access/authorize.ts'
 import { answeredProtocol } from '../access/denial-response.ts'
 import { keysOf } from '../access/registry.ts'
@@ -21,7 +22,7 @@ import { Peer } from '../socket/peer.ts'
 import { type Memberships, reserveMemberships } from '../socket/memberships.ts'
 import type { ChannelHandler } from '../socket/interfaces.ts'
 import type { ResolvedOptions } from '../socket/resolved-options.ts'
-import { handshakeSpan, traced } from '../api/tracer.ts'
+import { handshakeSpan } from '../api/tracer.ts'
 
 /** An endpoint as the engine opens it: a contract, the options, and what runs in each channel. */
 export interface EndpointDefinition {
@@ -33,20 +34,38 @@ export interface EndpointDefinition {
 type EndpointArrival = Arrival<EndpointDefinition>
 
 /**
- * Opens an endpoint: authenticate, authorize, reserve memberships, accept, run. It settles when the handshake
- * is answered.
+ * Opens an endpoint: authenticate, authorize, reserve memberships, accept, run. All of it is done at once where
+ * nothing has to be waited for.
  *
- * @throws Denial when authentication or authorization refuses; nothing after the connection was accepted
+ * @returns the refusal; `null` when there is none
+ * @throws (or rejects with) an error that is no denial; nothing after the connection was accepted
  */
-export async function openEndpoint(given: Handshake, definition: EndpointDefinition): Promise<void> {
-  const arrival: EndpointArrival = new Arrival(serverHandshakeOf(given), definition)
+export function openEndpoint(given: Handshake, definition: EndpointDefinition): Awaitable<Denial | null> {
+  const { contract } = definition
+  const params = contract.template.match(given.path)
+  if (params === null)
+    return new Denial(404, 'not-found', 'there is no such endpoint', { detail: `served: ${contract.path}` })
+  const arrival: EndpointArrival = new Arrival(serverHandshakeOf(given), definition, params)
   try {
     const opening = mayAuthenticateLate(arrival)
       ? openAfterFirstMessage(arrival, registering(arrival))
       : trace(arrival, () => enter(arrival))
-    if (opening instanceof Promise) await opening
+    if (isThenable(opening)) return openLater(arrival, opening)
+    return opening === null ? null : arrival.refusal(opening)
   } catch (error) {
-    throw arrival.refusal(error)
+    return arrival.refusal(error)
+  }
+}
+
+async function openLater(
+  arrival: EndpointArrival,
+  opening: PromiseLike<Denial | null>,
+): Promise<Denial | null> {
+  try {
+    const denial = await opening
+    return denial === null ? null : arrival.refusal(denial)
+  } catch (error) {
+    return arrival.refusal(error)
   }
 }
 
@@ -57,11 +76,18 @@ function registering(arrival: EndpointArrival): Registering {
   }
 }
 
-function trace<T>({ context, handshake, endpoint }: EndpointArrival, work: () => T): T {
-  return traced(context.tracer, () => handshakeSpan(handshake, endpoint.contract.path), work)
+/** @throws (or rejects with) the denial where a tracer follows the work: it takes a denial as an exception */
+function trace(
+  { context, handshake, endpoint }: EndpointArrival,
+  work: () => Awaitable<Denial | null>,
+): Awaitable<Denial | null> {
+  const { tracer } = context
+  if (tracer === null) return work()
+  const span = handshakeSpan(handshake, endpoint.contract.path)
+  return tracer.run(span, () => andThen<Denial | null, null>(work(), orThrow))
 }
 
-function enter(arrival: EndpointArrival): Awaitable<void> {
+function enter(arrival: EndpointArrival): Awaitable<Denial | null> {
   return andThen(authenticateAndAuthorize(arrival, arrival.handshake[authRequest]), (authorized) =>
     register(arrival, authorized, () => acceptedAt(arrival)),
   )
@@ -75,18 +101,20 @@ function acceptedAt({ handshake, endpoint }: EndpointArrival): AcceptedConnectio
 /**
  * Reserves the memberships of an authorized peer, and brings it in: at once where nothing has to be waited for.
  *
- * @throws the refusal of a peer that is not authorized, or may not come in for another reason
+ * @returns the refusal of a peer that is not authorized, or was revoked; otherwise `null`
+ * @throws (or rejects with) the refusal of a peer that may not come in for another reason
  */
 function register(
   arrival: EndpointArrival,
   authorized: AuthorizedPeer | Denial,
   accept: () => AcceptedConnection,
-): Awaitable<void> {
-  if (authorized instanceof Denial) throw authorized
+): Awaitable<Denial | null> {
+  if (authorized instanceof Denial) return authorized
   const { context, endpoint } = arrival
   assertServing(context)
   const reserved = reserveMemberships({ context, endpoint }, authorized)
-  const enterWith = (memberships: Memberships): void => bringIn({ authorized, memberships }, arrival, accept)
+  const enterWith = (memberships: Memberships): Denial | null =>
+    bringIn({ authorized, memberships }, arrival, accept)
   return reserved instanceof Promise ? reserved.then(enterWith) : enterWith(reserved)
 }
 
@@ -97,26 +125,40 @@ interface Reserved {
 }
 
 /** Brings a peer in, or gives up its memberships. A peer that has gone during a wait leaves nothing behind. */
-function bringIn(reserved: Reserved, arrival: EndpointArrival, accept: () => AcceptedConnection): void {
+function bringIn(
+  reserved: Reserved,
+  arrival: EndpointArrival,
+  accept: () => AcceptedConnection,
+): Denial | null {
   const { memberships } = reserved
+  const { isOver } = arrival.handshake
   try {
-    if (arrival.handshake.isOver) memberships.release()
-    else begin(reserved, arrival, accept)
+    const denial = isOver ? null : begin(reserved, arrival, accept)
+    if (isOver || denial !== null) memberships.release()
+    return denial
   } catch (error) {
     memberships.release()
     throw error
   }
 }
 
-/** Accepts the connection, enters it in the registry, and starts its handlers. Nothing is awaited here. */
-function begin(reserved: Reserved, arrival: EndpointArrival, accept: () => AcceptedConnection): void {
+/**
+ * Accepts the connection, enters it in the registry, and starts its handlers. Nothing is awaited here.
+ *
+ * @returns the refusal of a peer that was revoked meanwhile, otherwise `null`
+ */
+function begin(
+  reserved: Reserved,
+  arrival: EndpointArrival,
+  accept: () => AcceptedConnection,
+): Denial | null {
   const { handshake, context, endpoint } = arrival
   const { authorized, memberships } = reserved
   assertServing(context)
   // asked again, because from here to the entry in the registry nothing is awaited: a revocation in between
   // is not missed
   const revoked = context.revocations.against(authorized, memberships.tenant)
-  if (revoked !== null) throw revoked
+  if (revoked !== null) return revoked
   const keys = keysOf(authorized, memberships, handshake.address)
   assertRoom(arrival, keys)
   const { connection, listen } = accept()
@@ -129,6 +171,7 @@ function begin(reserved: Reserved, arrival: EndpointArrival, accept: () => Accep
   evictOldest(arrival, keys)
   if (context.accessCommands.hasOvertaken(keys, authorized.accessVersion))
     void channel.recheck(new SharedRechecks())
+  return null
 }
 
 /**

@@ -1,8 +1,9 @@
 import type { Contract } from '../../wire/contract.ts'
-import { Denial, deny } from '../../wire/errors.ts'
+import { Denial } from '../../wire/errors.ts'
 import { aFunction, assertKind, type OptionKind } from '../../wire/options.ts'
 import type { Application, Handshake } from '../api/handshake.ts'
-import { paramsOf } from '../admission/authorize-peer.ts'
+import { applicationOf, type Opening, openingOf } from '../admission/opening.ts'
+import { andThen, type Awaitable } from '../runtime/awaitable.ts'
 
 /** An application that may tell its path template. */
 type Routed = Application & { readonly contract?: Contract }
@@ -30,25 +31,31 @@ export function router(applications: readonly Routed[]): Application {
   const served = applications.map(({ contract }) => contract?.path ?? 'an application without a contract')
   // an event holds this text for each path that a scanner tries
   const detail = `served: ${served.join(', ')}`.slice(0, 200)
-  return async (handshake) => {
-    for (const application of applications) if (await tried(application, handshake)) return
-    deny(404, 'not-found', 'there is no such endpoint', { detail })
-  }
+  const routes = applications.map((application) => ({
+    contract: application.contract ?? null,
+    open: openingOf(application),
+  }))
+  return applicationOf((handshake) => openFrom(0, { routes, detail }, handshake))
 }
 
-async function tried(application: Routed, handshake: Handshake): Promise<boolean> {
-  try {
-    if (application.contract !== undefined) paramsOf(application.contract, handshake)
-  } catch (error) {
-    return passedOn(error)
-  }
-  if (application.contract !== undefined) await application(handshake)
-  else return application(handshake).then(() => true, passedOn)
-  return true
+interface Routes {
+  readonly routes: readonly { readonly contract: Contract | null; readonly open: Opening }[]
+  /** What is told to operators of a path that is not served. */
+  readonly detail: string
 }
 
-/** Passes on a 404 for the path. Any other error is final. */
-function passedOn(error: unknown): false {
-  if (error instanceof Denial && error.reason === 'not-found' && error.status === 404) return false
-  throw error
+/** Opens a handshake with the first route, from this one on, that serves its path. */
+function openFrom(index: number, routing: Routes, handshake: Handshake): Awaitable<Denial | null> {
+  const route = routing.routes[index]
+  if (route === undefined)
+    return new Denial(404, 'not-found', 'there is no such endpoint', { detail: routing.detail })
+  const { contract, open } = route
+  const next = (): Awaitable<Denial | null> => openFrom(index + 1, routing, handshake)
+  if (contract !== null) return contract.template.match(handshake.path) === null ? next() : open(handshake)
+  return andThen(open(handshake), (denial) => (isNotFound(denial) ? next() : denial))
+}
+
+/** Whether a denial is a 404 for the path. Any other denial is final. */
+function isNotFound(denial: Denial | null): boolean {
+  return denial !== null && denial.reason === 'not-found' && denial.status === 404
 }

@@ -208,15 +208,19 @@ class HttpTransport implements NodeTransport, UpgradeHost {
     if (head.length > 0) socket.unshift(head)
     if (this.#isClosed) return pending.refuse(restarting)
     if (!isAccepted) return pending.refuse(turnedDown)
-    void this.#admitUpgrade(pending, headers)
+    try {
+      const admitted = this.#admit(this.#read(pending, headers))
+      if (admitted instanceof Promise) void this.#admitLater(pending, admitted)
+      else assertAnswered(pending)
+    } catch (error) {
+      pending.refuse(this.#asDenial(error))
+    }
   }
 
-  async #admitUpgrade(pending: PendingUpgrade, headers: number): Promise<void> {
+  async #admitLater(pending: PendingUpgrade, admitted: Promise<void>): Promise<void> {
     try {
-      await this.#admit(this.#read(pending, headers))
-      // one whose time is over is answered 408 a turn later
-      if (pending.isOpen && !pending.isOver)
-        throw new TypeError('an application neither accepted nor denied a handshake')
+      await admitted
+      assertAnswered(pending)
     } catch (error) {
       pending.refuse(this.#asDenial(error))
     }
@@ -278,4 +282,10 @@ class HttpTransport implements NodeTransport, UpgradeHost {
       this.#emptied = resolve
     })
   }
+}
+
+/** @throws TypeError when it is still open, but not in vain: one whose time is over is answered 408 a turn later */
+function assertAnswered(pending: PendingUpgrade): void {
+  if (pending.isOpen && !pending.isOver)
+    throw new TypeError('an application neither accepted nor denied a handshake')
 }
