@@ -1,3 +1,5 @@
+import { TransientMap } from '../runtime/transient.ts'
+
 /** The messages that wait and the handlers that run for one account. */
 interface AccountBacklog {
   bytes: number
@@ -17,7 +19,7 @@ interface AccountBacklog {
  */
 export class HandlerBacklog {
   readonly #most: number
-  readonly #accounts = new Map<string, AccountBacklog>()
+  readonly #accounts = new TransientMap<string, AccountBacklog>()
 
   constructor(most: number) {
     this.#most = most

@@ -4,13 +4,14 @@ import type { Awaitable } from '../runtime/awaitable.ts'
 import { networkOf } from '../runtime/ip-network.ts'
 import { ListedTimer, type TimerList } from '../runtime/timer-list.ts'
 import type { TimerQueue } from '../runtime/timer-queue.ts'
+import { TransientMap, TransientSet } from '../runtime/transient.ts'
 
 /** The handshakes of one network. */
 interface Line {
   readonly network: string
   working: number
   /** Made when one has to wait. */
-  waiting: Set<() => void> | null
+  waiting: TransientSet<() => void> | null
 }
 
 /** A handshake that asks for a slot. Its signal is read only when the handshake has to wait. */
@@ -47,7 +48,7 @@ export class HandshakeSlot extends ListedTimer {
  * number wait. All others are answered 503 before any work is done for them.
  */
 export class HandshakeQueue {
-  readonly #lines = new Map<string, Line>()
+  readonly #lines = new TransientMap<string, Line>()
   readonly #limits: Limits
   readonly #overdue: TimerList
 
@@ -106,7 +107,7 @@ export class HandshakeQueue {
   }
 
   #wait(line: Line, signal: AbortSignal): Promise<void> {
-    const waiting = (line.waiting ??= new Set())
+    const waiting = (line.waiting ??= new TransientSet())
     if (waiting.size >= this.#limits.handshakesWaiting) throw overBudget()
     return new Promise((resolve, reject) => {
       const turn = (): void => {

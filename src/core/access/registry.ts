@@ -2,6 +2,7 @@ import type { RecheckOutcome, SharedRechecks } from './revalidation-result.ts'
 import { accountKey, type Address, identityKey, type Payer } from '../groups/address.ts'
 import { isGuest } from '../api/identity.ts'
 import { networkOf } from '../runtime/ip-network.ts'
+import { TransientSet } from '../runtime/transient.ts'
 import type { AuthorizedPeer } from './authorize.ts'
 import {
   valuesOf,
@@ -97,7 +98,7 @@ function fits(wanted: string | undefined, key: string | undefined): boolean {
  * on all open sockets. A socket that has ended can be found while its handlers run.
  */
 export class Registry<S extends { keys: SocketKeys } = OpenSocket> {
-  readonly #all = new Set<S>()
+  readonly #all = new TransientSet<S>()
   /** The sockets that have ended. */
   #left: OneOrMore<S>
   readonly #by = {

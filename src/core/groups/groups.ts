@@ -15,6 +15,7 @@ import {
 } from '../api/layer.ts'
 import { type Awaitable, isThenable } from '../runtime/awaitable.ts'
 import { newId } from '../runtime/id.ts'
+import { TransientMap } from '../runtime/transient.ts'
 import type { ServerEvent, Reporter } from '../api/events.ts'
 
 /**
@@ -47,7 +48,7 @@ export interface GroupsParts {
 
 /** The groups of a server: delivers to members on this node, and through the layer to those on all others. */
 export class Groups {
-  readonly #groups = new Map<string, LocalGroup>()
+  readonly #groups = new TransientMap<string, LocalGroup>()
   /** The sends under way in each group with a history. */
   readonly #queues = new Map<string, SendQueue>()
   readonly #parts: GroupsParts

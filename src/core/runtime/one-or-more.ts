@@ -1,8 +1,10 @@
+import { TransientMap, TransientSet } from './transient.ts'
+
 /**
  * One value, or several: up to eight in a list, more in a set; `undefined` for none. Most have one, and a set
  * takes many times the memory of a list. A list is replaced when it changes.
  */
-export type OneOrMore<T extends object> = T | readonly T[] | Set<T> | undefined
+export type OneOrMore<T extends object> = T | readonly T[] | TransientSet<T> | undefined
 
 /** How many values a list holds at most. */
 const mostListed = 8
@@ -10,17 +12,17 @@ const mostListed = 8
 /** These values and one more. */
 export function withValue<T extends object>(held: OneOrMore<T>, value: T): OneOrMore<T> {
   if (held === undefined) return value
-  if (held instanceof Set) return held.add(value)
+  if (held instanceof TransientSet) return held.add(value)
   const listed = listOf(held)
   if (listed.includes(value)) return held
   // `concat`, because an array built by spreading keeps room for 16 more
-  return listed.length < mostListed ? listed.concat(value) : new Set(listed).add(value)
+  return listed.length < mostListed ? listed.concat(value) : new TransientSet(listed).add(value)
 }
 
 /** These values without one. */
 export function withoutValue<T extends object>(held: OneOrMore<T>, value: T): OneOrMore<T> {
   if (held === undefined || held === value) return undefined
-  if (held instanceof Set) {
+  if (held instanceof TransientSet) {
     held.delete(value)
     return held.size === 0 ? undefined : held
   }
@@ -33,23 +35,23 @@ export function withoutValue<T extends object>(held: OneOrMore<T>, value: T): On
 
 /** Whether a value is among these. */
 export function includes<T extends object>(held: OneOrMore<T>, value: T): boolean {
-  return held instanceof Set ? held.has(value) : listOf(held).includes(value)
+  return held instanceof TransientSet ? held.has(value) : listOf(held).includes(value)
 }
 
 /** The first of these; `undefined` when there are none. */
 export function firstOf<T extends object>(held: OneOrMore<T>): T | undefined {
-  if (held instanceof Set) return held.values().next().value
+  if (held instanceof TransientSet) return held.values().next().value
   return held !== undefined && isList(held) ? held[0] : held
 }
 
 /** How many these are. */
 export function sizeOf(held: OneOrMore<object>): number {
-  return held instanceof Set ? held.size : listOf(held).length
+  return held instanceof TransientSet ? held.size : listOf(held).length
 }
 
 /** These values, in the order in which they came. */
 export function valuesOf<T extends object>(held: OneOrMore<T>): Iterable<T> {
-  return held instanceof Set ? held : listOf(held)
+  return held instanceof TransientSet ? held : listOf(held)
 }
 
 const none: readonly never[] = []
@@ -65,7 +67,7 @@ function isList<T extends object>(held: T | readonly T[]): held is readonly T[] 
 
 /** Values by their keys. A key may have several. */
 export class ManyByKey<T extends object> {
-  readonly #byKey = new Map<string, NonNullable<OneOrMore<T>>>()
+  readonly #byKey = new TransientMap<string, NonNullable<OneOrMore<T>>>()
 
   /** How many keys have a value. */
   get size(): number {

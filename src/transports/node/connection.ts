@@ -1,6 +1,7 @@
 import type { Connection, Packet, Receiver } from '../../core/api/connection.ts'
 import type { ServerContext } from '../../core/server-context.ts'
 import { ListedTimer } from '../../core/runtime/timer-list.ts'
+import type { TransientSet } from '../../core/runtime/transient.ts'
 import type { Payload } from '../../wire/body.ts'
 import { closeFrame, pingFrame, pongFrame } from './frame.ts'
 import {
@@ -18,7 +19,7 @@ import { type OutboundParts, OutboundQueue } from './outbound-queue.ts'
 export interface TransportContext extends OutboundParts {
   readonly context: ServerContext
   /** The connections whose wire has not ended. */
-  readonly connections: Set<NodeConnection>
+  readonly connections: TransientSet<NodeConnection>
   /** Called when the last of them has gone. */
   emptied(): void
 }

@@ -1,4 +1,5 @@
 import { newId } from '../../core/runtime/id.ts'
+import { TransientMap } from '../../core/runtime/transient.ts'
 import { createServer, type Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -38,7 +39,7 @@ const tooLate = new Denial(408, 'timeout', 'the request took too long')
 export class IdleConnections {
   readonly #context: Pick<ServerContext, 'clock' | 'limits'>
   /** When each was opened, and when its first byte came. */
-  readonly #open = new Map<Duplex, { readonly since: number; firstByteAt: number | null }>()
+  readonly #open = new TransientMap<Duplex, { readonly since: number; firstByteAt: number | null }>()
   #isChecking = false
 
   constructor(context: Pick<ServerContext, 'clock' | 'limits'>) {

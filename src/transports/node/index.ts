@@ -17,6 +17,7 @@ import { buildHandshake, peerGone } from '../../core/admission/build-handshake.t
 import type { Transport, TransportParts } from '../../core/admission/transport.ts'
 import type { ServerContext } from '../../core/server-context.ts'
 import { deniedEvent } from '../../core/api/events.ts'
+import { TransientSet } from '../../core/runtime/transient.ts'
 import { Denial } from '../../wire/errors.ts'
 import { whenToldToClose } from './close-together.ts'
 import type { TransportContext, NodeConnection } from './connection.ts'
@@ -97,7 +98,7 @@ class HttpTransport implements NodeTransport, UpgradeHost {
   readonly #ownServers = new Set<HttpServer>()
   readonly #idleConnections: IdleConnections
   /** The upgrades that have no answer yet. */
-  readonly #pending = new Set<PendingUpgrade>()
+  readonly #pending = new TransientSet<PendingUpgrade>()
   #emptied: () => void = () => {}
   #isClosed = false
   readonly #emittedShared = new Set<SharedAddress['kind']>()
@@ -114,7 +115,7 @@ class HttpTransport implements NodeTransport, UpgradeHost {
       context,
       turnWriter: new TurnWriter(),
       outboundBytes: context.limits.outboundBytes,
-      connections: new Set<NodeConnection>(),
+      connections: new TransientSet<NodeConnection>(),
       emptied: () => this.#emptied(),
     }
   }

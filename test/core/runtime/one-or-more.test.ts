@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { TransientSet } from '../../../src/core/runtime/transient.ts'
 import {
   valuesOf,
   type OneOrMore,
@@ -48,7 +49,7 @@ test('one value needs no list, and eight no set', () => {
   expect(withValue(undefined, one)).toBe(one)
   const eight = items.slice(0, 8).reduce<OneOrMore<Item>>((some, item) => withValue(some, item), undefined)
   expect(Array.isArray(eight)).toBe(true)
-  expect(withValue(eight, items[8] ?? one)).toBeInstanceOf(Set)
+  expect(withValue(eight, items[8] ?? one)).toBeInstanceOf(TransientSet)
   expect(withoutValue(withValue(one, items[1] ?? one), one)).toBe(items[1])
 })
 
