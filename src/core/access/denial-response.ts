@@ -42,35 +42,29 @@ export function refusalOf(denial: Denial, ref: string): Refusal {
  * `Retry-After` where they apply.
  */
 export function httpFace(denial: Denial, ref: string): HttpRefusal {
-  const { status, retryAfterMs } = denial
-  const { code, message, ref: instance } = refusalOf(denial, ref)
-  return {
-    status,
-    headers: {
-      'Content-Type': 'application/problem+json',
-      'Cache-Control': 'no-store',
-      ...challengeOf(denial),
-      ...(status === 426 ? { Upgrade: 'websocket', 'Sec-WebSocket-Version': '13' } : {}),
-      ...(retryAfterMs === undefined ? {} : { 'Retry-After': String(Math.ceil(retryAfterMs / 1000)) }),
-    },
-    body: JSON.stringify({
-      type: 'about:blank',
-      title: titleOf(status),
-      status,
-      code,
-      detail: message,
-      ref: instance,
-    }),
+  const { status, reason: code, message: detail, retryAfterMs } = denial
+  const headers: Record<string, string> = {
+    'Content-Type': 'application/problem+json',
+    'Cache-Control': 'no-store',
   }
+  const challenge = challengeOf(denial)
+  if (challenge !== undefined) headers['WWW-Authenticate'] = challenge
+  if (status === 426) {
+    headers['Upgrade'] = 'websocket'
+    headers['Sec-WebSocket-Version'] = '13'
+  }
+  if (retryAfterMs !== undefined) headers['Retry-After'] = String(Math.ceil(retryAfterMs / 1000))
+  const body = JSON.stringify({ type: 'about:blank', title: titleOf(status), status, code, detail, ref })
+  return { status, headers, body }
 }
 
 /**
  * The challenge: a 401 must have one (RFC 9110 section 11.6.1); a 403 may, as for a missing scope (RFC 6750
  * section 3.1).
  */
-function challengeOf({ status, challenge }: Denial): Readonly<Record<string, string>> {
-  if (status === 401) return { 'WWW-Authenticate': challenge ?? 'Bearer' }
-  return status === 403 && challenge !== undefined ? { 'WWW-Authenticate': challenge } : {}
+function challengeOf({ status, challenge }: Denial): string | undefined {
+  if (status === 401) return challenge ?? 'Bearer'
+  return status === 403 ? challenge : undefined
 }
 
 /** The reason of a close frame: the short code, then the text for people. */

@@ -182,8 +182,8 @@ export class NodeConnection
     const ending = this.#discardInput(closeMs)
     if (ending === null) return
     if (ending.reason === '') ending.reason = reason
+    this.writeAll()
     hangUpWhenFlushed(this.socket)
-    this.end()
     this.#notifyClosed()
   }
 

@@ -20,7 +20,8 @@ const checkMs = 500
 export function webSocketServer({ headerBytes, handshakeMs, idleConnectionMs }: Limits): Server {
   const longest = Math.min(handshakeMs + idleConnectionMs + 4 * checkMs, 2 ** 31 - 1)
   return createServer(
-    { maxHeaderSize: headerBytes, headersTimeout: longest, requestTimeout: longest },
+    // an accepted WebSocket switches Nagle's algorithm off; an answer that is one write needs no call for it
+    { maxHeaderSize: headerBytes, headersTimeout: longest, requestTimeout: longest, noDelay: false },
     (_request, response) => {
       const { status, headers, body } = httpFace(mustUpgrade, newId())
       response.writeHead(status, { ...headers, ...connectionHeader(headers) }).end(body)
@@ -84,8 +85,8 @@ export class IdleConnections {
     if (ms < this.#context.limits.handshakeMs) return
     this.#open.delete(socket)
     this.#context.clock.after(lastWordMs, () => socket.destroy())
+    socket.write(httpAnswer(httpFace(tooLate, newId())))
     hangUpWhenFlushed(socket)
-    socket.end(httpAnswer(httpFace(tooLate, newId())))
   }
 }
 

@@ -103,10 +103,15 @@ export class OutboundQueue<T extends OutboundParts = OutboundParts> implements F
 
   /** Writes all frames, then ends the socket. */
   end(): void {
+    this.writeAll()
+    if (this.socket.writable) this.socket.end()
+  }
+
+  /** Writes all frames, also those that wait for a slow reader: no other frame follows them. */
+  writeAll(): void {
     this.flush()
-    if (!this.socket.writable) return
-    for (const bytes of this.#held?.takeAll() ?? []) this.socket.write(bytes)
-    this.socket.end()
+    if (this.#held === null || !this.socket.writable) return
+    for (const bytes of this.#held.takeAll()) this.socket.write(bytes)
   }
 
   flush(): void {

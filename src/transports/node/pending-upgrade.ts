@@ -114,9 +114,9 @@ export class PendingUpgrade extends ListedTimer implements SocketOwner, Handshak
     this.#settle('answered')
     const socket = this.#socket
     if (!socket.writable) return void socket.destroy()
-    this.startTimer(this.#host.transport.context.timers.list(lastWordMs))
+    socket.write(httpAnswer(answer))
     hangUpWhenFlushed(socket)
-    socket.end(httpAnswer(answer))
+    if (!socket.destroyed) this.startTimer(this.#host.transport.context.timers.list(lastWordMs))
   }
 
   gone(): void {

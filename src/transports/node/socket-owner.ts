@@ -1,5 +1,6 @@
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { TLSSocket } from 'node:tls'
 
 /** The object that owns a socket now: first the pending upgrade, then the connection that it became. */
 export interface SocketOwner {
@@ -46,9 +47,15 @@ export function startReading(socket: OwnedSocket): void {
 /** How long a peer that was refused, broke a rule or was too slow may take to read the reason, in milliseconds. */
 export const lastWordMs = 1_000
 
-/** Hangs up when all bytes are written. */
-export function hangUpWhenFlushed(socket: OwnedSocket): void {
+/**
+ * Ends a socket, and hangs up when all bytes are written. It hangs up at once where the kernel has them all: it
+ * sends them, and then the end, so that no call of its own has to ask for that. TLS ends with a message.
+ */
+export function hangUpWhenFlushed(socket: Duplex): void {
+  const isPlain = socket instanceof Socket && !(socket instanceof TLSSocket)
+  if (isPlain && socket.writableLength === 0) return void socket.destroy()
   socket.on('finish', hangUp)
+  if (socket.writable) socket.end()
 }
 
 function received(this: OwnedSocket, chunk: Uint8Array): void {
@@ -59,6 +66,6 @@ function gone(this: OwnedSocket): void {
   this[socketOwner]?.gone()
 }
 
-function hangUp(this: OwnedSocket): void {
+function hangUp(this: Duplex): void {
   this.destroy()
 }
