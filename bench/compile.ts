@@ -19,6 +19,18 @@ export function loadGenerator(): string {
   return binary
 }
 
+/** Builds the package: the peers run what users install. @throws Error when it does not compile */
+export function buildPackage(): void {
+  try {
+    execFileSync('npm', ['run', '-s', 'build'], {
+      cwd: join(import.meta.dirname, '..'),
+      stdio: ['ignore', 'inherit', 'inherit'],
+    })
+  } catch (error) {
+    throw new Error('the package does not compile: see the messages above', { cause: error })
+  }
+}
+
 function compile(files: readonly string[]): void {
   mkdirSync(folder, { recursive: true })
   try {

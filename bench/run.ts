@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Arguments, readArguments, usage } from './arguments.ts'
 import type { Bench } from './bench.ts'
-import { loadGenerator } from './compile.ts'
+import { buildPackage, loadGenerator } from './compile.ts'
 import { describeMachine, loadAverages } from './machine.ts'
 import { measureAll } from './measurements.ts'
 import { absentPeers, peersHere } from './peer.ts'
@@ -24,6 +24,7 @@ async function main(args: readonly string[]): Promise<void> {
   if (asked === null) return console.log(usage)
   assertMachine()
   const binary = loadGenerator()
+  buildPackage()
   const tokens = await mintTokens()
   process.once('exit', () => tokens.remove())
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))

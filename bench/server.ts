@@ -100,13 +100,7 @@ function launch(peer: Peer, options: StartOptions): ChildProcess {
 function commandOf(peer: Peer, { collects, flags = [] }: StartOptions): readonly string[] {
   const program = join(import.meta.dirname, 'peers', peer.file)
   if (peer.runtime === 'bun') return [bunProgram(), program]
-  return [
-    process.execPath,
-    '--conditions=sallyport-src',
-    ...(collects ? ['--expose-gc'] : []),
-    ...flags,
-    program,
-  ]
+  return [process.execPath, ...(collects ? ['--expose-gc'] : []), ...flags, program]
 }
 
 function linesOf(child: ChildProcess): AsyncIterator<string> {
