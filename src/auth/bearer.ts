@@ -19,10 +19,10 @@ export interface TokenFacts {
   token?: string | undefined
   session?: string | undefined
   scopes?: readonly string[] | undefined
-  /** When it was issued, in milliseconds since 1970. */
-  issuedMs?: number | undefined
-  /** When it ends, in milliseconds since 1970. */
-  endMs?: number | undefined
+  /** When it was issued, in seconds since 1970, as in its claim: such a number takes no memory of its own in V8. */
+  issued?: number | undefined
+  /** When it ends, in seconds since 1970. */
+  end?: number | undefined
 }
 
 /** A 401 `invalid-token`, with the same text for every reason; `why` is for operators. */
@@ -83,33 +83,33 @@ class HeldIdentity<U, C> implements Identity<U> {
   declare readonly expires?: Date
   declare readonly renew: () => Awaitable<Identity<U> | null>
   declare subject?: string
-  readonly #issuedMs: number | undefined
-  readonly #endMs: number | undefined
+  readonly #issued: number | undefined
+  readonly #end: number | undefined
   readonly #holders: Holders<U, C>
   readonly #claims: C
 
   constructor(user: U, facts: TokenFacts, { holders, claims }: Renewal<U, C>) {
-    const { token, session, scopes, issuedMs, endMs } = facts
+    const { token, session, scopes, issued, end } = facts
     this.user = user
-    this.#issuedMs = issuedMs
-    this.#endMs = endMs
+    this.#issued = issued
+    this.#end = end
     this.#holders = holders
     this.#claims = claims
     if (token !== undefined) this.token = token
     if (session !== undefined) this.session = session
     if (scopes !== undefined) this.scopes = scopes
-    if (issuedMs !== undefined) Object.defineProperty(this, 'issuedAt', HeldIdentity.#made.issuedAt)
-    if (endMs !== undefined) Object.defineProperty(this, 'expires', HeldIdentity.#made.expires)
+    if (issued !== undefined) Object.defineProperty(this, 'issuedAt', HeldIdentity.#made.issuedAt)
+    if (end !== undefined) Object.defineProperty(this, 'expires', HeldIdentity.#made.expires)
     Object.defineProperty(this, 'renew', HeldIdentity.#made.renew)
   }
 
   /** The same three getters for all identities, so that they take no memory of each. */
   static readonly #made = {
     issuedAt: ownGetter(function (this: HeldIdentity<unknown, unknown>) {
-      return new Date(this.#issuedMs ?? 0)
+      return new Date((this.#issued ?? 0) * 1000)
     }),
     expires: ownGetter(function (this: HeldIdentity<unknown, unknown>) {
-      return new Date(this.#endMs ?? 0)
+      return new Date((this.#end ?? 0) * 1000)
     }),
     renew: ownGetter(function (this: HeldIdentity<unknown, unknown>) {
       return () => heldBy(this.#holders, this.#claims, this.#facts)
@@ -118,7 +118,7 @@ class HeldIdentity<U, C> implements Identity<U> {
 
   get #facts(): TokenFacts {
     const { token, session, scopes } = this
-    return { token, session, scopes, issuedMs: this.#issuedMs, endMs: this.#endMs }
+    return { token, session, scopes, issued: this.#issued, end: this.#end }
   }
 }
 
@@ -139,8 +139,8 @@ export function factsOf(claims: Statement, issuer: string | null, text: string):
     session: sid === undefined ? undefined : nameWithin(issuer, sid),
     scopes: scopesOf(claims) ?? undefined,
     // a renewal calls `user` alone: without `iat` the token counts as older than any revocation
-    issuedMs: iat === undefined ? 0 : iat * 1000,
-    endMs: undefined,
+    issued: iat ?? 0,
+    end: undefined,
   }
 }
 
@@ -148,7 +148,7 @@ function nameWithin(issuer: string | null, id: string): string {
   return issuer === null ? id : issuerScoped(issuer, id)
 }
 
-/** When a token ends, in milliseconds since 1970. A token that was accepted within the tolerance is also valid to the end of it. */
+/** When a token ends, in seconds since 1970. A token that was accepted within the tolerance is also valid to the end of it. */
 export function endOf(exp: number, toleranceMs: number, nowMs: number): number {
-  return exp * 1000 > nowMs ? exp * 1000 : exp * 1000 + toleranceMs
+  return exp * 1000 > nowMs ? exp : exp + toleranceMs / 1000
 }

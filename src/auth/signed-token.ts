@@ -102,6 +102,6 @@ export function tokenFacts(
   // without a configured issuer the tokens are the application's own, and `iss` could hold any text
   const issuer = rules.issuers === null ? null : (claims.iss ?? null)
   const facts = factsOf(claims, issuer, signed)
-  facts.endMs = endOf(claims.exp, rules.toleranceMs, clock.now())
+  facts.end = endOf(claims.exp, rules.toleranceMs, clock.now())
   return facts
 }

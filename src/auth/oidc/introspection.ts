@@ -226,6 +226,6 @@ function factsIn<U>(
   const { jti, exp, ...others } = statement
   // some providers name an opaque token after itself
   const facts = factsOf(jti === token ? others : statement, provider.issuer, token)
-  if (exp !== undefined) facts.endMs = endOf(exp, rules.toleranceMs, provider.clock.now())
+  if (exp !== undefined) facts.end = endOf(exp, rules.toleranceMs, provider.clock.now())
   return facts
 }

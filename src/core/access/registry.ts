@@ -5,6 +5,7 @@ import { networkOf } from '../runtime/ip-network.ts'
 import { TransientSet } from '../runtime/transient.ts'
 import type { AuthorizedPeer } from './authorize.ts'
 import {
+  firstOf,
   valuesOf,
   type OneOrMore,
   ManyByKey,
@@ -122,6 +123,12 @@ export class Registry<S extends { keys: SocketKeys } = OpenSocket> {
     return this.#all.values()
   }
 
+  /** The keys of the oldest socket of the account where they are equal to these: the tabs of one user share theirs. */
+  shared(keys: SocketKeys): SocketKeys {
+    const oldest = firstOf(this.#by.account.get(keys.account))
+    return oldest !== undefined && isEqual(oldest.keys, keys) ? oldest.keys : keys
+  }
+
   add(socket: S): void {
     this.#all.add(socket)
     this.#place(socket, null, socket.keys)
@@ -211,6 +218,18 @@ function move<S extends object>(
   if (before === after) return
   if (before !== undefined) index.delete(before, socket)
   if (after !== undefined) index.add(after, socket)
+}
+
+function isEqual(one: SocketKeys, other: SocketKeys): boolean {
+  return (
+    one.tenant === other.tenant &&
+    one.subject === other.subject &&
+    one.session === other.session &&
+    one.token === other.token &&
+    one.room === other.room &&
+    one.network === other.network &&
+    one.account === other.account
+  )
 }
 
 function guestKey(keys: SocketKeys | null): string | undefined {

@@ -159,7 +159,7 @@ function begin(
   // is not missed
   const revoked = context.revocations.against(authorized, memberships.tenant)
   if (revoked !== null) return revoked
-  const keys = keysOf(authorized, memberships, handshake.address)
+  const keys = context.registry.shared(keysOf(authorized, memberships, handshake.address))
   assertRoom(arrival, keys)
   const { connection, listen } = accept()
   const registration = { ...reserved, keys, connection }

@@ -44,6 +44,28 @@ test.each(selectors)(
   },
 )
 
+test('a socket gets the keys of an open one of its account only where all of them are equal', () => {
+  const registry = new Registry<{ keys: SocketKeys }>()
+  const tab = { ...keys }
+  expect(registry.shared(tab)).toBe(tab)
+  registry.add({ keys })
+  expect(registry.shared(tab)).toBe(keys)
+  const others = {
+    tenant: 'acme',
+    subject: 'bob',
+    session: 's2',
+    token: 't2',
+    room: 'hall',
+    network: '10.0.0.0',
+  }
+  for (const [name, value] of Object.entries(others)) {
+    const other = { ...keys, [name]: value }
+    expect(registry.shared(other)).toBe(other)
+  }
+  const elsewhere = { ...keys, account: identityKey('', 'bob') }
+  expect(registry.shared(elsewhere)).toBe(elsewhere)
+})
+
 test('a socket that has ended is not found by what it would hold now', () => {
   const registry = new Registry<{ keys: SocketKeys }>()
   const socket = { keys }
