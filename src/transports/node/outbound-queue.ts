@@ -41,7 +41,10 @@ export class OutboundQueue<T extends OutboundParts = OutboundParts> implements F
 
   /** Bytes that the kernel has not taken yet. */
   get queued(): number {
-    return this.socket.writableLength + (this.#held?.bytes ?? 0) + (this.#batch?.bytes ?? 0)
+    const ofTurn = this.#batch?.bytes ?? 0
+    // a reader that is not behind has taken all but the frames of this turn: in a large group its socket is not in the
+    // cache of the processor, so it is not asked
+    return this.#isBehind ? ofTurn + this.socket.writableLength + (this.#held?.bytes ?? 0) : ofTurn
   }
 
   /** Whether the kernel has not taken the last write yet. */
