@@ -35,7 +35,8 @@ import type {
 import type { Receipt } from './api/receipt.ts'
 import { signedOutReason } from './access/revalidation-result.ts'
 import type { SocketFilter } from './access/registry.ts'
-import type { TracedWork } from './api/tracer.ts'
+import type { TracedWork, Tracer } from './api/tracer.ts'
+import type { GroupMessage } from './groups/group-message.ts'
 
 /**
  * The arguments of `send`, parsed: `send(type, data, options)`, or `send(data, options)` for an unnamed
@@ -270,11 +271,35 @@ function send(
   const delivered =
     tracer === null
       ? groups.send(address, message, keep)
-      : tracer.run(sendWork(address, type), (trace) =>
-          groups.send(address, trace === null ? message : { ...message, trace }, keep),
-        )
-  if (isThenable(delivered)) return delivered.then((receivers) => tellSent(context, contract, receivers))
-  tellSent(context, contract, delivered)
+      : sendTraced(tracer, address, { groups, message, keep })
+  return isThenable(delivered)
+    ? tellSentLater(context, contract, delivered)
+    : tellSent(context, contract, delivered)
+}
+
+/** Sends under the tracer. A function of its own, because its callback would cost each send without a tracer a context. */
+function sendTraced(
+  tracer: Tracer,
+  address: Address,
+  { groups, message, keep }: TracedSend,
+): Awaitable<number> {
+  return tracer.run(sendWork(address, message.type), (trace) =>
+    groups.send(address, trace === null ? message : { ...message, trace }, keep),
+  )
+}
+
+interface TracedSend {
+  readonly groups: ServerContext['groups']
+  readonly message: GroupMessage
+  readonly keep: boolean
+}
+
+function tellSentLater(
+  context: ServerContext,
+  contract: Contract,
+  delivered: Promise<number>,
+): Promise<void> {
+  return delivered.then((receivers) => tellSent(context, contract, receivers))
 }
 
 function tellSent(context: ServerContext, { path }: Contract, receivers: number): void {

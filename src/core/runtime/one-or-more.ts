@@ -46,7 +46,9 @@ export function firstOf<T extends object>(held: OneOrMore<T>): T | undefined {
 
 /** How many these are. */
 export function sizeOf(held: OneOrMore<object>): number {
-  return held instanceof TransientSet ? held.size : listOf(held).length
+  if (held === undefined) return 0
+  if (held instanceof TransientSet) return held.size
+  return isList(held) ? held.length : 1
 }
 
 /** These values, in the order in which they came. */
