@@ -4,8 +4,8 @@ const least = 128
 /**
  * A map for entries that come and go, such as connections. V8 makes a new table for a `Map` after as many additions as the
  * table has places, and links the old one to it, for iterators under way. When one old table has been promoted to the old
- * generation, all later tables hang on it, and so does each entry that was in one of them: until the next full collection
- * no connection that has ended is freed. So this map moves to a new `Map` after as many additions as it has entries.
+ * generation, all later tables hang on it, and so does each entry that was in one of them: connections that have ended may
+ * then not be freed before the next full collection. So this map moves to a new `Map` after as many additions as it has entries.
  *
  * What is added during an iteration may be missing in it, and what is removed may still come.
  */

@@ -103,7 +103,7 @@ test('the answer of a rule is asked for at each handshake', async () => {
   expect(asked).toEqual(['https://app.example', 'https://app.example'])
 })
 
-test('equal texts share the text that was remembered first, and one that is too long stays its own', () => {
+test('equal texts share the text that was remembered first, and a text too long for it does not', () => {
   const remembered = new Remembered(10)
   expect(remembered.shared('https://app.example')).toBe('https://app.example')
   expect([remembered.shared('https://app.example'), remembered.size]).toEqual(['https://app.example', 1])
