@@ -25,7 +25,7 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     'For the types: where there is a right one there is a left one.',
   ],
   [
-    "src/core/runtime/awaitable.ts: isThenable: without && typeof value['then'] === 'function'",
+    "src/core/runtime/awaitable.ts: isThenable: without && typeof value.then === 'function'",
     'For speed: what is no promise is waited for then, too, a turn more than it takes.',
   ],
   [

@@ -103,15 +103,15 @@ class HeldIdentity<U, C> implements Identity<U> {
     Object.defineProperty(this, 'renew', HeldIdentity.#made.renew)
   }
 
-  /** The same three getters for all identities, so that they take no memory of each. */
+  /** The same for all identities, so that it takes no memory of each. */
   static readonly #made = {
-    issuedAt: ownGetter(function (this: HeldIdentity<unknown, unknown>) {
+    issuedAt: computed('issuedAt', function (this: HeldIdentity<unknown, unknown>) {
       return new Date((this.#issued ?? 0) * 1000)
     }),
-    expires: ownGetter(function (this: HeldIdentity<unknown, unknown>) {
+    expires: computed('expires', function (this: HeldIdentity<unknown, unknown>) {
       return new Date((this.#end ?? 0) * 1000)
     }),
-    renew: ownGetter(function (this: HeldIdentity<unknown, unknown>) {
+    renew: computed('renew', function (this: HeldIdentity<unknown, unknown>) {
       return () => heldBy(this.#holders, this.#claims, this.#facts)
     }),
   }
@@ -122,8 +122,12 @@ class HeldIdentity<U, C> implements Identity<U> {
   }
 }
 
-function ownGetter(get: () => unknown): PropertyDescriptor {
-  return { get, enumerable: true, configurable: true }
+/** A property that is made when it is read. An application may set it: to an earlier end, for example. */
+function computed(name: string, get: () => unknown): PropertyDescriptor {
+  const set = function (this: object, value: unknown): void {
+    Object.defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true })
+  }
+  return { get, set, enumerable: true, configurable: true }
 }
 
 /**

@@ -44,6 +44,13 @@ describe('a token signed with a shared secret', () => {
     })
   })
 
+  test('becomes an identity that an application may give an earlier end', async () => {
+    const identity = await member(bearerRequest(handmade({ alg: 'HS256' }, { sub: '7', exp: now + 60 })))
+    const expires = new Date((now + 5) * 1000)
+    expect(Object.assign(identity ?? {}, { expires })).toMatchObject({ user: { id: '7' }, expires })
+    expect({ ...identity }).toMatchObject({ expires })
+  })
+
   test('is named by a hash where it has no jti, and never by itself', async () => {
     const token = handmade({ alg: 'HS256' }, { sub: '7', exp: now + 60 })
     const identity = await member(bearerRequest(token))
