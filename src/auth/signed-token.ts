@@ -1,7 +1,7 @@
 import { authenticatorOf } from '../core/access/authenticator.ts'
 import type { Authenticator, AuthRequest, SecurityScheme } from '../core/api/handshake.ts'
 import type { Identity } from '../core/api/identity.ts'
-import { andThen, type Awaitable } from '../core/runtime/awaitable.ts'
+import { andThen, type Awaitable, isThenable } from '../core/runtime/awaitable.ts'
 import type { Clock } from '../wire/clock.ts'
 import type { Denial } from '../wire/errors.ts'
 import { endOf, factsOf, orRefused, refusedToken, type TokenFacts } from './bearer.ts'
@@ -40,7 +40,7 @@ export function tokenAuthenticator<U>(
       const token = tokenOf(rules.claims.issuers, request.credentials.of('bearer') ?? '')
       if (token === null) return null
       const fault = faultOf(token, rules, request)
-      return fault instanceof Promise ? later(token, fault) : identified(token, fault)
+      return isThenable(fault) ? later(token, fault) : identified(token, fault)
     },
     { schemes: [signedTokens], limitsLookups: true },
   )

@@ -1,7 +1,7 @@
 import { Denial } from '../../wire/errors.ts'
 import type { Authenticator, AuthenticatorTraits, AuthRequest } from '../api/handshake.ts'
 import type { Identity } from '../api/identity.ts'
-import type { Awaitable } from '../runtime/awaitable.ts'
+import { type Awaitable, isThenable } from '../runtime/awaitable.ts'
 
 /** The answer of an authenticator: an identity, a refusal, or `null` for a credential of another kind. */
 export type AuthenticatorAnswer<U> = Identity<U> | Denial | null
@@ -41,7 +41,7 @@ export function ownAuthenticatorOf<U>(authenticator: Authenticator<U>): OwnAuthe
 }
 
 function orThrown<U>(answer: Awaitable<AuthenticatorAnswer<U>>): Awaitable<Identity<U> | null> {
-  return answer instanceof Promise ? answer.then(orThrow) : orThrow(answer)
+  return isThenable(answer) ? answer.then(orThrow) : orThrow(answer)
 }
 
 /** A result that is no refusal. @throws Denial the refusal */

@@ -1,8 +1,8 @@
 import { Denial } from '../../wire/errors.ts'
 import type { Application } from '../api/handshake.ts'
 import { type ServerContext, type ServerHandshake, serverContext } from '../server-context.ts'
-import type { HandshakeSlot } from '../access/handshake-queue.ts'
-import { andThen, type Awaitable } from '../runtime/awaitable.ts'
+import { HandshakeSlot } from '../access/handshake-queue.ts'
+import { andThen, type Awaitable, isThenable } from '../runtime/awaitable.ts'
 import { assertOrigin } from '../access/origin.ts'
 import { peerInfoOf } from './peer-info.ts'
 import { type HttpRefusal, httpFace, readsCodes, refuseByCode } from '../access/denial-response.ts'
@@ -34,7 +34,7 @@ export function runAdmission(
   const { handshake } = request
   const context = handshake[serverContext]
   const entering = context.handshakeQueue.enter(handshake)
-  if (!(entering instanceof Promise)) return openIn(entering, application, request)
+  if (entering instanceof HandshakeSlot) return openIn(entering, application, request)
   return waitedFor(entering, context, handshake).then((slot) => openIn(slot, application, request), asDenial)
 }
 
@@ -48,7 +48,7 @@ function openIn(
   try {
     const checking = assertOrigin(handshake[serverContext], handshake, host)
     opening = andThen(checking, () => open(application, handshake))
-    if (opening instanceof Promise) return openLater(slot, opening)
+    if (isThenable(opening)) return openLater(slot, opening)
   } catch (error) {
     opening = asDenial(error)
   }

@@ -9,7 +9,7 @@ import { setLookupLimit } from '../access/credentials.ts'
 import { networkOf } from '../runtime/ip-network.ts'
 import { identityInfoOf, peerInfoOf } from './peer-info.ts'
 import { type AccessOptions, type AuthorizedPeer, callAuthorize, withCode } from '../access/authorize.ts'
-import { andThen, type Awaitable } from '../runtime/awaitable.ts'
+import { andThen, type Awaitable, isThenable } from '../runtime/awaitable.ts'
 
 /** An endpoint as admission sees it: its path, who may come in, and how large a message may be. */
 export interface AdmittingEndpoint {
@@ -62,7 +62,7 @@ export function authenticateAndAuthorize(
   request: AuthRequest,
 ): Awaitable<AuthorizedPeer | Denial> {
   const current = arrival.context.accessCommands.current()
-  return current instanceof Promise
+  return isThenable(current)
     ? revocationsKnown(current).then(() => identify(arrival, request))
     : identify(arrival, request)
 }

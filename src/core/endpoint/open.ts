@@ -19,7 +19,7 @@ import {
 import { SharedRechecks } from '../access/revalidation-result.ts'
 import { ServerChannel } from '../socket/channel.ts'
 import { Peer } from '../socket/peer.ts'
-import { type Memberships, reserveMemberships } from '../socket/memberships.ts'
+import { Memberships, reserveMemberships } from '../socket/memberships.ts'
 import type { ChannelHandler } from '../socket/interfaces.ts'
 import type { ResolvedOptions } from '../socket/resolved-options.ts'
 import { handshakeSpan } from '../api/tracer.ts'
@@ -115,7 +115,7 @@ function register(
   const reserved = reserveMemberships({ context, endpoint }, authorized)
   const enterWith = (memberships: Memberships): Denial | null =>
     bringIn({ authorized, memberships }, arrival, accept)
-  return reserved instanceof Promise ? reserved.then(enterWith) : enterWith(reserved)
+  return reserved instanceof Memberships ? enterWith(reserved) : reserved.then(enterWith)
 }
 
 /** The parts of a socket before it is accepted. */

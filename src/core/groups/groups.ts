@@ -74,7 +74,7 @@ export class Groups {
   reserve(address: Address): Awaitable<LocalGroup> {
     const group = this.#groups.get(address.key) ?? this.#begin(address)
     group.holders++
-    return group.ready instanceof Promise ? this.#subscribed(group, group.ready) : group
+    return isThenable(group.ready) ? this.#subscribed(group, group.ready) : group
   }
 
   /** Adds a member to a group that was reserved for it. */

@@ -12,7 +12,8 @@ export const alreadyDone: Promise<void> = Promise.resolve()
 
 /**
  * Whether a value is a promise of any kind. Query builders return promises of their own, which run only when
- * they are awaited. It is for the answers of applications and layers; those of the engine are a `Promise` or none.
+ * they are awaited. The class alone does not tell: a package such as zone.js puts a class of its own in the place of `Promise`,
+ * and async functions still return the one of the language.
  */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   if (value instanceof Promise) return true

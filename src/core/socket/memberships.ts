@@ -3,11 +3,11 @@ import { Denial } from '../../wire/errors.ts'
 import { encodeFrame, encodeWithList, type PresentMember as Present } from '../../wire/frame.ts'
 import { check, type Schema } from '../../wire/schema.ts'
 import type { AuthorizedPeer } from '../access/authorize.ts'
-import type { GroupMember, LocalGroup } from '../groups/local-group.ts'
+import { type GroupMember, LocalGroup } from '../groups/local-group.ts'
 import type { ServerContext } from '../server-context.ts'
 import { type Address, addressAt, groupAddress, subjectAddress } from '../groups/address.ts'
 import type { PresenceEntry } from '../groups/presence.ts'
-import type { Awaitable } from '../runtime/awaitable.ts'
+import { type Awaitable, isThenable } from '../runtime/awaitable.ts'
 import { newId } from '../runtime/id.ts'
 
 /** The options of an endpoint that decide groups and presence. */
@@ -40,7 +40,7 @@ export function reserveMemberships(
   const memberships = new Memberships(parts, authorized)
   try {
     const reserving = memberships.reserve(authorized)
-    return reserving instanceof Promise ? reservedLater(memberships, reserving) : memberships
+    return isThenable(reserving) ? reservedLater(memberships, reserving) : memberships
   } catch (error) {
     throw unprepared(memberships, error)
   }
@@ -198,9 +198,9 @@ export class Memberships {
 
   #reserve(seat: Seat, address: Address): Awaitable<void> {
     const group = this.#context.groups.reserve(address)
-    return group instanceof Promise
-      ? group.then((reserved) => this.#take(seat, reserved))
-      : this.#take(seat, group)
+    return group instanceof LocalGroup
+      ? this.#take(seat, group)
+      : group.then((reserved) => this.#take(seat, reserved))
   }
 
   #take(seat: Seat, group: LocalGroup): void {
@@ -217,7 +217,7 @@ export class Memberships {
   #reservePresence(room: Address): Awaitable<void> {
     const { presence } = this.#context
     const entry = presence.reserve(room, this.socket, this.#endpoint.options.limits.members)
-    return entry instanceof Promise ? entry.then((taken) => this.#enter(taken)) : this.#enter(entry)
+    return isThenable(entry) ? entry.then((taken) => this.#enter(taken)) : this.#enter(entry)
   }
 
   #enter(entry: PresenceEntry): void {
@@ -258,7 +258,7 @@ export class Memberships {
 }
 
 function wait(waiting: Promise<void>[], joining: Awaitable<void>): void {
-  if (joining instanceof Promise) waiting.push(joining)
+  if (isThenable(joining)) waiting.push(joining)
 }
 
 function peerOf({ identity, grant }: AuthorizedPeer): object {

@@ -15,6 +15,7 @@ import {
 import { type AdmissionRequest, restarting } from '../../core/admission/admit.ts'
 import { buildHandshake, peerGone } from '../../core/admission/build-handshake.ts'
 import type { Transport, TransportParts } from '../../core/admission/transport.ts'
+import { isThenable } from '../../core/runtime/awaitable.ts'
 import type { ServerContext } from '../../core/server-context.ts'
 import { deniedEvent } from '../../core/api/events.ts'
 import { TransientSet } from '../../core/runtime/transient.ts'
@@ -211,7 +212,7 @@ class HttpTransport implements NodeTransport, UpgradeHost {
     if (!isAccepted) return pending.refuse(turnedDown)
     try {
       const admitted = this.#admit(this.#read(pending, headers))
-      if (admitted instanceof Promise) void this.#admitLater(pending, admitted)
+      if (isThenable(admitted)) void this.#admitLater(pending, admitted)
       else assertAnswered(pending)
     } catch (error) {
       pending.refuse(this.#asDenial(error))
