@@ -106,20 +106,30 @@ class HeldIdentity<U, C> implements Identity<U> {
   /** The same for all identities, so that it takes no memory of each. */
   static readonly #made = {
     issuedAt: computed('issuedAt', function (this: HeldIdentity<unknown, unknown>) {
-      return new Date((this.#issued ?? 0) * 1000)
+      return dateAt(this.#issued)
     }),
     expires: computed('expires', function (this: HeldIdentity<unknown, unknown>) {
-      return new Date((this.#end ?? 0) * 1000)
+      return dateAt(this.#end)
     }),
     renew: computed('renew', function (this: HeldIdentity<unknown, unknown>) {
       return () => heldBy(this.#holders, this.#claims, this.#facts)
     }),
   }
 
+  /** As they are now: an earlier end that an application has set is that of the renewed identity too. */
   get #facts(): TokenFacts {
-    const { token, session, scopes } = this
-    return { token, session, scopes, issued: this.#issued, end: this.#end }
+    const { token, session, scopes, issuedAt, expires } = this
+    return { token, session, scopes, issued: secondsOf(issuedAt), end: secondsOf(expires) }
   }
+}
+
+/** Rounded, so that a date that was read and made again stays the same. */
+function dateAt(seconds = 0): Date {
+  return new Date(Math.round(seconds * 1000))
+}
+
+function secondsOf(date: Date | undefined): number | undefined {
+  return date === undefined ? undefined : date.getTime() / 1000
 }
 
 /** A property that is made when it is read. An application may set it: to an earlier end, for example. */

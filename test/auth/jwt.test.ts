@@ -44,11 +44,14 @@ describe('a token signed with a shared secret', () => {
     })
   })
 
-  test('becomes an identity that an application may give an earlier end', async () => {
+  test('becomes an identity that an application may give an earlier end, which a renewal keeps', async () => {
     const identity = await member(bearerRequest(handmade({ alg: 'HS256' }, { sub: '7', exp: now + 60 })))
-    const expires = new Date((now + 5) * 1000)
+    const expires = new Date((now + 5) * 1000 + 123)
     expect(Object.assign(identity ?? {}, { expires })).toMatchObject({ user: { id: '7' }, expires })
     expect({ ...identity }).toMatchObject({ expires })
+    const renewed = await identity?.renew?.()
+    expect(renewed).toMatchObject({ user: { id: '7' }, expires })
+    expect(await renewed?.renew?.()).toMatchObject({ expires })
   })
 
   test('is named by a hash where it has no jti, and never by itself', async () => {
