@@ -41,7 +41,7 @@ export function startReading(socket: OwnedSocket): void {
   if (!(socket instanceof Socket) || !socket.allowHalfOpen || socket.listenerCount('end') !== 2) return
   for (const listener of socket.rawListeners('end'))
     // listeners are functions that are called with nothing here
-    if (listener !== gone) socket.off('end', listener as () => void)
+    if (listener.name === 'onReadableStreamEnd') socket.off('end', listener as () => void)
 }
 
 /** How long a peer that was refused, broke a rule or was too slow may take to read the reason, in milliseconds. */
@@ -49,11 +49,12 @@ export const lastWordMs = 1_000
 
 /**
  * Ends a socket, and hangs up when all bytes are written. It hangs up at once where the kernel has them all: it
- * sends them, and then the end, so that no call of its own has to ask for that. TLS ends with a message.
+ * sends them, and then the end, so that no call of its own has to ask for that. TLS ends with a message. A socket with input that was
+ * not read ends first: the kernel would send a reset in the place of the end.
  */
 export function hangUpWhenFlushed(socket: Duplex): void {
   const isPlain = socket instanceof Socket && !(socket instanceof TLSSocket)
-  if (isPlain && socket.writableLength === 0) return void socket.destroy()
+  if (isPlain && socket.writableLength === 0 && socket.readableLength === 0) return void socket.destroy()
   socket.on('finish', hangUp)
   if (socket.writable) socket.end()
 }

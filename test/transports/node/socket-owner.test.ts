@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { expect, onTestFinished, test } from 'vitest'
-import { hangUpWhenFlushed } from '../../../src/transports/node/socket-owner.ts'
+import { hangUpWhenFlushed, own, startReading } from '../../../src/transports/node/socket-owner.ts'
 
 async function pair(): Promise<{ readonly near: Socket; readonly far: Socket }> {
   const server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1')
@@ -23,6 +23,16 @@ test('a socket hangs up in the same turn when the kernel has all bytes, and the 
   expect(String(await buffer(far))).toBe('the last word')
 })
 
+test('a socket with unread input ends before it hangs up, so that its peer gets no reset', async () => {
+  const { near, far } = await pair()
+  far.write('sent too early')
+  await once(near, 'readable')
+  near.write('the last word')
+  hangUpWhenFlushed(near)
+  expect([near.destroyed, near.writableEnded]).toEqual([false, true])
+  expect(String(await buffer(far))).toBe('the last word')
+})
+
 test('a socket whose peer reads slowly hangs up after the last byte', async () => {
   const { near, far } = await pair()
   far.pause()
@@ -32,4 +42,18 @@ test('a socket whose peer reads slowly hangs up after the last byte', async () =
   expect(await buffer(far)).toHaveLength(30_000_000)
   if (!near.closed) await once(near, 'close')
   expect(near.destroyed).toBe(true)
+})
+
+test('reading a socket removes the end listener of node:net, and keeps those of others', async () => {
+  const owner = { received: () => {}, gone: () => {} }
+  const { near } = await pair()
+  own(near, owner)
+  startReading(near)
+  expect(near.listenerCount('end')).toBe(1)
+  const { near: other } = await pair()
+  const theirs = (): void => {}
+  other.removeAllListeners('end').on('end', theirs)
+  own(other, owner)
+  startReading(other)
+  expect(other.listeners('end')).toContain(theirs)
 })
