@@ -45,14 +45,18 @@ interface Routes {
 }
 
 /** Opens a handshake with the first route, from this one on, that serves its path. */
-function openFrom(index: number, routing: Routes, handshake: Handshake): Awaitable<Denial | null> {
-  const route = routing.routes[index]
-  if (route === undefined)
-    return new Denial(404, 'not-found', 'there is no such endpoint', { detail: routing.detail })
-  const { contract, open } = route
-  const next = (): Awaitable<Denial | null> => openFrom(index + 1, routing, handshake)
-  if (contract !== null) return contract.template.match(handshake.path) === null ? next() : open(handshake)
-  return andThen(open(handshake), (denial) => (isNotFound(denial) ? next() : denial))
+function openFrom(first: number, routing: Routes, handshake: Handshake): Awaitable<Denial | null> {
+  for (let index = first; ; index++) {
+    const route = routing.routes[index]
+    if (route === undefined)
+      return new Denial(404, 'not-found', 'there is no such endpoint', { detail: routing.detail })
+    const { contract, open } = route
+    if (contract === null)
+      return andThen(open(handshake), (denial) =>
+        isNotFound(denial) ? openFrom(index + 1, routing, handshake) : denial,
+      )
+    if (contract.template.match(handshake.path) !== null) return open(handshake)
+  }
 }
 
 /** Whether a denial is a 404 for the path. Any other denial is final. */

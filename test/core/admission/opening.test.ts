@@ -49,6 +49,14 @@ test('a peer that is known at once is accepted in the same turn', async () => {
   expect(runAdmission(router([room]), { handshake, host })).toBeNull()
 })
 
+test('a path that is not among ten thousand routes is a 404', async () => {
+  const routes = Array.from({ length: 10_000 }, (_, n) =>
+    Object.assign(async () => {}, { contract: contract(['/ws', n].join('/'), {}) }),
+  )
+  const { handshake } = await arriving('right', { path: '/elsewhere' })
+  expect(openingOf(router(routes))(handshake)).toMatchObject({ status: 404 })
+})
+
 test('an application that calls an endpoint gets its refusal as an exception', async () => {
   const wrapper: Application = (handshake) => room(handshake)
   await expect(wrapper((await arriving('wrong')).handshake)).rejects.toBeInstanceOf(Denial)
