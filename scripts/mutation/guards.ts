@@ -52,6 +52,8 @@ export const guarded: readonly Guarded[] = [
     'admission/admit',
     'core/endpoint/open',
     'core/admission/admit',
+    'core/admission/opening',
+    'core/admission/replaced-promise',
     'core/access/authorize',
     'core/access/handshake-queue',
     'core/endpoint/endpoint',
@@ -111,6 +113,7 @@ export const guarded: readonly Guarded[] = [
   core('access/limit-lookup', 'security/credential-guessing', 'surface'),
   core(
     'admission/authorize-peer',
+    'core/admission/replaced-promise',
     'core/access/access-command-delivery',
     'core/access/authorize',
     'core/endpoint/endpoint',
@@ -213,6 +216,7 @@ export const guarded: readonly Guarded[] = [
   core(
     'access/registry',
     'core/access/registry',
+    'core/groups/address',
     'core/groups/tenants',
     'core/socket/lifetime',
     'core/socket/credential-refresh',

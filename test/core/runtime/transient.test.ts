@@ -42,3 +42,20 @@ test('a loop may empty the collection that it walks', () => {
   for (const value of set) set.delete(value)
   expect([map.size, set.size]).toEqual([0, 0])
 })
+
+test('a collection moves to a new table after as many additions as it has entries, at least 128', () => {
+  const map = new TransientMap<number, number>()
+  const set = new TransientSet<number>()
+  for (let n = 0; n < 300; n++) {
+    map.set(n, n)
+    set.add(n)
+  }
+  // an iterator goes on in the table in which it began
+  const walks = [map[Symbol.iterator](), set.values()]
+  for (let n = 300; n < 1_000; n++) {
+    map.set(n, n)
+    set.add(n)
+  }
+  for (const walk of walks) expect([...walk].length).toBeLessThan(1_000)
+  expect([map.size, set.size]).toEqual([1_000, 1_000])
+})

@@ -29,7 +29,7 @@ function held(): number {
   return process.memoryUsage().heapUsed
 }
 
-test('an idle socket of a signed-in user holds less than 5 KB of the heap, with those of Node', async () => {
+test('an idle socket holds less than 5 KB of the heap, objects of Node and its user included', async () => {
   const server = sallyport({
     limits: { connectionsPerIdentity: 10_000 },
     report: () => {},
