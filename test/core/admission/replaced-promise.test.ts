@@ -48,7 +48,7 @@ test('with a replaced Promise, a peer is refused while revocations are unknown',
   expect(server.connections).toBe(0)
 })
 
-test('with a replaced Promise, peers whose user is looked up come in, also those that have to wait', async () => {
+test('with a replaced Promise, peers whose user is looked up come in, also after a wait', async () => {
   const server = sallyport({ report: () => {}, limits: { handshakesAtOnce: 1 } })
   closeAfterTest(server)
   server.serve(lookedUp)
