@@ -1,4 +1,4 @@
-import type { Identity } from '../core/api/identity.ts'
+import { endMs, type Identity, issuedMs, type TimedIdentity } from '../core/api/identity.ts'
 import { andThen, type Awaitable } from '../core/runtime/awaitable.ts'
 import { Denial } from '../wire/errors.ts'
 import { scopesOf, type Statement } from './claims.ts'
@@ -71,10 +71,11 @@ interface Renewal<U, C> {
 }
 
 /**
- * The identity of a holder. Each public field is the object's own, so that a copy has it too. It lives as long as its socket,
- * so its dates and its renewal, which are seldom read, are made when they are read: see `#made`.
+ * The identity of a holder. It lives as long as its socket, so its times are numbers: a `Date` is made when the application
+ * reads one, and then kept, because the application may change it. Each public property is the object's own, so that a copy
+ * has it too.
  */
-class HeldIdentity<U, C> implements Identity<U> {
+class HeldIdentity<U, C> implements Identity<U>, TimedIdentity {
   readonly user: U
   declare readonly token?: string
   declare readonly session?: string
@@ -83,8 +84,9 @@ class HeldIdentity<U, C> implements Identity<U> {
   declare readonly expires?: Date
   declare readonly renew: () => Awaitable<Identity<U> | null>
   declare subject?: string
-  readonly #issued: number | undefined
-  readonly #end: number | undefined
+  /** In seconds since 1970, or the `Date` that the application has read or set. */
+  #issued: number | Date | undefined
+  #end: number | Date | undefined
   readonly #holders: Holders<U, C>
   readonly #claims: C
 
@@ -103,41 +105,79 @@ class HeldIdentity<U, C> implements Identity<U> {
     Object.defineProperty(this, 'renew', HeldIdentity.#made.renew)
   }
 
+  get [issuedMs](): number | undefined {
+    return msOf(this.#issued)
+  }
+
+  get [endMs](): number | undefined {
+    return msOf(this.#end)
+  }
+
   /** The same for all identities, so that it takes no memory of each. */
   static readonly #made = {
-    issuedAt: computed('issuedAt', function (this: HeldIdentity<unknown, unknown>) {
-      return dateAt(this.#issued)
+    issuedAt: property({
+      get(this: HeldIdentity<unknown, unknown>) {
+        return (this.#issued = dateOf(this.#issued))
+      },
+      set(this: HeldIdentity<unknown, unknown>, date: Date | undefined) {
+        this.#issued = checkedDate(date)
+      },
     }),
-    expires: computed('expires', function (this: HeldIdentity<unknown, unknown>) {
-      return dateAt(this.#end)
+    expires: property({
+      get(this: HeldIdentity<unknown, unknown>) {
+        return (this.#end = dateOf(this.#end))
+      },
+      set(this: HeldIdentity<unknown, unknown>, date: Date | undefined) {
+        this.#end = checkedDate(date)
+      },
     }),
-    renew: computed('renew', function (this: HeldIdentity<unknown, unknown>) {
-      return () => heldBy(this.#holders, this.#claims, this.#facts)
+    renew: property({
+      get(this: HeldIdentity<unknown, unknown>) {
+        return () => heldBy(this.#holders, this.#claims, this.#facts)
+      },
+      set(this: object, renew: unknown) {
+        Object.defineProperty(this, 'renew', {
+          value: renew,
+          writable: true,
+          enumerable: true,
+          configurable: true,
+        })
+      },
     }),
   }
 
-  /** As they are now: an earlier end that an application has set is that of the renewed identity too. */
+  /** As they are now: an earlier end that the application has set is that of the renewed identity too. */
   get #facts(): TokenFacts {
-    const { token, session, scopes, issuedAt, expires } = this
-    return { token, session, scopes, issued: secondsOf(issuedAt), end: secondsOf(expires) }
+    const { token, session, scopes } = this
+    return { token, session, scopes, issued: secondsOf(this.#issued), end: secondsOf(this.#end) }
   }
 }
 
-/** Rounded, so that a date that was read and made again stays the same. */
-function dateAt(seconds = 0): Date {
-  return new Date(Math.round(seconds * 1000))
+/** @throws TypeError when it is no date: a number would be taken for seconds */
+function checkedDate(date: Date | undefined): Date | undefined {
+  if (date === undefined || isDate(date)) return date
+  throw new TypeError("the dates of an identity ('expires', 'issuedAt') are valid Date objects")
 }
 
-function secondsOf(date: Date | undefined): number | undefined {
-  return date === undefined ? undefined : date.getTime() / 1000
+function isDate(value: unknown): value is Date {
+  return typeof value === 'object' && value !== null && 'getTime' in value
 }
 
-/** A property that is made when it is read. An application may set it: to an earlier end, for example. */
-function computed(name: string, get: () => unknown): PropertyDescriptor {
-  const set = function (this: object, value: unknown): void {
-    Object.defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true })
-  }
-  return { get, set, enumerable: true, configurable: true }
+function property(accessors: Pick<PropertyDescriptor, 'get' | 'set'>): PropertyDescriptor {
+  return { ...accessors, enumerable: true, configurable: true }
+}
+
+/** Rounded, because a number of seconds may have a part that no `Date` can hold. */
+function msOf(time: number | Date | undefined): number | undefined {
+  return typeof time === 'number' ? Math.round(time * 1000) : time?.getTime()
+}
+
+function dateOf(time: number | Date | undefined): Date | undefined {
+  return typeof time === 'number' ? new Date(Math.round(time * 1000)) : time
+}
+
+function secondsOf(time: number | Date | undefined): number | undefined {
+  return typeof time === 'number' || time === undefined ? time : time.getTime() / 1000
 }
 
 /**

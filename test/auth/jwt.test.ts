@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { issuerScoped, jwt } from '../../src/auth/jwt.ts'
 import { anyOf, authenticate } from '../../src/core/access/authenticate.ts'
-import type { Identity } from '../../src/core/api/identity.ts'
+import { endOf, type Identity, issuedOf } from '../../src/core/api/identity.ts'
 import { testClock } from '../../src/testing/clock.ts'
 import { SallyportError } from '../../src/wire/errors.ts'
 import { bearerRequest, denialOf, authRequestOf, verdict } from '../support/auth-request.ts'
@@ -53,6 +53,28 @@ describe('a token signed with a shared secret', () => {
     expect(renewed).toMatchObject({ user: { id: '7' }, expires })
     expect(await renewed?.renew?.()).toMatchObject({ expires })
   })
+
+  test('becomes an identity whose dates an application may change in place', async () => {
+    const claims = { sub: '7', iat: now - 10, exp: now + 60 }
+    const identity = await member(bearerRequest(handmade({ alg: 'HS256' }, claims)))
+    if (identity === null) throw new TypeError('there is no identity')
+    expect([endOf(identity), issuedOf(identity)]).toEqual([(now + 60) * 1000, (now - 10) * 1000])
+    identity.expires?.setTime((now + 5) * 1000)
+    identity.issuedAt?.setTime((now - 5) * 1000)
+    expect([endOf(identity), issuedOf(identity)]).toEqual([(now + 5) * 1000, (now - 5) * 1000])
+    expect(await identity.renew?.()).toMatchObject({ expires: new Date((now + 5) * 1000) })
+    Object.assign(identity, { expires: undefined })
+    expect(endOf(identity)).toBeNull()
+  })
+
+  test.each([null, 1_900_000_000, '2030-01-01'])(
+    'becomes an identity that refuses %s in the place of a date',
+    async (expires) => {
+      const identity = await member(bearerRequest(handmade({ alg: 'HS256' }, { sub: '7', exp: now + 60 })))
+      expect(() => Object.assign(identity ?? {}, { expires })).toThrow('valid Date objects')
+      expect(() => Object.assign(identity ?? {}, { issuedAt: expires })).toThrow('valid Date objects')
+    },
+  )
 
   test('is named by a hash where it has no jti, and never by itself', async () => {
     const token = handmade({ alg: 'HS256' }, { sub: '7', exp: now + 60 })

@@ -2,7 +2,7 @@ import { Denial, SallyportError } from '../../wire/errors.ts'
 import type { Clock } from '../../wire/clock.ts'
 import { ClockSteps, type WallSpan } from '../runtime/clock-steps.ts'
 import { pop, push } from '../runtime/heap.ts'
-import type { Identity } from '../api/identity.ts'
+import { type Identity, issuedOf } from '../api/identity.ts'
 import { NameFilter, namesPerFilter } from '../runtime/name-filter.ts'
 import { newId } from '../runtime/id.ts'
 import type { SocketFilter } from './registry.ts'
@@ -333,13 +333,9 @@ function merge(into: RevocationTime, command: RevocationTime, steps: ClockSteps)
 }
 
 /** Whether a credential may be older than a revocation of its user. */
-function isOlder(
-  { issuedAt, renew }: Identity<unknown>,
-  accessVersion: number,
-  command: RevocationTime,
-): boolean {
-  if (issuedAt === undefined) return renew === undefined || accessVersion < command.number
-  const date = issuedAt.getTime()
+function isOlder(identity: Identity<unknown>, accessVersion: number, command: RevocationTime): boolean {
+  const date = issuedOf(identity)
+  if (date === null) return identity.renew === undefined || accessVersion < command.number
   if (accessVersion < command.live || date <= command.at) return true
   return command.doubtful.some(({ from, to }) => from <= date && date <= to)
 }

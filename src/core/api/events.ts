@@ -1,4 +1,5 @@
 import type { Denial } from '../../wire/errors.ts'
+import { isThenable } from '../runtime/awaitable.ts'
 import type { Limits } from './limits.ts'
 
 /**
@@ -292,7 +293,7 @@ export function safely<A extends unknown[]>(
   return (...args) => {
     try {
       const told = sink(...args)
-      if (told instanceof Promise) told.catch(failed)
+      if (isThenable(told)) void told.then(undefined, failed)
     } catch (error) {
       failed(error)
     }

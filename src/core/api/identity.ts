@@ -20,6 +20,36 @@ export interface Identity<U> {
   renew?(): Identity<U> | null | Promise<Identity<U> | null>
 }
 
+/** The end of an identity that keeps it as a number. */
+export const endMs: unique symbol = Symbol('endMs')
+
+/** The issue time of an identity that keeps it as a number. */
+export const issuedMs: unique symbol = Symbol('issuedMs')
+
+/** An identity that keeps its times as numbers: the engine asks these, so that it makes no `Date` of them. */
+export interface TimedIdentity {
+  /** In milliseconds since 1970; `undefined` when it has no end. */
+  readonly [endMs]: number | undefined
+  /** In milliseconds since 1970; `undefined` when it is not known. */
+  readonly [issuedMs]: number | undefined
+}
+
+/** When an identity ends, in milliseconds since 1970; `null` when it has no end. It is what the application says now. */
+export function endOf(identity: Identity<unknown>): number | null {
+  if (isTimed(identity)) return identity[endMs] ?? null
+  return identity.expires === undefined ? null : identity.expires.getTime()
+}
+
+/** When an identity was issued, in milliseconds since 1970; `null` when it does not say. */
+export function issuedOf(identity: Identity<unknown>): number | null {
+  if (isTimed(identity)) return identity[issuedMs] ?? null
+  return identity.issuedAt === undefined ? null : identity.issuedAt.getTime()
+}
+
+function isTimed(identity: Identity<unknown>): identity is Identity<unknown> & TimedIdentity {
+  return endMs in identity
+}
+
 /**
  * Checks an identity and returns it: an invalid expiry would never come, and an error is no user. A look-up that answers a
  * denial in the place of the user refuses, as one that throws it.
@@ -28,9 +58,8 @@ export interface Identity<U> {
  */
 export function checkedIdentity<I extends Identity<unknown> | null>(identity: I): I {
   if (identity?.user instanceof Error) throw identity.user
-  for (const date of [identity?.expires, identity?.issuedAt])
-    if (date !== undefined && Number.isNaN(date.getTime()))
-      throw new TypeError("the dates of an identity ('expires', 'issuedAt') are valid Date objects")
+  if (identity !== null && (Number.isNaN(endOf(identity)) || Number.isNaN(issuedOf(identity))))
+    throw new TypeError("the dates of an identity ('expires', 'issuedAt') are valid Date objects")
   return identity
 }
 

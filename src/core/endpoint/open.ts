@@ -51,7 +51,7 @@ export function openEndpoint(given: Handshake, definition: EndpointDefinition): 
       ? openAfterFirstMessage(arrival, registering(arrival))
       : trace(arrival, () => enter(arrival))
     if (isThenable(opening)) return openLater(arrival, opening)
-    return opening === null ? null : arrival.refusal(opening)
+    return refusalOf(arrival, opening)
   } catch (error) {
     return arrival.refusal(error)
   }
@@ -62,11 +62,15 @@ async function openLater(
   opening: PromiseLike<Denial | null>,
 ): Promise<Denial | null> {
   try {
-    const denial = await opening
-    return denial === null ? null : arrival.refusal(denial)
+    return refusalOf(arrival, await opening)
   } catch (error) {
     return arrival.refusal(error)
   }
+}
+
+/** A tracer may answer something else than the work that it follows: what is no denial refuses no peer. */
+function refusalOf(arrival: EndpointArrival, opening: Denial | null): Denial | null {
+  return opening instanceof Denial ? arrival.refusal(opening) : null
 }
 
 function registering(arrival: EndpointArrival): Registering {

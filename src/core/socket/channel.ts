@@ -8,7 +8,7 @@ import { keysOf, type OpenSocket, type SocketKeys } from '../access/registry.ts'
 import type { RecheckOutcome, SharedRechecks } from '../access/revalidation-result.ts'
 import { type Connection, Packet } from '../api/connection.ts'
 import type { AskReason, LeaveReason, SocketEvent } from '../api/events.ts'
-import { isGuest } from '../api/identity.ts'
+import { isGuest, issuedOf } from '../api/identity.ts'
 import type { Leave } from '../api/socket.ts'
 import type { GroupMember } from '../groups/local-group.ts'
 import { type Awaitable, isThenable } from '../runtime/awaitable.ts'
@@ -137,8 +137,8 @@ export class ServerChannel implements OpenChannel, OpenSocket, GroupMember {
   }
 
   isDatedAfter(wallMs: number): boolean {
-    const { issuedAt } = this.#authorized.identity
-    return issuedAt !== undefined && issuedAt.getTime() > wallMs
+    const issued = issuedOf(this.#authorized.identity)
+    return issued !== null && issued > wallMs
   }
 
   isRevoked(): boolean {

@@ -5,7 +5,7 @@ import { authenticate } from '../access/authenticate.ts'
 import { orThrow } from '../access/authenticator.ts'
 import type { NewCredential } from './codec.ts'
 import { explicitCredentials } from '../access/credentials.ts'
-import type { Identity } from '../api/identity.ts'
+import { endOf, type Identity } from '../api/identity.ts'
 import { withDeadline } from '../runtime/deadline.ts'
 import { newId } from '../runtime/id.ts'
 import { refusalOf } from '../access/denial-response.ts'
@@ -93,7 +93,7 @@ export class CredentialRefresh {
 
   #accepted(nonce: string): void {
     const peer = this.#peer
-    const expires = peer.identity.expires?.getTime() ?? null
+    const expires = endOf(peer.identity)
     const lives = expires === null ? {} : { expiresInMs: expires - peer.context.clock.now() }
     peer.frame({ op: 'auth', nonce, ...lives, dropped: [] })
     peer.tell({ type: 'refreshed', expires })
@@ -110,9 +110,10 @@ export class CredentialRefresh {
   }
 }
 
-function assertLater(before: Identity<unknown>, { expires }: Identity<unknown>): void {
+function assertLater(before: Identity<unknown>, fresh: Identity<unknown>): void {
   // the credential in use may have been replaced by one without an end since the request
-  const end = before.expires?.getTime() ?? Number.POSITIVE_INFINITY
-  if (expires !== undefined && expires.getTime() <= end)
+  const end = endOf(before) ?? Number.POSITIVE_INFINITY
+  const freshEnd = endOf(fresh)
+  if (freshEnd !== null && freshEnd <= end)
     throw new Denial(401, 'not-later', 'this credential ends no later than the one in use')
 }

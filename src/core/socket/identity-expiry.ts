@@ -1,3 +1,4 @@
+import { endOf } from '../api/identity.ts'
 import type { Timer } from '../../wire/clock.ts'
 import { withDeadline } from '../runtime/deadline.ts'
 import type { TimerTarget } from '../runtime/timer-queue.ts'
@@ -105,7 +106,8 @@ export class IdentityExpiry implements TimerTarget {
     try {
       const renewed = await withDeadline(context, async () => identity.renew?.())
       if (renewed === null || renewed === undefined) return false
-      return renewed.expires === undefined || renewed.expires.getTime() > end
+      const until = endOf(renewed)
+      return until === null || until > end
     } catch (error) {
       context.repeatedFaults.tell(error, 'renewing an identity before it expires')
       return false

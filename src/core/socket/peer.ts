@@ -10,7 +10,7 @@ import type { Arrival } from '../admission/authorize-peer.ts'
 import { identityInfoOf } from '../admission/peer-info.ts'
 import { type Connection, Packet, type Receiver } from '../api/connection.ts'
 import type { LeaveReason, PeerInfo, SocketEvent } from '../api/events.ts'
-import { type Identity, isGuest } from '../api/identity.ts'
+import { endOf, type Identity, isGuest } from '../api/identity.ts'
 import type { Limits } from '../api/limits.ts'
 import { firstOf, type OneOrMore, valuesOf, withoutValue, withValue } from '../runtime/one-or-more.ts'
 import type { ServerContext } from '../server-context.ts'
@@ -54,7 +54,6 @@ export class Peer extends Heartbeat<ServerContext> implements ExpiringPeer, Rece
   /** When the connection was accepted, on the monotonic clock. */
   readonly #since: number
   #identity: Identity<unknown>
-  #endMs: number | null
   #ended = false
   /** These are made on demand: many sockets only listen, and many identities have no end. */
   #limiter: MessageLimiter | null = null
@@ -77,7 +76,6 @@ export class Peer extends Heartbeat<ServerContext> implements ExpiringPeer, Rece
     this.#origin = handshake.origin === null ? null : context.origins.ofSockets.shared(handshake.origin)
     this.#keys = keys
     this.#identity = authorized.identity
-    this.#endMs = endOf(authorized.identity)
     // a whole number of less than 31 bits takes no memory of its own
     this.#since = Math.floor(context.clock.monotonic())
   }
@@ -116,7 +114,7 @@ export class Peer extends Heartbeat<ServerContext> implements ExpiringPeer, Rece
   }
 
   get endMs(): number | null {
-    return this.#endMs
+    return endOf(this.#identity)
   }
 
   get isGuest(): boolean {
@@ -140,7 +138,8 @@ export class Peer extends Heartbeat<ServerContext> implements ExpiringPeer, Rece
   }
 
   get hasExpired(): boolean {
-    return this.#endMs !== null && this.#endMs <= this.context.clock.now()
+    const { endMs } = this
+    return endMs !== null && endMs <= this.context.clock.now()
   }
 
   add(channel: OpenChannel): void {
@@ -156,11 +155,10 @@ export class Peer extends Heartbeat<ServerContext> implements ExpiringPeer, Rece
     // events keep the names of the identity of the handshake
     this.#info = this.info
     this.#identity = identity
-    this.#endMs = endOf(identity)
   }
 
   armExpiry(): void {
-    if (this.#expiry !== null || this.#endMs !== null) this.#identityExpiry.arm()
+    if (this.#expiry !== null || this.endMs !== null) this.#identityExpiry.arm()
   }
 
   askForCredential(leftMs: number): void {
@@ -363,10 +361,6 @@ export class Peer extends Heartbeat<ServerContext> implements ExpiringPeer, Rece
 function notOpen(id: string | null): PeerCommand & { readonly do: 'invalid' } {
   const issue = `nothing is open at that 'in' on this connection`
   return { do: 'invalid', code: 'invalid-message', issue, id, mismatch: false }
-}
-
-function endOf({ expires }: Identity<unknown>): number | null {
-  return expires?.getTime() ?? null
 }
 
 function whyOf(code: number): LeaveReason {

@@ -18,8 +18,8 @@ export interface OutboundParts {
  * because an object of its own would take more memory.
  */
 export class OutboundQueue<T extends OutboundParts = OutboundParts> implements Flushable {
-  readonly transport: T
-  readonly socket: OwnedSocket
+  readonly #transport: T
+  readonly #socket: OwnedSocket
   #batch: WriteBatch | null
   /** What is sent before the first frame, in the same write: the answer of the handshake. */
   #head: Uint8Array | null
@@ -33,10 +33,19 @@ export class OutboundQueue<T extends OutboundParts = OutboundParts> implements F
   #drained: (() => void) | null = null
 
   constructor(transport: T, socket: OwnedSocket, head: Uint8Array) {
-    this.transport = transport
-    this.socket = socket
+    this.#transport = transport
+    this.#socket = socket
     this.#head = head
     this.#batch = transport.turnWriter.begin(this)
+  }
+
+  /** Not a property of the object, like the socket: an application that prints a connection must not print the server. */
+  protected get transport(): T {
+    return this.#transport
+  }
+
+  protected get socket(): OwnedSocket {
+    return this.#socket
   }
 
   /** Bytes that the kernel has not taken yet. */
@@ -44,7 +53,7 @@ export class OutboundQueue<T extends OutboundParts = OutboundParts> implements F
     const ofTurn = this.#batch?.bytes ?? 0
     // a reader that is not behind has taken all but the frames of this turn: in a large group its socket is not in the
     // cache of the processor, so it is not asked
-    return this.#isBehind ? ofTurn + this.socket.writableLength + (this.#held?.bytes ?? 0) : ofTurn
+    return this.#isBehind ? ofTurn + this.#socket.writableLength + (this.#held?.bytes ?? 0) : ofTurn
   }
 
   /** Whether the kernel has not taken the last write yet. */
@@ -59,7 +68,7 @@ export class OutboundQueue<T extends OutboundParts = OutboundParts> implements F
 
   /** Whether half of the bound or more waits, under `latest` too. */
   get isFull(): boolean {
-    return this.#waiting >= this.transport.outboundBytes / 2
+    return this.#waiting >= this.#transport.outboundBytes / 2
   }
 
   /** Calls `run` once, at the end of this turn or later, when less than a quarter of the bound waits. */
@@ -67,7 +76,7 @@ export class OutboundQueue<T extends OutboundParts = OutboundParts> implements F
     if (this.#closed) return
     this.#drained = run
     // the end of the turn is where this is checked
-    this.#batch ??= this.transport.turnWriter.begin(this)
+    this.#batch ??= this.#transport.turnWriter.begin(this)
   }
 
   /**
@@ -107,14 +116,14 @@ export class OutboundQueue<T extends OutboundParts = OutboundParts> implements F
   /** Writes all frames, then ends the socket. */
   end(): void {
     this.writeAll()
-    if (this.socket.writable) this.socket.end()
+    if (this.#socket.writable) this.#socket.end()
   }
 
   /** Writes all frames, also those that wait for a slow reader: no other frame follows them. */
   writeAll(): void {
     this.flush()
-    if (this.#held === null || !this.socket.writable) return
-    for (const bytes of this.#held.takeAll()) this.socket.write(bytes)
+    if (this.#held === null || !this.#socket.writable) return
+    for (const bytes of this.#held.takeAll()) this.#socket.write(bytes)
   }
 
   flush(): void {
@@ -136,7 +145,7 @@ export class OutboundQueue<T extends OutboundParts = OutboundParts> implements F
 
   #tellDrained(): void {
     const drained = this.#drained
-    if (drained === null || this.#closed || this.#waiting >= this.transport.outboundBytes / 4) return
+    if (drained === null || this.#closed || this.#waiting >= this.#transport.outboundBytes / 4) return
     this.#drained = null
     drained()
   }
@@ -159,11 +168,13 @@ export class OutboundQueue<T extends OutboundParts = OutboundParts> implements F
 
   #hasRoom(frame: Uint8Array): boolean {
     const { queued } = this
-    return queued < this.transport.outboundBytes / 2 || queued + frame.length <= this.transport.outboundBytes
+    return (
+      queued < this.#transport.outboundBytes / 2 || queued + frame.length <= this.#transport.outboundBytes
+    )
   }
 
   #put(frame: Uint8Array): void {
-    this.#batch = (this.#batch ?? this.transport.turnWriter.begin(this)).with(frame)
+    this.#batch = (this.#batch ?? this.#transport.turnWriter.begin(this)).with(frame)
   }
 
   /**
@@ -173,7 +184,7 @@ export class OutboundQueue<T extends OutboundParts = OutboundParts> implements F
   #replace(key: string, frame: Uint8Array): boolean {
     const held = (this.#held ??= new HeldFrames())
     const keys = held.replace(key, frame)
-    return held.latestBytes <= this.transport.outboundBytes || keys === 1
+    return held.latestBytes <= this.#transport.outboundBytes || keys === 1
   }
 
   #release(): void {
@@ -183,7 +194,7 @@ export class OutboundQueue<T extends OutboundParts = OutboundParts> implements F
 
   #discard(): void {
     this.#held = null
-    if (this.#batch !== null) this.#batch = this.transport.turnWriter.begin(this)
+    if (this.#batch !== null) this.#batch = this.#transport.turnWriter.begin(this)
   }
 
   #take(): Uint8Array | null {
@@ -207,12 +218,12 @@ export class OutboundQueue<T extends OutboundParts = OutboundParts> implements F
   }
 
   #offer(bytes: Uint8Array): void {
-    if (!this.socket.writable) return
-    this.socket.write(bytes)
-    if (this.socket.writableLength === 0) return
+    if (!this.#socket.writable) return
+    this.#socket.write(bytes)
+    if (this.#socket.writableLength === 0) return
     // 'drain' comes only above 64 KiB; an empty write after this one tells when the kernel has taken it
     this.#isBehind = true
-    this.socket.write(nothing, () => this.#caughtUp())
+    this.#socket.write(nothing, () => this.#caughtUp())
   }
 }
 

@@ -107,3 +107,14 @@ test('a tracer sees a refusal as the failure of its span, and the peer is answer
     ['handshake', null],
   ])
 })
+
+test('a tracer that answers nothing refuses no peer', async () => {
+  // true for a tracer in JavaScript, which no compiler has checked
+  const tracer = {
+    run(_work: unknown, inside: (own: null) => unknown) {
+      inside(null)
+    },
+  } as unknown as Tracer
+  const { handshake, host } = await arriving('right', { tracer })
+  expect(await runAdmission(room, { handshake, host })).toBeNull()
+})

@@ -97,6 +97,17 @@ test('a socket is closed at the expiry of its identity, and not before', async (
   expect(await alice.closed).toEqual({ code: 4401, reason: 'expired: your credential has expired' })
 })
 
+// proves: token-end
+test('an end that the application moves back closes the socket at its next message', async () => {
+  const { clock, editor, signIn, server } = appWithSessions()
+  const expires = new Date(clock.now() + 600_000)
+  const alice = await visit(editor, at, { ...signIn('s1', { user: ada, session: 's1', expires }), server })
+  await alice.send('write', { text: 'still here' })
+  expires.setTime(clock.now())
+  alice.send('write', { text: 'too late' }).catch(() => {})
+  expect(await alice.closed).toEqual({ code: 4401, reason: 'expired: your credential has expired' })
+})
+
 test('a session that slides is read again before it expires, and the socket lives on', async () => {
   const { clock, editor, signIn, server } = appWithSessions()
   const who = signIn('s1', { user: ada, session: 's1', expires: new Date(clock.now() + 100_000) })

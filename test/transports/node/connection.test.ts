@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { inspect } from 'node:util'
 import { expect, test } from 'vitest'
 import WebSocket from 'ws'
 import { type Connection, Packet } from '../../../src/core/api/connection.ts'
@@ -69,6 +70,16 @@ test('frames that came before anybody listened are heard in order', async () => 
   await new Promise((resolve) => setTimeout(resolve, 20))
   letIn()
   await expect.poll(() => got, soon).toEqual(['with the head', 'while it waited'])
+  socket.destroy()
+})
+
+test('a connection that is printed shows neither its server nor its socket', async () => {
+  const opened = await openServer()
+  const { socket } = await rawClient(opened.number, '/')
+  const [accepted] = opened.handshakes
+  const printed = inspect(accepted?.connection, { depth: 9 })
+  expect(printed).toContain('NodeConnection')
+  expect(printed).not.toMatch(/context|turnWriter|Socket \{/)
   socket.destroy()
 })
 
