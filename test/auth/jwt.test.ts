@@ -64,10 +64,11 @@ describe('a token signed with a shared secret', () => {
     expect([endOf(identity), issuedOf(identity)]).toEqual([(now + 5) * 1000, (now - 5) * 1000])
     expect(await identity.renew?.()).toMatchObject({ expires: new Date((now + 5) * 1000) })
     Object.assign(identity, { expires: undefined })
-    expect(endOf(identity)).toBeNull()
+    const renewed = await identity.renew?.()
+    expect([endOf(identity), renewed?.user, renewed?.expires]).toEqual([null, { id: '7' }, undefined])
   })
 
-  test.each([null, 1_900_000_000, '2030-01-01'])(
+  test.each([null, 1_900_000_000, '2030-01-01', {}])(
     'becomes an identity that refuses %s in the place of a date',
     async (expires) => {
       const identity = await member(bearerRequest(handmade({ alg: 'HS256' }, { sub: '7', exp: now + 60 })))

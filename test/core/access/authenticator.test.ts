@@ -89,9 +89,9 @@ describe('an answer that is no identity', () => {
     },
   )
 
-  test('is a fault where a date of the identity is invalid', async () => {
+  test.each(['expires', 'issuedAt'])('is a fault where %s of the identity is no valid date', async (name) => {
     for (const auth of [answering, answeringLater])
-      expect(await authenticate(auth({ user: ada, expires: new Date('soon') }), noCredential)).toMatchObject({
+      expect(await authenticate(auth({ user: ada, [name]: new Date('soon') }), noCredential)).toMatchObject({
         status: 503,
       })
   })
