@@ -39,6 +39,13 @@ describe('a user name and password', () => {
     expect(checks).toBe(0)
   })
 
+  test('of which a look-up finds nothing are refused, now or later', async () => {
+    for (const found of [null, undefined, Promise.resolve(null), Promise.resolve(undefined)])
+      expect(await verdict(basic({ realm: 'devices', check: () => found }), pair('ada:x'))).toBe(
+        '401 bad-credentials',
+      )
+  })
+
   test('that are no base64 of UTF-8 are refused', async () => {
     for (const value of ['%%%', Buffer.from([0xff, 0x3a, 0xff]).toString('base64')])
       expect(await verdict(devices, authRequestOf({ headers: { authorization: `Basic ${value}` } }))).toBe(
