@@ -24,13 +24,14 @@ export const accepted: ReadonlyMap<string, string> = new Map([
     'src/core/runtime/heap.ts: sink: without left !== undefined &&',
     'For the types: where there is a right one there is a left one.',
   ],
-  ...['endOf', 'issuedOf'].map(
-    (name) =>
-      [
-        `src/core/api/identity.ts: ${name}: if (isTimed(identity)) never`,
-        'For memory: without it the identity makes and keeps a date of the same moment.',
-      ] as const,
-  ),
+  [
+    'src/core/api/identity.ts: endOf: if (isTimed(identity)) never',
+    'For memory: without it the identity makes and keeps a date of the same moment.',
+  ],
+  [
+    'src/core/api/identity.ts: issuedOf: if (isTimed(identity)) never',
+    'For memory: without it the identity makes and keeps a date of the same moment.',
+  ],
   [
     "src/core/runtime/awaitable.ts: isThenable: without && typeof value.then === 'function'",
     'For speed: what is no promise is waited for then, too, a turn more than it takes.',

@@ -1,4 +1,4 @@
-import { endMs, type Identity, issuedMs, type TimedIdentity } from '../core/api/identity.ts'
+import { endMs, type Identity, issuedMs, noValidDate, type TimedIdentity } from '../core/api/identity.ts'
 import { andThen, type Awaitable } from '../core/runtime/awaitable.ts'
 import { Denial } from '../wire/errors.ts'
 import { scopesOf, type Statement } from './claims.ts'
@@ -156,7 +156,7 @@ class HeldIdentity<U, C> implements Identity<U>, TimedIdentity {
 /** @throws TypeError when it is no date: a number would be taken for seconds */
 function checkedDate(date: Date | undefined): Date | undefined {
   if (date === undefined || isDate(date)) return date
-  throw new TypeError("the dates of an identity ('expires', 'issuedAt') are valid Date objects")
+  throw noValidDate()
 }
 
 function isDate(value: unknown): value is Date {
@@ -203,6 +203,6 @@ function nameWithin(issuer: string | null, id: string): string {
 }
 
 /** When a token ends, in seconds since 1970. A token that was accepted within the tolerance is also valid to the end of it. */
-export function endOf(exp: number, toleranceMs: number, nowMs: number): number {
+export function tokenEnd(exp: number, toleranceMs: number, nowMs: number): number {
   return exp * 1000 > nowMs ? exp : exp + toleranceMs / 1000
 }

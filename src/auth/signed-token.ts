@@ -4,7 +4,7 @@ import type { Identity } from '../core/api/identity.ts'
 import { andThen, type Awaitable, isThenable } from '../core/runtime/awaitable.ts'
 import type { Clock } from '../wire/clock.ts'
 import type { Denial } from '../wire/errors.ts'
-import { endOf, factsOf, orRefused, refusedToken, type TokenFacts } from './bearer.ts'
+import { tokenEnd, factsOf, orRefused, refusedToken, type TokenFacts } from './bearer.ts'
 import { type CheckedClaims, checkedClaims, type ClaimRules } from './claims.ts'
 import { type CompactToken, compactToken, headerOf } from './compact-token.ts'
 import { InvalidToken } from './invalid-token.ts'
@@ -102,6 +102,6 @@ export function tokenFacts(
   // without a configured issuer the tokens are the application's own, and `iss` could hold any text
   const issuer = rules.issuers === null ? null : (claims.iss ?? null)
   const facts = factsOf(claims, issuer, signed)
-  facts.end = endOf(claims.exp, rules.toleranceMs, clock.now())
+  facts.end = tokenEnd(claims.exp, rules.toleranceMs, clock.now())
   return facts
 }

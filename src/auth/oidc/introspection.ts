@@ -17,7 +17,15 @@ import {
   oneOf,
   oneOrMore,
 } from '../../wire/options.ts'
-import { endOf, factsOf, type Holders, heldBy, orRefused, refusedToken, type TokenFacts } from '../bearer.ts'
+import {
+  tokenEnd,
+  factsOf,
+  type Holders,
+  heldBy,
+  orRefused,
+  refusedToken,
+  type TokenFacts,
+} from '../bearer.ts'
 import { checkedStatement, type ClaimRules, listed, type Statement } from '../claims.ts'
 import { looksLikeToken } from '../compact-token.ts'
 import type { Found } from '../found.ts'
@@ -226,6 +234,6 @@ function factsIn<U>(
   const { jti, exp, ...others } = statement
   // some providers name an opaque token after itself
   const facts = factsOf(jti === token ? others : statement, provider.issuer, token)
-  if (exp !== undefined) facts.end = endOf(exp, rules.toleranceMs, provider.clock.now())
+  if (exp !== undefined) facts.end = tokenEnd(exp, rules.toleranceMs, provider.clock.now())
   return facts
 }

@@ -59,8 +59,13 @@ function isTimed(identity: Identity<unknown>): identity is Identity<unknown> & T
 export function checkedIdentity<I extends Identity<unknown> | null>(identity: I): I {
   if (identity?.user instanceof Error) throw identity.user
   if (identity !== null && (Number.isNaN(endOf(identity)) || Number.isNaN(issuedOf(identity))))
-    throw new TypeError("the dates of an identity ('expires', 'issuedAt') are valid Date objects")
+    throw noValidDate()
   return identity
+}
+
+/** What an identity is refused with whose date is none. */
+export function noValidDate(): TypeError {
+  return new TypeError("the dates of an identity ('expires', 'issuedAt') are valid Date objects")
 }
 
 /** Whether an identity is a guest: it has no user and no subject. */

@@ -89,6 +89,7 @@ export class TimerQueue {
     this.#ahead = Math.min(this.#ahead, ahead)
     const due = Math.ceil(wallMs - ahead)
     const bound = latest === null ? due : Math.ceil(latest)
+    // a wall clock that is set back later makes this timer due later again, to its bound
     if (due < bound) this.#moved = Math.max(this.#moved, ahead)
     return this.#add({ due: Math.min(due, bound), latest: bound, at: Math.ceil(wallMs - this.#start) }, run)
   }

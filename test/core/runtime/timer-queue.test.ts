@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { TimerQueue } from '../../../src/core/runtime/timer-queue.ts'
 import type { Clock } from '../../../src/wire/clock.ts'
-import { testClock } from '../../../src/testing.ts'
+import { type TestClock, testClock } from '../../../src/testing.ts'
 
 test('timers fire in order of their times, however they were set, and cancelled ones do not', async () => {
   await fc.assert(
@@ -96,13 +96,19 @@ test('a wall clock that goes back slowly from where it was ahead fires no timer 
   expect(rung[0]).toBeGreaterThan(299_900)
 })
 
-test('a timer that is set after the wall clock went back fires at its latest time', async () => {
+/** A timer for 300 s from now, at the latest so, that is set after the wall clock has jumped. */
+function setAfterJump(ms: number): { readonly clock: TestClock; readonly rung: number[] } {
   const clock = testClock()
   const queue = new TimerQueue(clock)
   const rung: number[] = []
   const end = clock.now() + 300_000
-  clock.jump(-3_600_000)
+  clock.jump(ms)
   queue.at(end, () => rung.push(clock.monotonic()), 300_000)
+  return { clock, rung }
+}
+
+test('a timer that is set after the wall clock went back fires at its latest time', async () => {
+  const { clock, rung } = setAfterJump(-3_600_000)
   await clock.advance(299_999)
   expect(rung).toEqual([])
   await clock.advance(1)
@@ -110,12 +116,7 @@ test('a timer that is set after the wall clock went back fires at its latest tim
 })
 
 test('a timer that is set while the wall clock is ahead fires no sooner than its time', async () => {
-  const clock = testClock()
-  const queue = new TimerQueue(clock)
-  const rung: number[] = []
-  const end = clock.now() + 300_000
-  clock.jump(60_000)
-  queue.at(end, () => rung.push(clock.monotonic()), 300_000)
+  const { clock, rung } = setAfterJump(60_000)
   await clock.advance(12_000)
   clock.jump(-60_000)
   await clock.advance(287_000)

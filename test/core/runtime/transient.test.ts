@@ -31,31 +31,37 @@ test('a transient set holds what a Set holds, in its order, through thousands of
   expect([...set.values()]).toEqual([...plain])
 })
 
-test('a loop may empty the collection that it walks', () => {
-  const map = new TransientMap<number, number>()
-  const set = new TransientSet<number>()
-  for (let n = 0; n < 300; n++) {
+interface Both {
+  readonly map: TransientMap<number, number>
+  readonly set: TransientSet<number>
+}
+
+function fill({ map, set }: Both, from: number, to: number): void {
+  for (let n = from; n < to; n++) {
     map.set(n, n)
     set.add(n)
   }
+}
+
+function filled(to: number): Both {
+  const both = { map: new TransientMap<number, number>(), set: new TransientSet<number>() }
+  fill(both, 0, to)
+  return both
+}
+
+test('a loop may empty the collection that it walks', () => {
+  const { map, set } = filled(300)
   for (const [key] of map) map.delete(key)
   for (const value of set) set.delete(value)
   expect([map.size, set.size]).toEqual([0, 0])
 })
 
 test('a collection moves to a new table after as many additions as it has entries, at least 128', () => {
-  const map = new TransientMap<number, number>()
-  const set = new TransientSet<number>()
-  for (let n = 0; n < 300; n++) {
-    map.set(n, n)
-    set.add(n)
-  }
+  const both = filled(300)
+  const { map, set } = both
   // an iterator goes on in the table in which it began
   const walks = [map[Symbol.iterator](), set.values()]
-  for (let n = 300; n < 1_000; n++) {
-    map.set(n, n)
-    set.add(n)
-  }
+  fill(both, 300, 1_000)
   for (const walk of walks) expect([...walk].length).toBeLessThan(1_000)
   expect([map.size, set.size]).toEqual([1_000, 1_000])
 })

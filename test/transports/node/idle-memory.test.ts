@@ -29,7 +29,7 @@ function held(): number {
   return process.memoryUsage().heapUsed
 }
 
-test('an idle socket holds less than 5 KB of the heap, objects of Node and its user included', async () => {
+test('an idle socket holds less than 4 KB of the heap, objects of Node and its user included', async () => {
   const server = sallyport({
     limits: { connectionsPerIdentity: 10_000 },
     report: () => {},
@@ -63,7 +63,7 @@ test('an idle socket holds less than 5 KB of the heap, objects of Node and its u
   const before = held()
   await open(1_000)
   expect(server.connections).toBe(1_500)
-  expect((held() - before) / 1_000).toBeLessThan(5_000)
+  expect((held() - before) / 1_000).toBeLessThan(4_000)
   await worker.terminate()
   await server.close({ drain: 0 })
 })
